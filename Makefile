@@ -1,0 +1,83 @@
+# checkdigit: `make` runs the whole pipeline on the embedded data, `make help` lists the rest.
+DATA ?= digits
+PRESET ?= quick
+RUN ?= $(DATA)
+SEED ?= 0
+PORT ?= 8000
+
+VENV := .venv
+BIN := $(VENV)/bin
+CHECKDIGIT := $(BIN)/checkdigit
+ARGUMENTS := --run $(RUN) $(if $(DATA_DIR),--data-dir $(DATA_DIR))
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+# The first that runs and fits; a name on the path may be a launcher without a Python behind it.
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	$$name -c '$(FITS)' 2>/dev/null && echo $$name && break; done)
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.PHONY: all help train quantize export verify evaluate benchmark release serve test lint lock clean
+
+all: $(VENV)/train.done  ## the whole pipeline: train, quantize, export, verify, evaluate, benchmark
+	@$(CHECKDIGIT) train $(ARGUMENTS) --data $(DATA) --preset $(PRESET) --seed $(SEED)
+	@for stage in quantize export verify evaluate benchmark; do $(CHECKDIGIT) $$stage $(ARGUMENTS) || exit 1; done
+	@$(BIN)/python -m pipeline.card runs/$(RUN)
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | expand -t 12
+	@echo "variables: DATA=digits|mnist|folder  DATA_DIR=PATH  PRESET=quick|release  SEED=N  RUN=NAME  PORT=8000"
+
+train: $(VENV)/train.done  ## train LeNet-5 in float
+	@$(CHECKDIGIT) train $(ARGUMENTS) --data $(DATA) --preset $(PRESET) --seed $(SEED)
+
+quantize: $(VENV)/train.done  ## make its 8-bit sibling
+	@$(CHECKDIGIT) quantize $(ARGUMENTS)
+
+export: $(VENV)/train.done  ## write every format
+	@$(CHECKDIGIT) export $(ARGUMENTS)
+
+verify: $(VENV)/train.done  ## prove that the formats compute the same
+	@$(CHECKDIGIT) verify $(ARGUMENTS)
+
+evaluate: $(VENV)/train.done  ## measure accuracy, calibration and rejection
+	@$(CHECKDIGIT) evaluate $(ARGUMENTS)
+
+benchmark: $(VENV)/train.done  ## measure size, speed and memory
+	@$(CHECKDIGIT) benchmark $(ARGUMENTS)
+
+release: $(VENV)/train.done  ## put the verified run into models/ and the README
+	@$(CHECKDIGIT) release $(ARGUMENTS)
+	@$(BIN)/python -m pipeline.card README.md
+
+serve: $(VENV)/serve.done  ## read posted pictures on port 8000, without TensorFlow
+	@$(CHECKDIGIT) serve --port $(PORT)
+
+test: lint  ## install what tests need, then lint, types and tests
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/test.done  ## ruff, and strict types for serving/
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+lock:  ## renew requirements/*.txt from pyproject.toml (needs uv)
+	@sh requirements/lock.sh
+
+clean:  ## remove the virtual environment, runs and caches
+	rm -rf $(VENV) runs dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+# One environment; what is installed so far is marked by a file per requirement set.
+$(VENV)/python.done:
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 found (python3 is \
+	$$(python3 -V 2>&1 | head -n 1)): install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c '$(FITS)' 2>/dev/null || { echo "error: $(PYTHON) is $$("$(PYTHON)" -V 2>&1 | head -n 1): \
+	checkdigit needs Python 3.11, 3.12 or 3.13: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || \
+	{ echo "error: $(PYTHON) has no venv module: install it (Debian: apt install python3-venv)" >&2; exit 1; }
+	@echo "making $(VENV) with $$("$(PYTHON)" -V)" && "$(PYTHON)" -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/%.done: requirements/%.txt pyproject.toml | $(VENV)/python.done
+	@echo "installing requirements/$*.txt (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
