@@ -1,0 +1,3 @@
+"""Uses the released models; never imports TensorFlow or `pipeline`."""
+
+__version__ = "0.1.0"

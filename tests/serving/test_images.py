@@ -1,0 +1,371 @@
+"""`normalize` against a second, slow implementation written from its specification alone."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+from scipy import ndimage
+
+from serving.errors import CheckdigitError
+from serving.images import components, decode, normalize, tensor
+from tests.tiny import png, seven
+
+Rows = list[list[int]]
+
+MIN_CONTRAST = 32
+
+
+# --- The specification, step by step, in plain Python ---
+
+
+def rounded(a: int, b: int) -> int:
+    return (a + b // 2) // b
+
+
+def ceiling(a: int, b: int) -> int:
+    return -(-a // b)
+
+
+def window(work: Rows, y: int, x: int, r: int) -> list[int]:
+    rows = work[max(0, y - r) : y + r + 1]
+    return [value for row in rows for value in row[max(0, x - r) : x + r + 1]]
+
+
+def over_windows(work: Rows, r: int, pick) -> Rows:
+    return [[pick(window(work, y, x, r)) for x in range(len(work[0]))] for y in range(len(work))]
+
+
+def shrink(gray: Rows) -> Rows:
+    k = ceiling(max(len(gray), len(gray[0])), 128)
+    out = []
+    for y in range(0, len(gray), k):
+        out.append([])
+        for x in range(0, len(gray[0]), k):
+            block = [value for row in gray[y : y + k] for value in row[x : x + k]]
+            out[-1].append(rounded(sum(block), len(block)))
+    return out
+
+
+def dark_on_light(work: Rows) -> Rows:
+    height, width = len(work), len(work[0])
+    means = over_windows(work, ceiling(max(height, width), 3), lambda part: sum(part) // len(part))
+    cubes = absolute = edge = edge_absolute = 0
+    for y in range(height):
+        for x in range(width):
+            d = work[y][x] - means[y][x]
+            cubes += d**3
+            absolute += abs(d) ** 3
+            if y in (0, height - 1) or x in (0, width - 1):
+                edge += d
+                edge_absolute += abs(d)
+    if cubes * edge_absolute > absolute * edge:
+        return [[255 - value for value in row] for row in work]
+    return work
+
+
+def inked(work: Rows) -> Rows:
+    r = ceiling(max(len(work), len(work[0])), 6)
+    paper = over_windows(over_windows(work, r, max), r, min)
+    return [
+        [rounded(255 * (p - v), p) if v < p else 0 for v, p in zip(row, papers, strict=True)]
+        for row, papers in zip(work, paper, strict=True)
+    ]
+
+
+def contrasted(ink: Rows) -> Rows | None:
+    values = sorted(value for row in ink for value in row)
+    n, s = len(values), sum(values)
+    best = None
+    for t in range(256):
+        n0 = sum(value <= t for value in values)
+        s0 = sum(values[:n0])
+        if 0 < n0 < n:
+            spread = abs(n * s0 - n0 * s)
+            variance = (spread // n0) * (spread // (n - n0))
+            if best is None or variance > best[0]:
+                best = variance, n0, s0
+    if best is None:
+        return None
+    _, n0, s0 = best
+    if (s - s0) // (n - n0) - s0 // n0 < MIN_CONTRAST:
+        return None
+    lo = values[ceiling(9 * n0, 10) - 1]
+    hi = values[n0 + ceiling(3 * (n - n0), 4) - 1]
+    return [[min(255, max(0, rounded(255 * (value - lo), hi - lo))) for value in row] for row in ink]
+
+
+def blobs(ink: Rows) -> list[set[tuple[int, int]]]:
+    """8-connected components of ink ≥ 64, in reading order."""
+    left = {(y, x) for y, row in enumerate(ink) for x, value in enumerate(row) if value >= 64}
+    found = []
+    for start in sorted(left):
+        if start not in left:
+            continue
+        left.discard(start)
+        blob, queue = {start}, [start]
+        while queue:
+            y, x = queue.pop()
+            near = {(y + dy, x + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)} & left
+            left -= near
+            blob |= near
+            queue += near
+        found.append(blob)
+    return found
+
+
+def body(ink: Rows) -> Rows:
+    height, width = len(ink), len(ink[0])
+    found = blobs(ink)
+    mass = [sum(ink[y][x] for y, x in blob) for blob in found]
+    edge = [any(y in (0, height - 1) or x in (0, width - 1) for y, x in blob) for blob in found]
+    heaviest = mass.index(max(mass))
+    keep = [m * 16 >= mass[heaviest] and (edge[heaviest] or not e) for m, e in zip(mass, edge, strict=True)]
+    erased = {place for blob, kept in zip(found, keep, strict=True) if not kept for place in blob}
+    ys, xs = zip(
+        *(place for blob, kept in zip(found, keep, strict=True) if kept for place in blob), strict=True
+    )
+    return [
+        [0 if (y, x) in erased else ink[y][x] for x in range(min(xs), max(xs) + 1)]
+        for y in range(min(ys), max(ys) + 1)
+    ]
+
+
+def resampled(row: list[int], m: int) -> list[int]:
+    n = len(row)
+    out = []
+    for i in range(m):
+        weights = [max(0, 2 * max(n, m) - abs((2 * i + 1) * n - (2 * j + 1) * m)) for j in range(n)]
+        out.append(rounded(sum(w * p for w, p in zip(weights, row, strict=True)), sum(weights)))
+    return out
+
+
+def transposed(rows: Rows) -> Rows:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def fitted(part: Rows) -> Rows:
+    height, width = len(part), len(part[0])
+    longer = max(height, width)
+    new_height, new_width = (max(1, rounded(20 * side, longer)) for side in (height, width))
+    across = [resampled(row, new_width) for row in part]
+    scaled = transposed([resampled(column, new_height) for column in transposed(across)])
+    largest = max(max(row) for row in scaled)
+    return [[rounded(255 * value, largest) for value in row] for row in scaled]
+
+
+def centered(part: Rows) -> Rows:
+    def offset(profile: list[int]) -> int:
+        mass, moment = sum(profile), sum(v * (2 * x + 1) for x, v in enumerate(profile))
+        return min(max(ceiling(28 * mass - moment, 2 * mass), 0), 28 - len(profile))
+
+    top, left = offset([sum(row) for row in part]), offset([sum(column) for column in transposed(part)])
+    out = [[0] * 28 for _ in range(28)]
+    for y, row in enumerate(part):
+        out[top + y][left : left + len(row)] = row
+    return out
+
+
+def specified(gray: Rows) -> Rows:
+    ink = contrasted(inked(dark_on_light(shrink(gray))))
+    return [[0] * 28] * 28 if ink is None else centered(fitted(body(ink)))
+
+
+# --- Against it ---
+
+
+@st.composite
+def scribbles(draw: st.DrawFn) -> np.ndarray:
+    """Paper with some shade and a few strokes: more like a digit than noise is."""
+    height, width = draw(st.integers(6, 24)), draw(st.integers(6, 24))
+    paper, shade = draw(st.integers(0, 255)), draw(st.integers(-4, 4))
+    picture = paper + shade * np.arange(width)[None, :] + np.zeros((height, 1), int)
+    for _ in range(draw(st.integers(1, 4))):
+        y, x = draw(st.integers(0, height - 1)), draw(st.integers(0, width - 1))
+        long, level = draw(st.integers(1, 12)), draw(st.integers(0, 255))
+        if draw(st.booleans()):
+            picture[y : y + long, x : x + 2] = level
+        else:
+            picture[y : y + 2, x : x + long] = level
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+NOISE = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=16))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.one_of(NOISE, scribbles()))
+@example(np.array([[170], [48], [4], [180], [237]], np.uint8))  # every pixel is at the edge, once
+def test_specification(gray: np.ndarray) -> None:
+    assert normalize(gray).tolist() == specified(gray.tolist())
+
+
+@pytest.mark.parametrize("shape", [(130, 6), (5, 261), (129, 40)])
+def test_specification_of_shrinking(shape: tuple[int, int]) -> None:
+    gray = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    gray[shape[0] // 3 : shape[0] // 2, shape[1] // 3 : shape[1] // 2 + 1] = 0
+    assert normalize(gray).tolist() == specified(gray.tolist())
+
+
+@given(hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, max_side=20)))
+def test_components(mask: np.ndarray) -> None:
+    ours = components(mask)
+    labels, count = ndimage.label(mask, np.ones((3, 3)))
+    pairs = set(zip(ours.ravel().tolist(), labels.ravel().tolist(), strict=True))
+    assert ((ours > 0) == mask).all()
+    # One of ours for each of SciPy's, in the same order; SciPy's ascend in reading order.
+    assert len(pairs - {(0, 0)}) == count
+    assert sorted(pairs) == sorted(pairs, key=lambda pair: pair[1])
+
+
+# --- What a person expects of it ---
+
+EXPECTED = normalize(np.asarray(seven(100)))
+
+
+def distance(one: np.ndarray, other: np.ndarray) -> float:
+    """Mean difference in levels over the pixels that hold ink in either."""
+    ink = (one > 0) | (other > 0)
+    return float(np.abs(one.astype(int) - other)[ink].mean())
+
+
+def test_form() -> None:
+    assert EXPECTED.shape == (28, 28)
+    assert EXPECTED.dtype == np.uint8
+    assert EXPECTED.max() == 255
+    rows, columns = EXPECTED.any(1).sum(), EXPECTED.any(0).sum()
+    assert max(rows, columns) == 20
+
+
+def test_polarity_does_not_matter() -> None:
+    gray = np.asarray(seven(100))
+    assert (normalize(255 - gray) == EXPECTED).all()
+
+
+@pytest.mark.parametrize("paper", [255, 200, 120])
+def test_contrast_does_not_matter(paper: int) -> None:
+    assert distance(normalize(np.asarray(seven(100, ink=paper // 4, paper=paper))), EXPECTED) < 3
+
+
+def test_place_does_not_matter() -> None:
+    wide = Image.new("L", (128, 110), 240)
+    wide.paste(seven(100), (20, 4))
+    assert distance(normalize(np.asarray(wide)), EXPECTED) < 12
+
+
+def test_shadow_does_not_matter() -> None:
+    light = np.linspace(1.0, 0.45, 100)[None, :]
+    assert distance(normalize((np.asarray(seven(100)) * light).astype(np.uint8)), EXPECTED) < 12
+
+
+def test_specks_and_frame_do_not_matter() -> None:
+    gray = np.asarray(seven(100)).copy()
+    gray[90:92, 60:62] = 0
+    gray[:, :2] = 0
+    assert distance(normalize(gray), EXPECTED) < 12
+
+
+@pytest.mark.parametrize("level", [0, 127, 255])
+@pytest.mark.parametrize("shape", [(1, 1), (28, 28), (3, 200)])
+def test_blank(level: int, shape: tuple[int, int]) -> None:
+    assert not normalize(np.full(shape, level, np.uint8)).any()
+
+
+def test_tensor_keeps_pixels() -> None:
+    pixels = np.arange(784, dtype=np.uint16).astype(np.uint8).reshape(1, 28, 28)
+    image = tensor(pixels)
+    assert image.shape == (1, 28, 28, 1)
+    assert image.dtype == np.float32
+    assert (np.rint(image * np.float32(255)).astype(np.uint8)[..., 0] == pixels).all()
+    assert (image.min(), image.max()) == (0, 1)
+
+
+# --- Pictures of every kind ---
+
+
+@pytest.mark.parametrize(
+    ("format", "options"), [("PNG", {}), ("BMP", {}), ("TIFF", {}), ("WEBP", {"lossless": True})]
+)
+def test_lossless_formats(format: str, options: dict) -> None:
+    assert (decode(png(seven(), format, **options)) == np.asarray(seven())).all()
+
+
+def test_jpeg() -> None:
+    gray = decode(png(seven(), "JPEG", quality=95))
+    assert np.abs(gray.astype(int) - np.asarray(seven())).mean() < 3
+
+
+def test_bitonal_fax() -> None:
+    bitonal = seven(100).point(lambda level: 255 * (level > 128), "1")
+    gray = decode(png(bitonal, "TIFF", compression="group4"))
+    assert set(np.unique(gray)) == {0, 255}
+    assert distance(normalize(gray), EXPECTED) < 12
+
+
+def test_color() -> None:
+    blue, cream = (30, 40, 140), (250, 240, 215)
+    color = Image.composite(
+        Image.new("RGB", (100, 100), cream), Image.new("RGB", (100, 100), blue), seven(100)
+    )
+    assert distance(normalize(decode(png(color))), EXPECTED) < 12
+
+
+def test_palette() -> None:
+    palette = seven().convert("P")
+    assert palette.mode == "P"
+    assert (decode(png(palette)) == np.asarray(seven())).all()
+
+
+def test_sixteen_bits() -> None:
+    deep = Image.fromarray(np.asarray(seven()).astype(np.uint16) * 257)
+    assert deep.mode == "I;16"
+    assert (decode(png(deep)) == np.asarray(seven())).all()
+
+
+def test_transparency_is_paper() -> None:
+    gray = np.asarray(seven())
+    layers = np.zeros((*gray.shape, 4), np.uint8)
+    layers[..., 3] = 255 - gray  # black ink, the fainter the more transparent
+    assert (np.abs(decode(png(Image.fromarray(layers))).astype(int) - gray) <= 1).all()
+
+
+def test_camera_orientation() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise
+    turned = seven().rotate(90, expand=True)
+    assert (decode(png(turned, "PNG", exif=exif)) == np.asarray(seven())).all()
+
+
+def test_first_frame_is_read() -> None:
+    blank = Image.new("L", (40, 40), 255)
+    data = png(seven(), "TIFF", save_all=True, append_images=[blank])
+    assert (decode(data) == np.asarray(seven())).all()
+
+
+def test_too_many_pixels() -> None:
+    with pytest.raises(CheckdigitError, match="too large: 40×40 pixels, at most 1,000"):
+        decode(png(seven()), max_pixels=1000)
+
+
+def test_cut_off_picture() -> None:
+    data = png(seven())
+    with pytest.raises(CheckdigitError, match="damaged"):
+        decode(data[: len(data) // 2])
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"GIF89a" + bytes(40), b"%PDF-1.7", b"<svg/>"])
+def test_no_picture(data: bytes) -> None:
+    with pytest.raises(CheckdigitError, match="not a picture: expected PNG"):
+        decode(data)
+
+
+def test_gif_is_not_read() -> None:
+    file = io.BytesIO()
+    seven().save(file, "GIF")
+    with pytest.raises(CheckdigitError, match="not a picture"):
+        decode(file.getvalue())
