@@ -1,0 +1,151 @@
+"""`POST /digits`: pictures in, readings out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from serving.dataplane import Crop
+from serving.decode import MAX_ERROR, Reading
+from serving.errors import CheckdigitError
+from serving.repository import Loaded
+
+PARAMETERS = ("crop", "model", "max_error")
+
+
+@dataclass(frozen=True)
+class Query:
+    model: str | None = None
+    max_error: float = MAX_ERROR
+    crop: Crop | None = None
+
+
+def query(parameters: Iterable[tuple[str, str]]) -> Query:
+    """The URL's parameters; one that is misspelt is refused, not ignored.
+
+    Raises:
+        CheckdigitError: one is unknown, given twice or makes no sense.
+    """
+    given: dict[str, str] = {}
+    for name, value in parameters:
+        if name not in PARAMETERS:
+            raise CheckdigitError(f"unknown parameter {name!r}, expected {', '.join(PARAMETERS)}")
+        if name in given:
+            raise CheckdigitError(f"parameter {name!r} is given twice")
+        given[name] = value
+    return Query(
+        given.get("model"),
+        _number(given["max_error"]) if "max_error" in given else MAX_ERROR,
+        _crop(given["crop"]) if "crop" in given else None,
+    )
+
+
+def pictures(content_type: str | None, body: bytes, limit: int) -> list[bytes]:
+    """The pictures of a body: itself, or the files of a multipart form.
+
+    Parsed in memory: a bank's checks do not belong into temporary files.
+
+    Args:
+        content_type: the header; anything but multipart/form-data is taken for a picture.
+        body: all of it.
+        limit: how many files a form may hold.
+
+    Raises:
+        CheckdigitError: no picture at all, too many, or a broken form.
+    """
+    kind, options = parse_options_header(content_type)
+    if kind != b"multipart/form-data":
+        if not body:
+            raise CheckdigitError("empty body: post the bytes of a picture, as curl --data-binary @FILE does")
+        return [body]
+    return _files(options.get(b"boundary", b""), body, limit)
+
+
+def render(loaded: Loaded, readings: Sequence[Reading]) -> bytes:
+    """The reply as JSON."""
+    model = {"name": loaded.name, "version": loaded.model.version}
+    return msgspec.json.encode({"model": model, "digits": readings})
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise CheckdigitError(f"max_error must be a number above 0 and at most 1, got {text!r}") from None
+
+
+def _crop(text: str) -> Crop:
+    try:
+        x, y, width, height = (int(part) for part in text.split(","))
+    except ValueError:
+        raise CheckdigitError(f"crop must be x,y,width,height in whole pixels, got {text!r}") from None
+    return x, y, width, height
+
+
+def _files(boundary: bytes, body: bytes, limit: int) -> list[bytes]:
+    found: list[bytearray] = []
+    header = {"name": b"", "disposition": b""}
+    value = bytearray()
+    complete = False
+
+    def begin() -> None:
+        header.update(name=b"", disposition=b"")
+
+    def name(data: bytes, start: int, end: int) -> None:
+        header["name"] += data[start:end].lower()
+
+    def content(data: bytes, start: int, end: int) -> None:
+        value.extend(data[start:end])
+
+    def end() -> None:
+        if header["name"] == b"content-disposition":
+            header["disposition"] = bytes(value)
+        header["name"] = b""
+        value.clear()
+
+    def headers_finished() -> None:
+        _, options = parse_options_header(header["disposition"])
+        if b"filename" not in options:
+            field = options.get(b"name", b"").decode("utf-8", "replace")
+            raise CheckdigitError(
+                f"form field {field!r} is no file: pictures are sent as curl -F name=@FILE does, "
+                "parameters in the URL"
+            )
+        if len(found) == limit:
+            raise CheckdigitError(f"too many pictures: at most {limit} in one request")
+        found.append(bytearray())
+
+    def part(data: bytes, start: int, end: int) -> None:
+        found[-1].extend(data[start:end])
+
+    def finish() -> None:
+        nonlocal complete
+        complete = True
+
+    if not boundary:
+        raise CheckdigitError("broken multipart form: its Content-Type names no boundary")
+    try:
+        parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": begin,
+                "on_header_field": name,
+                "on_header_value": content,
+                "on_header_end": end,
+                "on_headers_finished": headers_finished,
+                "on_part_data": part,
+                "on_end": finish,
+            },
+        )
+        parser.write(body)
+    except FormParserError as error:
+        raise CheckdigitError(f"broken multipart form: {error}") from None
+    if not complete:
+        raise CheckdigitError("broken multipart form: it ends before its last boundary")
+    if not found:
+        raise CheckdigitError("the form holds no file: send pictures as curl -F name=@FILE does")
+    return [bytes(file) for file in found]

@@ -1,0 +1,216 @@
+"""The models folder: find it, check it, load from it.
+
+    >>> from serving.repository import Repository
+    >>> model = Repository.open().load("lenet5")
+    >>> model.network.infer(tensor(pixels)).argmax(1)
+
+No file is used before its SHA-256 agrees with the manifest, and no model
+before it has given the golden set's answers on this very machine.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from serving.errors import CheckdigitError
+from serving.images import decode, normalize, tensor
+from serving.manifest import (
+    NAME,
+    Accuracy,
+    Artifact,
+    Golden,
+    GoldenDigit,
+    GoldenDigits,
+    Manifest,
+    Model,
+    Tensor,
+    Threshold,
+)
+from serving.manifest import decode as decode_manifest
+from serving.runtime import Floats, Network
+
+__all__ = [
+    "RUNTIMES",
+    "Accuracy",
+    "Artifact",
+    "Golden",
+    "GoldenDigit",
+    "GoldenDigits",
+    "Loaded",
+    "Manifest",
+    "Model",
+    "Repository",
+    "Tensor",
+    "Threshold",
+    "find",
+]
+
+# A runtime of the manifest with the package that brings it and the module that loads it,
+# the preferred one first.
+RUNTIMES: Final = {
+    "onnxruntime": ("onnxruntime", "serving.runtime.onnx"),
+    "litert": ("ai_edge_litert", "serving.runtime.litert"),
+}
+GOLDEN_TOLERANCE: Final = 1e-3
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model that runs and has passed the golden set."""
+
+    name: str
+    model: Model
+    artifact: Artifact
+    network: Network
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A folder with a manifest; make one by `Repository.open`."""
+
+    folder: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, folder: str | Path | None = None) -> Repository:
+        """The repository in `folder`, else where `find` finds it.
+
+        Raises:
+            CheckdigitError: no manifest there, or a garbled one.
+        """
+        where = find(folder)
+        path = where / NAME
+        try:
+            data = path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise CheckdigitError(
+                f"no models in {where}: no {NAME}; name their folder by --models or $CHECKDIGIT_MODELS"
+            ) from None
+        return cls(where, decode_manifest(data, str(path)))
+
+    def model(self, name: str) -> Model:
+        """Raises CheckdigitError if there is none of that name."""
+        try:
+            return self.manifest.models[name]
+        except KeyError:
+            raise CheckdigitError(
+                f"unknown model {name!r}: {self.folder} has {', '.join(self.manifest.models)}"
+            ) from None
+
+    def read(self, path: str, sha256: str) -> bytes:
+        """The bytes of a file of the repository, checked.
+
+        Raises:
+            CheckdigitError: it is missing, or not the file that was released.
+        """
+        relative = PurePosixPath(path)
+        if relative.is_absolute() or ".." in relative.parts:
+            raise CheckdigitError(f"{NAME}: {path!r} leads out of the models folder")
+        file = self.folder / relative
+        try:
+            data = file.read_bytes()
+        except FileNotFoundError:
+            raise CheckdigitError(
+                f"{file} is missing: restore it from release {self.manifest.release}"
+            ) from None
+        found = hashlib.sha256(data).hexdigest()
+        if found != sha256:
+            raise CheckdigitError(
+                f"{file} is not the file that was released: its SHA-256 is {found}, "
+                f"{NAME} says {sha256}; restore it from release {self.manifest.release}"
+            )
+        return data
+
+    def load(self, name: str, runtime: str = "auto", threads: int | None = None) -> Loaded:
+        """The model, loaded, warm and checked against the golden set.
+
+        Args:
+            name: one of the manifest's models.
+            runtime: a key of `RUNTIMES`, or "auto": the first that is installed.
+            threads: None = what this process may use.
+
+        Raises:
+            CheckdigitError: there is no such model, file or runtime, the file's hash differs, the
+                runtime refuses it, or it does not compute what the release computed.
+        """
+        model = self.model(name)
+        runtime = _installed() if runtime == "auto" else runtime
+        artifact = next((artifact for artifact in model.artifacts if artifact.runtime == runtime), None)
+        if artifact is None:
+            raise CheckdigitError(f"model {name!r} has no file for {runtime}")
+        module = importlib.import_module(RUNTIMES[runtime][1])
+        data = self.read(artifact.path, artifact.sha256)
+        try:
+            loaded = Loaded(name, model, artifact, module.load(data, threads))
+        except CheckdigitError as error:
+            raise CheckdigitError(f"{self.folder / artifact.path}: {error}") from None
+        self._warm(loaded)
+        if model.task == "digit":
+            self._check(loaded)
+        return loaded
+
+    def _warm(self, loaded: Loaded) -> None:
+        shape = [1 if side < 0 else side for side in loaded.model.input.shape]
+        loaded.network.run(np.zeros(shape, np.float32))
+
+    @functools.cached_property
+    def golden(self) -> tuple[list[GoldenDigit], Floats]:
+        """The golden digits and their tensor, float32 [N, 28, 28, 1]."""
+        entry = self.manifest.golden.get("digits")
+        if entry is None:
+            raise CheckdigitError(f"{self.folder / NAME}: names no golden digits to check models against")
+        data = self.read(entry.path, entry.sha256)
+        try:
+            digits = msgspec.json.decode(data, type=GoldenDigits).digits
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise CheckdigitError(f"{self.folder / entry.path}: not a golden set ({error})") from None
+        beside = PurePosixPath(entry.path).parent
+        pictures = [decode(self.read(str(beside / digit.file), digit.sha256)) for digit in digits]
+        return digits, tensor(np.stack([normalize(picture) for picture in pictures]))
+
+    def _check(self, loaded: Loaded) -> None:
+        digits, images = self.golden
+        what = f"model {loaded.name!r} ({loaded.artifact.format})"
+        rows = [digit.expected.get(loaded.name, {}).get(loaded.artifact.format) for digit in digits]
+        if not rows or None in rows:
+            raise CheckdigitError(f"{what} is refused: the golden set does not say what it should answer")
+        expected, got = np.array(rows, np.float64), loaded.network.infer(images)
+        if expected.shape != got.shape:
+            raise CheckdigitError(f"{what} is refused: it answers {got.shape}, expected {expected.shape}")
+        for digit, want, have in zip(digits, expected, got, strict=True):
+            off = float(np.abs(want - have).max())
+            if want.argmax() != have.argmax() or not off <= GOLDEN_TOLERANCE:
+                raise CheckdigitError(
+                    f"{what} is refused: for {digit.file} it reads {have.argmax()} where the release read "
+                    f"{want.argmax()}, probabilities off by {off:.2g}, at most {GOLDEN_TOLERANCE} is allowed"
+                )
+
+
+def find(folder: str | Path | None = None) -> Path:
+    """The models folder: the argument, else $CHECKDIGIT_MODELS, else the one that was installed
+    with this package, else `models/` of the checkout."""
+    named = folder or os.environ.get("CHECKDIGIT_MODELS")
+    if named:
+        return Path(named)
+    here = Path(__file__).resolve().parent
+    installed = here / "models"
+    return installed if installed.is_dir() else here.parent / "models"
+
+
+def _installed() -> str:
+    for runtime, (package, _) in RUNTIMES.items():
+        if importlib.util.find_spec(package) is not None:
+            return runtime
+    raise CheckdigitError(
+        "no runtime is installed: pip install 'checkdigit[serve]', or 'checkdigit[edge]' on a small board"
+    )

@@ -1,0 +1,61 @@
+"""Fixtures that several rooms share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from serving.app import build_app
+from serving.settings import Settings
+from tests.tiny import write_models
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder to read from."""
+    return write_models(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def own_models(tmp_path: Path) -> Path:
+    """A models folder that the test may spoil."""
+    return write_models(tmp_path / "models")
+
+
+@pytest.fixture
+def edit_manifest(own_models: Path) -> Callable[..., None]:
+    """Changes `own_models`' manifest through a function that gets it as plain data."""
+
+    def edit(change: Callable[[dict], object]) -> None:
+        path = own_models / "manifest.json"
+        content = msgspec.json.decode(path.read_bytes())
+        change(content)
+        path.write_bytes(msgspec.json.encode(content))
+
+    return edit
+
+
+class Client:
+    """Calls an ASGI application without a socket: `client("POST", "/digits", content=b"…")`."""
+
+    def __init__(self, app: Any, runner: asyncio.Runner) -> None:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        self.http = httpx.AsyncClient(transport=transport, base_url="http://checkdigit")
+        self.runner = runner
+
+    def __call__(self, method: str, path: str, **request: Any) -> httpx.Response:
+        return self.runner.run(self.http.request(method, path, **request))
+
+
+@pytest.fixture(scope="session")
+def client(models: Path) -> Iterator[Client]:
+    """The service over `models`, with small limits."""
+    settings = Settings(models=models, max_body=200_000, max_rows=8, max_pictures=3)
+    with asyncio.Runner() as runner:
+        yield Client(build_app(settings), runner)

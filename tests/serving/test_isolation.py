@@ -1,0 +1,92 @@
+"""`serving` stands alone: no TensorFlow, no pipeline, no connection to anywhere."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import png, seven
+from tests.tracing import LINGER, outside_connections
+
+ROOT = Path(__file__).parents[2]
+
+# What a client does, in a process of its own, so that the whole of it is traced.
+SERVE = """
+import subprocess, sys, time, urllib.request
+command = [sys.executable, "-m", "serving.cli", "serve", "--port", "0"]
+server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+address = server.stdout.readline().split()[-1]
+for path in ("/v2/models/lenet5", "/docs"):
+    urllib.request.urlopen(address + path).read()
+urllib.request.urlopen(address + "/digits", open(sys.argv[1], "rb").read()).read()
+time.sleep(float(sys.argv[2]))
+server.terminate()
+sys.exit(server.wait())
+"""
+
+# The counter-check, run where there is no network to reach: ONNX Runtime as it comes.
+TELLING = "import onnxruntime, sys, time; time.sleep(float(sys.argv[1]))"
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> str:
+    file = tmp_path / "seven.png"
+    file.write_bytes(png(seven()))
+    return str(file)
+
+
+def _can_unshare() -> bool:
+    command = ["unshare", "-rn", "true"]
+    return bool(shutil.which("unshare")) and subprocess.run(command, capture_output=True).returncode == 0
+
+
+def environment(models: Path) -> dict[str, str]:
+    return {"CHECKDIGIT_MODELS": str(models), "PYTHONPATH": str(ROOT)}
+
+
+@pytest.mark.parametrize(
+    "module", ["serving.app", "serving.cli", "serving.runtime.onnx", "serving.runtime.litert"]
+)
+def test_imports_neither_tensorflow_nor_pipeline(module: str) -> None:
+    code = f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & {"tensorflow", "keras", "tf_keras", "pipeline", "tests"}
+
+
+def test_classify_needs_no_web_server(models: Path, picture: str) -> None:
+    code = (
+        "import sys; from serving.cli import main; main(sys.argv[1:]); "
+        "sys.exit(bool({'starlette', 'uvicorn', 'asyncio'} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", code, "classify", picture, "--models", str(models)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+
+
+def test_serve_connects_to_nowhere(models: Path, picture: str) -> None:
+    serve = [sys.executable, "-c", SERVE, picture, str(LINGER)]
+    telling = [
+        "unshare",
+        "-rn",
+        "env",
+        "-u",
+        "ORT_DISABLE_TELEMETRY",
+        sys.executable,
+        "-c",
+        TELLING,
+        str(LINGER),
+    ]
+    with ThreadPoolExecutor() as pool:
+        silent = pool.submit(outside_connections, serve, environment(models))
+        if _can_unshare():
+            assert outside_connections(telling), "telemetry was left on and not seen: LINGER is too short"
+        assert silent.result() == []
+
+
+def test_classify_connects_to_nowhere(models: Path, picture: str) -> None:
+    command = [sys.executable, "-m", "serving.cli", "classify", picture]
+    assert outside_connections(command, environment(models)) == []
