@@ -1,0 +1,165 @@
+"""A run of the pipeline: one directory `runs/NAME/` that holds everything about it.
+
+Each stage writes its files there and last, atomically, `STAGE.json`: what it
+was told, what it read, the SHA-256 of what it wrote, its metrics, and the
+versions and machine it ran on. The next stage checks those hashes before it
+uses a file, so a result can always be traced to the pixels it came from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import platform
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from serving.errors import CheckdigitError
+
+SCHEMA = 1
+# Each stage with the one whose files it reads.
+STAGES = ("train", "quantize", "export", "verify", "evaluate", "benchmark")
+_STARTED = time.monotonic()  # the process's first moments: stages import TensorFlow later
+_PACKAGES = (
+    "tensorflow",
+    "keras",
+    "tf-keras",
+    "tensorflow-model-optimization",
+    "tf2onnx",
+    "onnx",
+    "onnxruntime",
+    "ai-edge-litert",
+    "numpy",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run directory; `Run(Path("runs/mnist"))`."""
+
+    path: Path
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    def record(self, stage: str, files: Sequence[str], **content: Any) -> dict[str, Any]:
+        """Writes `STAGE.json` and returns it.
+
+        Args:
+            stage: the stage that ends here.
+            files: the files it wrote, relative to the run.
+            content: whatever else belongs in the record (config, data, metrics).
+        """
+        record = {
+            "schema": SCHEMA,
+            "stage": stage,
+            **content,
+            "files": {
+                name: {"sha256": sha256(self / name), "bytes": (self / name).stat().st_size} for name in files
+            },
+            "seconds": round(time.monotonic() - _STARTED, 1),
+            "environment": environment(),
+        }
+        write_json(self / f"{stage}.json", record)
+        return record
+
+    def require(self, stage: str) -> dict[str, Any]:
+        """The record of an earlier stage, its files checked.
+
+        Raises:
+            CheckdigitError: the stage was not run, was run by another version
+                of checkdigit, or one of its files has changed since.
+        """
+        path = self / f"{stage}.json"
+        again = f"run `checkdigit {stage} --run {self.path.name}` again"
+        try:
+            record = json.loads(path.read_text())
+        except FileNotFoundError:
+            raise CheckdigitError(f"{path}: not found: {again.removesuffix(' again')} first") from None
+        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise CheckdigitError(f"{path}: not valid JSON ({error}): {again}") from None
+        found = record.get("schema") if isinstance(record, dict) else None
+        if found != SCHEMA:
+            raise CheckdigitError(
+                f"{path}: written by another version of checkdigit (run schema {found}, expected {SCHEMA}): "
+                f"{again}, or choose another --run"
+            )
+        if not isinstance(record.get("files"), dict):
+            raise CheckdigitError(f"{path}: not a record of this stage: {again}")
+        for name, entry in record["files"].items():
+            if not (self / name).is_file():
+                raise CheckdigitError(f"{self / name}: missing: {again}")
+            if sha256(self / name) != entry["sha256"]:
+                raise CheckdigitError(
+                    f"{self / name}: its SHA-256 differs from the one in {path.name}: {again}"
+                )
+        return dict(record)
+
+
+def environment() -> dict[str, Any]:
+    """Versions and machine, for the record."""
+    return {
+        "checkdigit": metadata.version("checkdigit"),
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in _PACKAGES},
+        "machine": machine(),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """CPU model, usable cores and operating system."""
+    model = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    return {"cpu": model, "cores": len(os.sched_getaffinity(0)), "system": platform.system()}
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place when the block ends well.
+
+    A failure (a full disk, an interrupt) leaves whatever was there before and
+    nothing half-written. The temporary name keeps the suffix, which some
+    writers demand.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        if error.filename is None:  # `write` does not say where
+            error.filename = str(path)
+        raise
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Writes a file atomically."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON atomically, indented, to be read by people too."""
+    write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
