@@ -1,0 +1,161 @@
+"""From logits to probabilities that mean what they say, and to thresholds for saying no.
+
+Everything here is fitted on validation pictures; `evaluate` measures what it
+gives on others.
+
+- Temperature: one number that divides the logits, chosen by likelihood
+  (Guo, Pleiss, Sun, Weinberger: On Calibration of Modern Neural Networks, ICML 2017).
+- Reject thresholds on the largest probability: for each wanted error rate the
+  smallest threshold at which the upper end of the one-sided 95 % Clopper–Pearson
+  interval of the error among the accepted digits stays below it (Geifman,
+  El-Yaniv: Selective Classification for Deep Neural Networks, NeurIPS 2017).
+  A rate that the validation set cannot support gets no threshold.
+- No threshold lies below the floor, which turns away pictures that are no digits: all but one in 50,000.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, log_softmax, logit, softmax
+from scipy.stats import beta
+
+ERROR_RATES: Final = (0.02, 0.01, 0.005, 0.002, 0.001)
+CONFIDENCE: Final = 0.95
+NONDIGIT_RATE: Final = 1 / 50_000
+
+Floats = npt.NDArray[np.floating[Any]]
+Labels = npt.NDArray[np.integer[Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Threshold:
+    """Accept a digit whose probability is at least `threshold`: what that gave.
+
+    `error` of the `n·accepted` accepted digits were wrong, with its two-sided
+    95 % Clopper–Pearson interval from `low` to `high`.
+    """
+
+    max_error: float
+    threshold: float
+    error: float
+    low: float
+    high: float
+    accepted: float
+    n: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """What `fit` chose: temperature, the floor against non-digits, thresholds."""
+
+    temperature: float
+    floor: float
+    nondigits: int  # pictures that are no digit, which the floor was fitted on
+    thresholds: tuple[Threshold, ...]
+
+
+def fit(logits: Floats, labels: Labels, nondigit_logits: Floats) -> Calibration:
+    """Fits temperature, floor and thresholds.
+
+    Args:
+        logits: float [N, 10] of validation digits.
+        labels: int [N].
+        nondigit_logits: float [M, 10] of pictures that are no digit; M may be 0.
+    """
+    t = temperature(logits, labels)
+    nondigits = confidence(nondigit_logits, t)
+    least = floor(nondigits)
+    return Calibration(t, least, len(nondigits), thresholds(softmax(logits / t, 1), labels, least))
+
+
+def confidence(logits: Floats, temperature: float) -> Floats:
+    """The largest probability per row; [N]."""
+    return np.asarray(softmax(logits / temperature, axis=1).max(axis=1, initial=0.0))
+
+
+def temperature(logits: Floats, labels: Labels) -> float:
+    """The temperature that maximizes the likelihood of the labels."""
+    rows = np.arange(len(labels))
+
+    def loss(log_t: float) -> float:
+        return -float(log_softmax(logits / np.exp(log_t), axis=1)[rows, labels].mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))
+
+
+def floor(nondigit_confidence: Floats) -> float:
+    """The threshold that one in `1 / NONDIGIT_RATE` of such pictures would reach.
+
+    That is rarer than the pictures at hand can show, so the highest hundredth of their log-odds is
+    continued as an exponential tail (peaks over threshold: Pickands, Annals of Statistics 3, 1975).
+    """
+    count = len(nondigit_confidence)
+    if not count:
+        return 0.0
+    odds = np.sort(logit(np.clip(nondigit_confidence, 1e-12, 1 - 1e-12)))[::-1]
+    tail = max(1, count // 100)
+    start = odds[min(tail, count - 1)]
+    scale = float((odds[:tail] - start).mean())
+    return float(expit(start + scale * max(0.0, np.log(tail / (count * NONDIGIT_RATE)))))
+
+
+def thresholds(probabilities: Floats, labels: Labels, least: float) -> tuple[Threshold, ...]:
+    """A threshold for each of `ERROR_RATES` that the digits can support.
+
+    Args:
+        probabilities: float [N, 10] of validation digits.
+        labels: int [N].
+        least: no threshold is smaller.
+    """
+    score = probabilities.max(1)
+    wrong = probabilities.argmax(1) != labels
+    order = np.argsort(-score, kind="stable")
+    # After accepting the k+1 most confident: errors[k].
+    errors = np.cumsum(wrong[order])
+    count = np.arange(1, len(score) + 1)
+    upper = _upper(errors, count, CONFIDENCE)
+    # Equal scores are accepted together, so only the last of a tie can be a threshold.
+    last = np.append(score[order][1:] < score[order][:-1], True)
+    rows = []
+    for rate in ERROR_RATES:
+        usable = np.flatnonzero((upper <= rate) & last & (score[order] >= least))
+        if not len(usable):
+            continue
+        k = int(usable[-1])
+        threshold = max(least, float(score[order][k])) if k + 1 < len(score) else least
+        low, high = interval(int(errors[k]), k + 1)
+        rows.append(
+            Threshold(
+                rate, threshold, float(errors[k] / (k + 1)), low, high, (k + 1) / len(score), len(score)
+            )
+        )
+    return tuple(rows)
+
+
+def _upper(errors: npt.NDArray[np.integer[Any]], count: npt.NDArray[np.integer[Any]], level: float) -> Floats:
+    bound = beta.ppf(level, errors + 1, count - errors)
+    return np.where(errors >= count, 1.0, bound)
+
+
+def interval(errors: int, count: int, level: float = CONFIDENCE) -> tuple[float, float]:
+    """The two-sided Clopper–Pearson interval of a rate (Biometrika 26, 1934)."""
+    if count == 0:
+        return 0.0, 1.0
+    tail = (1 - level) / 2
+    low = float(beta.ppf(tail, errors, count - errors + 1)) if errors else 0.0
+    high = float(beta.ppf(1 - tail, errors + 1, count - errors)) if errors < count else 1.0
+    return low, high
+
+
+def calibration_error(probabilities: Floats, labels: Labels, bins: int = 15) -> float:
+    """Expected calibration error over equally filled bins of the largest probability."""
+    score = probabilities.max(1)
+    right = probabilities.argmax(1) == labels
+    order = np.argsort(score, kind="stable")
+    parts = [part for part in np.array_split(order, bins) if len(part)]
+    return float(sum(len(part) * abs(score[part].mean() - right[part].mean()) for part in parts) / len(score))

@@ -1,0 +1,68 @@
+"""Everything a training or quantization run can be told, as frozen dataclasses.
+
+A config is recorded as JSON in the run, read back from there, and never changed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal
+
+from pipeline.lenet5 import Lenet5Options
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """One training run; the defaults are the `release` preset's."""
+
+    data: str = "mnist"
+    seed: int = 0
+    network: Lenet5Options = Lenet5Options()
+    epochs: int = 60
+    batch: int = 256
+    learning_rate: float = 4e-3  # AdamW's peak, cosine to 0
+    weight_decay: float = 1e-3
+    label_smoothing: float = 0.0
+    averaging: float = 0.999  # momentum of the moving average of the weights
+    affine: float = 1.0  # strength of the affine augmentation, 0 = off
+    elastic: float = 0.5  # strength of the elastic augmentation, 0 = off
+    pen: float = 0.0  # strength of the change of the pen's width, 0 = off
+    anneal: float = 0.8  # what is left of the augmentation's strengths at the end
+    nondigits: float = 0.15  # share of a batch that is no digit, to be answered with ten equal probabilities
+    outliers: int = 16000  # pictures that are no digit: as many drawn for training as for validation
+    strategy: Literal["single", "mirrored"] = "single"
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> TrainConfig:
+        """The config recorded in a run."""
+        return cls(**{**value, "network": Lenet5Options(**value["network"])})
+
+
+@dataclasses.dataclass(frozen=True)
+class QuantizeConfig:
+    """One quantization run."""
+
+    method: Literal["qat", "ptq"] = "qat"  # quantization-aware training, or post-training quantization
+    prune: float = 0.0  # share of the weights set to zero, 0 = off
+    cluster: int = 0  # distinct weights per layer, 0 = off
+    steps: int = 1500
+    batch: int = 256
+    learning_rate: float = 1e-4
+    calibration: int = 500  # training pictures that seed the activation ranges
+    seed: int = 0
+
+
+def train_preset(preset: str, data: str) -> TrainConfig:
+    """The config that a preset's name stands for; small sets take smaller batches and more epochs."""
+    config = TrainConfig(data=data)
+    if data != "mnist":
+        config = dataclasses.replace(config, epochs=200, batch=64, averaging=0.995)
+    if preset == "quick":
+        quick = {"epochs": 8, "outliers": 3000} if data == "mnist" else {"epochs": 50, "outliers": 1500}
+        config = dataclasses.replace(config, averaging=0.99, **quick)
+    return config
+
+
+def quantize_preset(preset: str | None) -> QuantizeConfig:
+    """The quantization that goes with a training preset."""
+    return QuantizeConfig(steps=600) if preset == "quick" else QuantizeConfig()
