@@ -1,0 +1,98 @@
+"""The table of formats: export, verify, benchmark, report and the README iterate over it.
+
+A new format is one function that writes it and one row here. Importing this
+needs neither TensorFlow nor any runtime.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Final, Literal
+
+from serving.errors import CheckdigitError
+
+FOLDER: Final = "export"  # inside a run
+
+
+@dataclasses.dataclass(frozen=True)
+class Bound:
+    """How far a format may be from what it is compared with, over the whole test set.
+
+    Attributes:
+        against: "keras" (the format of that name) or "reference" (`pipeline.reference`).
+        unit: what `largest` counts: probability, or units in the last place (LSB) of the int8 logits.
+        largest: the largest difference allowed; None = it is stated, not bounded.
+        top1: the smallest share of pictures with the same best digit.
+    """
+
+    against: Literal["keras", "reference"]
+    unit: Literal["probability", "lsb"]
+    largest: float | None
+    top1: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """One row: a file that `export` writes.
+
+    Attributes:
+        name: of the format.
+        model: the model it holds; its contract is in the design.
+        file: its name in the run's export folder.
+        runtime: what runs it.
+        type: of the numbers inside.
+        bound: what verifies it; None = others are compared with it.
+        writer: `module:function` in `pipeline.export`, (Source, provenance) → bytes.
+    """
+
+    name: str
+    model: Literal["lenet5", "lenet5-int8", "lenet5-features"]
+    file: str
+    runtime: Literal["keras", "litert", "onnxruntime"]
+    type: Literal["float32", "float16", "dynamic", "int8"]
+    bound: Bound | None
+    writer: str
+
+
+_FLOAT32: Final = Bound("keras", "probability", 1e-5, 0.9999)
+_SMALL: Final = Bound("keras", "probability", None, 0.999)
+_INT8: Final = Bound("reference", "lsb", 1, 0.9998)
+
+FORMATS: Final[tuple[Format, ...]] = (
+    Format("keras", "lenet5", "lenet5.keras", "keras", "float32", None, "to_keras:float32"),
+    Format("keras_int8", "lenet5-int8", "lenet5-int8.keras", "keras", "int8", _INT8, "to_keras:int8"),
+    Format("tflite_float32", "lenet5", "lenet5.tflite", "litert", "float32", _FLOAT32, "to_tflite:float32"),
+    Format(
+        "tflite_float16", "lenet5", "lenet5-float16.tflite", "litert", "float16", _SMALL, "to_tflite:float16"
+    ),
+    Format(
+        "tflite_dynamic", "lenet5", "lenet5-dynamic.tflite", "litert", "dynamic", _SMALL, "to_tflite:dynamic"
+    ),
+    Format("tflite_int8", "lenet5-int8", "lenet5-int8.tflite", "litert", "int8", _INT8, "to_tflite:int8"),
+    Format("onnx_float32", "lenet5", "lenet5.onnx", "onnxruntime", "float32", _FLOAT32, "to_onnx:float32"),
+    Format(
+        "onnx_float16", "lenet5", "lenet5-float16.onnx", "onnxruntime", "float16", _SMALL, "to_onnx:float16"
+    ),
+    Format("onnx_int8", "lenet5-int8", "lenet5-int8.onnx", "onnxruntime", "int8", _INT8, "to_onnx_int8:int8"),
+    Format(
+        "onnx_features",
+        "lenet5-features",
+        "lenet5-features.onnx",
+        "onnxruntime",
+        "float32",
+        _FLOAT32,
+        "to_onnx:features",
+    ),
+)
+
+
+def get(name: str) -> Format:
+    """The row of that name.
+
+    Raises:
+        CheckdigitError: there is none.
+    """
+    for row in FORMATS:
+        if row.name == name:
+            return row
+    raise CheckdigitError(f"unknown format {name!r}: choose one of {', '.join(row.name for row in FORMATS)}")

@@ -1,0 +1,109 @@
+"""Where a model file comes from, written into the file's own metadata as JSON.
+
+    .keras     a member `checkdigit.json` of the zip archive
+    .tflite    the metadata buffer `checkdigit`
+    .onnx      the metadata property `checkdigit`
+
+Other metadata of the file is left as it was.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any, Final
+
+import flatbuffers
+import numpy as np
+import onnx
+from ai_edge_litert import schema_py_generated as schema
+
+from serving.errors import CheckdigitError
+
+KEY: Final = "checkdigit"
+_MEMBER: Final = f"{KEY}.json"
+
+
+def encode(provenance: dict[str, Any]) -> str:
+    """Compact JSON, keys in order: the same provenance is the same text."""
+    return json.dumps(provenance, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def keras_with(archive: bytes, provenance: dict[str, Any]) -> bytes:
+    """A `.keras` archive with its provenance, without the time of its writing."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    metadata = json.loads(members["metadata.json"])
+    metadata.pop("date_saved", None)
+    members["metadata.json"] = json.dumps(metadata).encode()
+    members[_MEMBER] = encode(provenance).encode()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in members.items():
+            file.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def onnx_with(model: onnx.ModelProto, provenance: dict[str, Any]) -> bytes:
+    """An ONNX model with its provenance, serialized."""
+    onnx.helper.set_model_props(model, {KEY: encode(provenance)})
+    model.producer_name, model.producer_version = KEY, provenance["checkdigit"]
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString(deterministic=True)  # type: ignore[no-any-return]
+
+
+def tflite_with(model: Any, provenance: dict[str, Any]) -> bytes:
+    """A TensorFlow Lite model (`ModelT`) with its provenance, serialized."""
+    buffer, entry = schema.BufferT(), schema.MetadataT()
+    buffer.data = np.frombuffer(encode(provenance).encode(), np.uint8)
+    entry.name, entry.buffer = KEY, len(model.buffers)
+    model.buffers.append(buffer)
+    model.metadata = [*(model.metadata or []), entry]
+    return pack(model)
+
+
+class _Builder(flatbuffers.Builder):
+    """Starts byte vectors at multiples of 16, as TensorFlow Lite's schema demands.
+
+    The generated Python code forgets `force_align`; a microcontroller that
+    reads int32 biases from an odd address would stop.
+    """
+
+    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:
+        return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
+
+
+def pack(model: Any) -> bytes:
+    """A TensorFlow Lite model (`ModelT`) as a flatbuffer."""
+    builder = _Builder(0)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The provenance in a model file.
+
+    Raises:
+        CheckdigitError: the file has none or is damaged.
+    """
+    try:
+        match path.suffix:
+            case ".keras":
+                with zipfile.ZipFile(path) as file:
+                    text = file.read(_MEMBER).decode()
+            case ".onnx":
+                text = {entry.key: entry.value for entry in onnx.load(path).metadata_props}[KEY]
+            case ".tflite":
+                model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+                buffers = {entry.name: model.buffers[entry.buffer] for entry in model.metadata}
+                text = bytes(buffers[KEY.encode()].data).decode()
+            case suffix:
+                raise CheckdigitError(f"{path}: no provenance is read from {suffix or 'a nameless'} file")
+        return dict(json.loads(text))
+    except CheckdigitError:
+        raise
+    # Three libraries, and damage shows as whatever each meets first.
+    except Exception as error:
+        raise CheckdigitError(f"{path}: no readable provenance ({type(error).__name__}: {error})") from None

@@ -1,0 +1,90 @@
+"""Keras 3: the float network, and the 8-bit one from the integers of the `.tflite`.
+
+Both open in any Keras 3 without this project: built-in layers and operations only.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from pipeline import reference
+from pipeline.export.provenance import keras_with
+from pipeline.export.source import Source
+from pipeline.lenet5 import SIDE
+from pipeline.reference import Layer, Reference, Scale, Unsupported
+
+
+def float32(source: Source, provenance: dict[str, Any]) -> bytes:
+    """`image` float32 [N, 28, 28, 1] → `probabilities` float32 [N, 10]."""
+    return keras_with(_saved(source.deployable), provenance)
+
+
+def int8(source: Source, provenance: dict[str, Any]) -> bytes:
+    """As `float32`, computing in floating point what the 8-bit network computes in integers."""
+    return keras_with(_saved(build(reference.load(source.integers))), provenance)
+
+
+def _saved(model: Any) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        return path.read_bytes()
+
+
+def build(network: Reference) -> Any:
+    """The integer network as a Keras model.
+
+    Weights are the dequantized integers; after every layer the activations are
+    rounded to the integers' grid and clipped to their range, as real numbers.
+    """
+    image = keras.Input((SIDE, SIDE, 1), name="image")
+    x = _grid(image, network.input, -128, 127, "image")
+    for layer in network.layers:
+        if layer.kind == "dense" and len(x.shape) == 4:
+            x = keras.layers.Flatten(name="flatten")(x)
+        x = _layer(layer)(x)
+        if layer.kind != "max_pool":  # which leaves the grid as it is
+            x = _grid(x, layer.output, layer.low, layer.high, layer.name)
+    probabilities = keras.layers.Softmax(name="probabilities")(x)
+    model = keras.Model(image, probabilities, name="lenet5_int8")
+    for layer in network.layers:
+        if layer.kind in ("conv", "dense"):
+            scales = layer.weight_scales.astype(np.float64)
+            axes = (1, 2, 3, 0) if layer.kind == "conv" else (1, 0)
+            weights = layer.weights.transpose(axes) * scales
+            model.get_layer(layer.name).set_weights([weights, layer.bias * (layer.input.scale * scales)])
+    return model
+
+
+def _grid(x: Any, scale: Scale, low: int, high: int, name: str) -> Any:
+    """Rounded to multiples of the scale between two integers (halves to even)."""
+    steps = keras.layers.Rescaling(1 / scale.scale, name=f"{name}_steps")(x)
+    rounded = keras.ops.round(steps)
+    clipped = keras.ops.clip(rounded, low - scale.zero_point, high - scale.zero_point)
+    # Operations take no name; Keras would number them on from one model to the next.
+    for tensor, operation in ((rounded, "round"), (clipped, "clip")):
+        tensor._keras_history.operation.name = f"{name}_{operation}"
+    return keras.layers.Rescaling(scale.scale, name=f"{name}_int8")(clipped)
+
+
+def _layer(layer: Layer) -> Any:
+    match layer.kind:
+        case "conv":
+            rows, columns = layer.window
+            around = {(0, 0, 0, 0): "valid", (rows // 2, rows // 2, columns // 2, columns // 2): "same"}
+            if layer.padding not in around:
+                raise Unsupported(f"layer {layer.name}: padding {layer.padding} is not exported to Keras")
+            return keras.layers.Conv2D(
+                len(layer.weights), layer.window, layer.stride, around[layer.padding], name=layer.name
+            )
+        case "dense":
+            return keras.layers.Dense(len(layer.weights), name=layer.name)
+        case "max_pool":
+            return keras.layers.MaxPooling2D(layer.window, layer.stride, name=layer.name)
+        case "average_pool":
+            return keras.layers.AveragePooling2D(layer.window, layer.stride, name=layer.name)

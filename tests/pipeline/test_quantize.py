@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import quantize
+from pipeline.config import QuantizeConfig
+from pipeline.data import Dataset
+from pipeline.run import Run
+from serving.errors import CheckdigitError
+
+# Keras asks its variables for an array in NumPy 1's way.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+SHORT = QuantizeConfig(steps=8, batch=32, learning_rate=1e-3, calibration=50)
+
+
+@pytest.fixture
+def copy(trained: Run, tmp_path: Path) -> Run:
+    """The trained run, free to be changed."""
+    for name in ("train.json", "float.keras"):
+        shutil.copy(trained / name, tmp_path / name)
+    return Run(tmp_path)
+
+
+def test_the_record_is_complete_and_its_files_are_checked(quantized: Run) -> None:
+    record = quantized.require("quantize")
+    assert record["calibration"]["temperature"] > 0
+    assert record["data"]["name"] == "digits"
+    assert record["config"]["method"] == "qat"
+    assert "quantized/saved_model.pb" in record["files"]
+    assert (
+        abs(record["metrics"]["validation_accuracy"] - record["metrics"]["float_validation_accuracy"]) < 0.05
+    )
+
+
+def test_the_saved_model_has_both_signatures_and_fake_quantization(quantized: Run) -> None:
+    import tensorflow as tf
+
+    model = tf.saved_model.load(str(quantized / "quantized"))
+    single, batched = model.signatures["single"], model.signatures["serving_default"]
+    assert single.structured_input_signature[1]["image"].shape == [1, 28, 28, 1]
+    assert batched.structured_input_signature[1]["image"].shape.as_list() == [None, 28, 28, 1]
+    images = np.zeros((3, 28, 28, 1), np.float32)
+    assert batched(image=tf.constant(images))["logits"].shape == (3, 10)
+    functions = batched.graph.as_graph_def().library.function
+    assert any("FakeQuant" in node.op for function in functions for node in function.node_def)
+
+
+def test_post_training_quantization_comes_near_the_float_network(copy: Run, digits: Dataset) -> None:
+    record = quantize.quantize(copy, dataclasses.replace(SHORT, method="ptq"), digits)
+    metrics = record["metrics"]
+    assert abs(metrics["validation_accuracy"] - metrics["float_validation_accuracy"]) < 0.03
+
+
+def test_quantizing_again_replaces_the_first_result(copy: Run, digits: Dataset) -> None:
+    ptq = dataclasses.replace(SHORT, method="ptq")
+    quantize.quantize(copy, ptq, digits)
+    (copy / "quantized/stale").write_text("of an older version")
+    quantize.quantize(copy, ptq, digits)
+    copy.require("quantize")
+    assert not (copy / "quantized/stale").exists()
+    assert not list(copy.path.glob(".*"))
+
+
+def test_compare_measures_six_networks_and_pruned_weights_stay_zero(copy: Run, digits: Dataset) -> None:
+    record = quantize.compare(copy, SHORT, digits)
+    rows = {(row["compression"], row["quantization"]): row for row in record["rows"]}
+    assert set(rows) == {(a, b) for a in ("none", "prune", "cluster") for b in ("float", "qat")}
+    for method in ("float", "qat"):
+        assert rows["prune", method]["gzip_bytes"] < 0.9 * rows["none", method]["gzip_bytes"]
+    assert rows["cluster", "float"]["gzip_bytes"] < 0.5 * rows["none", "float"]["gzip_bytes"]
+    assert json.loads((copy / "compression.json").read_text())["rows"] == record["rows"]
+    assert len(quantize.comparison(record).splitlines()) == 7
+
+
+def test_pruning_and_clustering_together_are_refused(copy: Run, digits: Dataset) -> None:
+    with pytest.raises(CheckdigitError, match="exclude each other"):
+        quantize.quantize(copy, dataclasses.replace(SHORT, prune=0.5, cluster=16), digits)
+
+
+def test_it_needs_a_trained_run(tmp_path: Path, digits: Dataset) -> None:
+    with pytest.raises(CheckdigitError, match=r"train\.json: not found: run `checkdigit train"):
+        quantize.quantize(Run(tmp_path), SHORT, digits)
+
+
+def test_changed_weights_are_refused(copy: Run, digits: Dataset) -> None:
+    (copy / "float.keras").write_bytes(b"not what train wrote")
+    with pytest.raises(CheckdigitError, match=r"float\.keras: its SHA-256 differs"):
+        quantize.quantize(copy, SHORT, digits)
+
+
+def test_a_failure_leaves_nothing_half_written(
+    copy: Run, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(model: object, folder: Path) -> None:
+        folder.mkdir()
+        (folder / "saved_model.pb").write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(quantize, "_save", full)
+    with pytest.raises(OSError, match="No space left"):
+        quantize.quantize(copy, dataclasses.replace(SHORT, method="ptq"), digits)
+    assert sorted(path.name for path in copy.path.iterdir()) == ["float.keras", "train.json"]
+
+
+def test_legacy_keras_stays_in_this_file() -> None:
+    code = (
+        "import os, pipeline.quantize as q; q._legacy(); import keras; "
+        "print('TF_USE_LEGACY_KERAS' in os.environ, keras.__version__[0])"
+    )
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment.pop("TF_USE_LEGACY_KERAS", None)
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    assert found.stdout.split() == ["False", "3"]
