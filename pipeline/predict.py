@@ -1,0 +1,311 @@
+"""One way to ask any exported file, whatever runtime it needs.
+
+    predictor     pictures → probabilities, as production asks
+    int8_logits   pixels → int8 logits, for the 8-bit family
+    activations   pictures → every layer's output, for `verify --explain`
+
+Only the runtime of the format in question is imported, so a process that asks
+one format knows what that format alone costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.lenet5 import LAYERS, table
+from serving.errors import CheckdigitError
+from serving.images import tensor
+
+if TYPE_CHECKING:
+    from pipeline.export.formats import Format
+    from pipeline.reference import Scale
+
+Floats = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
+Int8 = npt.NDArray[np.int8]
+
+BATCH: Final = 256  # pictures per call where a runtime takes many at once
+
+# The operators that are a layer, in ONNX's names and in TensorFlow Lite's.
+_LAYER_OPERATORS: Final = {"Conv", "MaxPool", "AveragePool", "Gemm", "MatMul"} | {
+    "CONV_2D",
+    "MAX_POOL_2D",
+    "AVERAGE_POOL_2D",
+    "FULLY_CONNECTED",
+}
+# Passed over on the way back to the layer that computed a value: they move it, or read it otherwise.
+_PASSED: Final = {"Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Cast"} | {
+    "DequantizeLinear",
+    "Softmax",
+    "RESHAPE",
+    "TRANSPOSE",
+    "SOFTMAX",
+}
+
+
+def predictor(row: Format, path: Path, threads: int | None = None) -> Callable[[Floats], Floats]:
+    """The file, ready to answer.
+
+    Args:
+        row: its row in the table of formats.
+        path: the file.
+        threads: threads inside an operator; None = what this process may use. For Keras only before
+            TensorFlow has computed anything in this process.
+
+    Returns:
+        A function float32 [N, 28, 28, 1] → float32 [N, 10] probabilities, N ≥ 1.
+
+    Raises:
+        CheckdigitError: the runtime cannot load the file.
+        RuntimeError: `threads` comes too late for TensorFlow.
+    """
+    if row.runtime == "keras":
+        return _keras(_load_keras(path, threads))
+    if row.runtime == "litert":
+        from serving.runtime import litert
+
+        return litert.load(path, threads).infer
+    from serving.runtime import onnx
+
+    network = onnx.load(path, threads)
+    index = [output.name for output in network.outputs].index("probabilities")
+    return lambda image: np.asarray(network.run(image)[index], np.float32)
+
+
+def int8_logits(row: Format, path: Path, scale: Scale) -> Callable[[Pixels], Int8]:
+    """The 8-bit network's own integers: uint8 [N, 28, 28] → int8 [N, 10].
+
+    The ONNX graph keeps them inside as `logits_int8`; a copy in memory gets them as an output. The
+    file is asked with the optimizations that production uses.
+
+    Args:
+        row: its row in the table of formats.
+        path: the file.
+        scale: of the logits; Keras computes with real numbers on that grid.
+
+    Raises:
+        CheckdigitError: the runtime cannot load the file.
+    """
+    if row.runtime == "litert":
+        run, _ = _litert(path.read_bytes())
+        return lambda pixels: _in_batches(run, _centered(pixels), 1)[0]
+    if row.runtime == "onnxruntime":
+        import onnx
+
+        ask = _onnx(onnx.load(path), ["logits_int8"])
+        return lambda pixels: _in_batches(ask, tensor(pixels), BATCH)[0]
+    return lambda pixels: _integers(_keras_activations(path, pixels)["logits"], scale)
+
+
+def activations(row: Format, path: Path, pixels: Pixels) -> dict[str, Floats]:
+    """What every layer of an exported file gives, as real values.
+
+    A layer's output is the last tensor computed before the next layer begins, so its activation
+    function is part of it, and 8-bit tensors are dequantized with their own scale. Tensors are made
+    outputs of a copy in memory, without turning the runtime's optimizations off: what is compared is
+    what runs.
+
+    Args:
+        row: the file's row in the table of formats.
+        path: the file.
+        pixels: uint8 [N, 28, 28].
+
+    Returns:
+        float32 [N, H, W, C] or [N, C] for c1, s2, c3, s4, c5, f6 and logits, in that order.
+
+    Raises:
+        CheckdigitError: the file does not hold LeNet-5's seven layers one after the other.
+    """
+    read = {"keras": _keras_activations, "litert": _litert_activations, "onnxruntime": _onnx_activations}
+    found = read[row.runtime](path, pixels)
+    return {layer.name: _channels_last(found[layer.name], layer.shape) for layer in table()}
+
+
+def layer_outputs(nodes: Iterable[tuple[str, Sequence[Any], Sequence[Any]]], end: Any) -> dict[str, Any]:
+    """Finds each layer's output in a graph, by its operators and never by a tensor's name.
+
+    Args:
+        nodes: (operator, inputs, outputs) of every node, the data input first.
+        end: the graph's last tensor.
+
+    Returns:
+        The tensors for c1, s2, c3, s4, c5, f6 and logits.
+
+    Raises:
+        CheckdigitError: there are not as many layers as LeNet-5 has.
+    """
+    producers = {outputs[0]: (operator, inputs[0]) for operator, inputs, outputs in nodes if len(inputs)}
+    found: list[Any] = []
+    output, quantized = None, False
+    while end in producers:
+        operator, source = producers[end]
+        if operator == "DequantizeLinear" and quantized:
+            output = None  # was 8-bit before: quantized again only after it was moved
+        if output is None and operator not in _PASSED:
+            output, quantized = end, operator == "QuantizeLinear"
+        elif operator not in _PASSED:
+            quantized = False
+        if operator in _LAYER_OPERATORS:
+            found.append(output)
+            output = None
+        end = source
+    if len(found) != len(LAYERS):
+        raise CheckdigitError(f"{len(found)} layers found, expected {len(LAYERS)}: {', '.join(LAYERS)}")
+    return dict(zip(LAYERS, reversed(found), strict=True))
+
+
+def _channels_last(values: Floats, shape: tuple[int, ...]) -> Floats:
+    """[N, C, H, W] → [N, H, W, C]; a map of 1×1 loses its sides."""
+    if len(shape) == 3 and values.shape[1:] != shape:
+        values = values.transpose(0, 2, 3, 1)
+    return values.reshape(len(values), *shape)
+
+
+def _in_batches(
+    run: Callable[[Any], Sequence[npt.NDArray[Any]]], rows: Any, size: int
+) -> list[npt.NDArray[Any]]:
+    """`run` over `size` rows at a time, each of its outputs put together again."""
+    parts = [run(rows[start : start + size]) for start in range(0, len(rows), size)]
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
+def _real(values: npt.NDArray[Any], scale: float, zero_point: int) -> Floats:
+    return (values.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
+
+
+def _integers(values: Floats, scale: Scale) -> Int8:
+    return np.clip(np.rint(values / scale.scale) + scale.zero_point, -128, 127).astype(np.int8)
+
+
+# Keras
+
+
+def _load_keras(path: Path, threads: int | None = None) -> Any:
+    import keras
+    import tensorflow as tf
+
+    if threads:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (OSError, ValueError) as error:
+        raise CheckdigitError(f"{path}: Keras cannot load it: {str(error).splitlines()[0]}") from None
+
+
+def _keras(model: Any) -> Callable[[Floats], Floats]:
+    return lambda image: _in_batches(lambda part: [model.predict_on_batch(part)], image, BATCH)[0]
+
+
+def _keras_activations(path: Path, pixels: Pixels) -> dict[str, Floats]:
+    import keras
+
+    model = _load_keras(path)
+    outputs: dict[str, Any] = {}
+    current = None
+    for layer in model.layers:
+        current = layer.name if layer.name in LAYERS else current
+        # An activation of its own belongs to the layer before it; flattening and softmax do not.
+        if current and not isinstance(layer, keras.layers.Flatten | keras.layers.Softmax):
+            outputs[current] = layer.output
+    inner = keras.Model(model.input, list(outputs.values()))
+    return dict(zip(outputs, _in_batches(inner.predict_on_batch, tensor(pixels), BATCH), strict=True))
+
+
+# LiteRT
+
+
+def _centered(pixels: Pixels) -> Int8:
+    """The int8 network's input: pixel − 128."""
+    return (pixels[..., None].astype(np.int16) - 128).astype(np.int8)
+
+
+def _litert(
+    content: bytes,
+) -> tuple[Callable[[npt.NDArray[Any]], list[npt.NDArray[Any]]], list[dict[str, Any]]]:
+    """A function from one row to all outputs as they are, and the outputs' details."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    from serving.runtime import cpus
+
+    interpreter = Interpreter(model_content=content, num_threads=cpus())
+    interpreter.allocate_tensors()
+    source = interpreter.get_input_details()[0]["index"]
+    details = interpreter.get_output_details()
+
+    def run(row: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+        interpreter.set_tensor(source, row)
+        interpreter.invoke()
+        return [interpreter.get_tensor(detail["index"]) for detail in details]
+
+    return run, details
+
+
+def _litert_activations(path: Path, pixels: Pixels) -> dict[str, Floats]:
+    from ai_edge_litert import schema_py_generated as schema
+
+    from pipeline.export.provenance import pack
+
+    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
+    model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+    graph = model.subgraphs[0]
+    nodes = [
+        (names[model.operatorCodes[node.opcodeIndex].builtinCode], node.inputs, node.outputs)
+        for node in graph.operators
+    ]
+    layers = layer_outputs(nodes, graph.outputs[0])
+    integers = graph.tensors[graph.inputs[0]].type == schema.TensorType.INT8
+    # Not `experimental_preserve_all_tensors`: it may take the model away from XNNPACK.
+    graph.outputs = np.array(list(layers.values()), np.int32)
+    model.signatureDefs = None  # they would name outputs that are none any more
+    run, details = _litert(pack(model))
+    found = _in_batches(run, _centered(pixels) if integers else tensor(pixels), 1)
+    return {
+        name: _real(values, *detail["quantization"]) if values.dtype == np.int8 else values
+        for name, values, detail in zip(layers, found, details, strict=True)
+    }
+
+
+# ONNX Runtime
+
+
+def _onnx(model: Any, names: Sequence[str]) -> Callable[[Floats], list[npt.NDArray[Any]]]:
+    """The named tensors of a graph, wherever in it they are."""
+    import onnx
+
+    from serving.runtime import onnx as runtime
+
+    present = {output.name for output in model.graph.output}
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in present)
+    session = runtime.session(model.SerializeToString())
+    return lambda image: session.run(list(names), {session.get_inputs()[0].name: image})
+
+
+def _onnx_activations(path: Path, pixels: Pixels) -> dict[str, Floats]:
+    import onnx
+
+    model = onnx.load(path)
+    nodes = model.graph.node
+    layers = layer_outputs([(node.op_type, node.input, node.output) for node in nodes], "probabilities")
+    # The variant that shows its layers is taken at its word.
+    layers |= {output.name: output.name for output in model.graph.output if output.name in LAYERS}
+    constants = {entry.name: onnx.numpy_helper.to_array(entry) for entry in model.graph.initializer}
+    scales: dict[str, tuple[float, int]] = {}
+    for node in nodes:
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            integers = node.output[0] if node.op_type == "QuantizeLinear" else node.input[0]
+            if np.size(constants[node.input[1]]) == 1:  # weights have one per channel, activations never
+                scales[integers] = (constants[node.input[1]].item(), constants[node.input[2]].item())
+        elif node.input[0] in scales:  # pooling and moving keep the scale
+            scales[node.output[0]] = scales[node.input[0]]
+    run = _onnx(model, list(layers.values()))
+    found = _in_batches(run, tensor(pixels), BATCH)
+    return {
+        name: _real(values, *scales[output]) if values.dtype.kind in "iu" else values.astype(np.float32)
+        for (name, output), values in zip(layers.items(), found, strict=True)
+    }
