@@ -1,0 +1,311 @@
+"""The pipeline's half of the command `checkdigit`: one subcommand per stage.
+
+`serving.cli` hands over here when one of them is called, so that serving
+never loads TensorFlow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import re
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+# Before TensorFlow: its notices are no news to the user, and its failures raise exceptions anyway.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+from pipeline import data as datasets
+from pipeline.config import QuantizeConfig, TrainConfig, quantize_preset, train_preset
+from pipeline.lenet5 import Lenet5Options, format_table, table
+from pipeline.run import STAGES, Run
+from serving.errors import CheckdigitError
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs one stage; the exit code. `CheckdigitError` and `OSError` are the caller's to print."""
+    options = _parser().parse_args(argv)
+    # absl and Keras warn about their own insides; what a user can act on is an error line.
+    warnings.simplefilter("ignore")
+    try:
+        return int(options.call(options))
+    except ImportError as error:
+        if error.name and error.name.split(".")[0] in ("pipeline", "serving"):
+            raise
+        raise CheckdigitError(
+            f"'checkdigit {argv[0]}' needs the training extra ({error.name} is missing): "
+            "pip install 'checkdigit[train]'"
+        ) from None
+    except Exception as error:
+        tensorflow = sys.modules.get("tensorflow")
+        if tensorflow is None or not isinstance(error, tensorflow.errors.OpError):
+            raise
+        # Its own writers say so when the disk is full.
+        line = re.sub(r"^\{\{.*?\}\} ?", "", error.message.splitlines()[0])
+        raise CheckdigitError(f"TensorFlow: {line}") from None
+
+
+def _load_tensorflow() -> None:
+    """Imports TensorFlow without its dozen lines about GPUs and its own insides on standard error.
+
+    Called when a command has looked at everything else that could be wrong: it takes seconds.
+    """
+    saved = os.dup(2)
+    try:
+        # Below Python: the lines come from C++, before any log level counts.
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        import tensorflow as tf
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+    tf.get_logger().setLevel("ERROR")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="checkdigit")
+    stages = parser.add_subparsers(required=True)
+
+    def stage(name: str, call: Any, summary: str, example: str) -> argparse.ArgumentParser:
+        sub = stages.add_parser(
+            name,
+            description=summary,
+            epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        sub.set_defaults(call=call)
+        sub.add_argument(
+            "--run",
+            default=None,
+            metavar="NAME",
+            help="the run, a folder in runs/ (default: the data's name)",
+        )
+        sub.add_argument("--data-dir", type=Path, metavar="PATH", help="where the data lie")
+        sub.add_argument("--json", action="store_true", help="print the record as JSON")
+        return sub
+
+    train = stage("train", _train, "Train LeNet-5 in float.", "checkdigit train --data mnist --preset quick")
+    train.add_argument(
+        "--data", choices=datasets.NAMES, default="digits", help="default: digits, which are built in"
+    )
+    train.add_argument("--preset", choices=("quick", "release"), default="quick")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--epochs", type=_positive, help="instead of the preset's")
+    for field in dataclasses.fields(Lenet5Options):
+        choices = {
+            "pooling": ("max", "average"),
+            "activation": ("relu", "tanh", "sigmoid"),
+            "activate": ("before", "after"),
+        }
+        train.add_argument(f"--{field.name}", choices=choices[field.name], default=field.default)
+    train.add_argument(
+        "--strategy", choices=("single", "mirrored"), default="single", help="mirrored: on all GPUs"
+    )
+    train.add_argument("--resume", action="store_true", help="go on after the last finished epoch")
+
+    quantize = stage(
+        "quantize",
+        _quantize,
+        "Make the 8-bit sibling of a trained network.",
+        "checkdigit quantize --run mnist",
+    )
+    quantize.add_argument(
+        "--method",
+        choices=("qat", "ptq"),
+        default="qat",
+        help="quantization-aware training, or post-training",
+    )
+    quantize.add_argument(
+        "--prune", type=_share, default=0.0, metavar="SHARE", help="share of weights set to zero first"
+    )
+    quantize.add_argument("--cluster", type=int, default=0, metavar="N", help="distinct weights per layer")
+    quantize.add_argument(
+        "--compare", action="store_true", help="measure pruning and clustering, each alone and before QAT"
+    )
+
+    stage("export", _export, "Write every format.", "checkdigit export --run mnist")
+    verify = stage(
+        "verify",
+        _verify,
+        "Prove that the formats compute the same.",
+        "checkdigit verify --run mnist --explain keras onnx_int8",
+    )
+    verify.add_argument(
+        "--explain", nargs=2, metavar="FORMAT", help="name the first layer where these two drift apart"
+    )
+    stage(
+        "evaluate",
+        _evaluate,
+        "Measure accuracy, calibration and rejection on the test set.",
+        "checkdigit evaluate --run mnist",
+    )
+    stage(
+        "benchmark",
+        _benchmark,
+        "Measure size, speed and memory of every format.",
+        "checkdigit benchmark --run mnist",
+    )
+    release = stage("release", _release, "Put a verified run into models/.", "checkdigit release --run mnist")
+    release.add_argument("--models", type=Path, default=Path("models"), metavar="DIR")
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError("must be at least 0 and below 1")
+    return value
+
+
+def _run(options: argparse.Namespace) -> Run:
+    name = options.run or getattr(options, "data", None) or "digits"
+    return Run(Path("runs") / name)
+
+
+def _data(run: Run, options: argparse.Namespace) -> datasets.Dataset:
+    """The data that the run was trained on, and no other."""
+    record = run.require("train")
+    folder = options.data_dir or (Path(record["data_dir"]) if record["data_dir"] else None)
+    data = datasets.load(record["data"]["name"], folder)
+    if data.record() != record["data"]:
+        raise CheckdigitError(
+            f"{run.path}: was trained on other data than {folder or data.name} now holds: train again, "
+            "or name the data with --data-dir"
+        )
+    return data
+
+
+def _show(record: dict[str, Any], options: argparse.Namespace, text: str) -> None:
+    print(json.dumps(record) if options.json else text)
+
+
+def _train(options: argparse.Namespace) -> int:
+    run = _run(options)
+    network = Lenet5Options(options.pooling, options.activation, options.activate)
+    config = dataclasses.replace(
+        train_preset(options.preset, options.data),
+        seed=options.seed,
+        network=network,
+        strategy=options.strategy,
+    )
+    if options.epochs:
+        config = dataclasses.replace(config, epochs=options.epochs)
+    data = datasets.load(options.data, options.data_dir)
+    if not options.json:
+        print(format_table(table(network)))
+        print(
+            f"{len(data.train.labels):,} {data.name} pictures to train on, "
+            f"{len(data.validation.labels):,} to choose by (cut by {data.validation_by})"
+        )
+    _load_tensorflow()
+    from pipeline.train import train
+
+    record = train(run, config, data, options.resume, preset=options.preset, data_dir=options.data_dir)
+    accuracy = record["metrics"]["validation_accuracy"]
+    _show(
+        record,
+        options,
+        f"{run.path}: validation accuracy {accuracy:.2%}, temperature {record['calibration']['temperature']:.3f}",
+    )
+    return 0
+
+
+def _quantize(options: argparse.Namespace) -> int:
+    run = _run(options)
+    data = _data(run, options)
+    _load_tensorflow()
+    from pipeline import quantize
+
+    trained = TrainConfig.from_json(run.require("train")["config"])
+    config: QuantizeConfig = dataclasses.replace(
+        quantize_preset(run.require("train")["preset"]),
+        method=options.method,
+        prune=options.prune,
+        cluster=options.cluster,
+        seed=trained.seed,
+    )
+    if options.compare:
+        record = quantize.compare(run, config, data)
+        _show(record, options, quantize.comparison(record))
+        return 0
+    record = quantize.quantize(run, config, data)
+    _show(
+        record,
+        options,
+        f"{run.path}: {config.method}: validation accuracy {record['metrics']['validation_accuracy']:.2%}",
+    )
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    run = _run(options)
+    for stage in ("train", "quantize"):
+        run.require(stage)
+    _load_tensorflow()
+    from pipeline.export import export
+
+    record = export(run)
+    if options.json:
+        print(json.dumps(record))
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    run = _run(options)
+    images = _data(run, options).test.images  # the labels stay unread
+    _load_tensorflow()
+    from pipeline import verify
+
+    if options.explain:
+        explanation = verify.explain(run, *options.explain, images)
+        _show(explanation, options, verify.explanation(explanation))
+        return 0
+    record = verify.verify(run, images)
+    _show(record, options, verify.summary(record))
+    return 0 if record["passed"] else 1
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    run = _run(options)
+    data = _data(run, options)
+    _load_tensorflow()
+    from pipeline import evaluate
+
+    record = evaluate.evaluate(run, data.test, data.name)
+    _show(record, options, evaluate.summary(record))
+    return 0
+
+
+def _benchmark(options: argparse.Namespace) -> int:
+    from pipeline import benchmark
+
+    run = _run(options)
+    record = benchmark.benchmark(run, np.ascontiguousarray(_data(run, options).validation.images[:256]))
+    _show(record, options, benchmark.summary(record))
+    return 0
+
+
+def _release(options: argparse.Namespace) -> int:
+    run = _run(options)
+    for stage in STAGES:
+        run.require(stage)
+    _load_tensorflow()
+    from pipeline.release import release
+
+    manifest = release(run, options.models)
+    _show(manifest, options, f"{options.models}: released {', '.join(manifest['models'])} from {run.path}")
+    return 0

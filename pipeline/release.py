@@ -1,0 +1,259 @@
+"""Copies a verified run into `models/`; nothing else writes there.
+
+    checkdigit release --run mnist
+
+The new version's folder is written first and the manifest renamed into place
+last: whoever watches the manifest never sees half a release.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from PIL import Image
+
+from pipeline import card, strokes
+from pipeline.evaluate import FAMILIES
+from pipeline.export.formats import FOLDER, FORMATS, Format
+from pipeline.predict import predictor
+from pipeline.run import STAGES, Run, replacing, sha256, write_bytes, write_json
+from serving import __version__
+from serving.errors import CheckdigitError
+from serving.images import decode, normalize, tensor
+from serving.manifest import (
+    NAME,
+    SCHEMA,
+    Accuracy,
+    Artifact,
+    Golden,
+    GoldenDigit,
+    GoldenDigits,
+    Manifest,
+    Model,
+    Tensor,
+    Threshold,
+)
+from serving.manifest import decode as decode_manifest
+
+# What is released of all the formats, and where.
+RELEASED: Final = {
+    "onnx_float32": "repository/lenet5/{version}/model.onnx",
+    "onnx_int8": "repository/lenet5-int8/{version}/model.onnx",
+    "onnx_features": "repository/lenet5-features/{version}/model.onnx",
+    "tflite_float32": "edge/lenet5.tflite",
+    "tflite_int8": "edge/lenet5-int8.tflite",
+    "keras": "keras/lenet5.keras",
+    "keras_int8": "keras/lenet5-int8.keras",
+}
+_DESCRIPTIONS: Final = {
+    "lenet5": "LeNet-5, float: one handwritten digit",
+    "lenet5-int8": "LeNet-5 in 8-bit integers: one handwritten digit",
+    "lenet5-features": "lenet5 with every layer's activations as outputs",
+}
+_GOLDEN: Final = 20
+# So sure that one unit in the last place of an 8-bit logit, which processors may differ by,
+# moves no probability by the 1e-3 that a loaded model may be off.
+_GOLDEN_CONFIDENCE: Final = 0.998
+_LABELS: Final = [str(digit) for digit in range(10)]
+_IMAGE: Final = Tensor("image", "FP32", [-1, 28, 28, 1])
+_PROBABILITIES: Final = Tensor("probabilities", "FP32", [-1, 10])
+
+
+def release(run: Run, models: Path) -> dict[str, Any]:
+    """Writes `models/` from a run.
+
+    Args:
+        run: a run whose every stage is done and whose verification passed.
+        models: the folder to fill.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        CheckdigitError: a stage is missing, its files have changed, or a bound is broken.
+    """
+    records = {stage: run.require(stage) for stage in STAGES}
+    if not records["verify"]["passed"]:
+        raise CheckdigitError(
+            f"{run / 'verify.json'}: not released: {records['verify']['broken'][0]}: see `checkdigit verify --explain`"
+        )
+    refused = records["export"]["refused"]
+    for name in RELEASED:
+        if name in refused:
+            raise CheckdigitError(f"{run.path}: not released: {name} could not be exported: {refused[name]}")
+    version = str(_last_version(models) + 1)
+    new = models.with_name(f".{models.name}.new")  # all of it is written before any of it takes its place
+    shutil.rmtree(new, ignore_errors=True)
+    try:
+        manifest = _write(run, new, version, records)
+        written = [path for path in new.rglob("*") if path.is_file()]
+        for path in sorted(written, key=lambda path: path == new / NAME):
+            target = models / path.relative_to(new)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(target)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    _remove_other_versions(models, version)
+    return manifest
+
+
+def _write(run: Run, models: Path, version: str, records: dict[str, Any]) -> dict[str, Any]:
+    """The release in an empty folder; the manifest."""
+    rows = [row for row in FORMATS if row.name in RELEASED]
+    paths = {row.name: RELEASED[row.name].format(version=version) for row in rows}
+    for row in rows:
+        write_bytes(models / paths[row.name], (run / FOLDER / row.file).read_bytes())
+        if row.runtime == "onnxruntime":
+            folder = models / "repository" / row.model
+            write_bytes(folder / "config.pbtxt", _config(row.model, records).encode())
+            if row.model in FAMILIES:
+                write_bytes(folder / "labels.txt", "\n".join([*_LABELS, ""]).encode())
+    golden = _golden(run, rows, models / "golden")
+    with replacing(models / "readings.png") as temporary:
+        card.picture(models / "golden").save(temporary)
+    for stage, record in records.items():
+        record.pop("data_dir", None)
+        write_json(models / "records" / f"{stage}.json", record)
+    manifest = Manifest(
+        schema=SCHEMA,
+        release=__version__,
+        default="lenet5",
+        models={
+            name: _model(name, version, [row for row in rows if row.model == name], paths, models, records)
+            for name in _DESCRIPTIONS
+        },
+        golden={"digits": golden},
+        tool_versions=records["export"]["environment"]["packages"],
+        data=records["train"]["data"],
+    )
+    write_bytes(models / "README.md", card.model_card(records, manifest).encode())
+    encoded = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+    write_bytes(models / NAME, encoded + b"\n")
+    return dict(json.loads(encoded))
+
+
+def _last_version(models: Path) -> int:
+    path = models / NAME
+    if not path.exists():
+        return 0
+    return max(int(model.version) for model in decode_manifest(path.read_bytes(), str(path)).models.values())
+
+
+def _remove_other_versions(models: Path, version: str) -> None:
+    for folder in (models / "repository").glob("*/*/"):
+        if folder.name != version:
+            shutil.rmtree(folder)
+
+
+def _model(
+    name: str,
+    version: str,
+    rows: list[Format],
+    paths: dict[str, str],
+    models: Path,
+    records: dict[str, Any],
+) -> Model:
+    artifacts = [
+        Artifact(
+            paths[row.name],
+            sha256(models / paths[row.name]),
+            (models / paths[row.name]).stat().st_size,
+            row.name,
+            row.runtime,
+            row.type,
+        )
+        for row in rows
+    ]
+    shared: dict[str, Any] = {
+        "version": version,
+        "input": _IMAGE,
+        "artifacts": artifacts,
+        "description": _DESCRIPTIONS[name],
+        "seed": records["train"]["config"]["seed"],
+        "preset": records["train"]["preset"],
+    }
+    if name not in FAMILIES:
+        return Model(
+            task="features", outputs=_features(), temperature=_temperature(records, "lenet5"), **shared
+        )
+    evaluated = records["evaluate"]["families"][name]
+    return Model(
+        task="digit",
+        output=_PROBABILITIES,
+        labels=_LABELS,
+        temperature=_temperature(records, name),
+        accuracy=msgspec.convert(evaluated["accuracy"], Accuracy),
+        thresholds=[
+            msgspec.convert(entry, Threshold)
+            for entry in records[FAMILIES[name][0]]["calibration"]["thresholds"]
+        ],
+        **shared,
+    )
+
+
+def _temperature(records: dict[str, Any], name: str) -> float:
+    return float(records[FAMILIES[name][0]]["calibration"]["temperature"])
+
+
+def _features() -> list[Tensor]:
+    from pipeline.lenet5 import table
+
+    rows = [Tensor(row.name, "FP32", [-1, *row.shape]) for row in table() if row.name != "logits"]
+    return [*rows, _PROBABILITIES]
+
+
+def _config(name: str, records: dict[str, Any]) -> str:
+    """Triton's `config.pbtxt`; KServe reads the same layout."""
+    outputs = [_PROBABILITIES] if name in FAMILIES else _features()
+
+    def entry(tensor: Tensor, extra: str = "") -> str:
+        return f'  {{ name: "{tensor.name}" data_type: TYPE_FP32 dims: {tensor.shape[1:]}{extra} }}'
+
+    labels = ' label_filename: "labels.txt"' if name in FAMILIES else ""
+    listed = ",\n".join(entry(output, labels) for output in outputs)
+    return (
+        f'name: "{name}"\nplatform: "onnxruntime_onnx"\nmax_batch_size: 256\n'
+        f"input [\n{entry(_IMAGE)}\n]\noutput [\n{listed}\n]\ndynamic_batching {{ }}\n"
+    )
+
+
+def _golden(run: Run, rows: list[Format], folder: Path) -> Golden:
+    """Twenty drawn digits that every released format reads, with what it answers."""
+    ask = {row.name: predictor(row, run / FOLDER / row.file) for row in rows if row.model in FAMILIES}
+    digits = []
+    for i in range(_GOLDEN):
+        digit, name = i % 10, f"{i % 10}{'ab'[i // 10]}.png"
+        data, answers = _drawn(digit, i, ask)
+        write_bytes(folder / name, data)
+        expected: dict[str, dict[str, list[float]]] = {}
+        for row in rows:
+            if row.name in answers:
+                expected.setdefault(row.model, {})[row.name] = [float(value) for value in answers[row.name]]
+        digits.append(GoldenDigit(name, digit, sha256(folder / name), expected))
+    path = folder / "digits.json"
+    write_bytes(path, msgspec.json.format(msgspec.json.encode(GoldenDigits(digits)), indent=1) + b"\n")
+    return Golden(f"{folder.name}/{path.name}", sha256(path))
+
+
+def _drawn(
+    digit: int, number: int, ask: dict[str, Callable[[Any], Any]]
+) -> tuple[bytes, dict[str, np.ndarray]]:
+    """The first drawing that every format reads with confidence, and the answers."""
+    for attempt in range(100):
+        gray = strokes.digit(digit, np.random.default_rng([digit, number, attempt]))
+        buffer = io.BytesIO()
+        Image.fromarray(gray).save(buffer, "PNG")
+        image = tensor(normalize(decode(buffer.getvalue()))[np.newaxis])
+        answers = {name: predict(image)[0] for name, predict in ask.items()}
+        if all(answer.argmax() == digit and answer.max() > _GOLDEN_CONFIDENCE for answer in answers.values()):
+            return buffer.getvalue(), answers
+    raise CheckdigitError(
+        f"not released: in 100 drawings of a {digit} none is read by every format: train longer or on more data"
+    )

@@ -1,0 +1,196 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import cli, evaluate, train, verify
+from pipeline.config import TrainConfig
+from pipeline.run import Run
+from serving.cli import PIPELINE, main
+from serving.errors import CheckdigitError
+
+ROOT = Path(cli.__file__).parents[1]
+STAGES = [name for name, _ in PIPELINE]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Runs are written where the command is called."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_help_shows_an_example(stage: str, capsys) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([stage, "--help"])
+    out = capsys.readouterr().out
+    example = out.split("example:\n")[1].split()
+    assert example[:2] == ["checkdigit", stage]
+    assert out.startswith(f"usage: checkdigit {stage} ")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_examples_are_understood(stage: str, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each gets past the parser; without a run all but `train` then say what is missing."""
+    with pytest.raises(SystemExit):
+        main([stage, "--help"])
+    example = capsys.readouterr().out.split("example:\n")[1].split()[1:]
+    monkeypatch.setattr(cli, "_train", lambda options: 7)
+    assert main(example) == (7 if stage == "train" else 1)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--data", "letters"],
+        ["train", "--preset", "slow"],
+        ["train", "--epochs", "0"],
+        ["train", "--epochs", "many"],
+        ["train", "--seed", "x"],
+        ["train", "--pooling", "min"],
+        ["train", "extra"],
+        ["quantize", "--prune", "1"],
+        ["quantize", "--prune", "-0.1"],
+        ["quantize", "--method", "none"],
+        ["verify", "--explain", "keras"],
+        ["release", "--nonsense"],
+    ],
+    ids=" ".join,
+)
+def test_usage_mistakes(arguments: list[str], capsys) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("usage: checkdigit ")
+    assert "Traceback" not in output.err
+
+
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "train"])
+def test_first_things_first(stage: str, capsys, here: Path) -> None:
+    assert main([stage, "--run", "mine"]) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    (line,) = output.err.splitlines()
+    assert line.startswith("error: runs/mine/train.json: not found: run `checkdigit train --run mine` first")
+    assert list(here.iterdir()) == []
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """What `train` was asked for; it answers with a record and trains nothing."""
+    seen: dict[str, object] = {}
+
+    def instead(run, config, data, resume, preset, data_dir):
+        seen.update(run=run, config=config, data=data.name, resume=resume, preset=preset, data_dir=data_dir)
+        return {"metrics": {"validation_accuracy": 0.5}, "calibration": {"temperature": 1.25}}
+
+    monkeypatch.setattr(train, "train", instead)
+    return seen
+
+
+def test_train_defaults(asked: dict[str, object], capsys) -> None:
+    assert main(["train"]) == 0
+    assert asked["run"] == Run(Path("runs/digits"))
+    assert (asked["data"], asked["resume"], asked["preset"], asked["data_dir"]) == (
+        "digits",
+        False,
+        "quick",
+        None,
+    )
+    out = capsys.readouterr().out
+    assert "61,706" in out
+    assert "1,265 digits pictures to train on, 177 to choose by (cut by class)" in out
+    assert out.splitlines()[-1] == "runs/digits: validation accuracy 50.00%, temperature 1.250"
+
+
+def test_train_options(asked: dict[str, object]) -> None:
+    options = "--run mine --seed 5 --epochs 3 --pooling average --activation tanh --activate after"
+    assert main(["train", *options.split(), "--strategy", "mirrored", "--preset", "release", "--resume"]) == 0
+    config = asked["config"]
+    assert isinstance(config, TrainConfig)
+    assert (config.seed, config.epochs, config.strategy, config.data) == (5, 3, "mirrored", "digits")
+    network = config.network
+    assert (network.pooling, network.activation, network.activate) == ("average", "tanh", "after")
+    assert (asked["run"], asked["resume"]) == (Run(Path("runs/mine")), True)
+
+
+def test_json_is_all_that_is_printed(asked: dict[str, object], capsys) -> None:
+    assert main(["train", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["calibration"] == {"temperature": 1.25}
+
+
+@pytest.fixture
+def trained(here: Path) -> Run:
+    """A run whose training is on record."""
+    from pipeline import data
+
+    run = Run(Path("runs/digits"))
+    run.record("train", [], data=data.load("digits").record(), data_dir=None, preset="quick")
+    return run
+
+
+@pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 1)])
+@pytest.mark.parametrize("as_json", [True, False])
+def test_verify_answers_with_its_exit_code(trained, capsys, monkeypatch, passed, code, as_json) -> None:
+    monkeypatch.setattr(verify, "verify", lambda run, images: {"passed": passed, "count": len(images)})
+    monkeypatch.setattr(verify, "summary", lambda record: "all in words")
+    assert main(["verify", *(["--json"] if as_json else [])]) == code
+    out = capsys.readouterr().out
+    assert json.loads(out) == {"passed": passed, "count": 355} if as_json else out == "all in words\n"
+
+
+def test_evaluate_reads_the_test_part(trained, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(evaluate, "evaluate", lambda run, test, name: {"n": len(test.labels), "data": name})
+    monkeypatch.setattr(evaluate, "summary", lambda record: "all in words")
+    assert main(["evaluate", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"n": 355, "data": "digits"}
+
+
+def test_other_data_than_trained_on(trained: Run, capsys) -> None:
+    record = json.loads((trained / "train.json").read_text())
+    record["data"]["sha256"] = {"sklearn.datasets.load_digits": "0" * 64}
+    (trained / "train.json").write_text(json.dumps(record))
+    assert main(["evaluate"]) == 1
+    assert capsys.readouterr().err.startswith(
+        "error: runs/digits: was trained on other data than digits now holds"
+    )
+
+
+def test_without_the_training_extra(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(options: object) -> int:
+        raise ModuleNotFoundError("No module named 'keras'", name="keras.models")
+
+    monkeypatch.setattr(cli, "_export", missing)
+    with pytest.raises(CheckdigitError, match=r"'checkdigit export' needs the training extra \(keras"):
+        cli.main(["export"])
+
+
+def test_own_mistakes_stay_visible(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(options: object) -> int:
+        raise ModuleNotFoundError("No module named 'pipeline.nothing'", name="pipeline.nothing")
+
+    monkeypatch.setattr(cli, "_export", missing)
+    with pytest.raises(ModuleNotFoundError):
+        main(["export"])
+
+
+def test_one_line_for_a_mistake() -> None:
+    """As a process: nothing of what libraries say about themselves is mixed in."""
+    command = [
+        sys.executable,
+        "-m",
+        "serving.cli",
+        "train",
+        "--data",
+        "folder",
+        "--data-dir",
+        "/nowhere/digits",
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert done.stderr == "error: /nowhere/digits: no such folder or CSV file\n"
+    assert done.stdout == ""
