@@ -1,0 +1,58 @@
+"""Accuracy and duration of several runs side by side, with the mean over seeds.
+
+for seed in 0 1 2; do make DATA=mnist PRESET=release RUN=release-$seed SEED=$seed; done
+make && make DATA=mnist
+.venv/bin/python -m benchmarks.runs digits mnist release-0 release-1 release-2 > benchmarks/runs.json
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from pipeline.run import STAGES
+
+
+def summarize(folder: Path) -> dict[str, Any]:
+    """One run: what it was, what came out, seconds per stage."""
+    records = {
+        stage: json.loads((folder / f"{stage}.json").read_text())
+        for stage in STAGES
+        if (folder / f"{stage}.json").exists()
+    }
+    seconds = {stage: record["seconds"] for stage, record in records.items()}
+    return {
+        "data": records["train"]["data"]["name"],
+        "preset": records["train"]["preset"],
+        "seed": records["train"]["config"]["seed"],
+        "accuracy": {name: family["accuracy"] for name, family in records["evaluate"]["families"].items()},
+        "verified": records["verify"]["passed"],
+        "seconds": {**seconds, "total": round(sum(seconds.values()), 1)},
+        "machine": records["train"]["environment"]["machine"],
+    }
+
+
+def over_seeds(runs: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Mean test accuracy of each family for every data set and preset that was run with several seeds."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for run in runs.values():
+        groups.setdefault(f"{run['data']} {run['preset']}", []).append(run)
+    return {
+        name: {
+            "seeds": [run["seed"] for run in group],
+            **{
+                family: mean(run["accuracy"][family]["value"] for run in group)
+                for family in group[0]["accuracy"]
+            },
+        }
+        for name, group in groups.items()
+        if len(group) > 1
+    }
+
+
+if __name__ == "__main__":
+    found = {name: summarize(Path("runs") / name) for name in sys.argv[1:]}
+    print(json.dumps({"runs": found, "mean_over_seeds": over_seeds(found)}, indent=1, ensure_ascii=False))
