@@ -24,29 +24,14 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_softmax, logit, softmax
 from scipy.stats import beta
 
+from serving.manifest import Threshold
+
 ERROR_RATES: Final = (0.02, 0.01, 0.005, 0.002, 0.001)
 CONFIDENCE: Final = 0.95
 NONDIGIT_RATE: Final = 1 / 50_000
 
 Floats = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.integer[Any]]
-
-
-@dataclasses.dataclass(frozen=True)
-class Threshold:
-    """Accept a digit whose probability is at least `threshold`: what that gave.
-
-    `error` of the `n·accepted` accepted digits were wrong, with its two-sided
-    95 % Clopper–Pearson interval from `low` to `high`.
-    """
-
-    max_error: float
-    threshold: float
-    error: float
-    low: float
-    high: float
-    accepted: float
-    n: int
 
 
 @dataclasses.dataclass(frozen=True)

@@ -132,7 +132,7 @@ accepted, by the tail of their log-odds on validation. On test they gave:
 |---|---|---|---:|
 {chr(10).join(files)}
 
-`golden/` holds {len(manifest.golden) and 20} digits drawn by code with the answer of every format; loading a model checks it against them.
+`golden/` holds 20 digits drawn by code with the answer of every format; loading a model checks it against them.
 """
 
 

@@ -23,8 +23,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from pipeline import data as datasets
-from pipeline.config import QuantizeConfig, TrainConfig, quantize_preset, train_preset
-from pipeline.lenet5 import Lenet5Options, format_table, table
+from pipeline.config import QuantizeConfig, quantize_preset, train_preset
+from pipeline.lenet5 import Lenet5Options, choices, format_table, table
 from pipeline.run import STAGES, Run
 from serving.errors import CheckdigitError
 
@@ -99,12 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--epochs", type=_positive, help="instead of the preset's")
     for field in dataclasses.fields(Lenet5Options):
-        choices = {
-            "pooling": ("max", "average"),
-            "activation": ("relu", "tanh", "sigmoid"),
-            "activate": ("before", "after"),
-        }
-        train.add_argument(f"--{field.name}", choices=choices[field.name], default=field.default)
+        train.add_argument(f"--{field.name}", choices=choices(field.name), default=field.default)
     train.add_argument(
         "--strategy", choices=("single", "mirrored"), default="single", help="mirrored: on all GPUs"
     )
@@ -230,13 +225,13 @@ def _quantize(options: argparse.Namespace) -> int:
     _load_tensorflow()
     from pipeline import quantize
 
-    trained = TrainConfig.from_json(run.require("train")["config"])
+    record = run.require("train")
     config: QuantizeConfig = dataclasses.replace(
-        quantize_preset(run.require("train")["preset"]),
+        quantize_preset(record["preset"]),
         method=options.method,
         prune=options.prune,
         cluster=options.cluster,
-        seed=trained.seed,
+        seed=record["config"]["seed"],
     )
     if options.compare:
         record = quantize.compare(run, config, data)

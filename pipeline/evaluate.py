@@ -9,22 +9,24 @@ get their accuracy beside it.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from pipeline import nondigits
-from pipeline.calibrate import Threshold, calibration_error, interval
+from pipeline.calibrate import calibration_error, interval
 from pipeline.data import Split
 from pipeline.export.formats import FOLDER, FORMATS
 from pipeline.predict import predictor
 from pipeline.run import Run
+from serving.decode import MAX_ERROR
+from serving.decode import threshold as operating_point
+from serving.errors import CheckdigitError
 from serving.images import tensor
+from serving.manifest import Threshold
 
-# The service's default: see `serving.decode.MAX_ERROR`.
-MAX_ERROR: Final = 0.01
 # Per family: the stage that calibrated it and the format that is served.
 FAMILIES: Final = {"lenet5": ("train", "onnx_float32"), "lenet5-int8": ("quantize", "onnx_int8")}
 _NONDIGITS: Final = 1_000
@@ -106,7 +108,7 @@ def measure(
         },
         "error_reject": error_reject(probabilities, labels),
         "thresholds": [
-            dataclasses.asdict(apply(entry["max_error"], entry["threshold"], probabilities, labels))
+            msgspec.to_builtins(apply(entry["max_error"], entry["threshold"], probabilities, labels))
             for entry in calibration["thresholds"]
         ],
     }
@@ -138,9 +140,12 @@ def error_reject(probabilities: Floats, labels: npt.NDArray[np.uint8]) -> list[d
 
 def nondigits_accepted(probabilities: Floats, images: Floats, calibration: dict[str, Any]) -> dict[str, Any]:
     """How many pictures without a digit pass at the default operating point; blank ones are turned away unread."""
-    threshold = next(
-        (entry["threshold"] for entry in calibration["thresholds"] if entry["max_error"] <= MAX_ERROR), None
-    )
+    try:
+        threshold = operating_point(
+            msgspec.convert(calibration["thresholds"], list[Threshold]), MAX_ERROR
+        ).threshold
+    except CheckdigitError:  # no threshold is that strict: the service refuses, and accepts nothing
+        threshold = None
     score = np.where(images.any((1, 2, 3)), probabilities.max(1), 0.0)
     kinds = np.arange(len(score)) % len(nondigits.KINDS)
     accepted = score >= threshold if threshold is not None else np.zeros(len(score), bool)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_type_hints
 
 CLASSES = 10
 SIDE = 28
@@ -36,13 +36,15 @@ class Lenet5Options:
     activate: Literal["before", "after"] = "before"
 
     def __post_init__(self) -> None:
-        for field, allowed in (
-            ("pooling", ("max", "average")),
-            ("activation", ("relu", "tanh", "sigmoid")),
-            ("activate", ("before", "after")),
-        ):
-            if getattr(self, field) not in allowed:
-                raise ValueError(f"{field}: {getattr(self, field)!r} is not one of {', '.join(allowed)}")
+        for field in dataclasses.fields(self):
+            value, allowed = getattr(self, field.name), choices(field.name)
+            if value not in allowed:
+                raise ValueError(f"{field.name}: {value!r} is not one of {', '.join(allowed)}")
+
+
+def choices(option: str) -> tuple[str, ...]:
+    """What an option of `Lenet5Options` may be."""
+    return get_args(get_type_hints(Lenet5Options)[option])
 
 
 def build(keras: ModuleType, options: Lenet5Options = Lenet5Options()) -> Any:

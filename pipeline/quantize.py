@@ -28,6 +28,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
@@ -83,7 +84,7 @@ def quantize(run: Run, config: QuantizeConfig, data: Dataset) -> dict[str, Any]:
         [str(path.relative_to(run.path)) for path in files],
         config=dataclasses.asdict(config),
         data=data.record(),
-        calibration=dataclasses.asdict(calibration),
+        calibration=msgspec.to_builtins(calibration),
         metrics={
             "validation_accuracy": _accuracy(logits, data),
             "float_validation_accuracy": _accuracy(_predict(float_model, data.validation.images), data),

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import keras
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
@@ -106,7 +107,7 @@ def train(
         config=dataclasses.asdict(config),
         data_dir=str(data_dir.resolve()) if data_dir else None,
         data=data.record(),
-        calibration=dataclasses.asdict(calibration),
+        calibration=msgspec.to_builtins(calibration),
         metrics={"validation_accuracy": _accuracy(logits, data.validation)},
     )
 

@@ -24,36 +24,9 @@ import numpy as np
 
 from serving.errors import CheckdigitError
 from serving.images import decode, normalize, tensor
-from serving.manifest import (
-    NAME,
-    Accuracy,
-    Artifact,
-    Golden,
-    GoldenDigit,
-    GoldenDigits,
-    Manifest,
-    Model,
-    Tensor,
-    Threshold,
-)
+from serving.manifest import NAME, Artifact, GoldenDigit, GoldenDigits, Manifest, Model
 from serving.manifest import decode as decode_manifest
 from serving.runtime import Floats, Network
-
-__all__ = [
-    "RUNTIMES",
-    "Accuracy",
-    "Artifact",
-    "Golden",
-    "GoldenDigit",
-    "GoldenDigits",
-    "Loaded",
-    "Manifest",
-    "Model",
-    "Repository",
-    "Tensor",
-    "Threshold",
-    "find",
-]
 
 # A runtime of the manifest with the package that brings it and the module that loads it,
 # the preferred one first.

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 from PIL import Image, ImageDraw
 
 from serving.images import decode, normalize, tensor
-from serving.repository import (
+from serving.manifest import (
     Artifact,
     Golden,
     GoldenDigit,

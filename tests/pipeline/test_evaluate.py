@@ -12,9 +12,17 @@ from serving.decode import MAX_ERROR
 from serving.errors import CheckdigitError
 
 LEVELS = ((0.02, 0.6), (0.01, 0.7), (0.001, 0.95))
+
+
+def level(max_error: float, threshold: float) -> dict[str, float]:
+    """A calibration's entry, as it is recorded."""
+    found = {"error": 0.0, "low": 0.0, "high": 0.1, "accepted": 0.9, "n": 100}
+    return {"max_error": max_error, "threshold": threshold, **found}
+
+
 CALIBRATION = {
     "temperature": 2.0,
-    "thresholds": [{"max_error": error, "threshold": threshold} for error, threshold in LEVELS],
+    "thresholds": [level(error, threshold) for error, threshold in LEVELS],
 }
 
 
@@ -123,7 +131,7 @@ def test_nondigits_accepted() -> None:
 )
 def test_without_the_default_operating_point(levels, threshold: float | None, accepted: int) -> None:
     """No threshold, nothing accepted; a stricter one serves where the default is not supported."""
-    calibration = {"thresholds": [{"max_error": e, "threshold": t} for e, t in levels]}
+    calibration = {"thresholds": [level(e, t) for e, t in levels]}
     found = evaluate.nondigits_accepted(*shown([0.95] * 4 + [0.5] * 6, [True] * 10), calibration)
     assert (found["threshold"], found["accepted"]) == (threshold, accepted)
 

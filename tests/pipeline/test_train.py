@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import keras
+import msgspec
 import numpy as np
 import pytest
 
@@ -81,7 +82,7 @@ def test_numbers_are_those_of_the_saved_weights(trained: Run, digits: data.Datas
     assert (logits.shape, logits.dtype) == ((177, 10), np.float32)
     assert (logits.argmax(1) == digits.validation.labels).mean() == record["metrics"]["validation_accuracy"]
     others = train.predict(model, nondigits.pictures(16, CONFIG.seed + nondigits.VALIDATION))
-    found = dataclasses.asdict(calibrate.fit(logits, digits.validation.labels, others))
+    found = msgspec.to_builtins(calibrate.fit(logits, digits.validation.labels, others))
     assert json.loads(json.dumps(found)) == record["calibration"]
 
 
