@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -249,17 +250,23 @@ def test_release_over_a_broken_manifest(run: Run, here: Path, failed, text: str)
 # A full disk
 
 
-@pytest.fixture
-def full(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
-    """No file grows beyond so many bytes; as on a full disk, `write` fails in the middle and names no file."""
+@contextmanager
+def full(size: int) -> Iterator[None]:
+    """No file grows beyond so many bytes; as on a full disk, `write` fails in the middle and names no file.
+
+    Only around the command: pytest writes its own log, which may be a file too, before fixtures are undone.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_full_disk(run: Run, full, failed) -> None:
-    full(10_000)
-    line = failed("release", "--run", "mine")
+def test_full_disk(run: Run, failed) -> None:
+    with full(10_000):
+        line = failed("release", "--run", "mine")
     assert "models/" in line or ".models" in line
     assert line.endswith(": File too large")
 
@@ -270,13 +277,13 @@ def test_full_disk(run: Run, full, failed) -> None:
 def test_full_disk_after_half_a_file(run: Run, failed, monkeypatch, command: str, file: str) -> None:
     write = Path.write_bytes
 
-    def full(path: Path, raw: bytes) -> int:
+    def half(path: Path, raw: bytes) -> int:
         if not path.name.endswith(Path(file).name):
             return write(path, raw)
         write(path, raw[: len(raw) // 2])
         raise OSError(errno.ENOSPC, "No space left on device")  # `write` names no file
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "write_bytes", half)
     assert failed(command, "--run", "mine") == f"error: runs/mine/{file}: No space left on device"
 
 
