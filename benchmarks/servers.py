@@ -1,0 +1,57 @@
+"""Servers in processes of their own, for the benchmarks."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import numpy as np
+
+from serving.load.generator import Request
+from serving.load.service import Kind, requests
+from serving.repository import Repository
+
+
+@contextlib.contextmanager
+def server(module: str, *arguments: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """`python -m module arguments`, once it answers; "{port}" stands for the port, which is returned."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", module, *(one.format(port=port) for one in arguments)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            while not _ready(port):
+                if process.poll() is not None:
+                    raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
+                time.sleep(0.005)
+            yield port, process
+        finally:
+            process.terminate()
+
+
+def checkdigit(*options: str) -> contextlib.AbstractContextManager[tuple[int, subprocess.Popen[bytes]]]:
+    """The service with `lenet5` alone, unless `options` name another model."""
+    model = () if "--model" in options else ("--model", "lenet5")
+    return server("serving.cli", "serve", "--port", "{port}", *model, *options)
+
+
+def request(port: int, kind: Kind, rows: int, model: str = "lenet5") -> Request:
+    """A request for `rows` of the golden digits."""
+    pixels = np.rint(Repository.open().golden[1][..., 0] * 255).astype(np.uint8)
+    return requests(f"http://127.0.0.1:{port}", model, kind, rows, pixels)
+
+
+def _ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/health/ready", timeout=5) as reply:
+            return bool(reply.status == 200)
+    except urllib.error.HTTPError:
+        raise
+    except OSError:
+        return False

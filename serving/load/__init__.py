@@ -1,0 +1,1 @@
+"""The load tester: what is sent (`service`), how (`generator`), and the command (`command`)."""
