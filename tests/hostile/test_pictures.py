@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import struct
 import zlib
 
@@ -156,11 +157,27 @@ def test_too_large_and_endless(client, path: str) -> None:
     assert sent == 250_000  # no more was read than it took to know
 
 
-def test_compressed(client) -> None:
-    headers = {"content-encoding": "gzip"}
-    assert "Content-Encoding 'gzip' is not read" in error(
-        client("POST", "/digits", content=SEVEN, headers=headers), 415
-    )
+@pytest.mark.parametrize("path", ["/digits", INFER])
+def test_unknown_compression(client, path: str) -> None:
+    reply = client("POST", path, content=SEVEN, headers={"content-encoding": "br"})
+    assert "Content-Encoding 'br' is not read: send gzip, deflate" in error(reply, 415)
+
+
+@pytest.mark.parametrize("path", ["/digits", INFER])
+@pytest.mark.parametrize(
+    ("encoding", "body", "status", "message"),
+    [
+        ("gzip", b"no gzip", 400, "the body is not gzip"),
+        ("deflate", gzip.compress(b"{}"), 400, "the body is not deflate"),
+        ("gzip", gzip.compress(SEVEN)[:-9], 400, "cut short"),
+        ("gzip", gzip.compress(SEVEN) + b"more", 400, "or bytes follow it"),
+        ("gzip", gzip.compress(bytes(50_000_000)), 413, "body too large: at most 200,000 bytes"),
+        ("deflate", zlib.compress(bytes(200_001)), 413, "body too large"),
+    ],
+)
+def test_bad_compression(client, path: str, encoding: str, body: bytes, status: int, message: str) -> None:
+    reply = client("POST", path, content=body, headers={"content-encoding": encoding})
+    assert message in error(reply, status)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +216,7 @@ def request(fill: float = 0.0, **changes: object) -> bytes:
             request(name="picture"),
             "unexpected inference input 'picture' for model 'lenet5', expected 'image'",
         ),
-        (request(datatype="INT32", data=[0] * 784), "expects 'FP32' in [0, 1] or 'UINT8' 0–255"),
+        (request(datatype="INT32", data=[0] * 784), "expects 'FP32' in [0, 1], 'UINT8' 0–255 or 'BYTES'"),
         (request(shape=[1, 1, 28, 28]), "Expected [-1,28,28,1], got [1,1,28,28]"),
         (request(shape=[0, 28, 28, 1], data=[]), "batch-size must be 1 to 8"),
         (request(shape=[9, 28, 28, 1]), "batch-size must be 1 to 8"),

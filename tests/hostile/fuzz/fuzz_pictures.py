@@ -1,0 +1,32 @@
+"""Pictures to `serving.images`, where nothing but CheckdigitError may escape; run it with -max_total_time=60."""
+
+from __future__ import annotations
+
+import warnings
+
+import atheris
+
+with atheris.instrument_imports(include=["serving", "PIL"]):
+    from serving.errors import CheckdigitError
+    from serving.images import SIDE, decode, normalize
+
+from tests.hostile.fuzz import corpus
+
+LONGEST = 8192
+PIXELS = 2**18  # few enough for many pictures a second
+
+
+def target(data: bytes) -> None:
+    try:
+        gray = decode(data, PIXELS)
+    except CheckdigitError as error:
+        str(error).encode()  # so that a reply can hold it
+        return
+    assert gray.ndim == 2
+    assert gray.dtype == "uint8"
+    assert normalize(gray).shape == (SIDE, SIDE)
+
+
+if __name__ == "__main__":
+    warnings.filterwarnings("ignore", module="PIL")  # Pillow warns of what it can do without
+    corpus.run(target, corpus.pictures(), LONGEST)
