@@ -4,6 +4,7 @@ PRESET ?= quick
 RUN ?= $(DATA)
 SEED ?= 0
 PORT ?= 8000
+SECONDS ?= 60
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,7 +17,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help train quantize export verify evaluate benchmark release serve test lint lock clean
+.PHONY: all help train quantize export verify evaluate benchmark release serve test lint fuzz check-gpu peers lock clean
 
 all: $(VENV)/train.done  ## the whole pipeline: train, quantize, export, verify, evaluate, benchmark
 	@$(CHECKDIGIT) train $(ARGUMENTS) --data $(DATA) --preset $(PRESET) --seed $(SEED)
@@ -25,7 +26,7 @@ all: $(VENV)/train.done  ## the whole pipeline: train, quantize, export, verify,
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | expand -t 12
-	@echo "variables: DATA=digits|mnist|folder  DATA_DIR=PATH  PRESET=quick|release  SEED=N  RUN=NAME  PORT=8000"
+	@echo "variables: DATA=digits|mnist|folder  DATA_DIR=PATH  PRESET=quick|release  SEED=N  RUN=NAME  PORT=8000  SECONDS=60"
 
 train: $(VENV)/train.done  ## train LeNet-5 in float
 	@$(CHECKDIGIT) train $(ARGUMENTS) --data $(DATA) --preset $(PRESET) --seed $(SEED)
@@ -58,11 +59,25 @@ test: lint  ## install what tests need, then lint, types and tests
 lint: $(VENV)/test.done  ## ruff, and strict types for serving/
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
+fuzz: $(VENV)/test.done  ## throw mutated bytes at the parsers, SECONDS=60 each
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
+	@for target in fuzz_tensors fuzz_pictures; do \
+	$(BIN)/python -m tests.hostile.fuzz.$$target -max_total_time=$(SECONDS) || exit 1; done
+
+check-gpu: $(VENV)-gpu/done  ## on a machine with CUDA: agreement and throughput, into benchmarks/gpu.json
+	@$(VENV)-gpu/bin/python -m benchmarks.gpu > benchmarks/gpu.json.part; status=$$?; \
+	test -s benchmarks/gpu.json.part && mv benchmarks/gpu.json.part benchmarks/gpu.json; \
+	rm -f benchmarks/gpu.json.part; exit $$status
+
+peers: $(VENV)/train.done  ## measure other model servers beside this one, into benchmarks/peers.json
+	@$(BIN)/python -m benchmarks.peers > benchmarks/peers.json.part
+	@mv benchmarks/peers.json.part benchmarks/peers.json
+
 lock:  ## renew requirements/*.txt from pyproject.toml (needs uv)
 	@sh requirements/lock.sh
 
 clean:  ## remove the virtual environment, runs and caches
-	rm -rf $(VENV) runs dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-gpu runs dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 # One environment; what is installed so far is marked by a file per requirement set.
@@ -74,6 +89,13 @@ $(VENV)/python.done:
 	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || \
 	{ echo "error: $(PYTHON) has no venv module: install it (Debian: apt install python3-venv)" >&2; exit 1; }
 	@echo "making $(VENV) with $$("$(PYTHON)" -V)" && "$(PYTHON)" -m venv --clear $(VENV)
+	@touch $@
+
+# ONNX Runtime for CUDA excludes the one for the CPU, so it gets an environment of its own; CUDA's libraries
+# may come with what the machine has installed already, PyTorch for example.
+$(VENV)-gpu/done: pyproject.toml
+	@"$(PYTHON)" -m venv --clear --system-site-packages $(VENV)-gpu
+	@$(VENV)-gpu/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[serve-gpu]'
 	@touch $@
 
 $(VENV)/%.done: requirements/%.txt pyproject.toml | $(VENV)/python.done

@@ -33,10 +33,10 @@ import numpy.typing as npt
 from pipeline import predict
 from pipeline.export.formats import FOLDER, FORMATS, Format, get
 from pipeline.run import Run
-from pipeline.tables import format_table
 from serving.errors import CheckdigitError
 from serving.images import tensor
 from serving.runtime import cpus
+from serving.tables import format_table
 
 BATCH: Final = 256
 WARM_UP: Final = 2  # calls before each measurement; the formats in between have emptied the caches

@@ -12,17 +12,19 @@ import json
 import re
 import sys
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.export.formats import FOLDER, FORMATS
 from pipeline.run import STAGES, write_bytes
+from serving import __version__
 from serving.errors import CheckdigitError
 from serving.manifest import Manifest
 
 # What `python -m pipeline.card README.md` renews: what stands between `<!-- NAME -->` and `<!-- /NAME -->`.
-BLOCKS: Final = ("table", "numbers")
+BLOCKS: Final = ("table", "numbers", "service")
 
 
 def records(folder: Path) -> dict[str, Any]:
@@ -156,7 +158,6 @@ def picture(folder: Path) -> Image.Image:
 def numbers(benchmarks: Path) -> str:
     """Accuracy over seeds, durations and start-up, in Markdown, from the JSON in `benchmarks/`."""
     runs = json.loads((benchmarks / "runs.json").read_text())
-    startup = json.loads((benchmarks / "startup.json").read_text())
     lines = ["| | measured | by |", "|---|---:|---|"]
     for name, group in runs["mean_over_seeds"].items():
         label = f"{name} preset, mean of {len(group['seeds'])} seeds"
@@ -171,11 +172,57 @@ def numbers(benchmarks: Path) -> str:
                 f"| `{command}`, {run['machine']['cores']} cores: minutes (accuracy) "
                 f"| {total:.1f} ({accuracy:.2%}) | `benchmarks/runs.json` |"
             )
-    lines.append(
-        f"| process start to a loaded, checked model: seconds, resident MB "
-        f"| {startup['seconds']:.2f}, {startup['resident_mb']:.0f} | `benchmarks/startup.json` |"
-    )
     return "\n".join(lines)
+
+
+def service(benchmarks: Path) -> str:
+    """The service beside other model servers, then by itself, in Markdown, from the JSON in `benchmarks/`."""
+    peers = json.loads((benchmarks / "peers.json").read_text())
+    own = json.loads((benchmarks / "service.json").read_text())
+    lines = [
+        "| one worker, one picture a request, JSON | requests/s, 16 clients | p50 ms, 1 client | resident MB "
+        "| ready after s | checkdigit's rate is |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for name, one in peers["servers"].items():
+        ratios = peers["checkdigit_to_peer"].get(name)
+        times = f"{median(ratios['rate_16']):.1f} ×" if ratios else ""
+        lines.append(
+            f"| {_with_version(name, peers['packages'][name])} | {one['rate_16']:,.0f} "
+            f"| {one['p50_ms_1']:.2f} | {one['resident_mb']:.0f} | {one['ready_seconds']:.2f} | {times} |"
+        )
+    single, large, batcher = own["single"], own["rows_256"], own["batcher"]
+    resident = list(own["memory"]["resident_mb"].values())
+    facts = {
+        "requests/s of 16 clients, JSON: the service, of a bare ASGI function": (
+            f"{single['json_16']['rate']:,}, {single['json_16']['ratio']:.0%}"
+        ),
+        "the same, raw binary tensors": f"{single['binary_16']['rate']:,}, {single['binary_16']['ratio']:.0%}",
+        "p50 of a lone client, ms: JSON, binary": (
+            f"{single['json_1']['p50_ms']:.2f}, {single['binary_1']['p50_ms']:.2f}"
+        ),
+        "pictures/s, 256 a request, binary: the service, of ONNX Runtime in-process": (
+            f"{large['pictures_per_second']:,}, {large['ratio']:.0%}"
+        ),
+        "what the batcher adds to a lone request, µs": f"{batcher['more_us']:.0f}",
+        "resident MB at first, after 100,000 requests": f"{resident[0]:.0f}, {resident[-1]:.0f}",
+        "process start to ready, s": f"{own['start_seconds']:.2f}",
+    }
+    lines += ["", "| | measured |", "|---|---:|", *(f"| {what} | {how} |" for what, how in facts.items())]
+    cpu = peers["machine"]
+    lines += [
+        "",
+        "The peers are tuned (asynchronous handlers, uvloop, no access logs, no metrics) but for those marked "
+        f"as out of the box. Load generator and server share {cpu['cores']} cores of {cpu['cpu']}. From "
+        "`benchmarks/peers.json` (`make peers`) and `benchmarks/service.json` (`python -m benchmarks.service`).",
+    ]
+    return "\n".join(lines)
+
+
+def _with_version(name: str, packages: dict[str, str]) -> str:
+    package, _, variant = name.partition(" ")
+    suffix = " out of the box" if variant else ""
+    return f"{package} {packages.get(package, __version__)}{suffix}"
 
 
 def renewed(text: str, root: Path) -> str:
@@ -187,6 +234,7 @@ def renewed(text: str, root: Path) -> str:
     content = {
         "table": format_table(records(root / "models" / "records")),
         "numbers": numbers(root / "benchmarks"),
+        "service": service(root / "benchmarks"),
     }
     for name in BLOCKS:
         begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"

@@ -24,10 +24,10 @@ from pipeline.drift import REFERENCE, real
 from pipeline.export.formats import FOLDER, FORMATS, Bound, Format, get
 from pipeline.lenet5 import CLASSES
 from pipeline.run import Run
-from pipeline.tables import format_table
 from serving.errors import CheckdigitError
 from serving.images import tensor
 from serving.runtime import softmax
+from serving.tables import format_table
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]

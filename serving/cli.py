@@ -11,7 +11,6 @@ import contextlib
 import importlib
 import os
 import signal
-import socket
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,10 +18,11 @@ from typing import Any
 
 import msgspec
 
-from serving import __version__
-from serving.dataplane import DataPlane
+from serving import __version__, digits
 from serving.decode import MAX_ERROR, Reading, threshold
 from serving.errors import CheckdigitError
+from serving.extras import needed
+from serving.images import tensor
 from serving.manifest import Model
 from serving.repository import Repository
 
@@ -32,10 +32,11 @@ PIPELINE = (
     ("export", "write every format"),
     ("verify", "prove that the formats compute the same"),
     ("evaluate", "measure accuracy and calibration on the test set"),
-    ("benchmark", "measure size, speed and memory of every format"),
+    ("benchmark", "measure every format; 'benchmark serve': a service under load"),
     ("release", "put a verified run into models/"),
 )
 _BROKEN_PIPE = 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1
+_SERVE = "this needs the serve extra: pip install 'checkdigit[serve]'"
 _INTERRUPTED = 128 + signal.SIGINT
 
 
@@ -67,11 +68,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    if arguments[:2] == ["benchmark", "serve"]:
+        with needed(_SERVE):
+            command = importlib.import_module("serving.load.command")
+        code: int = command.run(command.parser().parse_args(arguments[2:]))
+        return code
     if arguments and arguments[0] in dict(PIPELINE):
         return _pipeline(arguments)
     options = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = options.run
-    return command(options)
+    run: Callable[[argparse.Namespace], int] = options.run
+    return run(options)
 
 
 def _fail(message: str) -> int:
@@ -86,15 +92,9 @@ def _drop_output() -> None:
 
 
 def _pipeline(arguments: list[str]) -> int:
-    try:
+    with needed(f"'checkdigit {arguments[0]}' needs the training extra: pip install 'checkdigit[train]'"):
         command: Callable[[list[str]], int] = importlib.import_module("pipeline.cli").main
         return command(arguments)
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith(("serving", "pipeline.")):
-            raise  # a mistake of ours, not a missing extra
-        raise CheckdigitError(
-            f"'checkdigit {arguments[0]}' needs the training extra: pip install 'checkdigit[train]'"
-        ) from None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -126,6 +126,37 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument(
         "--port", type=_port, default=8000, help="port to listen on (%(default)s; 0 = any free one)"
+    )
+
+    serve.add_argument(
+        "--grpc-port", type=_port, metavar="PORT", help="also speak gRPC on this port (default: no gRPC)"
+    )
+    serve.add_argument(
+        "--model", action="append", default=[], metavar="NAME", help="serve only this one; may be repeated"
+    )
+    serve.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda", "tensorrt"),
+        default="auto",
+        help="what computes (auto: CUDA if it works, else the CPU)",
+    )
+    serve.add_argument(
+        "--tf32", action="store_true", help="on a GPU, round products to TF32: faster, less exact"
+    )
+    serve.add_argument(
+        "--batch-rows",
+        type=_positive,
+        default=256,
+        metavar="N",
+        help="rows that share a batch (%(default)s)",
+    )
+    serve.add_argument(
+        "--batch-delay",
+        type=_microseconds,
+        default=0,
+        metavar="US",
+        help="microseconds to wait for others while requests come together (%(default)s); "
+        "a lone client's requests never wait",
     )
 
     classify = add("classify", _classify, "read pictures of digits", "checkdigit classify seven.png")
@@ -163,49 +194,38 @@ def _port(text: str) -> int:
     return port
 
 
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("expected a whole number from 1")
+    return number
+
+
+def _microseconds(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 1_000_000:
+        raise argparse.ArgumentTypeError("expected microseconds, 0 to 1000000")
+    return number
+
+
 def _serve(options: argparse.Namespace) -> int:
-    try:
-        import uvicorn
+    from serving.settings import Settings
 
-        from serving.app import build_app
-        from serving.settings import Settings
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("serving"):
-            raise
-        raise CheckdigitError(
-            "'checkdigit serve' needs the serve extra: pip install 'checkdigit[serve]'"
-        ) from None
-    models = Path(options.models) if options.models else None
-    settings = Settings(host=options.host, port=options.port, models=models)
-    with _listen(settings.host, settings.port) as listener:
-        host, port = listener.getsockname()[:2]
-        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-        class Server(uvicorn.Server):
-            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-                await super().startup(sockets)
-                print(f"checkdigit {__version__} at {address}", flush=True)
-
-        config = uvicorn.Config(
-            build_app(settings), log_level="warning", access_log=False, server_header=False
-        )
-        # Uvicorn finishes what is in flight and then raises the signal again; it ends here, as success.
-        signal.signal(signal.SIGTERM, _stop)
-        Server(config).run(sockets=[listener])
+    settings = Settings(
+        host=options.host,
+        port=options.port,
+        grpc_port=options.grpc_port,
+        models=Path(options.models) if options.models else None,
+        only=tuple(options.model),
+        device=options.device,
+        tf32=options.tf32,
+        batch_rows=options.batch_rows,
+        batch_delay=options.batch_delay / 1e6,
+    )
+    with needed(_SERVE):
+        server = importlib.import_module("serving.server")
+    server.serve(settings)
     return 0
-
-
-def _stop(number: int, frame: object) -> None:
-    raise SystemExit(0)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        reason = (error.strerror or str(error)).partition(" (while")[0]  # Python repeats the address
-        raise CheckdigitError(f"cannot listen on {host}:{port}: {reason}") from None
 
 
 def _classify(options: argparse.Namespace) -> int:
@@ -213,8 +233,7 @@ def _classify(options: argparse.Namespace) -> int:
     name = options.model or repository.manifest.default
     runtime = "onnxruntime" if options.runtime == "onnx" else options.runtime
     loaded = repository.load(name, runtime)
-    threshold(loaded.model.thresholds, options.max_error)  # refused once, not for every file
-    plane = DataPlane({name: loaded}, name)
+    bar = threshold(loaded.model.thresholds, options.max_error)  # refused once, not for every file
     results: list[tuple[str, Reading]] = []
     bad = 0
     for file in options.files:
@@ -225,14 +244,14 @@ def _classify(options: argparse.Namespace) -> int:
             _fail(f"{file}: {error.strerror}")
             continue
         try:
-            _, (reading,) = plane.read_digits([data], max_error=options.max_error)
-            results.append((file, reading))
+            pixels = digits.pixels([data])
+            results += [(file, one) for one in digits.read(pixels, loaded.network.infer(tensor(pixels)), bar)]
         except CheckdigitError as error:
             bad += 1
             _fail(f"{file}: {error}")
     if options.json:
-        digits = [{"file": file} | msgspec.to_builtins(reading) for file, reading in results]
-        _print_json({"model": {"name": name, "version": loaded.model.version}, "digits": digits})
+        found = [{"file": file} | msgspec.to_builtins(reading) for file, reading in results]
+        _print_json({"model": {"name": name, "version": loaded.model.version}, "digits": found})
     elif results:
         rows = [
             (file, str(one.digit), f"{one.confidence:.3f}", one.reason or "accepted") for file, one in results

@@ -2,119 +2,158 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import math
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any, Final, TypeVar, cast
 
+import msgspec
 import numpy as np
 
-from serving.decode import MAX_ERROR, Reading, readings, threshold
-from serving.errors import CheckdigitError
-from serving.images import Gray, decode, normalize, tensor
+from serving import digits
+from serving.batcher import INLINE, Batcher, Outputs
+from serving.decode import MAX_ERROR, Reading, threshold
+from serving.digits import Crop
+from serving.errors import Busy, CheckdigitError, Unknown
+from serving.images import tensor
 from serving.repository import Loaded
-from serving.runtime import Array, Floats, Spec
+from serving.runtime import Array, Floats, Spec, cpus
+from serving.settings import Settings
+from serving.statistics import Statistics
 
-Crop = tuple[int, int, int, int]
+T = TypeVar("T")
+_ONE: Final = 0x3F800000  # float32 1.0
+
+# Work on less than this (bytes) is done in the event loop: a thread would take longer to wake.
+SMALL: Final = 2**16
+# Requests that may wait for a thread to decode their pictures or large tensors.
+_DECODE_QUEUE: Final = 64
 
 
-class Unknown(CheckdigitError):
-    """There is no model, or no version of it, by that name."""
+class Tensor(msgspec.Struct, frozen=True):
+    """A named array; `datatype` is the Open Inference Protocol's word for its dtype.
 
-
-@dataclass(frozen=True)
-class Tensor:
-    """A named array; `datatype` is the Open Inference Protocol's word for its dtype."""
+    BYTES are an object array of bytes objects: encoded pictures as input, "value:index:label" as output.
+    """
 
     name: str
     datatype: str
     data: Array
 
 
+@dataclass(frozen=True, eq=False)
+class Served:
+    """A loaded model with its queue and its counters."""
+
+    loaded: Loaded
+    batcher: Batcher
+    statistics: Statistics
+
+    @functools.cached_property
+    def name(self) -> str:
+        return self.loaded.name
+
+    @functools.cached_property
+    def version(self) -> str:
+        return self.loaded.model.version
+
+    @functools.cached_property
+    def outputs(self) -> dict[str, Spec]:
+        return {spec.name: spec for spec in self.loaded.network.outputs}
+
+
 class DataPlane:
-    """The loaded models.
+    """The served models.
 
     Args:
-        models: by name.
-        default: the model that reads pictures unless another is asked for.
-        max_rows: the largest batch of an inference request.
+        models: the loaded ones.
+        default: the name of the model that reads pictures unless another is asked for.
+        settings: limits and batching.
     """
 
-    def __init__(self, models: Mapping[str, Loaded], default: str, max_rows: int = 4096) -> None:
-        self.models = models
+    def __init__(self, models: Sequence[Loaded], default: str, settings: Settings) -> None:
         self.default = default
-        self.max_rows = max_rows
+        self.settings = settings
+        self._decoders = ThreadPoolExecutor(cpus(), "checkdigit-decode")
+        self._decoding = 0
+        self.models: Mapping[str, Served] = {loaded.name: self._serve(loaded) for loaded in models}
 
-    def find(self, name: str, version: str | None = None) -> Loaded:
+    def _serve(self, loaded: Loaded) -> Served:
+        statistics = Statistics()
+        cpu = loaded.network.device == "cpu"
+        lanes = cpus() if cpu else 1
+        batcher = Batcher(
+            loaded.network.run,
+            ThreadPoolExecutor(lanes, f"checkdigit-{loaded.name}"),
+            lanes,
+            statistics,
+            self.settings.batch_rows,
+            self.settings.queue_rows,
+            self.settings.batch_delay,
+            # A GPU may tune itself for a batch of a new size, which takes seconds.
+            INLINE if cpu else 0,
+        )
+        return Served(loaded, batcher, statistics)
+
+    def find(self, name: str, version: str | None = None) -> Served:
         """Raises Unknown."""
-        loaded = self.models.get(name)
-        if loaded is None:
+        served = self.models.get(name)
+        if served is None:
             raise Unknown(f"unknown model {name!r}; there are {', '.join(self.models)}")
-        if version not in (None, loaded.model.version):
-            raise Unknown(f"model {name!r} has no version {version!r}; it has {loaded.model.version!r}")
-        return loaded
+        if version not in (None, served.version):
+            raise Unknown(f"model {name!r} has no version {version!r}; it has {served.version!r}")
+        return served
 
-    def infer(
-        self, name: str, version: str | None, inputs: Sequence[Tensor], outputs: Sequence[str] = ()
+    async def infer(
+        self,
+        served: Served,
+        inputs: Sequence[Tensor],
+        outputs: Sequence[str] = (),
+        timeout: float | None = None,
+        start: int | None = None,
     ) -> list[Tensor]:
         """Runs a model on tensors.
 
         Args:
-            name: the model's name; `version` None means the one there is.
-            inputs: exactly the model's input, FP32 in [0, 1] or UINT8 0–255.
+            served: what `find` found.
+            inputs: exactly the model's input: FP32 in [0, 1], UINT8 0–255, or BYTES [N], encoded pictures.
             outputs: names of the outputs to return, in that order; none = all.
+            timeout: s that the request may wait in the queue; None = the service's own limit.
+            start: when work on the request began, by `time.perf_counter_ns`; None = now.
 
         Raises:
-            Unknown: no such model or version.
+            Busy: the queue is full.
+            Expired: it waited beyond its timeout.
             CheckdigitError: the tensors do not fit the model.
         """
-        loaded = self.find(name, version)
-        network = loaded.network
-        position = {spec.name: i for i, spec in enumerate(network.outputs)}
+        began = time.perf_counter_ns() if start is None else start
+        specs = served.outputs
         for output in outputs:
-            if output not in position:
+            if output not in specs:
                 raise CheckdigitError(
-                    f"unexpected inference output {output!r} for model {name!r}, it has {', '.join(position)}"
+                    f"unexpected inference output {output!r} for model {served.name!r}, "
+                    f"it has {', '.join(specs)}"
                 )
-        results = network.run(self._image(name, network.input, inputs))
-        return [
-            Tensor(output, network.outputs[position[output]].datatype, results[position[output]])
-            for output in outputs or position
-        ]
+        results = await self._run(served, await self._image(served, inputs), timeout, began)
+        if not outputs:
+            return [
+                Tensor(one.name, one.datatype, data)
+                for one, data in zip(specs.values(), results, strict=True)
+            ]
+        found = dict(zip(specs, results, strict=True))
+        return [Tensor(name, specs[name].datatype, found[name]) for name in outputs]
 
-    def _image(self, name: str, spec: Spec, inputs: Sequence[Tensor]) -> Floats:
-        unexpected = [given.name for given in inputs if given.name != spec.name]
-        if unexpected:
-            raise CheckdigitError(
-                f"unexpected inference input {unexpected[0]!r} for model {name!r}, expected {spec.name!r}"
-            )
-        if len(inputs) != 1:
-            raise CheckdigitError(f"model {name!r} takes one input, {spec.name!r}, got {len(inputs)}")
-        data = inputs[0].data
-        check_shape(name, spec, data.shape, self.max_rows)
-        if inputs[0].datatype == "UINT8":
-            return data.astype(np.float32) / np.float32(255)
-        if inputs[0].datatype != "FP32":
-            raise CheckdigitError(
-                f"inference input {spec.name!r} data-type is {inputs[0].datatype!r}, "
-                f"but model {name!r} expects 'FP32' in [0, 1] or 'UINT8' 0–255"
-            )
-        low, high = float(data.min()), float(data.max())  # NaN anywhere makes both NaN
-        if math.isnan(low):
-            raise CheckdigitError(f"input {spec.name!r} holds NaN; expected 0 (paper) to 1 (ink)")
-        if low < 0 or high > 1:
-            raise CheckdigitError(
-                f"input {spec.name!r} spans {low:g} to {high:g}; FP32 is 0 (paper) to 1 (ink): "
-                "divide 8-bit pixels by 255, or declare them UINT8"
-            )
-        return np.ascontiguousarray(data, np.float32)
-
-    def read_digits(
+    async def read_digits(
         self,
         pictures: Sequence[bytes],
         model: str | None = None,
         max_error: float = MAX_ERROR,
         crop: Crop | None = None,
-    ) -> tuple[Loaded, list[Reading]]:
+    ) -> tuple[Served, list[Reading]]:
         """Reads pictures of one digit each.
 
         Args:
@@ -125,30 +164,119 @@ class DataPlane:
 
         Raises:
             Unknown: no such model.
+            Busy, Expired: as `infer`.
             CheckdigitError: a picture cannot be read, or a parameter makes no sense.
         """
-        loaded = self.find(model or self.default)
-        if loaded.model.task != "digit":
-            raise CheckdigitError(f"model {loaded.name!r} does not read digits")
-        bar = threshold(loaded.model.thresholds, max_error)
-        pixels = []
-        for number, data in enumerate(pictures, 1):
-            try:
-                pixels.append(normalize(_cut(decode(data), crop)))
-            except CheckdigitError as error:
-                which = f"picture {number} of {len(pictures)}: " if len(pictures) > 1 else ""
-                raise CheckdigitError(f"{which}{error}") from None
-        batch = np.stack(pixels)
-        blank = batch.max(axis=(1, 2)) == 0
-        return loaded, readings(loaded.network.infer(tensor(batch)), blank, bar)
+        start = time.perf_counter_ns()
+        served = self.find(self.default if model is None else model)
+        try:
+            return served, await self._read(served, pictures, max_error, crop, start)
+        except BaseException:
+            served.statistics.fail.add(time.perf_counter_ns() - start)
+            raise
+
+    async def _read(
+        self, served: Served, pictures: Sequence[bytes], max_error: float, crop: Crop | None, start: int
+    ) -> list[Reading]:
+        if served.loaded.model.task != "digit":
+            raise CheckdigitError(f"model {served.name!r} does not read digits")
+        bar = threshold(served.loaded.model.thresholds, max_error)
+        pixels = await self.beside(lambda: digits.pixels(pictures, crop))
+        outputs = await self._run(served, tensor(pixels), None, start)
+        computed = time.perf_counter_ns()
+        found = digits.read(pixels, outputs[0], bar)
+        served.statistics.answered(start, computed, time.perf_counter_ns())
+        return found
+
+    async def beside(self, work: Callable[[], T]) -> T:
+        """`work()` in a thread, so that the event loop goes on.
+
+        Raises:
+            Busy: too much is waiting for that already.
+        """
+        if self._decoding >= _DECODE_QUEUE:
+            raise Busy(
+                f"too many requests: {self._decoding} are waiting to be decoded; try again in a moment"
+            )
+        gone = False
+
+        def unless_gone() -> T | None:
+            return None if gone else work()
+
+        def done(future: asyncio.Future[Any]) -> None:
+            self._decoding -= 1  # not before: what waits for a thread keeps its body
+            future.exception()
+
+        self._decoding += 1
+        running = asyncio.get_running_loop().run_in_executor(self._decoders, unless_gone)
+        running.add_done_callback(done)
+        try:
+            return cast(T, await asyncio.shield(running))
+        except asyncio.CancelledError:
+            gone = True
+            raise
+
+    async def _run(self, served: Served, image: Floats, timeout: float | None, start: int) -> Outputs:
+        limit = self.settings.queue_timeout
+        waiting = served.batcher.submit(image, limit if timeout is None else min(timeout, limit))
+        served.statistics.compute_input.add(time.perf_counter_ns() - start)
+        return await waiting
+
+    async def _image(self, served: Served, inputs: Sequence[Tensor]) -> Floats:
+        spec = served.loaded.network.input
+        for given in inputs:
+            if given.name != spec.name:
+                raise CheckdigitError(
+                    f"unexpected inference input {given.name!r} for model {served.name!r}, expected {spec.name!r}"
+                )
+        if len(inputs) != 1:
+            raise CheckdigitError(f"model {served.name!r} takes one input, {spec.name!r}, got {len(inputs)}")
+        (given,) = inputs
+        if given.datatype == "BYTES":
+            return await self._pictures(served, given.data)
+        check_shape(served.name, spec, given.data.shape, self.settings.max_rows)
+        if given.datatype == "UINT8":
+            return given.data.astype(np.float32) / np.float32(255)
+        if given.datatype != "FP32":
+            raise CheckdigitError(
+                f"inference input {spec.name!r} data-type is {given.datatype!r}, "
+                f"but model {served.name!r} expects 'FP32' in [0, 1], 'UINT8' 0–255 or 'BYTES', encoded pictures"
+            )
+        image = np.ascontiguousarray(given.data, np.float32)
+        # Read as unsigned integers, floats from 0 to 1 are the smallest: one pass tells, negative and NaN too.
+        if image.view(np.uint32).max() > _ONE:
+            _check_range(spec.name, image)
+        return image
+
+    async def _pictures(self, served: Served, data: Array) -> Floats:
+        name = served.name
+        if served.loaded.network.input.shape[1:] != (28, 28, 1):
+            raise CheckdigitError(f"model {name!r} takes no encoded pictures of single digits")
+        if data.ndim not in (1, 2) or data.shape[1:] not in ((), (1,)):
+            raise CheckdigitError(
+                f"unexpected shape for encoded pictures for model {name!r}. Expected [N] or [N,1], "
+                f"got {_brackets(data.shape)}"
+            )
+        most = self.settings.max_pictures
+        if not 1 <= len(data) <= most:
+            raise CheckdigitError(f"encoded pictures for model {name!r} must be 1 to {most}, got {len(data)}")
+        return await self.beside(lambda: tensor(digits.pixels(list(data.ravel()))))
+
+
+def _check_range(name: str, image: Floats) -> None:
+    low, high = float(image.min()), float(image.max())  # NaN anywhere makes both NaN
+    if math.isnan(low):
+        raise CheckdigitError(f"input {name!r} holds NaN; expected 0 (paper) to 1 (ink)")
+    if low < 0 or high > 1:
+        raise CheckdigitError(
+            f"input {name!r} spans {low:g} to {high:g}; FP32 is 0 (paper) to 1 (ink): "
+            "divide 8-bit pixels by 255, or declare them UINT8"
+        )
 
 
 def check_shape(model: str, spec: Spec, shape: Sequence[int], max_rows: int) -> None:
     """Raises CheckdigitError unless `shape` is a batch of 1 to `max_rows` of what `spec` takes."""
-    fits = len(shape) == len(spec.shape) and all(
-        want in (-1, got) for want, got in zip(spec.shape, shape, strict=True)
-    )
-    if not fits:
+    if len(shape) < 2 or (tuple(shape[1:]) != spec.shape[1:] and not _fits(spec.shape, shape)):
         raise CheckdigitError(
             f"unexpected shape for input {spec.name!r} for model {model!r}. "
             f"Expected {_brackets(spec.shape)}, got {_brackets(shape)}"
@@ -159,17 +287,11 @@ def check_shape(model: str, spec: Spec, shape: Sequence[int], max_rows: int) -> 
         )
 
 
+def _fits(wanted: Sequence[int], shape: Sequence[int]) -> bool:
+    return len(shape) == len(wanted) and all(
+        want in (-1, got) for want, got in zip(wanted, shape, strict=True)
+    )
+
+
 def _brackets(shape: Sequence[int]) -> str:
     return "[" + ",".join(map(str, shape)) + "]"
-
-
-def _cut(gray: Gray, crop: Crop | None) -> Gray:
-    if crop is None:
-        return gray
-    x, y, width, height = crop
-    rows, columns = gray.shape
-    if x < 0 or y < 0 or width < 1 or height < 1 or x + width > columns or y + height > rows:
-        raise CheckdigitError(
-            f"crop {x},{y},{width},{height} does not lie inside the picture of {columns}×{rows} pixels"
-        )
-    return gray[y : y + height, x : x + width]

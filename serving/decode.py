@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from serving.errors import CheckdigitError
 from serving.manifest import Threshold
+from serving.runtime import Array
 
 MAX_ERROR = 0.01
 BLANK = "blank: no ink found"
@@ -72,6 +74,26 @@ def readings(
         reason = BLANK if empty else _doubt(confidence, bar)
         result.append(Reading(best[0], confidence, reason is None, reason, top))
     return result
+
+
+def classification(scores: npt.NDArray[np.floating[Any]], classes: int, labels: Sequence[str]) -> Array:
+    """The best classes of each row in the words of Triton's classification extension.
+
+    Args:
+        scores: [N, K]; of equals the lowest index wins.
+        classes: how many are wanted; K at most are returned.
+        labels: of the K classes, or none.
+
+    Returns:
+        Object array [N, classes] of bytes, "value:index:label" or "value:index", best first.
+    """
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :classes]
+    found = np.empty(order.shape, object)
+    for row, best in enumerate(order.tolist()):
+        for column, index in enumerate(best):
+            label = f":{labels[index]}" if index < len(labels) else ""
+            found[row, column] = f"{scores[row, index]:.6f}:{index}{label}".encode()
+    return found
 
 
 def _doubt(confidence: float, bar: Threshold) -> str | None:

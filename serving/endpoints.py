@@ -2,111 +2,135 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import NamedTuple, TypeAlias
 
-import anyio
-import msgspec
-from anyio.to_thread import run_sync
-from starlette.requests import Request
-from starlette.responses import Response
+from serving.asgi import Reply, Request, json
+from serving.dataplane import SMALL, DataPlane, Served, Tensor, check_shape
+from serving.errors import Unknown
+from serving.protocol import metadata, oip, pictures, tfs
 
-from serving.dataplane import DataPlane, check_shape
-from serving.errors import CheckdigitError
-from serving.protocol import oip, pictures
-from serving.runtime import cpus
-from serving.settings import Settings
-
-T = TypeVar("T")
+_OCTETS = b"application/octet-stream"
+_LENGTH = oip.HEADER_LENGTH.encode()
+Check: TypeAlias = Callable[[Sequence[int]], None]
 
 
-class TooLarge(CheckdigitError):
-    """A body beyond the limit."""
+class _Asked(NamedTuple):
+    """A request for tensors, whatever its protocol."""
 
-
-class Compressed(CheckdigitError):
-    """A body in a Content-Encoding."""
+    inputs: list[Tensor]
+    render: Callable[[list[Tensor]], Reply]
+    outputs: Sequence[str] = ()
+    timeout: float | None = None
 
 
 class Endpoints:
     """One method for each operation; `operations.py` says which path it answers."""
 
-    def __init__(self, plane: DataPlane, settings: Settings) -> None:
+    def __init__(self, plane: DataPlane) -> None:
         self.plane = plane
-        self.settings = settings
-        # Pictures are decoded and models run beside the event loop, so that health answers at once;
-        # never more at a time than there are CPUs, which bounds memory too.
-        self.workers = anyio.CapacityLimiter(cpus())
+        self.settings = plane.settings
 
-    async def _work(self, task: Callable[[], T]) -> T:
-        return await run_sync(task, limiter=self.workers)
+    async def digits(self, request: Request) -> Reply:
+        query = pictures.query(request.items())
+        body = await self._body(request)
+        posted = pictures.pictures(request.header(b"content-type"), body, self.settings.max_pictures)
+        reading = self.plane.read_digits(posted, query.model, query.max_error, query.crop)
+        return Reply(pictures.render(*await request.unless_gone(reading)))
 
-    async def digits(self, request: Request) -> Response:
-        query = pictures.query(request.query_params.multi_items())
-        body = await _body(request, self.settings.max_body)
-        kind = request.headers.get("content-type")
+    async def server(self, request: Request) -> Reply:
+        return json(metadata.server_metadata())
 
-        def read() -> bytes:
-            posted = pictures.pictures(kind, body, self.settings.max_pictures)
-            return pictures.render(*self.plane.read_digits(posted, query.model, query.max_error, query.crop))
+    async def live(self, request: Request) -> Reply:
+        return json(metadata.Live(True))
 
-        return Response(await self._work(read), media_type="application/json")
+    async def ready(self, request: Request) -> Reply:
+        return json(metadata.Ready(True))  # the port is opened after every model passed its check
 
-    async def server(self, request: Request) -> Response:
-        return json(oip.server_metadata())
+    async def metadata(self, request: Request) -> Reply:
+        return json(metadata.model_metadata(self._served(request)))
 
-    async def live(self, request: Request) -> Response:
-        return json({"live": True})
+    async def model_ready(self, request: Request) -> Reply:
+        return json(metadata.ModelReady(self._served(request).name, True))
 
-    async def ready(self, request: Request) -> Response:
-        return json({"ready": True})  # the port is opened after every model passed its check
+    async def config(self, request: Request) -> Reply:
+        settings = self.settings
+        return json(metadata.model_config(self._served(request), settings.batch_rows, settings.batch_delay))
 
-    async def metadata(self, request: Request) -> Response:
-        return json(oip.model_metadata(self.plane.find(*_named(request))))
+    async def statistics(self, request: Request) -> Reply:
+        named = [self._served(request)] if request.parameters else list(self.plane.models.values())
+        return json(metadata.statistics(named))
 
-    async def model_ready(self, request: Request) -> Response:
-        return json({"name": self.plane.find(*_named(request)).name, "ready": True})
+    async def index(self, request: Request) -> Reply:
+        return json(metadata.index(list(self.plane.models.values())))
 
-    async def infer(self, request: Request) -> Response:
-        name, version = _named(request)
-        loaded = self.plane.find(name, version)
-        body = await _body(request, self.settings.max_body)
-        length = request.headers.get(oip.HEADER_LENGTH)
-        spec = loaded.network.input
+    async def infer(self, request: Request) -> Reply:
+        length = request.header(_LENGTH)
 
-        def run() -> oip.Response:
-            check = partial(check_shape, name, spec, max_rows=self.settings.max_rows)
-            asked = oip.parse(body, length, spec, check)
-            return oip.render(asked, loaded, self.plane.infer(name, version, asked.inputs, asked.outputs))
+        def parse(body: bytes, served: Served, check: Check) -> _Asked:
+            asked = oip.parse(body, length, served.loaded.network.input, check)
 
-        reply = await self._work(run)
-        if reply.header_length is None:
-            return Response(reply.body, media_type="application/json")
-        headers = {oip.HEADER_LENGTH: str(reply.header_length)}
-        return Response(reply.body, headers=headers, media_type="application/octet-stream")
+            def render(outputs: list[Tensor]) -> Reply:
+                reply = oip.render(asked, served, outputs)
+                if reply.header_length is None:
+                    return Reply(reply.body)
+                return Reply(reply.body, _OCTETS, headers=((_LENGTH, b"%d" % reply.header_length),))
 
+            return _Asked(asked.inputs, render, [output.name for output in asked.outputs], asked.timeout)
 
-def json(content: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(content), status, media_type="application/json")
+        # Binary tensors are not parsed, only the JSON in front of them is.
+        parsed = int(length) if length and length.isdigit() and len(length) < 10 else None
+        return await self._tensors(request, parse, parsed)
 
+    async def predict(self, request: Request) -> Reply:
+        def parse(body: bytes, served: Served, check: Check) -> _Asked:
+            asked = tfs.parse(body, served.loaded.network.input, check)
+            return _Asked(asked.inputs, lambda outputs: Reply(tfs.render(asked, outputs)))
 
-async def _body(request: Request, limit: int) -> bytes:
-    """The whole body; refused as soon as it is known to exceed `limit` bytes."""
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding.lower() != "identity":
-        raise Compressed(f"Content-Encoding {encoding!r} is not read: send the body as it is")
-    refusal = TooLarge(f"body too large: at most {limit:,} bytes are read")
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
-        raise refusal
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise refusal
-    return bytes(body)
+        return await self._tensors(request, parse)
 
+    async def _tensors(
+        self,
+        request: Request,
+        parse: Callable[[bytes, Served, Check], _Asked],
+        parsed: int | None = None,
+    ) -> Reply:
+        served = self._served(request)
+        body = await self._body(request)
+        start = time.perf_counter_ns()
+        try:
+            spec = served.loaded.network.input
+            check = partial(check_shape, served.name, spec, max_rows=self.settings.max_rows)
+            if (len(body) if parsed is None else parsed) <= SMALL:
+                asked = parse(body, served, check)
+            else:
+                asked = await self.plane.beside(lambda: parse(body, served, check))
+            running = self.plane.infer(served, asked.inputs, asked.outputs, asked.timeout, start)
+            # What runs at once is answered before anybody could have gone.
+            waits = served.batcher.busy or (asked.inputs[:1] and asked.inputs[0].datatype == "BYTES")
+            outputs = await (request.unless_gone(running) if waits else running)
+            computed = time.perf_counter_ns()
+            reply = asked.render(outputs)
+        except BaseException:  # the client may be gone, too
+            served.statistics.fail.add(time.perf_counter_ns() - start)
+            raise
+        served.statistics.answered(start, computed, time.perf_counter_ns())
+        return reply
 
-def _named(request: Request) -> tuple[str, str | None]:
-    return request.path_params["model"], request.path_params.get("version")
+    async def status(self, request: Request) -> Reply:
+        return json(tfs.status(self._served(request).version))
+
+    async def signature(self, request: Request) -> Reply:
+        return json(tfs.metadata(self._served(request)))
+
+    async def _body(self, request: Request) -> bytes:
+        return await request.body(self.settings.max_body)
+
+    def _served(self, request: Request) -> Served:
+        named = request.parameters
+        label = named.get("label", "stable")
+        if label != "stable":
+            raise Unknown(f"Unrecognized servable version label: {label!r}; there is 'stable'")
+        return self.plane.find(named["model"], named.get("version"))

@@ -57,6 +57,7 @@ SIDE: Final = 28
 BODY: Final = 20
 FORMATS: Final = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 MAX_PIXELS: Final = 50_000_000
+_STRIP: Final = 2**22  # pixels that are converted at a time
 _WORK_SIDE: Final = 128
 _MIN_CONTRAST: Final = 32
 _INK: Final = 64
@@ -85,7 +86,8 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Gray:
         width, height = picture.size
         if width * height > max_pixels:
             raise _too_large(max_pixels, f"{width}×{height}")
-        return _gray(ImageOps.exif_transpose(picture))
+        ImageOps.exif_transpose(picture, in_place=True)
+        return _gray(picture)
     except CheckdigitError:
         raise
     except UnidentifiedImageError:
@@ -109,8 +111,19 @@ def _describe(data: bytes) -> str:
 
 
 def _gray(picture: Image.Image) -> Gray:
+    """In strips: what color, 16 bits and transparency take on the way is several times the result."""
+    width, height = picture.size
+    gray = np.empty((height, width), np.uint8)
+    rows = max(1, _STRIP // width)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        gray[top:bottom] = _levels(picture.crop((0, top, width, bottom)))
+    return gray
+
+
+def _levels(picture: Image.Image) -> Gray:
     if picture.mode.startswith("I;16") or picture.mode == "I":
-        levels = np.asarray(picture).astype(np.int64)
+        levels = np.asarray(picture)
         return np.asarray(np.clip(levels >> 8, 0, 255), np.uint8)
     if picture.mode == "F":
         raise CheckdigitError("floating-point TIFF is not read: save it as 8-bit gray")

@@ -5,45 +5,52 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, TypeAlias
 
-from starlette.requests import Request
-from starlette.responses import Response
+import msgspec
 
 from serving import __version__
+from serving.asgi import Handler
 
 _PAGE = Path(__file__).parent / "web" / "docs.html"
+# The type that decodes or encodes a body, several if there is a choice, or a schema where no type does.
+Body: TypeAlias = type[msgspec.Struct] | tuple[Any, ...] | dict[str, Any]
+
+
+class Error(msgspec.Struct):
+    error: str
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter in the query; those in the path are read from the path itself."""
+    """A parameter in the query or a header; those in the path are read from the path itself."""
 
     name: str
     about: str
     schema: dict[str, Any] = field(default_factory=lambda: {"type": "string"})
+    place: str = "query"
 
 
 @dataclass(frozen=True)
 class Operation:
     """One method of one path.
 
-    `takes` and `gives` are media type → JSON schema; `errors` are the statuses of a client's mistakes.
+    `takes` and `gives` are media type → body; `errors` are the statuses of what can go wrong.
     """
 
     method: str
     path: str
-    handler: Callable[[Request], Awaitable[Response]]
+    handler: Handler
     group: str
     summary: str
     about: str = ""
     parameters: tuple[Parameter, ...] = ()
-    takes: dict[str, Any] = field(default_factory=dict)
-    gives: dict[str, Any] = field(default_factory=lambda: {"application/json": {"type": "object"}})
+    takes: Mapping[str, Body] = field(default_factory=dict)
+    gives: Mapping[str, Body] = field(default_factory=dict)
     errors: tuple[int, ...] = ()
     curl: str = ""
     reply: str = ""
@@ -51,57 +58,61 @@ class Operation:
 
 ERRORS = {
     400: "The request makes no sense; `error` says what was expected.",
-    404: "There is no such model or version.",
-    413: "The body is too large.",
-    415: "The body is compressed; send it as it is.",
-    503: "Not every model is ready.",
+    404: "There is no such model, version or label.",
+    408: "The body did not arrive in time.",
+    413: "The body is too large, as sent or decompressed.",
+    415: "The body is in an encoding other than gzip or deflate.",
+    503: "Too many requests are waiting: try again in a moment.",
+    504: "The request waited longer than its timeout.",
 }
 
 
-def document(operations: Iterable[Operation]) -> dict[str, Any]:
-    """The OpenAPI 3.1 description."""
+def document(operations: Sequence[Operation]) -> dict[str, Any]:
+    """The OpenAPI 3.1 description; schemas come from the types that decode and encode the bodies."""
+    bodies = [body for one in operations for body in (*one.takes.values(), *one.gives.values())]
+    types = [Error, *(kind for body in bodies for kind in _types(body))]
+    found, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    schemas = dict(zip(types, found, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
-        path = re.sub(r":\w+}", "}", operation.path)
-        paths.setdefault(path, {})[operation.method.lower()] = _described(operation, path)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation, schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": "checkdigit", "version": __version__, "description": "Reads handwritten digits."},
         "paths": paths,
-        "components": {
-            "schemas": {
-                "Error": {
-                    "type": "object",
-                    "required": ["error"],
-                    "properties": {"error": {"type": "string"}},
-                }
-            }
-        },
+        "components": {"schemas": components},
     }
 
 
-def _described(operation: Operation, path: str) -> dict[str, Any]:
+def _types(body: Body) -> tuple[Any, ...]:
+    return () if isinstance(body, dict) else body if isinstance(body, tuple) else (body,)
+
+
+def _described(operation: Operation, schemas: dict[Any, dict[str, Any]]) -> dict[str, Any]:
+    def schema(body: Body) -> dict[str, Any]:
+        if isinstance(body, dict):
+            return body
+        found = [schemas[kind] for kind in _types(body)]
+        return found[0] if len(found) == 1 else {"anyOf": found}
+
+    def content(bodies: Mapping[str, Body]) -> dict[str, Any]:
+        return {media: {"schema": schema(body)} for media, body in bodies.items()}
+
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"{(\w+)}", path)
+        for name in re.findall(r"{(\w+)}", operation.path)
     ] + [
-        {"name": one.name, "in": "query", "description": one.about, "schema": one.schema}
+        {"name": one.name, "in": one.place, "description": one.about, "schema": one.schema}
         for one in operation.parameters
     ]
-    answers: dict[str, Any] = {
-        "200": {
-            "description": "OK",
-            "content": {media: {"schema": schema} for media, schema in operation.gives.items()},
-        }
-    }
+    answers: dict[str, Any] = {"200": {"description": "OK", "content": content(operation.gives)}}
     for status in operation.errors:
-        schema = {"$ref": "#/components/schemas/Error"}
         answers[str(status)] = {
             "description": ERRORS[status],
-            "content": {"application/json": {"schema": schema}},
+            "content": content({"application/json": Error}),
         }
     described: dict[str, Any] = {
-        "operationId": re.sub(r"\W+", "_", f"{operation.method.lower()}{path}").strip("_"),
+        "operationId": re.sub(r"\W+", "_", f"{operation.method.lower()}{operation.path}").strip("_"),
         "tags": [operation.group],
         "summary": operation.summary,
         "description": operation.about,
@@ -109,28 +120,31 @@ def _described(operation: Operation, path: str) -> dict[str, Any]:
         "responses": answers,
     }
     if operation.takes:
-        described["requestBody"] = {
-            "required": True,
-            "content": {media: {"schema": schema} for media, schema in operation.takes.items()},
-        }
+        described["requestBody"] = {"required": True, "content": content(operation.takes)}
     return described
 
 
 def page(operations: Iterable[Operation]) -> str:
     """The documentation as one HTML page that loads nothing from anywhere."""
-    groups: dict[str, list[str]] = {}
+    # What answers several paths is described once.
+    paths: dict[Handler, list[Operation]] = {}
     for operation in operations:
-        groups.setdefault(operation.group, []).append(_section(operation))
+        paths.setdefault(operation.handler, []).append(operation)
+    groups: dict[str, list[str]] = {}
+    for same in paths.values():
+        groups.setdefault(same[0].group, []).append(_section(*same))
     body = "".join(f"<h2>{html.escape(group)}</h2>{''.join(parts)}" for group, parts in groups.items())
     return Template(_PAGE.read_text("utf-8")).substitute(version=html.escape(__version__), operations=body)
 
 
-def _section(operation: Operation) -> str:
-    path = re.sub(r":\w+}", "}", operation.path)
+def _section(operation: Operation, *others: Operation) -> str:
     parts = [
         f"<section><h3><b class={operation.method.lower()}>{operation.method}</b> "
-        f"<code>{html.escape(path)}</code></h3><p>{html.escape(operation.summary)}</p>"
+        f"<code>{html.escape(operation.path)}</code></h3><p>{html.escape(operation.summary)}</p>"
     ]
+    if others:
+        also = ", ".join(f"<code>{html.escape(other.path)}</code>" for other in others)
+        parts.append(f"<p class=also>Also {also}</p>")
     if operation.about:
         parts.append(f"<p>{html.escape(operation.about)}</p>")
     if operation.parameters:

@@ -2,71 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from serving.endpoints import Endpoints
 from serving.images import FORMATS
-from serving.openapi import Operation, Parameter
+from serving.openapi import Body, Operation, Parameter
+from serving.protocol import metadata, oip, pictures, tfs
 
-_PICTURE = {"type": "string", "contentMediaType": "image/*"}
-_PICTURES = {f"image/{kind.lower()}": _PICTURE for kind in FORMATS} | {
-    "multipart/form-data": {"type": "object", "additionalProperties": _PICTURE}
+_PICTURE: dict[str, Any] = {"type": "string", "contentMediaType": "image/*"}
+_PICTURES: dict[str, Body] = {
+    **{f"image/{kind.lower()}": _PICTURE for kind in FORMATS},
+    "multipart/form-data": {"type": "object", "additionalProperties": _PICTURE},
 }
-_PROBABILITY = {"type": "number", "minimum": 0, "maximum": 1}
-_DIGIT = {"type": "integer", "minimum": 0, "maximum": 9}
-_DIGITS = {
-    "type": "object",
-    "required": ["model", "digits"],
-    "properties": {
-        "model": {
-            "type": "object",
-            "properties": {"name": {"type": "string"}, "version": {"type": "string"}},
-        },
-        "digits": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["digit", "confidence", "accepted", "reason", "top"],
-                "properties": {
-                    "digit": _DIGIT,
-                    "confidence": _PROBABILITY,
-                    "accepted": {"type": "boolean"},
-                    "reason": {"type": ["string", "null"]},
-                    "top": {
-                        "type": "array",
-                        "items": {
-                            "type": "object",
-                            "properties": {"digit": _DIGIT, "probability": _PROBABILITY},
-                        },
-                    },
-                },
-            },
-        },
-    },
-}
-_TENSOR: dict[str, Any] = {
-    "type": "object",
-    "required": ["name", "shape", "datatype"],
-    "properties": {
-        "name": {"type": "string"},
-        "shape": {"type": "array", "items": {"type": "integer"}},
-        "datatype": {"enum": ["FP32", "UINT8"]},
-        "parameters": {"type": "object"},
-        "data": {"type": "array"},
-    },
-}
-_INFER: dict[str, Any] = {
-    "type": "object",
-    "required": ["inputs"],
-    "properties": {
-        "id": {"type": "string"},
-        "parameters": {"type": "object"},
-        "inputs": {"type": "array", "items": _TENSOR},
-        "outputs": {"type": "array", "items": {"type": "object", "required": ["name"]}},
-    },
-}
-_BINARY = {"application/octet-stream": {"type": "string", "format": "binary"}}
-_JSON = "application/json"
+_BINARY: dict[str, Body] = {"application/octet-stream": {"type": "string", "format": "binary"}}
+_JSON: Final = "application/json"
+_BODY: Final = (400, 404, 408, 413, 415, 503, 504)  # what can go wrong with any body
 
 _ABOUT_DIGITS = (
     "One picture of one digit, or several as files of a form. Dark ink on light paper or the reverse, "
@@ -75,67 +25,150 @@ _ABOUT_DIGITS = (
     "otherwise reason says why a human should look."
 )
 _ABOUT_INFER = (
-    "Pixels, normalized as MNIST's: FP32 from 0 (paper) to 1 (ink), or UINT8 0–255; nested or flat. "
-    "The binary tensor extension is spoken, and with Inference-Header-Content-Length: 0 the body is the "
-    "FP32 input alone."
+    "FP32 from 0 (paper) to 1 (ink) or UINT8 0–255, normalized as MNIST's pictures are, nested or flat; or "
+    "BYTES of shape [N]: whole pictures, in base64 or in the binary section, which are normalized here. "
+    "The binary tensor extension is spoken; with Inference-Header-Content-Length: 0 the body is the "
+    "FP32 input alone. An output's parameter classification: K gives its K best classes."
+)
+_ABOUT_PREDICT = (
+    "TensorFlow Serving's REST: instances (one entry for each picture) or inputs (all of them as one tensor), "
+    'as numbers from 0 (paper) to 1 (ink) or as {"b64": …}, a whole picture, which is normalized here.'
 )
 
 
 def operations(endpoints: Endpoints) -> list[Operation]:
     """The table that routes, `/openapi.json` and `/docs` are made from."""
+    default = endpoints.plane.default
+    read = Operation(
+        "POST",
+        "/digits",
+        endpoints.digits,
+        "Pictures",
+        "Read digits from pictures.",
+        _ABOUT_DIGITS,
+        (
+            Parameter(
+                "max_error",
+                "largest tolerated share of wrong readings; 0.01",
+                {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+            ),
+            Parameter("model", f"which model reads; {default}", {"enum": list(endpoints.plane.models)}),
+            Parameter(
+                "crop",
+                "x,y,width,height in pixels: read this part alone",
+                {"type": "string", "pattern": r"^\d+,\d+,\d+,\d+$"},
+            ),
+        ),
+        takes=_PICTURES,
+        gives={_JSON: pictures.DigitsResponse},
+        errors=_BODY,
+        curl="curl --data-binary @seven.png 'localhost:8000/digits?max_error=0.01'\n"
+        "curl -F a=@one.png -F b=@two.jpg localhost:8000/digits",
+        reply='{"model":{"name":"lenet5","version":"1"},"digits":[{"digit":7,"confidence":0.998,"accepted":true,'
+        '"reason":null,"top":[{"digit":7,"probability":0.998},{"digit":1,"probability":0.001}]}]}',
+    )
+    return [read, *_inference_protocol(endpoints), *_tensorflow_serving(endpoints)]
+
+
+def _inference_protocol(endpoints: Endpoints) -> list[Operation]:
+    group = "Open Inference Protocol v2"
+
+    def ask(path: str, handler: Any, summary: str, gives: Body, errors: tuple[int, ...] = ()) -> Operation:
+        return Operation("GET", path, handler, group, summary, gives={_JSON: gives}, errors=errors)
+
     table = [
+        ask("/v2", endpoints.server, "What this server is.", metadata.ServerMetadata),
+        ask("/v2/health/live", endpoints.live, "Is the process alive?", metadata.Live),
+        ask("/v2/health/ready", endpoints.ready, "Are all models ready?", metadata.Ready),
         Operation(
             "POST",
-            "/digits",
-            endpoints.digits,
-            "Pictures",
-            "Read digits from pictures.",
-            _ABOUT_DIGITS,
-            (
-                Parameter("max_error", "largest tolerated share of wrong readings; 0.01", _PROBABILITY),
-                Parameter("model", f"which model reads; {endpoints.plane.default}"),
-                Parameter("crop", "x,y,width,height in pixels: read this part alone"),
-            ),
-            _PICTURES,
-            {_JSON: _DIGITS},
-            (400, 404, 413, 415),
-            "curl --data-binary @seven.png 'localhost:8000/digits?max_error=0.01'\n"
-            "curl -F a=@one.png -F b=@two.jpg localhost:8000/digits",
-            '{"model":{"name":"lenet5","version":"1"},"digits":[{"digit":7,"confidence":0.998,"accepted":true,'
-            '"reason":null,"top":[{"digit":7,"probability":0.998},{"digit":1,"probability":0.001}]}]}',
-        )
+            "/v2/repository/index",
+            endpoints.index,
+            group,
+            "All models and their state.",
+            gives={_JSON: (list[metadata.IndexEntry],)},
+        ),
+        ask(
+            "/v2/models/stats",
+            endpoints.statistics,
+            "Counters, of all models or of one.",
+            metadata.StatisticsResponse,
+        ),
     ]
-    protocol = "Open Inference Protocol v2"
-    table += [
-        Operation("GET", "/v2", endpoints.server, protocol, "What this server is."),
-        Operation("GET", "/v2/health/live", endpoints.live, protocol, "Is the process alive?"),
-        Operation("GET", "/v2/health/ready", endpoints.ready, protocol, "Are all models ready?"),
-    ]
-    # Each exists with and without a version.
     for path in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
         table += [
-            Operation(
-                "GET", path, endpoints.metadata, protocol, "A model's inputs and outputs.", errors=(404,)
-            ),
-            Operation(
-                "GET", f"{path}/ready", endpoints.model_ready, protocol, "Is the model ready?", errors=(404,)
-            ),
-        ]
-        table.append(
+            ask(path, endpoints.metadata, "A model's inputs and outputs.", metadata.ModelMetadata, (404,)),
+            ask(f"{path}/ready", endpoints.model_ready, "Is it ready?", metadata.ModelReady, (404,)),
+            ask(f"{path}/config", endpoints.config, "Its configuration.", metadata.ModelConfig, (404,)),
+            ask(f"{path}/stats", endpoints.statistics, "Its counters.", metadata.StatisticsResponse, (404,)),
             Operation(
                 "POST",
                 f"{path}/infer",
                 endpoints.infer,
-                protocol,
+                group,
                 "Run a model on tensors.",
                 _ABOUT_INFER,
-                takes={_JSON: _INFER} | _BINARY,
-                gives={_JSON: {"type": "object"}} | _BINARY,
-                errors=(400, 404, 413, 415),
+                (
+                    Parameter(
+                        "Inference-Header-Content-Length",
+                        "length of the JSON in front of binary tensors",
+                        {"type": "integer", "minimum": 0},
+                        "header",
+                    ),
+                ),
+                takes={_JSON: oip.InferRequest} | _BINARY,
+                gives={_JSON: oip.InferResponse} | _BINARY,
+                errors=_BODY,
                 curl='curl localhost:8000/v2/models/lenet5/infer -d \'{"inputs":[{"name":"image",'
                 '"datatype":"FP32","shape":[1,28,28,1],"data":[…]}]}\'',
                 reply='{"model_name":"lenet5","model_version":"1","outputs":[{"name":"probabilities",'
                 '"datatype":"FP32","shape":[1,10],"data":[0.001,0.0,0.0,0.0,0.0,0.0,0.0,0.998,0.0,0.001]}]}',
-            )
-        )
+            ),
+        ]
+    return table
+
+
+def _tensorflow_serving(endpoints: Endpoints) -> list[Operation]:
+    group = "TensorFlow Serving v1"
+    table = []
+    for path in (
+        "/v1/models/{model}",
+        "/v1/models/{model}/versions/{version}",
+        "/v1/models/{model}/labels/{label}",
+    ):
+        table += [
+            # Before the status, whose last parameter would take the verb for a part of the name.
+            Operation(
+                "POST",
+                f"{path}:predict",
+                endpoints.predict,
+                group,
+                "Run a model.",
+                _ABOUT_PREDICT,
+                takes={_JSON: tfs.PredictRequest},
+                gives={_JSON: (tfs.RowReply, tfs.ColumnReply)},
+                errors=_BODY,
+                curl="curl localhost:8000/v1/models/lenet5:predict -d "
+                '"{\\"instances\\":[{\\"b64\\":\\"$(base64 -w0 seven.png)\\"}]}"',
+                reply='{"predictions":[[0.001,0.0,0.0,0.0,0.0,0.0,0.0,0.998,0.0,0.001]]}',
+            ),
+            Operation(
+                "GET",
+                path,
+                endpoints.status,
+                group,
+                "Is it served?",
+                gives={_JSON: tfs.StatusReply},
+                errors=(400, 404),
+            ),
+            Operation(
+                "GET",
+                f"{path}/metadata",
+                endpoints.signature,
+                group,
+                "Its signature.",
+                gives={_JSON: tfs.SignatureReply},
+                errors=(400, 404),
+            ),
+        ]
     return table

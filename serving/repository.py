@@ -104,13 +104,21 @@ class Repository:
             )
         return data
 
-    def load(self, name: str, runtime: str = "auto", threads: int | None = None) -> Loaded:
+    def load(
+        self,
+        name: str,
+        runtime: str = "auto",
+        threads: int | None = None,
+        device: str = "cpu",
+        tf32: bool = False,
+    ) -> Loaded:
         """The model, loaded, warm and checked against the golden set.
 
         Args:
             name: one of the manifest's models.
             runtime: a key of `RUNTIMES`, or "auto": the first that is installed.
             threads: None = what this process may use.
+            device: where ONNX Runtime computes, see `serving.runtime.onnx.load`; so is `tf32`.
 
         Raises:
             CheckdigitError: there is no such model, file or runtime, the file's hash differs, the
@@ -124,7 +132,8 @@ class Repository:
         module = importlib.import_module(RUNTIMES[runtime][1])
         data = self.read(artifact.path, artifact.sha256)
         try:
-            loaded = Loaded(name, model, artifact, module.load(data, threads))
+            chosen = {"device": device, "tf32": tf32} if runtime == "onnxruntime" else {}
+            loaded = Loaded(name, model, artifact, module.load(data, threads, **chosen))
         except CheckdigitError as error:
             raise CheckdigitError(f"{self.folder / artifact.path}: {error}") from None
         self._warm(loaded)

@@ -10,7 +10,15 @@ from pathlib import Path
 class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
+    grpc_port: int | None = None  # None: no gRPC
     models: Path | None = None  # None: see repository.find
+    only: tuple[str, ...] = ()  # names of the models to load; none = all
+    device: str = "auto"  # a key of serving.runtime.onnx.DEVICES, or "auto"
+    tf32: bool = False  # rounding float32 products to 10 bits, on a GPU
     max_body: int = 16 * 2**20  # bytes; a 50-megapixel photograph fits as JPEG
     max_rows: int = 4096  # pictures in one inference request; as JSON each takes 25 kB of memory
-    max_pictures: int = 100  # in one multipart body; each may cost a large picture's decoding
+    max_pictures: int = 100  # encoded ones in one request; each may cost a large picture's decoding
+    batch_rows: int = 256  # see serving.batcher, and benchmarks/batching.json for this and the next
+    batch_delay: float = 0.0  # s
+    queue_rows: int = 8192  # two of the largest requests
+    queue_timeout: float = 10.0  # s

@@ -1,73 +1,117 @@
 """Open Inference Protocol v2 over REST, with the binary tensor extension.
 
-https://github.com/kserve/open-inference-protocol and, for the extension,
-https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
+https://github.com/kserve/open-inference-protocol and, for the extensions,
+https://github.com/triton-inference-server/server/blob/main/docs/protocol/
+
+Pictures travel as BYTES of shape [N]: in the binary section each with its
+length in front, in JSON as base64.
 """
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
 
-from serving import __version__
-from serving.dataplane import Tensor
+from serving.dataplane import Served, Tensor
+from serving.decode import classification
 from serving.errors import CheckdigitError
-from serving.manifest import Tensor as Declared
-from serving.repository import Loaded
-from serving.runtime import Array, Spec
+from serving.protocol.tensors import (
+    DTYPES,
+    check_declared,
+    from_bytes,
+    from_floats,
+    from_json,
+    to_bytes,
+    whole,
+)
+from serving.runtime import Spec
 
 HEADER_LENGTH = "inference-header-content-length"
-_DTYPES = {
-    "UINT8": "u1",
-    "UINT16": "<u2",
-    "UINT32": "<u4",
-    "UINT64": "<u8",
-    "INT8": "i1",
-    "INT16": "<i2",
-    "INT32": "<i4",
-    "INT64": "<i8",
-    "FP16": "<f2",
-    "FP32": "<f4",
-    "FP64": "<f8",
-}
-_MAX_RANK = 8
-_PLATFORMS = {"onnxruntime": "onnx_onnxv1", "litert": "litert_tflite"}
 
-Parameters = dict[str, str | float | bool]
+Parameters = dict[str, str | int | float | bool]
+_ELEMENTS = msgspec.Meta(extra_json_schema={"items": {"type": ["number", "string"]}})
+_NESTED = msgspec.Meta(extra_json_schema={"type": "array"})
 
 
-class _Input(msgspec.Struct):
+class RequestInput(msgspec.Struct):
+    """`data` is left out where `parameters` hold a `binary_data_size`."""
+
     name: str
     shape: list[int]
     datatype: str
     parameters: Parameters = {}
-    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    data: Annotated[msgspec.Raw, _NESTED] | msgspec.UnsetType = msgspec.UNSET
 
 
-class _Output(msgspec.Struct):
+class _FlatInput(msgspec.Struct):
+    name: str
+    shape: list[int]
+    datatype: str
+    data: list[float]
+    parameters: Parameters = {}
+
+
+class RequestOutput(msgspec.Struct):
+    """Parameters: `binary_data` (bool), `classification` (the number of classes)."""
+
     name: str
     parameters: Parameters = {}
 
 
-class _Body(msgspec.Struct):
-    inputs: list[_Input]
+class InferRequest(msgspec.Struct):
+    """Parameters: `binary_data_output` (bool), `timeout` (µs in the queue)."""
+
+    inputs: list[RequestInput]
     id: str | None = None
     parameters: Parameters = {}
-    outputs: list[_Output] | None = None
+    outputs: list[RequestOutput] | None = None
+
+
+class _FlatRequest(msgspec.Struct):
+    inputs: list[_FlatInput]
+    id: str | None = None
+    parameters: Parameters = {}
+    outputs: list[RequestOutput] | None = None
+
+
+class ResponseOutput(msgspec.Struct, omit_defaults=True):
+    """`data` is left out where `parameters` hold a `binary_data_size`."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+    parameters: dict[str, int] = {}
+    data: Annotated[list[Any], _ELEMENTS] | msgspec.UnsetType = msgspec.UNSET
+
+
+class InferResponse(msgspec.Struct, omit_defaults=True):
+    model_name: str
+    model_version: str
+    outputs: list[ResponseOutput]
+    id: str | None = None
+
+
+class Output(msgspec.Struct, frozen=True):
+    """An output asked for; `classes` > 0 asks for the best classes instead of the tensor."""
+
+    name: str
+    binary: bool
+    classes: int = 0
 
 
 class Request(msgspec.Struct, frozen=True):
-    """`outputs` are the names asked for (none = all), `binary` tells whether one is to be raw bytes."""
+    """`outputs` are those asked for (none = all, `binary` or not); `timeout` is in s."""
 
     id: str | None
     inputs: list[Tensor]
-    outputs: list[str]
-    binary: Callable[[str], bool]
+    outputs: list[Output]
+    binary: bool
+    timeout: float | None = None
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -75,6 +119,11 @@ class Response(msgspec.Struct, frozen=True):
 
     body: bytes
     header_length: int | None
+
+
+_request = msgspec.json.Decoder(InferRequest)
+_flat_request = msgspec.json.Decoder(_FlatRequest)
+_encode = msgspec.json.Encoder().encode
 
 
 def parse(
@@ -86,88 +135,80 @@ def parse(
         body: JSON, JSON and binary tensors, or the model's input alone (`header_length` "0").
         header_length: the header Inference-Header-Content-Length.
         spec: the model's input, for a body that is the input alone.
-        check: raises CheckdigitError for a shape that the model does not take; called before data
-            are read, so that a small body cannot claim a large tensor.
+        check: raises CheckdigitError for a shape that the model does not take; called before an
+            array is made, so that a small body cannot claim a large tensor.
 
     Raises:
         CheckdigitError: the body is no such request.
     """
     length = _header_length(header_length, len(body))
     if header_length is not None and length == 0:
-        return Request(None, [_raw(body, spec, check)], [], lambda name: True)
-    try:
-        request = msgspec.json.decode(body[:length], type=_Body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CheckdigitError(f"failed to parse the request JSON: {error}") from None
+        return Request(None, [_raw(body, spec, check)], [], True)
+    request = _decoded(body[:length] if length < len(body) else body)
     inputs, offset = [], length
     for given in request.inputs:
-        dtype = _DTYPES.get(given.datatype)
-        if dtype is None:
-            raise CheckdigitError(
-                f"input {given.name!r}: datatype {given.datatype!r} is not read, expected 'FP32' or 'UINT8'"
-            )
-        if given.name == spec.name:
-            check(given.shape)
-        if min(given.shape, default=0) < 0:
-            raise CheckdigitError(f"input {given.name!r}: a side of its shape is negative")
+        name, datatype, shape = given.name, given.datatype, given.shape
+        check_declared(name, datatype, shape, spec, check)
         size = given.parameters.get("binary_data_size")
-        if size is None:
-            data = _from_json(given, dtype)
+        if size is not None:
+            data = from_bytes(name, datatype, body, offset, size, shape)
+            offset += whole(size, "binary_data_size", 2**63)
+        elif isinstance(given.data, msgspec.UnsetType):
+            raise CheckdigitError(f"input {name!r}: neither 'data' nor parameter 'binary_data_size' is given")
+        elif isinstance(given.data, list):
+            data = from_floats(name, given.data, shape)
         else:
-            data = _from_bytes(given.name, body[offset:], size, dtype, given.shape)
-            offset += data.nbytes
-        inputs.append(Tensor(given.name, given.datatype, data))
+            data = from_json(name, datatype, bytes(given.data), shape)
+        inputs.append(Tensor(name, datatype, data))
     if offset != len(body):
         raise CheckdigitError(f"{len(body) - offset} bytes follow the last tensor")
-    wanted = request.outputs or []
-    default = request.parameters.get("binary_data_output") is True
-    binary = {output.name: output.parameters.get("binary_data", default) is True for output in wanted}
-    return Request(
-        request.id, inputs, [output.name for output in wanted], lambda name: binary.get(name, default)
-    )
+    binary = request.parameters.get("binary_data_output") is True
+    outputs = [
+        Output(
+            output.name,
+            output.parameters.get("binary_data", binary) is True,
+            whole(output.parameters.get("classification", 0), "classification", 2**31),
+        )
+        for output in request.outputs or ()
+    ]
+    wait = whole(request.parameters.get("timeout", 0), "timeout", 2**63)
+    return Request(request.id, inputs, outputs, binary, wait / 1e6 if wait else None)
 
 
-def render(request: Request, loaded: Loaded, outputs: Sequence[Tensor]) -> Response:
+def render(request: Request, served: Served, outputs: Sequence[Tensor]) -> Response:
     """The reply to `request`."""
-    described, tail = [], []
-    for output in outputs:
-        data = np.ascontiguousarray(output.data, _DTYPES[output.datatype])
-        entry: dict[str, Any] = {
-            "name": output.name,
-            "datatype": output.datatype,
-            "shape": list(data.shape),
-        }
-        if request.binary(output.name):
-            entry["parameters"] = {"binary_data_size": data.nbytes}
-            tail.append(data.tobytes())
+    described: list[ResponseOutput] = []
+    tail: list[bytes] = []
+    for at, output in enumerate(outputs):
+        asked = request.outputs[at] if request.outputs else Output(output.name, request.binary)
+        if asked.classes:
+            output = classified(output, asked.classes, served)
+        data = output.data
+        entry = ResponseOutput(output.name, output.datatype, list(data.shape))
+        if asked.binary:
+            tail.append(to_bytes(output.datatype, data))
+            entry.parameters = {"binary_data_size": len(tail[-1])}
+        elif output.datatype == "BYTES":
+            entry.data = [element.decode() for element in data.ravel()]
         else:
-            entry["data"] = data.ravel().tolist()
+            entry.data = data.ravel().tolist()
         described.append(entry)
-    reply: dict[str, Any] = {"model_name": loaded.name, "model_version": loaded.model.version}
-    if request.id is not None:
-        reply["id"] = request.id
-    header = msgspec.json.encode(reply | {"outputs": described})
-    return Response(header + b"".join(tail), len(header) if tail else None)
+    header = _encode(InferResponse(served.name, served.version, described, request.id))
+    return Response(header + b"".join(tail), len(header)) if tail else Response(header, None)
 
 
-def server_metadata() -> dict[str, Any]:
-    return {"name": "checkdigit", "version": __version__, "extensions": ["binary_tensor_data"]}
+def classified(output: Tensor, classes: int, served: Served) -> Tensor:
+    """The `classes` largest of each row as BYTES [N, classes], "value:index[:label]".
 
-
-def model_metadata(loaded: Loaded) -> dict[str, Any]:
-    model, network = loaded.model, loaded.network
-    outputs = model.outputs or ([model.output] if model.output else network.outputs)
-    return {
-        "name": loaded.name,
-        "versions": [model.version],
-        "platform": _PLATFORMS[loaded.artifact.runtime],
-        "inputs": [_described(model.input)],
-        "outputs": [_described(output) for output in outputs],
-    }
-
-
-def _described(tensor: Declared | Spec) -> dict[str, Any]:
-    return {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.shape)}
+    Raises:
+        CheckdigitError: the output has no rows of numbers.
+    """
+    if output.data.ndim != 2:
+        raise CheckdigitError(
+            f"output {output.name!r} has no classes: its shape is {list(output.data.shape)}"
+        )
+    labels = served.loaded.model.labels
+    return Tensor(output.name, "BYTES", classification(output.data, classes, labels))
 
 
 def _header_length(value: str | None, total: int) -> int:
@@ -181,65 +222,24 @@ def _header_length(value: str | None, total: int) -> int:
 
 
 def _raw(body: bytes, spec: Spec, check: Callable[[Sequence[int]], None]) -> Tensor:
-    row = np.dtype(_DTYPES[spec.datatype]).itemsize * math.prod(spec.shape[1:])
+    dtype = np.dtype(DTYPES[spec.datatype])
+    row = dtype.itemsize * math.prod(spec.shape[1:])
     if not body or len(body) % row:
         raise CheckdigitError(
             f"a raw body holds whole {spec.datatype} pictures of {row} bytes, got {len(body)} bytes"
         )
     shape = (len(body) // row, *spec.shape[1:])
     check(shape)
-    return Tensor(spec.name, spec.datatype, np.frombuffer(body, _DTYPES[spec.datatype]).reshape(shape))
+    return Tensor(spec.name, spec.datatype, np.frombuffer(body, dtype).reshape(shape))
 
 
-def _from_bytes(name: str, body: bytes, size: Any, dtype: str, shape: Sequence[int]) -> Array:
-    expected = np.dtype(dtype).itemsize * math.prod(shape)
-    if size != expected:
-        raise CheckdigitError(f"input {name!r}: its shape takes {expected} bytes, binary_data_size is {size}")
-    if len(body) < expected:
-        raise CheckdigitError(
-            f"unexpected size for input {name!r}, expecting {expected - len(body)} additional bytes"
-        )
-    return np.frombuffer(body[:expected], dtype).reshape(shape)
-
-
-def _from_json(given: _Input, dtype: str) -> Array:
-    if given.data is msgspec.UNSET:
-        raise CheckdigitError(
-            f"input {given.name!r}: neither 'data' nor parameter 'binary_data_size' is given"
-        )
-    text = bytes(given.data)
-    count = math.prod(given.shape)
-    # A list has one comma less than elements, however it is nested; counted before anything is built.
-    if text.count(b",") + 1 != count:
-        raise CheckdigitError(
-            f"input {given.name!r}: its shape takes {count} elements, 'data' has {text.count(b',') + 1}"
-        )
-    rank = _rank(text)
-    if not 1 <= rank <= _MAX_RANK:
-        raise CheckdigitError(f"input {given.name!r}: 'data' must be an array of numbers, nested or flat")
-    integer = np.dtype(dtype).kind in "iu"
+def _decoded(body: bytes) -> InferRequest | _FlatRequest:
+    # Flat lists of floats are what clients send; they are read in one go.
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+        request = _flat_request.decode(body)
+        if all(given.datatype == "FP32" for given in request.inputs):
+            return request
     try:
-        values = _decoder(rank, integer).decode(text)
-        wide = np.array(values, dtype if integer else "<f8")
-    except (msgspec.DecodeError, ValueError, OverflowError) as error:
-        raise CheckdigitError(f"input {given.name!r}: bad 'data' for {given.datatype}: {error}") from None
-    if wide.size != count:
-        raise CheckdigitError(
-            f"input {given.name!r}: its shape takes {count} elements, 'data' has {wide.size}"
-        )
-    with np.errstate(over="ignore"):  # becomes infinite, which no model takes
-        return wide.astype(dtype, copy=False).reshape(given.shape)
-
-
-def _rank(text: bytes) -> int:
-    """How many brackets `text` opens with."""
-    head = text[:256].translate(None, b" \t\r\n")
-    return len(head) - len(head.lstrip(b"["))
-
-
-@functools.cache
-def _decoder(rank: int, integer: bool) -> msgspec.json.Decoder[Any]:
-    kind: Any = int if integer else float
-    for _ in range(rank):
-        kind = list[kind]
-    return msgspec.json.Decoder(kind)
+        return _request.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise CheckdigitError(f"failed to parse the request JSON: {error}") from None

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from serving.dataplane import Crop
+from serving.dataplane import Served
 from serving.decode import MAX_ERROR, Reading
+from serving.digits import Crop
 from serving.errors import CheckdigitError
-from serving.repository import Loaded
 
 PARAMETERS = ("crop", "model", "max_error")
+_NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+_CROP = re.compile(r"(-?[0-9]{1,9},){3}-?[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -65,24 +68,31 @@ def pictures(content_type: str | None, body: bytes, limit: int) -> list[bytes]:
     return _files(options.get(b"boundary", b""), body, limit)
 
 
-def render(loaded: Loaded, readings: Sequence[Reading]) -> bytes:
+class Model(msgspec.Struct, frozen=True):
+    name: str
+    version: str
+
+
+class DigitsResponse(msgspec.Struct, frozen=True):
+    model: Model
+    digits: list[Reading]
+
+
+def render(served: Served, readings: list[Reading]) -> bytes:
     """The reply as JSON."""
-    model = {"name": loaded.name, "version": loaded.model.version}
-    return msgspec.json.encode({"model": model, "digits": readings})
+    return msgspec.json.encode(DigitsResponse(Model(served.name, served.version), readings))
 
 
 def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise CheckdigitError(f"max_error must be a number above 0 and at most 1, got {text!r}") from None
+    if not _NUMBER.fullmatch(text):  # Python reads more than a number: " 1", "0_1", "nan"
+        raise CheckdigitError(f"max_error must be a number above 0 and at most 1, got {text[:40]!r}")
+    return float(text)
 
 
 def _crop(text: str) -> Crop:
-    try:
-        x, y, width, height = (int(part) for part in text.split(","))
-    except ValueError:
-        raise CheckdigitError(f"crop must be x,y,width,height in whole pixels, got {text!r}") from None
+    if not _CROP.fullmatch(text):
+        raise CheckdigitError(f"crop must be x,y,width,height in whole pixels, got {text[:40]!r}")
+    x, y, width, height = (int(part) for part in text.split(","))
     return x, y, width, height
 
 

@@ -34,12 +34,13 @@ class Network:
     """A loaded model with one input.
 
     `run` takes float32 [N, 28, 28, 1] in [0, 1], any N ≥ 1, and returns every output in the order
-    of `outputs`; it may be called from several threads.
+    of `outputs`; it may be called from several threads. `device` says what computes.
     """
 
     input: Spec
     outputs: tuple[Spec, ...]
     run: Callable[[Floats], tuple[Array, ...]]
+    device: str = "cpu"
 
     def infer(self, image: Floats) -> Floats:
         """The first output alone: for a digit model float32 [N, 10] probabilities."""
@@ -57,23 +58,42 @@ def cpus(root: Path = Path("/")) -> int:
 
 
 def _quota(root: Path) -> int | None:
-    """The smallest cgroup v2 `cpu.max` on the way from this process's group to the top."""
-    mount = root / "sys/fs/cgroup"
+    """The smallest CPU quota on the way from this process's control group to the top, rounded up.
+
+    Version 2 of control groups keeps it in `cpu.max`, version 1 in two files of the `cpu` controller.
+    """
     try:
-        groups = (root / "proc/self/cgroup").read_text().splitlines()
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
         return None
-    group = next((line[3:].strip("/") for line in groups if line.startswith("0::")), "")
     limits = []
-    for folder in (mount / group, *(mount / group).parents):
-        try:
-            quota, period = (folder / "cpu.max").read_text().split()
-            limits.append(-(-int(quota) // int(period)))  # half a CPU is still one thread
-        except (OSError, ValueError):  # no such file, or "max"
-            pass
-        if folder == mount:
-            break
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        # Inside a container the mount may show the group itself at its top.
+        mounts = [root / "sys/fs/cgroup" / controllers, root / "sys/fs/cgroup/cpu"]
+        for mount in mounts if controllers else mounts[:1]:
+            folder = mount / group.strip("/")
+            while folder.is_relative_to(mount):
+                limits += _limit(folder)
+                folder = folder.parent
     return min(limits, default=None)
+
+
+def _limit(folder: Path) -> list[int]:
+    def read(name: str) -> list[str]:
+        try:
+            return (folder / name).read_text().split()
+        except OSError:
+            return []
+
+    found = read("cpu.max") or read("cpu.cfs_quota_us") + read("cpu.cfs_period_us")
+    try:
+        quota, period = (int(word) for word in found)
+    except ValueError:  # no such files, or "max"
+        return []
+    return [-(-quota // period)] if quota > 0 else []  # half a CPU is still one thread
 
 
 def softmax(logits: Floats) -> Floats:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import itertools
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,8 +23,17 @@ from serving.runtime import Array, Floats, Network, Spec, cpus
 
 ort.disable_telemetry_events()
 
-# Rows per run: throughput no longer grows beyond it, memory would.
-CHUNK = 256
+# Rows per run. In one thread 16 to 64 are up to a tenth faster, as what they need stays in the cache
+# (benchmarks/batching.json); but between runs a thread has to wait for Python's lock, and the service as a
+# whole is fastest from 128 on. On a GPU a run should be large, only memory bounds it.
+CHUNK: Final = 128
+GPU_CHUNK: Final = 4096
+# The devices by name, with ONNX Runtime's word for each; "auto" takes the first that works.
+DEVICES: Final = {
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "cpu": "CPUExecutionProvider",
+}
 _DATATYPES = {
     "tensor(float)": "FP32",
     "tensor(float16)": "FP16",
@@ -29,15 +43,19 @@ _DATATYPES = {
 }
 
 
-def session(model: str | Path | bytes, threads: int | None = None) -> ort.InferenceSession:
-    """A CPU session that leaves idle cores idle.
+def session(
+    model: str | Path | bytes, threads: int | None = None, device: str = "cpu", tf32: bool = False
+) -> ort.InferenceSession:
+    """A session that leaves idle cores idle.
 
     Args:
         model: a path, or the bytes of an `.onnx` file.
         threads: threads inside an operator; None = what this process may use.
+        device: a key of `DEVICES`.
+        tf32: let a GPU round float32 to TF32's 10 bits of mantissa.
 
     Raises:
-        CheckdigitError: ONNX Runtime cannot load it.
+        CheckdigitError: ONNX Runtime cannot load it, or has no such device.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or cpus()
@@ -48,16 +66,38 @@ def session(model: str | Path | bytes, threads: int | None = None) -> ort.Infere
     # Without VNNI, 8-bit products would saturate in the faster kernels and give other integers.
     options.add_session_config_entry("session.x64quantprecision", "1")
     source = model if isinstance(model, bytes) else str(model)
+    require(device)
     try:
-        return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        made = ort.InferenceSession(source, options, providers=_providers(device, tf32))
     # What it raises is a class of its own for every status code, without a common base.
     except Exception as error:
         raise CheckdigitError(f"ONNX Runtime cannot load the model: {_first_line(error)}") from None
+    if made.get_providers()[0] != DEVICES[device]:  # it falls back to the CPU with no more than a warning
+        raise CheckdigitError(
+            f"device {device!r} does not work here: ONNX Runtime could not start it "
+            f"(driver, CUDA or cuDNN libraries); available: {', '.join(devices(device))}"
+        )
+    return made
 
 
-def load(model: str | Path | bytes, threads: int | None = None) -> Network:
-    """The model as a `Network`; see `session`."""
-    loaded = session(model, threads)
+def load(
+    model: str | Path | bytes, threads: int | None = None, device: str = "cpu", tf32: bool = False
+) -> Network:
+    """The model as a `Network`.
+
+    Args:
+        model: a path, or the bytes of an `.onnx` file.
+        threads: over how many threads the rows of a large batch are cut; None = what this process may use.
+        device: a key of `DEVICES`, or "auto": a GPU if one works, else the CPU.
+        tf32: see `session`.
+
+    Raises:
+        CheckdigitError: ONNX Runtime cannot load it, or has no such device.
+    """
+    if device == "auto":
+        device = _works(model)
+    # A layer of LeNet-5 is too small to be shared by threads: cutting the batch is up to twice as fast.
+    loaded = session(model, 1, device, tf32)
     inputs, outputs = (
         [
             Spec(
@@ -72,16 +112,70 @@ def load(model: str | Path | bytes, threads: int | None = None) -> Network:
     if len(inputs) != 1:
         raise CheckdigitError(f"expected a model with one input, got {len(inputs)}")
     name = inputs[0].name
+    names = [output.name for output in outputs]
+    chunk = CHUNK if device == "cpu" else GPU_CHUNK
+    threads = (threads or cpus()) if device == "cpu" else 1
 
     def run(image: Floats) -> tuple[Array, ...]:
-        if len(image) <= CHUNK:
-            return tuple(loaded.run(None, {name: image}))
-        chunks = [
-            loaded.run(None, {name: image[start : start + CHUNK]}) for start in range(0, len(image), CHUNK)
-        ]
-        return tuple(np.concatenate(parts) for parts in zip(*chunks, strict=True))
+        if len(image) <= chunk:
+            return tuple(loaded.run(names, {name: image}))
+        starts = range(0, len(image), chunk)
+        found: list[list[Array]] = [[]] * len(starts)
+        left = itertools.count()  # whoever is free takes the next one
 
-    return Network(inputs[0], tuple(outputs), run)
+        def work() -> None:
+            while (at := next(left)) < len(starts):
+                found[at] = loaded.run(names, {name: image[starts[at] : starts[at] + chunk]})
+
+        others = [_pool(threads).submit(work) for _ in range(min(threads, len(starts)) - 1)]
+        work()
+        for other in others:
+            other.result()
+        return tuple(np.concatenate(pieces) for pieces in zip(*found, strict=True))
+
+    return Network(inputs[0], tuple(outputs), run, device)
+
+
+def require(device: str) -> None:
+    """Raises CheckdigitError unless this build of ONNX Runtime knows the device; "auto" is always there."""
+    if device not in ("auto", *devices()):
+        hint = "" if device == "cpu" else "; for a GPU: pip install 'checkdigit[serve-gpu]' without [serve]"
+        raise CheckdigitError(
+            f"device {device!r} is not in this build of ONNX Runtime; available: {', '.join(devices())}{hint}"
+        )
+
+
+def devices(but: str = "") -> list[str]:
+    """The names of the devices that this build of ONNX Runtime knows, without `but`."""
+    known = ort.get_available_providers()
+    return [name for name, provider in DEVICES.items() if provider in known and name != but]
+
+
+def _works(model: str | Path | bytes) -> str:
+    """The first device on which the model loads. TensorRT, which compiles for minutes, has to be asked for."""
+    for device in devices("tensorrt"):
+        if device != "cpu":
+            with contextlib.suppress(CheckdigitError):
+                session(model, 1, device)
+                return device
+    return "cpu"
+
+
+def _providers(device: str, tf32: bool) -> list[Any]:
+    if device == "cpu":
+        return [DEVICES["cpu"]]
+    ort.preload_dlls()  # CUDA and cuDNN where they came as Python packages
+    cuda = (DEVICES["cuda"], {"use_tf32": int(tf32)})
+    if device == "cuda":
+        return [cuda]
+    if not tf32:
+        os.environ["NVIDIA_TF32_OVERRIDE"] = "0"  # TensorRT has no option of its own for it
+    return [DEVICES["tensorrt"], cuda]
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, "checkdigit-run")
 
 
 def _first_line(error: Exception) -> str:

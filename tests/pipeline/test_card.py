@@ -70,23 +70,44 @@ def root(found: dict, tmp_path: Path) -> Path:
     run |= {"seconds": {"total": 330.0}, "machine": {"cpu": "CPU", "cores": 2}}
     mean = {"mnist release": {"seeds": [0, 1, 2], "lenet5": 0.9952, "lenet5-int8": 0.9950}}
     write_json(tmp_path / "benchmarks" / "runs.json", {"runs": {"mnist": run}, "mean_over_seeds": mean})
-    write_json(tmp_path / "benchmarks" / "startup.json", {"seconds": 0.456, "resident_mb": 71.2})
+    single = {"rate": 7000, "ratio": 0.912, "p50_ms": 0.2211}
+    large = {"pictures_per_second": 80000, "ratio": 0.85}
+    service = {"single": {name: single for name in ("json_1", "json_16", "binary_1", "binary_16")}}
+    service |= {"rows_256": large, "batcher": {"more_us": 8.7}, "start_seconds": 0.456}
+    service |= {"memory": {"resident_mb": {"before": 81.2, "100000": 83.4}}}
+    write_json(tmp_path / "benchmarks" / "service.json", service)
+    speed = {"rate_16": 2000.4, "p50_ms_1": 0.5, "resident_mb": 90.4, "ready_seconds": 1.23}
+    peers = {"servers": {"checkdigit": speed, "fastapi": speed}, "machine": {"cpu": "CPU", "cores": 2}}
+    peers |= {"packages": {"checkdigit": {}, "fastapi": {"fastapi": "0.165.0"}}}
+    peers |= {"checkdigit_to_peer": {"fastapi": {"rate_16": [2.0, 2.5, 9.0]}}}
+    write_json(tmp_path / "benchmarks" / "peers.json", peers)
     return tmp_path
 
 
 def test_numbers(root: Path) -> None:
     _, _, *rows = card.numbers(root / "benchmarks").splitlines()
-    assert [row.split(" | ")[1] for row in rows] == ["99.52%", "99.50%", "5.5 (99.21%)", "0.46, 71"]
+    assert [row.split(" | ")[1] for row in rows] == ["99.52%", "99.50%", "5.5 (99.21%)"]
     assert "`make DATA=mnist`, 2 cores" in rows[2]
 
 
+def test_service(root: Path) -> None:
+    lines = card.service(root / "benchmarks").splitlines()
+    assert lines[3] == "| fastapi 0.165.0 | 2,000 | 0.50 | 90 | 1.23 | 2.5 × |"
+    facts = [line.split(" | ")[1].strip(" |") for line in lines[7:14]]
+    assert facts == ["7,000, 91%", "7,000, 91%", "0.22, 0.22", "80,000, 85%", "9", "81, 83", "0.46"]
+
+
 def test_only_the_blocks_are_renewed(found: dict, root: Path) -> None:
-    text = "# Title\n\n<!-- table -->\n| old |\n\\1\n<!-- /table -->\nThe rest, \\g<0>.\n<!-- numbers --><!-- /numbers -->"
+    text = (
+        "# Title\n\n<!-- table -->\n| old |\n\\1\n<!-- /table -->\nThe rest, \\g<0>.\n"
+        "<!-- numbers --><!-- /numbers -->\n<!-- service --><!-- /service -->"
+    )
     renewed = card.renewed(text, root)
     table, numbers = card.format_table(found), card.numbers(root / "benchmarks")
+    service = card.service(root / "benchmarks")
     assert renewed == (
         f"# Title\n\n<!-- table -->\n{table}\n<!-- /table -->\nThe rest, \\g<0>.\n"
-        f"<!-- numbers -->\n{numbers}\n<!-- /numbers -->"
+        f"<!-- numbers -->\n{numbers}\n<!-- /numbers -->\n<!-- service -->\n{service}\n<!-- /service -->"
     )
     assert card.renewed(renewed, root) == renewed
 

@@ -72,7 +72,7 @@ def test_description_and_page_list_what_is_served(client) -> None:
     assert len(names) == len(set(names))
     for path, operations in description["paths"].items():
         assert path in page
-        concrete = path.replace("{model}", "lenet5").replace("{version}", "1")
+        concrete = path.replace("{model}", "lenet5").replace("{version}", "1").replace("{label}", "stable")
         for method in operations:
             assert client(method.upper(), concrete).status_code not in (404, 405), (method, path)
 
@@ -86,7 +86,11 @@ def test_health(client) -> None:
 
 def test_metadata(client) -> None:
     server = client("GET", "/v2").json()
-    assert server == {"name": "checkdigit", "version": __version__, "extensions": ["binary_tensor_data"]}
+    assert server == {
+        "name": "checkdigit",
+        "version": __version__,
+        "extensions": ["binary_tensor_data", "classification", "model_configuration", "statistics"],
+    }
     model = client("GET", "/v2/models/lenet5").json()
     assert model == client("GET", "/v2/models/lenet5/versions/1").json()
     assert model == {
@@ -136,6 +140,6 @@ def test_chosen_output(client) -> None:
 
 
 def test_our_own_mistake_is_500_without_a_traceback(client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.protocol.oip.server_metadata", lambda: 1 / 0)
+    monkeypatch.setattr("serving.protocol.metadata.server_metadata", lambda: 1 / 0)
     reply = client("GET", "/v2")
     assert (reply.status_code, reply.json()) == (500, {"error": "internal error: see the service's log"})

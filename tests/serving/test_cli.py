@@ -130,7 +130,7 @@ def test_info_json(models: Path, capsys) -> None:
     assert json.loads(capsys.readouterr().out) == json.loads((models / "manifest.json").read_bytes())
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["classify"], ["info"]])
+@pytest.mark.parametrize("command", [[], ["serve"], ["classify"], ["info"], ["benchmark", "serve"]])
 def test_help(command: list[str], capsys) -> None:
     with pytest.raises(SystemExit, match="0"):
         main([*command, "--help"])
@@ -145,7 +145,20 @@ def test_version(capsys) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["nonsense"], ["classify"], ["serve", "--port", "x"], ["serve", "--port", "65536"]]
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["classify"],
+        ["serve", "--port", "x"],
+        ["serve", "--port", "65536"],
+        ["serve", "--grpc-port", "-1"],
+        ["serve", "--batch-rows", "0"],
+        ["serve", "--batch-delay", "2000000"],
+        ["serve", "--device", "abacus"],
+        ["benchmark", "serve", "--kind", "xml"],
+        ["benchmark", "serve", "--rate", "9", "--connections", "9"],
+    ],
 )
 def test_usage_mistakes(arguments: list[str], capsys) -> None:
     with pytest.raises(SystemExit, match="2"):
@@ -225,6 +238,59 @@ def test_port_in_use(capsys) -> None:
         port = taken.getsockname()[1]
         line = failed(capsys, "serve", "--port", str(port))
     assert line == f"error: cannot listen on 127.0.0.1:{port}: Address already in use"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "lenet6"], "unknown model 'lenet6'"),
+        (["--device", "cuda"], "device 'cuda' is not in this build of ONNX Runtime; available: cpu"),
+        (["--device", "tensorrt"], "pip install 'checkdigit[serve-gpu]' without [serve]"),
+    ],
+)
+def test_serve_mistakes(capsys, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str) -> None:
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
+    assert message in failed(capsys, "serve", "--port", "0", *arguments)
+
+
+def test_grpc_without_its_extra(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "serving.grpc", raising=False)
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    assert "pip install 'checkdigit[serve,grpc]'" in failed(
+        capsys, "serve", "--port", "0", "--grpc-port", "0"
+    )
+
+
+def test_benchmark_of_a_service_of_its_own(capsys) -> None:
+    options = ["--seconds", "0.2", "--connections", "2", "--kind", "json", "--rows", "3", "--json"]
+    assert main(["benchmark", "serve", *options]) == 0
+    (cell,) = json.loads(capsys.readouterr().out)
+    assert (cell["kind"], cell["rows"], cell["load"], cell["errors"]) == ("json", 3, "2 connections", {})
+    assert cell["rate"] > 0
+    assert cell["compute_infer"] > 0
+    assert cell["rows_per_execution"] >= 3
+
+
+def test_benchmark_by_rate_as_a_table(capsys) -> None:
+    options = ["--seconds", "0.2", "--rate", "50", "--kind", "picture"]
+    assert main(["benchmark", "serve", *options]) == 0
+    head, row = capsys.readouterr().out.splitlines()
+    assert head.startswith("kind")
+    assert row.split()[:3] == ["picture", "1", "50/s"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--url", "http://127.0.0.1:1"], "cannot connect to 127.0.0.1:1: Connection refused"),
+        (["--url", "ftp://x"], "expected an address such as http://127.0.0.1:8000"),
+        (["--seconds", "0"], "must be above 0"),
+        (["--rate", "inf"], "must be above 0"),
+        (["--kind", "picture", "--rows", "2", "--url", "http://127.0.0.1:1"], "picture request of 2 rows"),
+    ],
+)
+def test_benchmark_mistakes(capsys, arguments: list[str], message: str) -> None:
+    assert message in failed(capsys, "benchmark", "serve", *arguments)
 
 
 def test_serves_and_stops(picture: Path) -> None:

@@ -151,3 +151,68 @@ def test_cpus_follow_the_container(tmp_path: Path, limits: dict[str, str], expec
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "cpu.max").write_text(content + "\n")
     assert cpus(tmp_path) == expected or (expected is None and cpus(tmp_path) == cpus(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"), [((150_000, 100_000), 2), ((50_000, 100_000), 1), ((-1, 100_000), None)]
+)
+@pytest.mark.parametrize("mount", ["cpu,cpuacct", "cpu"])
+def test_quota_of_control_groups_version_1(
+    tmp_path: Path, files: tuple[int, int], expected: int | None, mount: str
+) -> None:
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("4:memory:/x\n3:cpu,cpuacct:/docker/a\n1:name=systemd:/\n")
+    folder = tmp_path / "sys/fs/cgroup" / mount  # a container sees its own group at the top
+    folder.mkdir(parents=True)
+    for name, value in zip(("cpu.cfs_quota_us", "cpu.cfs_period_us"), files, strict=True):
+        (folder / name).write_text(f"{value}\n")
+    unlimited = cpus(tmp_path / "nowhere")
+    assert cpus(tmp_path) == min(expected or unlimited, unlimited)
+
+
+@pytest.mark.parametrize("rows", [1, onnx.CHUNK, onnx.CHUNK + 1, 3 * onnx.CHUNK + 5])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_large_batches_are_cut_and_joined(rows: int, threads: int) -> None:
+    images = np.random.default_rng(rows).random((rows, 28, 28, 1), np.float32)
+    probabilities, logits = onnx.load(tiny_onnx(outputs=2), threads).run(images)
+    whole = onnx.session(tiny_onnx(outputs=2)).run(None, {"image": images})
+    np.testing.assert_allclose(probabilities, whole[0], atol=1e-6)
+    np.testing.assert_allclose(logits, whole[1], atol=1e-5)
+
+
+def test_a_failure_in_one_chunk_is_a_failure() -> None:
+    with pytest.raises(Exception, match="Got invalid dimensions"):
+        onnx.load(tiny_onnx(), 2).run(np.zeros((300, 27, 28, 1), np.float32))
+
+
+def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        onnx.ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    )
+    assert onnx.devices() == ["cuda", "cpu"]
+    for device in ("auto", "cpu", "cuda"):
+        onnx.require(device)
+    with pytest.raises(CheckdigitError, match=r"'tensorrt' is not in this build .*; available: cuda, cpu"):
+        onnx.require("tensorrt")
+
+
+def test_a_device_that_does_not_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ONNX Runtime itself falls back to the CPU."""
+    monkeypatch.setattr(
+        onnx.ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    )
+    monkeypatch.setattr(onnx.ort, "preload_dlls", lambda: None)
+    real = onnx.ort.InferenceSession
+    asked: list[object] = []
+
+    def session(source: object, options: object, providers: list[object]) -> object:
+        asked.append(providers)
+        return real(source, options, providers=["CPUExecutionProvider"])
+
+    monkeypatch.setattr(onnx.ort, "InferenceSession", session)
+    with pytest.raises(CheckdigitError, match=r"'cuda' does not work here: .*; available: cpu"):
+        onnx.load(tiny_onnx(), device="cuda")
+    with pytest.raises(CheckdigitError, match="'cuda' does not work here"):
+        onnx.load(tiny_onnx(), device="cuda", tf32=True)
+    assert asked == [[("CUDAExecutionProvider", {"use_tf32": on})] for on in (0, 1)]
+    assert onnx.load(tiny_onnx(), device="auto").device == "cpu"

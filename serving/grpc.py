@@ -1,0 +1,281 @@
+"""Open Inference Protocol v2 over gRPC, on a port of its own: bytes → data plane → bytes.
+
+The messages are those of `protocol/inference.proto`, compiled by
+
+    python -m grpc_tools.protoc -I serving/protocol \\
+        --descriptor_set_out=serving/protocol/inference.protoset serving/protocol/inference.proto
+
+into descriptors rather than code: generated code runs with one major version of
+protobuf only, and in the default pool it would collide with a Triton client of
+the same process. Nothing else here imports gRPC or protobuf.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from importlib.resources import files
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+import msgspec
+import numpy as np
+from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
+from google.protobuf.message import DecodeError, Message
+
+from serving.dataplane import SMALL, DataPlane, Served, Tensor, check_shape
+from serving.errors import Busy, CheckdigitError, Expired, TooLarge, Unknown
+from serving.protocol import metadata, oip
+from serving.protocol.tensors import DTYPES, check_declared, from_bytes, objects, to_bytes, whole
+from serving.runtime import Array
+
+SERVICE: Final = "inference.GRPCInferenceService"
+STATUS: Final = {
+    CheckdigitError: grpc.StatusCode.INVALID_ARGUMENT,
+    Unknown: grpc.StatusCode.NOT_FOUND,
+    TooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Busy: grpc.StatusCode.UNAVAILABLE,
+    Expired: grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+# Where InferTensorContents keeps the elements of a datatype.
+_CONTENTS: Final = {"FP32": "fp32_contents", "UINT8": "uint_contents", "BYTES": "bytes_contents"}
+_STREAMS: Final = 128  # calls at a time of one connection
+_log = logging.getLogger("checkdigit")
+
+
+async def serve(
+    plane: DataPlane, host: str, port: int, max_body: int, max_calls: int = 1024
+) -> tuple[grpc.aio.Server, int]:
+    """Answers gRPC in the running event loop.
+
+    Args:
+        plane: what answers.
+        host: the address to listen on.
+        port: 0 = any free one.
+        max_body: bytes of the largest request message, as sent and decompressed.
+        max_calls: calls at a time; more are refused with RESOURCE_EXHAUSTED.
+
+    Returns:
+        The server, already listening (end it by its `stop(grace)`), and its port.
+
+    Raises:
+        CheckdigitError: the address cannot be listened on.
+    """
+    options = [
+        ("grpc.max_receive_message_length", max_body),  # as sent and decompressed
+        ("grpc.max_concurrent_streams", _STREAMS),
+        ("grpc.so_reuseport", 0),  # a second service on the port must fail, not share its calls
+    ]
+    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=max_calls)
+    server.add_generic_rpc_handlers([_handler(_Service(plane))])
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        bound: int = server.add_insecure_port(address)
+    except RuntimeError:  # which tells no more than that
+        raise CheckdigitError(
+            f"cannot listen on {address} for gRPC: the port is in use, or the address not this machine's"
+        ) from None
+    await server.start()
+    return server, bound
+
+
+def _messages() -> dict[str, tuple[Any, Any]]:
+    """Each call's request and reply classes."""
+    compiled = (files("serving.protocol") / "inference.protoset").read_bytes()
+    pool = descriptor_pool.DescriptorPool()
+    for file in descriptor_pb2.FileDescriptorSet.FromString(compiled).file:
+        pool.Add(file)
+    made = message_factory.GetMessageClass
+    methods = pool.FindServiceByName(SERVICE).methods
+    return {method.name: (made(method.input_type), made(method.output_type)) for method in methods}
+
+
+_MESSAGES: Final = _messages()
+
+
+class _Service:
+    """One method for each call, by its name in `inference.proto`: message in, message or what msgspec turns into one out."""
+
+    def __init__(self, plane: DataPlane) -> None:
+        self.plane = plane
+
+    async def ServerLive(self, request: Any) -> Any:
+        return {"live": True}
+
+    async def ServerReady(self, request: Any) -> Any:
+        return {"ready": True}  # the port is opened after every model passed its check
+
+    async def ServerMetadata(self, request: Any) -> Any:
+        return metadata.server_metadata()
+
+    async def ModelReady(self, request: Any) -> Any:
+        self._find(request.name, request.version)
+        return {"ready": True}
+
+    async def ModelMetadata(self, request: Any) -> Any:
+        return metadata.model_metadata(self._find(request.name, request.version))
+
+    async def ModelConfig(self, request: Any) -> Any:
+        served = self._find(request.name, request.version)
+        batching = self.plane.settings.batch_rows, self.plane.settings.batch_delay
+        return {"config": metadata.model_config(served, *batching)}
+
+    async def ModelStatistics(self, request: Any) -> Any:
+        every = list(self.plane.models.values())
+        return metadata.statistics([self._find(request.name, request.version)] if request.name else every)
+
+    async def RepositoryIndex(self, request: Any) -> Any:
+        models = metadata.index(list(self.plane.models.values()))
+        return {"models": msgspec.to_builtins(models)}
+
+    async def ModelInfer(self, request: Any) -> Any:
+        served = self._find(request.model_name, request.model_version)
+        start = time.perf_counter_ns()
+        try:
+            inputs = await self._inputs(served, request)
+            names = [output.name for output in request.outputs]
+            wait = _number(request.parameters, "timeout", 2**63)
+            outputs = await self.plane.infer(served, inputs, names, wait / 1e6 if wait else None, start)
+            computed = time.perf_counter_ns()
+            reply = _render(request, served, outputs)
+        except CheckdigitError:
+            served.statistics.fail.add(time.perf_counter_ns() - start)
+            raise
+        served.statistics.answered(start, computed, time.perf_counter_ns())
+        return reply
+
+    def _find(self, name: str, version: str) -> Served:
+        return self.plane.find(name, version or None)
+
+    async def _inputs(self, served: Served, request: Any) -> list[Tensor]:
+        read = partial(_read, served, request, self.plane.settings.max_rows)
+        # Raw tensors are taken as they are; numbers in `contents` are looked at one by one.
+        if request.raw_input_contents or request.ByteSize() <= SMALL:
+            return read()
+        return await self.plane.beside(read)
+
+
+def _read(served: Served, request: Any, max_rows: int) -> list[Tensor]:
+    raw = request.raw_input_contents
+    if raw and len(raw) != len(request.inputs):
+        raise CheckdigitError(f"{len(raw)} raw_input_contents are given for {len(request.inputs)} inputs")
+    spec = served.loaded.network.input
+    check = partial(check_shape, served.name, spec, max_rows=max_rows)
+    inputs = []
+    for at, given in enumerate(request.inputs):
+        name, datatype, shape = given.name, given.datatype, list(given.shape)
+        check_declared(name, datatype, shape, spec, check)
+        if raw and given.contents.ListFields():
+            raise CheckdigitError(f"input {name!r}: 'contents' must be left out beside raw_input_contents")
+        if raw:
+            part = raw[at]  # which is copied each time it is asked for
+            data = from_bytes(name, datatype, part, 0, len(part), shape)
+        else:
+            data = _from_contents(given, shape)
+        inputs.append(Tensor(name, datatype, data))
+    return inputs
+
+
+def _from_contents(given: Any, shape: list[int]) -> Array:
+    field = _CONTENTS.get(given.datatype)
+    if field is None:
+        raise CheckdigitError(f"input {given.name!r}: {given.datatype} is read from raw_input_contents alone")
+    other = [filled.name for filled, _ in given.contents.ListFields() if filled.name != field]
+    if other:
+        raise CheckdigitError(f"input {given.name!r}: {given.datatype} belongs into {field}, not {other[0]}")
+    elements = getattr(given.contents, field)
+    if given.datatype == "BYTES":
+        return objects(given.name, elements, shape)
+    if len(elements) != math.prod(shape):
+        raise CheckdigitError(
+            f"input {given.name!r}: its shape takes {math.prod(shape)} elements, {field} has {len(elements)}"
+        )
+    try:
+        return np.fromiter(elements, DTYPES[given.datatype], len(elements)).reshape(shape)
+    except OverflowError as error:
+        raise CheckdigitError(f"input {given.name!r}: bad {field} for {given.datatype}: {error}") from None
+
+
+def _number(parameters: Any, name: str, limit: int) -> int:
+    """A whole-number parameter, 0 if it is left out."""
+    if name not in parameters:  # looking a map's missing key up would add it
+        return 0
+    chosen = parameters[name].WhichOneof("parameter_choice")
+    return whole(getattr(parameters[name], chosen) if chosen else "", name, limit)
+
+
+def _render(request: Any, served: Served, outputs: list[Tensor]) -> Message:
+    reply = _MESSAGES["ModelInfer"][1](model_name=served.name, model_version=served.version, id=request.id)
+    for at, output in enumerate(outputs):
+        classes = _number(request.outputs[at].parameters, "classification", 2**31) if request.outputs else 0
+        if classes:
+            output = oip.classified(output, classes, served)
+        reply.outputs.add(name=output.name, datatype=output.datatype, shape=output.data.shape)
+        reply.raw_output_contents.append(to_bytes(output.datatype, output.data))
+    return reply
+
+
+_Call = Callable[[Any], Awaitable[Any]]
+
+
+def _handler(service: _Service) -> Any:
+    handlers: dict[str, Any] = {"ModelStreamInfer": grpc.stream_stream_rpc_method_handler(_stream(service))}
+    for name in _MESSAGES.keys() - handlers.keys():
+        handlers[name] = grpc.unary_unary_rpc_method_handler(_unary(name, getattr(service, name)))
+    return grpc.method_handlers_generic_handler(SERVICE, handlers)
+
+
+def _unary(name: str, call: _Call) -> Callable[[bytes, Any], Awaitable[bytes]]:
+    """A call from bytes to bytes, so that garbled ones are answered like any other mistake."""
+
+    async def answer(body: bytes, context: Any) -> bytes:
+        try:
+            reply = await call(_parse(name, body))
+            if not isinstance(reply, Message):
+                # Not every field of the replies over HTTP has its place in `inference.proto`.
+                reply = json_format.ParseDict(
+                    msgspec.to_builtins(reply), _MESSAGES[name][1](), ignore_unknown_fields=True
+                )
+            encoded: bytes = reply.SerializeToString()
+            return encoded
+        except Exception as error:
+            await context.abort(*_described(name, error))
+            raise  # never reached: abort raises
+
+    return answer
+
+
+def _stream(service: _Service) -> Callable[[AsyncIterator[bytes], Any], AsyncIterator[bytes]]:
+    """One request after the other; a mistake in one is its answer and does not end the stream."""
+
+    async def answer(bodies: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        name = "ModelStreamInfer"
+        async for body in bodies:
+            reply = _MESSAGES[name][1]()
+            try:
+                request = _parse(name, body)
+                reply.infer_response.id = request.id
+                reply.infer_response.MergeFrom(await service.ModelInfer(request))
+            except Exception as error:
+                _, reply.error_message = _described(name, error)
+            yield reply.SerializeToString()
+
+    return answer
+
+
+def _parse(name: str, body: bytes) -> Any:
+    try:
+        return _MESSAGES[name][0].FromString(body)
+    except DecodeError as error:
+        raise CheckdigitError(f"failed to parse the {name} message: {error}") from None
+
+
+def _described(name: str, error: Exception) -> tuple[grpc.StatusCode, str]:
+    if isinstance(error, CheckdigitError):
+        return STATUS.get(type(error), grpc.StatusCode.INVALID_ARGUMENT), str(error)
+    _log.error("internal error at %s", name, exc_info=error)
+    return grpc.StatusCode.INTERNAL, "internal error: see the service's log"
