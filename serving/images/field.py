@@ -1,0 +1,142 @@
+"""One field's gray levels → the field network's ink picture, 32 rows high.
+
+>>> from serving.images import decode
+>>> from serving.images.field import normalize_field
+>>> field = normalize_field(decode(open("amount.png", "rb").read()))
+>>> field.pixels.shape[0], field.problem
+(32, None)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from serving.images.ink import Ink, find_ink
+from serving.images.picture import Gray
+from serving.images.pose import Extents, body, slope_and_slant
+
+HEIGHT: Final = 32
+MAX_WIDTH: Final = 640
+BODY: Final = 20
+_WORK_HEIGHT: Final = 96
+_COARSE: Final = 18  # rows of a body that are too few
+_FINE: Final = 30  # and that are enough
+_MOST_PIXELS: Final = 500_000  # that are searched for little writing
+_SMALLEST: Final = 0.75  # of the usual scale, to let tall digits in
+_EDGE: Final = 64
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field as the network sees it.
+
+    Attributes:
+        pixels: uint8 [32, w], 0 = paper, 255 = ink; digits' bodies are about 20 rows
+            high, in the middle, and the first and the last column hold ink.
+        to_picture: float64 [2, 3], maps (x, y, 1) in pixels to x, y in the picture that
+            was given; continuous, a pixel covers [x, x + 1).
+        problem: why there is nothing to read; pixels are then one column of paper.
+    """
+
+    pixels: Gray
+    to_picture: npt.NDArray[np.float64]
+    problem: str | None
+
+
+def normalize_field(gray: Gray) -> Field:
+    """The field network's input from a picture of one amount or number.
+
+    Shading, patterned paper, rules and box edges are taken out, the baseline is
+    laid level, slanted strokes are set upright, and the digits scaled so that
+    their bodies are 20 rows high; ink beyond the 32 rows is cut.
+
+    Args:
+        gray: uint8 [height, width], any size from 1×1, either polarity.
+
+    Returns:
+        the field; its problem is "blank: …" where no ink was found, and "too long: …"
+        where the ink would take more than 640 columns.
+    """
+    return _normalize(gray, -(-len(gray) // _WORK_HEIGHT))
+
+
+def _normalize(gray: Gray, block: int) -> Field:
+    """The field with each block×block pixels taken as one, or fewer where that leaves too little of the digits."""
+    ink = find_ink(gray if block == 1 else np.asarray(Image.fromarray(gray).reduce(block)))
+    if ink is None:
+        finer = block // 4
+        if finer and gray.size <= _MOST_PIXELS * finer * finer:
+            return _normalize(gray, finer)
+        return _nothing("blank: no ink found")
+    slope, slant = slope_and_slant(ink.runs)
+    extents = Extents.of(ink.runs, slope, slant)
+    keep = np.ones(len(ink.runs), np.bool_)
+    size = body(extents, keep)
+    finer = int(block * size.height / _FINE)
+    if 0 < finer < block and size.height < _COARSE:
+        return _zoomed(gray, ink, block, size.height, finer)
+    writing = _writing(ink, extents, size.height, size.middle)
+    if not writing.all():
+        keep = writing
+        size = body(extents, keep)
+    scale = BODY / max(size.height, 3.0)
+    scale = min(scale, max(HEIGHT / (size.bottom - size.top), _SMALLEST * scale))
+    left, right = float(extents.left[keep].min()), float(extents.right[keep].max())
+    width = int(np.ceil((right - left) * scale)) + 2
+    if width > MAX_WIDTH:
+        return _nothing(f"too long: {width} columns at this writing's size, at most {MAX_WIDTH} are read")
+    half, middle = HEIGHT / 2 / scale, size.middle
+    if size.bottom - size.top <= 2 * half:
+        middle = min(max(middle, size.bottom - half), size.top + half)
+    # Upright are u = x + slant·v and v = y − slope·x; x and y of pixels' first column and row:
+    u, v, step = left - 1 / scale, middle - half, 1 / scale
+    level = 1 - slant * slope
+    to_work = np.array(
+        [
+            [step, -slant * step, u - slant * v],
+            [slope * step, level * step, slope * u + level * v],
+        ]
+    )
+    pixels = np.asarray(
+        Image.fromarray(ink.soft(keep)).transform(
+            (width, HEIGHT), Image.Transform.AFFINE, to_work.ravel().tolist(), Image.Resampling.BILINEAR
+        )
+    )
+    columns = np.flatnonzero((pixels > _EDGE).any(0))
+    if not len(columns):
+        return _nothing("blank: no ink found")
+    first, last = int(columns[0]), int(columns[-1]) + 1
+    to_work[:, 2] += first * to_work[:, 0]
+    return Field(np.ascontiguousarray(pixels[:, first:last]), to_work * block, None)
+
+
+def _writing(ink: Ink, extents: Extents, height: float, middle: float) -> npt.NDArray[np.bool_]:
+    """Which components, bool [components], are the field's own: no specks, rests of rules, or neighbors' ink."""
+    tall, wide = extents.bottom - extents.top, extents.right - extents.left
+    center = (extents.top + extents.bottom) / 2
+    keep = ink.runs.area() >= 0.005 * height * height
+    # A dash stands in the middle or on the baseline; what is flat above or below that is a rule's.
+    offset = np.abs(center - middle) / height
+    keep &= ~((tall < 0.35 * height) & (wide > 0.7 * height) & (offset > 0.55))
+    keep &= ~((tall < 0.2 * height) & (wide > 1.8 * tall) & (offset > 0.62))
+    away = np.maximum(extents.top - middle, middle - extents.bottom)
+    keep &= away < 0.65 * height
+    return keep if keep.any() else np.ones(len(keep), np.bool_)
+
+
+def _zoomed(gray: Gray, ink: Ink, block: int, height: float, finer: int) -> Field:
+    """The part of the picture that holds the runs, in smaller blocks."""
+    margin, runs = int(height) + 1, ink.runs
+    top, left = (block * max(0, int(first.min()) - margin) for first in (runs.row, runs.start))
+    bottom, right = (block * (int(last.max()) + margin) for last in (runs.row, runs.stop))
+    field = _normalize(np.ascontiguousarray(gray[top:bottom, left:right]), finer)
+    return Field(field.pixels, field.to_picture + np.array([[0, 0, left], [0, 0, top]]), field.problem)
+
+
+def _nothing(problem: str) -> Field:
+    return Field(np.zeros((HEIGHT, 1), np.uint8), np.array([[1.0, 0, 0], [0, 1, 0]]), problem)

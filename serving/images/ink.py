@@ -1,0 +1,164 @@
+"""Ink told from paper: a shaded, patterned, ruled gray picture → the strokes that a pen drew on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from serving.images.picture import Gray
+from serving.images.pose import Extents
+from serving.images.rules import bars, erase, horizontal_rules
+from serving.images.runs import Runs
+
+_Mask = npt.NDArray[np.bool_]
+
+_LEAST_CONTRAST: Final = 12
+_LIGHT_INK: Final = 0.05  # in doubt the ink is dark
+# Where levels lie between the paper's and the ink's:
+_WEAK: Final = 0.35  # a component's pixels
+_STRONG: Final = 0.5  # at least one of them
+_RULE: Final = 0.2  # a rule above what is beside it
+_SOFT: Final = 0.2, 0.8  # 0 and 255 of the result
+_LEAST_AREA: Final = 5
+
+
+@dataclass(frozen=True)
+class Ink:
+    """The strokes in a picture.
+
+    Attributes:
+        smooth: uint8 [H, W], how much darker than its paper each pixel is, smoothed, rules taken out.
+        base: the darkness of the paper's own pattern.
+        span: how much darker the strokes are.
+        runs: the strokes' components.
+    """
+
+    smooth: Gray
+    base: float
+    span: float
+    runs: Runs
+
+    def soft(self, keep: _Mask) -> Gray:
+        """Ink 0–255, uint8 [H, W], of some components, bool [components], and one pixel around them."""
+        mask = self.runs.of_components(keep).paint()
+        near = mask.copy()
+        near[1:] |= mask[:-1]
+        near[:-1] |= mask[1:]
+        wide = near.copy()
+        wide[:, 1:] |= near[:, :-1]
+        wide[:, :-1] |= near[:, 1:]
+        low, high = (self.base + share * self.span for share in _SOFT)
+        levels = np.clip((np.arange(256) - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
+        return np.asarray(levels[self.smooth] * wide)
+
+
+def find_ink(work: Gray) -> Ink | None:
+    """The strokes in a picture, uint8 [H, W], or None where there are none.
+
+    A pen's strokes are wider and darker than the lines of a check's pattern:
+    the picture is smoothed at the pen's scale, and of the components that are
+    dark enough those count that are very dark somewhere (hysteresis, after
+    Canny, A Computational Approach to Edge Detection, 1986). How dark that is
+    the darkest pixels tell, as many as one digit has.
+    """
+    smooth = _smooth(_darkness(_dark(work)), min(1.5, max(0.5, len(work) / 60)))
+    base, span = _levels(smooth)
+    if span < _LEAST_CONTRAST:
+        return None
+    mask = smooth >= base + _WEAK * span
+    lines = horizontal_rules(smooth, _RULE * span, base + 0.25 * span, base + 0.5 * span)
+    if lines:
+        erased = np.zeros_like(mask)
+        for line in lines:
+            erased |= erase(mask, line, max(5, len(mask) // 9))
+        # A rule may be darker than the pen: what ink is, is asked again without it.
+        smooth = smooth * ~erased
+        base, span = _levels(smooth)
+        if span < _LEAST_CONTRAST:
+            return None
+        mask = smooth >= base + _WEAK * span
+    runs = Runs.of(mask)
+    runs = runs.of_components((runs.peak(smooth) >= base + _STRONG * span) & (runs.area() >= _LEAST_AREA))
+    if lines:
+        runs = runs.of_components(~bars(Extents.of(runs, 0.0, 0.0), lines, len(smooth)))
+    return Ink(smooth, base, span, runs) if len(runs) else None
+
+
+def _dark(work: Gray) -> Gray:
+    """The picture with its ink dark.
+
+    Ink is rarer than paper, and rarer still at the edge, so it skews the levels
+    around their mean: as for a digit, but with the mean over columns nearby and
+    less weight on the edge, which a field's digits often touch.
+    """
+    step = 2 if min(work.shape) >= 40 else 1
+    some = work[::step, ::step].astype(np.float32)
+    height, width = some.shape
+    total = np.zeros(width + 1, np.float32)
+    np.cumsum(some.mean(0), out=total[1:])
+    column, reach = np.arange(width), max(1, height)
+    left, right = np.maximum(column - reach, 0), np.minimum(column + reach + 1, width)
+    d = some - (total[right] - total[left]) / (right - left).astype(np.float32)
+    size = np.abs(d)
+    square = d * d
+    skew = float(np.vdot(square, d)) / max(1e-6, float(np.vdot(square, size)))
+    edge, whole = (float(v[0].sum() + v[-1].sum() + v[:, 0].sum() + v[:, -1].sum()) for v in (d, size))
+    return np.asarray(~work) if skew - 0.5 * edge / max(1e-6, whole) > _LIGHT_INK else work
+
+
+def _darkness(work: Gray) -> Gray:
+    """How much darker than its paper each pixel is, 0–255 of the paper's level.
+
+    The paper's level is the upper quartile or so of tiles, interpolated between them.
+    """
+    height, width = work.shape
+    tile = max(4, height // 6)  # of every other pixel
+    rows, columns = max(1, round(height / (2 * tile))), max(1, round(width / (2 * tile)))
+    y, x = (
+        np.arange(count * tile) * length // (count * tile)
+        for count, length in ((rows, height), (columns, width))
+    )
+    tiles = work[y[:, None], x].reshape(rows, tile, columns, tile).transpose(0, 2, 1, 3)
+    rank = tile * tile * 7 // 10
+    grid = np.partition(tiles.reshape(rows, columns, -1), rank, axis=2)[:, :, rank].astype(np.float32)
+    # Few tiles down, perhaps thousands across: a matrix here, pairs of neighbors there.
+    place = np.clip((np.arange(height, dtype=np.float32) + 0.5) * (rows / height) - 0.5, 0, rows - 1)
+    down = np.maximum(0, 1 - np.abs(place[:, None] - np.arange(rows))).astype(np.float32)
+    place = np.clip((np.arange(width, dtype=np.float32) + 0.5) * (columns / width) - 0.5, 0, columns - 1)
+    left = place.astype(np.int64)
+    share = (place - left).astype(np.float32)
+    across = grid[:, left] * (1 - share) + grid[:, np.minimum(left + 1, columns - 1)] * share
+    paper = down @ across
+    darker = (paper - work) * np.float32(255)
+    darker /= np.maximum(paper, np.float32(1))
+    return np.asarray(np.maximum(darker, np.float32(0)), np.uint8)
+
+
+def _smooth(darkness: Gray, radius: float) -> Gray:
+    """The mean over a square that reaches radius, at most 1.5 pixels, beyond the pixel."""
+    height, width = darkness.shape
+    near, far = np.float32(min(radius, 1.0)), np.float32(max(radius - 1.0, 0.0))
+    padded = np.empty((height + 4, width + 4), np.float32)
+    padded[2:-2, 2:-2] = darkness
+    padded[:2, 2:-2], padded[-2:, 2:-2] = darkness[0], darkness[-1]
+    padded[:, :2], padded[:, -2:] = padded[:, 2:3], padded[:, -3:-2]
+    rows = padded[2:-2] + near * (padded[1:-3] + padded[3:-1])
+    if far:
+        rows += far * (padded[:-4] + padded[4:])
+    out = rows[:, 2:-2] + near * (rows[:, 1:-3] + rows[:, 3:-1])
+    if far:
+        out += far * (rows[:, :-4] + rows[:, 4:])
+    out *= np.float32(1 / (1 + 2 * radius) ** 2)
+    return out.astype(np.uint8)
+
+
+def _levels(smooth: Gray) -> tuple[float, float]:
+    """The paper's darkness and how much more the ink's is."""
+    total = np.cumsum(np.bincount(smooth.ravel(), minlength=256))
+    base = int(np.searchsorted(total, total[-1] // 2))
+    # About as many pixels as one digit's strokes have, however long the picture is.
+    strong = int(np.searchsorted(total, total[-1] - min(smooth.size, round(1.5 * smooth.shape[0]))))
+    return float(base), float(strong - base)

@@ -1,0 +1,87 @@
+"""Bytes → gray levels: what any picture file becomes before it is normalized."""
+
+from __future__ import annotations
+
+import io
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from serving.errors import CheckdigitError
+
+Gray = npt.NDArray[np.uint8]
+
+FORMATS: Final = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
+MAX_PIXELS: Final = 50_000_000
+_STRIP: Final = 2**22  # pixels that are converted at a time
+
+
+def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Gray:
+    """The gray levels of a PNG, JPEG, TIFF, BMP or WebP picture.
+
+    Camera orientation is applied, transparency becomes white paper, color
+    becomes ITU-R 601 luma, 16-bit gray keeps its high byte.
+
+    Args:
+        data: the picture's bytes; of several frames the first is read.
+        max_pixels: a larger picture is refused before it is decoded.
+
+    Returns:
+        uint8 [height, width], 0 = black.
+
+    Raises:
+        CheckdigitError: the bytes are no such picture, are damaged or too large.
+    """
+    picture = None
+    try:
+        picture = Image.open(io.BytesIO(data), formats=FORMATS)
+        width, height = picture.size
+        if width * height > max_pixels:
+            raise _too_large(max_pixels, f"{width}×{height}")
+        ImageOps.exif_transpose(picture, in_place=True)
+        return _gray(picture)
+    except CheckdigitError:
+        raise
+    except UnidentifiedImageError:
+        raise CheckdigitError(
+            f"not a picture: expected {', '.join(FORMATS)}, got {_describe(data)}"
+        ) from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise _too_large(max_pixels, "over 89 million") from None
+    # Pillow's decoders raise whatever their format's parser stumbles over.
+    except Exception as error:
+        kind = "" if picture is None else f"{picture.format} "
+        raise CheckdigitError(f"damaged {kind}picture: {error}") from None
+
+
+def _too_large(max_pixels: int, found: str) -> CheckdigitError:
+    return CheckdigitError(f"picture too large: {found} pixels, at most {max_pixels:,} are read")
+
+
+def _describe(data: bytes) -> str:
+    return f"{len(data)} bytes starting {data[:8]!r}" if data else "0 bytes"
+
+
+def _gray(picture: Image.Image) -> Gray:
+    """In strips: what color, 16 bits and transparency take on the way is several times the result."""
+    width, height = picture.size
+    gray = np.empty((height, width), np.uint8)
+    rows = max(1, _STRIP // width)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        gray[top:bottom] = _levels(picture.crop((0, top, width, bottom)))
+    return gray
+
+
+def _levels(picture: Image.Image) -> Gray:
+    if picture.mode.startswith("I;16") or picture.mode == "I":
+        levels = np.asarray(picture)
+        return np.asarray(np.clip(levels >> 8, 0, 255), np.uint8)
+    if picture.mode == "F":
+        raise CheckdigitError("floating-point TIFF is not read: save it as 8-bit gray")
+    if picture.has_transparency_data:
+        rgba = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+    return np.asarray(picture.convert("L"))
