@@ -68,10 +68,10 @@ def readings(
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :_TOP]
     result = []
     for row, best, empty in zip(probabilities, order.tolist(), blank.tolist(), strict=True):
-        top = [Choice(digit, _short(row[digit])) for digit in best]
+        top = [Choice(digit, short(row[digit])) for digit in best]
         # Judged as it is shown, so that a client who compares for itself agrees.
         confidence = top[0].probability
-        reason = BLANK if empty else _doubt(confidence, bar)
+        reason = BLANK if empty else doubt(confidence, bar)
         result.append(Reading(best[0], confidence, reason is None, reason, top))
     return result
 
@@ -96,7 +96,7 @@ def classification(scores: npt.NDArray[np.floating[Any]], classes: int, labels: 
     return found
 
 
-def _doubt(confidence: float, bar: Threshold) -> str | None:
+def doubt(confidence: float, bar: Threshold) -> str | None:
     if confidence >= bar.threshold:
         return None
     shown = math.floor(confidence * 1000) / 1000  # down: 0.9299 is not "0.93, below 0.93"
@@ -104,6 +104,6 @@ def _doubt(confidence: float, bar: Threshold) -> str | None:
     return f"unsure: confidence {shown:.3f} is below {below}"
 
 
-def _short(value: np.float32) -> float:
+def short(value: np.float32) -> float:
     """The float with the fewest digits that is still this float32: 0.998, not 0.9980000257492065."""
     return float(str(value))
