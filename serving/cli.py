@@ -18,20 +18,22 @@ from typing import Any
 
 import msgspec
 
-from serving import __version__, digits
+from serving import __version__, digits, reading
 from serving.decode import MAX_ERROR, Reading, threshold
 from serving.errors import CheckdigitError
 from serving.extras import needed
 from serving.images import tensor
 from serving.manifest import Model
 from serving.repository import Repository
+from serving.tables import format_table
 
 PIPELINE = (
     ("train", "train LeNet-5"),
     ("quantize", "make the trained model's 8-bit sibling"),
     ("export", "write every format"),
     ("verify", "prove that the formats compute the same"),
-    ("evaluate", "measure accuracy and calibration on the test set"),
+    ("calibrate", "choose what a field model accepts, by labeled fields"),
+    ("evaluate", "measure accuracy and calibration"),
     ("benchmark", "measure every format; 'benchmark serve': a service under load"),
     ("release", "put a verified run into models/"),
 )
@@ -179,6 +181,16 @@ def _parser() -> argparse.ArgumentParser:
         help="default: ONNX Runtime if installed, else LiteRT",
     )
 
+    read = add(
+        "read",
+        reading.run,
+        "read amounts and numbers, from pictures or a whole folder of them",
+        "checkdigit read amount.png --draw seen.png\n"
+        "  checkdigit read account.png --scheme aba --json\n"
+        "  checkdigit read scans/ --crop 410,120,180,40 --out results.jsonl",
+    )
+    reading.add_options(read)
+
     info = add("info", _info, "list the released models", "checkdigit info --json")
     info.add_argument("--json", action="store_true", help="print JSON")
 
@@ -256,7 +268,7 @@ def _classify(options: argparse.Namespace) -> int:
         rows = [
             (file, str(one.digit), f"{one.confidence:.3f}", one.reason or "accepted") for file, one in results
         ]
-        _print_table(("file", "digit", "confidence", "verdict"), rows)
+        print(format_table(("file", "digit", "confidence", "verdict"), rows, right=False))
     return 1 if bad else 0
 
 
@@ -287,20 +299,12 @@ def _describe(model: Model) -> None:
             f"  max_error {entry.max_error}: accepted from confidence {entry.threshold:.6g}, "
             f"which is {entry.accepted:.1%} of n = {entry.n:,}, {entry.error:.2%} of them wrong"
         )
-    _print_table(
-        ("  format", "bytes", "file"),
-        [(f"  {one.format}", f"{one.bytes:,}", one.path) for one in model.artifacts],
-    )
+    rows = [(f"  {one.format}", f"{one.bytes:,}", one.path) for one in model.artifacts]
+    print(format_table(("  format", "bytes", "file"), rows, right=False))
 
 
 def _print_json(content: Any) -> None:
     print(msgspec.json.format(msgspec.json.encode(content), indent=2).decode())
-
-
-def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
-    for row in (head, *rows):
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 if __name__ == "__main__":

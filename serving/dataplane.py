@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar, cast
+from typing import Final, TypeVar
 
 import msgspec
 import numpy as np
 
-from serving import digits
+from serving import digits, fields, sliding
 from serving.batcher import INLINE, Batcher, Outputs
 from serving.decode import MAX_ERROR, Reading, threshold
-from serving.digits import Crop
-from serving.errors import Busy, CheckdigitError, Unknown
+from serving.decoders import Decoders
+from serving.errors import CheckdigitError, Unknown
+from serving.fields import FieldReading, Wanted
 from serving.images import tensor
+from serving.pictures import Crop
 from serving.repository import Loaded
 from serving.runtime import Array, Floats, Spec, cpus
 from serving.settings import Settings
+from serving.shapes import brackets, check_range
+from serving.shapes import check_shape as check_shape
 from serving.statistics import Statistics
 
 T = TypeVar("T")
@@ -30,8 +33,6 @@ _ONE: Final = 0x3F800000  # float32 1.0
 
 # Work on less than this (bytes) is done in the event loop: a thread would take longer to wake.
 SMALL: Final = 2**16
-# Requests that may wait for a thread to decode their pictures or large tensors.
-_DECODE_QUEUE: Final = 64
 
 
 class Tensor(msgspec.Struct, frozen=True):
@@ -78,8 +79,7 @@ class DataPlane:
     def __init__(self, models: Sequence[Loaded], default: str, settings: Settings) -> None:
         self.default = default
         self.settings = settings
-        self._decoders = ThreadPoolExecutor(cpus(), "checkdigit-decode")
-        self._decoding = 0
+        self._decoders = Decoders(cpus())
         self.models: Mapping[str, Served] = {loaded.name: self._serve(loaded) for loaded in models}
 
     def _serve(self, loaded: Loaded) -> Served:
@@ -188,33 +188,77 @@ class DataPlane:
         served.statistics.answered(start, computed, time.perf_counter_ns())
         return found
 
-    async def beside(self, work: Callable[[], T]) -> T:
-        """`work()` in a thread, so that the event loop goes on.
+    async def read_fields(
+        self,
+        pictures: Sequence[bytes],
+        model: str | None = None,
+        max_error: float = MAX_ERROR,
+        crop: Crop | None = None,
+        what: Wanted = Wanted(),
+    ) -> tuple[Served, list[FieldReading]]:
+        """Reads pictures of one field each, an amount or a number.
+
+        Args:
+            pictures: encoded, as `images.decode` takes them.
+            model: None = the first served one that reads fields.
+            max_error: the largest share of wrong readings among the accepted ones.
+            crop: x, y, width and height of the field, in every picture alike.
+            what: what `fields.wanted` made of the request.
 
         Raises:
-            Busy: too much is waiting for that already.
+            As `read_digits`.
         """
-        if self._decoding >= _DECODE_QUEUE:
-            raise Busy(
-                f"too many requests: {self._decoding} are waiting to be decoded; try again in a moment"
-            )
-        gone = False
-
-        def unless_gone() -> T | None:
-            return None if gone else work()
-
-        def done(future: asyncio.Future[Any]) -> None:
-            self._decoding -= 1  # not before: what waits for a thread keeps its body
-            future.exception()
-
-        self._decoding += 1
-        running = asyncio.get_running_loop().run_in_executor(self._decoders, unless_gone)
-        running.add_done_callback(done)
+        start = time.perf_counter_ns()
+        served = self.find(self._field_model if model is None else model)
         try:
-            return cast(T, await asyncio.shield(running))
-        except asyncio.CancelledError:
-            gone = True
+            return served, await self._read_fields(served, pictures, max_error, crop, what, start)
+        except BaseException:
+            served.statistics.fail.add(time.perf_counter_ns() - start)
             raise
+
+    async def _read_fields(
+        self,
+        served: Served,
+        pictures: Sequence[bytes],
+        max_error: float,
+        crop: Crop | None,
+        what: Wanted,
+        start: int,
+    ) -> list[FieldReading]:
+        described = served.loaded.model
+        slides = fields.require(served.name, described)
+        bar = threshold(described.thresholds, max_error)
+
+        def normalized() -> tuple[list[fields.Source], list[tuple[list[int], Floats]]]:
+            found = fields.sources(pictures, crop)
+            return found, sliding.place([source.field for source in found], slides)
+
+        sources, placed = await self.beside(normalized)
+        outputs = await asyncio.gather(*(self._run(served, image, None, start) for _, image in placed))
+        computed = time.perf_counter_ns()
+
+        def decoded() -> list[FieldReading]:
+            rows = fields.in_order(len(sources), zip(placed, outputs, strict=True))
+            return [
+                fields.read(source, row, described, what, bar)
+                for source, row in zip(sources, rows, strict=True)
+            ]
+
+        found = await self.beside(decoded, begun=True)
+        served.statistics.answered(start, computed, time.perf_counter_ns())
+        return found
+
+    @property
+    def _field_model(self) -> str:
+        """The first model that reads fields."""
+        for name, served in self.models.items():
+            if served.loaded.model.task == "field":
+                return name
+        raise Unknown("no model that reads fields is served")
+
+    async def beside(self, work: Callable[[], T], begun: bool = False) -> T:
+        """See `Decoders.run`."""
+        return await self._decoders.run(work, begun)
 
     async def _run(self, served: Served, image: Floats, timeout: float | None, start: int) -> Outputs:
         limit = self.settings.queue_timeout
@@ -235,6 +279,8 @@ class DataPlane:
         if given.datatype == "BYTES":
             return await self._pictures(served, given.data)
         check_shape(served.name, spec, given.data.shape, self.settings.max_rows)
+        if served.loaded.model.sliding is not None:
+            sliding.check_width(served.name, given.data.shape[2], served.loaded.model.sliding)
         if given.datatype == "UINT8":
             return given.data.astype(np.float32) / np.float32(255)
         if given.datatype != "FP32":
@@ -245,53 +291,20 @@ class DataPlane:
         image = np.ascontiguousarray(given.data, np.float32)
         # Read as unsigned integers, floats from 0 to 1 are the smallest: one pass tells, negative and NaN too.
         if image.view(np.uint32).max() > _ONE:
-            _check_range(spec.name, image)
+            check_range(spec.name, image)
         return image
 
     async def _pictures(self, served: Served, data: Array) -> Floats:
         name = served.name
         if served.loaded.network.input.shape[1:] != (28, 28, 1):
-            raise CheckdigitError(f"model {name!r} takes no encoded pictures of single digits")
+            hint = ": post them to /fields" if served.loaded.model.task == "field" else " of single digits"
+            raise CheckdigitError(f"model {name!r} takes no encoded pictures{hint}")
         if data.ndim not in (1, 2) or data.shape[1:] not in ((), (1,)):
             raise CheckdigitError(
                 f"unexpected shape for encoded pictures for model {name!r}. Expected [N] or [N,1], "
-                f"got {_brackets(data.shape)}"
+                f"got {brackets(data.shape)}"
             )
         most = self.settings.max_pictures
         if not 1 <= len(data) <= most:
             raise CheckdigitError(f"encoded pictures for model {name!r} must be 1 to {most}, got {len(data)}")
         return await self.beside(lambda: tensor(digits.pixels(list(data.ravel()))))
-
-
-def _check_range(name: str, image: Floats) -> None:
-    low, high = float(image.min()), float(image.max())  # NaN anywhere makes both NaN
-    if math.isnan(low):
-        raise CheckdigitError(f"input {name!r} holds NaN; expected 0 (paper) to 1 (ink)")
-    if low < 0 or high > 1:
-        raise CheckdigitError(
-            f"input {name!r} spans {low:g} to {high:g}; FP32 is 0 (paper) to 1 (ink): "
-            "divide 8-bit pixels by 255, or declare them UINT8"
-        )
-
-
-def check_shape(model: str, spec: Spec, shape: Sequence[int], max_rows: int) -> None:
-    """Raises CheckdigitError unless `shape` is a batch of 1 to `max_rows` of what `spec` takes."""
-    if len(shape) < 2 or (tuple(shape[1:]) != spec.shape[1:] and not _fits(spec.shape, shape)):
-        raise CheckdigitError(
-            f"unexpected shape for input {spec.name!r} for model {model!r}. "
-            f"Expected {_brackets(spec.shape)}, got {_brackets(shape)}"
-        )
-    if not 1 <= shape[0] <= max_rows:
-        raise CheckdigitError(
-            f"inference request batch-size must be 1 to {max_rows} for {model!r}, got {shape[0]}"
-        )
-
-
-def _fits(wanted: Sequence[int], shape: Sequence[int]) -> bool:
-    return len(shape) == len(wanted) and all(
-        want in (-1, got) for want, got in zip(wanted, shape, strict=True)
-    )
-
-
-def _brackets(shape: Sequence[int]) -> str:
-    return "[" + ",".join(map(str, shape)) + "]"

@@ -35,10 +35,15 @@ class Endpoints:
 
     async def digits(self, request: Request) -> Reply:
         query = pictures.query(request.items())
-        body = await self._body(request)
-        posted = pictures.pictures(request.header(b"content-type"), body, self.settings.max_pictures)
+        posted = await self._pictures(request)
         reading = self.plane.read_digits(posted, query.model, query.max_error, query.crop)
-        return Reply(pictures.render(*await request.unless_gone(reading)))
+        return Reply(pictures.render_digits(*await request.unless_gone(reading)))
+
+    async def fields(self, request: Request) -> Reply:
+        query = pictures.query(request.items(), pictures.FIELD_PARAMETERS)
+        posted = await self._pictures(request)
+        reading = self.plane.read_fields(posted, query.model, query.max_error, query.crop, query.what)
+        return Reply(pictures.render_fields(*await request.unless_gone(reading)))
 
     async def server(self, request: Request) -> Reply:
         return json(metadata.server_metadata())
@@ -124,6 +129,10 @@ class Endpoints:
 
     async def signature(self, request: Request) -> Reply:
         return json(tfs.metadata(self._served(request)))
+
+    async def _pictures(self, request: Request) -> list[bytes]:
+        body = await self._body(request)
+        return pictures.pictures(request.header(b"content-type"), body, self.settings.max_pictures)
 
     async def _body(self, request: Request) -> bytes:
         return await request.body(self.settings.max_body)

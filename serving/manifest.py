@@ -60,8 +60,34 @@ class Artifact(msgspec.Struct, frozen=True, omit_defaults=True):
     type: str | None = None
 
 
+class Sliding(msgspec.Struct, frozen=True):
+    """How a network slides over a field, in columns of its input.
+
+    Step t of its output sees columns [t·stride, t·stride + receptive); the ink stands `left` columns
+    from the left edge, with `right` columns of paper after it, in a width that is a multiple of `bucket`.
+    """
+
+    height: int
+    receptive: int
+    stride: int
+    left: int
+    right: int
+    bucket: int
+
+
+class Confidence(msgspec.Struct, frozen=True):
+    """The probability that a reading is right, from the decoder's probability p of the whole string:
+    1 / (1 + exp(−(scale·logit(p) + offset))) (Platt 1999, "Probabilistic Outputs for Support Vector Machines").
+    """
+
+    scale: float
+    offset: float
+
+
 class Model(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One model; `task` "digit" makes it a reader of digits, with `output` its probabilities."""
+    """One model; `task` "digit" makes it a reader of digits, "field" one of whole fields, with `output`
+    its probabilities.
+    """
 
     version: str
     task: str
@@ -76,6 +102,8 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True):
     temperature: float | None = None
     accuracy: Accuracy | None = None
     thresholds: list[Threshold] = []
+    sliding: Sliding | None = None
+    confidence: Confidence | None = None
 
 
 class Golden(msgspec.Struct, frozen=True):
@@ -104,6 +132,29 @@ class GoldenDigit(msgspec.Struct, frozen=True):
 
 class GoldenDigits(msgspec.Struct, frozen=True):
     digits: list[GoldenDigit]
+
+
+class GoldenSteps(msgspec.Struct, frozen=True):
+    """The likeliest label of each step and its probability."""
+
+    labels: list[int]
+    probabilities: list[float]
+
+
+class GoldenField(msgspec.Struct, frozen=True):
+    """A picture beside the file, what is written there, the columns of its normalized pixels and, for
+    each model and format, the steps that see them.
+    """
+
+    file: str
+    text: str
+    sha256: str
+    width: int
+    expected: dict[str, dict[str, GoldenSteps]]
+
+
+class GoldenFields(msgspec.Struct, frozen=True):
+    fields: list[GoldenField]
 
 
 class _Version(msgspec.Struct):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from serving.decode.amounts import LOCALES
+from serving.decode.schemes import MAX_LENGTH, SCHEMES
 from serving.endpoints import Endpoints
+from serving.fields import KINDS
 from serving.images import FORMATS
 from serving.openapi import Body, Operation, Parameter
 from serving.protocol import metadata, oip, pictures, tfs
@@ -24,6 +27,14 @@ _ABOUT_DIGITS = (
     "on the calibration data, kept the share of wrong readings among the accepted within max_error; "
     "otherwise reason says why a human should look."
 )
+_ABOUT_FIELDS = (
+    "One picture of an amount or a number, or several as files of a form; crop takes the field out of a whole "
+    "scan. text is the digits alone, raw what is written, with a point for a point or a comma, amount a decimal "
+    "where the separators leave no doubt. With a scheme the likeliest number that satisfies its check digit "
+    "is read. confidence is the probability that the whole string is right, and a reading is accepted as at "
+    "/digits; doubt about the decimal point is a reason not to accept. A box is x, y, width, height in the "
+    "picture that was posted."
+)
 _ABOUT_INFER = (
     "FP32 from 0 (paper) to 1 (ink) or UINT8 0–255, normalized as MNIST's pictures are, nested or flat; or "
     "BYTES of shape [N]: whole pictures, in base64 or in the binary section, which are normalized here. "
@@ -38,15 +49,12 @@ _ABOUT_PREDICT = (
 
 def operations(endpoints: Endpoints) -> list[Operation]:
     """The table that routes, `/openapi.json` and `/docs` are made from."""
-    default = endpoints.plane.default
-    read = Operation(
-        "POST",
-        "/digits",
-        endpoints.digits,
-        "Pictures",
-        "Read digits from pictures.",
-        _ABOUT_DIGITS,
-        (
+    return [*_pictures(endpoints), *_inference_protocol(endpoints), *_tensorflow_serving(endpoints)]
+
+
+def _pictures(endpoints: Endpoints) -> list[Operation]:
+    def common(default: str) -> tuple[Parameter, ...]:
+        return (
             Parameter(
                 "max_error",
                 "largest tolerated share of wrong readings; 0.01",
@@ -58,7 +66,16 @@ def operations(endpoints: Endpoints) -> list[Operation]:
                 "x,y,width,height in pixels: read this part alone",
                 {"type": "string", "pattern": r"^\d+,\d+,\d+,\d+$"},
             ),
-        ),
+        )
+
+    digits = Operation(
+        "POST",
+        "/digits",
+        endpoints.digits,
+        "Pictures",
+        "Read digits from pictures.",
+        _ABOUT_DIGITS,
+        common(endpoints.plane.default),
         takes=_PICTURES,
         gives={_JSON: pictures.DigitsResponse},
         errors=_BODY,
@@ -67,7 +84,33 @@ def operations(endpoints: Endpoints) -> list[Operation]:
         reply='{"model":{"name":"lenet5","version":"1"},"digits":[{"digit":7,"confidence":0.998,"accepted":true,'
         '"reason":null,"top":[{"digit":7,"probability":0.998},{"digit":1,"probability":0.001}]}]}',
     )
-    return [read, *_inference_protocol(endpoints), *_tensorflow_serving(endpoints)]
+    fields = Operation(
+        "POST",
+        "/fields",
+        endpoints.fields,
+        "Pictures",
+        "Read amounts and numbers from pictures.",
+        _ABOUT_FIELDS,
+        (
+            Parameter("kind", "what is written; number with a scheme, else amount", {"enum": list(KINDS)}),
+            Parameter("scheme", "check digit that the number satisfies", {"enum": list(SCHEMES)}),
+            Parameter(
+                "length", "how many digits it has", {"type": "integer", "minimum": 1, "maximum": MAX_LENGTH}
+            ),
+            Parameter("locale", "how the amount is written; any", {"enum": list(LOCALES)}),
+            *common("the first that reads fields"),
+        ),
+        takes=_PICTURES,
+        gives={_JSON: pictures.FieldsResponse},
+        errors=_BODY,
+        curl="curl --data-binary @amount.png 'localhost:8000/fields?crop=410,120,180,40'\n"
+        "curl --data-binary @account.png 'localhost:8000/fields?scheme=aba'",
+        reply='{"model":{"name":"lenet5-field","version":"1"},"fields":[{"text":"1250","raw":"12.50",'
+        '"amount":"12.50","confidence":0.994,"accepted":true,"reason":null,"digits":[{"digit":1,'
+        '"probability":0.999,"box":[412,124,9,28]}],"check_digit":null,'
+        '"alternatives":[{"raw":"72.50","probability":0.003}]}]}',
+    )
+    return [digits, fields]
 
 
 def _inference_protocol(endpoints: Endpoints) -> list[Operation]:

@@ -17,16 +17,29 @@ import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 import numpy as np
 
+from serving import golden, sliding
 from serving.errors import CheckdigitError
+from serving.golden import Loaded as Loaded
 from serving.images import decode, normalize, tensor
-from serving.manifest import NAME, Artifact, GoldenDigit, GoldenDigits, Manifest, Model
+from serving.images.field import Field, normalize_field
+from serving.manifest import (
+    NAME,
+    GoldenDigit,
+    GoldenDigits,
+    GoldenField,
+    GoldenFields,
+    Manifest,
+    Model,
+)
 from serving.manifest import decode as decode_manifest
-from serving.runtime import Floats, Network
+from serving.runtime import Floats
+
+T = TypeVar("T")
 
 # A runtime of the manifest with the package that brings it and the module that loads it,
 # the preferred one first.
@@ -34,17 +47,6 @@ RUNTIMES: Final = {
     "onnxruntime": ("onnxruntime", "serving.runtime.onnx"),
     "litert": ("ai_edge_litert", "serving.runtime.litert"),
 }
-GOLDEN_TOLERANCE: Final = 1e-3
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A model that runs and has passed the golden set."""
-
-    name: str
-    model: Model
-    artifact: Artifact
-    network: Network
 
 
 @dataclass(frozen=True)
@@ -136,46 +138,47 @@ class Repository:
             loaded = Loaded(name, model, artifact, module.load(data, threads, **chosen))
         except CheckdigitError as error:
             raise CheckdigitError(f"{self.folder / artifact.path}: {error}") from None
+        if model.task == "field":  # of which the width to warm up with is known no sooner
+            golden.check_fields(loaded, self.golden_fields)
         self._warm(loaded)
         if model.task == "digit":
-            self._check(loaded)
+            golden.check_digits(loaded, *self.golden)
         return loaded
 
     def _warm(self, loaded: Loaded) -> None:
-        shape = [1 if side < 0 else side for side in loaded.model.input.shape]
+        slides = loaded.model.sliding
+        width = 1 if slides is None else sliding.padded(1, slides)
+        shape = [1, *(width if side < 0 else side for side in loaded.model.input.shape[1:])]
         loaded.network.run(np.zeros(shape, np.float32))
 
     @functools.cached_property
     def golden(self) -> tuple[list[GoldenDigit], Floats]:
         """The golden digits and their tensor, float32 [N, 28, 28, 1]."""
-        entry = self.manifest.golden.get("digits")
-        if entry is None:
-            raise CheckdigitError(f"{self.folder / NAME}: names no golden digits to check models against")
-        data = self.read(entry.path, entry.sha256)
-        try:
-            digits = msgspec.json.decode(data, type=GoldenDigits).digits
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise CheckdigitError(f"{self.folder / entry.path}: not a golden set ({error})") from None
-        beside = PurePosixPath(entry.path).parent
+        beside, content = self._golden("digits", GoldenDigits)
+        digits = content.digits
         pictures = [decode(self.read(str(beside / digit.file), digit.sha256)) for digit in digits]
         return digits, tensor(np.stack([normalize(picture) for picture in pictures]))
 
-    def _check(self, loaded: Loaded) -> None:
-        digits, images = self.golden
-        what = f"model {loaded.name!r} ({loaded.artifact.format})"
-        rows = [digit.expected.get(loaded.name, {}).get(loaded.artifact.format) for digit in digits]
-        if not rows or None in rows:
-            raise CheckdigitError(f"{what} is refused: the golden set does not say what it should answer")
-        expected, got = np.array(rows, np.float64), loaded.network.infer(images)
-        if expected.shape != got.shape:
-            raise CheckdigitError(f"{what} is refused: it answers {got.shape}, expected {expected.shape}")
-        for digit, want, have in zip(digits, expected, got, strict=True):
-            off = float(np.abs(want - have).max())
-            if want.argmax() != have.argmax() or not off <= GOLDEN_TOLERANCE:
-                raise CheckdigitError(
-                    f"{what} is refused: for {digit.file} it reads {have.argmax()} where the release read "
-                    f"{want.argmax()}, probabilities off by {off:.2g}, at most {GOLDEN_TOLERANCE} is allowed"
-                )
+    @functools.cached_property
+    def golden_fields(self) -> list[tuple[GoldenField, Field]]:
+        """The golden fields with what normalization makes of them."""
+        beside, content = self._golden("fields", GoldenFields)
+        return [
+            (field, normalize_field(decode(self.read(str(beside / field.file), field.sha256))))
+            for field in content.fields
+        ]
+
+    def _golden(self, kind: str, type: type[T]) -> tuple[PurePosixPath, T]:
+        """A golden set and the folder of its pictures."""
+        entry = self.manifest.golden.get(kind)
+        if entry is None:
+            raise CheckdigitError(f"{self.folder / NAME}: names no golden {kind} to check models against")
+        data = self.read(entry.path, entry.sha256)
+        try:
+            content = msgspec.json.decode(data, type=type)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise CheckdigitError(f"{self.folder / entry.path}: not a golden set ({error})") from None
+        return PurePosixPath(entry.path).parent, content
 
 
 def find(folder: str | Path | None = None) -> Path:

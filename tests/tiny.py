@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import numpy as np
-from onnx import TensorProto, helper
-from PIL import Image, ImageDraw
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image, ImageDraw, ImageFont
 
+from serving import sliding
 from serving.images import decode, normalize, tensor
+from serving.images.field import normalize_field
 from serving.manifest import (
     Artifact,
+    Confidence,
     Golden,
     GoldenDigit,
     GoldenDigits,
+    GoldenField,
+    GoldenFields,
+    GoldenSteps,
     Manifest,
     Model,
+    Sliding,
     Tensor,
     Threshold,
 )
 from serving.runtime import onnx
 
 LEVELS = (0.001, 0.01, 0.1)
+SLIDING = Sliding(height=32, receptive=18, stride=1, left=12, right=12, bucket=32)
+PRINTS = (50, 54, 57, 60, 66, 80)  # heights of the pictures that the tiny field model knows
+FAR, SCALE = 7.0, 4.0  # how far a symbol may be from its print; logits for each unit of that
 
 
 def png(picture: Image.Image, format: str = "PNG", **options: object) -> bytes:
@@ -62,22 +73,83 @@ def tiny_onnx(seed: int = 0, outputs: int = 1) -> bytes:
     return helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
 
 
+def amount(text: str = "12.50", height: int = 60, ink: int = 20, paper: int = 240) -> Image.Image:
+    """A picture of an amount in print, which the tiny field model can read."""
+    font = ImageFont.load_default(height * 0.6)
+    gap = height // 6
+    width = round(sum(font.getlength(symbol) + gap for symbol in text)) + height
+    picture = Image.new("L", (width, height), paper)
+    pen, x = ImageDraw.Draw(picture), height / 2
+    for symbol in text:
+        pen.text((x, height * 0.72), symbol, ink, font, anchor="ls")
+        x += font.getlength(symbol) + gap
+    return picture
+
+
+def tiny_field_onnx() -> bytes:
+    """Compares each window with printed symbols of several sizes: label logits fall with the squared distance.
+
+    ‖window − symbol‖² = ‖window‖² − 2·window·symbol + ‖symbol‖²; the blank's logit is a distance, too.
+    """
+    kernels = np.zeros((len(PRINTS), 12, 1, SLIDING.height, SLIDING.receptive), np.float32)
+    for kernel, height in zip(kernels, PRINTS, strict=True):
+        pixels = normalize_field(np.asarray(amount("0123456789.0", height))).pixels
+        edges = np.flatnonzero(np.diff((pixels > 64).any(0), prepend=False, append=False))
+        around = np.pad(pixels / np.float32(255), ((0, 0), (SLIDING.receptive, SLIDING.receptive)))
+        for label, (start, stop) in enumerate(edges.reshape(12, 2)[:11]):
+            left = SLIDING.receptive + (start + stop - SLIDING.receptive) // 2
+            kernel[label, 0] = around[:, left : left + SLIDING.receptive]
+    power = (kernels**2).sum((2, 3, 4))
+    power[:, 11] = FAR
+    energy = np.full_like(kernels, -SCALE)
+    energy[:, 11] = 0
+    constants = {
+        "symbols": (2 * SCALE * kernels).reshape(-1, *kernels.shape[2:]),
+        "offsets": (-SCALE * power).ravel(),
+        "ones": energy.reshape(-1, *kernels.shape[2:]),
+        "by_print": np.array([0, len(PRINTS), 12, -1]),
+    }
+    nodes = [
+        helper.make_node("Transpose", ["image"], ["planes"], perm=[0, 3, 1, 2]),
+        helper.make_node("Mul", ["planes", "planes"], ["squares"]),
+        helper.make_node("Conv", ["planes", "symbols", "offsets"], ["likeness"]),
+        helper.make_node("Conv", ["squares", "ones"], ["energy"]),
+        helper.make_node("Add", ["likeness", "energy"], ["scores"]),
+        helper.make_node("Reshape", ["scores", "by_print"], ["columns"]),
+        helper.make_node("ReduceMax", ["columns"], ["best"], axes=[1], keepdims=0),
+        helper.make_node("Transpose", ["best"], ["logits"], perm=[0, 2, 1]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=-1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tiny-field",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", SLIDING.height, "W", 1])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", "T", 12])],
+        [numpy_helper.from_array(data, name) for name, data in constants.items()],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    return helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
+
+
 def write_models(folder: Path) -> Path:
-    """`lenet5` and `lenet5-features` with a golden set of two pictures."""
+    """`lenet5`, `lenet5-features` and `lenet5-field` with a golden set of two digits and a field."""
 
     def write(path: str, data: bytes) -> str:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
         return hashlib.sha256(data).hexdigest()
 
-    def model(name: str, task: str, data: bytes, **rest: object) -> Model:
+    def model(name: str, task: str, data: bytes, shape: Sequence[int] = (28, 28, 1), **rest: object) -> Model:
         path = f"repository/{name}/1/model.onnx"
         file = Artifact(path, write(path, data), len(data), "onnx_float32", "onnxruntime", "float32")
-        return Model("1", task, Tensor("image", "FP32", [-1, 28, 28, 1]), [file], **rest)
+        return Model("1", task, Tensor("image", "FP32", [-1, *shape]), [file], **rest)
+
+    thresholds = [Threshold(level, 1 - level * 10, 0.0, 0.0, 0.1, 0.9, 100) for level in LEVELS]
 
     data = tiny_onnx()
     network = onnx.load(data)
     golden = []
+    field_data = tiny_field_onnx()
     for index, picture in enumerate((seven(), seven(60, 200, 30))):
         encoded = png(picture)
         expected = network.infer(tensor(normalize(decode(encoded))[np.newaxis]))[0]
@@ -85,6 +157,15 @@ def write_models(folder: Path) -> Path:
         formats = {"lenet5": {"onnx_float32": expected.tolist()}}
         golden.append(GoldenDigit(file, 7, write(f"golden/{file}", encoded), formats))
     digits = write("golden/digits.json", msgspec.json.encode(GoldenDigits(golden)))
+    encoded = png(amount())
+    field = normalize_field(decode(encoded))
+    ((_, image),) = sliding.place([field], SLIDING)
+    width = field.pixels.shape[1]
+    seen = onnx.load(field_data).infer(image)[0, : sliding.steps(width, SLIDING)]
+    steps = GoldenSteps(seen.argmax(1).tolist(), seen.max(1).tolist())
+    expects = {"lenet5-field": {"onnx_float32": steps}}
+    golden_field = GoldenField("field-a.png", "12.50", write("golden/field-a.png", encoded), width, expects)
+    fields = write("golden/fields.json", msgspec.json.encode(GoldenFields([golden_field])))
     output = Tensor("probabilities", "FP32", [-1, 10])
     manifest = Manifest(
         schema=1,
@@ -97,7 +178,7 @@ def write_models(folder: Path) -> Path:
                 data,
                 output=output,
                 labels=[str(digit) for digit in range(10)],
-                thresholds=[Threshold(level, 1 - level * 10, 0.0, 0.0, 0.1, 0.9, 100) for level in LEVELS],
+                thresholds=thresholds,
             ),
             "lenet5-features": model(
                 "lenet5-features",
@@ -105,8 +186,21 @@ def write_models(folder: Path) -> Path:
                 tiny_onnx(outputs=2),
                 outputs=[output, Tensor("logits", "FP32", [-1, 10])],
             ),
+            "lenet5-field": model(
+                "lenet5-field",
+                "field",
+                field_data,
+                (32, -1, 1),
+                output=Tensor("probabilities", "FP32", [-1, -1, 12]),
+                thresholds=thresholds,
+                sliding=SLIDING,
+                confidence=Confidence(1.0, 0.0),
+            ),
         },
-        golden={"digits": Golden("golden/digits.json", digits)},
+        golden={
+            "digits": Golden("golden/digits.json", digits),
+            "fields": Golden("golden/fields.json", fields),
+        },
     )
     write("manifest.json", msgspec.json.encode(manifest))
     return folder

@@ -223,6 +223,11 @@ def _header_length(value: str | None, total: int) -> int:
 
 def _raw(body: bytes, spec: Spec, check: Callable[[Sequence[int]], None]) -> Tensor:
     dtype = np.dtype(DTYPES[spec.datatype])
+    if -1 in spec.shape[1:]:
+        raise CheckdigitError(
+            "a raw body does not say how wide its pictures are: name the shape in JSON before it, "
+            "with its length in Inference-Header-Content-Length"
+        )
     row = dtype.itemsize * math.prod(spec.shape[1:])
     if not body or len(body) % row:
         raise CheckdigitError(

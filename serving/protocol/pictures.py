@@ -1,10 +1,10 @@
-"""`POST /digits`: pictures in, readings out."""
+"""`POST /digits` and `POST /fields`: pictures in, readings out."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 from python_multipart.exceptions import FormParserError
@@ -12,12 +12,14 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from serving.dataplane import Served
 from serving.decode import MAX_ERROR, Reading
-from serving.digits import Crop
 from serving.errors import CheckdigitError
+from serving.fields import FieldReading, Wanted, wanted
+from serving.pictures import Crop, parse_crop
 
 PARAMETERS = ("crop", "model", "max_error")
+FIELD_PARAMETERS = (*PARAMETERS, "kind", "scheme", "length", "locale")
 _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
-_CROP = re.compile(r"(-?[0-9]{1,9},){3}-?[0-9]{1,9}")
+_WHOLE = re.compile(r"-?[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -25,25 +27,36 @@ class Query:
     model: str | None = None
     max_error: float = MAX_ERROR
     crop: Crop | None = None
+    what: Wanted = field(default_factory=Wanted)
 
 
-def query(parameters: Iterable[tuple[str, str]]) -> Query:
+def query(parameters: Iterable[tuple[str, str]], known: Sequence[str] = PARAMETERS) -> Query:
     """The URL's parameters; one that is misspelt is refused, not ignored.
+
+    Args:
+        parameters: names and values.
+        known: `PARAMETERS` or `FIELD_PARAMETERS`.
 
     Raises:
         CheckdigitError: one is unknown, given twice or makes no sense.
     """
     given: dict[str, str] = {}
     for name, value in parameters:
-        if name not in PARAMETERS:
-            raise CheckdigitError(f"unknown parameter {name!r}, expected {', '.join(PARAMETERS)}")
+        if name not in known:
+            raise CheckdigitError(f"unknown parameter {name!r}, expected {', '.join(known)}")
         if name in given:
             raise CheckdigitError(f"parameter {name!r} is given twice")
         given[name] = value
     return Query(
         given.get("model"),
         _number(given["max_error"]) if "max_error" in given else MAX_ERROR,
-        _crop(given["crop"]) if "crop" in given else None,
+        parse_crop(given["crop"]) if "crop" in given else None,
+        wanted(
+            given.get("kind"),
+            given.get("scheme"),
+            _whole("length", given["length"]) if "length" in given else None,
+            given.get("locale"),
+        ),
     )
 
 
@@ -78,9 +91,19 @@ class DigitsResponse(msgspec.Struct, frozen=True):
     digits: list[Reading]
 
 
-def render(served: Served, readings: list[Reading]) -> bytes:
+class FieldsResponse(msgspec.Struct, frozen=True):
+    model: Model
+    fields: list[FieldReading]
+
+
+def render_digits(served: Served, readings: list[Reading]) -> bytes:
     """The reply as JSON."""
     return msgspec.json.encode(DigitsResponse(Model(served.name, served.version), readings))
+
+
+def render_fields(served: Served, readings: list[FieldReading]) -> bytes:
+    """The reply as JSON."""
+    return msgspec.json.encode(FieldsResponse(Model(served.name, served.version), readings))
 
 
 def _number(text: str) -> float:
@@ -89,11 +112,10 @@ def _number(text: str) -> float:
     return float(text)
 
 
-def _crop(text: str) -> Crop:
-    if not _CROP.fullmatch(text):
-        raise CheckdigitError(f"crop must be x,y,width,height in whole pixels, got {text[:40]!r}")
-    x, y, width, height = (int(part) for part in text.split(","))
-    return x, y, width, height
+def _whole(name: str, text: str) -> int:
+    if not _WHOLE.fullmatch(text):
+        raise CheckdigitError(f"{name} must be a whole number, got {text[:40]!r}")
+    return int(text)
 
 
 def _files(boundary: bytes, body: bytes, limit: int) -> list[bytes]:

@@ -40,8 +40,14 @@ def load(model: str | Path | bytes, threads: int | None = None) -> Network:
         raise CheckdigitError("expected a .tflite with one input, float32 or int8 throughout")
     # An interpreter has one set of buffers.
     busy = threading.Lock()
+    shape = tuple(inputs[0]["shape"].tolist())
 
     def row(image: Floats) -> list[Array]:
+        nonlocal shape
+        if image.shape != shape:  # a field network takes any width
+            interpreter.resize_tensor_input(inputs[0]["index"], image.shape)
+            interpreter.allocate_tensors()
+            shape = image.shape
         interpreter.set_tensor(inputs[0]["index"], _quantize(image, inputs[0]))
         interpreter.invoke()
         return [_probabilities(interpreter.get_tensor(detail["index"]), detail) for detail in outputs]
@@ -57,7 +63,7 @@ def load(model: str | Path | bytes, threads: int | None = None) -> Network:
 
 def _spec(detail: dict[str, Any]) -> Spec:
     """As the caller sees it: float32 whatever runs inside, any number of rows."""
-    return Spec(detail["name"], "FP32", (-1, *(int(side) for side in detail["shape"][1:])))
+    return Spec(detail["name"], "FP32", (-1, *(int(side) for side in detail["shape_signature"][1:])))
 
 
 def _quantize(image: Floats, detail: dict[str, Any]) -> Array:

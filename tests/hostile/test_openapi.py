@@ -19,6 +19,7 @@ from serving.app import App, build_app
 from serving.asgi import STATUS
 from serving.settings import Settings
 from tests.hostile.test_pictures import FILE, FORM, SEVEN, error, part
+from tests.tiny import amount, png
 
 # Pages about the service, which are no part of it.
 PAGES = {"/", "/docs", "/openapi.json"}
@@ -134,6 +135,8 @@ RAW = {"Inference-Header-Content-Length": "0"}
     [
         ("/digits", {"content": SEVEN, "headers": {"content-type": "image/png"}}),
         ("/digits", {"content": part(FILE) + b"--cut--", "headers": FORM}),
+        ("/fields", {"content": png(amount()), "headers": {"content-type": "image/png"}}),
+        ("/fields", {"content": part(FILE, png(amount())) + b"--cut--", "headers": FORM}),
         *((path, {"json": infer()}) for path in INFER),
         *((path, {"json": infer(parameters={"binary_data_output": True})}) for path in INFER),
         *(

@@ -138,12 +138,12 @@ def test_form_without_a_boundary(client, boundary: str) -> None:
     assert "broken multipart form" in error(client("POST", "/digits", content=body, headers=headers))
 
 
-@pytest.mark.parametrize("path", ["/digits", INFER])
+@pytest.mark.parametrize("path", ["/digits", "/fields", INFER])
 def test_too_large(client, path: str) -> None:
     assert "at most 200,000 bytes" in error(client("POST", path, content=bytes(200_001)), 413)
 
 
-@pytest.mark.parametrize("path", ["/digits", INFER])
+@pytest.mark.parametrize("path", ["/digits", "/fields", INFER])
 def test_too_large_and_endless(client, path: str) -> None:
     sent = 0
 
@@ -157,13 +157,13 @@ def test_too_large_and_endless(client, path: str) -> None:
     assert sent == 250_000  # no more was read than it took to know
 
 
-@pytest.mark.parametrize("path", ["/digits", INFER])
+@pytest.mark.parametrize("path", ["/digits", "/fields", INFER])
 def test_unknown_compression(client, path: str) -> None:
     reply = client("POST", path, content=SEVEN, headers={"content-encoding": "br"})
     assert "Content-Encoding 'br' is not read: send gzip, deflate" in error(reply, 415)
 
 
-@pytest.mark.parametrize("path", ["/digits", INFER])
+@pytest.mark.parametrize("path", ["/digits", "/fields", INFER])
 @pytest.mark.parametrize(
     ("encoding", "body", "status", "message"),
     [

@@ -297,7 +297,7 @@ def test_what_begins_no_request_keeps_no_connection(
         wire.send(more).file.read()  # to the end, 408 or not
 
 
-@pytest.mark.parametrize("path", ["/digits", *TENSORS])
+@pytest.mark.parametrize("path", ["/digits", "/fields", *TENSORS])
 @pytest.mark.parametrize("begun", [b"", b'{"inputs":['], ids=["nothing", "some"])
 def test_slow_body(hasty, service: Service, path: str, begun: bytes) -> None:
     wire = service.wire().post(path, begun, **{"Content-Length": "100"})
@@ -316,7 +316,7 @@ def test_body_that_trickles(hasty, service: Service) -> None:
 # Clients that go away
 
 
-@pytest.mark.parametrize("path", ["/digits", *TENSORS])
+@pytest.mark.parametrize("path", ["/digits", "/fields", *TENSORS])
 @pytest.mark.parametrize("abrupt", [False, True])
 def test_short_body_and_disconnect(gated, path: str, abrupt: bool) -> None:
     service, gate = gated()
@@ -556,14 +556,14 @@ def test_head_of_what_has_none(service: Service, path: str, status: int) -> None
 # Bodies
 
 
-@pytest.mark.parametrize("path", ["/digits", *TENSORS])
+@pytest.mark.parametrize("path", ["/digits", "/fields", *TENSORS])
 def test_too_large_by_its_length(service: Service, path: str) -> None:
     wire = service.wire().post(path, b"{", **{"Content-Length": "1000000000"})
     assert "at most 400,000 bytes" in error(wire.reply(), 413)
     assert wire.ended()
 
 
-@pytest.mark.parametrize("path", ["/digits", *TENSORS])
+@pytest.mark.parametrize("path", ["/digits", "/fields", *TENSORS])
 def test_too_large_in_chunks(service: Service, path: str) -> None:
     wire = service.wire().send(
         f"POST {path} HTTP/1.1\r\nHost: checkdigit\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
@@ -582,7 +582,7 @@ def test_too_large_is_told_before_it_is_sent(service: Service) -> None:
     assert wire.send(SEVEN).reply().status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/digits", *TENSORS])
+@pytest.mark.parametrize("path", ["/digits", "/fields", *TENSORS])
 def test_gzip_bomb(service: Service, path: str) -> None:
     packed = gzip.compress(bytes(50_000_000))
     assert len(packed) < 100_000
@@ -590,10 +590,10 @@ def test_gzip_bomb(service: Service, path: str) -> None:
     assert "body too large" in error(wire.reply(), 413)
 
 
-@pytest.mark.parametrize("path", ["/digits", *TENSORS])
+@pytest.mark.parametrize("path", ["/digits", "/fields", *TENSORS])
 @pytest.mark.parametrize("encoding", ["identity", "Identity", "GZIP", "X-Gzip"])
 def test_encodings_have_no_case(service: Service, path: str, encoding: str) -> None:
-    body = SEVEN if path == "/digits" else predict() if path.endswith("predict") else infer()
+    body = SEVEN if path in ("/digits", "/fields") else predict() if path.endswith("predict") else infer()
     packed = body if encoding.lower() == "identity" else gzip.compress(body)
     reply = service.wire().post(path, packed, **{"Content-Encoding": encoding}).reply()
     assert reply.status_code == 200, reply.text

@@ -15,7 +15,7 @@ from serving.dataplane import DataPlane, Served, Tensor
 from serving.errors import Busy, CheckdigitError, Unknown
 from serving.repository import Repository
 from serving.settings import Settings
-from tests.tiny import png, seven
+from tests.tiny import amount, png, seven
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 28, 28, 1), np.uint8)
 T = TypeVar("T")
@@ -145,7 +145,7 @@ def test_unknown(plane: DataPlane, run) -> None:
 
 
 def test_too_much_to_decode_is_refused(plane: DataPlane, run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.dataplane._DECODE_QUEUE", 2)
+    monkeypatch.setattr("serving.decoders.QUEUE", 2)
     gate = threading.Event()
 
     async def work() -> None:
@@ -153,8 +153,38 @@ def test_too_much_to_decode_is_refused(plane: DataPlane, run, monkeypatch: pytes
         await asyncio.sleep(0)
         with pytest.raises(Busy, match="waiting to be decoded"):
             await plane.beside(bool)
+        ending = asyncio.ensure_future(plane.beside(lambda: 8, begun=True))
         gate.set()
+        assert await ending == 8
         await asyncio.gather(*waiting)
         assert await plane.beside(lambda: 7) == 7
 
     run(work())
+
+
+def test_fields_of_many_requests_at_once(plane: DataPlane, run) -> None:
+    pictures = [png(amount(text)) for text in ("12.50", "4258", "1.250", "80")]
+
+    async def work() -> list[Any]:
+        together = [plane.read_fields(pictures[:size]) for size in (1, 2, 3)]
+        return [readings for _, readings in await asyncio.gather(*together)]
+
+    (_, alone) = run(plane.read_fields(pictures[:3]))
+    assert run(work()) == [alone[:1], alone[:2], alone]
+    assert [one.text for one in alone] == ["1250", "4258", "1250"]
+
+
+def test_fields_are_counted(plane: DataPlane, run) -> None:
+    counted = plane.find("lenet5-field").statistics
+    rows, success, fail = counted.rows, counted.success.count, counted.fail.count
+    blank = png(seven(ink=255, paper=255))
+    run(plane.read_fields([png(amount("12.50")), blank, png(amount("4250.75"))]))
+    with pytest.raises(CheckdigitError, match="not a picture"):
+        run(plane.read_fields([b"no picture"]))
+    assert (counted.rows, counted.success.count, counted.fail.count) == (rows + 2, success + 1, fail + 1)
+
+
+def test_no_model_that_reads_fields(models: Path, run) -> None:
+    plane = DataPlane([Repository.open(models).load("lenet5")], "lenet5", Settings())
+    with pytest.raises(Unknown, match="no model that reads fields is served"):
+        run(plane.read_fields([png(amount())]))

@@ -119,6 +119,7 @@ def test_config_and_index(client: triton.InferenceServerClient) -> None:
     assert [(one.name, one.version, one.state) for one in index] == [
         ("lenet5", "1", "READY"),
         ("lenet5-features", "1", "READY"),
+        ("lenet5-field", "1", "READY"),
     ]
 
 
@@ -134,7 +135,7 @@ def test_statistics(client: triton.InferenceServerClient) -> None:
     assert after.inference_count == before.inference_count + 2
     assert after.inference_stats.success.count == before.inference_stats.success.count + 1
     assert after.inference_stats.fail.count == before.inference_stats.fail.count + 1
-    assert len(client.get_inference_statistics().model_stats) == 2
+    assert len(client.get_inference_statistics().model_stats) == 3
 
 
 def test_every_way_of_sending_a_picture(client: triton.InferenceServerClient, stub: Any) -> None:

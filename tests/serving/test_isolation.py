@@ -40,7 +40,14 @@ def environment(models: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["serving.app", "serving.cli", "serving.runtime.onnx", "serving.runtime.litert"]
+    "module",
+    [
+        "serving.app",
+        "serving.cli",
+        "serving.bulk.processes",
+        "serving.runtime.onnx",
+        "serving.runtime.litert",
+    ],
 )
 def test_imports_neither_tensorflow_nor_pipeline(module: str) -> None:
     code = f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
@@ -57,6 +64,16 @@ def test_classify_needs_no_web_server(models: Path, picture: str) -> None:
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
 
 
+@pytest.mark.parametrize("command", ["read", "classify"])
+def test_neither_ray_nor_tqdm_is_needed(models: Path, picture: str, command: str) -> None:
+    code = (
+        "import sys; sys.modules.update(ray=None, tqdm=None, starlette=None, uvicorn=None, multipart=None); "
+        "from serving.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    arguments = [sys.executable, "-c", code, command, picture, "--models", str(models)]
+    subprocess.run(arguments, cwd=ROOT, check=True, capture_output=True)
+
+
 def test_serve_connects_to_nowhere(models: Path, picture: str) -> None:
     serve = [sys.executable, "-c", SERVE, picture, str(LINGER)]
     assert outside_connections(serve, environment(models)) == []
@@ -65,3 +82,10 @@ def test_serve_connects_to_nowhere(models: Path, picture: str) -> None:
 def test_classify_connects_to_nowhere(models: Path, picture: str) -> None:
     command = [sys.executable, "-m", "serving.cli", "classify", picture]
     assert outside_connections(command, environment(models)) == []
+
+
+def test_read_connects_to_nowhere(models: Path, picture: str, tmp_path: Path) -> None:
+    out = ["--out", str(tmp_path / "out.jsonl")]
+    command = [sys.executable, "-m", "serving.cli", "read", str(Path(picture).parent), *out]
+    assert outside_connections(command, environment(models)) == []
+    assert Path(out[1]).read_bytes().startswith(b'{"file":"seven.png"')

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from serving.errors import CheckdigitError
 from serving.repository import Repository, find
-from tests.tiny import tiny_onnx, write_models
+from tests.tiny import SLIDING, tiny_onnx, write_models
 
 
 def refused(folder: Path, name: str = "lenet5") -> str:
@@ -72,6 +75,66 @@ def test_unknown_model(models: Path) -> None:
     assert "unknown model 'lenet6'" in refused(models, "lenet6")
 
 
+def test_loads_a_field_model(models: Path) -> None:
+    loaded = Repository.open(models).load("lenet5-field")
+    assert loaded.network.infer(np.zeros((2, 32, 70, 1), np.float32)).shape == (
+        2,
+        70 - SLIDING.receptive + 1,
+        12,
+    )
+
+
+@pytest.fixture
+def edit_fields(own_models: Path, edit_manifest) -> Callable[[Callable[[dict], object]], None]:
+    """Changes the golden field through a function that gets it as plain data."""
+
+    def edit(change: Callable[[dict], object]) -> None:
+        path = own_models / "golden/fields.json"
+        content = msgspec.json.decode(path.read_bytes())
+        change(content["fields"][0])
+        path.write_bytes(msgspec.json.encode(content))
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        edit_manifest(lambda manifest: manifest["golden"]["fields"].update(sha256=digest))
+
+    return edit
+
+
+def steps(field: dict, format: str = "onnx_float32") -> dict:
+    return field["expected"]["lenet5-field"][format]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda field: field.update(width=77), "field-a.png is 94 columns wide, in the release it was 77"),
+        (lambda field: field.update(expected={}), "does not say what it should answer"),
+        (lambda field: steps(field)["probabilities"].__setitem__(3, 0.5), "its probabilities are off by"),
+        (lambda field: steps(field)["labels"].__setitem__(3, 7), "its probabilities are off by"),
+        (lambda field: steps(field)["labels"].pop(), "steps, expected"),
+    ],
+)
+def test_field_model_that_reads_something_else(own_models: Path, edit_fields, change, message: str) -> None:
+    edit_fields(change)
+    assert message in refused(own_models, "lenet5-field")
+
+
+def test_eight_bits_may_move_a_little_but_not_the_string(
+    own_models: Path, edit_fields, edit_manifest
+) -> None:
+    edit_manifest(lambda manifest: manifest["models"]["lenet5-field"]["artifacts"][0].update(type="int8"))
+    edit_fields(
+        lambda field: steps(field)["probabilities"].__setitem__(3, steps(field)["probabilities"][3] - 0.09)
+    )
+    assert Repository.open(own_models).load("lenet5-field").name == "lenet5-field"
+    edit_fields(lambda field: steps(field)["labels"].__setitem__(1, 7))
+    assert "where the release read" in refused(own_models, "lenet5-field")
+
+
+def test_field_model_without_its_sliding(own_models: Path, edit_manifest) -> None:
+    edit_manifest(lambda manifest: manifest["models"]["lenet5-field"].pop("sliding"))
+    assert "does not say how it slides" in refused(own_models, "lenet5-field")
+
+
 @pytest.mark.parametrize("path", ["repository/lenet5/1/model.onnx", "golden/digits.json", "golden/7a.png"])
 def test_tampered_file(own_models: Path, path: str) -> None:
     file = own_models / path
@@ -99,8 +162,6 @@ def exchange(folder: Path, edit_manifest, data: bytes) -> None:
     other.write_bytes(data)
     file = folder / "repository/lenet5/1/model.onnx"
     shutil.move(other, file)
-    import hashlib
-
     digest = hashlib.sha256(data).hexdigest()
     edit_manifest(lambda manifest: manifest["models"]["lenet5"]["artifacts"][0].update(sha256=digest))
 
