@@ -98,7 +98,7 @@ def train(
     calibration = calibrate.fit(logits, data.validation.labels, others)
     with replacing(run / WEIGHTS) as temporary:
         trained.save(temporary)
-        _undated(temporary)
+        undated(temporary)
     (run / _CHECKPOINT).unlink()
     return run.record(
         "train",
@@ -186,7 +186,7 @@ def _restore(path: Path, model: Any, config: TrainConfig) -> int:
         raise CheckdigitError(f"{path}: damaged checkpoint ({error}): train without --resume") from None
 
 
-def _undated(path: Path) -> None:
+def undated(path: Path) -> None:
     """Rewrites a `.keras` file without time and memory addresses, so that equal weights are equal bytes."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}

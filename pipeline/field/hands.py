@@ -1,0 +1,68 @@
+"""Whose handwriting drawn fields show, and the drawing of items to train on."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from pipeline import data, fields
+from pipeline.field import nonfields
+from pipeline.field.network import SEPARATOR
+from pipeline.field.stream import Item
+from pipeline.run import sha256
+from serving.images import Gray
+from serving.images.field import normalize_field
+
+_NONFIELDS: Final = 0.06  # share of the stream that holds no field and is to be read as nothing
+
+
+@dataclasses.dataclass(frozen=True)
+class Hands:
+    """Draws fields, in whichever process it is called: rng, count → items.
+
+    Attributes:
+        folder: where MNIST lies; None = in its usual places.
+        fonts: folder that `pipeline.fonts` filled; None = no fonts.
+        mnist: whether MNIST's writers are among the hands, beside invented ones.
+        part: "train" or "validation": whose hands.
+    """
+
+    folder: Path | None = None
+    fonts: Path | None = None
+    mnist: bool = False
+    part: str = "train"
+
+    def __call__(self, rng: np.random.Generator, count: int) -> list[Item]:
+        generator = _generator(self)
+        empty = int(rng.binomial(count, _NONFIELDS))
+        items: list[Item] = [fields.training(generator.sample(rng)) for _ in range(count - empty)]
+        for _, picture in nonfields.pictures(empty, int(rng.integers(2**31)), self.field):
+            items.append((normalize_field(picture).pixels, ()))
+        return items
+
+    def field(self, rng: np.random.Generator) -> tuple[Gray, str]:
+        """One field's picture and its digits."""
+        sample = _generator(self).sample(rng)
+        return sample.picture, "".join(str(label) for label in sample.labels if label < SEPARATOR)
+
+    def validation(self) -> Hands:
+        """The hands that training never sees."""
+        return dataclasses.replace(self, part="validation")
+
+    def record(self) -> dict[str, Any]:
+        """What a run's record says about the hands: the digits' checksums and the fonts'."""
+        fonts = sorted(self.fonts.iterdir()) if self.fonts else []
+        return {
+            "name": "drawn fields",
+            "digits": data.load("mnist", self.folder).record() if self.mnist else None,
+            "fonts": {font.stem: sha256(font) for font in fonts if font.is_file()},
+        }
+
+
+@functools.cache
+def _generator(hands: Hands) -> fields.Generator:
+    return fields.Generator(fields.sources(hands.folder, hands.fonts, hands.mnist, hands.part))

@@ -1,0 +1,145 @@
+"""Trains `lenet5-field`: from scratch on drawn fields, or on with a user's own labeled ones.
+
+    checkdigit train --task field --data mnist --preset release --fonts FONTS --run field     # the released weights
+    checkdigit train --task field --data FOLDER --run mine     # goes on from the released weights, 5-fold report
+
+The run's `train.json` says what it saw and what came out; `float.keras` holds
+the averaged weights with batch normalization folded in, pixels → logits.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+
+from pipeline.field import cross_validation, fit, labelled, network, nonfields, reading
+from pipeline.field.config import FieldTrainConfig
+from pipeline.field.hands import Hands
+from pipeline.field.labelled import Labelled
+from pipeline.field.stream import Item, drawn, endless, mixed
+from pipeline.run import Run, replacing
+from pipeline.train import WEIGHTS, undated
+from serving.images.field import normalize_field
+from serving.repository import Repository
+
+START: Final = "lenet5-field"  # of the released models, what a user's own fields go on from
+_VALIDATION: Final = 1_000  # drawn fields, by other writers than those of the training
+_PROCESSES: Final = 2  # that draw, beside the training
+_SEEN: Final = 2_000  # pictures that are no field, for the floor of the thresholds
+
+
+def train(
+    run: Run, config: FieldTrainConfig, hands: Hands, data: dict[str, Any], preset: str
+) -> dict[str, Any]:
+    """Trains from scratch on drawn fields and writes `float.keras` and `train.json`.
+
+    Args:
+        run: where everything is written.
+        config: what to train.
+        hands: who draws the fields to train on.
+        data: names and checksums of what the hands were made of, for the record.
+        preset: the name that the config goes by, for the record.
+    """
+    validation = hands.validation()(np.random.default_rng([config.seed, 7]), _VALIDATION)
+    _seed(config)
+    model = network.build(keras)
+    stream = endless(drawn(hands, config.seed, _PROCESSES), config)
+    fit.fit(model, config, stream, validation)
+    stream.close()
+    keras.mixed_precision.set_global_policy("float32")
+    folded = network.folded(keras, model)
+    return _record(run, folded, config, data, preset, {"validation_exact": fit.accuracy(folded, validation)})
+
+
+def finetune(
+    run: Run, config: FieldTrainConfig, hands: Hands, data: dict[str, Any], own: Labelled, preset: str
+) -> dict[str, Any]:
+    """Goes on from released weights with labeled fields, and cross-validates that.
+
+    For each fold a network is trained on the others and reads the fold; thresholds come from these
+    readings. The released network is trained on all.
+
+    Args:
+        run: where everything is written.
+        config: what to train; `start` are the weights to go on from.
+        hands: draw fields that are mixed in, lest the network forget what the labeled ones do not show.
+        data: names and checksums, for the record.
+        own: the labeled fields.
+        preset: the name that the config goes by, for the record.
+    """
+    parts = labelled.folds(own, cross_validation.FOLDS, config.seed)
+    items = [(normalize_field(own.picture(i)).pixels, own.classes(i)) for i in range(len(own))]
+    synthetic = hands(np.random.default_rng([config.seed, 3]), config.fields)
+    readings = []
+    for part in parts:
+        rest = np.setdiff1d(np.arange(len(own)), part)
+        model = _gone_on(config, [items[i] for i in rest], synthetic, own.separators)
+        readings.append(reading.read(reading.reader(fit.probabilities(model)), own.take(part)))
+    model = _gone_on(config, items, synthetic, own.separators)
+    others = nonfields.read(reading.reader(fit.probabilities(model)), _SEEN, config.seed, hands.field)
+    report = cross_validation.report(own, parts, readings, config.seed, others)
+    return _record(
+        run,
+        model,
+        config,
+        {**data, "own": own.record()},
+        preset,
+        {"exact": report["mean"]},
+        calibration=report["calibration"],
+        cross_validation=report,
+    )
+
+
+def _gone_on(
+    config: FieldTrainConfig, real: Sequence[Item], synthetic: Sequence[Item], separators: bool
+) -> Any:
+    _seed(config)
+    model = network.build(keras, normalized=False)
+    model.set_weights(keras.models.load_model(config.start or started(), compile=False).get_weights())
+    fit.fit(model, config, mixed(real, synthetic, config, separators), ())
+    keras.mixed_precision.set_global_policy("float32")
+    plain = network.build(keras, normalized=False)
+    plain.set_weights(model.get_weights())
+    return plain
+
+
+def started() -> Path:
+    """The released weights."""
+    repository = Repository.open()
+    artifact = next(a for a in repository.model(START).artifacts if a.runtime == "keras")
+    repository.read(artifact.path, artifact.sha256)
+    return repository.folder / artifact.path
+
+
+def _seed(config: FieldTrainConfig) -> None:
+    keras.utils.set_random_seed(config.seed)
+    keras.mixed_precision.set_global_policy(config.precision)
+
+
+def _record(
+    run: Run,
+    model: Any,
+    config: FieldTrainConfig,
+    data: dict[str, Any],
+    preset: str,
+    metrics: dict[str, Any],
+    **content: Any,
+) -> dict[str, Any]:
+    with replacing(run / WEIGHTS) as temporary:
+        model.save(temporary)
+        undated(temporary)
+    return run.record(
+        "train",
+        [WEIGHTS],
+        task="field",
+        preset=preset,
+        config=dataclasses.asdict(config),
+        data=data,
+        metrics=metrics,
+        **{"calibration": None, **content},
+    )
