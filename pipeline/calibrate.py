@@ -16,6 +16,7 @@ gives on others.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -32,6 +33,7 @@ NONDIGIT_RATE: Final = 1 / 50_000
 
 Floats = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.integer[Any]]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,8 +75,8 @@ def temperature(logits: Floats, labels: Labels) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))
 
 
-def floor(nondigit_confidence: Floats) -> float:
-    """The threshold that one in `1 / NONDIGIT_RATE` of such pictures would reach.
+def floor(nondigit_confidence: Floats, rate: float = NONDIGIT_RATE) -> float:
+    """The threshold that a share of `rate` of such pictures would reach.
 
     That is rarer than the pictures at hand can show, so the highest hundredth of their log-odds is
     continued as an exponential tail (peaks over threshold: Pickands, Annals of Statistics 3, 1975).
@@ -86,7 +88,7 @@ def floor(nondigit_confidence: Floats) -> float:
     tail = max(1, count // 100)
     start = odds[min(tail, count - 1)]
     scale = float((odds[:tail] - start).mean())
-    return float(expit(start + scale * max(0.0, np.log(tail / (count * NONDIGIT_RATE)))))
+    return float(expit(start + scale * max(0.0, np.log(tail / (count * rate)))))
 
 
 def thresholds(probabilities: Floats, labels: Labels, least: float) -> tuple[Threshold, ...]:
@@ -97,33 +99,53 @@ def thresholds(probabilities: Floats, labels: Labels, least: float) -> tuple[Thr
         labels: int [N].
         least: no threshold is smaller.
     """
-    score = probabilities.max(1)
-    wrong = probabilities.argmax(1) != labels
+    return supported(probabilities.max(1), probabilities.argmax(1) != labels, ERROR_RATES, least)
+
+
+def supported(score: Floats, wrong: Flags, rates: Sequence[float], least: float) -> tuple[Threshold, ...]:
+    """A threshold for each error rate that readings can support, and none for the others.
+
+    Args:
+        score: float [N], how sure each reading was.
+        wrong: bool [N].
+        rates: the wanted error rates.
+        least: no threshold is smaller.
+
+    Returns:
+        Per supported rate the smallest threshold at which the upper end of the one-sided 95 %
+        Clopper–Pearson interval of the error among the accepted stays below it.
+    """
+    errors, count, usable = candidates(score, wrong, least)
+    upper = upper_bound(errors, count)
+    best = [(rate, np.flatnonzero(usable & (upper <= rate))) for rate in rates]
+    return tuple(accepting(score, wrong, int(ks[-1]), rate, least) for rate, ks in best if len(ks))
+
+
+def candidates(score: Floats, wrong: Flags, least: float) -> tuple[Labels, Labels, Flags]:
+    """What accepting the k+1 surest readings gives, for each k.
+
+    Returns:
+        int [N] errors and int [N] accepted readings, and bool [N], True where a threshold of at
+        least `least` accepts exactly these.
+    """
     order = np.argsort(-score, kind="stable")
-    # After accepting the k+1 most confident: errors[k].
-    errors = np.cumsum(wrong[order])
-    count = np.arange(1, len(score) + 1)
-    upper = _upper(errors, count, CONFIDENCE)
     # Equal scores are accepted together, so only the last of a tie can be a threshold.
-    last = np.append(score[order][1:] < score[order][:-1], True)
-    rows = []
-    for rate in ERROR_RATES:
-        usable = np.flatnonzero((upper <= rate) & last & (score[order] >= least))
-        if not len(usable):
-            continue
-        k = int(usable[-1])
-        threshold = max(least, float(score[order][k])) if k + 1 < len(score) else least
-        low, high = interval(int(errors[k]), k + 1)
-        rows.append(
-            Threshold(
-                rate, threshold, float(errors[k] / (k + 1)), low, high, (k + 1) / len(score), len(score)
-            )
-        )
-    return tuple(rows)
+    last = np.append(score[order][1:] < score[order][:-1], True)[: len(score)]
+    return np.cumsum(wrong[order]), np.arange(1, len(score) + 1), last & (score[order] >= least)
 
 
-def _upper(errors: npt.NDArray[np.integer[Any]], count: npt.NDArray[np.integer[Any]], level: float) -> Floats:
-    bound = beta.ppf(level, errors + 1, count - errors)
+def accepting(score: Floats, wrong: Flags, k: int, rate: float, least: float) -> Threshold:
+    """The threshold that accepts the k+1 surest readings, with what it gives on them."""
+    order = np.argsort(-score, kind="stable")
+    errors, count = int(wrong[order[: k + 1]].sum()), k + 1
+    threshold = max(least, float(score[order[k]])) if count < len(score) else least
+    low, high = interval(errors, count)
+    return Threshold(rate, threshold, errors / count, low, high, count / len(score), len(score))
+
+
+def upper_bound(errors: Labels, count: Labels, level: float = CONFIDENCE) -> Floats:
+    """The upper end of the one-sided Clopper–Pearson interval; [N]."""
+    bound = beta.ppf(level, errors + 1, np.maximum(count - errors, 1))
     return np.where(errors >= count, 1.0, bound)
 
 
@@ -139,8 +161,11 @@ def interval(errors: int, count: int, level: float = CONFIDENCE) -> tuple[float,
 
 def calibration_error(probabilities: Floats, labels: Labels, bins: int = 15) -> float:
     """Expected calibration error over equally filled bins of the largest probability."""
-    score = probabilities.max(1)
-    right = probabilities.argmax(1) == labels
+    return expected_error(probabilities.max(1), probabilities.argmax(1) == labels, bins)
+
+
+def expected_error(score: Floats, right: Flags, bins: int = 15) -> float:
+    """Expected calibration error over equally filled bins of any probability of being right; both [N]."""
     order = np.argsort(score, kind="stable")
     parts = [part for part in np.array_split(order, bins) if len(part)]
     return float(sum(len(part) * abs(score[part].mean() - right[part].mean()) for part in parts) / len(score))

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.field import families, labelled, nonfields
+from pipeline.run import Run
+from serving.errors import CheckdigitError
+from tests.pipeline.field import tiny_field
+
+# Keras asks its variables for an array in NumPy 1's way.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> labelled.Labelled:
+    """Twelve printed fields and few pictures that are none."""
+    monkeypatch.setattr("pipeline.field.evaluate.NONFIELDS", 6)
+    pictures = nonfields.pictures
+    monkeypatch.setattr(nonfields, "pictures", lambda count, *rest: pictures(min(count, 6), *rest))
+    rng, rows = np.random.default_rng(3), ["file,text"]
+    for number in range(12):
+        text = tiny_field.text(rng)
+        Image.fromarray(tiny_field.picture(text)).save(tmp_path / f"{number}.png")
+        rows.append(f"{number}.png,{text}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
+    return labelled.load(tmp_path)
+
+
+def test_both_models_through_the_file_that_is_served(own: labelled.Labelled, tmp_path: Path) -> None:
+    run = tiny_field.copied(tmp_path)
+    record = families.evaluate(run, own)
+    assert {name: family["format"] for name, family in record["families"].items()} == {
+        "lenet5-field": "onnx_float32",
+        "lenet5-field-int8": "onnx_int8",
+    }
+    exact = [family["exact"]["value"] for family in record["families"].values()]
+    assert min(exact) > 0.8
+    assert record["difference"] == pytest.approx(exact[1] - exact[0])
+    assert not record["trained_on"]
+    assert run.require("evaluate") == record
+    assert "8 bits minus float: +" in families.summary(record) or "8 bits minus float: -" in families.summary(
+        record
+    )
+
+
+def test_fields_that_were_trained_on_are_said_to_be(own: labelled.Labelled, tmp_path: Path) -> None:
+    run = tiny_field.copied(tmp_path)
+    train = run.require("train")
+    run.record(
+        "train", ["float.keras"], task="field", data={**train["data"], "own": own.record()}, calibration=None
+    )
+    record = families.evaluate(run, own)
+    assert record["trained_on"]
+    assert "trained on these very fields" in families.summary(record)
+
+
+def test_a_format_that_was_refused(own: labelled.Labelled, tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    run.path.mkdir()
+    run.record("train", [], task="field", data={}, calibration=None)
+    run.record("export", [], refused={"onnx_float32": "no such layer"})
+    with pytest.raises(CheckdigitError, match="onnx_float32 could not be exported: no such layer"):
+        families.evaluate(run, own)
