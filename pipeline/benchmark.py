@@ -7,7 +7,7 @@ all usable cores, which import nothing but that format's runtime. All processes
 are started first and then asked in turns, round after round, so that a busy
 machine disturbs all formats alike; the medians over the rounds count.
 
-The worker is `python -m pipeline.benchmark --worker FORMAT FILE PICTURES THREADS`:
+The worker is `python -m pipeline.benchmark --worker TASK FORMAT FILE PICTURES THREADS`:
 one JSON object per line in, one per line out.
 """
 
@@ -30,8 +30,8 @@ from typing import Any, Final, TextIO
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import predict
-from pipeline.export.formats import FOLDER, FORMATS, Format, get
+from pipeline import predict, task
+from pipeline.export.formats import FOLDER, TABLE, Format, get
 from pipeline.run import Run
 from serving.errors import CheckdigitError
 from serving.images import tensor
@@ -39,6 +39,7 @@ from serving.runtime import cpus
 from serving.tables import format_table
 
 BATCH: Final = 256
+FIELD_BATCH: Final = 16  # a service rarely has more fields of one width at once
 WARM_UP: Final = 2  # calls before each measurement; the formats in between have emptied the caches
 LEAST: Final = 3  # calls of each measurement, however slow
 
@@ -60,7 +61,8 @@ def benchmark(
 
     Args:
         run: an exported run.
-        images: uint8 [N, 28, 28], pictures to ask; 256 are used, again from the front if there are fewer.
+        images: uint8 [N, 28, 28], pictures to ask, or fields padded to one width, uint8 [N, 32, W]; 256, of
+            fields 16, are used, again from the front if there are fewer.
         formats: the rows to measure; None = all that were exported.
         rounds: how often every format is measured.
         seconds: how long each single measurement takes.
@@ -69,20 +71,21 @@ def benchmark(
         The record. `formats` holds by name `bytes`, `gzip_bytes`, `load_ms` (from the file to the first
         answer, in a fresh process that has imported the runtime) and, with one thread, `peak_mb` (resident,
         the whole process), `p50_ms` and `p99_ms` of a call with one picture and `images_per_second` in
-        batches of 256; the last three once more under `all_cores`.
+        whole batches; the last three once more under `all_cores`. Of fields also their `width`.
 
     Raises:
         CheckdigitError: an exported file is missing or changed, or a worker fails.
     """
     from tqdm import tqdm
 
-    exported = run.require("export")
+    exported, reads = run.require("export"), task.of(run)
+    batch = BATCH if reads is task.DIGIT else FIELD_BATCH
     if formats is None:
-        formats = [row for row in FORMATS if row.name not in exported["refused"]]
+        formats = [row for row in TABLE[reads.name] if row.name not in exported["refused"]]
     counts = sorted({1, cpus()})
     with contextlib.ExitStack() as stack:
         pictures = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "pictures.npy"
-        np.save(pictures, images[np.arange(BATCH) % len(images)])
+        np.save(pictures, images[np.arange(batch) % len(images)])
         workers = {
             (row.name, threads): stack.enter_context(_worker(row, run / FOLDER / row.file, pictures, threads))
             for row in formats
@@ -111,7 +114,8 @@ def benchmark(
         "benchmark",
         [],
         data=exported["data"],
-        batch=BATCH,
+        batch=batch,
+        **({"width": images.shape[2]} if reads is task.FIELD else {}),
         rounds=rounds,
         seconds=seconds,
         cores=cpus(),
@@ -121,7 +125,8 @@ def benchmark(
 
 def summary(record: dict[str, Any]) -> str:
     """The record of `benchmark` as a table."""
-    head = ["format", "kB", "gzip", "load ms", "peak MB"] + 2 * ["p50 ms", "p99 ms", "pictures/s"]
+    what = "field" if "width" in record else "picture"
+    head = ["format", "kB", "gzip", "load ms", "peak MB"] + 2 * ["p50 ms", "p99 ms", f"{what}s/s"]
     rows = [
         [
             name,
@@ -134,8 +139,9 @@ def summary(record: dict[str, Any]) -> str:
         ]
         for name, entry in record["formats"].items()
     ]
+    one = f"field of {record['width']} columns, padding included" if "width" in record else what
     note = (
-        f"Milliseconds for one picture; pictures per second in batches of {record['batch']}; one thread, "
+        f"Milliseconds for one {one}; {what}s per second in batches of {record['batch']}; one thread, "
         f"then all {record['cores']} cores. Compare within the table only."
     )
     return "\n".join([format_table(head, rows), note, record["environment"]["machine"]["cpu"]])
@@ -145,13 +151,13 @@ def _cells(found: dict[str, float]) -> list[str]:
     return [f"{found['p50_ms']:.3f}", f"{found['p99_ms']:.3f}", f"{found['images_per_second']:,.0f}"]
 
 
-def figures(latencies: Sequence[float], batches: Sequence[float]) -> dict[str, float]:
+def figures(latencies: Sequence[float], batches: Sequence[float], batch: int = BATCH) -> dict[str, float]:
     """One measurement: seconds of calls with one picture and with a whole batch → its three figures."""
     p50, p99 = np.percentile(latencies, (50, 99)) * 1000
     return {
         "p50_ms": float(p50),
         "p99_ms": float(p99),
-        "images_per_second": BATCH / float(np.median(batches)),
+        "images_per_second": batch / float(np.median(batches)),
     }
 
 
@@ -165,7 +171,7 @@ def _worker(row: Format, path: Path, pictures: Path, threads: int) -> Iterator[C
     command = [sys.executable, "-m", "pipeline.benchmark", "--worker"]
     source = str(Path(__file__).parents[1])
     with subprocess.Popen(
-        [*command, row.name, str(path.resolve()), str(pictures), str(threads)],
+        [*command, row.task, row.name, str(path.resolve()), str(pictures), str(threads)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # the runtimes' greetings; failures come as answers
@@ -212,9 +218,10 @@ def work(row: Format, path: Path, pictures: Path, threads: int, requests: TextIO
                     answer = {"load_ms": (time.perf_counter() - start) * 1e3}
                 case "measure":
                     assert run is not None
-                    answer = figures(
-                        *(_time(run, images[:size], request["seconds"]) for size in (1, len(images)))
+                    single, whole = (
+                        _time(run, images[:size], request["seconds"]) for size in (1, len(images))
                     )
+                    answer = figures(single, whole, len(images))
                 case "peak":
                     answer = {"peak_mb": peak_bytes() / 1e6}
         # Whatever it is, the other process has to tell it.
@@ -249,13 +256,13 @@ def peak_bytes() -> int:
 
 
 def _main(arguments: Sequence[str]) -> None:
-    if len(arguments) != 5 or arguments[0] != "--worker":
+    if len(arguments) != 6 or arguments[0] != "--worker":
         raise SystemExit("error: this is the benchmark's worker; run `checkdigit benchmark`")
-    _, name, path, pictures, threads = arguments
+    _, reads, name, path, pictures, threads = arguments
     # Answers keep the standard output for themselves; whatever a runtime prints goes to the error output.
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)
-        work(get(name), Path(path), Path(pictures), int(threads), sys.stdin, answers)
+        work(get(name, reads), Path(path), Path(pictures), int(threads), sys.stdin, answers)
 
 
 if __name__ == "__main__":

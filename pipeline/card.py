@@ -1,5 +1,7 @@
 """Words around the numbers: the model card, and the README's tables, from the recorded JSON.
 
+What is said of the field model is in `pipeline.field.card`.
+
     python -m pipeline.card runs/digits    # prints a run's table
     python -m pipeline.card README.md      # renews the README's tables
 
@@ -23,13 +25,19 @@ from serving import __version__
 from serving.errors import CheckdigitError
 from serving.manifest import Manifest
 
+FIELD_RECORDS: Final = "records/field"  # below `models/`
 # What `python -m pipeline.card README.md` renews: what stands between `<!-- NAME -->` and `<!-- /NAME -->`.
 BLOCKS: Final = ("table", "numbers", "service")
+FIELD_BLOCK: Final = "fields"  # and this, if it is there and a field model is released
 
 
 def records(folder: Path) -> dict[str, Any]:
     """The records in a run's folder, or in `models/records/`, by stage."""
-    return {stage: json.loads((folder / f"{stage}.json").read_text()) for stage in STAGES}
+    return {
+        stage: json.loads((folder / f"{stage}.json").read_text())
+        for stage in (*STAGES, "calibrate")
+        if stage in STAGES or (folder / f"{stage}.json").exists()
+    }
 
 
 def format_table(found: dict[str, Any]) -> str:
@@ -74,8 +82,16 @@ def threshold_table(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def model_card(found: dict[str, Any], manifest: Manifest) -> str:
-    """`models/README.md`."""
+def model_card(found: dict[str, Any], manifest: Manifest, fields: dict[str, Any] | None = None) -> str:
+    """`models/README.md`.
+
+    Args:
+        found: the digit run's records.
+        manifest: of the release.
+        fields: the field run's records; None: no field model is released.
+    """
+    from pipeline.field import card as field
+
     data, config = found["train"]["data"], found["train"]["config"]
     families = found["evaluate"]["families"]
     accuracies = [
@@ -94,6 +110,11 @@ def model_card(found: dict[str, Any], manifest: Manifest) -> str:
         for artifact in model.artifacts
     ]
     versions = ", ".join(f"{name} {version}" for name, version in manifest.tool_versions.items())
+    whole, section, golden = "and no whole amounts", "", ""
+    if fields is not None:
+        whole = "and no whole amounts: that is what `lenet5-field` is for, see below"
+        section = f"\n{field.section(fields)}\n"
+        golden = " and a few fields"
     return f"""# Model card: LeNet-5 for handwritten digits
 
 Written by `checkdigit release`; every number is from the JSON in `records/`.
@@ -102,7 +123,7 @@ Written by `checkdigit release`; every number is from the JSON in `records/`.
 digits on forms and bank checks, one at a time; a reading whose confidence is below the threshold
 for the wanted error rate is to be keyed by a human.
 
-**What it does not do.** It reads no letters and no whole amounts. A letter that is a digit's double (O, D, I, l, j, S, Z, q)
+**What it does not do.** It reads no letters {whole}. A letter that is a digit's double (O, D, I, l, j, S, Z, q)
 is read as that digit, and so is a chance scribble of a few lines that looks like one. Its handwriting is
 that of {data["name"]}; for MNIST that is American census staff and students. European ones, crossed sevens and looped
 nines are read less surely: test on your own digits before you trust it.
@@ -127,14 +148,14 @@ accepted digits stays below the wanted rate, and of drawn pictures that are no d
 accepted, by the tail of their log-odds on validation. On test they gave:
 
 {threshold_table(found)}
-
+{section}
 ## Files
 
 | file | model | format | kB |
 |---|---|---|---:|
 {chr(10).join(files)}
 
-`golden/` holds 20 digits drawn by code with the answer of every format; loading a model checks it against them.
+`golden/` holds 20 digits{golden} drawn by code with the answer of every format; loading a model checks it against them.
 """
 
 
@@ -231,6 +252,8 @@ def renewed(text: str, root: Path) -> str:
     Raises:
         CheckdigitError: a block's markers are missing.
     """
+    from pipeline.field import card as field
+
     content = {
         "table": format_table(records(root / "models" / "records")),
         "numbers": numbers(root / "benchmarks"),
@@ -245,12 +268,24 @@ def renewed(text: str, root: Path) -> str:
             lambda _, name=name: f"<!-- {name} -->\n{content[name]}\n<!-- /{name} -->",
             text,
         )
+    fields = root / "models" / FIELD_RECORDS
+    begin, end = f"<!-- {FIELD_BLOCK} -->", f"<!-- /{FIELD_BLOCK} -->"
+    if fields.is_dir() and begin in text:
+        table = field.reading_table(records(fields))
+        text = re.sub(f"(?s){begin}.*?{end}", lambda _: f"{begin}\n{table}\n{end}", text)
     return text
+
+
+def printed(found: dict[str, Any]) -> str:
+    """The table of a run, of whichever task."""
+    from pipeline.field import card as field
+
+    return field.format_table(found) if found["train"].get("task") == "field" else format_table(found)
 
 
 if __name__ == "__main__":
     path = Path(sys.argv[1])
     if path.is_dir():
-        print(format_table(records(path)))
+        print(printed(records(path)))
     else:
         write_bytes(path, renewed(path.read_text(), path.parent).encode())

@@ -23,9 +23,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from pipeline import data as datasets
+from pipeline import task
 from pipeline.config import QuantizeConfig, quantize_preset, train_preset
+from pipeline.field import commands
 from pipeline.lenet5 import Lenet5Options, choices, format_table, table
-from pipeline.run import STAGES, Run
+from pipeline.run import Run
 from serving.errors import CheckdigitError
 
 
@@ -93,7 +95,19 @@ def _parser() -> argparse.ArgumentParser:
 
     train = stage("train", _train, "Train LeNet-5 in float.", "checkdigit train --data mnist --preset quick")
     train.add_argument(
-        "--data", choices=datasets.NAMES, default="digits", help="default: digits, which are built in"
+        "--task", choices=("digit", "field"), default="digit", help="field: read whole amounts and numbers"
+    )
+    train.add_argument(
+        "--data",
+        default="digits",
+        help=f"{', '.join(datasets.NAMES)}; with --task field also a folder with labels.csv or labels.jsonl "
+        "(file, text) to go on with; default: digits, which are built in",
+    )
+    train.add_argument(
+        "--fonts",
+        type=Path,
+        metavar="DIR",
+        help="with --task field: where `python -m pipeline.fonts` put fonts",
     )
     train.add_argument("--preset", choices=("quick", "release"), default="quick")
     train.add_argument("--seed", type=int, default=0)
@@ -135,12 +149,32 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument(
         "--explain", nargs=2, metavar="FORMAT", help="name the first layer where these two drift apart"
     )
-    stage(
+    calibrate = stage(
+        "calibrate",
+        _calibrate,
+        "Choose what a field model accepts, by labeled fields that it was not trained on.",
+        "checkdigit calibrate --run field --data FOLDER",
+    )
+    evaluate = stage(
         "evaluate",
         _evaluate,
-        "Measure accuracy, calibration and rejection on the test set.",
-        "checkdigit evaluate --run mnist",
+        "Measure accuracy, calibration and rejection on the test set, or on labeled fields.",
+        "checkdigit evaluate --task field --data FOLDER",
     )
+    calibrate.set_defaults(task="field")
+    evaluate.add_argument(
+        "--task",
+        choices=("digit", "field"),
+        default="digit",
+        help="field: of the run called field, unless --run",
+    )
+    for sub in (calibrate, evaluate):
+        sub.add_argument(
+            "--data",
+            type=Path,
+            metavar="FOLDER",
+            help="of a field run: pictures with labels.csv or labels.jsonl",
+        )
     stage(
         "benchmark",
         _benchmark,
@@ -167,8 +201,11 @@ def _share(text: str) -> float:
 
 
 def _run(options: argparse.Namespace) -> Run:
-    name = options.run or getattr(options, "data", None) or "digits"
-    return Run(Path("runs") / name)
+    if options.run:
+        return Run(Path("runs") / options.run)
+    if getattr(options, "task", "digit") == "field":
+        return Run(Path("runs") / commands.RUN)
+    return Run(Path("runs") / (options.data if options.call is _train else "digits"))
 
 
 def _data(run: Run, options: argparse.Namespace) -> datasets.Dataset:
@@ -189,6 +226,8 @@ def _show(record: dict[str, Any], options: argparse.Namespace, text: str) -> Non
 
 
 def _train(options: argparse.Namespace) -> int:
+    if options.task == "field":
+        return _field(commands.named(options), "train", options)
     run = _run(options)
     network = Lenet5Options(options.pooling, options.activation, options.activate)
     config = dataclasses.replace(
@@ -219,8 +258,24 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
+def _of_fields(run: Run, stage: str, options: argparse.Namespace) -> int | None:
+    """The stage of a field run; None where the run is one of digits."""
+    if task.of(run) is not task.FIELD:
+        return None
+    return _field(run, stage, options)
+
+
+def _field(run: Run, stage: str, options: argparse.Namespace) -> int:
+    _load_tensorflow()
+    record, text = getattr(commands, stage)(run, options)
+    _show(record, options, text)
+    return 0 if record.get("passed", True) else 1
+
+
 def _quantize(options: argparse.Namespace) -> int:
     run = _run(options)
+    if (code := _of_fields(run, "quantize", options)) is not None:
+        return code
     data = _data(run, options)
     _load_tensorflow()
     from pipeline import quantize
@@ -261,6 +316,8 @@ def _export(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     run = _run(options)
+    if (code := _of_fields(run, "verify", options)) is not None:
+        return code
     images = _data(run, options).test.images  # the labels stay unread
     _load_tensorflow()
     from pipeline import verify
@@ -274,8 +331,17 @@ def _verify(options: argparse.Namespace) -> int:
     return 0 if record["passed"] else 1
 
 
+def _calibrate(options: argparse.Namespace) -> int:
+    run = _run(options)
+    if (code := _of_fields(run, "calibrate", options)) is not None:
+        return code
+    raise CheckdigitError(f"{run.path}: a digit run is calibrated by `train` and `quantize` themselves")
+
+
 def _evaluate(options: argparse.Namespace) -> int:
     run = _run(options)
+    if (code := _of_fields(run, "evaluate", options)) is not None:
+        return code
     data = _data(run, options)
     _load_tensorflow()
     from pipeline import evaluate
@@ -286,9 +352,11 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _benchmark(options: argparse.Namespace) -> int:
+    run = _run(options)
+    if (code := _of_fields(run, "benchmark", options)) is not None:
+        return code
     from pipeline import benchmark
 
-    run = _run(options)
     record = benchmark.benchmark(run, np.ascontiguousarray(_data(run, options).validation.images[:256]))
     _show(record, options, benchmark.summary(record))
     return 0
@@ -296,8 +364,7 @@ def _benchmark(options: argparse.Namespace) -> int:
 
 def _release(options: argparse.Namespace) -> int:
     run = _run(options)
-    for stage in STAGES:
-        run.require(stage)
+    run.records()
     _load_tensorflow()
     from pipeline.release import release
 

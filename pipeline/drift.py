@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import predict, reference
+from pipeline import predict, reference, task
+from pipeline.batches import Batch
 from pipeline.export.formats import FOLDER, get
 from pipeline.run import Run
 
@@ -20,9 +22,9 @@ REFERENCE: Final = "reference"  # the NumPy integer network: in the 8-bit family
 DRIFT: Final = {"float32": 1e-5, "float16": 2e-3, "dynamic": 5e-2, "int8": 2e-2}
 
 
-def tolerance(*names: str) -> float:
-    """What counts as drift between formats: that of the coarsest."""
-    return max(DRIFT["int8" if name == REFERENCE else get(name).type] for name in names)
+def tolerance(task: str, *names: str) -> float:
+    """What counts as drift between formats of a task: that of the coarsest."""
+    return max(DRIFT["int8" if name == REFERENCE else get(name, task).type] for name in names)
 
 
 def real(integers: npt.NDArray[np.int8], scale: reference.Scale) -> Floats:
@@ -31,21 +33,28 @@ def real(integers: npt.NDArray[np.int8], scale: reference.Scale) -> Floats:
 
 
 def activations(
-    run: Run, name: str, images: npt.NDArray[np.uint8], integers: reference.Reference | None
+    run: Run, name: str, batches: Sequence[Batch], integers: reference.Reference | None
 ) -> dict[str, Floats]:
-    """Every layer's outputs as real values, see `predict.activations`.
+    """Every layer's outputs as real values, one after the other, see `predict.inside`.
 
     Args:
         run: an exported run.
         name: of a format, or "reference".
-        images: uint8 [N, 28, 28].
+        batches: the pictures.
         integers: the NumPy integer network; needed for "reference" alone.
     """
     if name == REFERENCE and integers is not None:
-        found = reference.activations(integers, images)
-        return {layer.name: real(found[layer.name], layer.output) for layer in integers.layers}
-    row = get(name)
-    return predict.activations(row, run / FOLDER / row.file, images)
+        network = integers
+
+        def ask(pixels: npt.NDArray[np.uint8]) -> dict[str, Floats]:
+            found = reference.activations(network, pixels)
+            return {layer.name: real(found[layer.name], layer.output) for layer in network.layers}
+
+    else:
+        row = get(name, task.of(run).name)
+        ask = predict.inside(row, run / FOLDER / row.file)
+    parts = [ask(batch.pixels) for batch in batches]
+    return {layer: np.concatenate([part[layer].ravel() for part in parts]) for layer in parts[0]}
 
 
 def between(left: dict[str, Floats], right: dict[str, Floats], tolerance: float) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
     predictor     pictures → probabilities, as production asks
     int8_logits   pixels → int8 logits, for the 8-bit family
-    activations   pictures → every layer's output, for `verify --explain`
+    inside        pictures → every layer's output, for `verify --explain`
 
 Only the runtime of the format in question is imported, so a process that asks
 one format knows what that format alone costs.
@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.lenet5 import LAYERS, table
+from pipeline.lenet5 import LAYERS
+from pipeline.task import TASKS
 from serving.errors import CheckdigitError
 from serving.images import tensor
 
@@ -58,7 +59,8 @@ def predictor(row: Format, path: Path, threads: int | None = None) -> Callable[[
             TensorFlow has computed anything in this process.
 
     Returns:
-        A function float32 [N, 28, 28, 1] → float32 [N, 10] probabilities, N ≥ 1.
+        A function float32 [N, 28, 28, 1] → float32 [N, 10] probabilities, or, of fields, [N, 32, W, 1] →
+        [N, T, 12]; N ≥ 1.
 
     Raises:
         CheckdigitError: the runtime cannot load the file.
@@ -78,7 +80,7 @@ def predictor(row: Format, path: Path, threads: int | None = None) -> Callable[[
 
 
 def int8_logits(row: Format, path: Path, scale: Scale) -> Callable[[Pixels], Int8]:
-    """The 8-bit network's own integers: uint8 [N, 28, 28] → int8 [N, 10].
+    """The 8-bit network's own integers: uint8 [N, 28, 28] → int8 [N, 10], or [N, 32, W] → [N, T, 12].
 
     The ONNX graph keeps them inside as `logits_int8`; a copy in memory gets them as an output. The
     file is asked with the optimizations that production uses.
@@ -94,15 +96,34 @@ def int8_logits(row: Format, path: Path, scale: Scale) -> Callable[[Pixels], Int
     if row.runtime == "litert":
         run, _ = _litert(path.read_bytes())
         return lambda pixels: _in_batches(run, _centered(pixels), 1)[0]
+    task = TASKS[row.task]
+    last = task.layers[-1]
     if row.runtime == "onnxruntime":
         import onnx
 
         ask = _onnx(onnx.load(path), ["logits_int8"])
-        return lambda pixels: _in_batches(ask, tensor(pixels), BATCH)[0]
-    return lambda pixels: _integers(_keras_activations(path, pixels)["logits"], scale)
+
+        def read(pixels: Pixels) -> Int8:
+            return _in_batches(ask, tensor(pixels), BATCH)[0]
+    else:
+        every = _keras_activations(path, task.layers)
+
+        def read(pixels: Pixels) -> Int8:
+            return _integers(every(pixels)[last], scale)
+
+    def logits(pixels: Pixels) -> Int8:
+        shape = task.table(pixels.shape[2])[-1].shape
+        return _channels_last(read(pixels), shape).reshape(task.answers(len(pixels), pixels.shape[2]))
+
+    return logits
 
 
 def activations(row: Format, path: Path, pixels: Pixels) -> dict[str, Floats]:
+    """What every layer of an exported file gives for these pixels, see `inside`."""
+    return inside(row, path)(pixels)
+
+
+def inside(row: Format, path: Path) -> Callable[[Pixels], dict[str, Floats]]:
     """What every layer of an exported file gives, as real values.
 
     A layer's output is the last tensor computed before the next layer begins, so its activation
@@ -113,31 +134,41 @@ def activations(row: Format, path: Path, pixels: Pixels) -> dict[str, Floats]:
     Args:
         row: the file's row in the table of formats.
         path: the file.
-        pixels: uint8 [N, 28, 28].
 
     Returns:
-        float32 [N, H, W, C] or [N, C] for c1, s2, c3, s4, c5, f6 and logits, in that order.
+        A function uint8 [N, 28, 28] or [N, 32, W] → float32 [N, H, W, C] or [N, C] for each of the task's
+        layers, in their order.
 
     Raises:
-        CheckdigitError: the file does not hold LeNet-5's seven layers one after the other.
+        CheckdigitError: the file does not hold the task's layers one after the other.
     """
-    read = {"keras": _keras_activations, "litert": _litert_activations, "onnxruntime": _onnx_activations}
-    found = read[row.runtime](path, pixels)
-    return {layer.name: _channels_last(found[layer.name], layer.shape) for layer in table()}
+    task = TASKS[row.task]
+    readers = {"keras": _keras_activations, "litert": _litert_activations, "onnxruntime": _onnx_activations}
+    read = readers[row.runtime](path, task.layers)
+
+    def every(pixels: Pixels) -> dict[str, Floats]:
+        found = read(pixels)
+        table = task.table(pixels.shape[2])
+        return {layer.name: _channels_last(found[layer.name], layer.shape) for layer in table}
+
+    return every
 
 
-def layer_outputs(nodes: Iterable[tuple[str, Sequence[Any], Sequence[Any]]], end: Any) -> dict[str, Any]:
+def layer_outputs(
+    nodes: Iterable[tuple[str, Sequence[Any], Sequence[Any]]], end: Any, layers: Sequence[str] = LAYERS
+) -> dict[str, Any]:
     """Finds each layer's output in a graph, by its operators and never by a tensor's name.
 
     Args:
         nodes: (operator, inputs, outputs) of every node, the data input first.
         end: the graph's last tensor.
+        layers: their names, in order.
 
     Returns:
-        The tensors for c1, s2, c3, s4, c5, f6 and logits.
+        The tensor of each layer.
 
     Raises:
-        CheckdigitError: there are not as many layers as LeNet-5 has.
+        CheckdigitError: there are not as many layers.
     """
     producers = {outputs[0]: (operator, inputs[0]) for operator, inputs, outputs in nodes if len(inputs)}
     found: list[Any] = []
@@ -154,14 +185,14 @@ def layer_outputs(nodes: Iterable[tuple[str, Sequence[Any], Sequence[Any]]], end
             found.append(output)
             output = None
         end = source
-    if len(found) != len(LAYERS):
-        raise CheckdigitError(f"{len(found)} layers found, expected {len(LAYERS)}: {', '.join(LAYERS)}")
-    return dict(zip(LAYERS, reversed(found), strict=True))
+    if len(found) != len(layers):
+        raise CheckdigitError(f"{len(found)} layers found, expected {len(layers)}: {', '.join(layers)}")
+    return dict(zip(layers, reversed(found), strict=True))
 
 
-def _channels_last(values: Floats, shape: tuple[int, ...]) -> Floats:
+def _channels_last(values: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
     """[N, C, H, W] → [N, H, W, C]; a map of 1×1 loses its sides."""
-    if len(shape) == 3 and values.shape[1:] != shape:
+    if len(shape) == 3 and values.ndim == 4 and values.shape[1:] != shape:
         values = values.transpose(0, 2, 3, 1)
     return values.reshape(len(values), *shape)
 
@@ -199,22 +230,41 @@ def _load_keras(path: Path, threads: int | None = None) -> Any:
 
 
 def _keras(model: Any) -> Callable[[Floats], Floats]:
-    return lambda image: _in_batches(lambda part: [model.predict_on_batch(part)], image, BATCH)[0]
+    ask = _compiled(model)
+    return lambda image: _in_batches(lambda part: [ask(part)], image, BATCH)[0]
 
 
-def _keras_activations(path: Path, pixels: Pixels) -> dict[str, Floats]:
+def _compiled(model: Any) -> Callable[[Floats], Any]:
+    """The model as a function that is compiled once, also where pictures may have any width."""
+    if None not in model.input.shape[1:]:
+        return model.predict_on_batch  # type: ignore[no-any-return]
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec(model.input.shape, tf.float32)]
+    function = tf.function(lambda image: model(image, training=False), signature, autograph=False)
+
+    def ask(image: Floats) -> Any:
+        return tf.nest.map_structure(np.asarray, function(tf.constant(image)))
+
+    return ask
+
+
+def _keras_activations(path: Path, layers: Sequence[str]) -> Callable[[Pixels], dict[str, Floats]]:
     import keras
 
     model = _load_keras(path)
+    moving = keras.layers.Flatten | keras.layers.Reshape | keras.layers.Softmax
     outputs: dict[str, Any] = {}
     current = None
     for layer in model.layers:
-        current = layer.name if layer.name in LAYERS else current
-        # An activation of its own belongs to the layer before it; flattening and softmax do not.
-        if current and not isinstance(layer, keras.layers.Flatten | keras.layers.Softmax):
+        current = layer.name if layer.name in layers else current
+        # An activation of its own belongs to the layer before it; what moves values and softmax do not.
+        if current and not isinstance(layer, moving):
             outputs[current] = layer.output
     inner = keras.Model(model.input, list(outputs.values()))
-    return dict(zip(outputs, _in_batches(inner.predict_on_batch, tensor(pixels), BATCH), strict=True))
+    return lambda pixels: dict(
+        zip(outputs, _in_batches(_compiled(inner), tensor(pixels), BATCH), strict=True)
+    )
 
 
 # LiteRT
@@ -236,9 +286,15 @@ def _litert(
     interpreter = Interpreter(model_content=content, num_threads=cpus())
     interpreter.allocate_tensors()
     source = interpreter.get_input_details()[0]["index"]
+    shape = tuple(interpreter.get_input_details()[0]["shape"].tolist())
     details = interpreter.get_output_details()
 
     def run(row: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+        nonlocal shape
+        if row.shape != shape:  # a field's width
+            interpreter.resize_tensor_input(source, row.shape)
+            interpreter.allocate_tensors()
+            shape = row.shape
         interpreter.set_tensor(source, row)
         interpreter.invoke()
         return [interpreter.get_tensor(detail["index"]) for detail in details]
@@ -246,7 +302,7 @@ def _litert(
     return run, details
 
 
-def _litert_activations(path: Path, pixels: Pixels) -> dict[str, Floats]:
+def _litert_activations(path: Path, layers: Sequence[str]) -> Callable[[Pixels], dict[str, Floats]]:
     from ai_edge_litert import schema_py_generated as schema
 
     from pipeline.export.provenance import pack
@@ -258,17 +314,21 @@ def _litert_activations(path: Path, pixels: Pixels) -> dict[str, Floats]:
         (names[model.operatorCodes[node.opcodeIndex].builtinCode], node.inputs, node.outputs)
         for node in graph.operators
     ]
-    layers = layer_outputs(nodes, graph.outputs[0])
+    tensors = layer_outputs(nodes, graph.outputs[0], layers)
     integers = graph.tensors[graph.inputs[0]].type == schema.TensorType.INT8
     # Not `experimental_preserve_all_tensors`: it may take the model away from XNNPACK.
-    graph.outputs = np.array(list(layers.values()), np.int32)
+    graph.outputs = np.array(list(tensors.values()), np.int32)
     model.signatureDefs = None  # they would name outputs that are none any more
     run, details = _litert(pack(model))
-    found = _in_batches(run, _centered(pixels) if integers else tensor(pixels), 1)
-    return {
-        name: _real(values, *detail["quantization"]) if values.dtype == np.int8 else values
-        for name, values, detail in zip(layers, found, details, strict=True)
-    }
+
+    def read(pixels: Pixels) -> dict[str, Floats]:
+        found = _in_batches(run, _centered(pixels) if integers else tensor(pixels), 1)
+        return {
+            name: _real(values, *detail["quantization"]) if values.dtype == np.int8 else values
+            for name, values, detail in zip(tensors, found, details, strict=True)
+        }
+
+    return read
 
 
 # ONNX Runtime
@@ -286,14 +346,16 @@ def _onnx(model: Any, names: Sequence[str]) -> Callable[[Floats], list[npt.NDArr
     return lambda image: session.run(list(names), {session.get_inputs()[0].name: image})
 
 
-def _onnx_activations(path: Path, pixels: Pixels) -> dict[str, Floats]:
+def _onnx_activations(path: Path, layers: Sequence[str]) -> Callable[[Pixels], dict[str, Floats]]:
     import onnx
 
     model = onnx.load(path)
     nodes = model.graph.node
-    layers = layer_outputs([(node.op_type, node.input, node.output) for node in nodes], "probabilities")
+    tensors = layer_outputs(
+        [(node.op_type, node.input, node.output) for node in nodes], "probabilities", layers
+    )
     # The variant that shows its layers is taken at its word.
-    layers |= {output.name: output.name for output in model.graph.output if output.name in LAYERS}
+    tensors |= {output.name: output.name for output in model.graph.output if output.name in layers}
     constants = {entry.name: onnx.numpy_helper.to_array(entry) for entry in model.graph.initializer}
     scales: dict[str, tuple[float, int]] = {}
     for node in nodes:
@@ -303,9 +365,13 @@ def _onnx_activations(path: Path, pixels: Pixels) -> dict[str, Floats]:
                 scales[integers] = (constants[node.input[1]].item(), constants[node.input[2]].item())
         elif node.input[0] in scales:  # pooling and moving keep the scale
             scales[node.output[0]] = scales[node.input[0]]
-    run = _onnx(model, list(layers.values()))
-    found = _in_batches(run, tensor(pixels), BATCH)
-    return {
-        name: _real(values, *scales[output]) if values.dtype.kind in "iu" else values.astype(np.float32)
-        for (name, output), values in zip(layers.items(), found, strict=True)
-    }
+    run = _onnx(model, list(tensors.values()))
+
+    def read(pixels: Pixels) -> dict[str, Floats]:
+        found = _in_batches(run, tensor(pixels), BATCH)
+        return {
+            name: _real(values, *scales[output]) if values.dtype.kind in "iu" else values.astype(np.float32)
+            for (name, output), values in zip(tensors.items(), found, strict=True)
+        }
+
+    return read

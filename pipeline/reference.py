@@ -25,7 +25,8 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
-from pipeline.lenet5 import LAYERS, SIDE
+from pipeline.lenet5 import SIDE
+from pipeline.task import DIGIT, TASKS, Task
 from serving.errors import CheckdigitError
 
 Int8 = npt.NDArray[np.int8]
@@ -33,13 +34,14 @@ Floats = npt.NDArray[np.float32]
 Mode = Literal["tflm", "litert"]
 Kind = Literal["conv", "max_pool", "average_pool", "dense"]
 
-_CHUNK: Final = 500  # pictures at a time: the unfolded convolutions stay under 50 MB
+_CHUNK: Final = 500  # pictures of 28×28 at a time: the unfolded convolutions stay under 150 MB
 _KINDS: Final[dict[str, Kind]] = {
     "CONV_2D": "conv",
     "MAX_POOL_2D": "max_pool",
     "AVERAGE_POOL_2D": "average_pool",
     "FULLY_CONNECTED": "dense",
 }
+_MOVING: Final = ("RESHAPE", "SQUEEZE")  # they leave the integers as they are
 
 
 def _names(enum: type) -> dict[int, str]:
@@ -68,11 +70,11 @@ class Layer:
     """One operator of the integer network.
 
     Attributes:
-        name: c1, s2, c3, s4, c5, f6 or logits.
+        name: one of the task's.
         kind: what it computes.
         input, output: the scales of its two activations.
         low, high: the output is clamped to these; the fused ReLU is `low` = zero point.
-        shape: of the output, [H, W, C] or [C].
+        shape: of the output, [H, W, C] or [C]; −1 is any size.
         window, stride: of convolution and pooling, (rows, columns).
         padding: rows above, below, columns left, right.
         weights: int8 [Cout, rows, columns, Cin] or [Cout, Cin]; zero point 0. Empty for pooling.
@@ -97,9 +99,10 @@ class Layer:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Reference:
-    """The integer network: its layers in order."""
+    """The integer network: its layers in order, and what it reads."""
 
     layers: tuple[Layer, ...]
+    task: Task = DIGIT
 
     @property
     def input(self) -> Scale:
@@ -113,15 +116,16 @@ class Reference:
 
 
 def logits(reference: Reference, pixels: npt.NDArray[np.uint8], mode: Mode = "tflm") -> Int8:
-    """int8 [N, 10] from uint8 pixels [N, 28, 28], 0 = paper."""
-    return activations(reference, pixels, mode)[LAYERS[-1]]
+    """int8 [N, 10] from uint8 pixels [N, 28, 28], or [N, T, 12] from a field's [N, 32, W]; 0 = paper."""
+    found = activations(reference, pixels, mode)[reference.layers[-1].name]
+    return found.reshape(reference.task.answers(len(pixels), pixels.shape[2]))
 
 
 def activations(reference: Reference, pixels: npt.NDArray[np.uint8], mode: Mode = "tflm") -> dict[str, Int8]:
     """Every layer's output, int8 [N, H, W, C] or [N, C], by name and in order."""
+    size = max(1, _CHUNK * SIDE**2 // (pixels.shape[1] * pixels.shape[2]))
     chunks = [
-        _run(reference, pixels[start : start + _CHUNK], mode)
-        for start in range(0, max(len(pixels), 1), _CHUNK)
+        _run(reference, pixels[start : start + size], mode) for start in range(0, max(len(pixels), 1), size)
     ]
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
@@ -146,10 +150,11 @@ def _multiply(layer: Layer, x: Int8, mode: Mode) -> Int8:
         up, down, left, right = layer.padding
         centered = np.pad(centered, ((0, 0), (up, down), (left, right), (0, 0)))
         columns = _windows(layer, centered).transpose(0, 1, 2, 4, 5, 3)  # [N, H, W, rows, columns, C]
-        columns = columns.reshape(*columns.shape[:3], len(matrix))
+        shape = columns.shape[:3]
     else:
-        columns = centered.reshape(len(x), len(matrix))
-    sums = (columns @ matrix.astype(dtype)).astype(np.int64) + layer.bias
+        columns, shape = centered, (len(x),)
+    sums = columns.reshape(-1, len(matrix)) @ matrix.astype(dtype)  # one large product, not many small ones
+    sums = sums.reshape(*shape, len(layer.weights)).astype(np.int64) + layer.bias
     if mode == "litert" and layer.kind == "dense":
         exact = sums * (layer.input.scale * layer.weight_scales.astype(np.float64) / layer.output.scale)
         scaled = np.trunc(exact + np.copysign(0.5, exact)).astype(np.int64)
@@ -227,7 +232,7 @@ def load(tflite: bytes) -> Reference:
     Raises:
         CheckdigitError: not a TensorFlow Lite file, damaged, a float model, an
             operator or option that is not computed here (`Unsupported`), a
-            dynamic shape, or not LeNet-5's seven layers.
+            dynamic shape, or not the layers of a digit's or a field's network.
     """
     if tflite[4:8] != b"TFL3":
         raise CheckdigitError("not a TensorFlow Lite file: its identifier TFL3 is missing")
@@ -251,28 +256,44 @@ def _read(model: Any) -> Reference:
     if (kind := _TYPES[graph.tensors[source].type]) != "INT8":
         raise CheckdigitError(f"the input is {kind}, expected INT8: not an integer model")
     for operator in operators:
-        if operator not in _KINDS and operator != "RESHAPE":
+        if operator not in _KINDS and operator not in _MOVING:
             raise Unsupported(
                 f"operator {operator} is not computed by the integer reference; it has "
-                f"{', '.join(_KINDS)} and RESHAPE"
+                f"{', '.join((*_KINDS, *_MOVING))}"
             )
-    if (count := sum(operator in _KINDS for operator in operators)) != len(LAYERS):
-        raise CheckdigitError(f"{count} layers, expected LeNet-5's {len(LAYERS)}: {', '.join(LAYERS)}")
+    task = _task(graph.tensors[source])
+    count = sum(operator in _KINDS for operator in operators)
+    if count != len(task.layers):
+        raise CheckdigitError(
+            f"{count} layers, expected LeNet-5's {len(task.layers)}: {', '.join(task.layers)}"
+        )
     layers: list[Layer] = []
     for operator, entry in zip(operators, graph.operators, strict=True):
         if entry.inputs[0] != source:
             raise CheckdigitError(f"operator {operator} does not follow the one before it: not a chain")
-        if operator != "RESHAPE":
-            layers.append(_layer(LAYERS[len(layers)], _KINDS[operator], model, entry))
+        if operator in _KINDS:
+            layers.append(_layer(task.layers[len(layers)], _KINDS[operator], model, entry))
         source = entry.outputs[0]
     if source != graph.outputs[0]:
         raise CheckdigitError("the last operator is not the output")
-    reference = Reference(tuple(layers))
+    reference = Reference(tuple(layers), task)
     if not math.isclose(reference.input.scale, 1 / 255, rel_tol=1e-6) or reference.input.zero_point != -128:
         raise CheckdigitError(f"the input is quantized as {reference.input}, expected 1/255 and -128")
-    if _shape(graph.tensors[graph.inputs[0]]) != (SIDE, SIDE, 1):
-        raise CheckdigitError(f"the input is not [1, {SIDE}, {SIDE}, 1]")
     return reference
+
+
+def _task(image: Any) -> Task:
+    """What the network reads, by the shape of its input."""
+    shape = tuple(int(side) for side in _signature(image))
+    for task in TASKS.values():
+        if shape == (1, task.height, task.width or -1, 1):
+            return task
+    if -1 in shape:
+        raise CheckdigitError(
+            f"dynamic shape {list(shape)}: expected a static batch of 1, free in nothing but a field's width"
+        )
+    expected = " or ".join(str([1, task.height, task.width or -1, 1]) for task in TASKS.values())
+    raise CheckdigitError(f"the input is {list(shape)}, expected {expected}")
 
 
 def _layer(name: str, kind: Kind, model: Any, entry: Any) -> Layer:
@@ -322,8 +343,12 @@ def _layer(name: str, kind: Kind, model: Any, entry: Any) -> Layer:
     layer = dataclasses.replace(layer, window=(rows, columns), stride=(options.strideH, options.strideW))
     if kind == "conv" and (options.dilationHFactor, options.dilationWFactor) != (1, 1):
         refuse("dilation")
+    if options.padding == schema.Padding.VALID:
+        return layer
     padding = []
     for axis, (window, stride) in enumerate(zip(layer.window, layer.stride, strict=True)):
+        if layer.shape[axis] < 0:
+            refuse("padding of any width")
         total = max((layer.shape[axis] - 1) * stride + window - _shape(source)[axis], 0)
         padding += [total // 2, total - total // 2]
     if kind != "conv" and any(padding):
@@ -331,15 +356,13 @@ def _layer(name: str, kind: Kind, model: Any, entry: Any) -> Layer:
     return dataclasses.replace(layer, padding=tuple(padding))
 
 
+def _signature(tensor: Any) -> Any:
+    return tensor.shapeSignature if tensor.shapeSignature is not None else tensor.shape
+
+
 def _shape(tensor: Any) -> tuple[int, ...]:
-    """Without the batch, which must be 1."""
-    signature = tensor.shapeSignature if tensor.shapeSignature is not None else tensor.shape
-    if any(side < 0 for side in signature):
-        shape = [int(side) for side in signature]
-        raise CheckdigitError(f"dynamic shape {shape}: expected a static batch of 1")
-    if tensor.shape[0] != 1:
-        raise CheckdigitError(f"batch {tensor.shape[0]}, expected 1")
-    return tuple(int(side) for side in tensor.shape[1:])
+    """Without the batch; the input's was looked at."""
+    return tuple(int(side) for side in _signature(tensor)[1:])
 
 
 def _scale(tensor: Any) -> Scale:

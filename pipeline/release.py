@@ -3,7 +3,9 @@
     checkdigit release --run mnist
 
 The new version's folder is written first and the manifest renamed into place
-last: whoever watches the manifest never sees half a release.
+last: whoever watches the manifest never sees half a release. A release of one
+task leaves the other task's models, records and golden set as they are; what a
+field model brings is in `pipeline.field.release`.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,11 +21,12 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from pipeline import card, strokes
+from pipeline import card, strokes, task
 from pipeline.evaluate import FAMILIES
-from pipeline.export.formats import FOLDER, FORMATS, Format
+from pipeline.export.formats import FOLDER, TABLE, Format
 from pipeline.predict import predictor
-from pipeline.run import STAGES, Run, replacing, sha256, write_bytes, write_json
+from pipeline.run import Run, replacing, sha256, write_bytes, write_json
+from pipeline.task import Task
 from serving import __version__
 from serving.errors import CheckdigitError
 from serving.images import decode, normalize, tensor
@@ -52,6 +55,13 @@ RELEASED: Final = {
     "keras": "keras/lenet5.keras",
     "keras_int8": "keras/lenet5-int8.keras",
 }
+FIELD_RELEASED: Final = {
+    "onnx_float32": "repository/lenet5-field/{version}/model.onnx",
+    "onnx_int8": "repository/lenet5-field-int8/{version}/model.onnx",
+    "tflite_float32": "edge/lenet5-field.tflite",
+    "tflite_int8": "edge/lenet5-field-int8.tflite",
+    "keras": "keras/lenet5-field.keras",
+}
 _DESCRIPTIONS: Final = {
     "lenet5": "LeNet-5, float: one handwritten digit",
     "lenet5-int8": "LeNet-5 in 8-bit integers: one handwritten digit",
@@ -67,7 +77,7 @@ _PROBABILITIES: Final = Tensor("probabilities", "FP32", [-1, 10])
 
 
 def release(run: Run, models: Path) -> dict[str, Any]:
-    """Writes `models/` from a run.
+    """Writes `models/` from a run, of either task.
 
     Args:
         run: a run whose every stage is done and whose verification passed.
@@ -77,22 +87,36 @@ def release(run: Run, models: Path) -> dict[str, Any]:
         The manifest.
 
     Raises:
-        CheckdigitError: a stage is missing, its files have changed, or a bound is broken.
+        CheckdigitError: a stage is missing, its files have changed, a bound is broken, or it is a field
+            model and there is no digit model to stand beside.
     """
-    records = {stage: run.require(stage) for stage in STAGES}
+    from pipeline.field import release as field
+
+    reads = task.of(run)
+    records = run.records()
     if not records["verify"]["passed"]:
         raise CheckdigitError(
             f"{run / 'verify.json'}: not released: {records['verify']['broken'][0]}: see `checkdigit verify --explain`"
         )
     refused = records["export"]["refused"]
-    for name in RELEASED:
+    for name in FIELD_RELEASED if reads is task.FIELD else RELEASED:
         if name in refused:
             raise CheckdigitError(f"{run.path}: not released: {name} could not be exported: {refused[name]}")
-    version = str(_last_version(models) + 1)
+    previous = _previous(models)
+    if reads is task.FIELD and previous is None:
+        raise CheckdigitError(
+            f"{models}: not released: a field model stands beside a digit model: release a digit run there first"
+        )
+    version = str(_last_version(previous, reads) + 1)
     new = models.with_name(f".{models.name}.new")  # all of it is written before any of it takes its place
     shutil.rmtree(new, ignore_errors=True)
     try:
-        manifest = _write(run, new, version, records)
+        if reads is task.FIELD:
+            assert previous is not None
+            manifest = field.write(run, new, version, records, previous, models)
+        else:
+            manifest = _write(run, new, version, records, previous, models)
+        write_bytes(new / NAME, manifest)
         written = [path for path in new.rglob("*") if path.is_file()]
         for path in sorted(written, key=lambda path: path == new / NAME):
             target = models / path.relative_to(new)
@@ -100,19 +124,44 @@ def release(run: Run, models: Path) -> dict[str, Any]:
             path.replace(target)
     finally:
         shutil.rmtree(new, ignore_errors=True)
-    _remove_other_versions(models, version)
-    return manifest
+    _remove_other_versions(models, {row.model for row in TABLE[reads.name]}, version)
+    return dict(json.loads(manifest))
 
 
-def _write(run: Run, models: Path, version: str, records: dict[str, Any]) -> dict[str, Any]:
-    """The release in an empty folder; the manifest."""
-    rows = [row for row in FORMATS if row.name in RELEASED]
-    paths = {row.name: RELEASED[row.name].format(version=version) for row in rows}
+def copy(run: Run, models: Path, version: str, reads: Task) -> dict[str, list[Artifact]]:
+    """Copies the exported files that are released into an empty folder; what the manifest says of them, by model."""
+    released = FIELD_RELEASED if reads is task.FIELD else RELEASED
+    artifacts: dict[str, list[Artifact]] = {}
+    for row in TABLE[reads.name]:
+        if row.name in released:
+            path = released[row.name].format(version=version)
+            write_bytes(models / path, (run / FOLDER / row.file).read_bytes())
+            size = (models / path).stat().st_size
+            entry = Artifact(path, sha256(models / path), size, row.name, row.runtime, row.type)
+            artifacts.setdefault(row.model, []).append(entry)
+    return artifacts
+
+
+def encoded(manifest: Manifest) -> bytes:
+    """The manifest as JSON that people can read, too."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
+
+
+def _write(
+    run: Run, models: Path, version: str, records: dict[str, Any], previous: Manifest | None, old: Path
+) -> bytes:
+    """The release of a digit run in an empty folder; the manifest that goes with it.
+
+    Args:
+        models: the empty folder.
+        previous, old: the manifest and the folder of the release before, whose field models stay.
+    """
+    rows = [row for row in TABLE["digit"] if row.name in RELEASED]
+    artifacts = copy(run, models, version, task.DIGIT)
     for row in rows:
-        write_bytes(models / paths[row.name], (run / FOLDER / row.file).read_bytes())
         if row.runtime == "onnxruntime":
             folder = models / "repository" / row.model
-            write_bytes(folder / "config.pbtxt", _config(row.model, records).encode())
+            write_bytes(folder / "config.pbtxt", _config(row.model).encode())
             if row.model in FAMILIES:
                 write_bytes(folder / "labels.txt", "\n".join([*_LABELS, ""]).encode())
     golden = _golden(run, rows, models / "golden")
@@ -121,56 +170,53 @@ def _write(run: Run, models: Path, version: str, records: dict[str, Any]) -> dic
     for stage, record in records.items():
         record.pop("data_dir", None)
         write_json(models / "records" / f"{stage}.json", record)
+    fields = {name: model for name, model in _models(previous).items() if model.task == "field"}
+    data, golden_sets = dict(records["train"]["data"]), {"digits": golden}
+    if previous is not None and fields:
+        golden_sets["fields"] = previous.golden["fields"]
+        data["field"] = previous.data["field"]
     manifest = Manifest(
         schema=SCHEMA,
         release=__version__,
         default="lenet5",
-        models={
-            name: _model(name, version, [row for row in rows if row.model == name], paths, models, records)
-            for name in _DESCRIPTIONS
-        },
-        golden={"digits": golden},
+        models={name: _model(name, version, artifacts[name], records) for name in _DESCRIPTIONS} | fields,
+        golden=golden_sets,
         tool_versions=records["export"]["environment"]["packages"],
-        data=records["train"]["data"],
+        data=data,
     )
-    write_bytes(models / "README.md", card.model_card(records, manifest).encode())
-    encoded = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
-    write_bytes(models / NAME, encoded + b"\n")
-    return dict(json.loads(encoded))
+    beside = card.records(old / card.FIELD_RECORDS) if fields else None
+    write_bytes(models / "README.md", card.model_card(records, manifest, beside).encode())
+    return encoded(manifest)
 
 
-def _last_version(models: Path) -> int:
+def _previous(models: Path) -> Manifest | None:
     path = models / NAME
-    if not path.exists():
-        return 0
-    return max(int(model.version) for model in decode_manifest(path.read_bytes(), str(path)).models.values())
+    return decode_manifest(path.read_bytes(), str(path)) if path.exists() else None
 
 
-def _remove_other_versions(models: Path, version: str) -> None:
-    for folder in (models / "repository").glob("*/*/"):
-        if folder.name != version:
-            shutil.rmtree(folder)
+def _models(previous: Manifest | None) -> Mapping[str, Model]:
+    return {} if previous is None else previous.models
 
 
-def _model(
-    name: str,
-    version: str,
-    rows: list[Format],
-    paths: dict[str, str],
-    models: Path,
-    records: dict[str, Any],
-) -> Model:
-    artifacts = [
-        Artifact(
-            paths[row.name],
-            sha256(models / paths[row.name]),
-            (models / paths[row.name]).stat().st_size,
-            row.name,
-            row.runtime,
-            row.type,
-        )
-        for row in rows
-    ]
+def _last_version(previous: Manifest | None, reads: Task) -> int:
+    return max(
+        (
+            int(model.version)
+            for model in _models(previous).values()
+            if (model.task == "field") == (reads is task.FIELD)
+        ),
+        default=0,
+    )
+
+
+def _remove_other_versions(models: Path, names: set[str], version: str) -> None:
+    for name in names:
+        for folder in (models / "repository" / name).glob("*/"):
+            if folder.name != version:
+                shutil.rmtree(folder)
+
+
+def _model(name: str, version: str, artifacts: list[Artifact], records: dict[str, Any]) -> Model:
     shared: dict[str, Any] = {
         "version": version,
         "input": _IMAGE,
@@ -209,18 +255,28 @@ def _features() -> list[Tensor]:
     return [*rows, _PROBABILITIES]
 
 
-def _config(name: str, records: dict[str, Any]) -> str:
-    """Triton's `config.pbtxt`; KServe reads the same layout."""
+def _config(name: str) -> str:
     outputs = [_PROBABILITIES] if name in FAMILIES else _features()
+    return config(name, _IMAGE, outputs, 256, ' label_filename: "labels.txt"' if name in FAMILIES else "")
+
+
+def config(name: str, image: Tensor, outputs: list[Tensor], most: int, labels: str = "") -> str:
+    """Triton's `config.pbtxt`; KServe reads the same layout.
+
+    Args:
+        name: of the model.
+        image, outputs: its tensors.
+        most: the largest batch.
+        labels: what follows each output's dimensions.
+    """
 
     def entry(tensor: Tensor, extra: str = "") -> str:
         return f'  {{ name: "{tensor.name}" data_type: TYPE_FP32 dims: {tensor.shape[1:]}{extra} }}'
 
-    labels = ' label_filename: "labels.txt"' if name in FAMILIES else ""
     listed = ",\n".join(entry(output, labels) for output in outputs)
     return (
-        f'name: "{name}"\nplatform: "onnxruntime_onnx"\nmax_batch_size: 256\n'
-        f"input [\n{entry(_IMAGE)}\n]\noutput [\n{listed}\n]\ndynamic_batching {{ }}\n"
+        f'name: "{name}"\nplatform: "onnxruntime_onnx"\nmax_batch_size: {most}\n'
+        f"input [\n{entry(image)}\n]\noutput [\n{listed}\n]\ndynamic_batching {{ }}\n"
     )
 
 

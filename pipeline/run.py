@@ -102,6 +102,11 @@ class Run:
                 )
         return dict(record)
 
+    def records(self) -> dict[str, dict[str, Any]]:
+        """The records of all `STAGES`, and of `calibrate` where it was run, their files checked."""
+        extra = ("calibrate",) if (self / "calibrate.json").exists() else ()
+        return {stage: self.require(stage) for stage in (*STAGES, *extra)}
+
 
 def environment() -> dict[str, Any]:
     """Versions and machine, for the record."""

@@ -4,61 +4,52 @@
     checkdigit verify --run NAME --explain onnx_int8 reference
 
 All pictures of a test set go through all formats, and every pair of one family
-is compared: largest difference of the int8 logits in units of the last place,
-largest difference of a probability, agreement of the answers. The bounds of
-the table of formats hold against the family's reference: Keras for the float
-network, the NumPy integer network for the 8-bit one. Labels are never read.
+is compared, a field step by step and as the string that is read: largest
+difference of the int8 logits in units of the last place, largest difference of
+a probability, agreement of the answers. The bounds of the table of formats hold
+against the family's reference: Keras for the float network, the NumPy integer
+network for the 8-bit one. Labels are never read.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import drift, predict, reference
+from pipeline import batches, drift, predict, reference, task
+from pipeline.agreement import Answers, compare, judge
+from pipeline.agreement import explanation as explanation
+from pipeline.agreement import summary as summary
+from pipeline.batches import Batch
 from pipeline.drift import REFERENCE, real
-from pipeline.export.formats import FOLDER, FORMATS, Bound, Format, get
-from pipeline.lenet5 import CLASSES
+from pipeline.export.formats import FIELD_FORMATS, FOLDER, FORMATS, Format, get
 from pipeline.run import Run
+from pipeline.task import Task
+from serving.decode import ctc
 from serving.errors import CheckdigitError
 from serving.images import tensor
 from serving.runtime import softmax
-from serving.tables import format_table
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 Int8 = npt.NDArray[np.int8]
 
 INTEGERS: Final = "tflite_int8"  # the file that it is read from
-NEAR_TIE: Final = 2  # LSB between the two best logits, where 8-bit formats may answer differently
 OWN_SOFTMAX: Final = 1e-5  # a file's probabilities against the softmax of its own int8 logits
 EXPLAINED: Final = 500  # pictures for `explain`: those on which the two formats differ most
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Answers:
-    """What one format says: float32 [N, 10] probabilities and, in the 8-bit family, int8 [N, 10] logits."""
-
-    name: str
-    probabilities: Floats
-    logits: Int8 | None = None
-
-    @property
-    def digits(self) -> npt.NDArray[np.intp]:
-        """[N]; the lowest index wins a tie."""
-        return np.argmax(self.probabilities if self.logits is None else self.logits, axis=1)
-
-
-def verify(run: Run, images: Pixels) -> dict[str, Any]:
+def verify(run: Run, images: Pixels | Sequence[Pixels]) -> dict[str, Any]:
     """The stage: compares all formats of a run and writes `verify.json`.
 
     Args:
         run: an exported run.
-        images: uint8 [N, 28, 28], the pictures of a test set.
+        images: the pictures of a test set, uint8 [N, 28, 28], or fields uint8 [32, w] of any widths.
 
     Returns:
         The record. `passed` is False if any bound is broken, `broken` says which, one line each;
@@ -68,19 +59,20 @@ def verify(run: Run, images: Pixels) -> dict[str, Any]:
     Raises:
         CheckdigitError: an exported file is missing, changed, cannot be loaded or gives no probabilities.
     """
-    exported = run.require("export")
-    integers, refused = _integers(run, exported["refused"])
-    rows = [row for row in FORMATS if row.name not in refused]
+    exported, reads = run.require("export"), task.of(run)
+    pictures = batches.of(reads, images)
+    integers, refused = _integers(run, exported["refused"], reads)
+    rows = [row for row in _formats(reads) if row.name not in refused]
     broken: list[str] = []
     families: dict[str, list[Answers]] = {"float": [], "int8": []}
     if integers is not None:
-        families["int8"].append(_reference_answers(integers, images))
+        families["int8"].append(_reference_answers(integers, pictures))
     for row in rows:
-        answers = ask(run, row, images, integers)
+        answers = ask(run, row, pictures, integers)
         families["float" if answers.logits is None else "int8"].append(answers)
         broken += _own_softmax(answers, integers)
         if row.model == "lenet5-features":
-            broken += _features(run, row, images)
+            broken += _features(run, row, pictures)
     pairs = [
         compare(left, right)
         for family in families.values()
@@ -99,6 +91,7 @@ def verify(run: Run, images: Pixels) -> dict[str, Any]:
         "verify",
         [],
         data=exported["data"],
+        **_counts(families),
         pictures=len(images),
         passed=not broken,
         broken=broken,
@@ -108,78 +101,31 @@ def verify(run: Run, images: Pixels) -> dict[str, Any]:
     )
 
 
-def ask(run: Run, row: Format, images: Pixels, integers: reference.Reference | None) -> Answers:
-    """One format's answers to pictures uint8 [N, 28, 28].
+def ask(run: Run, row: Format, pictures: Sequence[Batch], integers: reference.Reference | None) -> Answers:
+    """One format's answers to pictures.
 
     Raises:
-        CheckdigitError: the file cannot be loaded, or what it gives is not [N, 10] and finite.
+        CheckdigitError: the file cannot be loaded, or what it gives is not [N, 10] or [N, T, 12] and finite.
     """
     path = run / FOLDER / row.file
-    probabilities = predict.predictor(row, path)(tensor(images))
-    if probabilities.shape != (len(images), CLASSES) or not np.isfinite(probabilities).all():
-        raise CheckdigitError(f"{path}: does not give [{len(images)}, {CLASSES}] finite probabilities")
-    if row.model != "lenet5-int8" or integers is None:
-        return Answers(row.name, probabilities)
-    return Answers(row.name, probabilities, predict.int8_logits(row, path, integers.output)(images))
+    reads = task.TASKS[row.task]
+    answer = predict.predictor(row, path)
+
+    def checked(pixels: Pixels) -> Floats:
+        probabilities = answer(tensor(pixels))
+        shape = reads.answers(len(pixels), pixels.shape[2])
+        if probabilities.shape != shape or not np.isfinite(probabilities).all():
+            raise CheckdigitError(f"{path}: does not give {list(shape)} finite probabilities")
+        return probabilities
+
+    probabilities = batches.answered(pictures, checked)
+    logits = None
+    if row.model == reads.int8 and integers is not None:
+        logits = batches.answered(pictures, predict.int8_logits(row, path, integers.output))
+    return _answers(row.name, pictures, probabilities, logits)
 
 
-def compare(left: Answers, right: Answers) -> dict[str, Any]:
-    """How far two formats of one family are apart.
-
-    Returns:
-        `left`, `right`, `lsb` (largest difference of an int8 logit, None for floats), `probability`
-        (largest difference of a probability), `top1` (share of equal digits) and `disagreements`: for
-        each picture its index, both digits and both rows of int8 logits (floats: of probabilities).
-    """
-    if left.logits is None or right.logits is None:
-        what, lsb, rows = "probabilities", None, (left.probabilities, right.probabilities)
-    else:
-        what, rows = "logits", (left.logits, right.logits)
-        lsb = int(np.abs(left.logits.astype(int) - right.logits).max())
-    differ = np.flatnonzero(left.digits != right.digits)
-    return {
-        "left": left.name,
-        "right": right.name,
-        "lsb": lsb,
-        "probability": float(np.abs(left.probabilities - right.probabilities).max()),
-        "top1": 1 - len(differ) / len(left.digits),
-        "disagreements": [
-            {
-                "picture": int(index),
-                "digits": [int(left.digits[index]), int(right.digits[index])],
-                what: [row[index].tolist() for row in rows],
-            }
-            for index in differ
-        ],
-    }
-
-
-def judge(pair: dict[str, Any], bound: Bound) -> list[str]:
-    """What a pair breaks, one line each."""
-    name = f"{pair['right']} against {pair['left']}"
-    broken = []
-    difference = pair[bound.unit]
-    if bound.largest is not None and difference > bound.largest:
-        unit = "LSB at the logits" if bound.unit == "lsb" else "in a probability"
-        broken.append(f"{name}: differs by {difference:.2g} {unit}, allowed {bound.largest:g}")
-    # A small test set cannot show 99.98 %: one near-tie among 355 pictures is already less.
-    if pair["top1"] < bound.top1 and len(pair["disagreements"]) > 1:
-        broken.append(
-            f"{name}: {len(pair['disagreements'])} answers differ, top-1 agreement {pair['top1']:.3%}, "
-            f"required {bound.top1:.2%}"
-        )
-    for entry in pair["disagreements"] if bound.unit == "lsb" else ():
-        gap = max(best - second for second, best in (sorted(row)[-2:] for row in entry["logits"]))
-        if gap > NEAR_TIE:
-            left, right = entry["digits"]
-            broken.append(
-                f"{name}: picture {entry['picture']} is read as {right} instead of {left}, with {gap} LSB "
-                f"between the two best logits, allowed {NEAR_TIE}"
-            )
-    return broken
-
-
-def explain(run: Run, left: str, right: str, images: Pixels) -> dict[str, Any]:
+def explain(run: Run, left: str, right: str, images: Pixels | Sequence[Pixels]) -> dict[str, Any]:
     """Names the first layer where two formats drift apart.
 
     Drift is a difference, in any value of a layer's output, of more than `drift.DRIFT` of the range that this
@@ -189,13 +135,15 @@ def explain(run: Run, left: str, right: str, images: Pixels) -> dict[str, Any]:
     Args:
         run: an exported run.
         left, right: names of formats, or "reference" for the NumPy integer network.
-        images: uint8 [N, 28, 28].
+        images: as for `verify`.
 
     Returns:
         `layers`: for each its largest `difference`, `range`, `relative` difference and the `tolerance`;
         `first`: the name of the first beyond its tolerance, or None.
     """
-    integers, refused = _integers(run, run.require("export")["refused"])
+    reads = task.of(run)
+    integers, refused = _integers(run, run.require("export")["refused"], reads)
+    pictures = batches.of(reads, images)
     for name in (left, right):
         if name in refused or (name == REFERENCE and integers is None):
             raise CheckdigitError(
@@ -204,90 +152,58 @@ def explain(run: Run, left: str, right: str, images: Pixels) -> dict[str, Any]:
 
     def answers(name: str) -> Floats:
         if name == REFERENCE:
-            return _reference_answers(integers, images).probabilities
-        return ask(run, get(name), images, integers).probabilities
+            return _reference_answers(integers, pictures).probabilities
+        return ask(run, get(name, reads.name), pictures, integers).probabilities
 
-    distance = np.abs(answers(left) - answers(right)).max(axis=1)
-    worst = images[np.sort(np.argsort(-distance, kind="stable")[:EXPLAINED])]
-    outputs = [drift.activations(run, name, worst, integers) for name in (left, right)]
-    layers = drift.between(*outputs, drift.tolerance(left, right))
+    distance = np.zeros(len(images))
+    numbers = np.concatenate([batch.places() for batch in pictures])[:, 0]
+    np.maximum.at(distance, numbers, np.abs(answers(left) - answers(right)).max(axis=1))
+    worst = np.sort(np.argsort(-distance, kind="stable")[:EXPLAINED])
+    shown = batches.of(reads, [images[i] for i in worst])
+    outputs = [drift.activations(run, name, shown, integers) for name in (left, right)]
+    layers = drift.between(*outputs, drift.tolerance(reads.name, left, right))
     first = next((row["layer"] for row in layers if row["drifts"]), None)
     return {"left": left, "right": right, "pictures": len(worst), "layers": layers, "first": first}
 
 
-def explanation(found: dict[str, Any]) -> str:
-    """The result of `explain` as text."""
-    keys = ("difference", "range", "relative", "tolerance")
-    rows = [[row["layer"], *(f"{row[key]:.3g}" for key in keys)] for row in found["layers"]]
-    verdict = f"drift apart in {found['first']}" if found["first"] else "do not drift apart"
-    return f"{format_table(['layer', *keys], rows)}\n{found['left']} and {found['right']} {verdict}"
+def _formats(reads: Task) -> Sequence[Format]:
+    return FIELD_FORMATS if reads is task.FIELD else FORMATS
 
 
-def summary(record: dict[str, Any]) -> str:
-    """The record of `verify` as tables: what is judged, then every pair of each family."""
-    pairs = {(pair["left"], pair["right"]): pair for pair in record["pairs"]}
-    judged = [
-        [
-            entry["format"],
-            entry["bound"]["against"],
-            *_cells(pairs[entry["bound"]["against"], entry["format"]]),
-            _allowed(entry["bound"]),
-            "ok" if entry["passed"] else "BROKEN",
-        ]
-        for entry in record["judged"]
-    ]
-    head = ["format", "against", "LSB", "|Δp|", "top-1", "other answers", "allowed", ""]
-    families = (
-        ("largest |Δp|", "probability", [pair for pair in record["pairs"] if pair["lsb"] is None]),
-        ("largest LSB", "lsb", [pair for pair in record["pairs"] if pair["lsb"] is not None]),
-    )
-    parts = [
-        f"Agreement over {record['pictures']:,} pictures",
-        format_table(head, judged),
-        *(_matrix(title, key, pairs) for title, key, pairs in families if pairs),
-        "\n".join(
-            [
-                *(f"not compared: {name}: {reason}" for name, reason in record["refused"].items()),
-                *(f"broken: {line}" for line in record["broken"]),
-                "all bounds hold" if record["passed"] else f"{len(record['broken'])} bounds are broken",
-            ]
-        ),
-    ]
-    return "\n\n".join(parts)
-
-
-def _matrix(title: str, key: str, pairs: list[dict[str, Any]]) -> str:
-    """Every pair of a family."""
-    cells = {(pair["left"], pair["right"]): f"{pair[key]:.2g}" for pair in pairs}
-    names = list(dict.fromkeys(name for pair in cells for name in pair))
-    rows = [[left, *(cells.get((left, right), "") for right in names[1:])] for left in names[:-1]]
-    return format_table([title, *names[1:]], rows)
-
-
-def _cells(pair: dict[str, Any]) -> list[str]:
-    lsb = "–" if pair["lsb"] is None else str(pair["lsb"])
-    return [lsb, f"{pair['probability']:.1e}", f"{pair['top1']:.2%}", str(len(pair["disagreements"]))]
-
-
-def _allowed(bound: dict[str, Any]) -> str:
-    unit = "LSB" if bound["unit"] == "lsb" else "|Δp|"
-    largest = "" if bound["largest"] is None else f"{unit} ≤ {bound['largest']:g}, "
-    return f"{largest}top-1 ≥ {bound['top1']:.2%}"
-
-
-def _integers(run: Run, refused: dict[str, str]) -> tuple[reference.Reference | None, dict[str, str]]:
+def _integers(
+    run: Run, refused: dict[str, str], reads: Task
+) -> tuple[reference.Reference | None, dict[str, str]]:
     """The integer network and the formats without one to compare: those refused and, where none is, all of 8 bits."""
     if INTEGERS in refused:
         return None, refused
     try:
-        return reference.load((run / FOLDER / get(INTEGERS).file).read_bytes()), refused
+        return reference.load((run / FOLDER / get(INTEGERS, reads.name).file).read_bytes()), refused
     except reference.Unsupported as error:
-        return None, {row.name: str(error) for row in FORMATS if row.type == "int8"} | refused
+        return None, {row.name: str(error) for row in _formats(reads) if row.type == "int8"} | refused
 
 
-def _reference_answers(integers: reference.Reference, images: Pixels) -> Answers:
-    logits = reference.logits(integers, images)
-    return Answers(REFERENCE, softmax(real(logits, integers.output)), logits)
+def _reference_answers(integers: reference.Reference, pictures: Sequence[Batch]) -> Answers:
+    logits = batches.answered(pictures, lambda pixels: reference.logits(integers, pixels))
+    return _answers(REFERENCE, pictures, softmax(real(logits, integers.output)), logits)
+
+
+def _answers(name: str, pictures: Sequence[Batch], probabilities: Floats, logits: Int8 | None) -> Answers:
+    if pictures[0].steps is None:
+        return Answers(name, probabilities, logits)
+    places = np.concatenate([batch.places() for batch in pictures])
+    starts = np.flatnonzero(places[:, 1] == 0)
+    best = [ctc.search(rows, count=1).best[0] for rows in np.split(probabilities, starts[1:])]
+    strings, sure = tuple(one.labels for one in best), np.array([one.probability for one in best])
+    return Answers(name, probabilities, logits, places, strings, sure)
+
+
+def _counts(families: dict[str, list[Answers]]) -> dict[str, Any]:
+    """Of fields: how many steps, and how often the two families' first members read the same string."""
+    first = [answers[0] for answers in families.values() if answers]
+    if not first[0].strings:
+        return {}
+    same = [one == other for one, other in zip(first[0].strings, first[-1].strings, strict=True)]
+    return {"steps": len(first[0].probabilities), "float_and_int8": sum(same) / len(same)}
 
 
 def _own_softmax(answers: Answers, integers: reference.Reference | None) -> list[str]:
@@ -304,12 +220,13 @@ def _own_softmax(answers: Answers, integers: reference.Reference | None) -> list
     ]
 
 
-def _features(run: Run, row: Format, images: Pixels) -> list[str]:
+def _features(run: Run, row: Format, pictures: Sequence[Batch]) -> list[str]:
     """The variant that shows its layers must show Keras's."""
-    shown = [drift.activations(run, name, images[:EXPLAINED], None) for name in ("keras", row.name)]
+    first = [Batch(batch.pixels[:EXPLAINED], batch.numbers[:EXPLAINED]) for batch in pictures[:1]]
+    shown = [drift.activations(run, name, first, None) for name in ("keras", row.name)]
     return [
         f"{row.name}: its output {entry['layer']} differs from Keras's by {entry['relative']:.2g} of its "
         f"range, allowed {entry['tolerance']:g}"
-        for entry in drift.between(*shown, drift.tolerance(row.name))
+        for entry in drift.between(*shown, drift.tolerance(row.task, row.name))
         if entry["drifts"]
     ]

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pipeline.export.formats import FOLDER, FORMATS
+from pipeline.export.formats import FOLDER, TABLE
 from pipeline.run import Run, write_bytes
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def export(run: Run) -> dict[str, Any]:
 
     source = Source.of(run)
     table, refused = {}, {}
-    for row in FORMATS:
+    rows = TABLE[source.task.name]
+    for row in rows:
         start = time.perf_counter()
         try:
             content = writer(row.writer)(source, source.provenance(row))
@@ -57,7 +58,7 @@ def export(run: Run) -> dict[str, Any]:
         )
     return run.record(
         "export",
-        [f"{FOLDER}/{row.file}" for row in FORMATS if row.name in table],
+        [f"{FOLDER}/{row.file}" for row in rows if row.name in table],
         data=source.data,
         config=source.config,
         temperature=source.temperatures,

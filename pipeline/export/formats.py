@@ -1,4 +1,4 @@
-"""The table of formats: export, verify, benchmark, report and the README iterate over it.
+"""The table of formats, one part for each task: export, verify, benchmark, report and the README iterate over it.
 
 A new format is one function that writes it and one row here. Importing this
 needs neither TensorFlow nor any runtime.
@@ -22,13 +22,16 @@ class Bound:
         against: "keras" (the format of that name) or "reference" (`pipeline.reference`).
         unit: what `largest` counts: probability, or units in the last place (LSB) of the int8 logits.
         largest: the largest difference allowed; None = it is stated, not bounded.
-        top1: the smallest share of pictures with the same best digit.
+        top1: the smallest share of pictures (of a field: of its steps) with the same best answer.
+        strings: of the fields that are read with some certainty, the smallest share that is read as the same
+            string; None: there are no fields.
     """
 
     against: Literal["keras", "reference"]
     unit: Literal["probability", "lsb"]
     largest: float | None
     top1: float
+    strings: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,12 +49,17 @@ class Format:
     """
 
     name: str
-    model: Literal["lenet5", "lenet5-int8", "lenet5-features"]
+    model: Literal["lenet5", "lenet5-int8", "lenet5-features", "lenet5-field", "lenet5-field-int8"]
     file: str
     runtime: Literal["keras", "litert", "onnxruntime"]
     type: Literal["float32", "float16", "dynamic", "int8"]
     bound: Bound | None
     writer: str
+
+    @property
+    def task(self) -> Literal["digit", "field"]:
+        """What its model reads."""
+        return "field" if self.model.startswith("lenet5-field") else "digit"
 
 
 _FLOAT32: Final = Bound("keras", "probability", 1e-5, 0.9999)
@@ -86,13 +94,72 @@ FORMATS: Final[tuple[Format, ...]] = (
 )
 
 
-def get(name: str) -> Format:
+_FIELD_FLOAT32: Final = Bound("keras", "probability", 1e-5, 0.9999, 0.999)
+# Between two symbols of a field there is always a step where they are about as likely as each other; every
+# disagreement is still listed, and a near-tie.
+_FIELD_INT8: Final = Bound("reference", "lsb", 1, 0.998, 0.999)
+
+FIELD_FORMATS: Final[tuple[Format, ...]] = (
+    Format("keras", "lenet5-field", "lenet5-field.keras", "keras", "float32", None, "to_keras:float32"),
+    Format(
+        "keras_int8",
+        "lenet5-field-int8",
+        "lenet5-field-int8.keras",
+        "keras",
+        "int8",
+        _FIELD_INT8,
+        "to_keras:int8",
+    ),
+    Format(
+        "tflite_float32",
+        "lenet5-field",
+        "lenet5-field.tflite",
+        "litert",
+        "float32",
+        _FIELD_FLOAT32,
+        "to_tflite:float32",
+    ),
+    Format(
+        "tflite_int8",
+        "lenet5-field-int8",
+        "lenet5-field-int8.tflite",
+        "litert",
+        "int8",
+        _FIELD_INT8,
+        "to_tflite:int8",
+    ),
+    Format(
+        "onnx_float32",
+        "lenet5-field",
+        "lenet5-field.onnx",
+        "onnxruntime",
+        "float32",
+        _FIELD_FLOAT32,
+        "to_onnx:float32",
+    ),
+    Format(
+        "onnx_int8",
+        "lenet5-field-int8",
+        "lenet5-field-int8.onnx",
+        "onnxruntime",
+        "int8",
+        _FIELD_INT8,
+        "to_onnx_int8:int8",
+    ),
+)
+
+TABLE: Final[dict[str, tuple[Format, ...]]] = {"digit": FORMATS, "field": FIELD_FORMATS}
+
+
+def get(name: str, task: str = "digit") -> Format:
     """The row of that name.
 
     Raises:
         CheckdigitError: there is none.
     """
-    for row in FORMATS:
+    for row in TABLE[task]:
         if row.name == name:
             return row
-    raise CheckdigitError(f"unknown format {name!r}: choose one of {', '.join(row.name for row in FORMATS)}")
+    raise CheckdigitError(
+        f"unknown format {name!r}: choose one of {', '.join(row.name for row in TABLE[task])}"
+    )

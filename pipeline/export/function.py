@@ -5,7 +5,9 @@ flatten, and name tensors after a process-wide counter. ONNX would wrap each
 operator in transpositions between TensorFlow's channels-last and its own
 channels-first layout; here the network is spelled in either. A picture has one
 channel, which makes the first transposition a reshape, and the last is a
-permutation of the first dense layer's weights: none is left.
+permutation of the first dense layer's weights: none is left. A network that slides
+over a field ends in a row of steps, which one transposition brings before the
+symbols.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from pipeline.lenet5 import LAYERS, SIDE
+from pipeline.lenet5 import LAYERS
 from pipeline.reference import Unsupported
 
 Layout = Literal["NHWC", "NCHW"]
@@ -27,10 +29,10 @@ Weights = list[npt.NDArray[np.float32]]
 def plain(
     network: Any, layout: Layout, output: str, features: bool = False
 ) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
-    """The network as a function `image` float32 [N, 28, 28, 1] → {name: float32 tensor}.
+    """The network as a function `image` float32 [N, H, W, 1] → {name: float32 tensor}.
 
     Args:
-        network: a Keras model of `lenet5`, of Keras 3 or `tf_keras`.
+        network: a Keras model of `lenet5` or `field.network`, of Keras 3 or `tf_keras`.
         layout: in which it computes; input and outputs are channels-last.
         output: the name of the last layer's output.
         features: whether the layers before the last are outputs too.
@@ -38,7 +40,7 @@ def plain(
     layers = [(layer, layer.get_weights()) for layer in network.layers]
 
     def run(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        x = tf.reshape(image, [-1, 1, SIDE, SIDE]) if layout == "NCHW" else image
+        x = _channels_first(image) if layout == "NCHW" else image
         outputs = {}
         for layer, weights in layers:
             x = _step(layer, weights, x, layout)
@@ -52,6 +54,13 @@ def plain(
     return run
 
 
+def _channels_first(image: tf.Tensor) -> tf.Tensor:
+    if None in image.shape[1:]:
+        return tf.transpose(image, [0, 3, 1, 2])  # `to_onnx` knows how to write it as a reshape
+    _, height, width, channels = image.shape
+    return tf.reshape(image, [-1, channels, height, width])
+
+
 def _step(layer: Any, weights: Weights, x: tf.Tensor, layout: Layout) -> tf.Tensor:
     match kind := type(layer).__name__:
         case "InputLayer":
@@ -60,7 +69,7 @@ def _step(layer: Any, weights: Weights, x: tf.Tensor, layout: Layout) -> tf.Tens
             x = tf.nn.conv2d(x, weights[0], 1, layer.padding.upper(), data_format=layout)
             return _activate(layer, tf.nn.bias_add(x, weights[1], data_format=layout))
         case "MaxPooling2D":
-            return tf.nn.max_pool2d(x, 2, 2, "VALID", data_format=layout)
+            return tf.nn.max_pool2d(x, layer.pool_size, layer.strides, "VALID", data_format=layout)
         case "AveragePooling2D":
             return tf.nn.avg_pool2d(x, 2, 2, "VALID", data_format=layout)
         case "Activation":
@@ -76,6 +85,8 @@ def _step(layer: Any, weights: Weights, x: tf.Tensor, layout: Layout) -> tf.Tens
                     kernel = kernel.reshape(height * width * channels, -1)
                 x = tf.reshape(x, [-1, len(kernel)])
             return _activate(layer, tf.nn.bias_add(tf.matmul(x, kernel), weights[1]))
+        case "Reshape":  # one row of steps
+            return tf.squeeze(tf.transpose(x, [0, 2, 3, 1]) if layout == "NCHW" else x, 1)
         case "Softmax":
             return tf.nn.softmax(x)
     raise Unsupported(f"layer {layer.name}: {kind} is not exported")

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from pipeline import lenet5
+from pipeline import lenet5, task
 from pipeline.export.formats import Format
+from pipeline.export.provenance import encode
+from pipeline.field import network as field
 from pipeline.run import Run
+from pipeline.task import Task
 from serving import __version__
 from serving.errors import CheckdigitError
 
@@ -26,9 +30,10 @@ class Source:
     Attributes:
         network: the float Keras model, pixels → logits.
         quantized: the folder of the quantized SavedModel.
-        temperatures: what divides the logits, per model ("lenet5", "lenet5-int8").
+        temperatures: what divides the logits, per model (`task.model` and `task.int8`).
         config, data: of the training.
         files: SHA-256 of the files that each model comes from.
+        task: what it reads.
     """
 
     network: Any
@@ -37,6 +42,7 @@ class Source:
     config: dict[str, Any]
     data: dict[str, Any]
     files: dict[str, dict[str, str]]
+    task: Task = task.DIGIT
 
     @classmethod
     def of(cls, run: Run) -> Source:
@@ -46,6 +52,7 @@ class Source:
             CheckdigitError: one was not run, has changed since, or cannot be read.
         """
         train, quantize = run.require("train"), run.require("quantize")
+        found = task.named(train)
         try:
             network = keras.models.load_model(run / FLOAT, compile=False)
         except Exception as error:
@@ -53,39 +60,50 @@ class Source:
         return cls(
             network,
             run / QUANTIZED,
-            {
-                "lenet5": float(train["calibration"]["temperature"]),
-                "lenet5-int8": float(quantize["calibration"]["temperature"]),
-            },
+            {found.model: _temperature(train), found.int8: _temperature(quantize)},
             train["config"],
             train["data"],
             {
                 model: {name: entry["sha256"] for name, entry in record["files"].items()}
-                for model, record in (("lenet5", train), ("lenet5-int8", quantize))
+                for model, record in ((found.model, train), (found.int8, quantize))
             },
+            found,
         )
 
     @functools.cached_property
     def deployable(self) -> Any:
         """The float Keras model to release: temperature folded in, pixels → probabilities."""
-        return lenet5.deployable(keras, self.network, self.temperatures["lenet5"])
+        if self.task.name == "field":
+            return field.deployable(keras, self.network)
+        return lenet5.deployable(keras, self.network, self.temperatures[self.task.model])
 
     @functools.cached_property
     def integers(self) -> bytes:
         """The int8 `.tflite`, from which every 8-bit format takes its integers."""
         from pipeline.export import to_tflite
 
-        return to_tflite.integers(self.quantized, self.temperatures["lenet5-int8"])
+        return to_tflite.integers(self.quantized, self.temperatures[self.task.int8])
 
     def provenance(self, row: Format) -> dict[str, Any]:
         """What the file says about itself in its metadata."""
-        family = "lenet5-int8" if row.model == "lenet5-int8" else "lenet5"
+        family = self.task.int8 if row.model == self.task.int8 else self.task.model
         return {
             "checkdigit": __version__,
             "model": row.model,
             "format": row.name,
-            "data": {"name": self.data["name"], "sha256": self.data["sha256"]},
+            "data": {"name": self.data["name"], "sha256": self._data_sha256()},
             "seed": self.config["seed"],
             "temperature": self.temperatures[family],
             "source": self.files[family],
         }
+
+    def _data_sha256(self) -> Any:
+        """Of a digit's data the files'; fields are drawn from many, and the hash is that of their record."""
+        if self.task.name == "digit":
+            return self.data["sha256"]
+        return hashlib.sha256(encode(self.data).encode()).hexdigest()
+
+
+def _temperature(record: dict[str, Any]) -> float:
+    """1 for a network whose answers are calibrated as whole strings, not step by step."""
+    return float((record["calibration"] or {}).get("temperature", 1.0))

@@ -15,12 +15,11 @@ import numpy as np
 from pipeline import reference
 from pipeline.export.provenance import keras_with
 from pipeline.export.source import Source
-from pipeline.lenet5 import SIDE
 from pipeline.reference import Layer, Reference, Scale, Unsupported
 
 
 def float32(source: Source, provenance: dict[str, Any]) -> bytes:
-    """`image` float32 [N, 28, 28, 1] → `probabilities` float32 [N, 10]."""
+    """`image` float32 [N, H, W, 1] → `probabilities` float32 [N, 10] or, of a field, [N, T, 12]."""
     return keras_with(_saved(source.deployable), provenance)
 
 
@@ -42,7 +41,8 @@ def build(network: Reference) -> Any:
     Weights are the dequantized integers; after every layer the activations are
     rounded to the integers' grid and clipped to their range, as real numbers.
     """
-    image = keras.Input((SIDE, SIDE, 1), name="image")
+    task = network.task
+    image = keras.Input(task.image[1:], name="image")
     x = _grid(image, network.input, -128, 127, "image")
     for layer in network.layers:
         if layer.kind == "dense" and len(x.shape) == 4:
@@ -50,8 +50,10 @@ def build(network: Reference) -> Any:
         x = _layer(layer)(x)
         if layer.kind != "max_pool":  # which leaves the grid as it is
             x = _grid(x, layer.output, layer.low, layer.high, layer.name)
+    if task.width is None:
+        x = keras.layers.Reshape((-1, task.classes), name="steps")(x)
     probabilities = keras.layers.Softmax(name="probabilities")(x)
-    model = keras.Model(image, probabilities, name="lenet5_int8")
+    model = keras.Model(image, probabilities, name=task.int8.replace("-", "_"))
     for layer in network.layers:
         if layer.kind in ("conv", "dense"):
             scales = layer.weight_scales.astype(np.float64)

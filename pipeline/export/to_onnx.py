@@ -1,7 +1,7 @@
 """ONNX in floating point: float32, float16, and the variant that shows every layer.
 
 tf2onnx converts the network spelled channels-first (`function.py`), so that the
-graph has no transposition.
+graph has no transposition; that of a field has one, of its logits.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import tensorflow as tf
 from pipeline.export.function import plain
 from pipeline.export.provenance import onnx_with
 from pipeline.export.source import Source
-from pipeline.lenet5 import LAYERS, SIDE
+from pipeline.task import Task
 from serving.runtime import onnx as runtime  # noqa: F401  before anything else imports ONNX Runtime: no telemetry
 
 OPSET: Final = 17
@@ -23,15 +23,15 @@ _LAYER_OPERATORS: Final = frozenset({"Conv", "MaxPool", "AveragePool", "MatMul",
 
 
 def float32(source: Source, provenance: dict[str, Any]) -> bytes:
-    """`image` float32 [N, 28, 28, 1] → `probabilities` float32 [N, 10]."""
-    return onnx_with(_convert(source.deployable, features=False), provenance)
+    """`image` float32 [N, H, W, 1] → `probabilities` float32 [N, 10] or, of a field, [N, T, 12]."""
+    return onnx_with(_convert(source), provenance)
 
 
 def float16(source: Source, provenance: dict[str, Any]) -> bytes:
     """As `float32`, half precision inside; input and output stay float32."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
-    model = convert_float_to_float16(_convert(source.deployable, features=False), keep_io_types=True)
+    model = convert_float_to_float16(_convert(source), keep_io_types=True)
     cast = [node for node in model.graph.node if "image" in node.input]
     # It appends the cast of the input at the end, where ONNX does not allow it.
     rest = [node for node in model.graph.node if "image" not in node.input]
@@ -42,24 +42,24 @@ def float16(source: Source, provenance: dict[str, Any]) -> bytes:
 
 def features(source: Source, provenance: dict[str, Any]) -> bytes:
     """Every layer's activations as outputs: `c1` float32 [N, 28, 28, 6], … `f6` [N, 84], `probabilities`."""
-    return onnx_with(_convert(source.deployable, features=True), provenance)
+    return onnx_with(_convert(source, features=True), provenance)
 
 
-def _convert(network: Any, features: bool) -> onnx.ModelProto:
+def _convert(source: Source, features: bool = False) -> onnx.ModelProto:
     import tf2onnx
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    function = tf.function(plain(network, "NCHW", "probabilities", features), autograph=False)
-    signature = [tf.TensorSpec([None, SIDE, SIDE, 1], tf.float32, name="image")]
+    function = tf.function(plain(source.deployable, "NCHW", "probabilities", features), autograph=False)
+    signature = [tf.TensorSpec(source.task.image, tf.float32, name="image")]
     model, _ = tf2onnx.convert.from_function(function, signature, opset=OPSET)
-    return _tidy(model)
+    return _tidy(model, source.task)
 
 
-def _tidy(model: onnx.ModelProto) -> onnx.ModelProto:
+def _tidy(model: onnx.ModelProto, task: Task) -> onnx.ModelProto:
     """Names everything after its layer: the converter's counters go on from one model to the next."""
     graph = model.graph
     outputs = {output.name: output for output in graph.output}
-    names, layer, rest = {}, "image", iter(LAYERS)
+    names, layer, rest = {}, "image", iter(task.layers)
     for node in graph.node:
         if node.op_type in _LAYER_OPERATORS:
             layer = next(rest)
@@ -76,8 +76,11 @@ def _tidy(model: onnx.ModelProto) -> onnx.ModelProto:
         constant.name = names[constant.name]
     for value in (*graph.input, *graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "N"
-    ordered = [outputs[name] for name in (*LAYERS, "probabilities") if name in outputs]
-    tidy = onnx.helper.make_graph(list(graph.node), "lenet5", list(graph.input), ordered, constants)
+    if task.width is None:
+        graph.input[0].type.tensor_type.shape.dim[2].dim_param = "W"
+        graph.output[0].type.tensor_type.shape.dim[1].dim_param = "T"
+    ordered = [outputs[name] for name in (*task.layers, "probabilities") if name in outputs]
+    tidy = onnx.helper.make_graph(list(graph.node), task.model, list(graph.input), ordered, constants)
     return onnx.helper.make_model(
         tidy, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=model.ir_version
     )

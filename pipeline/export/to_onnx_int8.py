@@ -21,7 +21,6 @@ from onnx import TensorProto, helper, numpy_helper
 from pipeline import reference
 from pipeline.export.provenance import onnx_with
 from pipeline.export.source import Source
-from pipeline.lenet5 import CLASSES, SIDE
 from pipeline.reference import Layer, Reference, Scale, Unsupported
 from serving.errors import CheckdigitError
 from serving.runtime.onnx import ort
@@ -38,7 +37,7 @@ _INTEGER: Final = {
 
 
 def int8(source: Source, provenance: dict[str, Any]) -> bytes:
-    """`image` float32 [N, 28, 28, 1] → `probabilities` float32 [N, 10], integer kernels between.
+    """`image` float32 [N, H, W, 1] → `probabilities` float32 [N, 10] or, of a field, [N, T, 12]; integer kernels between.
 
     Raises:
         CheckdigitError: an operator that is not written here, or one that ONNX
@@ -70,6 +69,10 @@ class _Graph:
         reshaped = self.add("Reshape", [x, self.constant(f"{name}_shape", shape, np.int64)], f"{name}_real")
         return self.quantized(reshaped, name, scale)
 
+    def transposed(self, x: str, name: str, axes: list[int], scale: Scale) -> str:
+        """Between pairs for the same reason."""
+        return self.quantized(self.add("Transpose", [x], f"{name}_real", perm=axes), name, scale)
+
     def quantized(self, x: str, name: str, scale: Scale) -> str:
         """A pair of QuantizeLinear and DequantizeLinear; the integers between are `NAME_int8`."""
         scales = [
@@ -81,10 +84,13 @@ class _Graph:
 
 
 def build(network: Reference) -> onnx.ModelProto:
-    """The graph of an integer network; weights are permuted so that it has no transposition."""
-    graph = _Graph()
-    shape: tuple[int, ...] = (SIDE, SIDE, 1)
-    x = graph.reshaped("image", "pixels", [-1, 1, SIDE, SIDE], network.input)
+    """The graph of an integer network; weights are permuted so that it has no transposition but that of a field's logits."""
+    graph, task = _Graph(), network.task
+    slides = task.width is None
+    shape: tuple[int, ...] = (task.height, task.width or -1, 1)
+    # Of two free sizes, 0 keeps the first.
+    pixels = [0, 1, task.height, -1] if slides else [-1, 1, task.height, shape[1]]
+    x = graph.reshaped("image", "pixels", pixels, network.input)
     for layer in network.layers:
         if layer.kind == "dense" and len(shape) == 3:
             x = graph.reshaped(x, "flat", [-1, int(np.prod(shape))], layer.input)
@@ -96,13 +102,17 @@ def build(network: Reference) -> onnx.ModelProto:
             raise Unsupported(f"layer {layer.name}: a clamp to {limits} is not exported to 8-bit ONNX")
         x = graph.quantized(x, layer.name, layer.output)
         shape = layer.shape
+    if slides:
+        x = graph.transposed(x, "turned", [0, 2, 3, 1], network.output)
+        x = graph.reshaped(x, "steps", [0, -1, task.classes], network.output)
     graph.add("Softmax", [x], "probabilities", axis=-1)
-    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", SIDE, SIDE, 1])
-    probabilities = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", CLASSES])
+    sides, steps = (["W"], ["T"]) if slides else ([task.width], [])
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", task.height, *sides, 1])
+    probabilities = helper.make_tensor_value_info(
+        "probabilities", TensorProto.FLOAT, ["N", *steps, task.classes]
+    )
     return helper.make_model(
-        helper.make_graph(
-            graph.nodes, "lenet5-int8", [image], [probabilities], list(graph.constants.values())
-        ),
+        helper.make_graph(graph.nodes, task.int8, [image], [probabilities], list(graph.constants.values())),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=8,  # what ONNX Runtimes of the last years read
     )

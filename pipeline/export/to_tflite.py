@@ -7,20 +7,25 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
 from pipeline.export.function import plain
 from pipeline.export.provenance import pack, tflite_with
 from pipeline.export.source import Source
-from pipeline.lenet5 import SIDE
 from serving.errors import CheckdigitError
+
+# Of a field's file, before it is resized; the converter puts 1, less than the first convolution's window.
+_WIDTH: Final = 128
+_WEIGHTED: Final = (schema.BuiltinOperator.FULLY_CONNECTED, schema.BuiltinOperator.CONV_2D)
+_MOVING: Final = (schema.BuiltinOperator.RESHAPE, schema.BuiltinOperator.SQUEEZE)
 
 
 def float32(source: Source, provenance: dict[str, Any]) -> bytes:
-    """`image` float32 [N, 28, 28, 1] → `probabilities` float32 [N, 10]."""
+    """`image` float32 [N, H, W, 1] → `probabilities` float32 [N, 10] or, of a field, [N, T, 12]; N and its W are free."""
     return _float(source, provenance)
 
 
@@ -35,7 +40,7 @@ def dynamic(source: Source, provenance: dict[str, Any]) -> bytes:
 
 
 def int8(source: Source, provenance: dict[str, Any]) -> bytes:
-    """`image` int8 [1, 28, 28, 1] (pixel − 128) → `logits` int8 [1, 10]."""
+    """`image` int8 [1, H, W, 1] (pixel − 128) → `logits` int8 [1, 10] or, of a field, [1, T, 12]."""
     return tflite_with(_model(source.integers), provenance)
 
 
@@ -53,7 +58,7 @@ def convert(network: Any, output: str, optimizations: Any = (), types: Any = ())
         optimizations, types: the converter's.
     """
 
-    image = tf.TensorSpec([None, SIDE, SIDE, 1], tf.float32, name="image")
+    image = tf.TensorSpec(network.input.shape, tf.float32, name="image")
     serve = tf.function(plain(network, "NHWC", output), [image], autograph=False)
     with tempfile.TemporaryDirectory() as folder, _quiet():
         tf.saved_model.save(tf.Module(), folder, signatures=serve)
@@ -77,10 +82,13 @@ def integers(quantized: Path, temperature: float) -> bytes:
         converter.inference_input_type = converter.inference_output_type = tf.int8
         model = _named(_model(converter.convert()), "logits")
     graph = model.subgraphs[0]
-    last = graph.operators[-1]
-    if model.operatorCodes[last.opcodeIndex].builtinCode != schema.BuiltinOperator.FULLY_CONNECTED:
-        raise CheckdigitError("the quantized network does not end in a dense layer")
-    for index in {*last.inputs[1:], *last.outputs} - {-1}:  # −1: no bias, all of it being 0
+    codes = [model.operatorCodes[operator.opcodeIndex].builtinCode for operator in graph.operators]
+    tail = 1 if codes[-1] in _MOVING else 0  # what only moves the logits keeps their scale
+    if len(codes) <= tail or codes[-1 - tail] not in _WEIGHTED:
+        raise CheckdigitError("the quantized network does not end in a dense layer or a convolution")
+    last, *moving = graph.operators[-1 - tail :]
+    outputs = {index for operator in (last, *moving) for index in operator.outputs}
+    for index in {*last.inputs[1:], *outputs} - {-1}:  # −1: no bias, all of it being 0
         quantization = graph.tensors[index].quantization
         quantization.scale = quantization.scale / quantization.scale.dtype.type(temperature)
     return pack(model)
@@ -93,6 +101,10 @@ def _model(tflite: bytes) -> Any:
 def _named(model: Any, output: str) -> Any:
     """Gives input and output their contract's names, instead of the converter's."""
     graph = model.subgraphs[0]
+    image = graph.tensors[graph.inputs[0]]
+    if image.shapeSignature is not None and image.shapeSignature[2] < 0:
+        batch, height, _, channels = image.shape
+        image.shape = np.array([batch, height, _WIDTH, channels], np.int32)
     graph.tensors[graph.inputs[0]].name, graph.tensors[graph.outputs[0]].name = "image", output
     model.signatureDefs[0].signatureKey = "serving_default"
     model.description = "LeNet-5, checkdigit"

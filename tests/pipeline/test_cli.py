@@ -45,7 +45,6 @@ def test_examples_are_understood(stage: str, capsys, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["train", "--data", "letters"],
         ["train", "--preset", "slow"],
         ["train", "--epochs", "0"],
         ["train", "--epochs", "many"],

@@ -148,6 +148,31 @@ def test_next_release_takes_the_place_of_the_last(
     assert {path.replace("/2/", "/1/") for path in files(folder)} == files(models)
 
 
+def test_a_field_model_stays_as_it_is(
+    models: Path, finished: Run, real_digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.field.card.section", lambda found: f"fields: {found['train']['preset']}")
+    folder = tmp_path / "models"
+    shutil.copytree(models, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    field = {**manifest["models"]["lenet5"], "task": "field", "version": "7"}
+    manifest["models"]["lenet5-field"] = field
+    manifest["golden"]["fields"] = {"path": "golden/fields.json", "sha256": "0"}
+    manifest["data"]["field"] = {"name": "drawn fields"}
+    write_json(folder / "manifest.json", manifest)
+    kept = {"repository/lenet5-field/7/model.onnx", "golden/fields.json"}
+    kept |= {f"records/field/{stage}.json" for stage in STAGES}
+    for path in kept:
+        write_json(folder / path, {"preset": "mine"})
+    released = release.release(finished, folder)
+    assert released["models"]["lenet5-field"] == field
+    assert released["models"]["lenet5"]["version"] == "2"
+    assert released["golden"]["fields"] == manifest["golden"]["fields"]
+    assert released["data"]["field"] == {"name": "drawn fields"}
+    assert kept <= files(folder)
+    assert "\nfields: mine\n" in (folder / "README.md").read_text()
+
+
 def test_golden_digits_are_the_same_each_time(
     models: Path, finished: Run, real_digits, tmp_path: Path
 ) -> None:

@@ -1,0 +1,179 @@
+"""What a field model brings into `models/`: its files, its records, its golden fields.
+
+`pipeline.release` copies and renames; here is what is particular to fields.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pipeline import batches, card, fields, task
+from pipeline.export.formats import FIELD_FORMATS, FOLDER, Format
+from pipeline.field.evaluate import public
+from pipeline.field.families import FAMILIES, chosen
+from pipeline.field.network import CLASSES, SEPARATOR, SLIDING
+from pipeline.predict import predictor
+from pipeline.release import FIELD_RELEASED, config, copy, encoded
+from pipeline.run import Run, sha256, write_bytes, write_json
+from serving import __version__
+from serving.decode import ctc
+from serving.errors import CheckdigitError
+from serving.images import decode, tensor
+from serving.images.field import normalize_field
+from serving.manifest import (
+    Accuracy,
+    Artifact,
+    Golden,
+    GoldenField,
+    GoldenFields,
+    GoldenSteps,
+    Manifest,
+    Model,
+    Tensor,
+)
+
+_DESCRIPTIONS: Final = {
+    task.FIELD.model: "LeNet-5 sliding over a field, float: a whole amount or number",
+    task.FIELD.int8: "LeNet-5 sliding over a field in 8-bit integers: a whole amount or number",
+}
+_LABELS: Final = [*map(str, range(10)), "separator", "blank"]
+_IMAGE: Final = Tensor("image", "FP32", [-1, SLIDING.height, -1, 1])
+_PROBABILITIES: Final = Tensor("probabilities", "FP32", [-1, -1, CLASSES])
+_MOST: Final = 64  # fields in a batch
+_GOLDEN: Final = 8
+_ATTEMPTS: Final = 200
+_SURE: Final = 0.9  # of the whole string, in every format: far from any other
+_PLACES: Final = 4  # decimals of the golden probabilities
+_WRITERS: Final = 20
+
+Ask = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+
+
+def write(
+    run: Run, models: Path, version: str, records: dict[str, Any], previous: Manifest, old: Path
+) -> bytes:
+    """The release of a field run in an empty folder; the manifest that goes with it.
+
+    Args:
+        run: verified.
+        models: the empty folder.
+        version: the field models' new one.
+        records: of every stage.
+        previous, old: the manifest and the folder of the release before, whose digit models stay.
+    """
+    artifacts = copy(run, models, version, task.FIELD)
+    for name in FAMILIES:
+        folder = models / "repository" / name
+        write_bytes(folder / "config.pbtxt", config(name, _IMAGE, [_PROBABILITIES], _MOST).encode())
+    rows = [row for row in FIELD_FORMATS if row.name in FIELD_RELEASED]
+    golden = _golden({row: predictor(row, run / FOLDER / row.file) for row in rows}, models / "golden")
+    released = {stage: _public(record) for stage, record in records.items()}
+    for stage, record in released.items():
+        write_json(models / card.FIELD_RECORDS / f"{stage}.json", record)
+    manifest = msgspec.structs.replace(
+        previous,
+        release=__version__,
+        models={name: model for name, model in previous.models.items() if model.task != "field"}
+        | {name: _model(run, name, version, artifacts[name], records) for name in FAMILIES},
+        golden={**previous.golden, "fields": golden},
+        data={**previous.data, "field": records["train"]["data"]},
+    )
+    text = card.model_card(card.records(old / "records"), manifest, released)
+    write_bytes(models / "README.md", text.encode())
+    return encoded(manifest)
+
+
+def _public(record: dict[str, Any]) -> dict[str, Any]:
+    """The record without what names a folder of this machine or one of a user's pictures."""
+    record = {key: value for key, value in record.items() if key != "data_dir"}
+    if "cross_validation" in record:
+        found = record["cross_validation"]
+        record["cross_validation"] = {**found, "pooled": public(found["pooled"])}
+    if "families" in record:
+        record["families"] = {name: public(family) for name, family in record["families"].items()}
+    settings = record.get("config") or {}
+    if settings.get("start"):
+        record["config"] = {**settings, "start": Path(settings["start"]).name}
+    return record
+
+
+def _model(run: Run, name: str, version: str, artifacts: list[Artifact], records: dict[str, Any]) -> Model:
+    confidence, thresholds = chosen(run, name)
+    measured, how = records["evaluate"]["families"][name], ""
+    if records["evaluate"]["trained_on"]:
+        measured, how = records["train"]["cross_validation"]["pooled"], ", cross-validated"
+    exact = {key: measured["exact"][key] for key in ("value", "low", "high", "n")}
+    return Model(
+        version=version,
+        task="field",
+        input=_IMAGE,
+        output=_PROBABILITIES,
+        artifacts=artifacts,
+        labels=_LABELS,
+        description=_DESCRIPTIONS[name],
+        seed=records["train"]["config"]["seed"],
+        preset=records["train"]["preset"],
+        accuracy=Accuracy(**exact, data=measured["data"]["name"] + how),
+        sliding=SLIDING,
+        confidence=confidence,
+        thresholds=thresholds,
+    )
+
+
+def _golden(ask: dict[Format, Ask], folder: Path) -> Golden:
+    """Drawn fields that every released format reads, with what it answers."""
+    generator = fields.Generator(fields.sources(mnist=False, writers=_WRITERS))
+    found = []
+    for number in range(_GOLDEN):
+        name = f"field-{'abcdefghijklmnop'[number]}.png"
+        data, labels, answers = _drawn(generator, number, ask)
+        write_bytes(folder / name, data)
+        expected: dict[str, dict[str, GoldenSteps]] = {}
+        for row, rows in answers.items():
+            best = rows.argmax(1)
+            steps = GoldenSteps(best.tolist(), rows.max(1).astype(float).round(_PLACES).tolist())
+            expected.setdefault(row.model, {})[row.name] = steps
+        text = "".join("." if label == SEPARATOR else str(label) for label in labels)
+        width = normalize_field(decode(data)).pixels.shape[1]
+        found.append(GoldenField(name, text, sha256(folder / name), width, expected))
+    path = folder / "fields.json"
+    write_bytes(path, msgspec.json.format(msgspec.json.encode(GoldenFields(found)), indent=1) + b"\n")
+    return Golden(f"{folder.name}/{path.name}", sha256(path))
+
+
+def _drawn(
+    generator: Any, number: int, ask: dict[Format, Ask]
+) -> tuple[bytes, tuple[int, ...], dict[Format, npt.NDArray[np.float32]]]:
+    """The first drawing that every format reads with confidence: PNG, labels, steps' probabilities [T, 12]."""
+    # Keras compiles anew for each width: it is asked last, when the others have said yes.
+    order = sorted(ask, key=lambda row: row.runtime == "keras")
+    for attempt in range(_ATTEMPTS):
+        sample = generator.sample(np.random.default_rng([number, attempt]))
+        labels = tuple(int(label) for label in sample.labels)
+        buffer = io.BytesIO()
+        Image.fromarray(sample.picture).save(buffer, "PNG")
+        field = normalize_field(decode(buffer.getvalue()))
+        # Every other one with a separator.
+        if field.problem is not None or (SEPARATOR in labels) != (number % 2 == 1):
+            continue
+        (batch,) = batches.of(task.FIELD, [field.pixels])
+        answers = {}
+        for row in order:
+            rows = batch.rows(ask[row](tensor(batch.pixels)))
+            best = ctc.search(rows, count=1).best[0]
+            if best.labels != labels or best.probability < _SURE:
+                break
+            answers[row] = rows
+        else:
+            return buffer.getvalue(), labels, {row: answers[row] for row in ask}
+    raise CheckdigitError(
+        f"not released: of {_ATTEMPTS} drawn fields none is read by every format: train longer or on more data"
+    )

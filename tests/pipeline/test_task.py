@@ -1,0 +1,44 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import task
+from pipeline.run import Run
+from serving.errors import CheckdigitError
+
+
+def test_a_record_without_a_task_is_a_digits() -> None:
+    assert task.named({}) is task.DIGIT
+    assert task.named({"task": "field"}) is task.FIELD
+
+
+def test_an_unknown_task_is_named() -> None:
+    with pytest.raises(CheckdigitError, match="unknown task 'page': expected digit or field"):
+        task.named({"task": "page"})
+
+
+def test_of_a_run(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    with pytest.raises(CheckdigitError, match=r"train\.json: not found"):
+        task.of(run)
+    run.record("train", [], task="field")
+    assert task.of(run) is task.FIELD
+
+
+def test_answers_have_as_many_steps_as_the_network() -> None:
+    import keras
+
+    from pipeline.field import network
+
+    model = network.build(keras, normalized=False)
+    for width in (32, 48, 49, 128):
+        assert model.compute_output_shape((3, 32, width, 1)) == task.FIELD.answers(3, width)
+    assert task.DIGIT.answers(3, 28) == (3, 10)
+
+
+def test_importing_it_needs_no_tensorflow() -> None:
+    code = "import sys, pipeline.batches; print({'tensorflow', 'keras', 'onnxruntime'} & sys.modules.keys())"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"
