@@ -9,6 +9,6 @@ lock() {
     uv pip compile pyproject.toml --group build "$@" --universal --python-version 3.11 --generate-hashes \
         --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file "$out"
 }
-lock test --extra train --group test
+lock test --extra train --extra cluster --group test
 lock train --extra train --constraint requirements/test.txt
 lock serve --extra serve --constraint requirements/test.txt
