@@ -271,7 +271,7 @@ def renewed(text: str, root: Path) -> str:
     fields = root / "models" / FIELD_RECORDS
     begin, end = f"<!-- {FIELD_BLOCK} -->", f"<!-- /{FIELD_BLOCK} -->"
     if fields.is_dir() and begin in text:
-        table = field.reading_table(records(fields))
+        table = f"{field.reading_table(records(fields))}\n\n{field.measured(root / 'benchmarks')}"
         text = re.sub(f"(?s){begin}.*?{end}", lambda _: f"{begin}\n{table}\n{end}", text)
     return text
 

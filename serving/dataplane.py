@@ -151,7 +151,7 @@ class DataPlane:
         self,
         pictures: Sequence[bytes],
         model: str | None = None,
-        max_error: float = MAX_ERROR,
+        max_error: float | None = None,
         crop: Crop | None = None,
     ) -> tuple[Served, list[Reading]]:
         """Reads pictures of one digit each.
@@ -176,11 +176,16 @@ class DataPlane:
             raise
 
     async def _read(
-        self, served: Served, pictures: Sequence[bytes], max_error: float, crop: Crop | None, start: int
+        self,
+        served: Served,
+        pictures: Sequence[bytes],
+        max_error: float | None,
+        crop: Crop | None,
+        start: int,
     ) -> list[Reading]:
         if served.loaded.model.task != "digit":
             raise CheckdigitError(f"model {served.name!r} does not read digits")
-        bar = threshold(served.loaded.model.thresholds, max_error)
+        bar = threshold(served.loaded.model.thresholds, MAX_ERROR if max_error is None else max_error)
         pixels = await self.beside(lambda: digits.pixels(pictures, crop))
         outputs = await self._run(served, tensor(pixels), None, start)
         computed = time.perf_counter_ns()
@@ -192,7 +197,7 @@ class DataPlane:
         self,
         pictures: Sequence[bytes],
         model: str | None = None,
-        max_error: float = MAX_ERROR,
+        max_error: float | None = None,
         crop: Crop | None = None,
         what: Wanted = Wanted(),
     ) -> tuple[Served, list[FieldReading]]:
@@ -201,7 +206,7 @@ class DataPlane:
         Args:
             pictures: encoded, as `images.decode` takes them.
             model: None = the first served one that reads fields.
-            max_error: the largest share of wrong readings among the accepted ones.
+            max_error: the largest share of wrong readings among the accepted ones, see `fields.accepted_from`.
             crop: x, y, width and height of the field, in every picture alike.
             what: what `fields.wanted` made of the request.
 
@@ -220,14 +225,14 @@ class DataPlane:
         self,
         served: Served,
         pictures: Sequence[bytes],
-        max_error: float,
+        max_error: float | None,
         crop: Crop | None,
         what: Wanted,
         start: int,
     ) -> list[FieldReading]:
         described = served.loaded.model
         slides = fields.require(served.name, described)
-        bar = threshold(described.thresholds, max_error)
+        bar = fields.accepted_from(described.thresholds, max_error)
 
         def normalized() -> tuple[list[fields.Source], list[tuple[list[int], Floats]]]:
             found = fields.sources(pictures, crop)

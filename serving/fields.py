@@ -103,7 +103,28 @@ def require(name: str, model: Model) -> Sliding:
     return model.sliding
 
 
-def read(source: Source, probabilities: Floats, model: Model, what: Wanted, bar: Threshold) -> FieldReading:
+def accepted_from(thresholds: Sequence[Threshold], max_error: float | None = None) -> Threshold | str:
+    """From where readings are accepted, or why none is.
+
+    Args:
+        thresholds: the model's.
+        max_error: the wanted share of errors; None = `MAX_ERROR`, and nothing is accepted by a model whose
+            calibration does not support that.
+
+    Raises:
+        CheckdigitError: as `decode.threshold`, where a share was asked for.
+    """
+    if max_error is not None:
+        return threshold(thresholds, max_error)
+    try:
+        return threshold(thresholds, MAX_ERROR)
+    except CheckdigitError as error:
+        return f"nothing is accepted unless another max_error is asked for: {error}"
+
+
+def read(
+    source: Source, probabilities: Floats, model: Model, what: Wanted, bar: Threshold | str
+) -> FieldReading:
     """The reading of a field.
 
     Args:
@@ -111,7 +132,7 @@ def read(source: Source, probabilities: Floats, model: Model, what: Wanted, bar:
         probabilities: what it said, float32 [T, 12]; of the steps none but the field's own are looked at.
         model: the network's entry in the manifest.
         what: what the field holds.
-        bar: what `decode.threshold` chose.
+        bar: what `accepted_from` chose.
     """
     if source.field.problem is not None:
         return _nothing(source.field.problem, what)
@@ -160,7 +181,7 @@ class Reader:
     model: Model
     network: Network
     what: Wanted
-    bar: Threshold
+    bar: Threshold | str
     crop: Crop | None
 
     def __call__(self, pictures: Sequence[bytes]) -> list[FieldReading]:
@@ -180,12 +201,12 @@ def reader(
     model: Model,
     network: Network,
     what: Wanted,
-    max_error: float = MAX_ERROR,
+    max_error: float | None = None,
     crop: Crop | None = None,
 ) -> Reader:
     """A `Reader`; raises CheckdigitError if the model reads no fields or does not support `max_error`."""
     require(name, model)
-    return Reader(model, network, what, threshold(model.thresholds, max_error), crop)
+    return Reader(model, network, what, accepted_from(model.thresholds, max_error), crop)
 
 
 def _reason(found: Decoded, what: Wanted) -> str | None:
@@ -197,7 +218,9 @@ def _reason(found: Decoded, what: Wanted) -> str | None:
     return found.amount.doubt if found.amount else None
 
 
-def _doubt(confidence: float, found: Decoded, what: Wanted, bar: Threshold) -> str | None:
+def _doubt(confidence: float, found: Decoded, what: Wanted, bar: Threshold | str) -> str | None:
+    if isinstance(bar, str):
+        return bar
     reason = doubt(confidence, bar)
     if reason and found.total < 0.5:
         kept = f"probability {found.total:.2g} of what may be written keeps {_rules(what)}"

@@ -32,7 +32,8 @@ _ABOUT_FIELDS = (
     "scan. text is the digits alone, raw what is written, with a point for a point or a comma, amount a decimal "
     "where the separators leave no doubt. With a scheme the likeliest number that satisfies its check digit "
     "is read. confidence is the probability that the whole string is right, and a reading is accepted as at "
-    "/digits; doubt about the decimal point is a reason not to accept. A box is x, y, width, height in the "
+    "/digits; where the model's calibration does not support the default max_error, nothing is accepted until "
+    "one is asked for. Doubt about the decimal point is a reason not to accept. A box is x, y, width, height in the "
     "picture that was posted."
 )
 _ABOUT_INFER = (

@@ -16,7 +16,7 @@ import msgspec
 
 from serving import bulk, drawing, fields
 from serving.bulk import processes
-from serving.decode import MAX_ERROR, threshold
+from serving.decode import MAX_ERROR
 from serving.decode.amounts import LOCALES
 from serving.decode.schemes import MAX_LENGTH, SCHEMES
 from serving.errors import CheckdigitError
@@ -54,9 +54,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--max-error",
         type=float,
-        default=MAX_ERROR,
         metavar="E",
-        help="largest tolerated share of wrong readings among the accepted (%(default)s)",
+        help=f"largest tolerated share of wrong readings among the accepted ({MAX_ERROR})",
     )
     command.add_argument(
         "--draw",
@@ -91,7 +90,7 @@ def _files(options: argparse.Namespace, what: Wanted, crop: Crop | None) -> int:
     repository = Repository.open(options.models)
     # Refused before the model is loaded, and once, not for every file.
     fields.require(options.model, repository.model(options.model))
-    threshold(repository.model(options.model).thresholds, options.max_error)
+    fields.accepted_from(repository.model(options.model).thresholds, options.max_error)
     loaded = repository.load(options.model)
     reader = fields.reader(options.model, loaded.model, loaded.network, what, options.max_error, crop)
     results: list[tuple[str, FieldReading]] = []
@@ -159,7 +158,7 @@ def _folder(options: argparse.Namespace, what: Wanted, crop: Crop | None) -> int
     repository = Repository.open(options.models)
     model = repository.model(options.model)
     fields.require(options.model, model)
-    threshold(model.thresholds, options.max_error)
+    fields.accepted_from(model.thresholds, options.max_error)
     engine: bulk.Engine = processes.read
     if options.ray is not None:
         with needed(_CLUSTER):

@@ -106,4 +106,4 @@ class Source:
 
 def _temperature(record: dict[str, Any]) -> float:
     """1 for a network whose answers are calibrated as whole strings, not step by step."""
-    return float((record["calibration"] or {}).get("temperature", 1.0))
+    return float((record.get("calibration") or {}).get("temperature", 1.0))

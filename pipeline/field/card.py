@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from pipeline.export.formats import FIELD_FORMATS, FOLDER
@@ -43,7 +45,7 @@ activations' ranges measured on {quantized["fields"]:,} drawn fields.
 
 def _terms(found: dict[str, Any]) -> str:
     """What the network was trained on, and what only measured and calibrated on."""
-    data, calibrated = found["train"]["data"], "calibrate" in found
+    data, calibrated = found["train"]["data"], "calibrate" in found or bool(found["train"]["calibration"])
     hands = ["strokes drawn by the project"]
     if data.get("digits"):
         hands.insert(0, f"digits of {data['digits']['name']}'s writers")
@@ -90,6 +92,43 @@ def reading_table(found: dict[str, Any]) -> str:
             f"{key} {row['value']:.1%} of {row['n']}" for key, row in shares.items() if key != "unknown"
         ]
     return "\n".join([*lines, "", f"`{name}` by kind: {', '.join(groups)}."])
+
+
+def measured(benchmarks: Path) -> str:
+    """Speed, the worth of a check digit and of own labeled fields, in Markdown, from the JSON in `benchmarks/`."""
+    speed = json.loads((benchmarks / "fields.json").read_text())
+    tuned = json.loads((benchmarks / "finetune.json").read_text())
+    one, aba, folder, pooled = speed["one"], speed["aba"], speed["folder"], tuned["pooled"]
+    rows = {
+        "one posted field, one thread, bytes to reading, median ms: float, int8": (
+            f"{one['lenet5-field']['p50_ms']:.2f}, {one['lenet5-field-int8']['p50_ms']:.2f}"
+        ),
+        f"{aba['numbers']:,} drawn 9-digit numbers, wrong: as any number, with `scheme=aba`": (
+            f"{aba['without']['error']:.1%}, {aba['with']['error']:.1%}"
+        ),
+        f"`checkdigit read FOLDER`, {folder['pictures']:,} pictures: pictures/s, peak resident MB": (
+            f"{folder['pictures_per_second']:,}, {folder['peak_mb']:,}"
+        ),
+        f"going on with own fields ({pooled['data']['name']}), exact strings, "
+        f"{tuned['mean']['folds']}-fold cross-validated": (
+            f"{tuned['mean']['value']:.2%} ({tuned['mean']['low']:.2%}–{tuned['mean']['high']:.2%})"
+        ),
+        "the same, accepted at a measured error of at most 1 %": f"{_accepted(pooled['measured'], 0.01):.1%}",
+    }
+    lines = ["| | measured |", "|---|---:|", *(f"| {what} | {how} |" for what, how in rows.items())]
+    cpu = speed["machine"]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"On {cpu['cores']} cores of {cpu['cpu']}. From `benchmarks/fields.json` (`python -m benchmarks.fields`) "
+            "and `benchmarks/finetune.json` (`python -m benchmarks.finetune FOLDER`).",
+        ]
+    )
+
+
+def _accepted(entries: list[dict[str, Any]], rate: float) -> float:
+    return next((float(entry["accepted"]) for entry in entries if entry["max_error"] == rate), 0.0)
 
 
 def threshold_table(found: dict[str, Any]) -> str:

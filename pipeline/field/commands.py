@@ -18,6 +18,7 @@ from pipeline.run import Run
 from serving.errors import CheckdigitError
 
 RUN: Final = "field"  # unless another is named
+_INVENTED: Final = 100  # hands
 _QUANTIZE: Final = 512  # fields that the activations' ranges are measured on
 _VERIFY: Final = 600
 _BENCHMARK: Final = (16, 128)  # fields, columns
@@ -54,7 +55,7 @@ def quantize(run: Run, options: Namespace) -> Answer:
     from pipeline.field import quantize as quantization
 
     seed = run.require("train")["config"]["seed"]
-    fields = [pixels for pixels, _ in Hands()(np.random.default_rng([seed, 11]), _QUANTIZE)]
+    fields = [pixels for pixels, _ in Hands(invented=_INVENTED)(np.random.default_rng([seed, 11]), _QUANTIZE)]
     record = quantization.quantize(run, quantization.FieldQuantizeConfig(seed=seed), fields)
     same = record["metrics"]["same_best_symbol"]
     return record, f"{run.path}: at {same:.2%} of {record['metrics']['steps']:,} steps the same best symbol"
@@ -64,7 +65,12 @@ def verify(run: Run, options: Namespace) -> Answer:
     from pipeline import verify as verification
 
     seed = run.require("train")["config"]["seed"]
-    fields = [pixels for pixels, _ in Hands().validation()(np.random.default_rng([seed, 13]), _VERIFY)]
+    fields = [
+        pixels
+        for pixels, _ in Hands(part="validation", invented=_INVENTED)(
+            np.random.default_rng([seed, 13]), _VERIFY
+        )
+    ]
     if options.explain:
         explanation = verification.explain(run, *options.explain, fields)
         return explanation, verification.explanation(explanation)

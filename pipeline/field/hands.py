@@ -29,12 +29,14 @@ class Hands:
         fonts: folder that `pipeline.fonts` filled; None = no fonts.
         mnist: whether MNIST's writers are among the hands, beside invented ones.
         part: "train" or "validation": whose hands.
+        invented: how many invented ones there are; to make them takes some 20 ms each.
     """
 
     folder: Path | None = None
     fonts: Path | None = None
     mnist: bool = False
     part: str = "train"
+    invented: int = 400
 
     def __call__(self, rng: np.random.Generator, count: int) -> list[Item]:
         generator = _generator(self)
@@ -65,4 +67,6 @@ class Hands:
 
 @functools.cache
 def _generator(hands: Hands) -> fields.Generator:
-    return fields.Generator(fields.sources(hands.folder, hands.fonts, hands.mnist, hands.part))
+    return fields.Generator(
+        fields.sources(hands.folder, hands.fonts, hands.mnist, hands.part, hands.invented)
+    )

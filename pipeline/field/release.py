@@ -16,16 +16,19 @@ import numpy.typing as npt
 from PIL import Image
 
 from pipeline import batches, card, fields, task
-from pipeline.export.formats import FIELD_FORMATS, FOLDER, Format
+from pipeline.export.formats import FIELD_FORMATS, FOLDER, Format, get
 from pipeline.field.evaluate import public
 from pipeline.field.families import FAMILIES, chosen
 from pipeline.field.network import CLASSES, SEPARATOR, SLIDING
 from pipeline.predict import predictor
 from pipeline.release import FIELD_RELEASED, config, copy, encoded
-from pipeline.run import Run, sha256, write_bytes, write_json
+from pipeline.run import Run, replacing, sha256, write_bytes, write_json
 from serving import __version__
 from serving.decode import ctc
+from serving.decode.strings import wanted
+from serving.drawing import draw
 from serving.errors import CheckdigitError
+from serving.fields import Source, accepted_from, read
 from serving.images import decode, tensor
 from serving.images.field import normalize_field
 from serving.manifest import (
@@ -48,6 +51,8 @@ _LABELS: Final = [*map(str, range(10)), "separator", "blank"]
 _IMAGE: Final = Tensor("image", "FP32", [-1, SLIDING.height, -1, 1])
 _PROBABILITIES: Final = Tensor("probabilities", "FP32", [-1, -1, CLASSES])
 _MOST: Final = 64  # fields in a batch
+_SERVED: Final = get(FAMILIES[task.FIELD.model], "field")
+_PICTURED: Final = "field-b.png"  # the second has a separator
 _GOLDEN: Final = 8
 _ATTEMPTS: Final = 200
 _SURE: Final = 0.9  # of the whole string, in every format: far from any other
@@ -86,6 +91,7 @@ def write(
         golden={**previous.golden, "fields": golden},
         data={**previous.data, "field": records["train"]["data"]},
     )
+    _picture(models, manifest.models[task.FIELD.model], predictor(_SERVED, run / FOLDER / _SERVED.file))
     text = card.model_card(card.records(old / "records"), manifest, released)
     write_bytes(models / "README.md", text.encode())
     return encoded(manifest)
@@ -126,6 +132,18 @@ def _model(run: Run, name: str, version: str, artifacts: list[Artifact], records
         confidence=confidence,
         thresholds=thresholds,
     )
+
+
+def _picture(models: Path, model: Model, ask: Ask) -> None:
+    """A golden amount with its reading and boxes, for the README."""
+    gray = decode((models / "golden" / _PICTURED).read_bytes())
+    source = Source(normalize_field(gray), (0, 0), (gray.shape[1], gray.shape[0]))
+    (batch,) = batches.of(task.FIELD, [source.field.pixels])
+    rows = batch.rows(ask(tensor(batch.pixels)))
+    bar = accepted_from(model.thresholds, max((one.max_error for one in model.thresholds), default=None))
+    reading = read(source, rows, model, wanted("amount"), bar)
+    with replacing(models / "amount.png") as temporary:
+        draw(gray, reading).save(temporary, optimize=True)
 
 
 def _golden(ask: dict[Format, Ask], folder: Path) -> Golden:

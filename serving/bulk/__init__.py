@@ -48,7 +48,7 @@ class Job:
     models: str | None
     model: str
     what: Wanted
-    max_error: float
+    max_error: float | None
     crop: Crop | None = None
 
 

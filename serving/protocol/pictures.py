@@ -11,7 +11,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from serving.dataplane import Served
-from serving.decode import MAX_ERROR, Reading
+from serving.decode import Reading
 from serving.errors import CheckdigitError
 from serving.fields import FieldReading, Wanted, wanted
 from serving.pictures import Crop, parse_crop
@@ -25,7 +25,7 @@ _WHOLE = re.compile(r"-?[0-9]{1,9}")
 @dataclass(frozen=True)
 class Query:
     model: str | None = None
-    max_error: float = MAX_ERROR
+    max_error: float | None = None
     crop: Crop | None = None
     what: Wanted = field(default_factory=Wanted)
 
@@ -49,7 +49,7 @@ def query(parameters: Iterable[tuple[str, str]], known: Sequence[str] = PARAMETE
         given[name] = value
     return Query(
         given.get("model"),
-        _number(given["max_error"]) if "max_error" in given else MAX_ERROR,
+        _number(given["max_error"]) if "max_error" in given else None,
         parse_crop(given["crop"]) if "crop" in given else None,
         wanted(
             given.get("kind"),

@@ -57,6 +57,19 @@ def cpus(root: Path = Path("/")) -> int:
     return max(1, min(affinity, _quota(root) or affinity))
 
 
+def has_vnni(root: Path = Path("/")) -> bool:
+    """Whether this processor sums 8-bit products without saturating (x86's VNNI).
+
+    Args:
+        root: where `proc/` is looked for.
+    """
+    try:
+        flags = (root / "proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "avx512_vnni" in flags or "avx_vnni" in flags
+
+
 def _quota(root: Path) -> int | None:
     """The smallest CPU quota on the way from this process's control group to the top, rounded up.
 

@@ -178,6 +178,19 @@ def test_a_separator_that_is_missed_is_another_amount() -> None:
     assert "1250" in reading.reason
 
 
+def test_what_the_calibration_does_not_support_is_not_promised() -> None:
+    only = [Threshold(0.05, 0.9, 0.03, 0.02, 0.04, 0.5, 400)]
+    assert fields.accepted_from(only, 0.05) == only[0]
+    with pytest.raises(CheckdigitError, match=r"max_error 0\.01 is below 0\.05"):
+        fields.accepted_from(only, 0.01)
+    reason = fields.accepted_from(only)
+    assert isinstance(reason, str)
+    assert reason.startswith(
+        "nothing is accepted unless another max_error is asked for: max_error 0.01 is below"
+    )
+    assert fields.accepted_from([Threshold(0.01, 0.9, 0, 0, 0, 0.5, 400)]).threshold == 0.9
+
+
 def test_alternatives() -> None:
     rows = steps_of("47", 1.0)
     rows[3] = 0

@@ -12,7 +12,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from serving.errors import CheckdigitError
-from serving.runtime import Spec, cpus, litert, onnx, softmax
+from serving.runtime import Spec, cpus, has_vnni, litert, onnx, softmax
 from tests.tiny import tiny_onnx
 
 RANDOM = np.random.default_rng(0)
@@ -216,3 +216,14 @@ def test_a_device_that_does_not_start_is_an_error(monkeypatch: pytest.MonkeyPatc
         onnx.load(tiny_onnx(), device="cuda", tf32=True)
     assert asked == [[("CUDAExecutionProvider", {"use_tf32": on})] for on in (0, 1)]
     assert onnx.load(tiny_onnx(), device="auto").device == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [("fpu avx2 avx512f", False), ("avx512f avx512_vnni", True), ("avx2 avx_vnni", True), (None, False)],
+)
+def test_vnni(tmp_path: Path, flags: str | None, expected: bool) -> None:
+    if flags is not None:
+        (tmp_path / "proc").mkdir()
+        (tmp_path / "proc/cpuinfo").write_text(f"flags\t\t: {flags}\n")
+    assert has_vnni(tmp_path) is expected

@@ -21,6 +21,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> labelled.Labelled:
     monkeypatch.setattr("pipeline.field.evaluate.NONFIELDS", 6)
     pictures = nonfields.pictures
     monkeypatch.setattr(nonfields, "pictures", lambda count, *rest: pictures(min(count, 6), *rest))
+    monkeypatch.setattr(families, "_INVENTED", 3)
     rng, rows = np.random.default_rng(3), ["file,text"]
     for number in range(12):
         text = tiny_field.text(rng)
@@ -65,3 +66,43 @@ def test_a_format_that_was_refused(own: labelled.Labelled, tmp_path: Path) -> No
     run.record("export", [], refused={"onnx_float32": "no such layer"})
     with pytest.raises(CheckdigitError, match="onnx_float32 could not be exported: no such layer"):
         families.evaluate(run, own)
+
+
+def test_calibrated_on_labeled_fields(own: labelled.Labelled, tmp_path: Path) -> None:
+    run = tiny_field.copied(tmp_path)
+    assert families.chosen(run, "lenet5-field") == (None, [])
+    record = families.calibrate(run, own)
+    for name, family in record["families"].items():
+        confidence, thresholds = families.chosen(run, name)
+        assert confidence is not None
+        assert confidence.scale == family["calibration"]["confidence"]["scale"]
+        assert thresholds == []  # twelve fields certify nothing
+    assert "no threshold for max_error 0.01: needs at least 299" in families.calibration_summary(record)
+    measured = families.evaluate(run, own)["families"]["lenet5-field"]
+    assert (measured["confidence"], measured["seed"]) == ("out-of-fold", 0)
+
+
+def test_other_fields_are_measured_with_the_model_s_own_confidence(
+    own: labelled.Labelled, tmp_path: Path
+) -> None:
+    run = tiny_field.copied(tmp_path)
+    families.calibrate(run, own.take(np.arange(6)))
+    record = run.require("calibrate")
+    run.record("calibrate", [], **{**_content(record), "data": {"sha256": {"labels.csv": "others"}}})
+    measured = families.evaluate(run, own)["families"]["lenet5-field"]
+    assert measured["confidence"] == "reader"
+    assert 0 <= measured["calibration_error"]["after"] <= 1
+
+
+def test_not_calibrated_on_what_it_was_trained_on(own: labelled.Labelled, tmp_path: Path) -> None:
+    run = tiny_field.copied(tmp_path)
+    train = run.require("train")
+    run.record(
+        "train", ["float.keras"], task="field", data={**train["data"], "own": own.record()}, calibration=None
+    )
+    with pytest.raises(CheckdigitError, match="the network was trained on these fields"):
+        families.calibrate(run, own)
+
+
+def _content(record: dict) -> dict:
+    return {key: record[key] for key in ("task", "seed", "families")}

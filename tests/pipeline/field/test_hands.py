@@ -8,7 +8,7 @@ from pipeline.field.hands import Hands
 
 
 def test_the_generator_alone_decides() -> None:
-    hands = Hands()
+    hands = Hands(invented=4)
     one, two = (hands(np.random.default_rng(5), 12) for _ in range(2))
     for (pixels, labels), (again, same) in zip(one, two, strict=True):
         np.testing.assert_array_equal(pixels, again)
@@ -17,7 +17,7 @@ def test_the_generator_alone_decides() -> None:
 
 
 def test_some_hold_no_field() -> None:
-    items = Hands()(np.random.default_rng(6), 200)
+    items = Hands(invented=4)(np.random.default_rng(6), 200)
     empty = sum(not labels for _, labels in items)
     assert 0 < empty < 30
     assert len(items) == 200

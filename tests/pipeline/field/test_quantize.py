@@ -30,7 +30,6 @@ def test_the_record() -> None:
     record = tiny_field.quantized().require("quantize")
     assert record["task"] == "field"
     assert record["fields"] == 20
-    assert record["calibration"] is None
     assert record["metrics"]["same_best_symbol"] > 0.98
     assert set(record["ranges"]) == {row.name for row in network.table() if row.kind == "convolution"}
     assert "quantized/saved_model.pb" in record["files"]
@@ -57,19 +56,6 @@ def test_ranges_are_cut_where_it_is_asked_for_but_the_logits_are_not() -> None:
     whole, cut = (quantize.ranges(model, groups, share) for share in (1.0, 0.99))
     assert all(cut[name][1] < whole[name][1] for name in whole if name != "logits")
     assert cut["logits"] == whole["logits"]
-
-
-def test_it_is_calibrated_by_its_own_answers(copy: Run) -> None:
-    seen = []
-
-    def calibrate(infer: quantize.Infer) -> dict[str, object]:
-        seen.append(infer(np.zeros((2, 32, 48, 1), np.float32)))
-        return {"confidence": {"scale": 2.0, "offset": 0.5}, "thresholds": []}
-
-    record = quantize.quantize(copy, FieldQuantizeConfig(), tiny_field.fields(4), calibrate)
-    assert record["calibration"]["confidence"] == {"scale": 2.0, "offset": 0.5}
-    assert seen[0].shape == (2, 9, 12)
-    np.testing.assert_allclose(seen[0].sum(2), 1, atol=1e-5)
 
 
 def test_quantizing_again_replaces_the_first_result(copy: Run) -> None:

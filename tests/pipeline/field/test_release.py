@@ -136,19 +136,24 @@ def test_manifest(models: Path, finished: Run) -> None:
         assert len(model.labels) == 12
 
 
-def test_8_bits_keep_their_own_calibration(finished: Run) -> None:
-    records = {stage: finished.require(stage) for stage in STAGES}
-    own = {"confidence": {"scale": 1.0, "offset": 0.0}, "thresholds": []}
-    records["quantize"] = {**records["quantize"], "calibration": own}
-    assert field._model("lenet5-field-int8", "1", [], records).confidence.offset == 0.0
-    assert field._model("lenet5-field", "1", [], records).confidence.offset == -0.25
+def test_each_model_has_its_own_calibration(finished: Run, tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    shutil.copytree(finished.path, run.path)
+    own = {
+        name: {"calibration": {"confidence": {"scale": 1.0, "offset": offset}, "thresholds": []}}
+        for name, offset in (("lenet5-field", 0.25), ("lenet5-field-int8", 0.5))
+    }
+    run.record("calibrate", [], families=own)
+    records = run.records()
+    for name, offset in (("lenet5-field", 0.25), ("lenet5-field-int8", 0.5)):
+        assert field._model(run, name, "1", [], records).confidence.offset == offset
 
 
 def test_cross_validated_accuracy_where_the_fields_were_trained_on(finished: Run) -> None:
     records = {stage: finished.require(stage) for stage in STAGES}
     records["evaluate"] = {**records["evaluate"], "trained_on": True}
     records["train"] = {**records["train"], "cross_validation": {"pooled": family(0.7)}}
-    accuracy = field._model("lenet5-field", "1", [], records).accuracy
+    accuracy = field._model(finished, "lenet5-field", "1", [], records).accuracy
     assert (accuracy.value, accuracy.data) == (0.7, "checks, cross-validated")
 
 

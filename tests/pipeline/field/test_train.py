@@ -1,0 +1,85 @@
+"""The stage `train` of a field run: from scratch, and on with labeled fields."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.field import labelled, network, train
+from pipeline.field.config import FieldTrainConfig, field_preset, finetune_preset
+from pipeline.field.hands import Hands
+from pipeline.run import Run, sha256
+from serving.errors import CheckdigitError
+from tests.pipeline.field import tiny_field
+
+# Keras asks its variables for an array in NumPy 1's way.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+HANDS = Hands(invented=2)
+CONFIG = FieldTrainConfig(fields=256, views=1, batch=64, precision="float32", averaging=0.9)
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train, "_VALIDATION", 4)
+    monkeypatch.setattr(train, "_SEEN", 4)
+    monkeypatch.setattr(train, "_PROCESSES", 1)
+    monkeypatch.setattr("pipeline.field.fit._RECALIBRATION", 2)
+    monkeypatch.setattr("pipeline.field.cross_validation.FOLDS", 2)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> labelled.Labelled:
+    """Ten printed fields."""
+    rng, rows = np.random.default_rng(3), ["file,text"]
+    for number in range(10):
+        text = tiny_field.text(rng)
+        Image.fromarray(tiny_field.picture(text)).save(tmp_path / f"{number}.png")
+        rows.append(f"{number}.png,{text}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
+    return labelled.load(tmp_path)
+
+
+def test_from_scratch(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    record = train.train(run, CONFIG, HANDS, HANDS.record(), "mine")
+    assert run.require("train") == record
+    assert (record["task"], record["preset"], record["calibration"]) == ("field", "mine", None)
+    assert FieldTrainConfig.from_json(record["config"]) == CONFIG
+    model = keras.models.load_model(run / "float.keras", compile=False)
+    assert model(np.zeros((1, 32, 64, 1), np.float32)).shape == (1, 17, network.CLASSES)
+    assert keras.mixed_precision.global_policy().name == "float32"
+
+
+def test_on_with_labeled_fields(own: labelled.Labelled, tmp_path: Path) -> None:
+    start = tiny_field.trained() / "float.keras"
+    before = sha256(start)
+    config = dataclasses.replace(CONFIG, fields=64, batch=16, learning_rate=1e-4, real=0.5, start=str(start))
+    run = Run(tmp_path / "run")
+    record = train.finetune(run, config, HANDS, HANDS.record(), own, "mine")
+    assert run.require("train")["metrics"] == record["metrics"]
+    assert sha256(start) == before
+    assert record["data"]["own"]["sha256"] == own.sha256
+    assert len(record["cross_validation"]["folds"]) == 2
+    # The start reads such fields already, and small steps do not make it forget.
+    assert record["metrics"]["exact"]["value"] > 0.5
+    assert record["calibration"]["thresholds"] == []
+    assert record["calibration"]["nonfields"] == 4
+
+
+def test_no_released_weights_to_go_on_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CHECKDIGIT_MODELS", str(tmp_path))
+    with pytest.raises(CheckdigitError, match="no models in"):
+        train.started()
+
+
+def test_presets() -> None:
+    assert field_preset("release", 3) == FieldTrainConfig(seed=3)
+    assert field_preset("quick", 0).fields < field_preset("release", 0).fields
+    assert finetune_preset("quick", 0).views < finetune_preset("release", 0).views
+    assert 0 < finetune_preset("release", 0).real < 1
