@@ -215,6 +215,8 @@ def _reason(found: Decoded, what: Wanted) -> str | None:
         return f"no number that fits keeps {_rules(what)}: the likeliest string is shown"
     if not found.exact:
         return "unsure: too many strings are about as likely"
+    if len(found.best[0].labels) == 1:
+        return "one digit alone: nothing beside it tells it from a mark or a letter"
     return found.amount.doubt if found.amount else None
 
 

@@ -12,7 +12,8 @@ Fitted on labeled development fields; `evaluate` measures what it gives.
 - `measured` is not certified: the smallest threshold at which the error counted on these same fields stays
   below the rate. It is what publications call "accepted at 1 % error", and half of the time too
   optimistic on other fields; no service may promise it.
-- No threshold lies below the floor, which turns away pictures that are no field: all but one in 50,000.
+- No threshold lies below the floor, which turns away pictures that are no field: all but one in 1,000.
+  One in 50,000, as for digits, leaves next to nothing: upside down, fields are digits again.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ from scipy.optimize import minimize
 
 from pipeline.calibrate import (
     CONFIDENCE,
-    NONDIGIT_RATE,
     Flags,
     Floats,
     accepting,
@@ -42,7 +42,8 @@ from serving.decode import strings
 from serving.errors import CheckdigitError
 from serving.manifest import Confidence, Threshold
 
-ERROR_RATES: Final = (0.05, 0.02, 0.01, 0.005)
+ERROR_RATES: Final = (0.05, 0.03, 0.02, 0.01, 0.005)
+NONFIELD_RATE: Final = 1 / 1_000
 _LEAST: Final = 1e-6  # above the 0 of what is never accepted
 
 
@@ -64,7 +65,7 @@ def fit(
     right: Flags,
     parts: Sequence[Index],
     nonfields: Mapping[str, Sequence[Raw]] | None = None,
-    nonfield_rate: float = NONDIGIT_RATE,
+    nonfield_rate: float = NONFIELD_RATE,
 ) -> FieldCalibration:
     """Fits confidence, floor and thresholds.
 
@@ -135,7 +136,7 @@ def out_of_fold(readings: Sequence[Raw], right: Flags, parts: Sequence[Index]) -
     return found
 
 
-def nonfield_floor(confidence: Floats, rate: float = NONDIGIT_RATE) -> float:
+def nonfield_floor(confidence: Floats, rate: float = NONFIELD_RATE) -> float:
     """The threshold that a share of `rate` of the pictures without a field would reach.
 
     Args:
