@@ -124,6 +124,10 @@ def release(run: Run, models: Path) -> dict[str, Any]:
             path.replace(target)
     finally:
         shutil.rmtree(new, ignore_errors=True)
+    kept = models / (card.FIELD_RECORDS if reads is task.FIELD else "records")
+    for path in kept.glob("*.json"):
+        if path.stem not in records:  # of a stage that this run has not
+            path.unlink()
     _remove_other_versions(models, {row.model for row in TABLE[reads.name]}, version)
     return dict(json.loads(manifest))
 

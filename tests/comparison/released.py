@@ -21,7 +21,9 @@ from serving.repository import Loaded, Repository
 ROOT = Path(__file__).parents[2]
 DIGITS = ("lenet5", "lenet5-int8")
 FEATURES = "lenet5-features"
-NAMES = (*DIGITS, FEATURES)
+NAMES = (*DIGITS, FEATURES)  # those that take pictures of 28×28
+FIELDS = ("lenet5-field", "lenet5-field-int8")
+EVERY = (*NAMES, *FIELDS)
 TOLERANCE = 1e-6  # between probabilities that went through decimal digits
 
 

@@ -147,7 +147,11 @@ def test_metadata(url: str, released: Released, name: str) -> None:
 def test_paths_that_lead_nowhere(url: str) -> None:
     zeros = {"instances": [ZEROS]}
     for path, why in (
-        ("nope", "unknown model 'nope'; there are lenet5, lenet5-int8, lenet5-features"),
+        (
+            "nope",
+            "unknown model 'nope'; there are lenet5, lenet5-int8, lenet5-features, "
+            "lenet5-field, lenet5-field-int8",
+        ),
         ("lenet5/versions/2", "model 'lenet5' has no version '2'; it has '1'"),
         ("lenet5/labels/canary", "Unrecognized servable version label: 'canary'; there is 'stable'"),
     ):

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from serving import __version__
-from tests.comparison.released import DIGITS, FEATURES, NAMES, TOLERANCE, Released, Service
+from serving.repository import Repository
+from tests.comparison.released import DIGITS, EVERY, FEATURES, FIELDS, NAMES, TOLERANCE, Released, Service
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -171,15 +172,24 @@ def test_statistics_of_every_model(client: Client) -> None:
     for name in NAMES:
         client.infer(name, ZEROS)
     every = client.told("get_inference_statistics")["model_stats"]
-    assert [one["name"] for one in every] == list(NAMES)
+    assert [one["name"] for one in every] == list(EVERY)
 
 
 @only(*GRPC)
 def test_index(client: Client) -> None:
     index = client.told("get_model_repository_index")["models"]
     assert [(one["name"], one["version"], one["state"]) for one in index] == [
-        (name, "1", "READY") for name in NAMES
+        (name, "1", "READY") for name in EVERY
     ]
+
+
+@pytest.mark.parametrize("width", [32, 48, 160])
+@pytest.mark.parametrize("name", FIELDS)
+def test_fields_of_any_width(client: Client, name: str, width: int) -> None:
+    image = np.random.default_rng(width).random((2, 32, width, 1), np.float32)
+    found = client.probabilities(name, image)
+    assert found.shape == (2, (width - 32) // 2 + 1, 12)
+    np.testing.assert_array_equal(found, Repository.open().load(name).network.infer(image))
 
 
 @pytest.mark.parametrize("rows", [1, 64])
@@ -365,7 +375,7 @@ Mistake = tuple[str, np.ndarray, dict[str, Any], str, str, str]
 INVALID = ("400", "StatusCode.INVALID_ARGUMENT")
 UNKNOWN = ("404", "StatusCode.NOT_FOUND")
 MISTAKES: list[Mistake] = [
-    ("nope", ZEROS, {}, "unknown model 'nope'; there are lenet5, lenet5-int8, lenet5-features", *UNKNOWN),
+    ("nope", ZEROS, {}, f"unknown model 'nope'; there are {', '.join(EVERY)}", *UNKNOWN),
     ("5 & 7%", ZEROS, {}, "unknown model '5 & 7%'", *UNKNOWN),
     ("lenet5", ZEROS, {"model_version": "2"}, "model 'lenet5' has no version '2'; it has '1'", *UNKNOWN),
     ("lenet5", ZEROS[0], {}, "unexpected shape for input 'image' for model 'lenet5'. Expected "

@@ -201,7 +201,7 @@ def test_full_disk_leaves_no_half_a_model(digits: data.Dataset, tmp_path: Path, 
     def full(path: Path) -> None:
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr(train, "_undated", full)
+    monkeypatch.setattr(train, "undated", full)
     config = dataclasses.replace(CONFIG, epochs=1)
     with pytest.raises(OSError, match="No space left"):
         train.train(Run(tmp_path), config, digits)

@@ -127,6 +127,7 @@ def test_the_readme_gets_the_table_where_it_has_a_place_for_it(
     found: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cards, "BLOCKS", ())
+    monkeypatch.setattr(card, "measured", lambda folder: f"by {folder.name}")
     for name in ("format_table", "numbers", "service"):
         monkeypatch.setattr(cards, name, lambda *_: "")
     for stage, record in found.items():
@@ -135,6 +136,6 @@ def test_the_readme_gets_the_table_where_it_has_a_place_for_it(
     assert cards.renewed(text, tmp_path) == text  # nothing released
     for stage, record in found.items():
         write_json(tmp_path / "models" / cards.FIELD_RECORDS / f"{stage}.json", record)
-    wanted = f"a\n<!-- fields -->\n{card.reading_table(found)}\n<!-- /fields -->\nb"
+    wanted = f"a\n<!-- fields -->\n{card.reading_table(found)}\n\nby benchmarks\n<!-- /fields -->\nb"
     assert cards.renewed(text, tmp_path) == wanted
     assert cards.renewed("no place", tmp_path) == "no place"

@@ -145,7 +145,7 @@ def test_measured_and_stored_thresholds() -> None:
     (entry,) = found["thresholds"]
     assert (entry["accepted"], entry["error"], entry["n"]) == (2 / 7, 0.5, 7)
     assert [(row["max_error"], row["accepted"]) for row in found["measured"]] == [
-        (rate, pytest.approx(1 / 7)) for rate in (0.05, 0.02, 0.01, 0.005)
+        (rate, pytest.approx(1 / 7)) for rate in (0.05, 0.03, 0.02, 0.01, 0.005)
     ]
     assert record()["thresholds"] == []
 

@@ -68,7 +68,7 @@ def test_on_with_labeled_fields(own: labelled.Labelled, tmp_path: Path) -> None:
     assert len(record["cross_validation"]["folds"]) == 2
     # The start reads such fields already, and small steps do not make it forget.
     assert record["metrics"]["exact"]["value"] > 0.5
-    assert record["calibration"]["thresholds"] == []
+    assert not record["calibration"]["thresholds"]
     assert record["calibration"]["nonfields"] == 4
 
 
