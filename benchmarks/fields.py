@@ -129,7 +129,9 @@ def _folder(hands: Hands) -> dict[str, Any]:
         out = Path(root, "results.jsonl")
         command = [sys.executable, "-m", "serving.cli", "read", str(folder), "--out", str(out)]
         start = time.perf_counter()
-        with subprocess.Popen([*command, "--kind", "number"], stderr=subprocess.DEVNULL) as process:
+        with subprocess.Popen(
+            [*command, "--kind", "number"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
             peak = 0.0
             while process.poll() is None:
                 peak = max(peak, _resident(process.pid))
