@@ -16,9 +16,10 @@ import numpy as np
 from serving import digits, fields, sliding
 from serving.batcher import INLINE, Batcher, Outputs
 from serving.decode import MAX_ERROR, Reading, threshold
+from serving.decode.strings import Wanted
 from serving.decoders import Decoders
 from serving.errors import CheckdigitError, Unknown
-from serving.fields import FieldReading, Wanted
+from serving.fields import FieldReading
 from serving.images import tensor
 from serving.pictures import Crop
 from serving.repository import Loaded
@@ -208,7 +209,7 @@ class DataPlane:
             model: None = the first served one that reads fields.
             max_error: the largest share of wrong readings among the accepted ones, see `fields.accepted_from`.
             crop: x, y, width and height of the field, in every picture alike.
-            what: what `fields.wanted` made of the request.
+            what: what `decode.strings.wanted` made of the request.
 
         Raises:
             As `read_digits`.

@@ -16,13 +16,7 @@ import numpy as np
 from serving import boxes, sliding
 from serving.boxes import Box
 from serving.decode import MAX_ERROR, ctc, doubt, short, threshold
-from serving.decode.strings import KINDS as KINDS
-from serving.decode.strings import Decoded, written
-from serving.decode.strings import Wanted as Wanted
-from serving.decode.strings import confidence as confidence
-from serving.decode.strings import decode as decode
-from serving.decode.strings import logit as logit
-from serving.decode.strings import wanted as wanted
+from serving.decode.strings import Decoded, Wanted, confidence, decode, written
 from serving.errors import CheckdigitError
 from serving.images import Gray
 from serving.images.field import Field, normalize_field

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from serving.decode.amounts import LOCALES
 from serving.decode.schemes import MAX_LENGTH, SCHEMES
+from serving.decode.strings import KINDS
 from serving.endpoints import Endpoints
-from serving.fields import KINDS
 from serving.images import FORMATS
 from serving.openapi import Body, Operation, Parameter
 from serving.protocol import metadata, oip, pictures, tfs

@@ -19,9 +19,10 @@ from serving.bulk import processes
 from serving.decode import MAX_ERROR
 from serving.decode.amounts import LOCALES
 from serving.decode.schemes import MAX_LENGTH, SCHEMES
+from serving.decode.strings import KINDS, Wanted, wanted
 from serving.errors import CheckdigitError
 from serving.extras import needed
-from serving.fields import FieldReading, Wanted
+from serving.fields import FieldReading
 from serving.images import decode
 from serving.pictures import Crop, parse_crop
 from serving.repository import Repository
@@ -43,9 +44,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     how = command.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="print JSON")
     how.add_argument("--csv", action="store_true", help="print comma-separated values")
-    command.add_argument(
-        "--kind", choices=fields.KINDS, help="what is written (number with a scheme, else amount)"
-    )
+    command.add_argument("--kind", choices=KINDS, help="what is written (number with a scheme, else amount)")
     command.add_argument("--scheme", choices=list(SCHEMES), help="check digit that the number satisfies")
     command.add_argument("--length", type=int, metavar="N", help=f"how many digits it has, 1 to {MAX_LENGTH}")
     command.add_argument("--locale", choices=list(LOCALES), help="how the amount is written (default: any)")
@@ -74,7 +73,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Raises CheckdigitError, or OSError where a file cannot be written."""
-    what = fields.wanted(options.kind, options.scheme, options.length, options.locale)
+    what = wanted(options.kind, options.scheme, options.length, options.locale)
     crop = parse_crop(options.crop) if options.crop is not None else None
     if options.out is not None:
         return _folder(options, what, crop)

@@ -27,8 +27,8 @@ import numpy as np
 import numpy.typing as npt
 
 from serving import fields
+from serving.decode.strings import Wanted
 from serving.errors import CheckdigitError
-from serving.fields import Wanted
 from serving.pictures import Crop
 from serving.repository import Repository
 

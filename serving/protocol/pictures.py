@@ -12,8 +12,9 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from serving.dataplane import Served
 from serving.decode import Reading
+from serving.decode.strings import Wanted, wanted
 from serving.errors import CheckdigitError
-from serving.fields import FieldReading, Wanted, wanted
+from serving.fields import FieldReading
 from serving.pictures import Crop, parse_crop
 
 PARAMETERS = ("crop", "model", "max_error")

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from serving import fields, sliding
+from serving.decode.strings import Wanted, confidence, logit, wanted
 from serving.errors import CheckdigitError
-from serving.fields import Reader, Source, confidence, logit, wanted
+from serving.fields import Reader, Source
 from serving.images.field import HEIGHT, Field
 from serving.manifest import Confidence, Model, Sliding, Tensor, Threshold
 from serving.repository import Repository
@@ -130,7 +131,7 @@ def test_rules(reader, text: str, options: dict, check: bool | None, reason: str
         assert reason in reading.reason
 
 
-def made(probabilities: np.ndarray, what: fields.Wanted, model: Model | None = None) -> fields.FieldReading:
+def made(probabilities: np.ndarray, what: Wanted, model: Model | None = None) -> fields.FieldReading:
     """The reading of steps that no network has said."""
     steps = len(probabilities)
     slides = Sliding(HEIGHT, 8, 1, 4, 4, 8)

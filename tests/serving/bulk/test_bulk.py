@@ -16,8 +16,8 @@ import pytest
 
 from serving import bulk
 from serving.bulk import Job, Worker, processes
+from serving.decode.strings import Wanted
 from serving.errors import CheckdigitError
-from serving.fields import Wanted
 from tests.tiny import amount, png
 
 ROOT = Path(__file__).parents[2]

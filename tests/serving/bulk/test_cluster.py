@@ -12,7 +12,7 @@ import pytest
 
 from serving import bulk
 from serving.bulk import Job
-from serving.fields import Wanted
+from serving.decode.strings import Wanted
 from tests.serving.bulk.test_bulk import here, plain
 from tests.tiny import amount, png
 
@@ -24,7 +24,7 @@ from pathlib import Path
 from serving import bulk
 from serving.bulk import cluster
 from serving.bulk import Job
-from serving.fields import Wanted
+from serving.decode.strings import Wanted
 bulk.CHUNK = 2
 job = Job(sys.argv[1], sys.argv[2], "lenet5-field", Wanted(), 0.01)
 tally = bulk.read(job, Path(sys.argv[3]), cluster.engine("local", 2), lambda lines, before: lines)
