@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from serving import sliding as slide
 from serving.images import Gray
@@ -16,8 +17,8 @@ from serving.manifest import Sliding
 
 # x, y, width and height in whole pixels.
 Box: TypeAlias = tuple[int, int, int, int]
-# Left, top, right and bottom, continuous coordinates.
-_Edges: TypeAlias = tuple[float, float, float, float]
+# x and y of several places in the picture, float64 [2, n], continuous coordinates.
+_Places: TypeAlias = npt.NDArray[np.float64]
 _INK = 64
 
 
@@ -42,8 +43,23 @@ def boxes(
     """
     if not spans:
         return []
+    column, row = np.nonzero(field.pixels.T >= _INK)  # column by column
+    places = np.stack([column + 0.5, row + 0.5, np.ones(len(row))])
+    mapped = field.to_picture @ places
     ends = _ends(field.pixels, spans, sliding)
-    return [_in_picture(_around_ink(field.pixels, start, stop), field, corner, size) for start, stop in ends]
+    edges = np.searchsorted(column, np.array(ends))
+    return [
+        _box(mapped[:, first:last] if last > first else _middle(field, *end), field, corner, size)
+        for end, (first, last) in zip(ends, edges.tolist(), strict=True)
+    ]
+
+
+def _middle(field: Field, start: int, stop: int) -> _Places:
+    """Where a symbol without ink would be: the corners of the middle of its columns."""
+    height = field.pixels.shape[0]
+    x = [start, stop, start, stop]
+    y = [height / 4, height / 4, 3 * height / 4, 3 * height / 4]
+    return np.asarray(field.to_picture @ np.array([x, y, [1, 1, 1, 1]]))
 
 
 def _ends(pixels: Gray, spans: Sequence[tuple[int, int]], sliding: Sliding) -> list[tuple[int, int]]:
@@ -72,22 +88,16 @@ def _cut(ink: np.ndarray[tuple[int], np.dtype[np.int64]], one: float, next_: flo
     return int(least[np.argmin(np.abs(least + 0.5 - middle))])
 
 
-def _around_ink(pixels: Gray, start: int, stop: int) -> _Edges:
-    part = pixels[:, start:stop] >= _INK
-    rows, columns = np.flatnonzero(part.any(1)), np.flatnonzero(part.any(0))
-    if not len(rows):
-        return start, 0, stop, pixels.shape[0]
-    return start + int(columns[0]), int(rows[0]), start + int(columns[-1]) + 1, int(rows[-1]) + 1
-
-
-def _in_picture(edges: _Edges, field: Field, corner: tuple[int, int], size: tuple[int, int]) -> Box:
-    """The box around the mapped corners, in whole pixels, cut off at the field's edges."""
-    left, top, right, bottom = edges
-    corners = np.array([[left, right, left, right], [top, top, bottom, bottom], [1, 1, 1, 1]])
+def _box(places: _Places, field: Field, corner: tuple[int, int], size: tuple[int, int]) -> Box:
+    """The box around mapped pixels, in whole pixels, cut off at the field's edges."""
+    # What a pixel of the field covers in the picture, to each side.
+    reach = np.abs(field.to_picture[:, :2]).sum(1) / 2
     low, high = [], []
-    for mapped, limit in zip(field.to_picture @ corners, size, strict=True):
+    for least, most, limit in zip(
+        (places.min(1) - reach).tolist(), (places.max(1) + reach).tolist(), size, strict=True
+    ):
         # A thousandth of a pixel is the mapping's rounding, not ink.
-        start = min(max(math.floor(mapped.min() + 1e-3), 0), limit - 1)
+        start = min(max(math.floor(least + 1e-3), 0), limit - 1)
         low.append(start)
-        high.append(max(min(math.ceil(mapped.max() - 1e-3), limit), start + 1))
+        high.append(max(min(math.ceil(most - 1e-3), limit), start + 1))
     return low[0] + corner[0], low[1] + corner[1], high[0] - low[0], high[1] - low[1]
