@@ -17,7 +17,7 @@ from serving.settings import Settings
 from tests.tiny import write_models
 
 # The same examples in every run: what fails is found while the code is written, not when it is installed.
-settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 
