@@ -14,7 +14,8 @@ from typing import Final
 
 import numpy as np
 
-SEPARATOR: Final = 10
+from serving.decode.ctc import SEPARATOR as SEPARATOR
+
 # Marks around the digits and how often each is met.
 _BEFORE: Final = {"$": 5, "#": 1, "=": 1, "-": 1, "*": 1, "**": 1}
 _AFTER: Final = {

@@ -18,8 +18,8 @@ import numpy as np
 from pipeline.calibrate import Flags, Floats, expected_error, interval
 from pipeline.field import nonfields
 from pipeline.field.alignment import align
-from pipeline.field.calibrate import measured
-from pipeline.field.labelled import Box, Labelled
+from pipeline.field.calibrate import measured, out_of_fold
+from pipeline.field.labelled import Box, Index, Labelled
 from pipeline.field.reading import Raw, Reader, correct, read, right, right_written, scores
 from serving.decode import MAX_ERROR
 from serving.decode import threshold as operating_point
@@ -32,10 +32,27 @@ _MISSED: Final = 10  # column of the confusion table
 _STEPS: Final = 20  # of the error–reject curve
 
 
-def evaluate(reader: Reader, labelled: Labelled, thresholds: Sequence[Threshold] = ()) -> dict[str, Any]:
-    """Reads the fields and measures; see `measure`. With `nonfields`, see `nonfields_accepted`."""
-    record = measure(read(reader, labelled), labelled, thresholds=thresholds)
-    return {**record, "nonfields": nonfields_accepted(reader, thresholds)}
+def evaluate(
+    reader: Reader,
+    labelled: Labelled,
+    thresholds: Sequence[Threshold] = (),
+    parts: Sequence[Index] | None = None,
+    seed: int | None = None,
+    field: nonfields.Field | None = None,
+) -> dict[str, Any]:
+    """Reads the fields and measures; see `measure`. With `nonfields`, see `nonfields_accepted`.
+
+    Args:
+        reader: with the model's confidence.
+        labelled: what is written.
+        thresholds: the model's, to be applied.
+        parts, seed: the folds and their seed, where the confidence was fitted on these very fields.
+        field: draws fields, to be shown upside down.
+    """
+    raws = read(reader, labelled)
+    outside = None if parts is None else out_of_fold(raws, correct(raws, labelled), parts)
+    record = measure(raws, labelled, outside, seed, thresholds)
+    return {**record, "nonfields": nonfields_accepted(reader, thresholds, field=field)}
 
 
 def measure(

@@ -20,7 +20,7 @@ from pipeline.field import nonfields
 from pipeline.field.cross_validation import FOLDS
 from pipeline.field.hands import Hands
 from pipeline.field.labelled import Labelled, folds
-from pipeline.field.reading import Reader, calibrated, correct, read, reader
+from pipeline.field.reading import Reader, correct, read, reader
 from pipeline.predict import predictor
 from pipeline.run import Run
 from serving.errors import CheckdigitError
@@ -91,28 +91,17 @@ def evaluate(run: Run, labelled: Labelled) -> dict[str, Any]:
     Raises:
         CheckdigitError: a file is missing or changed, or could not be exported.
     """
+    parts, seed = None, None
+    if _calibrated_on(run, labelled):
+        seed = run.require("calibrate")["seed"]
+        parts = folds(labelled, FOLDS, seed)
     families = {}
     for name, served in FAMILIES.items():
         confidence, thresholds = chosen(run, name)
-        ask = _reader(run, served)
-        raws = read(ask, labelled)
-        outside, seed = None, None
-        if _calibrated_on(run, labelled):
-            seed = run.require("calibrate")["seed"]
-            parts = folds(labelled, FOLDS, seed)
-            outside = calibration.out_of_fold(raws, correct(raws, labelled), parts)
-        raws = calibrated(raws, confidence)
-
-        def sure(pictures: Any, ask: Reader = ask, confidence: Confidence | None = confidence) -> Any:
-            return calibrated(ask(pictures), confidence)
-
-        families[name] = {
-            "format": served,
-            **evaluation.measure(raws, labelled, outside, seed, thresholds),
-            "nonfields": evaluation.nonfields_accepted(
-                sure, thresholds, field=Hands(part="validation", invented=_INVENTED).field
-            ),
-        }
+        ask = _reader(run, served, confidence)
+        field = Hands(part="validation", invented=_INVENTED).field
+        record = evaluation.evaluate(ask, labelled, thresholds, parts, seed, field)
+        families[name] = {"format": served, **record}
     values = [families[name]["exact"]["value"] for name in (task.FIELD.int8, task.FIELD.model)]
     return run.record(
         "evaluate",
@@ -125,13 +114,13 @@ def evaluate(run: Run, labelled: Labelled) -> dict[str, Any]:
     )
 
 
-def _reader(run: Run, served: str) -> Reader:
-    """What a format reads; confidences are the decoder's own probabilities."""
+def _reader(run: Run, served: str, confidence: Confidence | None = None) -> Reader:
+    """What a format reads."""
     exported = run.require("export")
     if served in exported["refused"]:
         raise CheckdigitError(f"{run.path}: {served} could not be exported: {exported['refused'][served]}")
     row = get(served, "field")
-    return reader(predictor(row, run / FOLDER / row.file))
+    return reader(predictor(row, run / FOLDER / row.file), confidence)
 
 
 def _trained_on(run: Run, labelled: Labelled) -> bool:

@@ -23,11 +23,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from serving.decode.ctc import SEPARATOR as SEPARATOR
 from serving.errors import CheckdigitError
 from serving.images import Gray, decode
 
 NAMES: Final = ("labels.csv", "labels.jsonl")
-SEPARATOR: Final = 10  # the network's class for a point or comma
 _TEXT: Final = re.compile(r"[0-9]+([.,][0-9]+)*")
 _COUNT: Final = 200  # digits; more is a slip of the pen, and no field is that long
 

@@ -18,11 +18,11 @@ from types import ModuleType
 from typing import Any, Final
 
 from pipeline.lenet5 import LayerRow, format_table
+from serving.decode.ctc import SEPARATOR as SEPARATOR
 from serving.images.field import HEIGHT
 from serving.manifest import Sliding
 
 CLASSES: Final = 12  # ten digits, separator, blank
-SEPARATOR: Final = 10
 BLANK: Final = 11
 
 # name, kernel rows and columns, filters; 2×2 subsampling behind the layers in `_SUBSAMPLED`

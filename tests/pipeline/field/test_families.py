@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from pipeline.field import families, labelled, nonfields
 from pipeline.run import Run
@@ -22,13 +21,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> labelled.Labelled:
     pictures = nonfields.pictures
     monkeypatch.setattr(nonfields, "pictures", lambda count, *rest: pictures(min(count, 6), *rest))
     monkeypatch.setattr(families, "_INVENTED", 3)
-    rng, rows = np.random.default_rng(3), ["file,text"]
-    for number in range(12):
-        text = tiny_field.text(rng)
-        Image.fromarray(tiny_field.picture(text)).save(tmp_path / f"{number}.png")
-        rows.append(f"{number}.png,{text}")
-    (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
-    return labelled.load(tmp_path)
+    return tiny_field.written(tmp_path, 12)
 
 
 def test_both_models_through_the_file_that_is_served(own: labelled.Labelled, tmp_path: Path) -> None:

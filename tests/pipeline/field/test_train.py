@@ -8,7 +8,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from PIL import Image
 
 from pipeline.field import labelled, network, train
 from pipeline.field.config import FieldTrainConfig, field_preset, finetune_preset
@@ -36,13 +35,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def own(tmp_path: Path) -> labelled.Labelled:
     """Ten printed fields."""
-    rng, rows = np.random.default_rng(3), ["file,text"]
-    for number in range(10):
-        text = tiny_field.text(rng)
-        Image.fromarray(tiny_field.picture(text)).save(tmp_path / f"{number}.png")
-        rows.append(f"{number}.png,{text}")
-    (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
-    return labelled.load(tmp_path)
+    return tiny_field.written(tmp_path, 10)
 
 
 def test_from_scratch(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pipeline import batches, task
 from pipeline.export.formats import FIELD_FORMATS, FOLDER
-from pipeline.field import network
+from pipeline.field import labelled, network
 from pipeline.run import Run
 from serving.images import tensor
 from serving.images.field import normalize_field
@@ -40,6 +40,17 @@ def text(rng: np.random.Generator, most: int = 3) -> str:
     digits = "".join(map(str, rng.integers(0, 10, rng.integers(1, most + 1))))
     at = int(rng.integers(0, len(digits)))
     return f"{digits[:at]}.{digits[at:]}" if at and rng.random() < 0.4 else digits
+
+
+def written(folder: Path, count: int) -> labelled.Labelled:
+    """A folder of so many printed fields with their labels."""
+    rng, rows = np.random.default_rng(3), ["file,text"]
+    for number in range(count):
+        says = text(rng)
+        Image.fromarray(picture(says)).save(folder / f"{number}.png")
+        rows.append(f"{number}.png,{says}")
+    (folder / "labels.csv").write_text("\n".join(rows) + "\n")
+    return labelled.load(folder)
 
 
 def labels(text: str) -> tuple[int, ...]:
