@@ -44,14 +44,20 @@ def boxes(
     if not spans:
         return []
     column, row = np.nonzero(field.pixels.T >= _INK)  # column by column
-    places = np.stack([column + 0.5, row + 0.5, np.ones(len(row))])
-    mapped = field.to_picture @ places
+    mapped = np.zeros((2, len(row) + 1))  # and one more, that no symbol has
+    a, b, c = field.to_picture.T[:, :, None]
+    mapped[:, :-1] = a * (column + 0.5) + b * (row + 0.5) + c
     ends = _ends(field.pixels, spans, sliding)
-    edges = np.searchsorted(column, np.array(ends))
-    return [
-        _box(mapped[:, first:last] if last > first else _middle(field, *end), field, corner, size)
-        for end, (first, last) in zip(ends, edges.tolist(), strict=True)
-    ]
+    edges = column.searchsorted(np.array(ends).ravel())
+    low = np.minimum.reduceat(mapped, edges, 1)[:, ::2].T.tolist()
+    high = np.maximum.reduceat(mapped, edges, 1)[:, ::2].T.tolist()
+    for index, (first, last) in enumerate(edges.reshape(-1, 2).tolist()):
+        if first == last:
+            places = _middle(field, *ends[index])
+            low[index], high[index] = places.min(1).tolist(), places.max(1).tolist()
+    # What a pixel of the field covers in the picture, to each side.
+    reach = (np.abs(field.to_picture[:, :2]).sum(1) / 2).tolist()
+    return [_box(*places, reach, corner, size) for places in zip(low, high, strict=True)]
 
 
 def _middle(field: Field, start: int, stop: int) -> _Places:
@@ -65,7 +71,7 @@ def _middle(field: Field, start: int, stop: int) -> _Places:
 def _ends(pixels: Gray, spans: Sequence[tuple[int, int]], sliding: Sliding) -> list[tuple[int, int]]:
     """The first and one past the last column of each symbol, at least one column each."""
     width = pixels.shape[1]
-    ink = pixels.sum(0, dtype=np.int64)
+    ink: list[int] = pixels.sum(0, dtype=np.int64).tolist()
     reach = sliding.receptive / 2
     centers = [(slide.center(first, sliding), slide.center(last, sliding)) for first, last in spans]
     cuts = [_cut(ink, one[1], next_[0]) for one, next_ in itertools.pairwise(centers)]
@@ -77,27 +83,27 @@ def _ends(pixels: Gray, spans: Sequence[tuple[int, int]], sliding: Sliding) -> l
     return ends
 
 
-def _cut(ink: np.ndarray[tuple[int], np.dtype[np.int64]], one: float, next_: float) -> int:
+def _cut(ink: Sequence[int], one: float, next_: float) -> int:
     """The column between two centers at which the second symbol begins."""
     middle = (one + next_) / 2
     quarter = (next_ - one) / 4
     start = min(max(math.ceil(middle - quarter), 0), len(ink) - 1)
     stop = max(min(math.floor(middle + quarter) + 1, len(ink)), start + 1)
-    between = ink[start:stop]
-    least = start + np.flatnonzero(between == between.min())
-    return int(least[np.argmin(np.abs(least + 0.5 - middle))])
+    return min(range(start, stop), key=lambda column: (ink[column], abs(column + 0.5 - middle)))
 
 
-def _box(places: _Places, field: Field, corner: tuple[int, int], size: tuple[int, int]) -> Box:
-    """The box around mapped pixels, in whole pixels, cut off at the field's edges."""
-    # What a pixel of the field covers in the picture, to each side.
-    reach = np.abs(field.to_picture[:, :2]).sum(1) / 2
-    low, high = [], []
-    for least, most, limit in zip(
-        (places.min(1) - reach).tolist(), (places.max(1) + reach).tolist(), size, strict=True
-    ):
+def _box(
+    low: list[float],
+    high: list[float],
+    reach: list[float],
+    corner: tuple[int, int],
+    size: tuple[int, int],
+) -> Box:
+    """The box around pixels that reach so far to each side, in whole pixels, cut off at the field's edges."""
+    first, last = [], []
+    for least, most, around, limit in zip(low, high, reach, size, strict=True):
         # A thousandth of a pixel is the mapping's rounding, not ink.
-        start = min(max(math.floor(least + 1e-3), 0), limit - 1)
-        low.append(start)
-        high.append(max(min(math.ceil(most - 1e-3), limit), start + 1))
-    return low[0] + corner[0], low[1] + corner[1], high[0] - low[0], high[1] - low[1]
+        start = min(max(math.floor(least - around + 1e-3), 0), limit - 1)
+        first.append(start)
+        last.append(max(min(math.ceil(most + around - 1e-3), limit), start + 1))
+    return first[0] + corner[0], first[1] + corner[1], last[0] - first[0], last[1] - first[1]

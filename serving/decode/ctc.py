@@ -159,7 +159,7 @@ def places(
     rows = checked(probabilities)
     if not labels:
         return []
-    spans = _viterbi(rows, labels)
+    spans = _greedy(rows, labels) or _viterbi(rows, labels)
     result = []
     begin = 0
     for index, (first, last) in enumerate(spans):
@@ -184,6 +184,19 @@ def _dive(lattice: Lattice, prefix: Prefix, label: int) -> dict[tuple[int, ...],
         if best <= own:
             return met
         label = bounds.index(best)
+
+
+def _greedy(rows: Matrix, labels: Sequence[int]) -> list[tuple[int, int]] | None:
+    """As `_viterbi`, where the likeliest alignment of all gives these labels; None where it does not."""
+    path = rows.argmax(1)
+    edges = np.flatnonzero(path[1:] != path[:-1]) + 1
+    starts = [0, *edges.tolist()]
+    stops = [*starts[1:], len(path)]
+    blank = rows.shape[1] - 1
+    runs = [run for run in zip(path[starts].tolist(), starts, stops, strict=True) if run[0] != blank]
+    if [label for label, _, _ in runs] != list(labels):
+        return None
+    return [(start, stop - 1) for _, start, stop in runs]
 
 
 def _viterbi(rows: Matrix, labels: Sequence[int]) -> list[tuple[int, int]]:
