@@ -52,7 +52,7 @@ class Ink:
         wide[:, :-1] |= near[:, 1:]
         low, high = (self.base + share * self.span for share in _SOFT)
         levels = np.clip((np.arange(256) - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
-        return np.asarray(levels[self.smooth] * wide)
+        return np.asarray(levels.take(self.smooth) * wide)
 
 
 def find_ink(work: Gray) -> Ink | None:

@@ -67,6 +67,8 @@ def _describe(data: bytes) -> str:
 def _gray(picture: Image.Image) -> Gray:
     """In strips: what color, 16 bits and transparency take on the way is several times the result."""
     width, height = picture.size
+    if picture.mode == "L" and not picture.has_transparency_data:
+        return np.asarray(picture)
     gray = np.empty((height, width), np.uint8)
     rows = max(1, _STRIP // width)
     for top in range(0, height, rows):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import mul
 from typing import Final
 
 import numpy as np
@@ -29,6 +30,14 @@ class Extents:
     @staticmethod
     def of(runs: Runs, slope: float, slant: float) -> Extents:
         """Boxes of the components with the slope and the slant taken out."""
+        if not slope and not slant:
+            last = np.append(runs.first[1:], len(runs.row)) - 1
+            return Extents(
+                np.asarray(runs.per_component(runs.start, np.minimum), np.float64),
+                np.asarray(runs.per_component(runs.stop, np.maximum), np.float64),
+                np.asarray(runs.row[runs.first], np.float64),
+                np.asarray(runs.row[last] + 1, np.float64),
+            )
         y = runs.row + 0.5
         above = y - slope * np.where(slope > 0, runs.stop, runs.start)
         below = y - slope * np.where(slope > 0, runs.start, runs.stop)
@@ -64,17 +73,25 @@ def _slope(extents: Extents) -> float:
     """A line through the digits' lower quarters, by least squares that outliers lose weight in (Cauchy's)."""
     heights = extents.bottom - extents.top
     digits = heights >= 0.4 * heights.max()
-    x = ((extents.left + extents.right) / 2)[digits]
-    y = ((3 * extents.bottom + extents.top) / 4)[digits]
-    weight = (extents.right - extents.left)[digits]
-    height = float(np.sort(heights[digits])[digits.sum() // 2])
+    x: list[float] = ((extents.left + extents.right) / 2)[digits].tolist()
+    y: list[float] = ((3 * extents.bottom + extents.top) / 4)[digits].tolist()
+    weight: list[float] = (extents.right - extents.left)[digits].tolist()
+    height = sorted(heights[digits].tolist())[len(x) // 2]
     slope = 0.0
-    for _ in range(3):
-        total = weight.sum()
-        dx, dy = x - weight @ x / total, y - weight @ y / total
+    for _ in range(3):  # over a handful of digits: plain numbers are faster than arrays
+        total = sum(weight)
+        x0 = sum(map(mul, weight, x)) / total
+        y0 = sum(map(mul, weight, y)) / total
+        xy = xx = 0.0
+        for w, a, b in zip(weight, x, y, strict=True):
+            xy += w * (a - x0) * (b - y0)
+            xx += w * (a - x0) ** 2
         # Two or three digits that dance make no slope.
-        slope = float(weight @ (dx * dy) / (weight @ (dx * dx) + 0.3 * height**3))
-        weight = weight / (1 + ((dy - slope * dx) / (0.15 * height)) ** 2)
+        slope = xy / (xx + 0.3 * height**3)
+        weight = [
+            w / (1 + ((b - y0 - slope * (a - x0)) / (0.15 * height)) ** 2)
+            for w, a, b in zip(weight, x, y, strict=True)
+        ]
     return min(max(slope, -_STEEPEST), _STEEPEST)
 
 

@@ -54,6 +54,8 @@ def horizontal_rules(levels: npt.NDArray[np.uint8], least: float, faint: float, 
     # as_strided and not sliding_window_view, which takes longer than all the rest.
     windows = as_strided(padded, (chunks, 2 * margin + 1, height), (padded.strides[0], 4, 4), writeable=False)
     value = windows[np.arange(chunks), shift].sum(1) / np.float32(chunks) - np.abs(_SLOPES)[:, None] * least
+    if value.max() < 0.6 * least:
+        return []
     candidates: list[tuple[_Ints, int, int]] = []
     columns = np.arange(width)
     thick = levels.copy()  # a line may run a row beside its path
