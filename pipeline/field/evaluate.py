@@ -67,12 +67,14 @@ def measure(
     Args:
         readings: one for each field.
         labelled: what is written on them.
-        confidence: out-of-fold confidences instead of the readings' own, see `calibrate.out_of_fold`.
+        confidence: out-of-fold confidences instead of the readings' own, see `calibrate.out_of_fold`. Which
+            reading is surer than which is the decoder's word and no fold's: rejection is measured in the
+            readings' own order, which five curves would shuffle.
         seed: of the folds that they come from, for the record.
         thresholds: the model's, to be applied.
     """
     exact, whole = right(readings, labelled), correct(readings, labelled)
-    score = scores(readings, confidence)
+    own, score = scores(readings), scores(readings, confidence)
     wrong = ~whole
     return {
         "data": labelled.record(),
@@ -90,8 +92,8 @@ def measure(
         "by_touching": _by(exact, map(_touching, labelled.boxes)),
         "by_separators": _by(exact, (_separators(text, labelled) for text in labelled.texts)),
         "boxes": _boxes(readings, labelled, exact),
-        "error_reject": error_reject(score, wrong),
-        "measured": [msgspec.to_builtins(entry) for entry in measured(score, wrong, 0.0)],
+        "error_reject": error_reject(own, wrong),
+        "measured": [msgspec.to_builtins(entry) for entry in measured(own, wrong, 0.0)],
         "thresholds": [msgspec.to_builtins(apply(entry, score, wrong)) for entry in thresholds],
         "calibration_error": {
             "before": expected_error(scores(readings, [raw.probability for raw in readings]), whole),
