@@ -17,7 +17,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help train quantize export verify evaluate benchmark release serve test lint fuzz check-gpu peers lock clean
+.PHONY: all help train quantize export verify evaluate benchmark release serve test lint fuzz check-gpu peers edge-tools lock clean
 
 all: $(VENV)/train.done  ## the whole pipeline: train, quantize, export, verify, evaluate, benchmark
 	@$(CHECKDIGIT) train $(ARGUMENTS) --data $(DATA) --preset $(PRESET) --seed $(SEED)
@@ -72,6 +72,9 @@ check-gpu: $(VENV)-gpu/done  ## on a machine with CUDA: agreement and throughput
 peers: $(VENV)/train.done  ## measure other model servers beside this one, into benchmarks/peers.json
 	@$(BIN)/python -m benchmarks.peers > benchmarks/peers.json.part
 	@mv benchmarks/peers.json.part benchmarks/peers.json
+
+edge-tools:  ## install what the tests of the C file on emulated microcontrollers need (Debian, as root)
+	@apt-get update -qq && apt-get install -y --no-install-recommends gcc make gcc-arm-none-eabi qemu-system-arm
 
 lock:  ## renew requirements/*.txt from pyproject.toml (needs uv)
 	@sh requirements/lock.sh

@@ -1,0 +1,105 @@
+"""The bare-metal example, built for five cores and run under emulation: the reference's integers on each.
+
+`make edge-tools` installs what this needs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import data, reference
+from pipeline.export import to_c
+from serving.images import decode, normalize
+from serving.repository import Repository
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "cortex-m"
+CORES = ("cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
+TOOLS = ("make", "arm-none-eabi-gcc", "arm-none-eabi-size", "qemu-system-arm")
+MISSING = [tool for tool in TOOLS if shutil.which(tool) is None]
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"`make edge-tools` installs {', '.join(MISSING)}")
+
+
+@pytest.fixture(scope="module")
+def released() -> bytes:
+    return (Repository.open().folder / "edge/lenet5-int8.tflite").read_bytes()
+
+
+def golden() -> np.ndarray:
+    return np.stack(
+        [decode(path.read_bytes()) for path in sorted(Repository.open().folder.glob("golden/[0-9]?.png"))]
+    )
+
+
+def mnist() -> np.ndarray:
+    return data.load("mnist", None).test.images[:200]
+
+
+def built(folder: Path, model: bytes, pictures: np.ndarray) -> Path:
+    """A folder with the C, its header, and the pictures that the example reads."""
+    network = reference.load(model)
+    for suffix, text in zip("ch", to_c.write(network, "0" * 64, 0.99), strict=True):
+        (folder / f"{to_c.NAME}.{suffix}").write_text(text)
+    numbers = re.sub(r"\s", "", str(pictures.tolist())).replace("[", "{").replace("]", "}")
+    count, height, width = pictures.shape
+    (folder / "pictures.h").write_text(
+        f"enum {{ COUNT = {count}, HEIGHT = {height}, WIDTH = {width} }};\n"
+        f"static const uint8_t pictures[COUNT][HEIGHT][WIDTH] = {numbers};\n"
+    )
+    return folder
+
+
+def make(target: str, core: str, folder: Path) -> str:
+    done = subprocess.run(
+        ["make", "-s", "-C", EXAMPLE, target, f"CPU={core}", f"OUT={folder}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert not done.returncode, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("source", [golden, mnist])
+def test_a_core_computes_the_reference_to_the_bit(tmp_path: Path, released: bytes, core: str, source) -> None:
+    if source is mnist and "CHECKDIGIT_DATA" not in os.environ:
+        pytest.skip("$CHECKDIGIT_DATA names no folder with MNIST")
+    pictures = source()
+    lines = make("run", core, built(tmp_path, released, pictures)).splitlines()
+    found = np.array([[int(number) for number in line.split()] for line in lines])
+    network = reference.load(released)
+    expected = reference.logits(network, np.stack([normalize(gray) for gray in pictures])).astype(int)
+    np.testing.assert_array_equal(found[:, 2:], expected)
+    np.testing.assert_array_equal(found[:, 0], expected.argmax(1))
+    best = np.sort(expected, 1)
+    np.testing.assert_array_equal(found[:, 1], best[:, -1] - best[:, -2] >= to_c.margin(network, 0.99))
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_the_classifier_is_small(tmp_path: Path, released: bytes, core: str) -> None:
+    text, initialized, zeroed = map(
+        int, make("size", core, built(tmp_path, released, golden()[:1])).splitlines()[-1].split()[:3]
+    )
+    assert text + initialized <= 68_000
+    assert initialized + zeroed <= 6_000
+
+
+def test_an_unknown_core_is_an_error_line(tmp_path: Path, released: bytes) -> None:
+    folder = built(tmp_path, released, golden()[:1])
+    done = subprocess.run(
+        ["make", "-s", "-C", EXAMPLE, "run", "CPU=cortex-m99", f"OUT={folder}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode
+    assert "error: no machine for CPU=cortex-m99" in done.stderr

@@ -1,0 +1,224 @@
+"""The C file: compiled strictly, run under the sanitizers, equal to the integers and the normalization it repeats."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import shutil
+import struct
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from pipeline import nondigits, reference, strokes
+from pipeline.export import to_c
+from pipeline.reference import Reference, Unsupported
+from serving.images import normalize
+from serving.repository import Repository
+
+STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror"]
+SANITIZED = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+DRIVER = Path(__file__).with_name("driver.c")
+RELEASED = "edge/lenet5-int8.tflite"
+
+pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler: cc")
+
+
+class Answer(NamedTuple):
+    found: int
+    pixels: np.ndarray
+    digit: int
+    margin: int
+    logits: np.ndarray
+
+
+Program = Callable[[Sequence[np.ndarray]], list[Answer]]
+
+
+def program(folder: Path, network: Reference, flags: Sequence[str]) -> Program:
+    """The C of a network, compiled: gray pictures → what it says of each."""
+    for suffix, text in zip("ch", to_c.write(network, "0" * 64, 0.99), strict=True):
+        (folder / f"{to_c.NAME}.{suffix}").write_text(text)
+    code = folder / f"{to_c.NAME}.c"
+    subprocess.run(["cc", *STRICT, *flags, "-c", code, "-o", folder / "lenet5.o"], check=True)
+    binary = folder / "driver"
+    subprocess.run(
+        ["cc", "-std=c99", *flags, "-I", folder, DRIVER, folder / "lenet5.o", "-o", binary], check=True
+    )
+
+    def ask(pictures: Sequence[np.ndarray]) -> list[Answer]:
+        given = b"".join(
+            struct.pack("=3i", *gray.shape[::-1], gray.shape[1]) + gray.tobytes() for gray in pictures
+        )
+        done = subprocess.run([binary], input=given, capture_output=True, check=False)
+        assert not done.returncode, done.stderr.decode()
+        rows = np.frombuffer(done.stdout, np.uint8).reshape(len(pictures), 1 + 784 + 3 + 10)
+        return [
+            Answer(
+                int(row[:1].view(np.int8)[0]),
+                row[1:785].reshape(28, 28),
+                int(row[785]),
+                int(row[786:788].copy().view("<i2")[0]),
+                row[788:].view(np.int8),
+            )
+            for row in rows
+        ]
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+def network() -> Reference:
+    return reference.load((Repository.open().folder / RELEASED).read_bytes())
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory, network: Reference) -> Program:
+    """The released model's C under the sanitizers."""
+    return program(tmp_path_factory.mktemp("c"), network, SANITIZED)
+
+
+def pictures() -> list[np.ndarray]:
+    """Digits and others, noise of every small size, and long, flat and single-pixel pictures."""
+    rng = np.random.default_rng(0)
+    sizes = [(h, w) for h in range(1, 8) for w in range(1, 8)]
+    sizes += [(1, 300), (300, 1), (2, 129), (129, 130), (128, 128), (200, 257), (40, 60), (1, 5_000)]
+    found = [rng.integers(0, 256, size, np.uint8) for size in sizes]
+    found += [np.where(rng.random(size) < 0.1, 255, 0).astype(np.uint8) for size in sizes]
+    found += [np.full((5, 9), level, np.uint8) for level in (0, 7, 255)]
+    found += [strokes.digit(digit, rng) for digit in range(10)]
+    found += list(nondigits.pictures(40, 1))
+    return found
+
+
+def test_normalizes_as_the_service_to_the_bit(released: Program) -> None:
+    given = pictures()
+    for gray, answer in zip(given, released(given), strict=True):
+        expected = normalize(gray)
+        np.testing.assert_array_equal(answer.pixels, expected, err_msg=str(gray.shape))
+        assert answer.found == expected.any()
+
+
+def test_classifies_as_the_reference_to_the_bit(released: Program, network: Reference) -> None:
+    answers = released(pictures())
+    pixels = np.stack([answer.pixels for answer in answers])
+    expected = reference.logits(network, pixels)
+    np.testing.assert_array_equal(np.stack([answer.logits for answer in answers]), expected)
+    assert [answer.digit for answer in answers] == expected.argmax(1).tolist()
+    best = np.sort(expected.astype(int), 1)
+    assert [answer.margin for answer in answers] == (best[:, -1] - best[:, -2]).tolist()
+
+
+def test_any_pixels_are_classified(tmp_path: Path, network: Reference) -> None:
+    """Extreme activations too; and with other layers: average pooling, a ReLU that stops at 6."""
+    layers = tuple(
+        dataclasses.replace(layer, kind="average_pool", low=-100, high=90)
+        if layer.kind == "max_pool"
+        else layer
+        for layer in network.layers
+    )
+    changed = dataclasses.replace(network, layers=layers)
+    ask = program(tmp_path, changed, ["-O2"])
+    answers = ask([np.random.default_rng(1).integers(0, 256, (28, 28), np.uint8) for _ in range(50)])
+    pixels = np.stack([answer.pixels for answer in answers])
+    np.testing.assert_array_equal(
+        np.stack([answer.logits for answer in answers]), reference.logits(changed, pixels)
+    )
+
+
+def test_an_impossible_size_is_paper(tmp_path: Path, network: Reference) -> None:
+    ask = program(tmp_path, network, SANITIZED)
+    (answer,) = ask([np.zeros((0, 5), np.uint8)])
+    assert (answer.found, answer.pixels.any()) == (-1, False)
+
+
+def test_the_margin_promises_the_probability(network: Reference) -> None:
+    """Whatever the margin accepts, the probability accepts too."""
+    rng = np.random.default_rng(2)
+    for threshold in (0.5, 0.9, 0.99, 0.999):
+        margin = to_c.margin(network, threshold)
+        logits = rng.integers(-128, 128, (2_000, 10))
+        logits[:, 1:] = np.minimum(logits[:, 1:], logits[:, :1] - margin)
+        logits[0, :] = logits[0, 0] - margin  # all others as near as can be
+        logits[0, 0] += margin
+        probabilities = softmax(logits * network.output.scale, axis=1)
+        assert probabilities[:, 0].min() >= threshold
+        assert math.isclose(probabilities[0, 0], threshold, abs_tol=0.1)
+
+
+def test_every_symbol_is_prefixed_and_nothing_is_included(tmp_path: Path, network: Reference) -> None:
+    program(tmp_path, network, ["-Os"])
+    names = subprocess.run(
+        ["nm", tmp_path / "lenet5.o"], capture_output=True, text=True, check=True
+    ).stdout.split("\n")
+    symbols = [line.split()[-1] for line in names if line]
+    assert all(name.startswith("checkdigit_") for name in symbols if name != "_GLOBAL_OFFSET_TABLE_")
+    undefined = {line.split()[-1] for line in names if " U " in line}
+    assert undefined <= {"_GLOBAL_OFFSET_TABLE_", "memset", "__stack_chk_fail"}  # what compilers put in
+    code = (tmp_path / f"{to_c.NAME}.c").read_text()
+    assert re.findall(r"#include (\S+)", code) == [f'"{to_c.NAME}.h"']
+    assert not re.search(r"\b(float|double|malloc)\b", code)
+
+
+def test_the_plan_keeps_what_is_read_apart_from_what_is_written(network: Reference) -> None:
+    placed = to_c.plan(network)
+    assert placed.arena <= 6_000
+    assert placed.constants <= 65_000
+    before: range | None = None
+    for step in placed.steps:
+        output = range(step.output, step.output + math.prod(step.target))
+        patch = range(step.patch, step.patch + 2 * step.taps)
+        assert step.patch % 2 == 0
+        assert max(output.stop, patch.stop) <= placed.arena
+        for one, other in ((output, patch), (output, before), (patch, before)):
+            assert not other or not set(one) & set(other)
+        before = output
+
+
+def test_a_field_network_is_refused() -> None:
+    field = reference.load((Repository.open().folder / "edge/lenet5-field-int8.tflite").read_bytes())
+    with pytest.raises(Unsupported, match="any width"):
+        to_c.write(field, "0" * 64, 0.9)
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = Repository.open().folder / RELEASED
+    assert to_c.main([str(file), str(tmp_path)]) == 0
+    assert "416,520" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == {"lenet5_int8.c", "lenet5_int8.h"}
+    margin = re.search(r"MARGIN (\d+)", (tmp_path / "lenet5_int8.h").read_text())
+    assert margin is not None
+    assert int(margin[1]) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("edge/lenet5.tflite", "expected INT8: not an integer model"),
+        ("edge/lenet5-field-int8.tflite", "any width"),
+        ("repository/lenet5/1/model.onnx", "not a TensorFlow Lite file"),
+        ("nothing.tflite", "No such file"),
+    ],
+)
+def test_what_cannot_be_written_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, reason: str
+) -> None:
+    assert to_c.main([str(Repository.open().folder / name), str(tmp_path / "out"), "--threshold", "0.9"]) == 1
+    error = capsys.readouterr().err
+    assert reason in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unreleased_file_needs_a_threshold(
+    integers: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.tflite").write_bytes(integers)
+    assert to_c.main([str(tmp_path / "mine.tflite"), str(tmp_path)]) == 1
+    assert "--threshold 0.99" in capsys.readouterr().err
