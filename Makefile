@@ -17,7 +17,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help train quantize export verify evaluate benchmark release serve test lint fuzz check-gpu peers edge-tools lock clean
+.PHONY: all help train quantize export verify evaluate benchmark release serve test lint fuzz check-gpu peers edge-tools edge-test lock clean
 
 all: $(VENV)/train.done  ## the whole pipeline: train, quantize, export, verify, evaluate, benchmark
 	@$(CHECKDIGIT) train $(ARGUMENTS) --data $(DATA) --preset $(PRESET) --seed $(SEED)
@@ -73,8 +73,13 @@ peers: $(VENV)/train.done  ## measure other model servers beside this one, into 
 	@$(BIN)/python -m benchmarks.peers > benchmarks/peers.json.part
 	@mv benchmarks/peers.json.part benchmarks/peers.json
 
-edge-tools:  ## install what the tests of the C file on emulated microcontrollers need (Debian, as root)
-	@apt-get update -qq && apt-get install -y --no-install-recommends gcc make gcc-arm-none-eabi qemu-system-arm
+edge-tools: $(VENV)/test.done  ## install what the tests of C and WebAssembly need (Debian, as root)
+	@apt-get update -qq && apt-get install -y --no-install-recommends gcc gcc-arm-none-eabi qemu-system-arm chromium
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check ziglang==0.17.1
+
+edge-test: edge-tools  ## the C file on this machine and on emulated Cortex-M, WebAssembly in a browser
+	@$(BIN)/python -m pytest tests/pipeline/export/test_to_c.py tests/pipeline/export/test_cortex_m.py \
+		tests/pipeline/export/test_to_wasm.py
 
 lock:  ## renew requirements/*.txt from pyproject.toml (needs uv)
 	@sh requirements/lock.sh

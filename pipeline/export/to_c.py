@@ -15,6 +15,7 @@ import dataclasses
 import hashlib
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -288,11 +289,31 @@ def _threshold(digest: str) -> float:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.export.to_c", description="Write C from an int8 .tflite."
+    return run(
+        "python -m pipeline.export.to_c",
+        "Write C from an int8 .tflite.",
+        lambda code, header: {"c": code.encode(), "h": header.encode()},
+        arguments,
     )
+
+
+def run(
+    program: str,
+    description: str,
+    made: Callable[[str, str], dict[str, bytes]],
+    arguments: list[str] | None,
+) -> int:
+    """A command that writes files from the C of a `.tflite`; returns the exit status.
+
+    Args:
+        program: its name.
+        description: what it does.
+        made: the C file and its header → the files' contents by suffix.
+        arguments: of the command line; None = the process's.
+    """
+    parser = argparse.ArgumentParser(prog=program, description=description)
     parser.add_argument("tflite", type=Path, metavar="FILE", help="the int8 model")
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help=f"where {NAME}.c and {NAME}.h go")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help=f"where {NAME}.* goes")
     parser.add_argument(
         "--threshold",
         type=float,
@@ -304,8 +325,10 @@ def main(arguments: list[str] | None = None) -> int:
         content = options.tflite.read_bytes()
         network, digest = reference.load(content), hashlib.sha256(content).hexdigest()
         threshold = _threshold(digest) if options.threshold is None else options.threshold
-        for suffix, text in zip("ch", write(network, digest, threshold), strict=True):
-            write_bytes(options.folder / f"{NAME}.{suffix}", text.encode())
+        if not 0 < threshold < 1:
+            raise CheckdigitError(f"--threshold is a probability between 0 and 1, got {threshold}")
+        for suffix, data in made(*write(network, digest, threshold)).items():
+            write_bytes(options.folder / f"{NAME}.{suffix}", data)
     except (CheckdigitError, OSError) as error:
         print(f"error: {options.tflite}: {error}", file=sys.stderr)
         return 1

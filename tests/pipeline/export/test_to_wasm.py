@@ -1,0 +1,147 @@
+"""The browser example's WebAssembly in headless Chromium: the reference's integers, and the server's digits.
+
+`make edge-tools` installs what this needs.
+"""
+
+from __future__ import annotations
+
+import functools
+import html
+import http.server
+import json
+import os
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import data, reference, strokes
+from pipeline.export import to_c, to_wasm
+from serving.errors import CheckdigitError
+from serving.images import normalize, tensor
+from serving.repository import Repository
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "browser"
+CHROMIUM = shutil.which("chromium")
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+# A page that reads all pictures of `digits.bin`, side × side each, and shows what came out.
+PAGE = """<!doctype html><pre id="out"></pre><script type="module">
+import { load } from "./checkdigit.js";
+const read = await load("./lenet5_int8.wasm");
+const side = SIDE, all = new Uint8Array(await (await fetch("./digits.bin")).arrayBuffer());
+const found = [];
+for (let at = 0; at < all.length; at += side * side) found.push(read(all.subarray(at, at + side * side), side, side));
+document.getElementById("out").textContent = JSON.stringify(found);
+</script>"""
+
+needs_compiler = pytest.mark.skipif(not to_wasm.available(), reason="`make edge-tools` installs ziglang")
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="`make edge-tools` installs chromium")
+
+
+@pytest.fixture(scope="module")
+def released() -> reference.Reference:
+    return reference.load((Repository.open().folder / "edge/lenet5-int8.tflite").read_bytes())
+
+
+@pytest.fixture(scope="module")
+def module(released: reference.Reference) -> bytes:
+    return to_wasm.compiled(*to_c.write(released, "0" * 64, 0.99))
+
+
+@pytest.fixture
+def served(tmp_path: Path, module: bytes) -> Iterator[tuple[Path, str]]:
+    """The example's folder with the module, and its address."""
+    shutil.copytree(EXAMPLE, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "lenet5_int8.wasm").write_bytes(module)
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=tmp_path))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield tmp_path, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def browse(folder: Path, address: str) -> str:
+    """What is on the page when its scripts have run."""
+    assert CHROMIUM is not None
+    command = [CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=60000"]
+    done = subprocess.run(
+        [*command, "--dump-dom", address], capture_output=True, text=True, check=True, timeout=120
+    )
+    return done.stdout
+
+
+def pictures() -> np.ndarray:
+    """A thousand digits: MNIST's where it is at hand, else drawn ones."""
+    if "CHECKDIGIT_DATA" in os.environ:
+        return data.load("mnist", None).test.images[:1_000]
+    rng = np.random.default_rng(0)
+    return np.stack([strokes.digit(i % 10, rng, 40) for i in range(1_000)])
+
+
+@needs_compiler
+@needs_browser
+def test_a_browser_reads_as_the_reference_and_the_server(
+    served: tuple[Path, str], released: reference.Reference
+) -> None:
+    folder, address = served
+    given = pictures()
+    (folder / "digits.bin").write_bytes(given.tobytes())
+    (folder / "page.html").write_text(PAGE.replace("SIDE", str(given.shape[1])))
+    shown = browse(folder, f"{address}/page.html")
+    text = re.search(r'<pre id="out">(.*?)</pre>', shown, re.S)
+    assert text is not None
+    found = json.loads(html.unescape(text[1]))
+    pixels = np.stack([normalize(gray) for gray in given])
+    expected = reference.logits(released, pixels)
+    np.testing.assert_array_equal([row["logits"] for row in found], expected)
+    digits = [row["digit"] for row in found]
+    assert digits == expected.argmax(1).tolist()
+    (server,) = Repository.open().load("lenet5-int8").network.run(tensor(pixels))
+    assert np.mean(server.argmax(1) == digits) >= 0.9998
+    accepted = np.array([row["accepted"] for row in found])
+    assert server.max(1)[accepted].min() >= 0.99 - 1e-3  # whatever the margin accepts
+    assert accepted.mean() > 0.3
+
+
+@needs_compiler
+@needs_browser
+def test_the_example_page_is_ready_and_asks_nobody_else(served: tuple[Path, str]) -> None:
+    folder, address = served
+    shown = browse(folder, f"{address}/index.html")
+    assert 'id="paper"' in shown
+    for file in ("index.html", "checkdigit.js"):
+        assert "http" not in (EXAMPLE / file).read_text()
+
+
+@needs_compiler
+def test_it_is_small_and_the_same_every_time(module: bytes, released: reference.Reference) -> None:
+    assert len(module) <= 80_000
+    assert module[:4] == b"\0asm"
+    assert to_wasm.compiled(*to_c.write(released, "0" * 64, 0.99)) == module
+
+
+def test_without_the_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys) -> None:
+    monkeypatch.setattr(to_wasm, "available", lambda: False)
+    file = Repository.open().folder / "edge/lenet5-int8.tflite"
+    assert to_wasm.main([str(file), str(tmp_path / "out")]) == 1
+    assert "pip install ziglang" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@needs_compiler
+def test_code_that_does_not_compile_is_an_error_line() -> None:
+    with pytest.raises(CheckdigitError, match=r"ziglang: .*error"):
+        to_wasm.compiled("int x = ;", "")
