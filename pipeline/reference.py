@@ -226,6 +226,13 @@ def _clamp(layer: Layer, x: npt.NDArray[Any]) -> Int8:
     return np.clip(x, layer.low, layer.high).astype(np.int8)
 
 
+def operators(tflite: bytes) -> tuple[str, ...]:
+    """The different operators of a `.tflite` that `load` reads, in the order of their first use."""
+    model = schema.ModelT.InitFromPackedBuf(tflite, 0)
+    codes = [model.operatorCodes[node.opcodeIndex].builtinCode for node in model.subgraphs[0].operators]
+    return tuple(dict.fromkeys(_OPERATORS[code] for code in codes))
+
+
 def load(tflite: bytes) -> Reference:
     """Reads the integer network from an int8 `.tflite`.
 
@@ -249,26 +256,26 @@ def load(tflite: bytes) -> Reference:
 def _read(model: Any) -> Reference:
     graph = model.subgraphs[0]
     codes = [model.operatorCodes[operator.opcodeIndex].builtinCode for operator in graph.operators]
-    operators = [_OPERATORS.get(code, f"number {code}") for code in codes]
+    names = [_OPERATORS.get(code, f"number {code}") for code in codes]
     if len(model.subgraphs) != 1 or len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise CheckdigitError("expected one graph with one input and one output")
     source = graph.inputs[0]
     if (kind := _TYPES[graph.tensors[source].type]) != "INT8":
         raise CheckdigitError(f"the input is {kind}, expected INT8: not an integer model")
-    for operator in operators:
+    for operator in names:
         if operator not in _KINDS and operator not in _MOVING:
             raise Unsupported(
                 f"operator {operator} is not computed by the integer reference; it has "
                 f"{', '.join((*_KINDS, *_MOVING))}"
             )
     task = _task(graph.tensors[source])
-    count = sum(operator in _KINDS for operator in operators)
+    count = sum(operator in _KINDS for operator in names)
     if count != len(task.layers):
         raise CheckdigitError(
             f"{count} layers, expected LeNet-5's {len(task.layers)}: {', '.join(task.layers)}"
         )
     layers: list[Layer] = []
-    for operator, entry in zip(operators, graph.operators, strict=True):
+    for operator, entry in zip(names, graph.operators, strict=True):
         if entry.inputs[0] != source:
             raise CheckdigitError(f"operator {operator} does not follow the one before it: not a chain")
         if operator in _KINDS:
