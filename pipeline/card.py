@@ -27,7 +27,7 @@ from serving.manifest import Manifest
 
 FIELD_RECORDS: Final = "records/field"  # below `models/`
 # What `python -m pipeline.card README.md` renews: what stands between `<!-- NAME -->` and `<!-- /NAME -->`.
-BLOCKS: Final = ("table", "numbers", "service")
+BLOCKS: Final = ("table", "numbers", "edge", "service")
 FIELD_BLOCK: Final = "fields"  # and this, if it is there and a field model is released
 
 
@@ -240,6 +240,29 @@ def service(benchmarks: Path) -> str:
     return "\n".join(lines)
 
 
+def edge(benchmarks: Path) -> str:
+    """What the digit model takes as C, WebAssembly and in TensorFlow Lite Micro, in Markdown."""
+    found = json.loads((benchmarks / "edge.json").read_text())
+    cores, c, machine = found["cortex_m"].items(), found["c"], found["machine"]
+    lines = [
+        "| | flash, bytes | RAM, bytes |",
+        "|---|---:|---:|",
+        *(
+            f"| C, {core.replace('cortex-m', 'Cortex-M')}, `-Os`, the classifier alone "
+            f"| {size['flash_bytes']:,} | {size['ram_bytes']:,} |"
+            for core, size in cores
+        ),
+        f"| TensorFlow Lite Micro: the arena alone | | {found['tflm_arena_bytes']:,} |",
+        f"| WebAssembly, normalization included | {found['wasm_bytes']:,} | |",
+        "",
+        f"{found['macs']:,} multiply-accumulates a picture. C with `{c['flags']}` on {machine['cpu']}, one picture "
+        f"and one thread: {c['ratio']:.2f} of the time of LiteRT's int8 kernels (XNNPACK) in the same run. "
+        f"Over {c['pictures']:,} pictures of mnist test the largest difference from the reference is "
+        f"{c['largest_difference_lsb']} LSB. From `benchmarks/edge.json` (`python -m benchmarks.edge`).",
+    ]
+    return "\n".join(lines)
+
+
 def _with_version(name: str, packages: dict[str, str]) -> str:
     package, _, variant = name.partition(" ")
     suffix = " out of the box" if variant else ""
@@ -257,6 +280,7 @@ def renewed(text: str, root: Path) -> str:
     content = {
         "table": format_table(records(root / "models" / "records")),
         "numbers": numbers(root / "benchmarks"),
+        "edge": edge(root / "benchmarks"),
         "service": service(root / "benchmarks"),
     }
     for name in BLOCKS:

@@ -1,6 +1,6 @@
 /* Reads digits on a bare Cortex-M: no operating system, no C library, output over semihosting.
 
-       make run CPU=cortex-m3        in this folder, with arm-none-eabi-gcc and qemu-system-arm
+       make run CPU=cortex-m3        in this folder, once `make edge-tools` has been run in the project's
 
    prints for each picture of pictures.h the digit, whether it may be taken without a human, and its logits. */
 

@@ -81,6 +81,10 @@ def root(found: dict, tmp_path: Path) -> Path:
     peers |= {"packages": {"checkdigit": {}, "fastapi": {"fastapi": "0.165.0"}}}
     peers |= {"checkdigit_to_peer": {"fastapi": {"rate_16": [2.0, 2.5, 9.0]}}}
     write_json(tmp_path / "benchmarks" / "peers.json", peers)
+    c = {"flags": "-O3", "pictures": 10_000, "largest_difference_lsb": 0, "ratio": 0.812}
+    edge = {"c": c, "cortex_m": {"cortex-m3": {"flash_bytes": 64_682, "ram_bytes": 5_880}}, "macs": 416_520}
+    edge |= {"wasm_bytes": 68_367, "tflm_arena_bytes": 8_528, "machine": {"cpu": "CPU", "cores": 2}}
+    write_json(tmp_path / "benchmarks" / "edge.json", edge)
     return tmp_path
 
 
@@ -97,17 +101,24 @@ def test_service(root: Path) -> None:
     assert facts == ["7,000, 91%", "7,000, 91%", "0.22, 0.22", "80,000, 85%", "9", "81, 83", "0.46"]
 
 
+def test_edge(root: Path) -> None:
+    lines = card.edge(root / "benchmarks").splitlines()
+    assert lines[2] == "| C, Cortex-M3, `-Os`, the classifier alone | 64,682 | 5,880 |"
+    assert "0.81 of the time" in lines[-1]
+
+
 def test_only_the_blocks_are_renewed(found: dict, root: Path) -> None:
     text = (
         "# Title\n\n<!-- table -->\n| old |\n\\1\n<!-- /table -->\nThe rest, \\g<0>.\n"
-        "<!-- numbers --><!-- /numbers -->\n<!-- service --><!-- /service -->"
+        "<!-- numbers --><!-- /numbers -->\n<!-- edge --><!-- /edge -->\n<!-- service --><!-- /service -->"
     )
     renewed = card.renewed(text, root)
     table, numbers = card.format_table(found), card.numbers(root / "benchmarks")
-    service = card.service(root / "benchmarks")
+    edge, service = card.edge(root / "benchmarks"), card.service(root / "benchmarks")
     assert renewed == (
         f"# Title\n\n<!-- table -->\n{table}\n<!-- /table -->\nThe rest, \\g<0>.\n"
-        f"<!-- numbers -->\n{numbers}\n<!-- /numbers -->\n<!-- service -->\n{service}\n<!-- /service -->"
+        f"<!-- numbers -->\n{numbers}\n<!-- /numbers -->\n<!-- edge -->\n{edge}\n<!-- /edge -->\n"
+        f"<!-- service -->\n{service}\n<!-- /service -->"
     )
     assert card.renewed(renewed, root) == renewed
 

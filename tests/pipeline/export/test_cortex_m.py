@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,16 @@ def test_the_classifier_is_small(tmp_path: Path, released: bytes, core: str) -> 
     )
     assert text + initialized <= 68_000
     assert initialized + zeroed <= 6_000
+
+
+def test_the_example_from_nothing(tmp_path: Path, released: bytes) -> None:
+    """`make run` writes the C and the pictures itself."""
+    arguments = ["run", "CPU=cortex-m3", f"OUT={tmp_path / 'build'}", f"PYTHON={sys.executable}"]
+    done = subprocess.run(
+        ["make", "-s", "-C", EXAMPLE, *arguments], capture_output=True, text=True, check=True, timeout=120
+    )
+    found = [line.split()[0] for line in done.stdout.splitlines() if line.count(" ") == 11]
+    assert found == [str(digit) for digit in range(10) for _ in range(2)]
 
 
 def test_an_unknown_core_is_an_error_line(tmp_path: Path, released: bytes) -> None:
