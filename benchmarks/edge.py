@@ -3,12 +3,13 @@
 .venv/bin/python -m benchmarks.edge > benchmarks/edge.json      # a minute, after `make edge-tools`
 
 C and LiteRT (XNNPACK, one thread) read the same pictures in turn. Cortex-M is compiled, and emulated by the tests;
-an emulator knows no cycles, so that there is no time here.
+an emulator knows no cycles, so that there is no time here; Ethos-U's is Vela's own estimate.
 """
 
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import json
 import subprocess
 import tempfile
@@ -21,7 +22,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from pipeline import data, reference
-from pipeline.export import to_c, to_tflm, to_wasm
+from pipeline.export import to_c, to_tflm, to_vela, to_wasm
 from pipeline.run import machine
 from serving.repository import Repository
 
@@ -50,6 +51,7 @@ def main() -> None:
         "macs": sum(step.multiply_accumulates for step in plan.steps),
         "wasm_bytes": len(to_wasm.compiled(code, header)),
         "tflm_arena_bytes": to_tflm.arena(content),
+        "ethos_u55": dataclasses.asdict(to_vela.compiled(content)[1]),
         "machine": machine(),
     }
     print(json.dumps(result, indent=1))
