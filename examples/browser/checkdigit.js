@@ -1,6 +1,8 @@
 // Reads digits by WebAssembly; nothing leaves the page.
 export async function load(url) {
-  const { instance } = await WebAssembly.instantiate(await (await fetch(url)).arrayBuffer());
+  const reply = await fetch(url);
+  if (!reply.ok) throw new Error(`${url}: ${reply.status} ${reply.statusText}`);
+  const { instance } = await WebAssembly.instantiate(await reply.arrayBuffer());
   const { memory, __heap_base: base, ...c } = instance.exports;
   const pixels = base.value, logits = pixels + 784, given = logits + 16;
   // gray: Uint8Array [height * width], 0 = black; any size, either polarity.

@@ -1,8 +1,9 @@
-"""C from the integers of the `.tflite`: one C99 file and its header, for anything from a microcontroller up.
+"""C from the integers of the `.tflite`: one C99 file and its header, for a 32-bit microcontroller or anything larger.
 
     python -m pipeline.export.to_c models/edge/lenet5-int8.tflite OUT    # OUT/lenet5_int8.c, .h, and a table
 
-The file needs `stdint.h` alone: no allocation, no floating point, no library.
+The file includes `stdint.h` alone: no allocation, no floating point, no library but what every compiler
+calls on its own (memcpy, memset, 64-bit division).
 It computes what `pipeline.reference` computes in TensorFlow Lite Micro's
 rounding, and normalizes pictures as `serving.images.normalize` does, both bit
 for bit. Hand-written parts are in `c/`.
@@ -149,7 +150,9 @@ _HEADER: Final = """/* {about} */
 extern "C" {{
 #endif
 
-/* From this margin on a digit may be taken without a human: its probability is then {threshold:.6g} at least. */
+typedef char checkdigit_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
+
+/* From this margin on a digit may be taken without a human: its probability is then {threshold!r} at least. */
 #define CHECKDIGIT_LENET5_MARGIN {margin}
 
 /* The digit in 28x28 pixels, 0 = paper and 255 = ink, normalized as below; of equally good ones the smallest.
@@ -161,7 +164,7 @@ int checkdigit_lenet5_margin(const int8_t logits[10]);
 
 /* The network's pixels from a picture of one digit: 8-bit gray levels, rows `stride` bytes apart, any size from
    1x1, dark ink on light or light on dark. Returns 1; 0 where no ink was found, and -1 for an impossible size:
-   then all pixels are paper. Not reentrant; takes 64 KiB of static RAM, which a linker leaves out (with
+   then all pixels are paper, and there is no digit to classify. Not reentrant; takes 64 KiB of static RAM, which a linker leaves out (with
    -ffunction-sections -fdata-sections -Wl,--gc-sections) where nobody calls it. */
 int checkdigit_normalize(const uint8_t *gray, int width, int height, int stride, uint8_t out[784]);
 
@@ -327,13 +330,23 @@ def run(
         threshold = _threshold(digest) if options.threshold is None else options.threshold
         if not 0 < threshold < 1:
             raise CheckdigitError(f"--threshold is a probability between 0 and 1, got {threshold}")
-        for suffix, data in made(*write(network, digest, threshold)).items():
-            write_bytes(options.folder / f"{NAME}.{suffix}", data)
+        files = made(*write(network, digest, threshold))
     except (CheckdigitError, OSError) as error:
-        print(f"error: {options.tflite}: {error}", file=sys.stderr)
-        return 1
+        return refused(options.tflite, error)
+    try:
+        for suffix, data in files.items():
+            write_bytes(options.folder / f"{NAME}.{suffix}", data)
+    except OSError as error:
+        return refused(options.folder, error)
     print(table(network))
     return 0
+
+
+def refused(path: Path, error: CheckdigitError | OSError) -> int:
+    """Says in one line what was wrong with which path; returns the exit status."""
+    reason = error.strerror if isinstance(error, OSError) else error
+    print(f"error: {path}: {reason}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

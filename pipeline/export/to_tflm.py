@@ -2,8 +2,9 @@
 
     python -m pipeline.export.to_tflm models/edge/lenet5-int8.tflite OUT    # OUT/lenet5_int8_model.c and .h
 
-The arena is measured by TensorFlow Lite Micro itself (`pip install tflite-micro`), on this machine; one with
-smaller pointers needs a little less. Whoever has no interpreter on the device yet wants `to_c` instead.
+The arena is measured by TensorFlow Lite Micro itself (`pip install --pre tflite-micro`), on this machine and with
+its reference kernels; optimized ones (CMSIS-NN) take scratch memory in addition. Whoever has no interpreter on
+the device yet wants `to_c` instead.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline import reference
+from pipeline.export import to_c
 from pipeline.run import write_bytes
 from serving import __version__
 from serving.errors import CheckdigitError
@@ -85,7 +87,7 @@ extern "C" {{
 
 #define CHECKDIGIT_LENET5_MODEL_SIZE {len(tflite)}
 #define CHECKDIGIT_LENET5_OPERATORS {len(operators)}
-/* Bytes of tensor arena, measured with 64-bit pointers. */
+/* Bytes of tensor arena, measured on a 64-bit machine with the reference kernels: others may take more. */
 #define CHECKDIGIT_LENET5_ARENA {bytes_needed}
 
 /* In: int8 [1, 28, 28, 1], pixel - 128, 0 = paper before that. Out: int8 [1, 10], logits. Aligned to 16 bytes. */
@@ -117,13 +119,15 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         content = options.tflite.read_bytes()
-        reference.load(content)
+        to_c.plan(reference.load(content))  # a digit's network, and no other
         needed = arena(content)
+    except (CheckdigitError, OSError) as error:
+        return to_c.refused(options.tflite, error)
+    try:
         for suffix, text in zip("ch", write(content, needed), strict=True):
             write_bytes(options.folder / f"{NAME}.{suffix}", text.encode())
-    except (CheckdigitError, OSError) as error:
-        print(f"error: {options.tflite}: {error}", file=sys.stderr)
-        return 1
+    except OSError as error:
+        return to_c.refused(options.folder, error)
     print(f"{len(content):,} bytes of flash, {needed:,} bytes of arena")
     return 0
 

@@ -20,6 +20,7 @@ from typing import Any, Final
 from ai_edge_litert import schema_py_generated as schema
 
 from pipeline import reference
+from pipeline.export import to_c
 from pipeline.export.to_c import NAME
 from pipeline.run import write_bytes
 from serving.errors import CheckdigitError
@@ -72,7 +73,7 @@ def compiled(tflite: bytes) -> tuple[bytes, Estimate]:
     Raises:
         CheckdigitError: as `reference.load`; Vela is not installed, or refuses the model.
     """
-    reference.load(tflite)
+    to_c.plan(reference.load(tflite))  # a digit's network, and no other
     if not available():
         raise CheckdigitError("Ethos-U needs Arm's compiler Vela: pip install ethos-u-vela")
     with tempfile.TemporaryDirectory() as name:
@@ -138,10 +139,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         content, estimate = compiled(options.tflite.read_bytes())
-        write_bytes(options.folder / f"{NAME}_{ACCELERATOR}.tflite", content)
     except (CheckdigitError, OSError) as error:
-        print(f"error: {options.tflite}: {error}", file=sys.stderr)
-        return 1
+        return to_c.refused(options.tflite, error)
+    try:
+        write_bytes(options.folder / f"{NAME}_{ACCELERATOR}.tflite", content)
+    except OSError as error:
+        return to_c.refused(options.folder, error)
     print(summary(estimate))
     return 0
 

@@ -1,10 +1,10 @@
 """WebAssembly from the C file, for a browser that reads digits without a server.
 
-    python -m pipeline.export.to_wasm models/edge/lenet5-int8.tflite OUT    # OUT/lenet5_int8.wasm
+    python -m pipeline.export.to_wasm models/edge/lenet5-int8.tflite examples/browser    # lenet5_int8.wasm there
 
 The `ziglang` package compiles it, with no compiler on the system. The module imports nothing; it exports
 `checkdigit_normalize`, `checkdigit_lenet5_classify`, `checkdigit_lenet5_margin`, `checkdigit_lenet5_threshold`,
-its memory, and `__heap_base`, from where on that memory is the caller's. `examples/browser` uses it.
+its memory, and `__heap_base`, from where on that memory is the caller's.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def compiled(code: str, header: str) -> bytes:
         )
         if done.returncode:
             lines = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
-            raise CheckdigitError(f"ziglang: {lines[-1]}")
+            raise CheckdigitError(f"ziglang: {next((line for line in lines if 'error:' in line), lines[-1])}")
         return Path(folder, "out.wasm").read_bytes()
 
 

@@ -3,7 +3,7 @@
    size from 1x1. */
 
 enum { CHECKDIGIT_SIDE = 28, CHECKDIGIT_BODY = 20, CHECKDIGIT_WORK = 128 };
-enum { CHECKDIGIT_AREA = CHECKDIGIT_WORK * CHECKDIGIT_WORK };
+enum { CHECKDIGIT_AREA = CHECKDIGIT_WORK * CHECKDIGIT_WORK, CHECKDIGIT_MOST = 1 << 30 };
 
 /* The picture and a copy are needed until its ink is known, the stack afterwards. */
 static union {
@@ -247,7 +247,7 @@ int checkdigit_normalize(const uint8_t *gray, int width, int height, int stride,
 {
     for (int i = 0; i < CHECKDIGIT_SIDE * CHECKDIGIT_SIDE; i++)
         out[i] = 0;
-    if (width < 1 || height < 1 || stride < width)
+    if (width < 1 || height < 1 || stride < width || width > CHECKDIGIT_MOST || height > CHECKDIGIT_MOST)
         return -1;
     const int block = (checkdigit_most(width, height) - 1) / CHECKDIGIT_WORK + 1;
     checkdigit_shrink(gray, width, height, stride, block, checkdigit_memory.pictures.work);

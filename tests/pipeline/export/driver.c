@@ -1,22 +1,26 @@
-/* Reads pictures from standard input, each as width, height and stride (int32) and its rows, and writes for each
+/* Reads pictures from standard input, each as width, height, stride, whether its pixels go to the network as they are,
+   and its number of bytes (int32 each), then those, and writes for each
    what `checkdigit_normalize` returned (one byte), 784 pixels, the digit, its margin over the second (int16, little
    endian) and ten logits. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lenet5_int8.h"
 
 int main(void)
 {
-    int32_t size[3];
+    int32_t size[5];
     while (fread(size, sizeof size, 1, stdin) == 1) {
-        const size_t bytes = (size_t)size[1] * (size_t)size[2];
-        uint8_t *const gray = malloc(bytes), pixels[784];
+        const size_t bytes = (size_t)size[4];
+        uint8_t *const gray = malloc(bytes ? bytes : 1), pixels[784];
         int8_t logits[10];
         if (!gray || fread(gray, 1, bytes, stdin) != bytes)
             return 1;
-        const int found = checkdigit_normalize(gray, size[0], size[1], size[2], pixels);
+        const int found = size[3] ? 1 : checkdigit_normalize(gray, size[0], size[1], size[2], pixels);
+        if (size[3])
+            memcpy(pixels, gray, sizeof pixels);
         const int digit = checkdigit_lenet5_classify(pixels, logits);
         const int margin = checkdigit_lenet5_margin(logits);
         free(gray); /* the sanitizer has seen by now whether anybody read past it */

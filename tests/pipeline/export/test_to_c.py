@@ -18,7 +18,7 @@ from scipy.special import softmax
 
 from pipeline import nondigits, reference, strokes
 from pipeline.export import to_c
-from pipeline.reference import Reference, Unsupported
+from pipeline.reference import Reference, Scale, Unsupported
 from serving.images import normalize
 from serving.repository import Repository
 
@@ -38,7 +38,7 @@ class Answer(NamedTuple):
     logits: np.ndarray
 
 
-Program = Callable[[Sequence[np.ndarray]], list[Answer]]
+Program = Callable[..., list[Answer]]
 
 
 def program(folder: Path, network: Reference, flags: Sequence[str]) -> Program:
@@ -52,10 +52,16 @@ def program(folder: Path, network: Reference, flags: Sequence[str]) -> Program:
         ["cc", "-std=c99", *flags, "-I", folder, DRIVER, folder / "lenet5.o", "-o", binary], check=True
     )
 
-    def ask(pictures: Sequence[np.ndarray]) -> list[Answer]:
-        given = b"".join(
-            struct.pack("=3i", *gray.shape[::-1], gray.shape[1]) + gray.tobytes() for gray in pictures
-        )
+    def ask(
+        pictures: Sequence[np.ndarray], size: tuple[int, int, int] | None = None, raw: bool = False
+    ) -> list[Answer]:
+        given = b""
+        for gray in pictures:
+            # What lies between two rows is somebody else's.
+            beside = np.full((len(gray), 0 if size or raw else len(given) % 5), 77, np.uint8)
+            content = np.hstack([gray, beside]).tobytes()
+            width, height, stride = size or (gray.shape[1], gray.shape[0], gray.shape[1] + beside.shape[1])
+            given += struct.pack("=5i", width, height, stride, raw, len(content)) + content
         done = subprocess.run([binary], input=given, capture_output=True, check=False)
         assert not done.returncode, done.stderr.decode()
         rows = np.frombuffer(done.stdout, np.uint8).reshape(len(pictures), 1 + 784 + 3 + 10)
@@ -115,26 +121,53 @@ def test_classifies_as_the_reference_to_the_bit(released: Program, network: Refe
     assert [answer.margin for answer in answers] == (best[:, -1] - best[:, -2]).tolist()
 
 
-def test_any_pixels_are_classified(tmp_path: Path, network: Reference) -> None:
-    """Extreme activations too; and with other layers: average pooling, a ReLU that stops at 6."""
-    layers = tuple(
-        dataclasses.replace(layer, kind="average_pool", low=-100, high=90)
+def changed(network: Reference) -> Reference:
+    """Other layers: average pooling, clamps that clamp, accumulators that are scaled up."""
+    first, *rest = network.layers
+    real = first.input.scale * float(first.weight_scales.max())
+    first = dataclasses.replace(first, output=Scale(real / 3, first.output.zero_point), low=-90, high=80)
+    assert reference.multipliers(first)[1].max() > 0
+    last = rest[-1]
+    others = [
+        dataclasses.replace(layer, kind="average_pool", low=-100, high=60)
         if layer.kind == "max_pool"
         else layer
+        for layer in rest[:-1]
+    ]
+    return dataclasses.replace(network, layers=(first, *others, last))
+
+
+def clamped(network: Reference) -> Reference:
+    """Maximum pooling that clamps."""
+    layers = [
+        dataclasses.replace(layer, low=-100, high=-20) if layer.kind == "max_pool" else layer
         for layer in network.layers
+    ]
+    return dataclasses.replace(network, layers=tuple(layers))
+
+
+@pytest.mark.parametrize("change", [lambda network: network, changed, clamped])
+def test_any_pixels_are_classified(tmp_path: Path, network: Reference, change: Callable) -> None:
+    rng = np.random.default_rng(1)
+    pixels = np.concatenate(
+        [
+            rng.integers(0, 256, (60, 28, 28), np.uint8),
+            255 * rng.integers(0, 2, (60, 28, 28), np.uint8),
+            np.full((1, 28, 28), 255, np.uint8),
+            np.zeros((1, 28, 28), np.uint8),
+        ]
     )
-    changed = dataclasses.replace(network, layers=layers)
-    ask = program(tmp_path, changed, ["-O2"])
-    answers = ask([np.random.default_rng(1).integers(0, 256, (28, 28), np.uint8) for _ in range(50)])
-    pixels = np.stack([answer.pixels for answer in answers])
+    answers = program(tmp_path, change(network), SANITIZED)(pixels, raw=True)
     np.testing.assert_array_equal(
-        np.stack([answer.logits for answer in answers]), reference.logits(changed, pixels)
+        np.stack([answer.logits for answer in answers]), reference.logits(change(network), pixels)
     )
 
 
-def test_an_impossible_size_is_paper(tmp_path: Path, network: Reference) -> None:
-    ask = program(tmp_path, network, SANITIZED)
-    (answer,) = ask([np.zeros((0, 5), np.uint8)])
+@pytest.mark.parametrize(
+    "size", [(0, 5, 5), (5, 0, 5), (5, 5, 4), (-1, 5, 5), (1, 2**31 - 1, 1), (2**31 - 1, 1, 2**31 - 1)]
+)
+def test_an_impossible_size_is_paper(released: Program, size: tuple[int, int, int]) -> None:
+    (answer,) = released([np.zeros((5, 5), np.uint8)], size)
     assert (answer.found, answer.pixels.any()) == (-1, False)
 
 
@@ -222,3 +255,15 @@ def test_an_unreleased_file_needs_a_threshold(
     (tmp_path / "mine.tflite").write_bytes(integers)
     assert to_c.main([str(tmp_path / "mine.tflite"), str(tmp_path)]) == 1
     assert "--threshold 0.99" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_a_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert to_c.main([str(Repository.open().folder / RELEASED), str(tmp_path / "file")]) == 1
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'file'}: ")
+
+
+def test_a_threshold_that_is_no_probability(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [str(Repository.open().folder / RELEASED), str(tmp_path), "--threshold", "1"]
+    assert to_c.main(arguments) == 1
+    assert "between 0 and 1, got 1.0" in capsys.readouterr().err

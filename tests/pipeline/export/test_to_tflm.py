@@ -81,7 +81,13 @@ def test_without_the_interpreter(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_float_model_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = Repository.open().folder / "edge/lenet5.tflite"
+@pytest.mark.parametrize(
+    ("name", "reason"), [("lenet5", "not an integer model"), ("lenet5-field-int8", "any width")]
+)
+def test_another_model_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, reason: str
+) -> None:
+    file = Repository.open().folder / f"edge/{name}.tflite"
     assert to_tflm.main([str(file), str(tmp_path / "out")]) == 1
-    assert "not an integer model" in capsys.readouterr().err
+    assert reason in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -44,6 +44,9 @@ def test_without_the_compiler(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_float_model_is_refused() -> None:
-    with pytest.raises(CheckdigitError, match="not an integer model"):
-        to_vela.compiled(released().with_name("lenet5.tflite").read_bytes())
+@pytest.mark.parametrize(
+    ("name", "reason"), [("lenet5", "not an integer model"), ("lenet5-field-int8", "any width")]
+)
+def test_another_model_is_refused(name: str, reason: str) -> None:
+    with pytest.raises(CheckdigitError, match=reason):
+        to_vela.compiled(released().with_name(f"{name}.tflite").read_bytes())

@@ -118,12 +118,23 @@ def test_a_browser_reads_as_the_reference_and_the_server(
 
 @needs_compiler
 @needs_browser
-def test_the_example_page_is_ready_and_asks_nobody_else(served: tuple[Path, str]) -> None:
+def test_the_example_page_reads_what_is_drawn(served: tuple[Path, str]) -> None:
     folder, address = served
-    shown = browse(folder, f"{address}/index.html")
-    assert 'id="paper"' in shown
+    assert ">ready</output>" in browse(folder, f"{address}/index.html")
+    seven = "pen.moveTo(80, 60); pen.lineTo(190, 60); pen.lineTo(120, 230); pen.lineWidth = 16; pen.stroke(); show();"
+    page = (EXAMPLE / "index.html").read_text()
+    (folder / "drawn.html").write_text(page.replace("blank();\n</script>", f"blank(); {seven}\n</script>"))
+    assert re.search(r">7, [a-z ]+</output>", browse(folder, f"{address}/drawn.html"))
     for file in ("index.html", "checkdigit.js"):
         assert "http" not in (EXAMPLE / file).read_text()
+
+
+@needs_compiler
+@needs_browser
+def test_the_example_page_says_what_is_missing(served: tuple[Path, str]) -> None:
+    folder, address = served
+    (folder / "lenet5_int8.wasm").unlink()
+    assert "not ready: ./lenet5_int8.wasm: 404" in browse(folder, f"{address}/index.html")
 
 
 @needs_compiler
@@ -143,5 +154,5 @@ def test_without_the_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, c
 
 @needs_compiler
 def test_code_that_does_not_compile_is_an_error_line() -> None:
-    with pytest.raises(CheckdigitError, match=r"ziglang: .*error"):
+    with pytest.raises(CheckdigitError, match=r"ziglang: .*error: .*expression"):
         to_wasm.compiled("int x = ;", "")
