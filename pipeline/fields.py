@@ -26,7 +26,7 @@ from pipeline import glyphs, handwriting, scans, texts, writing
 from serving.errors import CheckdigitError
 from serving.images.field import normalize_field
 
-SHARES: Final = {"mnist": 0.3, "strokes": 0.45, "fonts": 0.25}
+SHARES: Final = {"mnist": 0.27, "strokes": 0.53, "fonts": 0.2}
 
 Gray = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]

@@ -141,9 +141,9 @@ def _print(paper: Floats, rng: np.random.Generator) -> None:
             y = y if rng.random() < 0.75 else height - 1 - y
             y = min(max(y, 0), height - 1)
             paper[y : y + rng.integers(1, 3)] *= np.float32(rng.uniform(0.3, 0.85))
-    if rng.random() < 0.12:
+    if rng.random() < 0.08:  # rarely on the left, where a stroke as long is a one
         x = int(rng.gamma(1.5, 3))
-        x = x if rng.random() < 0.4 else width - 1 - x
+        x = x if rng.random() < 0.2 else width - 1 - x
         x = min(max(x, 0), width - 1)
         paper[:, x : x + rng.integers(1, 3)] *= np.float32(rng.uniform(0.3, 0.85))
     if rng.random() < 0.04:
