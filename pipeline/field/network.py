@@ -2,14 +2,15 @@
 
 The space-displacement network of LeCun, Bottou, Bengio, Haffner (Proc. IEEE
 86(11), 1998, section VII) in its modern form: valid convolutions, the dense
-layers written as convolutions, so that every step sees 32×32 pixels of a
-picture of any width; steps stand 2 columns apart, since touching repeats such
-as 11 and 000 need a blank between them. What the steps say is aligned with
+layers written as convolutions, so that every step sees 32 rows and 40 columns,
+a digit and half of each neighbor, of a picture of any width; steps stand 2
+columns apart, since touching repeats such as 11 and 000 need a blank between
+them. What the steps say is aligned with
 the labels by CTC (Graves, Fernández, Gomez, Schmidhuber, ICML 2006).
 
-    C1 5×5 → S2 2×2 → C3 3×3, 3×3 → S4 2×2 (1 column apart) → C5 3×3, 3×3 → F6 1×5 → logits
+    C1 5×5 → S2 2×2 → C3 3×3, 3×3 → S4 2×2 (1 column apart) → C5 3×3, 3×3 → F6 1×9 → logits
 
-    python -m pipeline.field.network     # prints the table of layers, 223,564 parameters
+    python -m pipeline.field.network     # prints the table of layers, 277,324 parameters
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ _LAYERS: Final = (
     ("c3b", (3, 3), 56),
     ("c5a", (3, 3), 80),
     ("c5b", (3, 3), 120),
-    ("f6", (1, 5), 112),
+    ("f6", (1, 9), 112),
     ("logits", (1, 1), CLASSES),
 )
 _SUBSAMPLED: Final = {"c1": ("s2", (2, 2)), "c3b": ("s4", (2, 1))}  # name, rows and columns between windows
 
 # The first step's center is the first column of ink; so it is, at the other end, with the last.
-SLIDING: Final = Sliding(height=HEIGHT, receptive=32, stride=2, left=16, right=16, bucket=16)
+SLIDING: Final = Sliding(height=HEIGHT, receptive=40, stride=2, left=20, right=20, bucket=16)
 
 
 def build(keras: ModuleType, normalized: bool = True) -> Any:

@@ -166,13 +166,13 @@ def test_the_integers_are_the_tflites(run: Run, network: reference.Reference) ->
 def test_litert_takes_one_width_after_the_other(run: Run, name: str) -> None:
     loaded = litert.load(file(run, get(name, "field")))
     assert loaded.input.shape == (-1, 32, -1, 1)
-    for width in (128, 32, 656, 48):
+    for width in (128, 40, 656, 48):
         assert loaded.infer(np.zeros((1, 32, width, 1), np.float32)).shape == task.FIELD.answers(1, width)
 
 
 def test_onnx_takes_one_width_after_the_other(run: Run) -> None:
     loaded = runtime.load(file(run, get("onnx_int8", "field")))
-    for count, width in ((1, 128), (3, 32), (2, 656)):
+    for count, width in ((1, 128), (3, 40), (2, 656)):
         shape = task.FIELD.answers(count, width)
         assert loaded.infer(np.zeros((count, 32, width, 1), np.float32)).shape == shape
 
@@ -182,7 +182,7 @@ def test_the_reference_takes_chunks_of_any_width(
 ) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (5, 32, 64), np.uint8)
     whole = reference.logits(network, pixels)
-    assert whole.shape == (5, 17, 12)
+    assert whole.shape == (5, 13, 12)
     monkeypatch.setattr(reference, "_CHUNK", 4)  # digits: one field at a time
     np.testing.assert_array_equal(reference.logits(network, pixels), whole)
 
