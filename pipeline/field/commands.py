@@ -19,6 +19,7 @@ from serving.errors import CheckdigitError
 
 RUN: Final = "field"  # unless another is named
 _INVENTED: Final = 100  # hands
+_WRITERS: Final = {"quick": 400, "release": 1_500}  # invented ones to train on
 _QUANTIZE: Final = 512  # fields that the activations' ranges are measured on
 _VERIFY: Final = 600
 _BENCHMARK: Final = (16, 128)  # fields, columns
@@ -36,7 +37,8 @@ def named(options: Namespace) -> Run:
 def train(run: Run, options: Namespace) -> Answer:
     """From scratch on what invented hands, MNIST's writers and fonts write, or on with a user's own fields."""
     own = None if options.data in ("digits", "mnist") else labelled.load(Path(options.data))
-    hands = Hands(options.data_dir, options.fonts, options.data == "mnist")
+    writers = _WRITERS[options.preset]
+    hands = Hands(options.data_dir, options.fonts, options.data == "mnist", invented=writers)
     data = hands.record()
     from pipeline.field import cross_validation
     from pipeline.field import train as training

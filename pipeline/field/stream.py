@@ -11,7 +11,7 @@ import concurrent.futures
 import dataclasses
 import itertools
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -88,30 +88,31 @@ def endless(blocks: Iterator[list[Item]], config: FieldTrainConfig) -> Iterator[
 
 
 def mixed(
-    real: Sequence[Item], synthetic: Sequence[Item], config: FieldTrainConfig, separators: bool
+    real: Callable[[np.random.Generator], Item],
+    synthetic: Sequence[Item],
+    config: FieldTrainConfig,
+    separators: bool,
 ) -> Iterator[Batch]:
     """Batches of which a share of `config.real` comes from `real`, the rest from `synthetic`.
 
     Args:
-        real: labeled fields.
+        real: draws one of the labeled fields, or of what is made of them.
         synthetic: drawn ones.
         config: says how many of each.
-        separators: whether the labels of `real` name the separators.
+        separators: whether the labels of the real ones name the separators.
     """
     rng = np.random.default_rng([config.seed, 2])
     count = _POOL // config.batch
     own = round(config.real * count)
     while True:
+        labeled = [real(rng) for _ in range(own * config.batch)]
+        drawn = [synthetic[i] for i in rng.integers(len(synthetic), size=(count - own) * config.batch)]
         pool = [
             dataclasses.replace(batch, separators=named)
-            for items, number, named in ((real, own, separators), (synthetic, count - own, True))
-            for batch in batches(_chosen(items, number * config.batch, rng), config.batch, 1, rng)
+            for items, named in ((labeled, separators), (drawn, True))
+            for batch in batches(items, config.batch, 1, rng)
         ]
         yield from (pool[i] for i in rng.permutation(len(pool)))
-
-
-def _chosen(items: Sequence[Item], count: int, rng: np.random.Generator) -> list[Item]:
-    return [items[i] for i in rng.integers(len(items), size=count)]
 
 
 def batches(items: Sequence[Item], size: int, views: int, rng: np.random.Generator) -> Iterator[Batch]:

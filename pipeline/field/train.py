@@ -10,18 +10,19 @@ the averaged weights with batch normalization folded in, pixels → logits.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import keras
 import numpy as np
+from scipy.special import softmax
 
-from pipeline.field import cross_validation, fit, labelled, network, nonfields, reading
+from pipeline.field import cross_validation, fit, labelled, network, nonfields, reading, recombined
 from pipeline.field.config import FieldTrainConfig
 from pipeline.field.hands import Hands
-from pipeline.field.labelled import Labelled
-from pipeline.field.stream import Item, drawn, endless, mixed
+from pipeline.field.labelled import Index, Labelled
+from pipeline.field.stream import Batch, Item, drawn, endless, mixed
 from pipeline.run import Run, replacing
 from pipeline.train import WEIGHTS, undated
 from serving.images.field import normalize_field
@@ -47,13 +48,15 @@ def train(
     """
     validation = hands.validation()(np.random.default_rng([config.seed, 7]), _VALIDATION)
     _seed(config)
+    opening, rest = config.parts()
     model = network.build(keras)
     stream = endless(drawn(hands, config.seed, _PROCESSES), config)
-    fit.fit(model, config, stream, validation)
+    fit.fit(model, opening, stream, validation)
+    model = network.folded(keras, model)
+    fit.fit(model, rest, stream, validation)
     stream.close()
-    keras.mixed_precision.set_global_policy("float32")
-    folded = network.folded(keras, model)
-    return _record(run, folded, config, data, preset, {"validation_exact": fit.accuracy(folded, validation)})
+    plain = _in_float(model)
+    return _record(run, plain, config, data, preset, {"validation_exact": fit.accuracy(plain, validation)})
 
 
 def finetune(
@@ -74,13 +77,18 @@ def finetune(
     """
     parts = labelled.folds(own, cross_validation.FOLDS, config.seed)
     items = [(normalize_field(own.picture(i)).pixels, own.classes(i)) for i in range(len(own))]
+    places = _cuts(config, items, own.separators)
     synthetic = hands(np.random.default_rng([config.seed, 3]), config.fields)
+
+    def gone_on(index: Index) -> Any:
+        real = recombined.source([items[i] for i in index], [places[i] for i in index], config.recombined)
+        return _gone_on(config, mixed(real, synthetic, config, own.separators))
+
     readings = []
     for part in parts:
-        rest = np.setdiff1d(np.arange(len(own)), part)
-        model = _gone_on(config, [items[i] for i in rest], synthetic, own.separators)
+        model = gone_on(np.setdiff1d(np.arange(len(own)), part))
         readings.append(reading.read(reading.reader(fit.probabilities(model)), own.take(part)))
-    model = _gone_on(config, items, synthetic, own.separators)
+    model = gone_on(np.arange(len(own)))
     others = nonfields.read(reading.reader(fit.probabilities(model)), _SEEN, config.seed, hands.field)
     report = cross_validation.report(own, parts, readings, config.seed, others)
     return _record(
@@ -95,13 +103,33 @@ def finetune(
     )
 
 
-def _gone_on(
-    config: FieldTrainConfig, real: Sequence[Item], synthetic: Sequence[Item], separators: bool
-) -> Any:
+def _gone_on(config: FieldTrainConfig, stream: Iterator[Batch]) -> Any:
     _seed(config)
     model = network.build(keras, normalized=False)
-    model.set_weights(keras.models.load_model(config.start or started(), compile=False).get_weights())
-    fit.fit(model, config, mixed(real, synthetic, config, separators), ())
+    model.set_weights(_start(config).get_weights())
+    fit.fit(model, config, stream, ())
+    return _in_float(model)
+
+
+def _start(config: FieldTrainConfig) -> Any:
+    return keras.models.load_model(config.start or started(), compile=False)
+
+
+def _cuts(
+    config: FieldTrainConfig, items: Sequence[Item], separators: bool
+) -> list[tuple[recombined.Cut, ...]]:
+    """Where the fields fall apart, as the network to go on from sees them."""
+    model = network.build(keras, normalized=False)
+    model.set_weights(_start(config).get_weights())
+    seen = fit.logits(model, [pixels for pixels, _ in items])
+    return [
+        recombined.cuts(pixels, labels, softmax(steps, axis=1), separators)
+        for (pixels, labels), steps in zip(items, seen, strict=True)
+    ]
+
+
+def _in_float(model: Any) -> Any:
+    """The same network computing in float32."""
     keras.mixed_precision.set_global_policy("float32")
     plain = network.build(keras, normalized=False)
     plain.set_weights(model.get_weights())

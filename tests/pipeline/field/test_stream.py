@@ -77,7 +77,11 @@ def test_share_of_real_fields() -> None:
     real = [(pixels, (1,)) for pixels, _ in items(10)]
     synthetic = [(pixels, (2,)) for pixels, _ in items(10, 1)]
     config = FieldTrainConfig(real=0.25)
-    batches = list(itertools.islice(stream.mixed(real, synthetic, config, separators=False), 64))
+    batches = list(
+        itertools.islice(
+            stream.mixed(lambda rng: real[rng.integers(len(real))], synthetic, config, separators=False), 64
+        )
+    )
     assert abs(np.mean([batch.labels[0, 0] == 1 for batch in batches]) - 0.25) < 0.05
     for batch in batches:
         assert set(batch.labels[:, 0]) == {2 if batch.separators else 1}

@@ -45,7 +45,7 @@ def test_from_scratch(tmp_path: Path) -> None:
     assert (record["task"], record["preset"], record["calibration"]) == ("field", "mine", None)
     assert FieldTrainConfig.from_json(record["config"]) == CONFIG
     model = keras.models.load_model(run / "float.keras", compile=False)
-    assert model(np.zeros((1, 32, 64, 1), np.float32)).shape == (1, 17, network.CLASSES)
+    assert model(np.zeros((1, 32, 64, 1), np.float32)).shape == (1, 13, network.CLASSES)
     assert keras.mixed_precision.global_policy().name == "float32"
 
 
@@ -69,6 +69,13 @@ def test_no_released_weights_to_go_on_from(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setenv("CHECKDIGIT_MODELS", str(tmp_path))
     with pytest.raises(CheckdigitError, match="no models in"):
         train.started()
+
+
+def test_the_opening_and_the_rest_are_the_whole() -> None:
+    config = FieldTrainConfig(fields=1_000, opening=0.1, opening_rate=3e-3, learning_rate=1e-3)
+    opening, rest = config.parts()
+    assert (opening.fields, rest.fields) == (100, 900)
+    assert (opening.learning_rate, rest.learning_rate) == (3e-3, 1e-3)
 
 
 def test_presets() -> None:
