@@ -39,8 +39,8 @@ Infer = Callable[[Floats], Floats]  # float32 [N, 32, W, 1] → probabilities fl
 class FieldQuantizeConfig:
     """One quantization run."""
 
-    share: float = 1.0  # of the largest activations that the ranges hold; the rest saturates
-    headroom: float = 1.2  # the logits' range beyond what was measured
+    share: float = 0.99999  # of the activations that the ranges hold; the largest saturate
+    logits: float = 0.9995  # of the logits, at either end: far from where a step is decided they saturate
     seed: int = 0  # of the fields that the ranges were measured on
 
 
@@ -71,9 +71,7 @@ def quantize(run: Run, config: FieldQuantizeConfig, fields: Sequence[Pixels]) ->
     except Exception as error:
         raise CheckdigitError(f"{run / FLOAT}: Keras cannot load it: {error}") from None
     groups = batches.of(task.FIELD, fields)
-    found = ranges(network, groups, config.share)
-    low, high = found["logits"]
-    found["logits"] = (low * config.headroom, high * config.headroom)
+    found = ranges(network, groups, config.share, config.logits)
     quantized = simulated(network, found)
     with replacing(run / QUANTIZED) as temporary:
         _save(quantized, temporary)
@@ -95,7 +93,7 @@ def quantize(run: Run, config: FieldQuantizeConfig, fields: Sequence[Pixels]) ->
     )
 
 
-def ranges(network: Any, groups: Sequence[batches.Batch], share: float) -> Ranges:
+def ranges(network: Any, groups: Sequence[batches.Batch], share: float, logits: float) -> Ranges:
     """Lower (at most 0) and upper end of each convolution's outputs, over the steps and columns of all fields.
 
     Args:
@@ -103,19 +101,22 @@ def ranges(network: Any, groups: Sequence[batches.Batch], share: float) -> Range
         groups: fields, padded.
         share: of the largest outputs of each batch, how many are taken into the range; 1 = all. What is
             beyond saturates: rare, and finer steps for the rest.
+        logits: the same of the logits, over all fields and at either end.
     """
     convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
     probe = keras.Model(network.input, [layer.output for layer in convolutions])
-    found: dict[str, list[tuple[float, float]]] = {layer.name: [] for layer in convolutions}
+    found: dict[str, list[tuple[float, float]]] = {layer.name: [] for layer in convolutions[:-1]}
+    said = []
     for group in groups:
-        for layer, output in zip(convolutions, probe(tensor(group.pixels), training=False), strict=True):
-            values = np.asarray(output)
-            last = layer is convolutions[-1]  # the logits' range is never cut: they are compared, not summed
-            high = float(values.max() if last or share >= 1 else np.quantile(values, share))
+        *inner, last = (np.asarray(output) for output in probe(tensor(group.pixels), training=False))
+        for layer, values in zip(convolutions[:-1], inner, strict=True):
+            high = float(values.max() if share >= 1 else np.quantile(values, share))
             found[layer.name].append((min(0.0, float(values.min())), high))
+        said.append(last.ravel())
+    low, high = np.quantile(np.concatenate(said), (1 - logits, logits)).tolist()
     return {
         name: (min(low for low, _ in each), max(high for _, high in each)) for name, each in found.items()
-    }
+    } | {convolutions[-1].name: (min(0.0, low), max(0.0, high))}
 
 
 def simulated(network: Any, ranges: Ranges) -> Callable[[tf.Tensor], tf.Tensor]:

@@ -48,14 +48,18 @@ def test_the_integers_have_the_measured_ranges() -> None:
             assert np.abs(layer.weights).max(axis=(1, 2, 3)).min() == 127
 
 
-def test_ranges_are_cut_where_it_is_asked_for_but_the_logits_are_not() -> None:
+def test_ranges_are_cut_where_it_is_asked_for() -> None:
     import keras
 
     model = keras.models.load_model(tiny_field.trained() / "float.keras", compile=False)
     groups = batches.of(task.FIELD, tiny_field.fields(6))
-    whole, cut = (quantize.ranges(model, groups, share) for share in (1.0, 0.99))
-    assert all(cut[name][1] < whole[name][1] for name in whole if name != "logits")
-    assert cut["logits"] == whole["logits"]
+    whole, inner, outer = (
+        quantize.ranges(model, groups, *shares) for shares in ((1.0, 1.0), (0.99, 1.0), (1.0, 0.99))
+    )
+    assert all(inner[name][1] < whole[name][1] for name in whole if name != "logits")
+    assert inner["logits"] == whole["logits"]
+    assert whole["logits"][0] < outer["logits"][0] <= 0 <= outer["logits"][1] < whole["logits"][1]
+    assert all(outer[name] == whole[name] for name in whole if name != "logits")
 
 
 def test_quantizing_again_replaces_the_first_result(copy: Run) -> None:
