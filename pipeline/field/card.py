@@ -103,6 +103,7 @@ def measured(benchmarks: Path) -> str:
         "one posted field, one thread, bytes to reading, median ms: float, int8": (
             f"{one['lenet5-field']['p50_ms']:.2f}, {one['lenet5-field-int8']['p50_ms']:.2f}"
         ),
+        "of that, decoding the PNG": f"{one['lenet5-field']['png_p50_ms']:.2f}",
         f"{aba['numbers']:,} drawn 9-digit numbers, wrong: as any number, with `scheme=aba`": (
             f"{aba['without']['error']:.1%}, {aba['with']['error']:.1%}"
         ),

@@ -55,7 +55,7 @@ _SERVED: Final = get(FAMILIES[task.FIELD.model], "field")
 _PICTURED: Final = "field-b.png"  # the second has a separator
 _GOLDEN: Final = 8
 _ATTEMPTS: Final = 200
-_SURE: Final = 0.9  # of the whole string, in every format: far from any other
+_SURE: Final = 0.985  # of the whole string, in every format: accepted where anything is
 _PLACES: Final = 4  # decimals of the golden probabilities
 _WRITERS: Final = 20
 
