@@ -228,9 +228,18 @@ def _clamp(layer: Layer, x: npt.NDArray[Any]) -> Int8:
 
 def operators(tflite: bytes) -> tuple[str, ...]:
     """The different operators of a `.tflite` that `load` reads, in the order of their first use."""
-    model = schema.ModelT.InitFromPackedBuf(tflite, 0)
-    codes = [model.operatorCodes[node.opcodeIndex].builtinCode for node in model.subgraphs[0].operators]
-    return tuple(dict.fromkeys(_OPERATORS[code] for code in codes))
+    return tuple(dict.fromkeys(operator_names(schema.ModelT.InitFromPackedBuf(tflite, 0))))
+
+
+def operator_names(model: Any) -> list[str]:
+    """Of each operator of a model (`ModelT`) in order; a custom one has its own name."""
+    codes = [model.operatorCodes[node.opcodeIndex] for node in model.subgraphs[0].operators]
+    return [
+        code.customCode.decode()
+        if code.customCode
+        else _OPERATORS.get(code.builtinCode, f"number {code.builtinCode}")
+        for code in codes
+    ]
 
 
 def load(tflite: bytes) -> Reference:
@@ -255,8 +264,7 @@ def load(tflite: bytes) -> Reference:
 
 def _read(model: Any) -> Reference:
     graph = model.subgraphs[0]
-    codes = [model.operatorCodes[operator.opcodeIndex].builtinCode for operator in graph.operators]
-    names = [_OPERATORS.get(code, f"number {code}") for code in codes]
+    names = operator_names(model)
     if len(model.subgraphs) != 1 or len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise CheckdigitError("expected one graph with one input and one output")
     source = graph.inputs[0]

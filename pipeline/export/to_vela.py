@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from ai_edge_litert import schema_py_generated as schema
 
@@ -36,7 +36,7 @@ _CONFIGURATION: Final = (
     "Shared_Sram",
 )
 _RUN: Final = "import sys; from ethosu.vela.vela import main; sys.exit(main(sys.argv[1:]))"
-_NPU: Final = b"ethos-u"
+_NPU: Final = "ethos-u"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,24 +99,18 @@ def compiled(tflite: bytes) -> tuple[bytes, Estimate]:
 
 
 def _estimate(tflite: bytes, content: bytes, row: dict[str, str]) -> Estimate:
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
-    codes = [model.operatorCodes[node.opcodeIndex] for node in model.subgraphs[0].operators]
+    before, after = (
+        reference.operator_names(schema.ModelT.InitFromPackedBuf(file, 0)) for file in (tflite, content)
+    )
     kib = {name: float(row[f"{name}_memory_used"]) for name in ("sram", "off_chip_flash")}
     return Estimate(
-        len(schema.ModelT.InitFromPackedBuf(tflite, 0).subgraphs[0].operators),
-        tuple(_name(code) for code in codes if code.customCode != _NPU),
+        len(before),
+        tuple(name for name in after if name != _NPU),
         round(1024 * kib["sram"]),
         round(1024 * kib["off_chip_flash"]),
         float(row["inferences_per_second"]),
         float(row["core_clock"]),
     )
-
-
-def _name(code: Any) -> str:
-    if code.customCode:
-        return str(code.customCode.decode())
-    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
-    return names[code.builtinCode]
 
 
 def summary(estimate: Estimate) -> str:
