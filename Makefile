@@ -75,8 +75,8 @@ peers: $(VENV)/train.done  ## measure other model servers beside this one, into 
 
 edge-tools: $(VENV)/test.done  ## install what `edge-test` needs (Debian, as root)
 	@apt-get update -qq && apt-get install -y --no-install-recommends gcc gcc-arm-none-eabi qemu-system-arm chromium
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps ziglang==0.17.1 \
-		tflite-micro==0.dev20261023182759 ethos-u-vela==5.2.0
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps tflite-micro==0.dev20261023182759 \
+		ethos-u-vela==5.2.0
 
 edge-test: edge-tools  ## C here and on emulated Cortex-M, TensorFlow Lite Micro, Ethos-U, WebAssembly in a browser
 	@$(BIN)/python -m pytest tests/pipeline/export/test_to_c.py tests/pipeline/export/test_cortex_m.py \

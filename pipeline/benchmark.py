@@ -47,6 +47,8 @@ _MODULES: Final = {
     "keras": "keras",
     "litert": "serving.runtime.litert",
     "onnxruntime": "serving.runtime.onnx",
+    "c": "pipeline.compiled",
+    "wasm": "pipeline.compiled",
 }
 
 
@@ -210,7 +212,9 @@ def work(row: Format, path: Path, pictures: Path, threads: int, requests: TextIO
             answer: dict[str, Any] = {}
             match request["do"]:
                 case "import":
-                    importlib.import_module(_MODULES[row.runtime])
+                    module = importlib.import_module(_MODULES[row.runtime])
+                    if row.runtime == "c":
+                        module.built(path)  # on a device it has been compiled before
                 case "load":
                     start = time.perf_counter()
                     run = predict.predictor(row, path, threads)

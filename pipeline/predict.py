@@ -21,6 +21,7 @@ from pipeline.lenet5 import LAYERS
 from pipeline.task import TASKS
 from serving.errors import CheckdigitError
 from serving.images import tensor
+from serving.runtime import softmax
 
 if TYPE_CHECKING:
     from pipeline.export.formats import Format
@@ -72,6 +73,12 @@ def predictor(row: Format, path: Path, threads: int | None = None) -> Callable[[
         from serving.runtime import litert
 
         return litert.load(path, threads).infer
+    if row.runtime in ("c", "wasm"):
+        from pipeline import compiled
+
+        found = compiled.load(path)
+        scale = np.float32(found.scale)
+        return lambda image: softmax(found.logits(_pixels(image)).astype(np.float32) * scale)
     from serving.runtime import onnx
 
     network = onnx.load(path, threads)
@@ -93,6 +100,10 @@ def int8_logits(row: Format, path: Path, scale: Scale) -> Callable[[Pixels], Int
     Raises:
         CheckdigitError: the runtime cannot load the file.
     """
+    if row.runtime in ("c", "wasm"):
+        from pipeline import compiled
+
+        return compiled.load(path).logits
     if row.runtime == "litert":
         run, _ = _litert(path.read_bytes())
         return lambda pixels: _in_batches(run, _centered(pixels), 1)[0]
@@ -140,9 +151,13 @@ def inside(row: Format, path: Path) -> Callable[[Pixels], dict[str, Floats]]:
         layers, in their order.
 
     Raises:
-        CheckdigitError: the file does not hold the task's layers one after the other.
+        CheckdigitError: the file does not hold the task's layers one after the other, or shows none.
     """
     task = TASKS[row.task]
+    if row.runtime in ("c", "wasm"):
+        raise CheckdigitError(
+            f"{row.name} shows no layers: it computes what the reference does, explain that"
+        )
     readers = {"keras": _keras_activations, "litert": _litert_activations, "onnxruntime": _onnx_activations}
     read = readers[row.runtime](path, task.layers)
 
@@ -211,6 +226,11 @@ def _real(values: npt.NDArray[Any], scale: float, zero_point: int) -> Floats:
 
 def _integers(values: Floats, scale: Scale) -> Int8:
     return np.clip(np.rint(values / scale.scale) + scale.zero_point, -128, 127).astype(np.int8)
+
+
+def _pixels(image: Floats) -> Pixels:
+    """The pixels that `serving.images.tensor` made an image of."""
+    return np.rint(image[..., 0] * np.float32(255)).astype(np.uint8)
 
 
 # Keras

@@ -54,6 +54,8 @@ RELEASED: Final = {
     "tflite_int8": "edge/lenet5-int8.tflite",
     "keras": "keras/lenet5.keras",
     "keras_int8": "keras/lenet5-int8.keras",
+    "c": "edge/lenet5-int8.c",
+    "wasm": "edge/lenet5-int8.wasm",
 }
 FIELD_RELEASED: Final = {
     "onnx_float32": "repository/lenet5-field/{version}/model.onnx",
@@ -138,11 +140,13 @@ def copy(run: Run, models: Path, version: str, reads: Task) -> dict[str, list[Ar
     artifacts: dict[str, list[Artifact]] = {}
     for row in TABLE[reads.name]:
         if row.name in released:
-            path = released[row.name].format(version=version)
-            write_bytes(models / path, (run / FOLDER / row.file).read_bytes())
-            size = (models / path).stat().st_size
-            entry = Artifact(path, sha256(models / path), size, row.name, row.runtime, row.type)
-            artifacts.setdefault(row.model, []).append(entry)
+            path = Path(released[row.name].format(version=version))
+            targets = {row.file: path} | {file: path.with_name(file) for file, _ in row.beside}
+            for file, target in targets.items():
+                write_bytes(models / target, (run / FOLDER / file).read_bytes())
+                size = (models / target).stat().st_size
+                entry = Artifact(str(target), sha256(models / target), size, row.name, row.runtime, row.type)
+                artifacts.setdefault(row.model, []).append(entry)
     return artifacts
 
 

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lenet5_int8.h"
+#include "lenet5-int8.h"
 #include "pictures.h" /* const uint8_t pictures[COUNT][HEIGHT][WIDTH], gray levels */
 
 extern uint32_t data_start[], data_end[], data_load[], bss_start[], bss_end[], stack_top[];

@@ -44,21 +44,21 @@ def export(run: Run) -> dict[str, Any]:
     for row in rows:
         start = time.perf_counter()
         try:
-            content = writer(row.writer)(source, source.provenance(row))
+            files = {file: writer(name)(source, source.provenance(row)) for file, name in row.writers.items()}
         except Unsupported as error:
-            (run / FOLDER / row.file).unlink(missing_ok=True)  # of an earlier export
+            for file in row.writers:
+                (run / FOLDER / file).unlink(missing_ok=True)  # of an earlier export
             refused[row.name] = str(error)
             print(f"{row.name:15} refused: {error}", file=sys.stderr)
             continue
-        write_bytes(run / FOLDER / row.file, content)
-        table[row.name] = {"bytes": len(content), "seconds": round(time.perf_counter() - start, 2)}
-        print(
-            f"{row.name:15} {len(content) / 1000:7.1f} kB {table[row.name]['seconds']:6.1f} s",
-            file=sys.stderr,
-        )
+        for file, content in files.items():
+            write_bytes(run / FOLDER / file, content)
+        size = len(files[row.file])
+        table[row.name] = {"bytes": size, "seconds": round(time.perf_counter() - start, 2)}
+        print(f"{row.name:15} {size / 1000:7.1f} kB {table[row.name]['seconds']:6.1f} s", file=sys.stderr)
     return run.record(
         "export",
-        [f"{FOLDER}/{row.file}" for row in rows if row.name in table],
+        [f"{FOLDER}/{file}" for row in rows if row.name in table for file in row.writers],
         data=source.data,
         config=source.config,
         temperature=source.temperatures,

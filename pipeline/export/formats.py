@@ -46,15 +46,22 @@ class Format:
         type: of the numbers inside.
         bound: what verifies it; None = others are compared with it.
         writer: `module:function` in `pipeline.export`, (Source, provenance) → bytes.
+        beside: other files that it needs, with their writers.
     """
 
     name: str
     model: Literal["lenet5", "lenet5-int8", "lenet5-features", "lenet5-field", "lenet5-field-int8"]
     file: str
-    runtime: Literal["keras", "litert", "onnxruntime"]
+    runtime: Literal["keras", "litert", "onnxruntime", "c", "wasm"]
     type: Literal["float32", "float16", "dynamic", "int8"]
     bound: Bound | None
     writer: str
+    beside: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def writers(self) -> dict[str, str]:
+        """Every file with its writer."""
+        return {self.file: self.writer, **dict(self.beside)}
 
     @property
     def task(self) -> Literal["digit", "field"]:
@@ -65,6 +72,7 @@ class Format:
 _FLOAT32: Final = Bound("keras", "probability", 1e-5, 0.9999)
 _SMALL: Final = Bound("keras", "probability", None, 0.999)
 _INT8: Final = Bound("reference", "lsb", 1, 0.9998)
+_EXACT: Final = Bound("reference", "lsb", 0, 1.0)
 
 FORMATS: Final[tuple[Format, ...]] = (
     Format("keras", "lenet5", "lenet5.keras", "keras", "float32", None, "to_keras:float32"),
@@ -91,6 +99,17 @@ FORMATS: Final[tuple[Format, ...]] = (
         _FLOAT32,
         "to_onnx:features",
     ),
+    Format(
+        "c",
+        "lenet5-int8",
+        "lenet5-int8.c",
+        "c",
+        "int8",
+        _EXACT,
+        "to_c:code",
+        (("lenet5-int8.h", "to_c:header"),),
+    ),
+    Format("wasm", "lenet5-int8", "lenet5-int8.wasm", "wasm", "int8", _EXACT, "to_wasm:module"),
 )
 
 

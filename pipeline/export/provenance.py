@@ -3,6 +3,8 @@
     .keras     a member `checkdigit.json` of the zip archive
     .tflite    the metadata buffer `checkdigit`
     .onnx      the metadata property `checkdigit`
+    .c         the comment in its last line
+    .wasm      the custom section `checkdigit`, the last one
 
 Other metadata of the file is left as it was.
 """
@@ -64,6 +66,22 @@ def tflite_with(model: Any, provenance: dict[str, Any]) -> bytes:
     return pack(model)
 
 
+def c_with(code: str, provenance: dict[str, Any]) -> bytes:
+    """A C file with its provenance."""
+    text = encode(provenance).replace("*/", "*\\/")  # the same JSON, which ends no comment
+    return f"{code}\n/* {KEY} {text} */\n".encode()
+
+
+def wasm_with(module: bytes, provenance: dict[str, Any]) -> bytes:
+    """A WebAssembly module with its provenance, as a custom section that no runtime looks at."""
+    content = bytes([len(KEY)]) + KEY.encode() + encode(provenance).encode()
+    size, left = bytearray(), len(content)
+    while left >= 128:  # LEB128
+        size.append(left % 128 + 128)
+        left //= 128
+    return module + b"\0" + bytes([*size, left]) + content
+
+
 class _Builder(flatbuffers.Builder):
     """Starts byte vectors at multiples of 16, as TensorFlow Lite's schema demands.
 
@@ -99,6 +117,10 @@ def read(path: Path) -> dict[str, Any]:
                 model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
                 buffers = {entry.name: model.buffers[entry.buffer] for entry in model.metadata}
                 text = bytes(buffers[KEY.encode()].data).decode()
+            case ".c":
+                text = path.read_text().rstrip().rpartition(f"/* {KEY} ")[2].removesuffix(" */")
+            case ".wasm":
+                text = path.read_bytes().rpartition(bytes([len(KEY)]) + KEY.encode())[2].decode()
             case suffix:
                 raise CheckdigitError(f"{path}: no provenance is read from {suffix or 'a nameless'} file")
         return dict(json.loads(text))

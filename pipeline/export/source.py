@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import msgspec
 
 from pipeline import lenet5, task
 from pipeline.export.formats import Format
@@ -18,6 +19,7 @@ from pipeline.run import Run
 from pipeline.task import Task
 from serving import __version__
 from serving.errors import CheckdigitError
+from serving.manifest import Threshold
 
 FLOAT = "float.keras"
 QUANTIZED = "quantized"
@@ -34,6 +36,7 @@ class Source:
         config, data: of the training.
         files: SHA-256 of the files that each model comes from.
         task: what it reads.
+        thresholds: of the quantized model, from which probability it is accepted.
     """
 
     network: Any
@@ -43,6 +46,7 @@ class Source:
     data: dict[str, Any]
     files: dict[str, dict[str, str]]
     task: Task = task.DIGIT
+    thresholds: tuple[Threshold, ...] = ()
 
     @classmethod
     def of(cls, run: Run) -> Source:
@@ -68,6 +72,9 @@ class Source:
                 for model, record in ((found.model, train), (found.int8, quantize))
             },
             found,
+            tuple(
+                msgspec.convert((quantize.get("calibration") or {}).get("thresholds", []), list[Threshold])
+            ),
         )
 
     @functools.cached_property

@@ -1,6 +1,6 @@
 """C from the integers of the `.tflite`: one C99 file and its header, for a 32-bit microcontroller or anything larger.
 
-    python -m pipeline.export.to_c models/edge/lenet5-int8.tflite OUT    # OUT/lenet5_int8.c, .h, and a table
+    python -m pipeline.export.to_c models/edge/lenet5-int8.tflite OUT    # OUT/lenet5-int8.c, .h, and a table
 
 The file includes `stdint.h` alone: no allocation, no floating point, no library but what every compiler
 calls on its own (memcpy, memset, 64-bit division).
@@ -16,23 +16,27 @@ import dataclasses
 import hashlib
 import math
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline import reference
+from pipeline.export import command
+from pipeline.export.provenance import c_with
 from pipeline.reference import Layer, Reference, Unsupported
-from pipeline.run import write_bytes
 from serving import __version__
 from serving.decode import MAX_ERROR
 from serving.errors import CheckdigitError
+from serving.manifest import Threshold
 from serving.repository import Repository
 from serving.tables import format_table
 
-NAME: Final = "lenet5_int8"
+if TYPE_CHECKING:
+    from pipeline.export.source import Source
+
+NAME: Final = "lenet5-int8"
 _PARTS: Final = Path(__file__).parent / "c"
 _POOLS: Final = ("max_pool", "average_pool")
 
@@ -96,26 +100,52 @@ def plan(network: Reference) -> Plan:
     return Plan(tuple(steps), arena)
 
 
-def margin(network: Reference, threshold: float) -> int:
+def margin(network: Reference, threshold: float | None) -> int:
     """The distance of the two best logits from which a digit's probability cannot be below a threshold.
 
     Nine others that are all as near as the second take most: p ≥ 1 / (1 + 9·exp(−scale·margin)).
 
     Args:
         network: of 10 logits.
-        threshold: probability, below 1.
+        threshold: probability, below 1; None: nothing is accepted, no two logits are that far apart.
     """
+    if threshold is None:
+        return 256
     odds = threshold / (1 - threshold)
     return math.ceil(math.log((network.task.classes - 1) * odds) / network.output.scale)
 
 
-def write(network: Reference, sha256: str, threshold: float) -> tuple[str, str]:
+def code(source: Source, provenance: dict[str, Any]) -> bytes:
+    """The C file of a run."""
+    return c_with(texts(source)[0], provenance)
+
+
+def header(source: Source, provenance: dict[str, Any]) -> bytes:
+    """The header of a run's C file."""
+    return texts(source)[1].encode()
+
+
+def texts(source: Source) -> tuple[str, str]:
+    """Both, from the very `.tflite` that the run exports.
+
+    Raises:
+        Unsupported: as `plan`.
+    """
+    from pipeline.export import formats, to_tflite
+
+    tflite = to_tflite.int8(source, source.provenance(formats.get("tflite_int8")))
+    chosen = [entry.threshold for entry in source.thresholds if entry.max_error == MAX_ERROR]
+    digest = hashlib.sha256(tflite).hexdigest()
+    return write(reference.load(tflite), digest, chosen[0] if chosen else None)
+
+
+def write(network: Reference, sha256: str, threshold: float | None) -> tuple[str, str]:
     """The C file and its header.
 
     Args:
         network: the integers.
         sha256: of the file that they are from.
-        threshold: probability from which a digit is accepted.
+        threshold: probability from which a digit is accepted; None: none is.
 
     Raises:
         Unsupported: as `plan`.
@@ -127,7 +157,14 @@ def write(network: Reference, sha256: str, threshold: float) -> tuple[str, str]:
         f"   Constants {placed.constants:,} bytes, static RAM {placed.arena:,} bytes (the classifier's),\n"
         f"   {sum(step.multiply_accumulates for step in placed.steps):,} multiply-accumulates a picture."
     )
-    header = _HEADER.format(about=about, margin=margin(network, threshold), threshold=threshold)
+    accepted = (
+        "None may be: no threshold keeps the usual error. No two logits are this far apart."
+        if threshold is None
+        else f"From this margin on a digit may be taken without a human: its probability is then {threshold!r} at least."
+    )
+    header = _HEADER.format(
+        about=about, accepted=accepted, margin=margin(network, threshold), scale=float(network.output.scale)
+    )
     kinds = dict.fromkeys(layer.kind for layer in network.layers if layer.kind in _POOLS)
     parts = [
         f'/* {about} */\n\n#include "{NAME}.h"\n',
@@ -152,8 +189,11 @@ extern "C" {{
 
 typedef char checkdigit_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
 
-/* From this margin on a digit may be taken without a human: its probability is then {threshold!r} at least. */
+/* {accepted} */
 #define CHECKDIGIT_LENET5_MARGIN {margin}
+
+/* For a caller with floating point: the probabilities are softmax(CHECKDIGIT_LENET5_SCALE * logits). */
+#define CHECKDIGIT_LENET5_SCALE {scale!r}
 
 /* The digit in 28x28 pixels, 0 = paper and 255 = ink, normalized as below; of equally good ones the smallest.
    `logits` becomes what the network says of each digit. Not reentrant. */
@@ -194,9 +234,9 @@ def _arrays(layer: Layer) -> str:
     for name, values in _constants(layer).items():
         symbol = f"checkdigit_{layer.name}_{name}"
         numbers = values.tolist()
-        rows = [", ".join(map(str, numbers[at : at + 24])) for at in range(0, len(numbers), 24)]
-        body = ",\n    ".join(rows)
-        lines.append(f"static const {values.dtype.name}_t {symbol}[] = {{\n    {body}}};")
+        rows = [",".join(map(str, numbers[at : at + 28])) for at in range(0, len(numbers), 28)]
+        body = ",\n".join(rows)
+        lines.append(f"static const {values.dtype.name}_t {symbol}[] = {{\n{body}}};")
         lines.append(f"typedef char {symbol}_checked[sizeof {symbol} == {values.nbytes} ? 1 : -1];")
     return "\n".join(lines) + "\n" if lines else ""
 
@@ -280,73 +320,53 @@ def table(network: Reference) -> str:
     return format_table(("layer", "kind", "output", "RAM bytes", "flash bytes", "MACs"), rows)
 
 
-def _threshold(digest: str) -> float:
-    """The released threshold for the usual error, of the model that the file with this SHA-256 belongs to."""
+def _released(digest: str) -> list[Threshold]:
+    """The thresholds of the released model that the file with this SHA-256 belongs to."""
     for model in Repository.open().manifest.models.values():
         if any(artifact.sha256 == digest for artifact in model.artifacts):
-            for entry in model.thresholds:
-                if entry.max_error == MAX_ERROR:
-                    return entry.threshold
-    raise CheckdigitError("no threshold is known for this file: give one, --threshold 0.99")
+            return model.thresholds
+    return []
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit status."""
-    return run(
-        "python -m pipeline.export.to_c",
-        "Write C from an int8 .tflite.",
-        lambda code, header: {"c": code.encode(), "h": header.encode()},
-        arguments,
-    )
+def made(options: argparse.Namespace, tflite: bytes) -> tuple[str, str, str]:
+    """The C file, its header and the table, by the command line.
 
-
-def run(
-    program: str,
-    description: str,
-    made: Callable[[str, str], dict[str, bytes]],
-    arguments: list[str] | None,
-) -> int:
-    """A command that writes files from the C of a `.tflite`; returns the exit status.
-
-    Args:
-        program: its name.
-        description: what it does.
-        made: the C file and its header → the files' contents by suffix.
-        arguments: of the command line; None = the process's.
+    Raises:
+        CheckdigitError: as `reference.load`, or there is no threshold for this file.
     """
-    parser = argparse.ArgumentParser(prog=program, description=description)
-    parser.add_argument("tflite", type=Path, metavar="FILE", help="the int8 model")
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help=f"where {NAME}.* goes")
-    parser.add_argument(
+    network, digest = reference.load(tflite), hashlib.sha256(tflite).hexdigest()
+    threshold = options.threshold
+    if threshold is None:
+        known = [entry.threshold for entry in _released(digest) if entry.max_error == MAX_ERROR]
+        if not known:
+            raise CheckdigitError("no threshold is known for this file: give one, --threshold 0.99")
+        threshold = known[0]
+    if not 0 < threshold < 1:
+        raise CheckdigitError(f"--threshold is a probability between 0 and 1, got {threshold}")
+    return *write(network, digest, threshold), table(network)
+
+
+def parser(module: str, description: str) -> argparse.ArgumentParser:
+    """The options of a command that begins with the C file."""
+    extended = command.parser(module, description)
+    extended.add_argument(
         "--threshold",
         type=float,
         metavar="P",
         help="probability from which a digit is accepted (default: the released model's)",
     )
-    options = parser.parse_args(arguments)
-    try:
-        content = options.tflite.read_bytes()
-        network, digest = reference.load(content), hashlib.sha256(content).hexdigest()
-        threshold = _threshold(digest) if options.threshold is None else options.threshold
-        if not 0 < threshold < 1:
-            raise CheckdigitError(f"--threshold is a probability between 0 and 1, got {threshold}")
-        files = made(*write(network, digest, threshold))
-    except (CheckdigitError, OSError) as error:
-        return refused(options.tflite, error)
-    try:
-        for suffix, data in files.items():
-            write_bytes(options.folder / f"{NAME}.{suffix}", data)
-    except OSError as error:
-        return refused(options.folder, error)
-    print(table(network))
-    return 0
+    return extended
 
 
-def refused(path: Path, error: CheckdigitError | OSError) -> int:
-    """Says in one line what was wrong with which path; returns the exit status."""
-    reason = error.strerror if isinstance(error, OSError) else error
-    print(f"error: {path}: {reason}", file=sys.stderr)
-    return 1
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    options = parser("pipeline.export.to_c", "Write C from an int8 .tflite.").parse_args(arguments)
+
+    def files(tflite: bytes) -> tuple[dict[str, bytes], str]:
+        code, header, shown = made(options, tflite)
+        return {f"{NAME}.c": code.encode(), f"{NAME}.h": header.encode()}, shown
+
+    return command.run(options, files)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The int8 `.tflite` as a C array for TensorFlow Lite Micro, with the operators and the arena that it needs.
 
-    python -m pipeline.export.to_tflm models/edge/lenet5-int8.tflite OUT    # OUT/lenet5_int8_model.c and .h
+    python -m pipeline.export.to_tflm models/edge/lenet5-int8.tflite OUT    # OUT/lenet5-int8-model.c and .h
 
 The arena is measured by TensorFlow Lite Micro itself (`pip install --pre tflite-micro`), on this machine and with
 its reference kernels; optimized ones (CMSIS-NN) take scratch memory in addition. Whoever has no interpreter on
@@ -9,22 +9,19 @@ the device yet wants `to_c` instead.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import importlib.util
 import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import Final
 
 from pipeline import reference
-from pipeline.export import to_c
-from pipeline.run import write_bytes
+from pipeline.export import command, to_c
 from serving import __version__
 from serving.errors import CheckdigitError
 
-NAME: Final = "lenet5_int8_model"
+NAME: Final = "lenet5-int8-model"
 _MEASURE: Final = """
 import sys
 from tflite_micro.python.tflite_micro import runtime
@@ -110,26 +107,18 @@ extern const unsigned char checkdigit_lenet5_model[CHECKDIGIT_LENET5_MODEL_SIZE]
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.export.to_tflm",
-        description="Write an int8 .tflite as a C array for TensorFlow Lite Micro.",
+    options = command.parser(
+        "pipeline.export.to_tflm", "Write an int8 .tflite as a C array for TensorFlow Lite Micro."
     )
-    parser.add_argument("tflite", type=Path, metavar="FILE", help="the int8 model")
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help=f"where {NAME}.c and {NAME}.h go")
-    options = parser.parse_args(arguments)
-    try:
-        content = options.tflite.read_bytes()
-        to_c.plan(reference.load(content))  # a digit's network, and no other
-        needed = arena(content)
-    except (CheckdigitError, OSError) as error:
-        return to_c.refused(options.tflite, error)
-    try:
-        for suffix, text in zip("ch", write(content, needed), strict=True):
-            write_bytes(options.folder / f"{NAME}.{suffix}", text.encode())
-    except OSError as error:
-        return to_c.refused(options.folder, error)
-    print(f"{len(content):,} bytes of flash, {needed:,} bytes of arena")
-    return 0
+
+    def files(tflite: bytes) -> tuple[dict[str, bytes], str]:
+        to_c.plan(reference.load(tflite))  # a digit's network, and no other
+        needed = arena(tflite)
+        code, header = write(tflite, needed)
+        shown = f"{len(tflite):,} bytes of flash, {needed:,} bytes of arena"
+        return {f"{NAME}.c": code.encode(), f"{NAME}.h": header.encode()}, shown
+
+    return command.run(options.parse_args(arguments), files)
 
 
 if __name__ == "__main__":

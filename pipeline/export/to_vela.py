@@ -1,13 +1,12 @@
 """The int8 `.tflite` for an Arm Ethos-U55 beside a Cortex-M, by Arm's own compiler Vela.
 
-    python -m pipeline.export.to_vela models/edge/lenet5-int8.tflite OUT    # OUT/lenet5_int8_ethos-u55-128.tflite
+    python -m pipeline.export.to_vela models/edge/lenet5-int8.tflite OUT    # OUT/lenet5-int8_ethos-u55-128.tflite
 
 It prints what runs on the accelerator, and SRAM, flash and time as Vela estimates them: no board was asked.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
 import dataclasses
 import importlib.util
@@ -20,9 +19,8 @@ from typing import Final
 from ai_edge_litert import schema_py_generated as schema
 
 from pipeline import reference
-from pipeline.export import to_c
+from pipeline.export import command, to_c
 from pipeline.export.to_c import NAME
-from pipeline.run import write_bytes
 from serving.errors import CheckdigitError
 
 ACCELERATOR: Final = "ethos-u55-128"
@@ -125,22 +123,13 @@ def summary(estimate: Estimate) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.export.to_vela", description="Compile an int8 .tflite for an Arm Ethos-U55."
-    )
-    parser.add_argument("tflite", type=Path, metavar="FILE", help="the int8 model")
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help=f"where {NAME}_{ACCELERATOR}.tflite goes")
-    options = parser.parse_args(arguments)
-    try:
-        content, estimate = compiled(options.tflite.read_bytes())
-    except (CheckdigitError, OSError) as error:
-        return to_c.refused(options.tflite, error)
-    try:
-        write_bytes(options.folder / f"{NAME}_{ACCELERATOR}.tflite", content)
-    except OSError as error:
-        return to_c.refused(options.folder, error)
-    print(summary(estimate))
-    return 0
+    options = command.parser("pipeline.export.to_vela", "Compile an int8 .tflite for an Arm Ethos-U55.")
+
+    def files(tflite: bytes) -> tuple[dict[str, bytes], str]:
+        content, estimate = compiled(tflite)
+        return {f"{NAME}_{ACCELERATOR}.tflite": content}, summary(estimate)
+
+    return command.run(options.parse_args(arguments), files)
 
 
 if __name__ == "__main__":

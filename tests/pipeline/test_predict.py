@@ -10,6 +10,9 @@ from serving.runtime import softmax
 from tests.pipeline.tiny_run import exported
 
 ALL = pytest.mark.parametrize("row", FORMATS, ids=lambda row: row.name)
+INSIDE = pytest.mark.parametrize(
+    "row", [row for row in FORMATS if row.runtime not in ("c", "wasm")], ids=lambda row: row.name
+)
 INT8 = pytest.mark.parametrize(
     "row", [row for row in FORMATS if row.type == "int8"], ids=lambda row: row.name
 )
@@ -56,7 +59,7 @@ def test_probabilities_are_the_softmax_of_the_int8_logits(
     np.testing.assert_allclose(softmax(scaled(logits, integers.output)), found, atol=1e-5)
 
 
-@ALL
+@INSIDE
 def test_activations(run: Run, row: Format, pixels: np.ndarray) -> None:
     path = run / FOLDER / row.file
     found = predict.activations(row, path, pixels)
@@ -82,7 +85,9 @@ def test_activations_are_those_of_keras(run: Run, row: Format, pixels: np.ndarra
         np.testing.assert_allclose(found[name], values, rtol=0, atol=0.05 * np.ptp(values), err_msg=name)
 
 
-@INT8
+@pytest.mark.parametrize(
+    "row", [get("keras_int8"), get("tflite_int8"), get("onnx_int8")], ids=lambda row: row.name
+)
 def test_activations_lie_on_the_integer_grid(
     run: Run, row: Format, pixels: np.ndarray, integers: reference.Reference
 ) -> None:
@@ -90,6 +95,13 @@ def test_activations_lie_on_the_integer_grid(
     for layer in integers.layers:
         steps = found[layer.name] / np.float32(layer.output.scale)
         np.testing.assert_allclose(steps, np.rint(steps), atol=1e-3, err_msg=layer.name)
+
+
+@pytest.mark.parametrize("name", ["c", "wasm"])
+def test_what_shows_no_layers_says_so(run: Run, name: str) -> None:
+    row = get(name)
+    with pytest.raises(CheckdigitError, match=f"{name} shows no layers"):
+        predict.inside(row, run / FOLDER / row.file)
 
 
 def test_layer_outputs_follow_the_operators() -> None:

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lenet5_int8.h"
+#include "lenet5-int8.h"
 
 int main(void)
 {

@@ -35,7 +35,7 @@ def copy(quantized: Run, tmp_path: Path) -> Run:
 
 def test_every_format_is_written_and_recorded(exported: Run) -> None:
     record = exported.require("export")
-    assert set(record["files"]) == {f"{FOLDER}/{row.file}" for row in FORMATS}
+    assert set(record["files"]) == {f"{FOLDER}/{file}" for row in FORMATS for file in row.writers}
     assert record["refused"] == {}
     assert all(record["formats"][name]["bytes"] > 0 for name in NAMES)
 
@@ -62,10 +62,20 @@ def test_every_file_says_where_it_comes_from(exported: Run, row: object) -> None
     assert found["source"] == {name: entry["sha256"] for name, entry in record["files"].items()}
 
 
+def test_provenance_ends_no_comment(tmp_path: Path) -> None:
+    content = provenance.c_with("int x;", {"data": "a */ b"})
+    (tmp_path / "a.c").write_bytes(content)
+    assert content.count(b"*/") == 1
+    assert provenance.read(tmp_path / "a.c") == {"data": "a */ b"}
+
+
 def test_a_file_without_provenance_is_refused(trained: Run, tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"\0")
     (tmp_path / "model.txt").write_text("")
-    for path in (trained / "float.keras", tmp_path / "model.onnx", tmp_path / "model.txt"):
+    (tmp_path / "model.c").write_text("int x;\n")
+    (tmp_path / "model.wasm").write_bytes(b"\0asm\1\0\0\0")
+    others = [tmp_path / f"model.{suffix}" for suffix in ("onnx", "txt", "c", "wasm")]
+    for path in (trained / "float.keras", *others):
         with pytest.raises(CheckdigitError, match=r"no (readable )?provenance"):
             provenance.read(path)
 
@@ -211,12 +221,14 @@ def test_what_8_bits_cannot_do_is_refused_by_name_and_the_rest_is_written(
 ) -> None:
     run = _random_run(tmp_path, Lenet5Options("average", "tanh", "before"), digits)
     (run / FOLDER).mkdir()
-    (run / FOLDER / get("onnx_int8").file).write_bytes(b"of an earlier export")
+    earlier = [run / FOLDER / name for name in (get("onnx_int8").file, *get("c").writers)]
+    for path in earlier:
+        path.write_bytes(b"of an earlier export")
     record = export(run)
-    assert set(record["refused"]) == {"keras_int8", "onnx_int8"}
+    assert set(record["refused"]) == {"keras_int8", "onnx_int8", "c", "wasm"}
     assert "operator TANH" in record["refused"]["onnx_int8"]
-    assert not (run / FOLDER / get("onnx_int8").file).exists()
-    assert len(record["files"]) == len(FORMATS) - 2
+    assert not any(path.exists() for path in earlier)
+    assert len(record["files"]) == len(FORMATS) - 4
 
 
 def test_it_needs_a_quantized_run(trained: Run, tmp_path: Path) -> None:

@@ -224,8 +224,8 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     file = Repository.open().folder / RELEASED
     assert to_c.main([str(file), str(tmp_path)]) == 0
     assert "416,520" in capsys.readouterr().out
-    assert {path.name for path in tmp_path.iterdir()} == {"lenet5_int8.c", "lenet5_int8.h"}
-    margin = re.search(r"MARGIN (\d+)", (tmp_path / "lenet5_int8.h").read_text())
+    assert {path.name for path in tmp_path.iterdir()} == {"lenet5-int8.c", "lenet5-int8.h"}
+    margin = re.search(r"MARGIN (\d+)", (tmp_path / "lenet5-int8.h").read_text())
     assert margin is not None
     assert int(margin[1]) > 0
 

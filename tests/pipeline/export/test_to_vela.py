@@ -26,7 +26,7 @@ def test_nothing_is_left_to_the_processor(tmp_path: Path, capsys: pytest.Capture
     assert "8 operators, none on the processor" in capsys.readouterr().out
     (written,) = tmp_path.iterdir()
     content, estimate = to_vela.compiled(released().read_bytes())
-    assert written.name == "lenet5_int8_ethos-u55-128.tflite"
+    assert written.name == "lenet5-int8_ethos-u55-128.tflite"
     assert written.read_bytes() == content
     assert content[4:8] == b"TFL3"
     assert estimate.cpu_operators == ()

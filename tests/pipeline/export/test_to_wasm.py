@@ -22,7 +22,6 @@ import pytest
 
 from pipeline import data, reference, strokes
 from pipeline.export import to_c, to_wasm
-from serving.errors import CheckdigitError
 from serving.images import normalize, tensor
 from serving.repository import Repository
 
@@ -33,14 +32,13 @@ FLAGS += ["--disable-background-networking", "--disable-component-update", "--di
 # A page that reads all pictures of `digits.bin`, side × side each, and shows what came out.
 PAGE = """<!doctype html><pre id="out"></pre><script type="module">
 import { load } from "./checkdigit.js";
-const read = await load("./lenet5_int8.wasm");
+const read = await load("./lenet5-int8.wasm");
 const side = SIDE, all = new Uint8Array(await (await fetch("./digits.bin")).arrayBuffer());
 const found = [];
 for (let at = 0; at < all.length; at += side * side) found.push(read(all.subarray(at, at + side * side), side, side));
 document.getElementById("out").textContent = JSON.stringify(found);
 </script>"""
 
-needs_compiler = pytest.mark.skipif(not to_wasm.available(), reason="`make edge-tools` installs ziglang")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="`make edge-tools` installs chromium")
 
 
@@ -58,7 +56,7 @@ def module(released: reference.Reference) -> bytes:
 def served(tmp_path: Path, module: bytes) -> Iterator[tuple[Path, str]]:
     """The example's folder with the module, and its address."""
     shutil.copytree(EXAMPLE, tmp_path, dirs_exist_ok=True)
-    (tmp_path / "lenet5_int8.wasm").write_bytes(module)
+    (tmp_path / "lenet5-int8.wasm").write_bytes(module)
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *arguments: object) -> None:
@@ -91,7 +89,6 @@ def pictures() -> np.ndarray:
     return np.stack([strokes.digit(i % 10, rng, 40) for i in range(1_000)])
 
 
-@needs_compiler
 @needs_browser
 def test_a_browser_reads_as_the_reference_and_the_server(
     served: tuple[Path, str], released: reference.Reference
@@ -116,7 +113,6 @@ def test_a_browser_reads_as_the_reference_and_the_server(
     assert accepted.mean() > 0.3
 
 
-@needs_compiler
 @needs_browser
 def test_the_example_page_reads_what_is_drawn(served: tuple[Path, str]) -> None:
     folder, address = served
@@ -129,30 +125,14 @@ def test_the_example_page_reads_what_is_drawn(served: tuple[Path, str]) -> None:
         assert "http" not in (EXAMPLE / file).read_text()
 
 
-@needs_compiler
 @needs_browser
 def test_the_example_page_says_what_is_missing(served: tuple[Path, str]) -> None:
     folder, address = served
-    (folder / "lenet5_int8.wasm").unlink()
-    assert "not ready: ./lenet5_int8.wasm: 404" in browse(folder, f"{address}/index.html")
+    (folder / "lenet5-int8.wasm").unlink()
+    assert "not ready: ./lenet5-int8.wasm: 404" in browse(folder, f"{address}/index.html")
 
 
-@needs_compiler
 def test_it_is_small_and_the_same_every_time(module: bytes, released: reference.Reference) -> None:
     assert len(module) <= 80_000
     assert module[:4] == b"\0asm"
     assert to_wasm.compiled(*to_c.write(released, "0" * 64, 0.99)) == module
-
-
-def test_without_the_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys) -> None:
-    monkeypatch.setattr(to_wasm, "available", lambda: False)
-    file = Repository.open().folder / "edge/lenet5-int8.tflite"
-    assert to_wasm.main([str(file), str(tmp_path / "out")]) == 1
-    assert "pip install ziglang" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
-
-
-@needs_compiler
-def test_code_that_does_not_compile_is_an_error_line() -> None:
-    with pytest.raises(CheckdigitError, match=r"ziglang: .*error: .*expression"):
-        to_wasm.compiled("int x = ;", "")

@@ -1,0 +1,70 @@
+"""Compiles the exported C with the `ziglang` package, which needs no compiler on the system.
+
+To WebAssembly for a browser, and to a shared library for this machine, by which the C is compared and timed.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final, Literal
+
+from serving.errors import CheckdigitError
+
+FLAGS: Final = {
+    "wasm": ("--target=wasm32-freestanding", "-Os", "-Wl,--no-entry", "-Wl,--strip-all"),
+    "native": ("-O3", "-march=native", "-shared", "-fPIC"),
+}
+_EXPORTS: Final = (
+    "checkdigit_normalize",
+    "checkdigit_lenet5_classify",
+    "checkdigit_lenet5_margin",
+    "checkdigit_lenet5_threshold",
+    "checkdigit_lenet5_scale",
+    "__heap_base",
+)
+_COMPILER: Final = (sys.executable, "-m", "ziglang", "cc", "-std=c99", "-nostdlib")
+# A number in a header has no address; who loads a compiled file asks for it.
+_CONSTANTS: Final = """#include "%s"
+
+int checkdigit_lenet5_threshold(void);
+double checkdigit_lenet5_scale(void);
+int checkdigit_lenet5_threshold(void) { return CHECKDIGIT_LENET5_MARGIN; }
+double checkdigit_lenet5_scale(void) { return CHECKDIGIT_LENET5_SCALE; }
+"""
+
+
+def compiled(code: str, header: str, name: str, target: Literal["wasm", "native"]) -> bytes:
+    """A module or library with the functions of the C file, its threshold and its scale.
+
+    Args:
+        code, header: the texts; equal ones give equal bytes.
+        name: of the header, as the code includes it.
+        target: WebAssembly, or a shared library for the processor at hand.
+
+    Raises:
+        CheckdigitError: it does not compile.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        for file, text in (("code.c", code), (name, header), ("constants.c", _CONSTANTS % name)):
+            Path(folder, file).write_text(text)
+        caches = {
+            variable: str(Path(folder, "cache"))
+            for variable in ("ZIG_LOCAL_CACHE_DIR", "ZIG_GLOBAL_CACHE_DIR")
+        }
+        exports = [f"-Wl,--export={symbol}" for symbol in _EXPORTS] if target == "wasm" else []
+        done = subprocess.run(
+            [*_COMPILER, *FLAGS[target], *exports, "code.c", "constants.c", "-o", "out"],
+            cwd=folder,
+            env={**os.environ, **caches},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
+            raise CheckdigitError(f"ziglang: {next((line for line in lines if 'error:' in line), lines[-1])}")
+        return Path(folder, "out").read_bytes()

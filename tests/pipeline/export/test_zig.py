@@ -1,0 +1,16 @@
+"""The compiler for C: what does not compile is one line."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+
+from pipeline.export import zig
+from serving.errors import CheckdigitError
+
+
+@pytest.mark.parametrize("target", ["wasm", "native"])
+def test_code_that_does_not_compile_is_an_error_line(target: Literal["wasm", "native"]) -> None:
+    with pytest.raises(CheckdigitError, match=r"ziglang: .*error: .*expression"):
+        zig.compiled("int x = ;", "", "x.h", target)
