@@ -62,7 +62,8 @@ def format_table(found: dict[str, Any]) -> str:
         "",
         f"Accuracy on the {data['n']:,} pictures of {data['data']}; speed with one thread on {machine['cpu']} "
         f"({machine['cores']} cores), ONNX Runtime {found['benchmark']['environment']['packages']['onnxruntime']}. "
-        "Compare speeds within the table only.",
+        "Compare speeds within the table only."
+        + (" `c` is compiled for that processor; its size is the source's." if "c" in evaluated else ""),
     ]
     return "\n".join(lines)
 

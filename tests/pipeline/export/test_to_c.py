@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 import re
 import shutil
@@ -17,7 +18,7 @@ import pytest
 from scipy.special import softmax
 
 from pipeline import nondigits, reference, strokes
-from pipeline.export import to_c
+from pipeline.export import provenance, to_c
 from pipeline.reference import Reference, Scale, Unsupported
 from serving.images import normalize
 from serving.repository import Repository
@@ -88,6 +89,18 @@ def network() -> Reference:
 def released(tmp_path_factory: pytest.TempPathFactory, network: Reference) -> Program:
     """The released model's C under the sanitizers."""
     return program(tmp_path_factory.mktemp("c"), network, SANITIZED)
+
+
+def test_the_released_files_are_these(network: Reference) -> None:
+    repository = Repository.open()
+    (entry,) = (one for one in repository.manifest.models["lenet5-int8"].thresholds if one.max_error == 0.01)
+    digest = hashlib.sha256((repository.folder / RELEASED).read_bytes()).hexdigest()
+    code, header = to_c.write(network, digest, entry.threshold)
+    released = repository.folder / "edge" / to_c.NAME
+    assert released.with_suffix(".c").read_text().startswith(code)
+    assert released.with_suffix(".h").read_text() == header
+    for suffix in ("c", "wasm"):
+        assert provenance.read(released.with_suffix(f".{suffix}"))["model"] == "lenet5-int8"
 
 
 def pictures() -> list[np.ndarray]:
@@ -235,7 +248,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     [
         ("edge/lenet5.tflite", "expected INT8: not an integer model"),
         ("edge/lenet5-field-int8.tflite", "any width"),
-        ("repository/lenet5/1/model.onnx", "not a TensorFlow Lite file"),
+        ("golden/7a.png", "not a TensorFlow Lite file"),
         ("nothing.tflite", "No such file"),
     ],
 )
