@@ -33,7 +33,7 @@ def each(pictures: Sequence[bytes], crop: Crop | None, normalize: Callable[[Gray
             made.append(normalize(cut(decode(data), crop)))
         except CheckdigitError as error:
             which = f"picture {number} of {len(pictures)}: " if len(pictures) > 1 else ""
-            raise CheckdigitError(f"{which}{error}") from None
+            raise type(error)(f"{which}{error}") from None
     return made
 
 

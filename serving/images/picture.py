@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckdigitError, TooLarge
 
 Gray = npt.NDArray[np.uint8]
 
@@ -56,8 +56,8 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Gray:
         raise CheckdigitError(f"damaged {kind}picture: {error}") from None
 
 
-def _too_large(max_pixels: int, found: str) -> CheckdigitError:
-    return CheckdigitError(f"picture too large: {found} pixels, at most {max_pixels:,} are read")
+def _too_large(max_pixels: int, found: str) -> TooLarge:
+    return TooLarge(f"picture too large: {found} pixels, at most {max_pixels:,} are read")
 
 
 def _describe(data: bytes) -> str:

@@ -628,18 +628,19 @@ def gif(count: int) -> bytes:
     ids=["gif", "bomb", "large", "cut"],
 )
 def test_pictures(service: Service, body: bytes, message: str) -> None:
-    assert message in error(service.wire().post("/digits", body).reply())
+    status = 413 if "too large" in message else 400
+    assert message in error(service.wire().post("/digits", body).reply(), status)
     form = part('form-data; name="a"; filename="a.png"', body) + b"--cut--"
     headers = {"Content-Type": FORM["content-type"]}
-    assert message in error(service.wire().post("/digits", form, **headers).reply())
+    assert message in error(service.wire().post("/digits", form, **headers).reply(), status)
     element = struct.pack("<I", len(body)) + body
     given = tensor(datatype="BYTES", shape=[1], parameters={"binary_data_size": len(element)})
     del given["data"]
     head = msgspec.json.encode({"inputs": [given]})
     reply = service.wire().post(INFER, head + element, **{LENGTH: str(len(head))}).reply()
-    assert message in error(reply)
+    assert message in error(reply, status)
     inputs = msgspec.json.encode({"instances": [{"b64": body}]})
-    assert message in error(service.wire().post(PREDICT, inputs).reply())
+    assert message in error(service.wire().post(PREDICT, inputs).reply(), status)
 
 
 # Tensors
