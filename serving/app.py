@@ -19,25 +19,43 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from serving import openapi
-from serving.asgi import JSON, Endpoint, Reply, Request
+from serving.asgi import JSON, Endpoint, Handler, Reply, Request
+from serving.board import Board
 from serving.dataplane import DataPlane
+from serving.door import Door
 from serving.endpoints import Endpoints
+from serving.keeper import Keeper
+from serving.keys import Keys
+from serving.keys import read as read_keys
+from serving.manifest import Model
 from serving.operations import operations
-from serving.repository import Repository
+from serving.repository import Loaded, Repository
 from serving.runtime import onnx
 from serving.settings import Settings
+from serving.statistics import Counts
 
 _INFER = re.compile(r"/v2/models/([^/]+)/infer")
+_INFER_PATH = "/v2/models/{model}/infer"  # as the table of operations has it
+_HEALTH = ("/v2/health/live", "/v2/health/ready")  # what an orchestrator asks, without a key
 
 
 class App:
-    """The application over a data plane."""
+    """The application over a data plane.
 
-    def __init__(self, plane: DataPlane) -> None:
+    Args:
+        plane: what answers.
+        keeper: what keeps its models up to date.
+        keys: who may ask; None: everybody.
+    """
+
+    def __init__(self, plane: DataPlane, keeper: Keeper, keys: Keys | None = None) -> None:
         self.plane = plane
-        endpoints = Endpoints(plane)
-        self._infer = Endpoint(endpoints.infer)
-        self._rest = _routed(endpoints)
+        self.keeper = keeper
+        settings = plane.settings
+        self.door = Door(plane.counts, keys, settings.max_requests, settings.access_log)
+        endpoints = Endpoints(plane, keeper)
+        self._infer = Endpoint(endpoints.infer, f"POST {_INFER_PATH}", self.door)
+        self._rest = _routed(endpoints, self.door)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # The one path that is asked thousands of times a second goes past the router.
@@ -49,20 +67,36 @@ class App:
         await self._rest(scope, receive, send)
 
 
-def build_app(settings: Settings) -> App:
+def build_app(settings: Settings, board: Board | None = None) -> App:
     """The application, with the released ONNX models loaded and checked.
 
+    Args:
+        settings: what the operator chose.
+        board: shared with the other workers; None: there are none.
+
     Raises:
-        CheckdigitError: the models cannot be found, or one of them fails its check.
+        CheckdigitError: the models cannot be found, one of them fails its check, or the API keys are none.
     """
+    keys = read_keys(settings.api_keys)
     onnx.require(settings.device)
     repository = Repository.open(settings.models)
-    names = settings.only or tuple(repository.manifest.models)
-    # One thread: the batcher spreads what is worth it over the cores.
-    models = [repository.load(name, threads=1, device=settings.device, tf32=settings.tf32) for name in names]
-    default = repository.manifest.default
+    board = board or Board()
+    manifest, unloaded = repository.manifest, board.desired().unloaded
+    names = [name for name in settings.only or manifest.models if name not in unloaded]
+
+    def load(name: str, entry: Model | None = None) -> Loaded:
+        # One thread: the batcher spreads what is worth it over the cores.
+        return repository.load(name, threads=1, device=settings.device, tf32=settings.tf32, entry=entry)
+
+    models = [load(name) for name in names]
+    previous = [load(name, entry) for name, entry in manifest.previous.items() if name in names]
+    before = board.before()
+    counts = before.counts if before is not None else Counts()
+    counts.starts += 1
+    default = manifest.default if manifest.default in names or not names else names[0]
+    plane = DataPlane(models, default, settings, previous, counts)
     _settle_memory()
-    return App(DataPlane(models, default if default in names else names[0], settings))
+    return App(plane, Keeper(plane, repository, board), keys)
 
 
 def _settle_memory() -> None:
@@ -73,7 +107,7 @@ def _settle_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _routed(endpoints: Endpoints) -> Starlette:
+def _routed(endpoints: Endpoints, door: Door) -> Starlette:
     table = operations(endpoints)
     description = msgspec.json.encode(openapi.document(table))
     page = openapi.page(table).encode()
@@ -87,15 +121,25 @@ def _routed(endpoints: Endpoints) -> Starlette:
     async def root(request: Request) -> Reply:
         return Reply(b"", status=307, headers=((b"location", b"/docs"),))
 
-    routes = [Route(one.path, Endpoint(one.handler), methods=[one.method]) for one in table]
+    def route(method: str, path: str, handler: Handler, public: bool) -> Route:
+        return Route(path, Endpoint(handler, f"{method} {path}", door, public), methods=[method])
+
+    routes = [route(one.method, one.path, one.handler, one.path in _HEALTH) for one in table]
     for path, handler in (("/openapi.json", describe), ("/docs", docs), ("/", root)):
-        routes.append(Route(path, Endpoint(handler), methods=["GET"]))
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _unrouted})
+        routes.append(route("GET", path, handler, public=True))
+
+    async def unrouted(request: StarletteRequest, error: Exception) -> Response:
+        response = _unrouted(request, error)
+        door.refused("unknown")
+        door.record("other", response.status_code, 0)
+        return response
+
+    app = Starlette(routes=routes, exception_handlers={HTTPException: unrouted})
     app.router.redirect_slashes = False  # a redirect would lose the body of a POST
     return app
 
 
-async def _unrouted(request: StarletteRequest, error: Exception) -> Response:
+def _unrouted(request: StarletteRequest, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     path, status = request.url.path, error.status_code
     if path.startswith("/v1/") and (status == 404 or request.method == "POST"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import time
 import zlib
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
@@ -17,13 +18,25 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from serving.errors import Busy, CheckdigitError, Expired, TooLarge, Unknown, Unsupported
+from serving.door import GONE, REASONS, Door, Visit, now, request_id
+from serving.errors import (
+    Busy,
+    CheckdigitError,
+    Expired,
+    Forbidden,
+    TooLarge,
+    Unauthorized,
+    Unknown,
+    Unsupported,
+)
 
 T = TypeVar("T")
 
 JSON: Final = b"application/json"
 STATUS: Final[dict[type[CheckdigitError], int]] = {
     CheckdigitError: 400,
+    Unauthorized: 401,
+    Forbidden: 403,
     Unknown: 404,
     TooLarge: 413,
     Unsupported: 415,
@@ -43,13 +56,14 @@ class Gone(Exception):
 
 
 class Reply(NamedTuple):
-    """`plain` keeps it uncompressed, whatever the client accepts."""
+    """`plain` keeps it uncompressed, whatever the client accepts; `reading` says that the body is one."""
 
     body: bytes
     media: bytes = JSON
     status: int = 200
     headers: tuple[tuple[bytes, bytes], ...] = ()
     plain: bool = False
+    reading: bool = False
 
 
 class Request:
@@ -136,23 +150,72 @@ def json(content: Any, status: int = 200) -> Reply:
 
 
 class Endpoint:
-    """A handler as an ASGI application; a class, since Starlette takes functions for handlers of its own."""
+    """A handler as an ASGI application; a class, since Starlette takes functions for handlers of its own.
 
-    def __init__(self, handler: Handler) -> None:
+    Args:
+        handler: what answers.
+        operation: what it is called in the records: its method and path.
+        door: what lets requests in.
+        public: whether no key is needed.
+    """
+
+    def __init__(self, handler: Handler, operation: str, door: Door, public: bool = False) -> None:
         self.handler = handler
+        self.operation = operation
+        self.door = door
+        self.public = public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
+        start = time.perf_counter_ns()
+        request, door = Request(scope, receive), self.door
+        reply: Reply | None = None
+        door.inside += 1
         try:
-            reply = await self.handler(request)
+            reply = await self._reply(scope, request)
+            if reply is not None:
+                known = request.header(b"x-request-id")
+                if known is not None or door.logs:
+                    named = (b"x-request-id", request_id(known).encode())
+                    reply = reply._replace(headers=(*reply.headers, named))
+                await respond(reply, request.headers.get(b"accept-encoding"), send)
+        finally:
+            door.inside -= 1
+            spent = time.perf_counter_ns() - start
+            door.record(self.operation, GONE if reply is None else reply.status, spent)
+            if door.logs:
+                self._log(scope, request, reply, spent)
+
+    async def _reply(self, scope: Scope, request: Request) -> Reply | None:
+        """None: the client is gone."""
+        try:
+            if not self.public:
+                self.door.enter(request.header(b"authorization"))
+            return await self.handler(request)
         except CheckdigitError as error:
-            reply = mistake(error)
+            self.door.refused(REASONS[type(error)])
+            return mistake(error)
         except Gone:
-            return
+            return None
         except Exception:
+            self.door.refused("internal")
             _log.exception("internal error at %s %s", scope["method"], scope["path"])
-            reply = json({"error": "internal error: see the service's log"}, 500)
-        await respond(reply, request.headers.get(b"accept-encoding"), send)
+            return json({"error": "internal error: see the service's log"}, 500)
+
+    def _log(self, scope: Scope, request: Request, reply: Reply | None, spent: int) -> None:
+        client, declared = scope.get("client"), request.header(b"content-length") or ""
+        found = dict(reply.headers).get(b"x-request-id", b"").decode() if reply else ""
+        visit = Visit(
+            time=now(),
+            id=found or request_id(request.header(b"x-request-id")),
+            client=client[0] if client else "",
+            method=scope["method"],
+            path=scope["path"],
+            status=GONE if reply is None else reply.status,
+            ms=round(spent / 1e6, 3),
+            bytes_in=int(declared) if declared.isdigit() else 0,
+            bytes_out=0 if reply is None else len(reply.body),
+        )
+        self.door.log(visit, reply.body if reply is not None and reply.reading else None)
 
 
 def mistake(error: CheckdigitError) -> Reply:
@@ -160,7 +223,9 @@ def mistake(error: CheckdigitError) -> Reply:
     reply = json({"error": str(error)}, STATUS[type(error)])
     if isinstance(error, Busy):
         return reply._replace(headers=((b"retry-after", b"1"),))
-    if isinstance(error, TooLarge):  # the rest of the body is not waited for
+    if isinstance(error, Unauthorized):  # the body is not waited for, and neither is what is too large
+        return reply._replace(headers=((b"www-authenticate", b"Bearer"), (b"connection", b"close")))
+    if isinstance(error, TooLarge):
         return reply._replace(headers=((b"connection", b"close"),))
     return reply
 

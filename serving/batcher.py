@@ -86,6 +86,11 @@ class Batcher:
         self._row_ns = 0.0  # what a row costs, once one has run
 
     @property
+    def rows(self) -> int:
+        """How many wait."""
+        return self._rows
+
+    @property
     def busy(self) -> bool:
         """Whether a new request may have to wait."""
         return self._running >= self._lanes or self._delay > 0 or self._rows >= self._batch_rows

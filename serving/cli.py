@@ -134,6 +134,44 @@ def _parser() -> argparse.ArgumentParser:
         "--grpc-port", type=_port, metavar="PORT", help="also speak gRPC on this port (default: no gRPC)"
     )
     serve.add_argument(
+        "--workers",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="processes that share the port (%(default)s)",
+    )
+    serve.add_argument(
+        "--api-keys",
+        type=Path,
+        metavar="FILE",
+        help="keys, one in each line, of which a request must have one as Authorization: Bearer KEY; "
+        "default: $CHECKDIGIT_API_KEYS, else everybody may ask",
+    )
+    serve.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate chain in PEM: HTTPS")
+    serve.add_argument("--tls-key", type=Path, metavar="FILE", help="its key, in PEM and not encrypted")
+    serve.add_argument(
+        "--access-log",
+        nargs="?",
+        choices=("off", "requests", "readings"),
+        const="requests",
+        default="off",
+        help="a line of JSON for each request on standard output; with 'readings' also what was read (%(default)s)",
+    )
+    serve.add_argument(
+        "--max-requests",
+        type=_positive,
+        default=1024,
+        metavar="N",
+        help="requests under way at a time in each worker; more are refused with 503 (%(default)s)",
+    )
+    serve.add_argument(
+        "--max-body",
+        type=_positive,
+        default=16,
+        metavar="MIB",
+        help="largest request, in MiB as sent and decompressed; more is refused with 413 (%(default)s)",
+    )
+    serve.add_argument(
         "--model", action="append", default=[], metavar="NAME", help="serve only this one; may be repeated"
     )
     serve.add_argument(
@@ -231,6 +269,13 @@ def _serve(options: argparse.Namespace) -> int:
         only=tuple(options.model),
         device=options.device,
         tf32=options.tf32,
+        workers=options.workers,
+        api_keys=options.api_keys,
+        tls_cert=options.tls_cert,
+        tls_key=options.tls_key,
+        access_log=options.access_log,
+        max_requests=options.max_requests,
+        max_body=options.max_body * 2**20,
         batch_rows=options.batch_rows,
         batch_delay=options.batch_delay / 1e6,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +18,7 @@ _MAX_HEAD: Final = 2**16  # bytes of headers
 # s that an idle connection is kept: longer than clients and proxies do, or they would send into a closing one.
 _KEEP_ALIVE: Final = 75
 DRAIN: Final = 10  # s that requests in flight may take after the signal to stop
+_REFUSED: Final = {400: "malformed", 408: "timeout", 431: "too_large"}  # as `/metrics` calls it
 _UPGRADE: Final = re.compile(rb"(?i)\r\nupgrade:")
 
 
@@ -106,6 +108,9 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, status: int, why: str) -> None:
+        door = getattr(self.config.app, "door", None)  # absent where another application is served
+        if door is not None:
+            door.refused(_REFUSED[status])
         body = msgspec.json.encode({"error": why})
         head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
         self.transport.write(STATUS_LINE[status] + head % len(body) + body)
@@ -121,8 +126,8 @@ def _without_upgrade(data: bytes) -> bytes:
     return _UPGRADE.sub(b"\r\nx-upgrade:", head) + data[len(head) :]
 
 
-def config(app: Any) -> dict[str, Any]:
-    """Uvicorn's settings for `app`."""
+def config(app: Any, cert: Path | None = None, key: Path | None = None) -> dict[str, Any]:
+    """Uvicorn's settings for `app`, with a certificate and its key over TLS."""
     return {
         "app": app,
         "http": Connection,
@@ -134,4 +139,6 @@ def config(app: Any) -> dict[str, Any]:
         "timeout_keep_alive": _KEEP_ALIVE,
         "timeout_graceful_shutdown": DRAIN,
         "server_header": False,
+        "ssl_certfile": cert,
+        "ssl_keyfile": key,
     }

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import msgspec
 import numpy as np
 
 from serving import digits, fields, sliding
-from serving.batcher import INLINE, Batcher, Outputs
+from serving.batcher import Outputs
 from serving.decode import MAX_ERROR, Reading, threshold
 from serving.decode.strings import Wanted
 from serving.decoders import Decoders
@@ -23,11 +20,12 @@ from serving.fields import FieldReading
 from serving.images import tensor
 from serving.pictures import Crop
 from serving.repository import Loaded
-from serving.runtime import Array, Floats, Spec, cpus
+from serving.runtime import Array, Floats, cpus
+from serving.served import Served, with_queue
 from serving.settings import Settings
 from serving.shapes import brackets, check_range
 from serving.shapes import check_shape as check_shape
-from serving.statistics import Statistics
+from serving.statistics import Counts
 
 T = TypeVar("T")
 _ONE: Final = 0x3F800000  # float32 1.0
@@ -47,27 +45,6 @@ class Tensor(msgspec.Struct, frozen=True):
     data: Array
 
 
-@dataclass(frozen=True, eq=False)
-class Served:
-    """A loaded model with its queue and its counters."""
-
-    loaded: Loaded
-    batcher: Batcher
-    statistics: Statistics
-
-    @functools.cached_property
-    def name(self) -> str:
-        return self.loaded.name
-
-    @functools.cached_property
-    def version(self) -> str:
-        return self.loaded.model.version
-
-    @functools.cached_property
-    def outputs(self) -> dict[str, Spec]:
-        return {spec.name: spec for spec in self.loaded.network.outputs}
-
-
 class DataPlane:
     """The served models.
 
@@ -75,39 +52,70 @@ class DataPlane:
         models: the loaded ones.
         default: the name of the model that reads pictures unless another is asked for.
         settings: limits and batching.
+        previous: loaded versions before those.
+        counts: where everything is counted.
     """
 
-    def __init__(self, models: Sequence[Loaded], default: str, settings: Settings) -> None:
+    def __init__(
+        self,
+        models: Sequence[Loaded],
+        default: str,
+        settings: Settings,
+        previous: Sequence[Loaded] = (),
+        counts: Counts | None = None,
+    ) -> None:
         self.default = default
         self.settings = settings
+        self.counts = counts or Counts()
+        self.stopping = False  # whether the process is about to end
         self._decoders = Decoders(cpus())
-        self.models: Mapping[str, Served] = {loaded.name: self._serve(loaded) for loaded in models}
+        self.models: Mapping[str, Served] = {one.name: self._serve(one) for one in models}
+        self.previous: Mapping[str, Served] = {one.name: self._serve(one) for one in previous}
 
     def _serve(self, loaded: Loaded) -> Served:
-        statistics = Statistics()
-        cpu = loaded.network.device == "cpu"
-        lanes = cpus() if cpu else 1
-        batcher = Batcher(
-            loaded.network.run,
-            ThreadPoolExecutor(lanes, f"checkdigit-{loaded.name}"),
-            lanes,
-            statistics,
-            self.settings.batch_rows,
-            self.settings.queue_rows,
-            self.settings.batch_delay,
-            # A GPU may tune itself for a batch of a new size, which takes seconds.
-            INLINE if cpu else 0,
-        )
-        return Served(loaded, batcher, statistics)
+        return with_queue(loaded, self.counts.of(loaded.name, loaded.model.version), self.settings)
 
-    def find(self, name: str, version: str | None = None) -> Served:
-        """Raises Unknown."""
-        served = self.models.get(name)
-        if served is None:
+    @property
+    def ready(self) -> bool:
+        """Whether requests should come here."""
+        return bool(self.models) and not self.stopping
+
+    @property
+    def served(self) -> list[Served]:
+        """Every version."""
+        return [*self.models.values(), *self.previous.values()]
+
+    def swap(self, models: Mapping[str, Served], previous: Mapping[str, Served], default: str) -> None:
+        """Serves these from now on; requests that are under way end with what they began with."""
+        self.models, self.previous, self.default = models, previous, default
+
+    def find(self, name: str, version: str | None = None, label: str | None = None) -> Served:
+        """A served version of a model.
+
+        Args:
+            name: of the model.
+            version: None = the one that `label` says.
+            label: "stable" or "previous"; None = stable.
+
+        Raises:
+            Unknown: it is not served.
+        """
+        now = self.models.get(name)
+        before = self.previous.get(name)
+        if now is None and before is None:
             raise Unknown(f"unknown model {name!r}; there are {', '.join(self.models)}")
-        if version not in (None, served.version):
-            raise Unknown(f"model {name!r} has no version {version!r}; it has {served.version!r}")
-        return served
+        if version is not None:
+            found = next((one for one in (now, before) if one is not None and one.version == version), None)
+            if found is None:
+                have = ", ".join(repr(one.version) for one in (now, before) if one is not None)
+                raise Unknown(f"model {name!r} has no version {version!r}; it has {have}")
+            return found
+        labels = {"stable": now, "previous": before}
+        chosen = labels.get(label or "stable")
+        if chosen is None:
+            have = ", ".join(repr(one) for one, model in labels.items() if model is not None)
+            raise Unknown(f"Unrecognized servable version label: {label or 'stable'!r}; there is {have}")
+        return chosen
 
     async def infer(
         self,
@@ -191,6 +199,8 @@ class DataPlane:
         outputs = await self._run(served, tensor(pixels), None, start)
         computed = time.perf_counter_ns()
         found = digits.read(pixels, outputs[0], bar)
+        for one in found:
+            served.statistics.read(one.reason)
         served.statistics.answered(start, computed, time.perf_counter_ns())
         return found
 
@@ -251,6 +261,8 @@ class DataPlane:
             ]
 
         found = await self.beside(decoded, begun=True)
+        for one in found:
+            served.statistics.read(one.reason)
         served.statistics.answered(start, computed, time.perf_counter_ns())
         return found
 

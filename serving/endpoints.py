@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
+from serving import metrics
 from serving.asgi import Reply, Request, json
-from serving.dataplane import SMALL, DataPlane, Served, Tensor, check_shape
-from serving.errors import Unknown
+from serving.dataplane import SMALL, DataPlane, Tensor, check_shape
+from serving.keeper import Keeper
 from serving.protocol import metadata, oip, pictures, tfs
+from serving.served import Served
 
 _OCTETS = b"application/octet-stream"
 _LENGTH = oip.HEADER_LENGTH.encode()
@@ -29,21 +31,22 @@ class _Asked(NamedTuple):
 class Endpoints:
     """One method for each operation; `operations.py` says which path it answers."""
 
-    def __init__(self, plane: DataPlane) -> None:
+    def __init__(self, plane: DataPlane, keeper: Keeper) -> None:
         self.plane = plane
+        self.keeper = keeper
         self.settings = plane.settings
 
     async def digits(self, request: Request) -> Reply:
         query = pictures.query(request.items())
         posted = await self._pictures(request)
         reading = self.plane.read_digits(posted, query.model, query.max_error, query.crop)
-        return Reply(pictures.render_digits(*await request.unless_gone(reading)))
+        return Reply(pictures.render_digits(*await request.unless_gone(reading)), reading=True)
 
     async def fields(self, request: Request) -> Reply:
         query = pictures.query(request.items(), pictures.FIELD_PARAMETERS)
         posted = await self._pictures(request)
         reading = self.plane.read_fields(posted, query.model, query.max_error, query.crop, query.what)
-        return Reply(pictures.render_fields(*await request.unless_gone(reading)))
+        return Reply(pictures.render_fields(*await request.unless_gone(reading)), reading=True)
 
     async def server(self, request: Request) -> Reply:
         return json(metadata.server_metadata())
@@ -52,7 +55,8 @@ class Endpoints:
         return json(metadata.Live(True))
 
     async def ready(self, request: Request) -> Reply:
-        return json(metadata.Ready(True))  # the port is opened after every model passed its check
+        ready = self.plane.ready  # the port is opened after every model passed its check
+        return json(metadata.Ready(ready), 200 if ready else 503)
 
     async def metadata(self, request: Request) -> Reply:
         return json(metadata.model_metadata(self._served(request)))
@@ -65,11 +69,25 @@ class Endpoints:
         return json(metadata.model_config(self._served(request), settings.batch_rows, settings.batch_delay))
 
     async def statistics(self, request: Request) -> Reply:
-        named = [self._served(request)] if request.parameters else list(self.plane.models.values())
-        return json(metadata.statistics(named))
+        named = [self._served(request)] if request.parameters else self.plane.served
+        return json(metadata.statistics(named, self.keeper.counts()))
+
+    async def metrics(self, request: Request) -> Reply:
+        serving = {name: one.version for name, one in self.plane.models.items()}
+        text = metrics.exposition(self.keeper.counts(), self.keeper.reports(), serving)
+        return Reply(text, metrics.CONTENT_TYPE)
 
     async def index(self, request: Request) -> Reply:
-        return json(metadata.index(list(self.plane.models.values())))
+        ready = metadata.index_query(await self._body(request))
+        return json(metadata.index(self.keeper.index(), ready))
+
+    async def load(self, request: Request) -> Reply:
+        await self.keeper.load(await self._controlled(request))
+        return json({})
+
+    async def unload(self, request: Request) -> Reply:
+        await self.keeper.unload(await self._controlled(request))
+        return json({})
 
     async def infer(self, request: Request) -> Reply:
         length = request.header(_LENGTH)
@@ -137,9 +155,12 @@ class Endpoints:
     async def _body(self, request: Request) -> bytes:
         return await request.body(self.settings.max_body)
 
+    async def _controlled(self, request: Request) -> str:
+        """The name of the model that the operator means; raises Forbidden where anybody could be that."""
+        metadata.control_query(await self._body(request))
+        self.settings.require_control()
+        return request.parameters["model"]
+
     def _served(self, request: Request) -> Served:
         named = request.parameters
-        label = named.get("label", "stable")
-        if label != "stable":
-            raise Unknown(f"Unrecognized servable version label: {label!r}; there is 'stable'")
-        return self.plane.find(named["model"], named.get("version"))
+        return self.plane.find(named["model"], named.get("version"), named.get("label"))

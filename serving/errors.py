@@ -24,6 +24,14 @@ class Unsupported(CheckdigitError):
     """A body in an encoding that is not read."""
 
 
+class Unauthorized(CheckdigitError):
+    """No API key, or a wrong one."""
+
+
+class Forbidden(CheckdigitError):
+    """Nobody may do that from there."""
+
+
 class Busy(CheckdigitError):
     """The queue is full: the same request may succeed a moment later."""
 

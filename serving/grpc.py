@@ -27,15 +27,28 @@ import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 from google.protobuf.message import DecodeError, Message
 
-from serving.dataplane import SMALL, DataPlane, Served, Tensor, check_shape
-from serving.errors import Busy, CheckdigitError, Expired, TooLarge, Unknown
+from serving.app import App
+from serving.dataplane import SMALL, Tensor, check_shape
+from serving.door import REASONS, Door
+from serving.errors import (
+    Busy,
+    CheckdigitError,
+    Expired,
+    Forbidden,
+    TooLarge,
+    Unauthorized,
+    Unknown,
+)
 from serving.protocol import metadata, oip
 from serving.protocol.tensors import DTYPES, check_declared, from_bytes, objects, to_bytes, whole
 from serving.runtime import Array
+from serving.served import Served
 
 SERVICE: Final = "inference.GRPCInferenceService"
 STATUS: Final = {
     CheckdigitError: grpc.StatusCode.INVALID_ARGUMENT,
+    Unauthorized: grpc.StatusCode.UNAUTHENTICATED,
+    Forbidden: grpc.StatusCode.PERMISSION_DENIED,
     Unknown: grpc.StatusCode.NOT_FOUND,
     TooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Busy: grpc.StatusCode.UNAVAILABLE,
@@ -43,21 +56,17 @@ STATUS: Final = {
 }
 # Where InferTensorContents keeps the elements of a datatype.
 _CONTENTS: Final = {"FP32": "fp32_contents", "UINT8": "uint_contents", "BYTES": "bytes_contents"}
+_PUBLIC: Final = ("ServerLive", "ServerReady")  # what an orchestrator asks, without a key
 _STREAMS: Final = 128  # calls at a time of one connection
 _log = logging.getLogger("checkdigit")
 
 
-async def serve(
-    plane: DataPlane, host: str, port: int, max_body: int, max_calls: int = 1024
-) -> tuple[grpc.aio.Server, int]:
+async def serve(app: App, port: int) -> tuple[grpc.aio.Server, int]:
     """Answers gRPC in the running event loop.
 
     Args:
-        plane: what answers.
-        host: the address to listen on.
+        app: what answers over HTTP; its settings hold here, too.
         port: 0 = any free one.
-        max_body: bytes of the largest request message, as sent and decompressed.
-        max_calls: calls at a time; more are refused with RESOURCE_EXHAUSTED.
 
     Returns:
         The server, already listening (end it by its `stop(grace)`), and its port.
@@ -65,16 +74,23 @@ async def serve(
     Raises:
         CheckdigitError: the address cannot be listened on.
     """
+    settings = app.plane.settings
     options = [
-        ("grpc.max_receive_message_length", max_body),  # as sent and decompressed
+        ("grpc.max_receive_message_length", settings.max_body),  # as sent and decompressed
         ("grpc.max_concurrent_streams", _STREAMS),
-        ("grpc.so_reuseport", 0),  # a second service on the port must fail, not share its calls
+        # Workers share the port; a second service on it must fail, not share its calls.
+        ("grpc.so_reuseport", int(settings.workers > 1)),
     ]
-    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=max_calls)
-    server.add_generic_rpc_handlers([_handler(_Service(plane))])
+    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=settings.max_requests)
+    server.add_generic_rpc_handlers([_handler(_Service(app))])
+    host = settings.host
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
-        bound: int = server.add_insecure_port(address)
+        if settings.tls_cert is not None and settings.tls_key is not None:
+            pair = settings.tls_key.read_bytes(), settings.tls_cert.read_bytes()
+            bound: int = server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
+        else:
+            bound = server.add_insecure_port(address)
     except RuntimeError:  # which tells no more than that
         raise CheckdigitError(
             f"cannot listen on {address} for gRPC: the port is in use, or the address not this machine's"
@@ -100,14 +116,16 @@ _MESSAGES: Final = _messages()
 class _Service:
     """One method for each call, by its name in `inference.proto`: message in, message or what msgspec turns into one out."""
 
-    def __init__(self, plane: DataPlane) -> None:
-        self.plane = plane
+    def __init__(self, app: App) -> None:
+        self.door = app.door
+        self.keeper = app.keeper
+        self.plane = app.plane
 
     async def ServerLive(self, request: Any) -> Any:
         return {"live": True}
 
     async def ServerReady(self, request: Any) -> Any:
-        return {"ready": True}  # the port is opened after every model passed its check
+        return {"ready": self.plane.ready}  # the port is opened after every model passed its check
 
     async def ServerMetadata(self, request: Any) -> Any:
         return metadata.server_metadata()
@@ -125,12 +143,20 @@ class _Service:
         return {"config": metadata.model_config(served, *batching)}
 
     async def ModelStatistics(self, request: Any) -> Any:
-        every = list(self.plane.models.values())
-        return metadata.statistics([self._find(request.name, request.version)] if request.name else every)
+        named = [self._find(request.name, request.version)] if request.name else self.plane.served
+        return metadata.statistics(named, self.keeper.counts())
 
     async def RepositoryIndex(self, request: Any) -> Any:
-        models = metadata.index(list(self.plane.models.values()))
+        models = metadata.index(self.keeper.index(), request.ready)
         return {"models": msgspec.to_builtins(models)}
+
+    async def RepositoryModelLoad(self, request: Any) -> Any:
+        await self.keeper.load(self._controlled(request))
+        return {}
+
+    async def RepositoryModelUnload(self, request: Any) -> Any:
+        await self.keeper.unload(self._controlled(request))
+        return {}
 
     async def ModelInfer(self, request: Any) -> Any:
         served = self._find(request.model_name, request.model_version)
@@ -147,6 +173,11 @@ class _Service:
             raise
         served.statistics.answered(start, computed, time.perf_counter_ns())
         return reply
+
+    def _controlled(self, request: Any) -> str:
+        metadata.check_control(request.parameters)
+        self.plane.settings.require_control()
+        return str(request.model_name)
 
     def _find(self, name: str, version: str) -> Served:
         return self.plane.find(name, version or None)
@@ -225,15 +256,20 @@ _Call = Callable[[Any], Awaitable[Any]]
 def _handler(service: _Service) -> Any:
     handlers: dict[str, Any] = {"ModelStreamInfer": grpc.stream_stream_rpc_method_handler(_stream(service))}
     for name in _MESSAGES.keys() - handlers.keys():
-        handlers[name] = grpc.unary_unary_rpc_method_handler(_unary(name, getattr(service, name)))
+        handlers[name] = grpc.unary_unary_rpc_method_handler(
+            _unary(name, getattr(service, name), service.door)
+        )
     return grpc.method_handlers_generic_handler(SERVICE, handlers)
 
 
-def _unary(name: str, call: _Call) -> Callable[[bytes, Any], Awaitable[bytes]]:
+def _unary(name: str, call: _Call, door: Door) -> Callable[[bytes, Any], Awaitable[bytes]]:
     """A call from bytes to bytes, so that garbled ones are answered like any other mistake."""
 
     async def answer(body: bytes, context: Any) -> bytes:
+        start, code = time.perf_counter_ns(), grpc.StatusCode.OK
         try:
+            if name not in _PUBLIC:
+                door.enter(_authorization(context))
             reply = await call(_parse(name, body))
             if not isinstance(reply, Message):
                 # Not every field of the replies over HTTP has its place in `inference.proto`.
@@ -243,8 +279,12 @@ def _unary(name: str, call: _Call) -> Callable[[bytes, Any], Awaitable[bytes]]:
             encoded: bytes = reply.SerializeToString()
             return encoded
         except Exception as error:
-            await context.abort(*_described(name, error))
+            code, why = _described(name, error)
+            door.refused(REASONS[type(error)] if isinstance(error, CheckdigitError) else "internal")
+            await context.abort(code, why)
             raise  # never reached: abort raises
+        finally:
+            door.record(f"grpc {name}", code.name, time.perf_counter_ns() - start)
 
     return answer
 
@@ -254,6 +294,11 @@ def _stream(service: _Service) -> Callable[[AsyncIterator[bytes], Any], AsyncIte
 
     async def answer(bodies: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
         name = "ModelStreamInfer"
+        try:
+            service.door.enter(_authorization(context))
+        except CheckdigitError as error:
+            service.door.refused(REASONS[type(error)])
+            await context.abort(*_described(name, error))
         async for body in bodies:
             reply = _MESSAGES[name][1]()
             try:
@@ -265,6 +310,10 @@ def _stream(service: _Service) -> Callable[[AsyncIterator[bytes], Any], AsyncIte
             yield reply.SerializeToString()
 
     return answer
+
+
+def _authorization(context: Any) -> str | None:
+    return dict(context.invocation_metadata() or ()).get("authorization")
 
 
 def _parse(name: str, body: bytes) -> Any:

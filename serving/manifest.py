@@ -84,6 +84,11 @@ class Confidence(msgspec.Struct, frozen=True):
     offset: float
 
 
+class Golden(msgspec.Struct, frozen=True):
+    path: str
+    sha256: str
+
+
 class Model(msgspec.Struct, frozen=True, omit_defaults=True):
     """One model; `task` "digit" makes it a reader of digits, "field" one of whole fields, with `output`
     its probabilities.
@@ -104,11 +109,7 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True):
     thresholds: list[Threshold] = []
     sliding: Sliding | None = None
     confidence: Confidence | None = None
-
-
-class Golden(msgspec.Struct, frozen=True):
-    path: str
-    sha256: str
+    golden: Golden | None = None  # its own set to be checked against, where it is not the release's
 
 
 class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -117,6 +118,7 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     default: str
     models: dict[str, Model]
     golden: dict[str, Golden]
+    previous: dict[str, Model] = {}  # the versions before, for those who ask for the label
     tool_versions: dict[str, str] = {}
     data: dict[str, Any] = {}
 

@@ -39,7 +39,7 @@ class Parameter:
 class Operation:
     """One method of one path.
 
-    `takes` and `gives` are media type → body; `errors` are the statuses of what can go wrong.
+    `takes`, which may be `optional`, and `gives` are media type → body; `errors` are the statuses of what can go wrong.
     """
 
     method: str
@@ -50,6 +50,7 @@ class Operation:
     about: str = ""
     parameters: tuple[Parameter, ...] = ()
     takes: Mapping[str, Body] = field(default_factory=dict)
+    optional: bool = False
     gives: Mapping[str, Body] = field(default_factory=dict)
     errors: tuple[int, ...] = ()
     curl: str = ""
@@ -58,9 +59,11 @@ class Operation:
 
 ERRORS = {
     400: "The request makes no sense; `error` says what was expected.",
+    401: "There is no API key in the header Authorization, or a wrong one.",
+    403: "The service listens beyond this machine, and has no API keys.",
     404: "There is no such model, version or label.",
     408: "The body did not arrive in time.",
-    413: "The body is too large, as sent or decompressed.",
+    413: "The body is too large, as sent or decompressed, or a picture in it has too many pixels.",
     415: "The body is in an encoding other than gzip or deflate.",
     503: "Too many requests are waiting: try again in a moment.",
     504: "The request waited longer than its timeout.",
@@ -80,7 +83,11 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "checkdigit", "version": __version__, "description": "Reads handwritten digits."},
         "paths": paths,
-        "components": {"schemas": components},
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{}, {"key": []}],  # a key where the operator wants one
     }
 
 
@@ -120,7 +127,7 @@ def _described(operation: Operation, schemas: dict[Any, dict[str, Any]]) -> dict
         "responses": answers,
     }
     if operation.takes:
-        described["requestBody"] = {"required": True, "content": content(operation.takes)}
+        described["requestBody"] = {"required": not operation.optional, "content": content(operation.takes)}
     return described
 
 

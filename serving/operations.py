@@ -19,7 +19,7 @@ _PICTURES: dict[str, Body] = {
 }
 _BINARY: dict[str, Body] = {"application/octet-stream": {"type": "string", "format": "binary"}}
 _JSON: Final = "application/json"
-_BODY: Final = (400, 404, 408, 413, 415, 503, 504)  # what can go wrong with any body
+_BODY: Final = (400, 401, 404, 408, 413, 415, 503, 504)  # what can go wrong with any body
 
 _ABOUT_DIGITS = (
     "One picture of one digit, or several as files of a form. Dark ink on light paper or the reverse, "
@@ -42,6 +42,11 @@ _ABOUT_INFER = (
     "The binary tensor extension is spoken; with Inference-Header-Content-Length: 0 the body is the "
     "FP32 input alone. An output's parameter classification: K gives its K best classes."
 )
+_ABOUT_LOAD = (
+    "From the manifest as it is now; a manifest that changes is noticed without being told. Answers when every worker "
+    "has switched. A version that fails its check is refused with the reason, and what was served before still is."
+)
+_ABOUT_UNLOAD = "Until it is loaded again; answers when every worker has."
 _ABOUT_PREDICT = (
     "TensorFlow Serving's REST: instances (one entry for each picture) or inputs (all of them as one tensor), "
     'as numbers from 0 (paper) to 1 (ink) or as {"b64": …}, a whole picture, which is normalized here.'
@@ -50,7 +55,20 @@ _ABOUT_PREDICT = (
 
 def operations(endpoints: Endpoints) -> list[Operation]:
     """The table that routes, `/openapi.json` and `/docs` are made from."""
-    return [*_pictures(endpoints), *_inference_protocol(endpoints), *_tensorflow_serving(endpoints)]
+    metrics = Operation(
+        "GET",
+        "/metrics",
+        endpoints.metrics,
+        "Operation",
+        "Counters and histograms for Prometheus, of all workers together.",
+        gives={"text/plain": {"type": "string"}},
+    )
+    return [
+        *_pictures(endpoints),
+        *_inference_protocol(endpoints),
+        *_tensorflow_serving(endpoints),
+        metrics,
+    ]
 
 
 def _pictures(endpoints: Endpoints) -> list[Operation]:
@@ -130,7 +148,30 @@ def _inference_protocol(endpoints: Endpoints) -> list[Operation]:
             endpoints.index,
             group,
             "All models and their state.",
+            "One entry for each version, and the reason why it is not served or why a newer one was refused.",
+            takes={_JSON: metadata.IndexRequest},
+            optional=True,
             gives={_JSON: (list[metadata.IndexEntry],)},
+            errors=_BODY,
+        ),
+        *(
+            Operation(
+                "POST",
+                f"/v2/repository/models/{{model}}/{verb}",
+                handler,
+                group,
+                summary,
+                about,
+                takes={_JSON: metadata.ControlRequest},
+                optional=True,
+                gives={_JSON: {"type": "object"}},
+                errors=(*_BODY, 403),
+                curl=f"curl -X POST localhost:8000/v2/repository/models/lenet5/{verb}",
+            )
+            for verb, handler, summary, about in (
+                ("load", endpoints.load, "Load a model again.", _ABOUT_LOAD),
+                ("unload", endpoints.unload, "Serve a model no longer.", _ABOUT_UNLOAD),
+            )
         ),
         ask(
             "/v2/models/stats",

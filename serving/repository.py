@@ -29,6 +29,7 @@ from serving.images import decode, normalize, tensor
 from serving.images.field import Field, normalize_field
 from serving.manifest import (
     NAME,
+    Golden,
     GoldenDigit,
     GoldenDigits,
     GoldenField,
@@ -113,6 +114,7 @@ class Repository:
         threads: int | None = None,
         device: str = "cpu",
         tf32: bool = False,
+        entry: Model | None = None,
     ) -> Loaded:
         """The model, loaded, warm and checked against the golden set.
 
@@ -121,12 +123,13 @@ class Repository:
             runtime: a key of `RUNTIMES`, or "auto": the first that is installed.
             threads: None = what this process may use.
             device: where ONNX Runtime computes, see `serving.runtime.onnx.load`; so is `tf32`.
+            entry: which of its versions; None = the one that the manifest names first.
 
         Raises:
             CheckdigitError: there is no such model, file or runtime, the file's hash differs, the
                 runtime refuses it, or it does not compute what the release computed.
         """
-        model = self.model(name)
+        model = self.model(name) if entry is None else entry
         runtime = _installed() if runtime == "auto" else runtime
         artifact = next((artifact for artifact in model.artifacts if artifact.runtime == runtime), None)
         if artifact is None:
@@ -139,10 +142,14 @@ class Repository:
         except CheckdigitError as error:
             raise CheckdigitError(f"{self.folder / artifact.path}: {error}") from None
         if model.task == "field":  # of which the width to warm up with is known no sooner
-            golden.check_fields(loaded, self.golden_fields)
+            golden.check_fields(
+                loaded, self._fields(model.golden) if model.golden is not None else self.golden_fields
+            )
         self._warm(loaded)
         if model.task == "digit":
-            golden.check_digits(loaded, *self.golden)
+            golden.check_digits(
+                loaded, *(self._digits(model.golden) if model.golden is not None else self.golden)
+            )
         return loaded
 
     def _warm(self, loaded: Loaded) -> None:
@@ -154,25 +161,34 @@ class Repository:
     @functools.cached_property
     def golden(self) -> tuple[list[GoldenDigit], Floats]:
         """The golden digits and their tensor, float32 [N, 28, 28, 1]."""
-        beside, content = self._golden("digits", GoldenDigits)
-        digits = content.digits
-        pictures = [decode(self.read(str(beside / digit.file), digit.sha256)) for digit in digits]
-        return digits, tensor(np.stack([normalize(picture) for picture in pictures]))
+        return self._digits(self._named("digits"))
 
     @functools.cached_property
     def golden_fields(self) -> list[tuple[GoldenField, Field]]:
         """The golden fields with what normalization makes of them."""
-        beside, content = self._golden("fields", GoldenFields)
+        return self._fields(self._named("fields"))
+
+    def _named(self, kind: str) -> Golden:
+        entry = self.manifest.golden.get(kind)
+        if entry is None:
+            raise CheckdigitError(f"{self.folder / NAME}: names no golden {kind} to check models against")
+        return entry
+
+    def _digits(self, entry: Golden) -> tuple[list[GoldenDigit], Floats]:
+        beside, content = self._golden(entry, GoldenDigits)
+        digits = content.digits
+        pictures = [decode(self.read(str(beside / digit.file), digit.sha256)) for digit in digits]
+        return digits, tensor(np.stack([normalize(picture) for picture in pictures]))
+
+    def _fields(self, entry: Golden) -> list[tuple[GoldenField, Field]]:
+        beside, content = self._golden(entry, GoldenFields)
         return [
             (field, normalize_field(decode(self.read(str(beside / field.file), field.sha256))))
             for field in content.fields
         ]
 
-    def _golden(self, kind: str, type: type[T]) -> tuple[PurePosixPath, T]:
+    def _golden(self, entry: Golden, type: type[T]) -> tuple[PurePosixPath, T]:
         """A golden set and the folder of its pictures."""
-        entry = self.manifest.golden.get(kind)
-        if entry is None:
-            raise CheckdigitError(f"{self.folder / NAME}: names no golden {kind} to check models against")
         data = self.read(entry.path, entry.sha256)
         try:
             content = msgspec.json.decode(data, type=type)

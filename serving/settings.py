@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Literal
+
+from serving.errors import Forbidden
+from serving.keys import VARIABLE
+
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True)
@@ -22,3 +29,18 @@ class Settings:
     batch_delay: float = 0.0  # s
     queue_rows: int = 8192  # two of the largest requests
     queue_timeout: float = 10.0  # s
+    max_requests: int = 1024  # under way at a time, of each worker; more are refused
+    workers: int = 1  # processes that share the port
+    api_keys: Path | None = None  # a file with a key in each line; None: $CHECKDIGIT_API_KEYS, or no keys
+    tls_cert: Path | None = None  # PEM; with `tls_key`, or neither
+    tls_key: Path | None = None
+    access_log: Literal["off", "requests", "readings"] = "off"
+
+    def require_control(self) -> None:
+        """Models are loaded and unloaded by request only where no stranger could ask without a key.
+
+        Raises:
+            Forbidden: one could.
+        """
+        if self.api_keys is None and VARIABLE not in os.environ and self.host not in _LOOPBACK:
+            raise Forbidden("load and unload need --api-keys where the service listens beyond this machine")

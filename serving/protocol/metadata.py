@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
 from serving import __version__
-from serving.dataplane import Served
+from serving.errors import CheckdigitError
+from serving.keeper import Entry
 from serving.manifest import Tensor
 from serving.runtime import Spec
-from serving.statistics import Duration, Statistics
+from serving.served import Served
+from serving.statistics import Counts, Duration, Statistics
 
-EXTENSIONS = ("binary_tensor_data", "classification", "model_configuration", "statistics")
+EXTENSIONS = (
+    *("binary_tensor_data", "classification", "model_configuration", "model_repository"),
+    "statistics",
+)
+T = TypeVar("T")
 _PLATFORM = "onnx_onnxv1"  # the service loads no other
 _PARTS = ("success", "fail", "queue", "compute_input", "compute_infer", "compute_output")
 
@@ -103,7 +109,7 @@ class ModelStatistics(msgspec.Struct):
 
 
 class IndexEntry(msgspec.Struct):
-    """A model of the repository; `state` is READY for those that are served."""
+    """A version of a model; `state` is READY if it is served, else UNAVAILABLE, and `reason` says why."""
 
     name: str
     version: str
@@ -142,12 +148,65 @@ def model_config(served: Served, batch_rows: int, batch_delay: float) -> ModelCo
     )
 
 
-def index(models: Sequence[Served]) -> list[IndexEntry]:
-    return [IndexEntry(one.name, one.version, "READY", "") for one in models]
+class IndexRequest(msgspec.Struct):
+    """`ready`: leave out what is not served."""
+
+    ready: bool = False
 
 
-def statistics(models: Sequence[Served]) -> StatisticsResponse:
-    return StatisticsResponse([_counted(one.name, one.version, one.statistics) for one in models])
+class ControlRequest(msgspec.Struct):
+    """What Triton's clients send beside a model's name."""
+
+    parameters: dict[str, Any] = {}
+
+
+def index_query(body: bytes) -> bool:
+    """Whether the body of a request for the index asks for what is ready alone.
+
+    Raises:
+        CheckdigitError: it is no such request.
+    """
+    return _request(body, IndexRequest).ready
+
+
+def control_query(body: bytes) -> None:
+    """Looks at the body of a request to load or unload.
+
+    Raises:
+        CheckdigitError: it is no such request, or wants a model that is not the repository's.
+    """
+    check_control(_request(body, ControlRequest).parameters)
+
+
+def check_control(parameters: Iterable[str]) -> None:
+    """Raises CheckdigitError for parameters of load and unload that would change what they do."""
+    for name in parameters:
+        if name != "unload_dependents":  # there are none
+            raise CheckdigitError(
+                f"parameter {name!r} is not supported: models come from the repository alone"
+            )
+
+
+def _request(body: bytes, type: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body or b"{}", type=type)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CheckdigitError(f"failed to parse the request JSON buffer: {error}") from None
+
+
+def index(entries: Sequence[Entry], ready: bool = False) -> list[IndexEntry]:
+    return [
+        IndexEntry(one.name, one.version, one.state, one.reason)
+        for one in entries
+        if one.state == "READY" or not ready
+    ]
+
+
+def statistics(models: Sequence[Served], counts: Counts) -> StatisticsResponse:
+    """Of these models, out of all workers' counters."""
+    return StatisticsResponse(
+        [_counted(one.name, one.version, counts.of(one.name, one.version)) for one in models]
+    )
 
 
 def _counted(name: str, version: str, counted: Statistics) -> ModelStatistics:

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
-from serving.dataplane import Served, Tensor
+from serving.dataplane import Tensor
 from serving.decode import classification
 from serving.errors import CheckdigitError
 from serving.protocol.tensors import (
@@ -30,6 +30,7 @@ from serving.protocol.tensors import (
     whole,
 )
 from serving.runtime import Spec
+from serving.served import Served
 
 HEADER_LENGTH = "inference-header-content-length"
 

@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
-from serving.dataplane import Served, Tensor
+from serving.dataplane import Tensor
 from serving.errors import CheckdigitError
 from serving.protocol.tensors import MAX_RANK, objects
 from serving.runtime import Spec
+from serving.served import Served
 
 SIGNATURE = "serving_default"
 _DTYPES = {"FP16": "DT_HALF", "FP32": "DT_FLOAT", "FP64": "DT_DOUBLE", "BYTES": "DT_STRING"}

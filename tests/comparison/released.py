@@ -21,6 +21,7 @@ from serving.repository import Loaded, Repository
 ROOT = Path(__file__).parents[2]
 DIGITS = ("lenet5", "lenet5-int8")
 FEATURES = "lenet5-features"
+VERSION = Repository.open().model("lenet5").version  # and of its siblings
 NAMES = (*DIGITS, FEATURES)  # those that take pictures of 28×28
 FIELDS = ("lenet5-field", "lenet5-field-int8")
 EVERY = (*NAMES, *FIELDS)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.comparison.released import DIGITS, FEATURES, NAMES, TOLERANCE, Released, Service
+from tests.comparison.released import DIGITS, FEATURES, NAMES, TOLERANCE, VERSION, Released, Service
 
 LENET5 = "/v1/models/lenet5"
 ZEROS = np.zeros((28, 28, 1)).tolist()
@@ -109,18 +109,18 @@ def test_several_outputs(url: str, released: Released) -> None:
         assert_close([row[name] for row in predictions], tensor)
 
 
-@pytest.mark.parametrize("path", ["", "/versions/1", "/labels/stable"])
+@pytest.mark.parametrize("path", ["", f"/versions/{VERSION}", "/labels/stable"])
 def test_versions_and_labels(url: str, released: Released, path: str) -> None:
     reply = ask(f"{url}{LENET5}{path}:predict", {"instances": released.image[:2].tolist()})
     assert_close(reply["predictions"], released.probabilities("lenet5", released.image[:2]))
     (status,) = ask(f"{url}{LENET5}{path}")["model_version_status"]
     assert status == {
-        "version": "1",
+        "version": VERSION,
         "state": "AVAILABLE",
         "status": {"error_code": "OK", "error_message": ""},
     }
     spec = ask(f"{url}{LENET5}{path}/metadata")["model_spec"]
-    assert spec == {"name": "lenet5", "signature_name": "", "version": "1"}
+    assert spec == {"name": "lenet5", "signature_name": "", "version": VERSION}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -152,7 +152,7 @@ def test_paths_that_lead_nowhere(url: str) -> None:
             "unknown model 'nope'; there are lenet5, lenet5-int8, lenet5-features, "
             "lenet5-field, lenet5-field-int8",
         ),
-        ("lenet5/versions/2", "model 'lenet5' has no version '2'; it has '1'"),
+        ("lenet5/versions/9", f"model 'lenet5' has no version '9'; it has '{VERSION}'"),
         ("lenet5/labels/canary", "Unrecognized servable version label: 'canary'; there is 'stable'"),
     ):
         assert refused(f"{url}/v1/models/{path}") == (404, why)

@@ -18,7 +18,17 @@ import pytest
 
 from serving import __version__
 from serving.repository import Repository
-from tests.comparison.released import DIGITS, EVERY, FEATURES, FIELDS, NAMES, TOLERANCE, Released, Service
+from tests.comparison.released import (
+    DIGITS,
+    EVERY,
+    FEATURES,
+    FIELDS,
+    NAMES,
+    TOLERANCE,
+    VERSION,
+    Released,
+    Service,
+)
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -122,10 +132,10 @@ def test_server(client: Client) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_model(client: Client, released: Released, name: str) -> None:
     network = released.models[name].network
-    for version in ("", "1"):
+    for version in ("", VERSION):
         assert client("is_model_ready", name, version) is True
         metadata = client.told("get_model_metadata", name, version)
-        assert (metadata["name"], metadata["versions"]) == (name, ["1"])
+        assert (metadata["name"], metadata["versions"]) == (name, [VERSION])
         for told, specs in ((metadata["inputs"], [network.input]), (metadata["outputs"], network.outputs)):
             found = [(one["name"], one["datatype"], tuple(map(int, one["shape"]))) for one in told]
             assert found == [(spec.name, spec.datatype, spec.shape) for spec in specs]
@@ -148,8 +158,8 @@ def test_model_that_is_not_there(client: Client) -> None:
 
 def test_statistics(client: Client) -> None:
     def counted() -> dict[str, Any]:
-        (one,) = client.told("get_inference_statistics", "lenet5", "1")["model_stats"]
-        assert (one["name"], one["version"]) == ("lenet5", "1")
+        (one,) = client.told("get_inference_statistics", "lenet5", VERSION)["model_stats"]
+        assert (one["name"], one["version"]) == ("lenet5", VERSION)
         return one
 
     def gained(*path: str) -> int:
@@ -281,9 +291,9 @@ def test_binary_beside_json(client: Client, released: Released) -> None:
 
 def test_words_beside_the_tensors(client: Client, released: Released) -> None:
     words = {"request_id": "a 7?", "timeout": 10**7, "priority": 1, "parameters": {"note": "seven"}}
-    result = client.infer("lenet5-int8", released.image[:2], model_version="1", sequence_id=7, **words)
+    result = client.infer("lenet5-int8", released.image[:2], model_version=VERSION, sequence_id=7, **words)
     told = header(result)
-    assert [told[name] for name in ("id", "model_name", "model_version")] == ["a 7?", "lenet5-int8", "1"]
+    assert [told[name] for name in ("id", "model_name", "model_version")] == ["a 7?", "lenet5-int8", VERSION]
     expected = released.probabilities("lenet5-int8", released.image[:2])
     np.testing.assert_array_equal(result.as_numpy("probabilities"), expected)
     assert not header(client.infer("lenet5", ZEROS)).get("id")
@@ -381,7 +391,7 @@ UNKNOWN = ("404", "StatusCode.NOT_FOUND")
 MISTAKES: list[Mistake] = [
     ("nope", ZEROS, {}, f"unknown model 'nope'; there are {', '.join(EVERY)}", *UNKNOWN),
     ("5 & 7%", ZEROS, {}, "unknown model '5 & 7%'", *UNKNOWN),
-    ("lenet5", ZEROS, {"model_version": "2"}, "model 'lenet5' has no version '2'; it has '1'", *UNKNOWN),
+    ("lenet5", ZEROS, {"model_version": "9"}, f"model 'lenet5' has no version '9'; it has '{VERSION}'", *UNKNOWN),
     ("lenet5", ZEROS[0], {}, "unexpected shape for input 'image' for model 'lenet5'. Expected "
      "[-1,28,28,1], got [28,28,1]", *INVALID),
     ("lenet5", ZEROS[:, :, 1:], {}, "Expected [-1,28,28,1], got [1,28,27,1]", *INVALID),

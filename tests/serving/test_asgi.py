@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from serving import errors
 from serving.asgi import STATUS, Endpoint, Gone, Reply, Request, json, mistake, respond
-from serving.errors import Busy, CheckdigitError, TooLarge, Unsupported
+from serving.door import Door
+from serving.errors import Busy, CheckdigitError, TooLarge, Unauthorized, Unsupported
+from serving.statistics import Counts
 
 
 def scope(**headers: str) -> dict[str, Any]:
@@ -153,7 +155,7 @@ def test_mistakes(kind: type[CheckdigitError]) -> None:
     status, headers, content = sent(mistake(kind("what")))
     assert (status, content) == (STATUS[kind], b'{"error":"what"}')
     assert (headers.get(b"retry-after") == b"1") is (kind is Busy)
-    assert (headers.get(b"connection") == b"close") is (kind is TooLarge)
+    assert (headers.get(b"connection") == b"close") is (kind in (TooLarge, Unauthorized))
 
 
 def test_every_error_has_a_status() -> None:
@@ -167,7 +169,7 @@ def served(handler: Any) -> list[Any]:
     async def send(message: Any) -> None:
         messages.append(message)
 
-    asyncio.run(Endpoint(handler)(scope(), receiving([b""]), send))
+    asyncio.run(Endpoint(handler, "GET /", Door(Counts()))(scope(), receiving([b""]), send))
     return messages
 
 

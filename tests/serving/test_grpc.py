@@ -18,10 +18,9 @@ import pytest
 import uvloop
 from google.protobuf import descriptor_pb2
 
-from serving.dataplane import DataPlane
+from serving.app import build_app
 from serving.errors import Busy, CheckdigitError, Expired, TooLarge
 from serving.grpc import SERVICE, serve
-from serving.repository import Repository
 from serving.settings import Settings
 from tests.tiny import png, seven
 
@@ -41,14 +40,12 @@ class Service:
     """A server in an event loop of its own, as `checkdigit serve` runs it beside uvicorn."""
 
     def __init__(self, models: Path) -> None:
-        repository = Repository.open(models)
-        loaded = [repository.load(name) for name in repository.manifest.models]
         self.loop = uvloop.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()
-        settings = Settings(models=models, max_rows=8, max_pictures=3)
-        self.plane = DataPlane(loaded, "lenet5", settings)
-        self.server, port = self.run(serve(self.plane, "127.0.0.1", 0, MAX_BODY))
+        self.app = app = build_app(Settings(models=models, max_rows=8, max_pictures=3, max_body=MAX_BODY))
+        self.plane = app.plane
+        self.server, port = self.run(serve(app, 0))
         self.address = f"127.0.0.1:{port}"
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
@@ -270,7 +267,7 @@ def test_garbled(service: Service) -> None:
             channel.unary_unary(f"/{SERVICE}/ModelInfer")(b"\xff")
         assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
         with pytest.raises(grpc.RpcError) as raised:
-            channel.unary_unary(f"/{SERVICE}/RepositoryModelLoad")(b"")
+            channel.unary_unary(f"/{SERVICE}/SystemSharedMemoryStatus")(b"")
         assert raised.value.code() == grpc.StatusCode.UNIMPLEMENTED
 
 
@@ -328,7 +325,7 @@ def test_cancellation(service: Service, stub: Any, monkeypatch: pytest.MonkeyPat
 def test_port_in_use(service: Service) -> None:
     port = int(service.address.rpartition(":")[2])
     with pytest.raises(CheckdigitError, match=f"cannot listen on 127.0.0.1:{port} for gRPC"):
-        service.run(serve(service.plane, "127.0.0.1", port, MAX_BODY))
+        service.run(serve(service.app, port))
 
 
 def compiled() -> descriptor_pb2.FileDescriptorProto:

@@ -1,0 +1,126 @@
+"""The door of the service: who may come in, how many at a time, and the record of every request."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+import msgspec
+
+from serving.errors import (
+    Busy,
+    CheckdigitError,
+    Expired,
+    Forbidden,
+    TooLarge,
+    Unauthorized,
+    Unknown,
+    Unsupported,
+)
+from serving.keys import Keys
+from serving.statistics import Counts, Histogram, count
+
+# What `/metrics` calls the reasons for which a request is refused.
+REASONS: Final[dict[type[CheckdigitError], str]] = {
+    CheckdigitError: "invalid",
+    Unknown: "unknown",
+    TooLarge: "too_large",
+    Unsupported: "unsupported",
+    Unauthorized: "unauthorized",
+    Forbidden: "forbidden",
+    Busy: "busy",
+    Expired: "expired",
+}
+GONE: Final = 499  # the status, in the record alone, of a request whose client went away
+_ID: Final = re.compile(r"[\w.:+/=-]{1,128}", re.ASCII)
+
+
+class Visit(msgspec.Struct):
+    """What the access log says of a request: never its pixels, and its readings where they are asked for."""
+
+    time: str
+    id: str
+    client: str
+    method: str
+    path: str
+    status: int
+    ms: float
+    bytes_in: int
+    bytes_out: int
+    reading: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class Door:
+    """Counts all requests of a worker, and turns some away.
+
+    Args:
+        counts: where.
+        keys: that open it; None: it stands open.
+        most: requests inside at a time.
+        log: what is logged of each request.
+        write: takes the log's lines.
+    """
+
+    def __init__(
+        self,
+        counts: Counts,
+        keys: Keys | None = None,
+        most: int = 1024,
+        log: Literal["off", "requests", "readings"] = "off",
+        write: Callable[[bytes], object] | None = None,
+    ) -> None:
+        self.counts = counts
+        self.keys = keys
+        self.logs = log != "off"
+        self.inside = 0
+        self._readings = log == "readings"
+        self._most = most
+        self._write = write or _to_stdout
+
+    def enter(self, authorization: str | None) -> None:
+        """Lets a request in.
+
+        Raises:
+            Unauthorized: it has no key.
+            Busy: too many are inside.
+        """
+        if self.keys is not None:
+            self.keys.admit(authorization)
+        if self.inside > self._most:
+            raise Busy(f"too many requests: {self._most} are under way; try again in a moment")
+
+    def refused(self, reason: str) -> None:
+        """A request was not answered as it wished."""
+        count(self.counts.refused, reason)
+
+    def record(self, operation: str, status: int | str, ns: int) -> None:
+        """A request is over, after so many ns."""
+        count(self.counts.requests, f"{operation} {status}")
+        durations = self.counts.durations.get(operation)
+        if durations is None:
+            durations = self.counts.durations[operation] = Histogram()
+        durations.add(ns)
+
+    def log(self, visit: Visit, reading: bytes | None) -> None:
+        """Writes a line of the access log, with the reading if they are asked for."""
+        if reading is not None and self._readings:
+            visit.reading = msgspec.Raw(reading)
+        self._write(msgspec.json.encode(visit) + b"\n")
+
+
+def request_id(given: str | None) -> str:
+    """The client's own X-Request-Id if it is a decent one, else a new one."""
+    return given if given and _ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def now() -> str:
+    """UTC, to the millisecond, as RFC 3339 has it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _to_stdout(line: bytes) -> None:
+    os.write(1, line)  # in one piece, so that the lines of several workers do not mix

@@ -1,0 +1,242 @@
+"""Keeps what is served as the manifest and the operator want it, without a request noticing.
+
+When the manifest changes, each new version is loaded beside the old one, its hash checked, warmed, checked
+against the golden set, and takes the old one's place between two requests; who holds the old one finishes
+with it. A version that fails is refused, the reason logged and shown in the index, and the old one goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from serving.board import Board, Report
+from serving.dataplane import DataPlane
+from serving.errors import CheckdigitError, Unknown
+from serving.manifest import NAME, Manifest, Model
+from serving.repository import Repository
+from serving.served import Served, with_queue
+from serving.statistics import Counts, combined, count
+
+_TICK: Final = 0.1  # s between two looks
+_AGAIN: Final = 10.0  # s until what was refused is tried again: a file may have been restored since
+_PATIENCE: Final = 60.0  # s that load and unload wait for all workers
+_log = logging.getLogger("checkdigit")
+
+State = Literal["READY", "UNAVAILABLE"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model's version in the index; the reason says why it is not served, or why a newer one is not."""
+
+    name: str
+    version: str
+    state: State
+    reason: str = ""
+
+
+class Keeper:
+    """Of one worker.
+
+    Args:
+        plane: what answers requests.
+        repository: what was loaded at the start.
+        board: shared with the other workers.
+    """
+
+    def __init__(self, plane: DataPlane, repository: Repository, board: Board | None = None) -> None:
+        self.plane = plane
+        self.board = board or Board()
+        self._folder = repository.folder
+        self._manifest = repository.manifest
+        self._refused: dict[str, tuple[str, str]] = {}  # by name: version and reason
+        self._trouble = ""  # with the manifest as a whole
+        self._done = self.board.desired()
+        self._seen = _stamp(self._folder)
+        self._tried = 0.0
+        self._busy = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Looks and acts until it is cancelled."""
+        while True:
+            try:
+                await self._act()
+            except Exception:  # whatever it is, what is served goes on
+                _log.exception("keeping the models up to date failed")
+            await asyncio.sleep(_TICK)
+
+    async def _act(self) -> None:
+        async with self._busy:
+            await self._look()
+            self.board.report(self._report())
+
+    async def load(self, name: str) -> None:
+        """Loads a model again in every worker, from the manifest as it is now.
+
+        Raises:
+            Unknown: the manifest has none of that name.
+            CheckdigitError: it was refused; what was served before still is.
+        """
+        manifest = (await asyncio.to_thread(Repository.open, self._folder)).manifest
+        allowed = self.plane.settings.only or tuple(manifest.models)
+        if name not in manifest.models or name not in allowed:
+            raise Unknown(f"unknown model {name!r}: {self._folder / NAME} has {', '.join(allowed)}")
+        await self._everywhere(name, self.board.ask(name, loaded=True))
+
+    async def unload(self, name: str) -> None:
+        """Stops serving a model in every worker, until it is loaded again.
+
+        Raises:
+            Unknown: there is none of that name.
+        """
+        if name not in self._manifest.models:
+            raise Unknown(f"unknown model {name!r}; there are {', '.join(self._manifest.models)}")
+        await self._everywhere(name, self.board.ask(name, loaded=False))
+
+    def index(self) -> list[Entry]:
+        """Every version that is served, was refused, or is unloaded."""
+        entries = []
+        for name in dict.fromkeys((*self._manifest.models, *self.plane.models, *self._refused)):
+            now, before = self.plane.models.get(name), self.plane.previous.get(name)
+            if now is not None:
+                entries.append(Entry(name, now.version, "READY", self._trouble))
+            if before is not None:
+                entries.append(Entry(name, before.version, "READY"))
+            if name in self._refused:
+                entries.append(Entry(name, self._refused[name][0], "UNAVAILABLE", self._refused[name][1]))
+            elif now is None:
+                reason = "unloaded" if name in self._done.unloaded else "not among the models to serve"
+                entries.append(Entry(name, self._manifest.models[name].version, "UNAVAILABLE", reason))
+        return entries
+
+    def reports(self) -> Iterator[Report]:
+        """Of all workers, this one's first."""
+        yield self._report()
+        yield from (report for report in self.board.others() if report is not None)
+
+    def counts(self) -> Counts:
+        """Of all workers together."""
+        first, *others = self.reports()
+        total = first.counts
+        for other in others:
+            total = combined(total, other.counts)
+        return total
+
+    async def _everywhere(self, name: str, generation: int) -> None:
+        """Does what was asked, and waits until all workers have."""
+        await self._act()
+        end = time.monotonic() + _PATIENCE
+        while True:
+            reports = [self._report(), *self.board.others()]
+            done = [one for one in reports if one is not None and one.generation >= generation]
+            if len(done) == len(reports):
+                break
+            if time.monotonic() > end:
+                raise CheckdigitError(f"model {name!r}: not every worker has switched within {_PATIENCE:g} s")
+            await asyncio.sleep(_TICK)
+        for report in done:
+            if name in report.refused:
+                raise CheckdigitError(report.refused[name])
+
+    async def _look(self) -> None:
+        stamp, desired = _stamp(self._folder), self.board.desired()
+        again = (self._refused or self._trouble) and time.monotonic() - self._tried > _AGAIN
+        if stamp == self._seen and desired == self._done and not again:
+            return
+        self._seen, self._tried = stamp, time.monotonic()
+        try:
+            manifest = (await asyncio.to_thread(Repository.open, self._folder)).manifest
+        except CheckdigitError as error:
+            self._complain(f"{error}; what was served before still is")
+            manifest = self._manifest
+        else:
+            self._trouble = ""
+        asked = {name for name, when in desired.reloads.items() if when > self._done.generation}
+        await self._follow(manifest, set(desired.unloaded), asked)
+        self._manifest, self._done = manifest, desired
+
+    async def _follow(self, manifest: Manifest, unloaded: set[str], asked: set[str]) -> None:
+        plane = self.plane
+        names = [name for name in plane.settings.only or manifest.models if name not in unloaded]
+        repository = Repository(self._folder, manifest)
+        current, previous = dict(plane.models), dict(plane.previous)
+        kept = {id(one.loaded.model): one for one in (*current.values(), *previous.values())}
+        refused: dict[str, tuple[str, str]] = {}
+        now: dict[str, Served] = {}
+        before: dict[str, Served] = {}
+        for name in names:
+            model = manifest.models.get(name)
+            old = current.get(name)
+            if model is None:
+                refused[name] = (old.version if old else "", f"{self._folder / NAME} names it no more")
+                continue
+            for entry, target in ((model, now), (manifest.previous.get(name), before)):
+                if entry is None:
+                    continue
+                same = next(
+                    (one for one in kept.values() if one.name == name and one.loaded.model == entry), None
+                )
+                if same is not None and not (name in asked and target is now):
+                    target[name] = same
+                    continue
+                try:
+                    target[name] = await asyncio.to_thread(self._loaded, repository, name, entry)
+                except CheckdigitError as error:
+                    self._refuse(refused, name, entry, error)
+                    if old is not None and target is now:
+                        now[name] = old
+        self._refused = refused
+        plane.swap(now, before, manifest.default if manifest.default in now else plane.default)
+
+    def _loaded(self, repository: Repository, name: str, entry: Model) -> Served:
+        settings = self.plane.settings
+        loaded = repository.load(name, threads=1, device=settings.device, tf32=settings.tf32, entry=entry)
+        count(self.plane.counts.loads, f"{name} ok")
+        return with_queue(loaded, self.plane.counts.of(name, entry.version), settings)
+
+    def _refuse(
+        self, refused: dict[str, tuple[str, str]], name: str, model: Model, error: CheckdigitError
+    ) -> None:
+        reason = str(error)
+        refused[name] = (model.version, reason)
+        if self._refused.get(name) != refused[name]:
+            count(self.plane.counts.loads, f"{name} refused")
+            _log.error("model %s version %s refused: %s", name, model.version, reason)
+
+    def _complain(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            count(self.plane.counts.loads, "manifest refused")
+            _log.error("%s", trouble)
+        self._trouble = trouble
+
+    def _report(self) -> Report:
+        plane = self.plane
+        refused = {name: reason for name, (_, reason) in self._refused.items()}
+        if self._trouble:
+            refused |= {name: self._trouble for name in self._manifest.models}
+        queued = {name: one.batcher.rows for name, one in plane.models.items()}
+        return Report(self._done.generation, refused, queued, _resident(), plane.counts)
+
+
+def _stamp(folder: Path) -> tuple[int, int, int] | None:
+    """Changes when the manifest does; None while there is none."""
+    try:
+        found = (folder / NAME).stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _resident() -> int:
+    """Bytes of this process's memory, 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0

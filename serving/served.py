@@ -1,0 +1,58 @@
+"""A loaded model with its queue and its counters."""
+
+from __future__ import annotations
+
+import functools
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from serving.batcher import INLINE, Batcher
+from serving.repository import Loaded
+from serving.runtime import Spec, cpus
+from serving.settings import Settings
+from serving.statistics import Statistics
+
+
+@dataclass(frozen=True, eq=False)
+class Served:
+    """What answers requests for one version of a model; it ends when nobody holds it any more."""
+
+    loaded: Loaded
+    batcher: Batcher
+    statistics: Statistics
+
+    @functools.cached_property
+    def name(self) -> str:
+        return self.loaded.name
+
+    @functools.cached_property
+    def version(self) -> str:
+        return self.loaded.model.version
+
+    @functools.cached_property
+    def outputs(self) -> dict[str, Spec]:
+        return {spec.name: spec for spec in self.loaded.network.outputs}
+
+
+def with_queue(loaded: Loaded, statistics: Statistics, settings: Settings) -> Served:
+    """A model with a queue of its own.
+
+    Args:
+        loaded: the model.
+        statistics: where it counts.
+        settings: of the queue.
+    """
+    cpu = loaded.network.device == "cpu"
+    lanes = cpus() if cpu else 1
+    batcher = Batcher(
+        loaded.network.run,
+        ThreadPoolExecutor(lanes, f"checkdigit-{loaded.name}"),
+        lanes,
+        statistics,
+        settings.batch_rows,
+        settings.queue_rows,
+        settings.batch_delay,
+        # A GPU may tune itself for a batch of a new size, which takes seconds.
+        INLINE if cpu else 0,
+    )
+    return Served(loaded, batcher, statistics)
