@@ -1,0 +1,80 @@
+"""Reads one handwritten digit on a Raspberry Pi (64 bit), from a picture or from its camera.
+
+On the board, in a checkout:
+
+    sudo apt install python3-venv python3-picamera2    # the latter for a camera, in Raspberry Pi OS
+    python3 -m venv --system-site-packages .venv       # so that the environment sees it
+    .venv/bin/pip install '.[edge]'
+    .venv/bin/python examples/raspberry-pi/read.py models/golden/7a.png
+
+prints `7, confidence 0.999, accepted`. Without a file it reads what the camera sees: one digit, in dark ink on
+light paper, that fills a good part of the picture and has nothing else around it. What is not accepted says why, and
+a human should look. Pictures are normalized, and answers judged, as by `checkdigit classify` and the service.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from serving import digits
+from serving.decode import Reading, threshold
+from serving.errors import CheckdigitError
+from serving.images import Gray, decode, normalize, tensor
+from serving.repository import Repository
+
+SETTLING = 30  # frames after which exposure and white balance have settled
+
+
+def photograph() -> Gray:
+    """What the camera sees, uint8 [480, 640], 0 = black; CheckdigitError if there is none."""
+    try:
+        from picamera2 import Picamera2
+    except ImportError:
+        raise CheckdigitError(
+            "no camera software: apt install python3-picamera2, or name a picture"
+        ) from None
+    except ValueError:  # Raspberry Pi OS 12's picamera2 comes with a package that is built for NumPy 1
+        raise CheckdigitError("picamera2 needs: .venv/bin/pip install --force-reinstall simplejpeg") from None
+    if not Picamera2.global_camera_info():
+        raise CheckdigitError("no camera is connected: check its cable, or name a picture")
+    with Picamera2() as camera:
+        # This name means red first in the array.
+        camera.configure(camera.create_still_configuration(main={"format": "BGR888", "size": (640, 480)}))
+        camera.start()
+        for _ in range(SETTLING):
+            frame = camera.capture_array()
+    return np.asarray(Image.fromarray(frame).convert("L"))
+
+
+def read(gray: Gray) -> Reading:
+    """The digit in a picture, uint8 [height, width] of any size."""
+    repository = Repository.open()
+    loaded = repository.load(repository.manifest.default, "litert")
+    pixels = normalize(gray)[np.newaxis]
+    (reading,) = digits.read(pixels, loaded.network.infer(tensor(pixels)), threshold(loaded.model.thresholds))
+    return reading
+
+
+def main() -> int:
+    try:
+        found = read(decode(Path(sys.argv[1]).read_bytes()) if len(sys.argv) > 1 else photograph())
+    except CheckdigitError as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}")
+    verdict = "accepted" if found.accepted else f"not accepted, {found.reason}"
+    print(f"{found.digit}, confidence {found.confidence:.3f}, {verdict}")
+    return 0
+
+
+def _fail(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
