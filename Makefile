@@ -17,7 +17,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help train quantize export verify evaluate benchmark release serve test lint fuzz check-gpu peers edge-tools edge-test lock clean
+.PHONY: all help train quantize export verify evaluate benchmark release serve test lint fuzz check-gpu peers edge-tools edge-test edge-arm64 lock clean
 
 all: $(VENV)/train.done  ## the whole pipeline: train, quantize, export, verify, evaluate, benchmark
 	@$(CHECKDIGIT) train $(ARGUMENTS) --data $(DATA) --preset $(PRESET) --seed $(SEED)
@@ -25,7 +25,7 @@ all: $(VENV)/train.done  ## the whole pipeline: train, quantize, export, verify,
 	@$(BIN)/python -m pipeline.card runs/$(RUN)
 
 help:  ## this list
-	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.*  ## /\1\t/p' Makefile | expand -t 12
 	@echo "variables: DATA=digits|mnist|folder  DATA_DIR=PATH  PRESET=quick|release  SEED=N  RUN=NAME  PORT=8000  SECONDS=60"
 
 train: $(VENV)/train.done  ## train LeNet-5 in float
@@ -81,6 +81,13 @@ edge-tools: $(VENV)/test.done  ## install what `edge-test` needs (Debian, as roo
 edge-test: edge-tools  ## C here and on emulated Cortex-M, TensorFlow Lite Micro, Ethos-U, WebAssembly in a browser
 	@$(BIN)/python -m pytest tests/pipeline/export/test_to_c.py tests/pipeline/export/test_cortex_m.py \
 		tests/pipeline/export/test_to_wasm.py tests/pipeline/export/test_to_tflm.py tests/pipeline/export/test_to_vela.py
+
+edge-arm64: $(VENV)/test.done  ## on an emulated arm64 Debian: both extras installed, run, measured (Debian, as root)
+	@apt-get update -qq && apt-get install -y --no-install-recommends mmdebstrap cpio qemu-system-arm
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps ziglang==0.17.1
+	@$(BIN)/python -m benchmarks.arm64 > benchmarks/arm64.json.part; status=$$?; \
+	test -s benchmarks/arm64.json.part && mv benchmarks/arm64.json.part benchmarks/arm64.json; \
+	rm -f benchmarks/arm64.json.part; exit $$status
 
 lock:  ## renew requirements/*.txt from pyproject.toml (needs uv)
 	@sh requirements/lock.sh

@@ -1,0 +1,94 @@
+"""What the emulated machine answered, against what the release answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from serving.golden import TOLERANCE
+from serving.manifest import GoldenDigit
+
+Pixels = npt.NDArray[np.uint8]
+MODELS: Final = {
+    "tflite_float32": "lenet5",
+    "tflite_int8": "lenet5-int8",
+    "onnx_float32": "lenet5",
+    "onnx_int8": "lenet5-int8",
+}
+BOUND_LSB: Final = {"tflite_int8": 1, "onnx_int8": 1, "c": 0}
+DIGIT: Final = 7  # what everything reads that is given one picture
+
+
+def compared(
+    told: dict[str, Any], golden: Sequence[GoldenDigit], logits: npt.NDArray[np.int8]
+) -> dict[str, dict[str, Any]]:
+    """By format: how many golden digits are read as released, and the largest differences.
+
+    Args:
+        told: what `inside` reports.
+        golden: the released answers.
+        logits: the reference's int8 [N, 10].
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    found = {"c": told["c"]}
+    for extra, integer in (("edge", "tflite_int8"), ("serve", "onnx_int8")):
+        answers = told[extra]["answers"]
+        found[integer] = answers["logits"]
+        for name, probabilities in answers["probabilities"].items():
+            expected = np.array([digit.expected[MODELS[name]][name] for digit in golden])
+            have = np.array(probabilities)
+            rows[name] = {
+                "golden": len(golden),
+                "same_digit": int((have.argmax(1) == expected.argmax(1)).sum()),
+                "largest_difference": float(np.abs(have - expected).max()),
+            }
+    for name, have in found.items():
+        apart = np.abs(np.reshape(have, logits.shape) - logits.astype(int))
+        rows.setdefault(name, {})["largest_difference_lsb"] = int(apart.max())
+    return rows
+
+
+def broken(told: dict[str, Any], rows: dict[str, dict[str, Any]]) -> list[str]:
+    """What is not as it should be, a line each."""
+    lines = []
+    for name in MODELS:
+        row = rows[name]
+        if row["same_digit"] != row["golden"]:
+            lines.append(f"{name} reads {row['same_digit']} of {row['golden']} golden digits as released")
+        if not row["largest_difference"] <= TOLERANCE:
+            lines.append(f"{name} differs by {row['largest_difference']:.2g}, at most {TOLERANCE} is allowed")
+    for name, bound in BOUND_LSB.items():
+        if rows[name]["largest_difference_lsb"] > bound:
+            lines.append(
+                f"{name} differs by {rows[name]['largest_difference_lsb']} LSB, at most {bound} is allowed"
+            )
+    answers = {
+        "edge: checkdigit classify": told["edge"]["classify"]["answer"],
+        "serve: checkdigit classify": told["serve"]["classify"]["answer"],
+        "serve: POST /digits": told["service"]["answer"],
+    }
+    for what, answer in answers.items():
+        (reading,) = answer["digits"]
+        if reading["digit"] != DIGIT or not reading["accepted"]:
+            lines.append(f"{what} answers {reading}, expected an accepted {DIGIT}")
+    if not told["example"].startswith(f"{DIGIT}, "):
+        lines.append(f"examples/raspberry-pi/read.py prints {told['example']!r}, expected {DIGIT}")
+    return lines
+
+
+def measured(told: dict[str, Any]) -> dict[str, Any]:
+    """What each extra takes: its packages, their bytes, and by command its instructions and peak memory."""
+
+    def cost(run: dict[str, Any]) -> dict[str, int]:
+        return {key: run[key] for key in ("instructions", "peak_bytes")}
+
+    extras: dict[str, Any] = {
+        extra: {key: told[extra][key] for key in ("packages", "installed_bytes")}
+        | {"models": told[extra]["answers"]["models"], "classify": cost(told[extra]["classify"])}
+        for extra in ("edge", "serve")
+    }
+    extras["serve"]["service"] = cost(told["service"])
+    return extras
