@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from PIL import Image, ImageDraw, ImageFont
 
+from pipeline.export import boards
 from pipeline.export.formats import FOLDER, FORMATS
 from pipeline.run import STAGES, write_bytes
 from serving import __version__
@@ -242,7 +243,7 @@ def service(benchmarks: Path) -> str:
 
 
 def edge(benchmarks: Path) -> str:
-    """What the digit model takes as C, WebAssembly and in TensorFlow Lite Micro, in Markdown."""
+    """What the digit model takes as C, WebAssembly, in TensorFlow Lite Micro and on a Linux board, in Markdown."""
     found = json.loads((benchmarks / "edge.json").read_text())
     cores, c, machine = found["cortex_m"].items(), found["c"], found["machine"]
     npu = found["ethos_u55"]
@@ -264,6 +265,8 @@ def edge(benchmarks: Path) -> str:
         f"Over {c['pictures']:,} pictures of mnist test the largest difference from the reference is "
         f"{c['largest_difference_lsb']} LSB. On the Ethos-U55 run all {npu['operators']} operators{left}; at "
         f"{npu['clock_hz'] / 1e6:.0f} MHz Vela estimates {npu['inferences_per_second']:,.0f} pictures/s. From `benchmarks/edge.json` (`python -m benchmarks.edge`).",
+        "",
+        boards.table(json.loads((benchmarks / "arm64.json").read_text())),
     ]
     return "\n".join(lines)
 

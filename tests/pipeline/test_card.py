@@ -87,6 +87,20 @@ def root(found: dict, tmp_path: Path) -> Path:
     npu = {"operators": 8, "cpu_operators": [], "sram_bytes": 10_656, "flash_bytes": 55_936}
     edge["ethos_u55"] = npu | {"inferences_per_second": 6_314.1, "clock_hz": 5e8}
     write_json(tmp_path / "benchmarks" / "edge.json", edge)
+    run = {"instructions": 882_297_728, "peak_bytes": 54_292_480}
+    extra = {"packages": {"numpy": "2.4.6"}, "installed_bytes": 150_929_535, "classify": run, "service": run}
+    agreement = {
+        "tflite_int8": {
+            "golden": 20,
+            "same_digit": 19,
+            "largest_difference": 1.2e-7,
+            "largest_difference_lsb": 1,
+        },
+        "onnx_int8": {"golden": 20, "same_digit": 20, "largest_difference": 0.0, "largest_difference_lsb": 2},
+        "c": {"largest_difference_lsb": 0},
+    }
+    board = {"emulator": "QEMU 7.2", "pictures": 220, "edge": extra, "serve": extra, "agreement": agreement}
+    write_json(tmp_path / "benchmarks" / "arm64.json", board)
     return tmp_path
 
 
@@ -107,8 +121,15 @@ def test_edge(root: Path) -> None:
     lines = card.edge(root / "benchmarks").splitlines()
     assert lines[2] == "| C, Cortex-M3, `-Os`, the classifier alone | 64,682 | 5,880 |"
     assert lines[4] == "| Arm Ethos-U55-128, by Vela's estimate | 55,936 | 10,656 |"
-    assert "0.81 of the time" in lines[-1]
-    assert "all 8 operators; at 500 MHz Vela estimates 6,314 pictures/s" in lines[-1]
+    assert "0.81 of the time" in lines[7]
+    assert "all 8 operators; at 500 MHz Vela estimates 6,314 pictures/s" in lines[7]
+    assert lines[11] == "| `.[edge]`: `checkdigit classify`, one picture | 1 | 151 | 54 | 0.88 |"
+    assert "emulated (QEMU 7.2)" in lines[-1]
+    assert (
+        "read 19 of 20 golden digits as released, the largest difference of a probability 1.2e-07"
+        in lines[-1]
+    )
+    assert "at most 1 LSB in LiteRT, 2 in ONNX Runtime and 0 in the exported C" in lines[-1]
 
 
 def test_only_the_blocks_are_renewed(found: dict, root: Path) -> None:
