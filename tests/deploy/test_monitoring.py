@@ -1,0 +1,109 @@
+"""Dashboard, alerts and autoscaler ask for metrics that the service gives."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.deploy.files import DEPLOY, manifests
+
+# Name → labels, as GET /metrics gives them; histograms without the suffixes of their series.
+METRICS = {
+    "checkdigit_http_requests_total": {"operation", "status"},
+    "checkdigit_http_request_duration_seconds": {"operation"},
+    "checkdigit_queue_rows": {"model"},
+    "checkdigit_queue_duration_seconds_total": {"model"},
+    "checkdigit_batch_rows": {"model"},
+    "checkdigit_inference_duration_seconds": {"model"},
+    "checkdigit_readings_total": {"model", "verdict"},
+    "checkdigit_rejected_readings_total": {"model", "reason"},
+    "checkdigit_refused_requests_total": {"reason"},
+    "checkdigit_model_info": {"model", "version"},
+    "checkdigit_model_loads_total": {"model", "result"},
+    "checkdigit_workers": set(),
+    "checkdigit_worker_restarts_total": set(),
+    "process_resident_memory_bytes": set(),
+}
+# Prometheus adds these to whatever it scrapes, the operator the last two.
+SCRAPED = {"job", "instance", "namespace", "pod"}
+FILES = [
+    "grafana/dashboard.json",
+    "prometheus/rules.yaml",
+    "prometheus/adapter.yaml",
+    "kubernetes/base/autoscaler.yaml",
+]
+
+
+def metric(series: str) -> str:
+    return re.sub(r"_(bucket|sum|count)$", "", series)
+
+
+@pytest.mark.parametrize("file", [*FILES, "prometheus/rules.test.yaml"])
+def test_metrics_are_the_service_s(file: str) -> None:
+    found = {metric(one) for one in re.findall(r"\b(?:checkdigit|process)_\w+", (DEPLOY / file).read_text())}
+    assert found
+    assert found <= set(METRICS)
+
+
+def dashboard() -> dict[str, Any]:
+    return json.loads((DEPLOY / "grafana" / "dashboard.json").read_text())
+
+
+def expressions() -> list[str]:
+    shown = [target["expr"] for panel in dashboard()["panels"] for target in panel.get("targets", ())]
+    (rules,) = manifests(DEPLOY / "prometheus" / "rules.yaml")
+    return shown + [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
+
+
+@pytest.mark.parametrize("expression", expressions())
+def test_labels_are_the_metric_s(expression: str) -> None:
+    """Those that series are selected by."""
+    for series, selector in re.findall(r"((?:checkdigit|process)_\w+)\{([^}]*)\}", expression):
+        assert set(re.findall(r"(\w+)=", selector)) <= METRICS[metric(series)] | SCRAPED
+
+
+@pytest.mark.parametrize("expression", expressions())
+def test_groups_are_by_labels_of_some_metric_in_it(expression: str) -> None:
+    series = [metric(one) for one in re.findall(r"(?:checkdigit|process)_\w+", expression)]
+    known = set().union(*(METRICS[name] for name in series)) | SCRAPED | {"le"}
+    for grouped in re.findall(r"by \(([^)]*)\)", expression):
+        assert set(grouped.split(", ")) <= known
+
+
+def test_every_metric_is_on_the_dashboard() -> None:
+    text = (DEPLOY / "grafana" / "dashboard.json").read_text()
+    assert [name for name in METRICS if name not in text] == []
+
+
+def test_panels_lie_side_by_side() -> None:
+    panels = dashboard()["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    taken: set[tuple[int, int]] = set()
+    for place in (panel["gridPos"] for panel in panels):
+        assert place["x"] + place["w"] <= 24
+        cells = {(place["x"] + i, place["y"] + j) for i in range(place["w"]) for j in range(place["h"])}
+        assert not cells & taken
+        taken |= cells
+
+
+def test_the_dashboard_takes_whatever_data_source_it_is_given() -> None:
+    source = dashboard()["templating"]["list"][0]
+    assert source["type"] == "datasource"
+    shown = [panel for panel in dashboard()["panels"] if panel["type"] != "row"]
+    assert {panel["datasource"]["uid"] for panel in shown} == {f"${{{source['name']}}}"}
+
+
+def test_every_alert_has_a_test() -> None:
+    (rules,) = manifests(DEPLOY / "prometheus" / "rules.yaml")
+    (tests,) = manifests(DEPLOY / "prometheus" / "rules.test.yaml")
+    alerts = {rule["alert"] for group in rules["groups"] for rule in group["rules"] if "alert" in rule}
+    fired = {
+        case["alertname"]
+        for test in tests["tests"]
+        for case in test["alert_rule_test"]
+        if case.get("exp_alerts")
+    }
+    assert fired == alerts
