@@ -11,7 +11,7 @@ import logging
 import re
 import time
 import zlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import parse_qsl
 
@@ -234,20 +234,23 @@ async def respond(reply: Reply, accepted: bytes | None, send: Send) -> None:
     """Sends a reply, compressed if it is worth it and `accepted`, the client's Accept-Encoding, allows it."""
     body, headers = reply.body, reply.headers
     if accepted and not reply.plain and len(body) >= _WORTH_COMPRESSING:
-        encoding = _chosen(accepted.decode("latin-1"))
+        encoding = chosen(accepted.decode("latin-1"))
         if encoding:
             packer = zlib.compressobj(6, wbits=_WINDOW[encoding])
             body = packer.compress(body) + packer.flush()
             headers += ((b"content-encoding", encoding.encode()), (b"vary", b"accept-encoding"))
-    start = (b"content-type", reply.media), (b"content-length", b"%d" % len(body)), *headers
+    # The length of a 304 would be that of the body which is not sent.
+    length = () if reply.status == 304 else ((b"content-length", b"%d" % len(body)),)
+    start = (b"content-type", reply.media), *length, *headers
     await send({"type": "http.response.start", "status": reply.status, "headers": start})
     await send({"type": "http.response.body", "body": body})
 
 
-def _chosen(accepted: str) -> str | None:
+def chosen(accepted: str, known: Sequence[str] = ("gzip", "deflate")) -> str | None:
+    """The first encoding of an Accept-Encoding that is among the `known` and not refused."""
     for entry in accepted.lower().split(","):
         name, _, quality = entry.partition(";")
-        if name.strip() in ("gzip", "deflate") and not _REFUSED.fullmatch(quality.strip()):
+        if name.strip() in known and not _REFUSED.fullmatch(quality.strip()):
             return name.strip()
     return None
 
