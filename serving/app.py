@@ -33,6 +33,7 @@ from serving.repository import Loaded, Repository
 from serving.runtime import onnx
 from serving.settings import Settings
 from serving.statistics import Counts
+from serving.web import Site
 
 _INFER = re.compile(r"/v2/models/([^/]+)/infer")
 _INFER_PATH = "/v2/models/{model}/infer"  # as the table of operations has it
@@ -45,17 +46,18 @@ class App:
     Args:
         plane: what answers.
         keeper: what keeps its models up to date.
+        site: the page for people.
         keys: who may ask; None: everybody.
     """
 
-    def __init__(self, plane: DataPlane, keeper: Keeper, keys: Keys | None = None) -> None:
+    def __init__(self, plane: DataPlane, keeper: Keeper, site: Site, keys: Keys | None = None) -> None:
         self.plane = plane
         self.keeper = keeper
         settings = plane.settings
         self.door = Door(plane.counts, keys, settings.max_requests, settings.access_log)
         endpoints = Endpoints(plane, keeper)
         self._infer = Endpoint(endpoints.infer, f"POST {_INFER_PATH}", self.door)
-        self._rest = _routed(endpoints, self.door)
+        self._rest = _routed(endpoints, site, self.door)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # The one path that is asked thousands of times a second goes past the router.
@@ -95,8 +97,10 @@ def build_app(settings: Settings, board: Board | None = None) -> App:
     counts.starts += 1
     default = manifest.default if manifest.default in names or not names else names[0]
     plane = DataPlane(models, default, settings, previous, counts)
+    site = Site(plane, repository)
+    app = App(plane, Keeper(plane, repository, board, site.use), site, keys)
     _settle_memory()
-    return App(plane, Keeper(plane, repository, board), keys)
+    return app
 
 
 def _settle_memory() -> None:
@@ -107,7 +111,7 @@ def _settle_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _routed(endpoints: Endpoints, door: Door) -> Starlette:
+def _routed(endpoints: Endpoints, site: Site, door: Door) -> Starlette:
     table = operations(endpoints)
     description = msgspec.json.encode(openapi.document(table))
     page = openapi.page(table).encode()
@@ -118,15 +122,13 @@ def _routed(endpoints: Endpoints, door: Door) -> Starlette:
     async def docs(request: Request) -> Reply:
         return Reply(page, b"text/html; charset=utf-8")
 
-    async def root(request: Request) -> Reply:
-        return Reply(b"", status=307, headers=((b"location", b"/docs"),))
-
     def route(method: str, path: str, handler: Handler, public: bool) -> Route:
         return Route(path, Endpoint(handler, f"{method} {path}", door, public), methods=[method])
 
     routes = [route(one.method, one.path, one.handler, one.path in _HEALTH) for one in table]
-    for path, handler in (("/openapi.json", describe), ("/docs", docs), ("/", root)):
-        routes.append(route("GET", path, handler, public=True))
+    pages = ("GET", "/openapi.json", describe), ("GET", "/docs", docs), *site.operations()
+    # What a browser loads by itself comes without a key.
+    routes += [route(method, path, handler, method == "GET") for method, path, handler in pages]
 
     async def unrouted(request: StarletteRequest, error: Exception) -> Response:
         response = _unrouted(request, error)

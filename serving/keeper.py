@@ -11,7 +11,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -49,10 +49,18 @@ class Keeper:
         plane: what answers requests.
         repository: what was loaded at the start.
         board: shared with the other workers.
+        follow: what else wants to know of a new release.
     """
 
-    def __init__(self, plane: DataPlane, repository: Repository, board: Board | None = None) -> None:
+    def __init__(
+        self,
+        plane: DataPlane,
+        repository: Repository,
+        board: Board | None = None,
+        follow: Callable[[Repository], object] | None = None,
+    ) -> None:
         self.plane = plane
+        self._tell = follow
         self.board = board or Board()
         self._folder = repository.folder
         self._manifest = repository.manifest
@@ -160,6 +168,8 @@ class Keeper:
             self._trouble = ""
         asked = {name for name, when in desired.reloads.items() if when > self._done.generation}
         await self._follow(manifest, set(desired.unloaded), asked)
+        if self._tell is not None and manifest != self._manifest:
+            await asyncio.to_thread(self._tell, Repository(self._folder, manifest))
         self._manifest, self._done = manifest, desired
 
     async def _follow(self, manifest: Manifest, unloaded: set[str], asked: set[str]) -> None:

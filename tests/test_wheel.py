@@ -30,7 +30,12 @@ def test_an_installed_wheel_classifies_from_an_empty_folder(site: Path, tmp_path
     where = [sys.executable, "-c", "import serving; print(serving.__file__)"]
     found = subprocess.run(where, cwd=tmp_path, env=env, check=True, capture_output=True, text=True).stdout
     assert Path(found.strip()).is_relative_to(site)
-    for file in ("web/docs.html", "protocol/inference.protoset"):  # what is no module travels too
+    for file in (
+        "web/docs.html",
+        "web/index.html",
+        "web/page.js",
+        "protocol/inference.protoset",
+    ):  # what is no module travels too
         assert (site / "serving" / file).is_file()
     pictures = [str(ROOT / "models" / "golden" / f"{digit}a.png") for digit in range(10)]
     command = [sys.executable, "-m", "serving.cli", "classify", "--json", *pictures]

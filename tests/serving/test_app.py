@@ -50,10 +50,6 @@ def test_crop(client) -> None:
     assert reply.json()["digits"] == client("POST", "/digits", content=png(seven(120))).json()["digits"]
 
 
-def test_root_leads_to_the_documentation(client) -> None:
-    assert client("GET", "/").headers["location"] == "/docs"
-
-
 def test_documentation_needs_nothing_from_elsewhere(client) -> None:
     page = client("GET", "/docs")
     assert page.headers["content-type"].startswith("text/html")

@@ -1,0 +1,65 @@
+// Reads a digit in this browser by the released WebAssembly; nothing is sent anywhere.
+import { gray } from "./picture.js";
+import { bytes } from "./service.js";
+
+// Loads the module and holds it against the golden digits, as the server does with every model. They also say
+// what a step of its logits is worth: log p is that scale times the logit, plus a constant.
+export async function load({ path, golden }) {
+  const { instance } = await WebAssembly.instantiate(await bytes(path));
+  const reader = wrapped(instance.exports);
+  const scales = [];
+  for (const { file, probabilities } of golden) {
+    const bitmap = await createImageBitmap(new Blob([await bytes(`/web/golden/${file}`)]), { colorSpaceConversion: "none" });
+    const { logits } = reader(gray(bitmap, bitmap.width, bitmap.height), bitmap.width, bitmap.height);
+    scales.push(slope(logits, probabilities));
+    const shown = softmax(logits, scales[0]);
+    if (!shown.every((p, i) => Math.abs(p - probabilities[i]) <= 1e-3)) {
+      throw new Error(`The module does not compute in this browser what was released: it differs for ${file}.`);
+    }
+  }
+  // Without golden digits the logits are all that can be shown.
+  const scale = scales.length ? scales[0] : null;
+  return (levels, width, height) => {
+    const start = performance.now();
+    const read = reader(levels, width, height);
+    const ms = performance.now() - start;
+    return { ...read, ms, probabilities: scale === null ? null : softmax(read.logits, scale) };
+  };
+}
+
+function wrapped({ memory, __heap_base: base, ...c }) {
+  const pixels = base.value, logits = pixels + 784, given = logits + 16;
+  // levels: uint8 [height * width], 0 = black; `digit` is null where nothing is written.
+  return (levels, width, height) => {
+    const missing = given + levels.length - memory.buffer.byteLength;
+    if (missing > 0) memory.grow(Math.ceil(missing / 65536));
+    new Uint8Array(memory.buffer, given).set(levels);
+    const found = c.checkdigit_normalize(given, width, height, width, pixels) === 1;
+    const digit = c.checkdigit_lenet5_classify(pixels, logits);
+    const margin = c.checkdigit_lenet5_margin(logits), threshold = c.checkdigit_lenet5_threshold();
+    return {
+      digit: found ? digit : null,
+      accepted: found && margin >= threshold,
+      margin,
+      threshold,
+      logits: [...new Int8Array(memory.buffer, logits, 10)],
+      pixels: new Uint8Array(memory.buffer, pixels, 784).slice(),
+    };
+  };
+}
+
+// The least-squares slope of log p over the logits.
+function slope(logits, probabilities) {
+  const logs = probabilities.map(Math.log);
+  const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const x = mean(logits), y = mean(logs);
+  const along = mean(logits.map((logit, i) => (logit - x) * (logs[i] - y)));
+  return along / mean(logits.map((logit) => (logit - x) ** 2));
+}
+
+function softmax(logits, scale) {
+  const best = Math.max(...logits);
+  const odds = logits.map((logit) => Math.exp(scale * (logit - best)));
+  const sum = odds.reduce((total, value) => total + value, 0);
+  return odds.map((value) => value / sum);
+}

@@ -1,0 +1,258 @@
+"""The page's files as the service sends them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from serving.app import build_app
+from serving.asgi import Endpoint
+from serving.images import decode, normalize
+from serving.repository import Repository
+from serving.settings import Settings
+from serving.web import Site
+from tests.conftest import Client
+from tests.tiny import png, seven
+
+FOLDER = Path(__file__).parents[3] / "serving" / "web"
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+}
+MODULE = b"\0asm" + bytes(100) + b"not really"
+
+
+@pytest.fixture
+def spoiled(own_models: Path, edit_manifest: Callable[..., None]) -> Callable[[bytes], Path]:
+    """Models whose manifest names `MODULE` while the given bytes lie there."""
+
+    def write(code: bytes) -> Path:
+        (own_models / "edge").mkdir()
+        (own_models / "edge/lenet5.wasm").write_bytes(code)
+        digest = hashlib.sha256(MODULE).hexdigest()
+        entry = {
+            "path": "edge/lenet5.wasm",
+            "sha256": digest,
+            "bytes": len(MODULE),
+            "format": "wasm",
+            "runtime": "wasm",
+        }
+        edit_manifest(lambda content: content["models"]["lenet5"]["artifacts"].append(entry))
+        return own_models
+
+    return write
+
+
+@pytest.fixture
+def started() -> Iterator[Callable[[Path], Client]]:
+    with asyncio.Runner() as runner:
+        yield lambda models: Client(build_app(Settings(models=models)), runner)
+
+
+def wanted(client: Client) -> list[str]:
+    """The paths that the page loads at first: itself, what it names, and what its modules name."""
+    paths = ["/"]
+    for path in paths:
+        text = client("GET", path).text
+        found = re.findall(r'(?:href|src)="(/web/[^"]+)"', text)
+        found += [f"/web/{name}" for name in re.findall(r'from "\./([^"]+)"', text)]
+        paths += [one for one in dict.fromkeys(found) if one not in paths]
+    return paths
+
+
+def test_what_the_page_names_is_there(client) -> None:
+    paths = wanted(client)
+    files = {file.name for file in FOLDER.iterdir() if file.suffix in TYPES} - {"docs.html", "index.html"}
+    assert set(paths) == {"/", *(f"/web/{name}" for name in files)}  # and nothing that nobody uses
+    for path in paths:
+        reply = client("GET", path)
+        assert reply.status_code == 200
+        assert reply.headers["content-type"] == TYPES[Path(path).suffix or ".html"]
+
+
+def test_every_module_is_fetched_at_once(client) -> None:
+    page = client("GET", "/").text
+    for file in FOLDER.glob("*.js"):
+        assert f'="/web/{file.name}"' in page, "a module that another one names is found a round trip later"
+
+
+def test_nothing_is_loaded_from_elsewhere() -> None:
+    for file in FOLDER.iterdir():
+        if file.suffix in TYPES:
+            assert not re.search(r"https?:|[\"'(]//|@import", file.read_text()), file.name
+
+
+def test_policy(client) -> None:
+    for path in wanted(client):
+        headers = client("GET", path).headers
+        policy = dict(
+            one.strip().partition(" ")[::2] for one in headers["content-security-policy"].split(";")
+        )
+        assert policy["default-src"] == "'self'"
+        assert policy["script-src"] == "'self' 'wasm-unsafe-eval'"
+        assert policy["frame-ancestors"] == "'none'"
+        assert "unsafe-inline" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "no-cache"
+    assert not re.search(r"<style|style=|\son\w+=", client("GET", "/").text)  # which the policy forbids
+
+
+@pytest.mark.parametrize(
+    ("accepted", "packed"), [("gzip, br", True), ("identity", False), ("", False), ("gzip;q=0", False)]
+)
+def test_compression(client, accepted: str, packed: bool) -> None:
+    plain = client("GET", "/web/page.css", headers={"accept-encoding": "identity"})
+    reply = client("GET", "/web/page.css", headers={"accept-encoding": accepted})
+    assert reply.headers.get("content-encoding") == ("gzip" if packed else None)
+    assert reply.headers["vary"] == "accept-encoding"
+    assert reply.content == plain.content == (FOLDER / "page.css").read_bytes()
+    assert (int(reply.headers["content-length"]) < len(plain.content)) is packed
+    assert (reply.headers["etag"] != plain.headers["etag"]) is packed
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+def test_what_is_known_is_not_sent_again(client, encoding: str) -> None:
+    headers = {"accept-encoding": encoding}
+    tag = client("GET", "/", headers=headers).headers["etag"]
+    for known in (tag, f'"other", W/{tag}', "*"):
+        reply = client("GET", "/", headers={**headers, "if-none-match": known})
+        assert (reply.status_code, reply.content, reply.headers["etag"]) == (304, b"", tag)
+        assert "content-length" not in reply.headers
+    assert client("GET", "/", headers={**headers, "if-none-match": '"other"'}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/web/none.js",
+        "/web/docs.html",
+        "/web/__init__.py",
+        "/web/..%2f__init__.py",
+        "/web/golden/none.png",
+        "/web/golden/..%2fdigits.json",
+    ],
+)
+def test_unknown_names(client, path: str) -> None:
+    reply = client("GET", path)
+    assert reply.status_code == 404
+    assert set(reply.json()) == {"error"}
+
+
+def test_the_documentation_is_linked(client) -> None:
+    assert 'href="/docs"' in client("GET", "/").text
+
+
+def test_what_the_page_may_offer(client, models: Path) -> None:
+    offered = client("GET", "/web/models.json").json()
+    assert offered["max_body"] == 200_000
+    assert (offered["digit"]["model"], offered["field"]["model"]) == ("lenet5", "lenet5-field")
+    assert [one["max_error"] for one in offered["digit"]["thresholds"]] == [0.001, 0.01, 0.1]
+    assert offered["features"] == "lenet5-features"
+    assert offered["browser"] is None
+    assert offered["no_browser"] == "this release has no model in WebAssembly"
+    assert offered["digits"] == [{"file": "7a.png", "text": "7"}, {"file": "7b.png", "text": "7"}]
+    assert offered["fields"] == [{"file": "field-a.png", "text": "12.50"}]
+    for sample in offered["digits"] + offered["fields"]:
+        reply = client("GET", f"/web/golden/{sample['file']}")
+        assert reply.headers["content-type"] == "image/png"
+        assert reply.content == (models / "golden" / sample["file"]).read_bytes()
+
+
+def test_one_model_alone(own_models: Path) -> None:
+    with asyncio.Runner() as runner:
+        client = Client(build_app(Settings(models=own_models, only=("lenet5-field",))), runner)
+        offered = client("GET", "/web/models.json").json()
+    assert (offered["digit"], offered["features"]) == (None, None)
+    assert offered["field"]["model"] == "lenet5-field"
+
+
+def test_what_the_networks_see(client) -> None:
+    picture, other = png(seven()), png(seven(60, 200, 30))
+    files = [("a", ("a.png", picture)), ("b", ("b.png", other))]
+    reply = client("POST", "/web/normalized", files=files)
+    assert reply.headers["content-type"] == "application/octet-stream"
+    pixels = np.frombuffer(reply.content, np.uint8).reshape(2, 28, 28)
+    np.testing.assert_array_equal(pixels, [normalize(decode(one)) for one in (picture, other)])
+    reply = client("POST", "/web/normalized?crop=0,0,30,40", content=picture)
+    np.testing.assert_array_equal(
+        np.frombuffer(reply.content, np.uint8).reshape(28, 28), normalize(decode(picture)[:, :30])
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "status"),
+    [
+        ("", b"%PDF-1.7", 400),
+        ("", b"", 400),
+        ("?crop=0,0,1", png(seven()), 400),
+        ("?model=lenet5", png(seven()), 400),
+        ("", bytes(200_001), 413),
+    ],
+)
+def test_what_they_cannot_see(client, query: str, body: bytes, status: int) -> None:
+    reply = client("POST", f"/web/normalized{query}", content=body)
+    assert reply.status_code == status
+    assert set(reply.json()) == {"error"}
+
+
+def test_the_module(spoiled, started) -> None:
+    client = started(spoiled(MODULE))
+    module = client("GET", "/web/models.json").json()["browser"]
+    assert (module["model"], module["version"], module["path"]) == ("lenet5", "1", "/web/lenet5.wasm")
+    assert (module["bytes"], module["max_error"]) == (len(MODULE), 0.01)
+    reply = client("GET", module["path"])
+    assert (reply.headers["content-type"], reply.content) == ("application/wasm", MODULE)
+
+
+@pytest.mark.parametrize("code", [MODULE[:-1] + b"?", None], ids=["another", "missing"])
+def test_a_module_that_was_not_released_is_refused(spoiled, started, caplog, code: bytes | None) -> None:
+    models = spoiled(code or b"")
+    if code is None:
+        (models / "edge/lenet5.wasm").unlink()
+    with caplog.at_level(logging.WARNING, "checkdigit"):
+        client = started(models)
+    assert "lenet5.wasm is " in caplog.text
+    offered = client("GET", "/web/models.json").json()
+    assert offered["browser"] is None
+    assert offered["no_browser"] == "the file of lenet5 on this server is not the one that was released"
+    reply = client("GET", "/web/lenet5.wasm")
+    assert reply.status_code == 404
+    assert "not the one that was released" in reply.json()["error"]
+    assert client("POST", "/digits", content=png(seven())).status_code == 200
+
+
+def test_another_release_is_shown(models: Path, spoiled) -> None:
+    plane = build_app(Settings(models=models)).plane
+    site = Site(plane, Repository.open(models))
+    site.use(Repository.open(spoiled(MODULE)))
+    with asyncio.Runner() as runner:
+        app = Starlette(
+            routes=[
+                Route(path, Endpoint(handler), methods=[method])
+                for method, path, handler in site.operations()
+            ]
+        )
+        assert Client(app, runner)("GET", "/web/lenet5.wasm").content == MODULE
+
+
+def test_the_first_load_is_small(complete: Path, started) -> None:
+    client = started(complete)
+    offered = client("GET", "/web/models.json").json()
+    total = 0
+    for path in [*wanted(client), "/web/models.json", offered["browser"]["path"]]:
+        reply = client("GET", path, headers={"accept-encoding": "gzip"})
+        head = sum(len(name) + len(value) + 4 for name, value in reply.headers.raw) + len(
+            "HTTP/1.1 200 OK\r\n\r\n"
+        )
+        total += head + int(reply.headers["content-length"])
+    assert total <= 150_000
