@@ -78,9 +78,10 @@ edge-tools: $(VENV)/test.done  ## install what `edge-test` needs (Debian, as roo
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps tflite-micro==0.dev20261023182759 \
 		ethos-u-vela==5.2.0
 
-edge-test: edge-tools  ## C here and on emulated Cortex-M, TensorFlow Lite Micro, Ethos-U, WebAssembly in a browser
+edge-test: edge-tools  ## C here and on emulated Cortex-M, TensorFlow Lite Micro, Ethos-U, WebAssembly and the page in a browser
 	@$(BIN)/python -m pytest tests/pipeline/export/test_to_c.py tests/pipeline/export/test_cortex_m.py \
-		tests/pipeline/export/test_to_wasm.py tests/pipeline/export/test_to_tflm.py tests/pipeline/export/test_to_vela.py
+		tests/pipeline/export/test_to_wasm.py tests/pipeline/export/test_to_tflm.py tests/pipeline/export/test_to_vela.py \
+		tests/serving/web
 
 edge-arm64: $(VENV)/test.done  ## on an emulated arm64 Debian: both extras installed, run, measured (Debian, as root)
 	@apt-get update -qq && apt-get install -y --no-install-recommends mmdebstrap cpio qemu-system-arm
