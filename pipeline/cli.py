@@ -183,6 +183,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     release = stage("release", _release, "Put a verified run into models/.", "checkdigit release --run mnist")
     release.add_argument("--models", type=Path, default=Path("models"), metavar="DIR")
+    release.add_argument(
+        "--keep", action="store_true", help="keep the version before, served under the label 'previous'"
+    )
     return parser
 
 
@@ -368,6 +371,6 @@ def _release(options: argparse.Namespace) -> int:
     _load_tensorflow()
     from pipeline.release import release
 
-    manifest = release(run, options.models)
+    manifest = release(run, options.models, options.keep)
     _show(manifest, options, f"{options.models}: released {', '.join(manifest['models'])} from {run.path}")
     return 0

@@ -25,6 +25,7 @@ from pipeline import card, strokes, task
 from pipeline.evaluate import FAMILIES
 from pipeline.export.formats import FOLDER, TABLE, Format
 from pipeline.predict import predictor
+from pipeline.previous import forget, kept
 from pipeline.run import Run, replacing, sha256, write_bytes, write_json
 from pipeline.task import Task
 from serving import __version__
@@ -78,12 +79,13 @@ _IMAGE: Final = Tensor("image", "FP32", [-1, 28, 28, 1])
 _PROBABILITIES: Final = Tensor("probabilities", "FP32", [-1, 10])
 
 
-def release(run: Run, models: Path) -> dict[str, Any]:
+def release(run: Run, models: Path, keep: bool = False) -> dict[str, Any]:
     """Writes `models/` from a run, of either task.
 
     Args:
         run: a run whose every stage is done and whose verification passed.
         models: the folder to fill.
+        keep: leave the version before in place, under the label `previous`.
 
     Returns:
         The manifest.
@@ -118,7 +120,9 @@ def release(run: Run, models: Path) -> dict[str, Any]:
             manifest = field.write(run, new, version, records, previous, models)
         else:
             manifest = _write(run, new, version, records, previous, models)
-        write_bytes(new / NAME, manifest)
+        earlier = _earlier(previous, models, new, reads, keep)
+        content = msgspec.structs.replace(decode_manifest(manifest), previous=earlier)
+        write_bytes(new / NAME, encoded(content))
         written = [path for path in new.rglob("*") if path.is_file()]
         for path in sorted(written, key=lambda path: path == new / NAME):
             target = models / path.relative_to(new)
@@ -130,8 +134,24 @@ def release(run: Run, models: Path) -> dict[str, Any]:
     for path in kept.glob("*.json"):
         if path.stem not in records:  # of a stage that this run has not
             path.unlink()
-    _remove_other_versions(models, {row.model for row in TABLE[reads.name]}, version)
-    return dict(json.loads(manifest))
+    for name in {row.model for row in TABLE[reads.name]}:
+        before = earlier.get(name)
+        _remove_other_versions(models, name, {version} | ({before.version} if before else set()))
+    return dict(json.loads((models / NAME).read_bytes()))
+
+
+def _earlier(before: Manifest | None, models: Path, new: Path, reads: Task, keep: bool) -> dict[str, Model]:
+    """The versions before: those of the other task's models stay as they are."""
+    if before is None:
+        return {}
+    if not keep:
+        forget(models, reads)
+    others = {
+        name: model
+        for name, model in before.previous.items()
+        if (model.task == "field") != (reads is task.FIELD)
+    }
+    return others | (kept(before, models, new, reads) if keep else {})
 
 
 def copy(run: Run, models: Path, version: str, reads: Task) -> dict[str, list[Artifact]]:
@@ -217,11 +237,10 @@ def _last_version(previous: Manifest | None, reads: Task) -> int:
     )
 
 
-def _remove_other_versions(models: Path, names: set[str], version: str) -> None:
-    for name in names:
-        for folder in (models / "repository" / name).glob("*/"):
-            if folder.name != version:
-                shutil.rmtree(folder)
+def _remove_other_versions(models: Path, name: str, versions: set[str]) -> None:
+    for folder in (models / "repository" / name).glob("*/"):
+        if folder.name not in versions:
+            shutil.rmtree(folder)
 
 
 def _model(name: str, version: str, artifacts: list[Artifact], records: dict[str, Any]) -> Model:

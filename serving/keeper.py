@@ -168,9 +168,9 @@ class Keeper:
             self._trouble = ""
         asked = {name for name, when in desired.reloads.items() if when > self._done.generation}
         await self._follow(manifest, set(desired.unloaded), asked)
-        if self._tell is not None and manifest != self._manifest:
+        before, self._manifest, self._done = self._manifest, manifest, desired
+        if self._tell is not None and manifest != before:
             await asyncio.to_thread(self._tell, Repository(self._folder, manifest))
-        self._manifest, self._done = manifest, desired
 
     async def _follow(self, manifest: Manifest, unloaded: set[str], asked: set[str]) -> None:
         plane = self.plane
@@ -186,6 +186,8 @@ class Keeper:
             old = current.get(name)
             if model is None:
                 refused[name] = (old.version if old else "", f"{self._folder / NAME} names it no more")
+                if old is not None:
+                    now[name] = old
                 continue
             for entry, target in ((model, now), (manifest.previous.get(name), before)):
                 if entry is None:

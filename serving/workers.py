@@ -12,7 +12,6 @@ import logging
 import multiprocessing
 import signal
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -47,8 +46,8 @@ def supervise(settings: Settings) -> NoReturn:
     """Runs the workers until SIGTERM or SIGINT, then lets them finish.
 
     Raises:
-        CheckdigitError: an address cannot be had.
-        SystemExit: 0 after SIGTERM, 130 after SIGINT, 1 if a worker cannot start; it has said why.
+        CheckdigitError: an address cannot be had, or a worker cannot start.
+        SystemExit: 0 after SIGTERM, 130 after SIGINT.
     """
     with contextlib.ExitStack() as stack:
         port = stack.enter_context(_reserved(settings.host, settings.port))
@@ -78,15 +77,22 @@ def _watch(settings: Settings, folder: Path, workers: list[_Worker], signals: so
         for place, one in enumerate(workers):
             if one.told in found:
                 with contextlib.suppress(EOFError):  # it died before
-                    line = one.told.recv()
+                    told = one.told.recv()
+                    if isinstance(told, CheckdigitError):
+                        if not announced:
+                            raise told
+                        _log.error("worker %d cannot start: %s", place, told)
+                        continue
                     one.ready = True
                     if not announced and all(other.ready for other in workers):
-                        print(f"{line}, {len(workers)} workers", flush=True)
+                        print(f"{told}, {len(workers)} workers", flush=True)
                         announced = True
             if one.process.sentinel in found:
                 one.process.join()
                 if not one.ready and not announced:
-                    return 1  # as at any start that fails
+                    raise CheckdigitError(
+                        f"worker {place} ended with status {one.process.exitcode} at its start"
+                    )
                 _log.error("worker %d ended with status %s and is replaced", place, one.process.exitcode)
                 if time.monotonic() - one.started < _PAUSE:
                     time.sleep(_PAUSE)
@@ -111,7 +117,7 @@ def _work(settings: Settings, place: int, folder: Path, tell: Connection) -> Non
             board = Board(folder, place, settings.workers)
             server.run(settings, listener, board, tell.send, int(parent.sentinel))
     except CheckdigitError as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell.send(error)
         raise SystemExit(1) from None
 
 

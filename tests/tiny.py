@@ -131,8 +131,12 @@ def tiny_field_onnx() -> bytes:
     return helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
 
 
-def write_models(folder: Path) -> Path:
-    """`lenet5`, `lenet5-features` and `lenet5-field` with a golden set of two digits and a field."""
+def write_models(folder: Path, version: str = "1") -> Path:
+    """`lenet5`, `lenet5-features` and `lenet5-field` with a golden set of two digits and a field.
+
+    The version is the seed of the digit's weights, too, and the manifest is written last.
+    """
+    seed = int(version) - 1
 
     def write(path: str, data: bytes) -> str:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -140,13 +144,13 @@ def write_models(folder: Path) -> Path:
         return hashlib.sha256(data).hexdigest()
 
     def model(name: str, task: str, data: bytes, shape: Sequence[int] = (28, 28, 1), **rest: object) -> Model:
-        path = f"repository/{name}/1/model.onnx"
+        path = f"repository/{name}/{version}/model.onnx"
         file = Artifact(path, write(path, data), len(data), "onnx_float32", "onnxruntime", "float32")
-        return Model("1", task, Tensor("image", "FP32", [-1, *shape]), [file], **rest)
+        return Model(version, task, Tensor("image", "FP32", [-1, *shape]), [file], **rest)
 
     thresholds = [Threshold(level, 1 - level * 10, 0.0, 0.0, 0.1, 0.9, 100) for level in LEVELS]
 
-    data = tiny_onnx()
+    data = tiny_onnx(seed)
     network = onnx.load(data)
     golden = []
     field_data = tiny_field_onnx()
@@ -183,7 +187,7 @@ def write_models(folder: Path) -> Path:
             "lenet5-features": model(
                 "lenet5-features",
                 "features",
-                tiny_onnx(outputs=2),
+                tiny_onnx(seed, outputs=2),
                 outputs=[output, Tensor("logits", "FP32", [-1, 10])],
             ),
             "lenet5-field": model(
@@ -202,5 +206,6 @@ def write_models(folder: Path) -> Path:
             "fields": Golden("golden/fields.json", fields),
         },
     )
-    write("manifest.json", msgspec.json.encode(manifest))
+    (folder / "manifest.json.new").write_bytes(msgspec.json.encode(manifest))
+    (folder / "manifest.json.new").replace(folder / "manifest.json")
     return folder

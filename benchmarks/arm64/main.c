@@ -2,7 +2,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "lenet5_int8.h"
+#include "lenet5-int8.h"
 
 int main(void)
 {

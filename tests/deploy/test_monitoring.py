@@ -7,7 +7,12 @@ import re
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from serving.board import Report
+from serving.door import Door
+from serving.metrics import exposition
+from serving.statistics import Counts
 from tests.deploy.files import DEPLOY, manifests
 
 # Name → labels, as GET /metrics gives them; histograms without the suffixes of their series.
@@ -35,6 +40,21 @@ FILES = [
     "prometheus/adapter.yaml",
     "kubernetes/base/autoscaler.yaml",
 ]
+
+
+def test_the_list_is_what_the_service_gives() -> None:
+    counts = Counts(starts=2)
+    counts.of("lenet5", "1").ran(3, 1_000)
+    counts.of("lenet5", "1").read("unsure: 0.5")
+    Door(counts).record("POST /digits", 200, 1_000)
+    Door(counts).refused("busy")
+    counts.loads["lenet5 ok"] = 1
+    text = exposition(counts, [Report(queued={"lenet5": 1})], {"lenet5": "1"}).decode()
+    found: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families(text):
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        found[name] = {label for sample in family.samples for label in sample.labels} - {"le"}
+    assert found == METRICS
 
 
 def metric(series: str) -> str:

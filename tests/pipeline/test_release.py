@@ -245,3 +245,23 @@ def test_full_disk_leaves_the_last_release_whole(
     repository = Repository.open(folder)
     assert repository.load("lenet5").model.version == "1"
     assert repository.load("lenet5-int8", "litert").model.version == "1"
+
+
+def test_the_version_before_may_stay(models: Path, run: Run, tmp_path: Path, real_digits: None) -> None:
+    folder = tmp_path / "models"
+    shutil.copytree(models, folder)
+    release.release(run, folder, keep=True)
+    repository = Repository.open(folder)
+    old, new = repository.manifest.previous["lenet5"], repository.manifest.models["lenet5"]
+    assert (old.version, new.version) == ("1", "2")
+    assert [one.runtime for one in old.artifacts] == ["onnxruntime"]
+    assert repository.load("lenet5", entry=old).model.version == "1"  # held against its own golden set
+    assert repository.load("lenet5").model.version == "2"
+    # The next takes its place, and one that keeps nothing leaves nothing.
+    release.release(run, folder, keep=True)
+    assert Repository.open(folder).manifest.previous["lenet5"].version == "2"
+    assert sorted(path.name for path in (folder / "repository/lenet5").glob("*/")) == ["2", "3"]
+    release.release(run, folder)
+    assert Repository.open(folder).manifest.previous == {}
+    assert [path.name for path in (folder / "repository/lenet5").glob("*/")] == ["4"]
+    assert not (folder / "golden/previous/digits.json").exists()

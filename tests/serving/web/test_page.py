@@ -16,6 +16,7 @@ from serving.repository import Repository
 from tests.serving.web.acts import IDLE, LAYERS, PROBLEM, SEVEN, read, ring, texts
 from tests.serving.web.chromium import Browser
 
+VERSION = Repository.open().model("lenet5").version
 DIGITS = ["0a.png", "3b.png", "7a.png", "9b.png"]
 
 
@@ -63,13 +64,13 @@ def test_a_dropped_digit_is_the_same_on_both_sides(page: Browser, golden: Reposi
     read(page, file[0])
     page.until(f"{LAYERS} === 8")
     assert page.get("document.querySelector('#verdict').dataset.accepted") == "true"
-    assert "lenet5, version 1" in texts(page, "#facts dd")
+    assert f"lenet5, version {VERSION}" in texts(page, "#facts dd")
     assert texts(page, "#bars th") == list("0123456789")
     assert len(texts(page, "#times tr")) == 1
     page.click("[value=browser]")
     page.until("document.querySelectorAll('#times tr').length === 2")
     read(page, file[0])
-    assert "lenet5-int8, version 1" in texts(page, "#facts dd")
+    assert f"lenet5-int8, version {VERSION}" in texts(page, "#facts dd")
     assert [time[-2:] for time in texts(page, "#times td:last-child")] == ["ms", "ms"]
 
 

@@ -16,9 +16,11 @@ from starlette.routing import Route
 
 from serving.app import build_app
 from serving.asgi import Endpoint
+from serving.door import Door
 from serving.images import decode, normalize
 from serving.repository import Repository
 from serving.settings import Settings
+from serving.statistics import Counts
 from serving.web import Site
 from tests.conftest import Client
 from tests.tiny import png, seven
@@ -238,7 +240,7 @@ def test_another_release_is_shown(models: Path, spoiled) -> None:
     with asyncio.Runner() as runner:
         app = Starlette(
             routes=[
-                Route(path, Endpoint(handler), methods=[method])
+                Route(path, Endpoint(handler, path, Door(Counts())), methods=[method])
                 for method, path, handler in site.operations()
             ]
         )
