@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from serving import digits, fields, sliding
 from serving.batcher import Outputs
@@ -18,7 +19,7 @@ from serving.decoders import Decoders
 from serving.errors import CheckdigitError, Unknown
 from serving.fields import FieldReading
 from serving.images import tensor
-from serving.pictures import Crop
+from serving.pictures import Crop, small
 from serving.repository import Loaded
 from serving.runtime import Array, Floats, cpus
 from serving.served import Served, with_queue
@@ -195,7 +196,7 @@ class DataPlane:
         if served.loaded.model.task != "digit":
             raise CheckdigitError(f"model {served.name!r} does not read digits")
         bar = threshold(served.loaded.model.thresholds, MAX_ERROR if max_error is None else max_error)
-        pixels = await self.beside(lambda: digits.pixels(pictures, crop))
+        pixels = await self._normalized(pictures, crop)
         outputs = await self._run(served, tensor(pixels), None, start)
         computed = time.perf_counter_ns()
         found = digits.read(pixels, outputs[0], bar)
@@ -325,4 +326,11 @@ class DataPlane:
         most = self.settings.max_pictures
         if not 1 <= len(data) <= most:
             raise CheckdigitError(f"encoded pictures for model {name!r} must be 1 to {most}, got {len(data)}")
-        return await self.beside(lambda: tensor(digits.pixels(list(data.ravel()))))
+        return tensor(await self._normalized(list(data.ravel())))
+
+    async def _normalized(self, pictures: Sequence[bytes], crop: Crop | None = None) -> npt.NDArray[np.uint8]:
+        """What `digits.pixels` makes of pictures: one that is small in the event loop, since threads that
+        take the interpreter from each other on two cores would take twice as long."""
+        if len(pictures) == 1 and small(pictures[0]):
+            return digits.pixels(pictures, crop)
+        return await self.beside(lambda: digits.pixels(pictures, crop))

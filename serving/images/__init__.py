@@ -7,7 +7,7 @@ network's.
 
 from serving.images.digit import BODY, SIDE, components, normalize, tensor
 from serving.images.field import HEIGHT, MAX_WIDTH, Field, normalize_field
-from serving.images.picture import FORMATS, MAX_PIXELS, Gray, decode
+from serving.images.picture import FORMATS, MAX_PIXELS, Gray, decode, size
 
 __all__ = [
     "BODY",
@@ -22,5 +22,6 @@ __all__ = [
     "decode",
     "normalize",
     "normalize_field",
+    "size",
     "tensor",
 ]

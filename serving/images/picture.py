@@ -56,6 +56,15 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Gray:
         raise CheckdigitError(f"damaged {kind}picture: {error}") from None
 
 
+def size(data: bytes) -> int:
+    """How many pixels a picture's header promises; as many as no picture has where it cannot be read."""
+    try:
+        width, height = Image.open(io.BytesIO(data), formats=FORMATS).size
+    except Exception:  # `decode` says what is wrong with it
+        return 2**63
+    return width * height
+
+
 def _too_large(max_pixels: int, found: str) -> TooLarge:
     return TooLarge(f"picture too large: {found} pixels, at most {max_pixels:,} are read")
 

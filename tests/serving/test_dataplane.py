@@ -188,3 +188,28 @@ def test_no_model_that_reads_fields(models: Path, run) -> None:
     plane = DataPlane([Repository.open(models).load("lenet5")], "lenet5", Settings())
     with pytest.raises(Unknown, match="no model that reads fields is served"):
         run(plane.read_fields([png(amount())]))
+
+
+def test_a_small_picture_is_read_at_once_and_a_large_one_beside(
+    plane: DataPlane, run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[int] = []
+    beside = plane.beside
+
+    async def counted(work, begun_before: bool = False):
+        begun.append(1)
+        return await beside(work, begun_before)
+
+    monkeypatch.setattr(plane, "beside", counted)
+    for picture, expected in (
+        ([png(seven(40))], 0),
+        ([png(seven(180))], 0),
+        ([png(seven(182))], 1),
+        ([png(seven(40))] * 2, 1),
+        ([png(seven(40)) + bytes(2**15)], 1),
+    ):
+        begun.clear()
+        run(plane.read_digits(picture, "lenet5"))
+        assert len(begun) == expected
+    with pytest.raises(CheckdigitError, match="not a picture"):
+        run(plane.read_digits([b"no picture"], "lenet5"))

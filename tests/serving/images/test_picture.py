@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from serving.errors import CheckdigitError
-from serving.images import decode
+from serving.images import MAX_PIXELS, decode, size
 from tests.tiny import png, seven
 
 
@@ -93,3 +93,10 @@ def test_gif_is_not_read() -> None:
     seven().save(file, "GIF")
     with pytest.raises(CheckdigitError, match="not a picture"):
         decode(file.getvalue())
+
+
+def test_size_is_what_the_header_promises() -> None:
+    assert size(png(seven(30))) == 900
+    assert size(png(seven(30), "JPEG")) == 900
+    for data in (b"", b"no picture", png(seven())[:20]):
+        assert size(data) > MAX_PIXELS
