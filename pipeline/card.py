@@ -28,7 +28,7 @@ from serving.manifest import Manifest
 
 FIELD_RECORDS: Final = "records/field"  # below `models/`
 # What `python -m pipeline.card README.md` renews: what stands between `<!-- NAME -->` and `<!-- /NAME -->`.
-BLOCKS: Final = ("table", "numbers", "edge", "service")
+BLOCKS: Final = ("table", "numbers", "edge", "service", "operations")
 FIELD_BLOCK: Final = "fields"  # and this, if it is there and a field model is released
 
 
@@ -242,6 +242,45 @@ def service(benchmarks: Path) -> str:
     return "\n".join(lines)
 
 
+def operations(benchmarks: Path) -> str:
+    """Workers, releases and the page's transfer, in Markdown."""
+    found = json.loads((benchmarks / "operations.json").read_text())
+    workers, made, page = found["workers"], found["release"], found["page_bytes"]
+
+    def rates(kind: str) -> str:
+        one = workers[kind]
+        return f"{one['one']:,}, {one['two']:,}: {one['ratio']:.2f} × ({one['client_cpu']:.0%})"
+
+    p99 = made["p99_ms"]
+    rows = {
+        "requests/s of one worker and of two on two cores, JSON (share of a core that wrk took)": rates(
+            "json"
+        ),
+        "the same, posted pictures of digits": rates("picture"),
+        f"requests failed in {made['releases']} releases under {made['rate']:,.0f} requests/s": made[
+            "failed"
+        ],
+        f"p99 ms in {made['window']:.0f} s: steady, with one release": (
+            f"{p99['steady']:.2f}, {p99['one']:.2f}: {made['ratio']['one']:.2f} ×"
+        ),
+        "the same with a release every second": f"{p99['often']:.2f}: {made['ratio']['often']:.2f} ×",
+        "the page's first load, kB: its files, the WebAssembly": (
+            f"{page['files'] / 1000:.0f}, {page['wasm'] / 1000:.0f}"
+        ),
+    }
+    machine = found["machine"]
+    return "\n".join(
+        [
+            "| | measured |",
+            "|---|---:|",
+            *(f"| {what} | {how} |" for what, how in rows.items()),
+            "",
+            f"On {machine['cores']} cores of {machine['cpu']}. From `benchmarks/operations.json` "
+            "(`python -m benchmarks.operations`).",
+        ]
+    )
+
+
 def edge(benchmarks: Path) -> str:
     """What the digit model takes as C, WebAssembly, in TensorFlow Lite Micro and on a Linux board, in Markdown."""
     found = json.loads((benchmarks / "edge.json").read_text())
@@ -290,6 +329,7 @@ def renewed(text: str, root: Path) -> str:
         "numbers": numbers(root / "benchmarks"),
         "edge": edge(root / "benchmarks"),
         "service": service(root / "benchmarks"),
+        "operations": operations(root / "benchmarks"),
     }
     for name in BLOCKS:
         begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"

@@ -163,7 +163,7 @@ def test_a_start_is_measured() -> None:
     found = inside.started([sys.executable, "-c", "print('{\"digit\": 7}')"])
     assert found["answer"] == {"digit": 7}
     assert found["instructions"] > 10**6
-    assert 10**6 < found["peak_bytes"] < 10**9
+    assert found["peak_bytes"] > 10**6  # at least this process's own, from which it begins
     with pytest.raises(SystemExit, match="ended with 3"):
         inside.started([sys.executable, "-c", "raise SystemExit(3)"])
 

@@ -81,6 +81,18 @@ def root(found: dict, tmp_path: Path) -> Path:
     peers |= {"packages": {"checkdigit": {}, "fastapi": {"fastapi": "0.165.0"}}}
     peers |= {"checkdigit_to_peer": {"fastapi": {"rate_16": [2.0, 2.5, 9.0]}}}
     write_json(tmp_path / "benchmarks" / "peers.json", peers)
+    workers = {"one": 8_000, "two": 13_000, "ratio": 1.625, "client_cpu": 0.141}
+    released = {
+        "rate": 1000.0,
+        "window": 10.0,
+        "releases": 61,
+        "failed": 0,
+        "ratio": {"one": 1.2, "often": 2.1},
+    }
+    released["p99_ms"] = {"steady": 2.3, "one": 2.76, "often": 4.83}
+    operations = {"workers": {"json": workers, "picture": workers}, "release": released}
+    operations |= {"page_bytes": {"files": 19_800, "wasm": 54_100}, "machine": {"cpu": "CPU", "cores": 2}}
+    write_json(tmp_path / "benchmarks" / "operations.json", operations)
     c = {"flags": "-O3", "pictures": 10_000, "largest_difference_lsb": 0, "ratio": 0.812}
     edge = {"c": c, "cortex_m": {"cortex-m3": {"flash_bytes": 64_682, "ram_bytes": 5_880}}, "macs": 416_520}
     edge |= {"wasm_bytes": 68_367, "tflm_arena_bytes": 8_528, "machine": {"cpu": "CPU", "cores": 2}}
@@ -117,6 +129,13 @@ def test_service(root: Path) -> None:
     assert facts == ["7,000, 91%", "7,000, 91%", "0.22, 0.22", "80,000, 85%", "9", "81, 83", "0.46"]
 
 
+def test_operations(root: Path) -> None:
+    _, _, *rows = card.operations(root / "benchmarks").splitlines()[:8]
+    found = [row.split(" | ")[1].strip(" |") for row in rows]
+    assert found[0] == "8,000, 13,000: 1.62 × (14%)"
+    assert found[2:] == ["0", "2.30, 2.76: 1.20 ×", "4.83: 2.10 ×", "20, 54"]
+
+
 def test_edge(root: Path) -> None:
     lines = card.edge(root / "benchmarks").splitlines()
     assert lines[2] == "| C, Cortex-M3, `-Os`, the classifier alone | 64,682 | 5,880 |"
@@ -136,14 +155,16 @@ def test_only_the_blocks_are_renewed(found: dict, root: Path) -> None:
     text = (
         "# Title\n\n<!-- table -->\n| old |\n\\1\n<!-- /table -->\nThe rest, \\g<0>.\n"
         "<!-- numbers --><!-- /numbers -->\n<!-- edge --><!-- /edge -->\n<!-- service --><!-- /service -->"
+        "<!-- operations --><!-- /operations -->"
     )
     renewed = card.renewed(text, root)
     table, numbers = card.format_table(found), card.numbers(root / "benchmarks")
     edge, service = card.edge(root / "benchmarks"), card.service(root / "benchmarks")
+    operations = card.operations(root / "benchmarks")
     assert renewed == (
         f"# Title\n\n<!-- table -->\n{table}\n<!-- /table -->\nThe rest, \\g<0>.\n"
         f"<!-- numbers -->\n{numbers}\n<!-- /numbers -->\n<!-- edge -->\n{edge}\n<!-- /edge -->\n"
-        f"<!-- service -->\n{service}\n<!-- /service -->"
+        f"<!-- service -->\n{service}\n<!-- /service --><!-- operations -->\n{operations}\n<!-- /operations -->"
     )
     assert card.renewed(renewed, root) == renewed
 

@@ -128,7 +128,7 @@ def test_the_readme_gets_the_table_where_it_has_a_place_for_it(
 ) -> None:
     monkeypatch.setattr(cards, "BLOCKS", ())
     monkeypatch.setattr(card, "measured", lambda folder: f"by {folder.name}")
-    for name in ("format_table", "numbers", "edge", "service"):
+    for name in ("format_table", "numbers", "edge", "service", "operations"):
         monkeypatch.setattr(cards, name, lambda *_: "")
     for stage, record in found.items():
         write_json(tmp_path / "models" / "records" / f"{stage}.json", record)
