@@ -64,7 +64,7 @@ def _serve(engine: Engine) -> None:
     limits = ["--memory", "1g", "--cpus", "2", "--env", f"CHECKDIGIT_API_KEYS={KEY}"]
     health, *command = json.loads(engine("image", "inspect", IMAGE, shown=False))[0]["Healthcheck"]["Test"]
     assert health == "CMD", health
-    with engine.start(IMAGE, options=[*system, *rights, *limits]) as container:
+    with engine.start(IMAGE, "--workers", "2", options=[*system, *rights, *limits]) as container:
         wait(lambda: container.curl(f"{_URL}/v2/health/ready", shown=False), 30)
         container.exec(*command)
         golden = ROOT / "models" / "golden"
@@ -72,11 +72,20 @@ def _serve(engine: Engine) -> None:
             post = (*_AS_CLIENT, "--data-binary", f"@{golden / file}.png", f"{_URL}/{path}")
             reading = json.loads(container.curl(*post))[path][0]
             assert found.items() <= reading.items(), reading
+        assert "checkdigit_workers 2.0" in container.curl(*_AS_CLIENT, f"{_URL}/metrics")
         assert container.exec("id", "-u").strip() == "65532"
+        _refuses_strangers(container)
         _refuses_writing(container)
         code = _stop(engine, container)
         assert code == 0, (code, container.log())
         print("SIGTERM: exit 0")
+
+
+def _refuses_strangers(container: Container) -> None:
+    """Without a key there is no answer."""
+    status = ("--no-fail", "--output", "/dev/null", "--write-out", "%{http_code}")
+    found = container.curl(*status, f"{_URL}/v2/models/lenet5")
+    assert found == "401", found
 
 
 def _refuses_writing(container: Container) -> None:
