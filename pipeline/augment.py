@@ -45,25 +45,20 @@ def stream(
     images, labels = tf.constant(split.images), tf.constant(split.labels, tf.int32)
     pool = tf.constant(outliers)
     extra = round(config.batch * config.nondigits) if len(outliers) else 0
-    count, per_epoch = len(split.labels), steps(split, config)
-    smoothing = config.label_smoothing
 
     def epoch_batches(number: tf.Tensor) -> tf.data.Dataset:
-        strength = _strength(number, config)
-        seed = _fold(tf.constant([config.seed, 0], tf.int64), number)
-        order = tf.random.experimental.stateless_shuffle(tf.range(count), seed)
-        order = tf.concat([order, order[: config.batch]], 0)  # a set smaller than a batch repeats itself
-        taken = tf.reshape(order[: per_epoch * config.batch], [per_epoch, config.batch])
+        strength = fade(number, config)
+        seed = fold(tf.constant([config.seed, 0], tf.int64), number)
+        taken = order(split, config, seed)
         return tf.data.Dataset.zip(
             tf.data.Dataset.from_tensor_slices(taken),
-            tf.data.Dataset.range(per_epoch).map(lambda step: (_fold(seed, step + 1), strength)),
+            tf.data.Dataset.range(taken.shape[0]).map(lambda step: (fold(seed, step + 1), strength)),
         )
 
     def batch(chosen: tf.Tensor, how: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         seed, strength = how
         pixels = tf.gather(images, chosen)
-        target = tf.one_hot(tf.gather(labels, chosen), CLASSES)
-        target = target * (1 - smoothing) + smoothing / CLASSES
+        target = smoothed(tf.gather(labels, chosen), config)
         if extra:
             others = tf.random.stateless_uniform([extra], seed, maxval=len(outliers), dtype=tf.int32)
             pixels = tf.concat([pixels, tf.gather(pool, others)], 0)
@@ -83,7 +78,20 @@ def steps(split: Split, config: TrainConfig) -> int:
     return max(1, len(split.labels) // config.batch)
 
 
-def _strength(epoch: tf.Tensor, config: TrainConfig) -> tf.Tensor:
+def order(split: Split, config: TrainConfig, seed: tf.Tensor) -> tf.Tensor:
+    """An epoch's batches of indices into the split: int32 [steps, B]."""
+    per_epoch = steps(split, config)
+    shuffled = tf.random.experimental.stateless_shuffle(tf.range(len(split.labels)), seed)
+    shuffled = tf.concat([shuffled, shuffled[: config.batch]], 0)  # a set smaller than a batch repeats itself
+    return tf.reshape(shuffled[: per_epoch * config.batch], [per_epoch, config.batch])
+
+
+def smoothed(labels: tf.Tensor, config: TrainConfig) -> tf.Tensor:
+    """What is to be answered: int32 [B] → float32 [B, 10] summing to 1."""
+    return tf.one_hot(labels, CLASSES) * (1 - config.label_smoothing) + config.label_smoothing / CLASSES
+
+
+def fade(epoch: tf.Tensor, config: TrainConfig) -> tf.Tensor:
     """From 1 at the start to `config.anneal` at the end, along half a cosine like the learning rate.
 
     A network this small cannot fit strong distortions and real digits equally well: it ends on what it will meet.
@@ -109,17 +117,18 @@ def distort(
     if config.affine or config.elastic:
         images = _warp(images, _field(tf.shape(images)[0], seed, config, strength))
     if config.pen:
-        images = _pen(images, _fold(seed, 3), config.pen * strength)
+        images = _pen(images, fold(seed, 3), config.pen * strength)
     return images
 
 
-def _fold(seed: tf.Tensor, number: tf.Tensor | int) -> tf.Tensor:
+def fold(seed: tf.Tensor, number: tf.Tensor | int) -> tf.Tensor:
+    """Another seed, of the same shape, for each number."""
     return tf.random.experimental.stateless_fold_in(seed, tf.cast(number, tf.int64))
 
 
 def _field(count: tf.Tensor, seed: tf.Tensor, config: TrainConfig, strength: tf.Tensor | float) -> tf.Tensor:
     """Where each pixel comes from: float32 [B, 28, 28, 2] as (row, column)."""
-    u = tf.random.stateless_uniform([count, 6], _fold(seed, 1), -1.0, 1.0) * (config.affine * strength)
+    u = tf.random.stateless_uniform([count, 6], fold(seed, 1), -1.0, 1.0) * (config.affine * strength)
     angle, shear = u[:, 0] * _ROTATION, u[:, 1] * _SHEAR
     tall, wide = 1 + u[:, 2] * _SCALE, 1 + u[:, 3] * _SCALE
     # [B, 2, 2]: rotation after shear after scale, in (row, column)
@@ -134,7 +143,7 @@ def _field(count: tf.Tensor, seed: tf.Tensor, config: TrainConfig, strength: tf.
     axis = np.arange(SIDE, dtype=np.float32) - center
     grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
     moved = tf.einsum("pj,bij->bpi", tf.constant(grid), matrix) + center + u[:, None, 4:] * _SHIFT
-    nodes = tf.random.stateless_normal([count, _NODES, _NODES, 2], _fold(seed, 2))
+    nodes = tf.random.stateless_normal([count, _NODES, _NODES, 2], fold(seed, 2))
     bumps = tf.constant(_bumps())
     elastic = tf.einsum("yi,bijc->byjc", bumps, nodes)
     elastic = tf.einsum("xj,byjc->byxc", bumps, elastic)

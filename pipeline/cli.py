@@ -115,6 +115,14 @@ def _parser() -> argparse.ArgumentParser:
     for field in dataclasses.fields(Lenet5Options):
         train.add_argument(f"--{field.name}", choices=choices(field.name), default=field.default)
     train.add_argument(
+        "--distillation",
+        type=_share,
+        default=0.0,
+        metavar="SHARE",
+        help="share of the loss that comes from a larger network's probabilities, with --data mnist; "
+        "that network is trained first, half an hour, and kept (default: 0, no such network)",
+    )
+    train.add_argument(
         "--strategy", choices=("single", "mirrored"), default="single", help="mirrored: on all GPUs"
     )
     train.add_argument("--resume", action="store_true", help="go on after the last finished epoch")
@@ -238,7 +246,10 @@ def _train(options: argparse.Namespace) -> int:
         seed=options.seed,
         network=network,
         strategy=options.strategy,
+        distillation=options.distillation,
     )
+    if config.distillation and options.data != "mnist":
+        raise CheckdigitError("--distillation: there is a teacher for --data mnist alone")
     if options.epochs:
         config = dataclasses.replace(config, epochs=options.epochs)
     data = datasets.load(options.data, options.data_dir)

@@ -30,6 +30,9 @@ class TrainConfig:
     anneal: float = 0.8  # what is left of the augmentation's strengths at the end
     nondigits: float = 0.15  # share of a batch that is no digit, to be answered with ten equal probabilities
     outliers: int = 16000  # pictures that are no digit: as many drawn for training as for validation
+    distillation: float = 0.0  # share of the loss that comes from a teacher's probabilities, 0 = no teacher
+    temperature: float = 1.0  # with a teacher: softens its probabilities and the student's
+    passes: int = 20  # with a teacher: distorted copies of the training set, made once; epochs take turns
     strategy: Literal["single", "mirrored"] = "single"
 
     @classmethod

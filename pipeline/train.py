@@ -3,6 +3,7 @@
     checkdigit train                                     # embedded digits, half a minute
     checkdigit train --data mnist --preset quick         # about a minute on two cores, ≥ 99.2 %
     checkdigit train --data mnist --preset release       # the released weights, ≥ 99.5 %
+    checkdigit train --data mnist --preset release --distillation 0.9     # trains a teacher first, half an hour
 
 The run's `train.json` says what it saw and what came out; `float.keras` holds
 the averaged weights, pixels → logits. Every epoch ends with a checkpoint, and
@@ -26,7 +27,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from tqdm import tqdm
 
-from pipeline import augment, calibrate, lenet5, nondigits
+from pipeline import augment, calibrate, lenet5, nondigits, transfer
 from pipeline.config import TrainConfig
 from pipeline.data import Dataset, Split
 from pipeline.run import Run, replacing
@@ -59,6 +60,7 @@ def train(
         The run's record: config, data, calibration, validation metrics.
     """
     outliers = nondigits.pictures(config.outliers if config.nondigits else 0, config.seed)
+    learned = transfer.load(config, data) if config.distillation else None
     with _strategy(config.strategy).scope():
         keras.utils.set_random_seed(config.seed)
         tf.config.experimental.enable_op_determinism()
@@ -73,12 +75,14 @@ def train(
                 ema_overwrite_frequency=None,
                 name="adamw",
             ),
-            loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+            loss=transfer.loss(config) if learned else keras.losses.CategoricalCrossentropy(from_logits=True),
         )
         model.optimizer.build(model.trainable_variables)
         epoch = _restore(run / _CHECKPOINT, model, config) if resume else 0
         model.fit(
-            augment.stream(data.train, outliers, config, epoch),
+            transfer.stream(learned, outliers, config, epoch)
+            if learned
+            else augment.stream(data.train, outliers, config, epoch),
             initial_epoch=epoch,
             epochs=config.epochs,
             steps_per_epoch=steps,

@@ -111,11 +111,11 @@ def test_share_of_nondigits(split: Split, outliers: np.ndarray, share: float, ex
 
 def test_distortions_fade(split: Split) -> None:
     """From full strength in the first epoch to what `anneal` leaves in the last."""
-    strengths = [float(augment._strength(tf.constant(epoch), CONFIG)) for epoch in range(6)]
+    strengths = [float(augment.fade(tf.constant(epoch), CONFIG)) for epoch in range(6)]
     assert strengths[0] == pytest.approx(1)
     assert strengths[3:] == pytest.approx([0.3] * 3)
     assert strengths == sorted(strengths, reverse=True)
-    assert float(augment._strength(tf.constant(0), dataclasses.replace(CONFIG, epochs=1))) == pytest.approx(1)
+    assert float(augment.fade(tf.constant(0), dataclasses.replace(CONFIG, epochs=1))) == pytest.approx(1)
 
 
 @given(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import cli, evaluate, train, verify
+from pipeline import cli, data, evaluate, train, verify
 from pipeline.config import TrainConfig
 from pipeline.run import Run
 from serving.cli import PIPELINE, main
@@ -50,6 +50,7 @@ def test_examples_are_understood(stage: str, capsys, monkeypatch: pytest.MonkeyP
         ["train", "--epochs", "many"],
         ["train", "--seed", "x"],
         ["train", "--pooling", "min"],
+        ["train", "--distillation", "1"],
         ["train", "extra"],
         ["quantize", "--prune", "1"],
         ["quantize", "--prune", "-0.1"],
@@ -117,6 +118,25 @@ def test_train_options(asked: dict[str, object]) -> None:
     assert (asked["run"], asked["resume"]) == (Run(Path("runs/mine")), True)
 
 
+@pytest.mark.parametrize("preset", ["quick", "release"])
+def test_no_preset_has_a_teacher(asked: dict[str, object], preset: str) -> None:
+    """It takes half an hour: whoever wants it says so."""
+    assert main(["train", "--preset", preset]) == 0
+    assert asked["config"].distillation == 0
+
+
+def test_a_teacher_is_asked_for(asked: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = data.load("digits")
+    monkeypatch.setattr(data, "load", lambda name, folder: whole)
+    assert main(["train", "--data", "mnist", "--preset", "release", "--distillation", "0.9"]) == 0
+    assert (asked["config"].distillation, asked["config"].temperature) == (0.9, 1.0)
+
+
+def test_there_is_no_teacher_of_small_data(capsys) -> None:
+    assert main(["train", "--distillation", "0.9"]) == 1
+    assert capsys.readouterr().err == "error: --distillation: there is a teacher for --data mnist alone\n"
+
+
 def test_json_is_all_that_is_printed(asked: dict[str, object], capsys) -> None:
     assert main(["train", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["calibration"] == {"temperature": 1.25}
@@ -125,8 +145,6 @@ def test_json_is_all_that_is_printed(asked: dict[str, object], capsys) -> None:
 @pytest.fixture
 def trained(here: Path) -> Run:
     """A run whose training is on record."""
-    from pipeline import data
-
     run = Run(Path("runs/digits"))
     run.record("train", [], data=data.load("digits").record(), data_dir=None, preset="quick")
     return run

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from pipeline import calibrate, data, nondigits, train
+from pipeline import calibrate, data, nondigits, train, transfer
 from pipeline.config import QuantizeConfig, TrainConfig, quantize_preset, train_preset
 from pipeline.lenet5 import Lenet5Options
 from pipeline.run import Run
@@ -134,7 +134,7 @@ class Stopped(Exception):
     pass
 
 
-def stop_after(run: Run, digits: data.Dataset, last: int) -> None:
+def stop_after(run: Run, digits: data.Dataset, last: int, config: TrainConfig = CONFIG) -> None:
     """Trains, and ends without a goodbye after the checkpoint of epoch `last`."""
 
     class Stop(train._Checkpoints):
@@ -146,7 +146,7 @@ def stop_after(run: Run, digits: data.Dataset, last: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "_Checkpoints", Stop)
         with pytest.raises(Stopped):
-            train.train(run, CONFIG, digits)
+            train.train(run, config, digits)
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +195,21 @@ def test_resume_without_a_checkpoint_starts_anew(trained: Run, digits: data.Data
     run = Run(tmp_path)
     train.train(run, CONFIG, digits, resume=True)
     assert weights(run) == weights(trained)
+
+
+def test_distilled_and_resumed(digits: data.Dataset, tmp_path: Path, monkeypatch) -> None:
+    """With a teacher, trained here for the first run and found by the second; the weights are the same."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(transfer, "TEACHER", dataclasses.replace(transfer.TEACHER, epochs=1, batch=64))
+    config = dataclasses.replace(CONFIG, epochs=2, distillation=0.9, passes=2)
+    whole, run = Run(tmp_path / "whole"), Run(tmp_path / "run")
+    train.train(whole, config, digits)
+    stop_after(run, digits, 1, config)
+    train.train(run, config, digits, resume=True)
+    assert weights(run) == weights(whole)
+    other = Run(tmp_path / "other")
+    train.train(other, dataclasses.replace(config, distillation=0.5), digits)
+    assert not set(weights(other)) & set(weights(whole))
 
 
 def test_full_disk_leaves_no_half_a_model(digits: data.Dataset, tmp_path: Path, monkeypatch) -> None:
