@@ -11,8 +11,8 @@ others. The validation part has 4,949 pictures, so a difference of 0.02 points i
 between the recipes. The test labels are not read.
 
 Per run: accuracy; log-loss after temperature scaling; the share of digits accepted at the default operating
-point; seconds, on a machine that did other work beside (none for a run that was suspended). The first taught run of all also makes the views, and,
-without one in the cache, trains the teacher.
+point; seconds, on a machine that did other work beside (none for a run that was suspended). The first taught
+run of all also makes the views and, without one in the cache, trains the teacher.
 """
 
 from __future__ import annotations
