@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import logging
 import re
 
 import msgspec
@@ -24,12 +25,13 @@ from serving.board import Board
 from serving.dataplane import DataPlane
 from serving.door import Door
 from serving.endpoints import Endpoints
-from serving.keeper import Keeper
+from serving.errors import CheckdigitError
+from serving.keeper import Keeper, stamp
 from serving.keys import Keys
 from serving.keys import read as read_keys
 from serving.manifest import Model
 from serving.operations import operations
-from serving.repository import Loaded, Repository
+from serving.repository import Loaded, Repository, find
 from serving.runtime import onnx
 from serving.settings import Settings
 from serving.statistics import Counts
@@ -37,6 +39,7 @@ from serving.web import Site
 
 _INFER = re.compile(r"/v2/models/([^/]+)/infer")
 _INFER_PATH = "/v2/models/{model}/infer"  # as the table of operations has it
+_log = logging.getLogger("checkdigit")
 _HEALTH = ("/v2/health/live", "/v2/health/ready")  # what an orchestrator asks, without a key
 
 
@@ -81,24 +84,37 @@ def build_app(settings: Settings, board: Board | None = None) -> App:
     """
     keys = read_keys(settings.api_keys)
     onnx.require(settings.device)
+    seen = stamp(find(settings.models))
     repository = Repository.open(settings.models)
     board = board or Board()
+    before = board.before()
     manifest, unloaded = repository.manifest, board.desired().unloaded
     names = [name for name in settings.only or manifest.models if name not in unloaded]
 
-    def load(name: str, entry: Model | None = None) -> Loaded:
+    def load(name: str, entry: Model) -> Loaded:
         # One thread: the batcher spreads what is worth it over the cores.
         return repository.load(name, threads=1, device=settings.device, tf32=settings.tf32, entry=entry)
 
-    models = [load(name) for name in names]
-    previous = [load(name, entry) for name, entry in manifest.previous.items() if name in names]
-    before = board.before()
+    models: list[Loaded] = []
+    previous: list[Loaded] = []
+    refused: dict[str, tuple[str, str]] = {}
+    entries = [(name, repository.model(name), models) for name in names]
+    entries += [(name, entry, previous) for name, entry in manifest.previous.items() if name in names]
+    for name, entry, target in entries:
+        try:
+            target.append(load(name, entry))
+        except CheckdigitError as error:
+            if before is None:  # at the first start nothing less than everything will do
+                raise
+            _log.error("model %s version %s is not served: %s", name, entry.version, error)
+            refused[name] = (entry.version, str(error))
     counts = before.counts if before is not None else Counts()
     counts.starts += 1
-    default = manifest.default if manifest.default in names or not names else names[0]
+    chosen = settings.only or (manifest.default,)
+    default = manifest.default if manifest.default in chosen else chosen[0]
     plane = DataPlane(models, default, settings, previous, counts)
     site = Site(plane, repository)
-    app = App(plane, Keeper(plane, repository, board, site.use), site, keys)
+    app = App(plane, Keeper(plane, repository, board, site.use, seen, refused), site, keys)
     _settle_memory()
     return app
 

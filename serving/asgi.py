@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from serving.door import GONE, REASONS, Door, Visit, now, request_id
+from serving.door import GONE, LONGEST, REASONS, Door, Visit, now, request_id
 from serving.errors import (
     Busy,
     CheckdigitError,
@@ -209,7 +209,7 @@ class Endpoint:
             id=found or request_id(request.header(b"x-request-id")),
             client=client[0] if client else "",
             method=scope["method"],
-            path=scope["path"],
+            path=scope["path"][:LONGEST],
             status=GONE if reply is None else reply.status,
             ms=round(spent / 1e6, 3),
             bytes_in=int(declared) if declared.isdigit() else 0,

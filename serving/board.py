@@ -120,7 +120,7 @@ class Board:
 def _read(path: Path, type: type[T]) -> T | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=type)
-    except FileNotFoundError:
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):  # nothing there, or nothing of ours
         return None
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import queue
 import re
 import secrets
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -36,6 +39,8 @@ REASONS: Final[dict[type[CheckdigitError], str]] = {
     Expired: "expired",
 }
 GONE: Final = 499  # the status, in the record alone, of a request whose client went away
+_WAITING: Final = 10_000  # lines of the log
+LONGEST: Final = 1024  # characters of a path in the log: a line of 4 KiB is written in one piece
 _ID: Final = re.compile(r"[\w.:+/=-]{1,128}", re.ASCII)
 
 
@@ -112,6 +117,11 @@ class Door:
         self._write(msgspec.json.encode(visit) + b"\n")
 
 
+def flush() -> None:
+    """Waits until the access log is written, a second at most."""
+    _to_stdout.flush()
+
+
 def request_id(given: str | None) -> str:
     """The client's own X-Request-Id if it is a decent one, else a new one."""
     return given if given and _ID.fullmatch(given) else secrets.token_hex(8)
@@ -122,5 +132,36 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _to_stdout(line: bytes) -> None:
-    os.write(1, line)  # in one piece, so that the lines of several workers do not mix
+class _Log:
+    """Standard output, written by a thread of its own: whoever does not read it holds up nobody.
+
+    A line goes out in one piece, so that those of several workers do not mix; what finds no room is left out.
+    """
+
+    def __init__(self) -> None:
+        self._lines: queue.Queue[bytes] = queue.Queue(_WAITING)
+        self._begun = False
+        self._ended = threading.Event()
+
+    def __call__(self, line: bytes) -> None:
+        if not self._begun:
+            self._begun = True
+            threading.Thread(target=self._write, name="checkdigit-log", daemon=True).start()
+        with contextlib.suppress(queue.Full):
+            self._lines.put_nowait(line)
+
+    def flush(self) -> None:
+        """Waits until all is written, a second at most."""
+        if self._begun:
+            with contextlib.suppress(queue.Full):
+                self._lines.put(b"", timeout=1.0)
+                self._ended.wait(1.0)
+
+    def _write(self) -> None:
+        while line := self._lines.get():
+            with contextlib.suppress(OSError):  # nobody is there to read it
+                os.write(1, line)
+        self._ended.set()
+
+
+_to_stdout = _Log()

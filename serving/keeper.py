@@ -11,10 +11,10 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from serving.board import Board, Report
 from serving.dataplane import DataPlane
@@ -29,6 +29,7 @@ _AGAIN: Final = 10.0  # s until what was refused is tried again: a file may have
 _PATIENCE: Final = 60.0  # s that load and unload wait for all workers
 _log = logging.getLogger("checkdigit")
 
+Stamp: TypeAlias = tuple[int, int, int]
 State = Literal["READY", "UNAVAILABLE"]
 
 
@@ -50,6 +51,8 @@ class Keeper:
         repository: what was loaded at the start.
         board: shared with the other workers.
         follow: what else wants to know of a new release.
+        seen: the manifest's `stamp` before it was read, so that no change is missed.
+        refused: version and reason of models that could not be loaded at the start, by name.
     """
 
     def __init__(
@@ -58,16 +61,19 @@ class Keeper:
         repository: Repository,
         board: Board | None = None,
         follow: Callable[[Repository], object] | None = None,
+        seen: Stamp | None = None,
+        refused: Mapping[str, tuple[str, str]] | None = None,
     ) -> None:
         self.plane = plane
         self._tell = follow
         self.board = board or Board()
         self._folder = repository.folder
         self._manifest = repository.manifest
-        self._refused: dict[str, tuple[str, str]] = {}  # by name: version and reason
+        self._refused = dict(refused or {})  # by name: version and reason
+        self._earlier: set[str] = set()  # of those, whose previous version alone was refused
         self._trouble = ""  # with the manifest as a whole
         self._done = self.board.desired()
-        self._seen = _stamp(self._folder)
+        self._seen = stamp(self._folder) if seen is None else seen
         self._tried = 0.0
         self._busy = asyncio.Lock()
 
@@ -130,7 +136,8 @@ class Keeper:
         yield from (report for report in self.board.others() if report is not None)
 
     def counts(self) -> Counts:
-        """Of all workers together."""
+        """Of all workers together; this one's are on the board first, so that nothing that was shown is lost with it."""
+        self.board.report(self._report())
         first, *others = self.reports()
         total = first.counts
         for other in others:
@@ -154,14 +161,14 @@ class Keeper:
                 raise CheckdigitError(report.refused[name])
 
     async def _look(self) -> None:
-        stamp, desired = _stamp(self._folder), self.board.desired()
+        now, desired = stamp(self._folder), self.board.desired()
         again = (self._refused or self._trouble) and time.monotonic() - self._tried > _AGAIN
-        if stamp == self._seen and desired == self._done and not again:
+        if now == self._seen and desired == self._done and not again:
             return
-        self._seen, self._tried = stamp, time.monotonic()
+        self._seen, self._tried = now, time.monotonic()
         try:
             manifest = (await asyncio.to_thread(Repository.open, self._folder)).manifest
-        except CheckdigitError as error:
+        except (CheckdigitError, OSError) as error:
             self._complain(f"{error}; what was served before still is")
             manifest = self._manifest
         else:
@@ -179,6 +186,7 @@ class Keeper:
         current, previous = dict(plane.models), dict(plane.previous)
         kept = {id(one.loaded.model): one for one in (*current.values(), *previous.values())}
         refused: dict[str, tuple[str, str]] = {}
+        earlier: set[str] = set()
         now: dict[str, Served] = {}
         before: dict[str, Served] = {}
         for name in names:
@@ -202,14 +210,21 @@ class Keeper:
                     target[name] = await asyncio.to_thread(self._loaded, repository, name, entry)
                 except CheckdigitError as error:
                     self._refuse(refused, name, entry, error)
-                    if old is not None and target is now:
+                    if target is before:
+                        earlier.add(name)
+                    elif old is not None:
                         now[name] = old
-        self._refused = refused
+        self._refused, self._earlier = refused, earlier
         plane.swap(now, before, manifest.default if manifest.default in now else plane.default)
 
     def _loaded(self, repository: Repository, name: str, entry: Model) -> Served:
         settings = self.plane.settings
-        loaded = repository.load(name, threads=1, device=settings.device, tf32=settings.tf32, entry=entry)
+        try:
+            loaded = repository.load(name, threads=1, device=settings.device, tf32=settings.tf32, entry=entry)
+        except CheckdigitError:
+            raise
+        except Exception as error:  # a runtime's own, or the file system's: this version is none
+            raise CheckdigitError(f"model {name!r}: {type(error).__name__}: {error}") from error
         count(self.plane.counts.loads, f"{name} ok")
         return with_queue(loaded, self.plane.counts.of(name, entry.version), settings)
 
@@ -230,19 +245,19 @@ class Keeper:
 
     def _report(self) -> Report:
         plane = self.plane
-        refused = {name: reason for name, (_, reason) in self._refused.items()}
+        refused = {name: reason for name, (_, reason) in self._refused.items() if name not in self._earlier}
         if self._trouble:
             refused |= {name: self._trouble for name in self._manifest.models}
         queued = {name: one.batcher.rows for name, one in plane.models.items()}
         return Report(self._done.generation, refused, queued, _resident(), plane.counts)
 
 
-def _stamp(folder: Path) -> tuple[int, int, int] | None:
-    """Changes when the manifest does; None while there is none."""
+def stamp(folder: Path) -> Stamp:
+    """Changes when the manifest does; zeros while there is none."""
     try:
         found = (folder / NAME).stat()
     except OSError:
-        return None
+        return 0, 0, 0
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 

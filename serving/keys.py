@@ -64,7 +64,7 @@ def read(path: Path | None) -> Keys | None:
             return None
     else:
         try:
-            text = path.read_text("utf-8")
+            text = path.read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not a text file"
             raise CheckdigitError(f"API keys: {where}: {reason}") from None

@@ -18,6 +18,7 @@ from serving import __version__
 from serving.app import App, build_app
 from serving.board import Board
 from serving.connections import DRAIN, config
+from serving.door import flush
 from serving.errors import CheckdigitError
 from serving.extras import needed
 from serving.settings import Settings
@@ -31,6 +32,10 @@ def serve(settings: Settings) -> None:
         SystemExit: with 0, after SIGTERM.
     """
     check_tls(settings)
+    if settings.grpc_port and settings.grpc_port == settings.port:
+        raise CheckdigitError(
+            f"HTTP and gRPC need a port each: both --port and --grpc-port are {settings.port}"
+        )
     if settings.workers > 1:
         from serving import workers
 
@@ -107,6 +112,7 @@ class _Server(uvicorn.Server):
         if self._grpc is not None:
             stopping.append(self._grpc.stop(DRAIN))
         await asyncio.gather(*stopping)
+        await asyncio.to_thread(flush)
         if self._keeping is not None:
             self._keeping.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from serving import door
 from serving.app import App, build_app
 from serving.settings import Settings
 from tests.conftest import Client
@@ -153,3 +155,24 @@ def test_a_client_that_goes_away_is_recorded(models: Path) -> None:
     assert sent == []
     assert app.plane.counts.requests == {"POST /digits 499": 1}
     assert app.door.inside == 0
+
+
+def test_a_log_that_nobody_reads_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    going, lines = threading.Event(), []
+    monkeypatch.setattr("serving.door._WAITING", 2)
+    monkeypatch.setattr("serving.door.os.write", lambda _, line: (going.wait(30), lines.append(line)))
+    log = door._Log()
+    for number in range(50):
+        log(b"%d\n" % number)
+    going.set()
+    log.flush()
+    assert len(lines) <= 4
+    assert lines[0] == b"0\n"
+
+
+def test_a_long_path_is_cut(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[bytes] = []
+    monkeypatch.setattr("serving.door._to_stdout", lines.append)
+    with opened(models, access_log="requests") as (_, client):
+        client("GET", f"/v2/models/{'x' * 30_000}")
+    assert len(lines[0]) < 4096

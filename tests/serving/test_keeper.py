@@ -171,6 +171,78 @@ def test_a_bad_version_is_refused_and_the_old_one_goes_on(
     assert service.version() == "2"
 
 
+@pytest.mark.parametrize("damage", ["shape", "folder"])
+def test_whatever_a_version_raises_the_others_switch(service: Service, own_models: Path, damage: str) -> None:
+    staged = write_models(own_models.with_name("staged"), "2")
+    if damage == "folder":
+        (staged / "repository/lenet5-features/2/model.onnx").unlink()
+        (staged / "repository/lenet5-features/2/model.onnx").mkdir()
+    else:
+        replaced(
+            staged, lambda content: content["models"]["lenet5-features"]["input"].update(shape=[-1, 5, 5, 1])
+        )
+    shutil.copytree(staged, own_models, dirs_exist_ok=True)
+    service.until(lambda: service.app.plane.find("lenet5").version == "2")
+    service.until(lambda: "lenet5-features" in service.keeper._report().refused)
+    assert service.app.plane.find("lenet5-features").version == "1"
+    assert service.client("POST", "/v2/repository/models/lenet5/load").status_code == 200
+
+
+def test_a_manifest_that_changes_while_the_service_starts_is_seen(
+    own_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = Repository.load
+
+    def slow(self: Repository, name: str, *arguments: Any, **named: Any) -> Any:
+        if self.manifest.models["lenet5"].version == "1":
+            write_models(own_models, "2")  # after the manifest was read
+        return load(self, name, *arguments, **named)
+
+    write_models(own_models, "2")
+    write_models(own_models, "1")
+    kept = own_models.with_name("kept")
+    shutil.copytree(own_models, kept)
+    monkeypatch.setattr(
+        Repository,
+        "read",
+        lambda self, path, sha: (
+            (kept / path).read_bytes()
+            if (kept / path).exists() and self.manifest.models["lenet5"].version == "1"
+            else (own_models / path).read_bytes()
+        ),
+    )
+    monkeypatch.setattr(Repository, "load", slow)
+    with asyncio.Runner() as runner:
+        service = Service(build_app(Settings(models=own_models)), runner)
+        service.until(lambda: service.app.plane.find("lenet5").version == "2")
+
+
+def test_a_worker_in_the_place_of_another_serves_what_it_can(own_models: Path, tmp_path: Path) -> None:
+    shared = tmp_path / "board"
+    shared.mkdir()
+    settings = Settings(models=own_models)
+    with asyncio.Runner() as runner:
+        first = Service(build_app(settings, Board(shared, 0, 2)), runner)
+        first.until(lambda: Board(shared, 0, 2).before() is not None)
+        first.task.cancel()
+        (own_models / "repository/lenet5-features/1/model.onnx").unlink()
+        again = Service(build_app(settings, Board(shared, 0, 2)), runner)
+        assert again.version() == "1"
+        (entry,) = (one for one in again.keeper.index() if one.name == "lenet5-features")
+        assert (entry.state, "is missing" in entry.reason) == ("UNAVAILABLE", True)
+        with pytest.raises(CheckdigitError, match="is missing"):
+            build_app(settings, Board(tmp_path, 1, 2))  # the first in its place
+
+
+def test_an_unloaded_default_is_nobody_else(own_models: Path, tmp_path: Path) -> None:
+    board = Board(tmp_path, 0, 2)
+    board.ask("lenet5", loaded=False)
+    with asyncio.Runner() as runner:
+        service = Service(build_app(Settings(models=own_models), board), runner)
+        assert service.app.plane.default == "lenet5"
+        assert service.version() is None
+
+
 def test_what_was_refused_is_tried_again(
     service: Service, own_models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

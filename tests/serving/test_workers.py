@@ -249,6 +249,8 @@ def test_what_keeps_workers_from_starting_is_one_line(own_models: Path, workers:
     with started(own_models, "--workers", "2") as service:
         taken = complaint(*options, "--port", str(service.port))
         assert taken == f"error: cannot listen on 127.0.0.1:{service.port}: Address already in use\n"
+    both = complaint(*options, "--port", str(service.port), "--grpc-port", str(service.port))
+    assert both.startswith("error: HTTP and gRPC need a port each")
     (own_models / "repository/lenet5/1/model.onnx").unlink()
     assert "model.onnx is missing" in complaint(*options, "--port", "0")
     assert (
