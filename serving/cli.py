@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from serving import __version__, digits, reading
+from serving import __version__, digits, explain, reading
 from serving.decode import MAX_ERROR, Reading, threshold
 from serving.errors import CheckdigitError
 from serving.extras import needed
@@ -228,6 +228,14 @@ def _parser() -> argparse.ArgumentParser:
         "  checkdigit read scans/ --crop 410,120,180,40 --out results.jsonl",
     )
     reading.add_options(read)
+
+    explained = add(
+        "explain",
+        explain.run,
+        "draw what the network makes of one digit, layer by layer",
+        "checkdigit explain seven.png --out explained.png",
+    )
+    explain.add_options(explained)
 
     info = add("info", _info, "list the released models", "checkdigit info --json")
     info.add_argument("--json", action="store_true", help="print JSON")
