@@ -189,6 +189,12 @@ def _parser() -> argparse.ArgumentParser:
         "Measure size, speed and memory of every format.",
         "checkdigit benchmark --run mnist",
     )
+    stage(
+        "report",
+        _report,
+        "Show a run in one HTML file: what it is, learned and does, and where it fails.",
+        "checkdigit report --run mnist",
+    )
     release = stage("release", _release, "Put a verified run into models/.", "checkdigit release --run mnist")
     release.add_argument("--models", type=Path, default=Path("models"), metavar="DIR")
     release.add_argument(
@@ -373,6 +379,17 @@ def _benchmark(options: argparse.Namespace) -> int:
 
     record = benchmark.benchmark(run, np.ascontiguousarray(_data(run, options).validation.images[:256]))
     _show(record, options, benchmark.summary(record))
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    run = _run(options)
+    data = _data(run, options)
+    _load_tensorflow()
+    from pipeline import report
+
+    record = report.report(run, data)
+    _show(record, options, report.summary(record, run))
     return 0
 
 

@@ -35,6 +35,7 @@ PIPELINE = (
     ("calibrate", "choose what a field model accepts, by labeled fields"),
     ("evaluate", "measure accuracy and calibration"),
     ("benchmark", "measure every format; 'benchmark serve': a service under load"),
+    ("report", "show a run: what it is, learned, does, and where it fails"),
     ("release", "put a verified run into models/"),
 )
 _BROKEN_PIPE = 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1

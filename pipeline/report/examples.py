@@ -1,0 +1,98 @@
+"""Small worked examples, computed here and never typed in: what a convolution does, on numbers one can check by hand."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating[Any]]
+
+DIAGONAL: Final = np.eye(3)
+_STROKE: Final = np.pad(np.eye(3), ((0, 3), (0, 3)))  # 6×6, the stroke at the top left
+
+VERTICAL: Final = np.tile([-1.0, -1.0, 4.0, -1.0, -1.0], (5, 1)) / 10
+HORIZONTAL: Final = VERTICAL.T
+
+
+def convolve(x: Floats, kernel: Floats, stride: int = 1) -> Floats:
+    """A valid convolution as networks mean it, a sum of products without turning the kernel.
+
+    Args:
+        x: [H, W].
+        kernel: [h, w].
+        stride: pixels between two places.
+
+    Returns:
+        [(H − h) // stride + 1, (W − w) // stride + 1].
+    """
+    windows = np.lib.stride_tricks.sliding_window_view(x, kernel.shape)[::stride, ::stride]
+    return np.asarray(np.einsum("yxhw,hw->yx", windows, kernel))
+
+
+def pool(x: Floats) -> Floats:
+    """The maximum of each 2×2, [H, W] → [H/2, W/2]."""
+    return np.asarray(x.reshape(x.shape[0] // 2, 2, x.shape[1] // 2, 2).max((1, 3)))
+
+
+def outputs(side: int, kernel: int, padding: int, stride: int) -> int:
+    """How many places a kernel has along a side: (side − kernel + 2·padding) / stride + 1, rounded down."""
+    return (side - kernel + 2 * padding) // stride + 1
+
+
+def parameters(height: int, width: int, channels_in: int, channels_out: int) -> int:
+    """Weights and biases of a convolution: (Wk·Hk·Cin + 1)·Cout."""
+    return (width * height * channels_in + 1) * channels_out
+
+
+def moved() -> list[tuple[Floats, Floats, float]]:
+    """A diagonal stroke at two places: the picture, what the diagonal kernel makes of it, the largest value."""
+    pictures = (_STROKE, np.roll(_STROKE, (2, 3), (0, 1)))
+    maps = [convolve(picture, DIAGONAL) for picture in pictures]
+    return [(picture, found, float(found.max())) for picture, found in zip(pictures, maps, strict=True)]
+
+
+def pooled() -> tuple[Floats, Floats, list[tuple[int, int]]]:
+    """A 4×4 map, its 2×2 maxima, and where in the map they are."""
+    x = np.array([[1.0, 3, 0, 2], [4, 2, 1, 0], [0, 1, 5, 3], [2, 6, 1, 4]])
+    return x, pool(x), _places(x)
+
+
+def shared() -> dict[str, Floats]:
+    """The gradient of a shared weight is a sum over the places where it was used.
+
+    Returns:
+        `x` [3, 3], `kernel` [2, 2], `y` [2, 2] their convolution, `dy` [2, 2] the loss's gradient by `y`, `products`
+        [2, 2], of the first weight: at each place its pixel times `dy`, and `dkernel` [2, 2], whose entries are such sums.
+    """
+    x, kernel = np.array([[1.0, 2, 0], [0, 1, 3], [2, 1, 1]]), np.array([[1.0, 0], [-1, 2]])
+    dy = np.array([[1.0, -1], [2, 0]])
+    return {
+        "x": x,
+        "kernel": kernel,
+        "y": convolve(x, kernel),
+        "dy": dy,
+        "products": x[:2, :2] * dy,
+        "dkernel": convolve(x, dy),
+    }
+
+
+def through_maximum() -> tuple[Floats, Floats, Floats, list[tuple[int, int]]]:
+    """The 4×4 map of `pooled`, a gradient by its 2×2 maxima, and the gradient by the map: all of it goes to the winners."""
+    x, _, places = pooled()
+    dy = np.array([[1.0, -2], [3, 0.5]])
+    dx = np.zeros_like(x)
+    for (row, column), value in zip(places, dy.ravel(), strict=True):
+        dx[row, column] = value
+    return x, dy, dx, places
+
+
+def _places(x: Floats) -> list[tuple[int, int]]:
+    found = []
+    for row in range(0, x.shape[0], 2):
+        for column in range(0, x.shape[1], 2):
+            window = x[row : row + 2, column : column + 2]
+            down, right = np.unravel_index(int(window.argmax()), window.shape)
+            found.append((row + int(down), column + int(right)))
+    return found

@@ -1,0 +1,165 @@
+"""Size, speed, accuracy and agreement of the formats, and where 8 bits differ from floating point: a part of chapter 4."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.ticker import LogLocator
+
+from pipeline import batches, drift, task
+from pipeline.export.formats import FORMATS
+from pipeline.report import plots
+from pipeline.report.evidence import Evidence
+from pipeline.report.page import Beside, Block, Heading, Plot, Table, Text
+
+_EXPLAINED: Final = 500  # test pictures for the comparison of layers
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+def blocks(evidence: Evidence, layers: list[dict[str, Any]]) -> list[Block]:
+    """The part of the chapter; `layers` as `layer_errors` gives them."""
+    return [*_formats(evidence), *_agreement(evidence), *_layers(layers)]
+
+
+def _formats(evidence: Evidence) -> list[Block]:
+    measured = evidence.records["benchmark"]["formats"]
+    accuracies = evidence.records["evaluate"]["formats"]
+    machine = evidence.records["benchmark"]["environment"]["machine"]
+    rows = [row for row in FORMATS if row.name in measured and row.name in accuracies]
+    with plots.drawing(8.6, 4.8) as (figure, ax):
+        points = []
+        for row in rows:
+            one, tint = measured[row.name], "orange" if row.type == "int8" else "blue"
+            x, y = one["images_per_second"], one["bytes"] / 1000
+            ax.plot(x, y, "o", ms=9, color=plots.color(tint))
+            points.append((f"{row.name} {accuracies[row.name]['value']:.2%}", tint, x, y))
+        ax.set(xscale="log", xlabel="pictures/s, batches of 256, one thread", ylabel="kB")
+        ax.margins(x=0.2)
+        ax.set_ylim(0, 1.15 * max(point[3] for point in points))
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter("{x:,.0f}")
+        ax.xaxis.set_minor_formatter("")
+        figure.draw_without_rendering()  # settles the scales
+        plots.point_labels(ax, points)
+        drawing = plots.svg(figure, "formats")
+    return [
+        Heading("Size, speed and accuracy of every format"),
+        Plot(
+            "formats",
+            drawing,
+            f"Down is smaller, right is faster; the figure beside a name is its accuracy. Blue: floating point, orange: 8-bit integers. On {machine['cpu']}.",
+            "Formats by speed and size, with their accuracy",
+            wide=True,
+        ),
+        Table(
+            ("format", "kB", "pictures/s", "p50 ms", "accuracy"),
+            [
+                (
+                    row.name,
+                    f"{measured[row.name]['bytes'] / 1000:.0f}",
+                    f"{measured[row.name]['images_per_second']:,.0f}",
+                    f"{measured[row.name]['p50_ms']:.3f}",
+                    f"{accuracies[row.name]['value']:.2%}",
+                )
+                for row in rows
+            ],
+            "The same in numbers; p50 is the median time of one picture alone.",
+        ),
+    ]
+
+
+def _agreement(evidence: Evidence) -> list[Block]:
+    record = evidence.records["verify"]
+    drawn = []
+    for family, unit in (("float", "probability"), ("int8", "lsb")):
+        pairs = [pair for pair in record["pairs"] if (pair["lsb"] is None) == (unit == "probability")]
+        if pairs:
+            drawn.append(_agreement_of(family, unit, pairs, record["pictures"]))
+    return [
+        Heading("Do all formats compute the same?"),
+        Text(
+            f"All formats were asked all {record['pictures']:,} test pictures. Above the diagonal: how many digits two formats read differently. "
+            "Below: how far their outputs are apart at most."
+        ),
+        Beside(drawn),
+    ]
+
+
+def _agreement_of(family: str, unit: str, pairs: list[dict[str, Any]], count: int) -> Plot:
+    names = list(dict.fromkeys(name for pair in pairs for name in (pair["left"], pair["right"])))
+    texts = [["" for _ in names] for _ in names]
+    shade = np.zeros((len(names), len(names)))
+    for pair in pairs:
+        left, right = sorted((names.index(pair["left"]), names.index(pair["right"])))
+        other = round((1 - pair["top1"]) * count)
+        texts[left][right] = f"{other}"
+        shade[left, right] = min(1.0, other / 10)
+        apart = pair["probability"] if unit == "probability" else pair["lsb"]
+        texts[right][left] = (
+            "0" if not apart else f"{apart:.0e}".replace("e-0", "e−") if unit == "probability" else f"{apart}"
+        )
+        shade[right, left] = min(1.0, apart * 10 if unit == "probability" else apart / 3)
+    with plots.drawing(plots.WIDTH, 4.4) as (figure, ax):
+        plots.matrix(ax, 0.08 + 0.92 * shade * (shade > 0), texts, names, names, "blue")
+        ax.set_xticks(range(len(names)), names, rotation=40, ha="right")
+        drawing = plots.svg(figure, f"agreement-{family}")
+    what = "a probability" if unit == "probability" else "a logit, in units of the last place of 8 bits"
+    return Plot(
+        f"agreement-{family}",
+        drawing,
+        f"The {'floating-point' if family == 'float' else '8-bit'} family. Below the diagonal: the largest difference of {what}.",
+        f"Matrix of agreement between {len(names)} formats",
+    )
+
+
+def layer_errors(evidence: Evidence) -> list[dict[str, Any]]:
+    """Float against 8 bits: per layer the largest difference as a share of the range, and the root mean square of it by that of the values."""
+    if "onnx_int8" in evidence.records["export"].get("refused", {}):
+        return []
+    shown = batches.of(task.DIGIT, evidence.data.test.images[:_EXPLAINED])
+    left, right = (
+        drift.activations(evidence.run, name, shown, None) for name in ("onnx_float32", "onnx_int8")
+    )
+    rows = drift.between(left, right, drift.tolerance("digit", "onnx_float32", "onnx_int8"))
+    return [
+        {
+            "layer": row["layer"],
+            "largest": row["relative"],
+            "typical": _rms(left[row["layer"]] - right[row["layer"]]) / max(_rms(left[row["layer"]]), 1e-12),
+        }
+        for row in rows
+    ]
+
+
+def _rms(values: Floats) -> float:
+    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
+
+
+def _layers(found: list[dict[str, Any]]) -> list[Block]:
+    if not found:
+        return []
+    names = [one["layer"].upper() if one["layer"] != "logits" else "logits" for one in found]
+    with plots.drawing(plots.WIDTH, 3.4) as (figure, ax):
+        for key, tint, label in (
+            ("largest", "orange", "largest, of the range"),
+            ("typical", "blue", "typical, of the typical value"),
+        ):
+            ax.plot(
+                names, [100 * one[key] for one in found], "o-", ms=6, color=plots.color(tint), label=label
+            )
+        ax.set(ylabel="difference, %", ylim=(0, None))
+        ax.legend(loc="upper left")
+        drawing = plots.svg(figure, "int8-layers")
+    return [
+        Heading("8 bits against floating point, layer by layer"),
+        Plot(
+            "int8-layers",
+            drawing,
+            f"How far the 8-bit network's layers are from the float network's on {_EXPLAINED} test digits. It was trained on with rounding in place, so part of "
+            "the difference is what it learned since.",
+            "Difference by layer",
+        ),
+    ]

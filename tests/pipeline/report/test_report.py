@@ -1,0 +1,228 @@
+"""The whole report of the tiny run."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import benchmark, evaluate, nondigits, verify
+from pipeline.data import Dataset
+from pipeline.export.formats import get
+from pipeline.run import Run
+from serving.errors import CheckdigitError
+from tests.pipeline import tiny_run
+from tests.pipeline.report.html import Checked
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # Keras, of its own use of NumPy
+    from pipeline import report
+    from pipeline.report import comparisons, excite, failures, quality, variants
+    from pipeline.report.evidence import Evidence
+
+BUDGET = comparisons.Budget(epochs=1, batch=256, learning_rate=2e-3, seeds=(0,))
+SOME = tuple(
+    variants.named(name) for name in ("max", "strided", "tanh", "lenet5-1998", "connected-78", "third")
+)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, digits: Dataset) -> Run:
+    """A copy of the tiny run with every stage done that a report tells of."""
+    run = tiny_run.copied(tmp_path_factory.mktemp("report"))
+    patch = pytest.MonkeyPatch()
+    patch.setattr(evaluate, "_NONDIGITS", 2 * len(nondigits.KINDS))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TensorFlow, of its own future
+        verify.verify(run, digits.test.images[:60])
+        evaluate.evaluate(run, digits.test, digits.name)
+        formats = [get(name) for name in ("onnx_float32", "onnx_int8", "tflite_float32")]
+        benchmark.benchmark(run, digits.validation.images, formats, rounds=1, seconds=0.01)
+    patch.undo()
+    return run
+
+
+@pytest.fixture(scope="module")
+def reported(finished: Run, digits: Dataset) -> dict:
+    patch = pytest.MonkeyPatch()
+    patch.setattr(excite, "STEPS", 5)
+    patch.setattr(failures, "_SOME", 40)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras, of its own use of TensorFlow
+        record = report.report(finished, digits, BUDGET, SOME)
+    patch.undo()
+    return record
+
+
+@pytest.fixture(scope="module")
+def html(finished: Run, reported: dict) -> str:
+    return (finished / "report" / "index.html").read_text()
+
+
+def test_every_chapter(html: str) -> None:
+    found = Checked.of(html)
+    assert found.titles[0] == "LeNet-5, run run"
+    chapters = [title for title in found.titles if title[1:3] == ". "]
+    assert chapters == [
+        "1. The network",
+        "2. What it learned",
+        "3. What its parts buy",
+        "4. How good it is",
+        "5. How it fails",
+    ]
+
+
+def test_nothing_is_fetched(html: str) -> None:
+    found = Checked.of(html)
+    assert found.addresses == []
+    assert found.images > 100
+    assert "<script" not in html
+    for scheme in ("http://", "https://", "//cdn", "file:"):
+        rest = html.replace("http://www.w3.org/2000/svg", "")
+        assert scheme not in rest
+
+
+def test_light_dark_and_print(html: str) -> None:
+    assert "prefers-color-scheme: dark" in html
+    assert "@media print" in html
+    assert 'name="viewport"' in html
+
+
+def test_every_picture_is_in_the_page_and_beside_it(finished: Run, reported: dict, html: str) -> None:
+    names = {Path(name).name for name in reported["files"] if "/pictures/" in name}
+    assert {"feature-maps.png", "filters-c1.png", "misread.png", "codes.png", "corrupted.png"} <= names
+    assert {"parts.svg", "confusion.svg", "formats.svg", "agreement-int8.svg", "rotation.svg"} <= names
+    assert html.count("<svg") == sum(name.endswith(".svg") for name in names)
+    for name in names:
+        assert (finished / "report" / "pictures" / name).stat().st_size > 100
+
+
+def test_the_record_holds_the_numbers(finished: Run, reported: dict, digits: Dataset) -> None:
+    assert finished.require("report") == json.loads(json.dumps(reported))
+    corruptions = reported["failures"]["corruptions"]
+    assert len(corruptions["kinds"]) == 15
+    assert corruptions["n"] == len(digits.test.labels)
+    raw = [one["raw"] for one in corruptions["kinds"].values()]
+    assert corruptions["mean"]["raw"] == pytest.approx(np.mean(raw))
+    evaluated = finished.require("evaluate")["families"]["lenet5"]
+    assert corruptions["clean"] == pytest.approx(evaluated["accuracy"]["value"])
+    assert reported["quality"]["calibration_error"] == pytest.approx(
+        evaluated["calibration_error"]["after"], abs=1e-6
+    )
+    assert set(reported["parts"]["comparisons"]) == {variant.name for variant in SOME}
+    assert next(one["layer"] for one in reported["quality"]["int8_layers"]) == "c1"
+
+
+def test_numbers_in_the_page_are_the_records(reported: dict, html: str) -> None:
+    mean = reported["failures"]["corruptions"]["mean"]
+    assert f"{mean['raw']:.1%}" in html
+    assert f"{mean['normalized']:.1%}" in html
+    for one in reported["parts"]["comparisons"].values():
+        assert f"{one['accuracy']:.2%}" in html
+
+
+def test_trains_nothing_twice(finished: Run, reported: dict, digits: Dataset, monkeypatch) -> None:
+    monkeypatch.setattr(comparisons, "_train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(report, "CHAPTERS", ())
+    monkeypatch.setattr(report, "write_bytes", lambda *_: None)
+    monkeypatch.setattr(report.shutil, "rmtree", lambda *_, **__: None)
+    monkeypatch.setattr(Run, "record", lambda *_, **content: content)
+    report.report(finished, digits, BUDGET, SOME)
+
+
+def test_summary(finished: Run, reported: dict) -> None:
+    assert "mean accuracy under 15 corruptions" in report.summary(reported, finished)
+
+
+def test_before_it_is_measured(exported: Run, digits: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(CheckdigitError, match=r"train.json: not found"):
+        report.report(Run(tmp_path), digits)
+    run = tiny_run.copied(tmp_path)
+    with pytest.raises(CheckdigitError, match=r"verify.json: not found: run `checkdigit verify --run"):
+        report.report(run, digits)
+
+
+def test_fields_have_no_report(tmp_path: Path, digits: Dataset) -> None:
+    run = Run(tmp_path)
+    run.record("train", [], task="field")
+    with pytest.raises(CheckdigitError, match="a report is made of a digit run"):
+        report.report(run, digits)
+
+
+def test_history_where_there_is_none(tmp_path: Path) -> None:
+    assert quality.history(tmp_path, "train", "epoch_loss") == []
+
+
+def test_history(finished: Run) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert len(quality.history(finished / "tensorboard", "train", "epoch_loss")) == tiny_run.TRAIN.epochs
+        assert quality.history(finished / "tensorboard", "train", "nothing") == []
+
+
+def test_reliability() -> None:
+    score = np.array([0.05, 0.951, 0.96, 1.0, 0.55])
+    found = quality.reliability(score, np.array([False, True, True, False, True]))
+    assert [one["n"] for one in found] == [1, 1, 3]
+    assert [one["accuracy"] for one in found] == pytest.approx([0, 1, 2 / 3])
+    assert all(one["low"] <= one["accuracy"] <= one["high"] for one in found)
+
+
+def test_sums_before_the_activation(finished: Run, digits: Dataset) -> None:
+    """Behind ReLU they are what the layer gives."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        evidence = Evidence.of(finished, digits, {})
+        features = evidence.features(digits.test.images[:5])
+        for name in ("c1", "c3", "c5", "f6", "logits"):
+            sums = np.asarray(
+                evidence.before_activation(name)(digits.test.images[:5, ..., None] / np.float32(255))
+            )
+            expected = sums if name == "logits" else np.maximum(sums, 0)
+            np.testing.assert_allclose(features[name], expected, atol=1e-4)
+
+
+def test_ascent_climbs(finished: Run, digits: Dataset) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        evidence = Evidence.of(finished, digits, {})
+        images = digits.test.images[:50]
+        sums = evidence.before_activation("f6")
+        starts = excite.averages(evidence.features(images)["f6"], images)
+        made = excite.ascent(sums, starts, steps=30)
+        assert (made.shape, made.min() >= 0, made.max() <= 1) == ((84, 28, 28), True, True)
+        before = np.asarray(sums(images[..., None] / np.float32(255))).mean(0)
+        after = np.diag(np.asarray(sums(made[..., None])))
+        assert (after > before).mean() > 0.9
+
+
+def test_averages_of_the_most_exciting() -> None:
+    images = np.arange(5, dtype=np.uint8)[:, None, None] * np.ones((28, 28), np.uint8)
+    outputs = np.array([[0, 9], [1, 8], [2, 0], [3, 0], [4, 0]], np.float32)
+    found = excite.averages(outputs, images, count=2) * 255
+    np.testing.assert_allclose(found[:, 3, 3], [3.5, 0.5])
+    maps = np.zeros((5, 2, 2, 2), np.float32)
+    maps[:, 1, 0] = outputs
+    np.testing.assert_allclose(excite.averages(maps, images, count=2) * 255, found)
+
+
+def test_place_cuts_what_the_unit_sees() -> None:
+    image = np.arange(784).reshape(28, 28)
+    c1, c3 = excite.PLACES["c1"], excite.PLACES["c3"]
+    np.testing.assert_array_equal(c1.cut(image, 10, 12), image[8:13, 10:15])
+    assert not c1.cut(image, 0, 0)[:2].any()
+    np.testing.assert_array_equal(c3.cut(image, 1, 5), image[0:14, 8:22])
+    assert c3.cut(image, 9, 9).shape == (14, 14)
+
+
+def test_patches_are_the_strongest() -> None:
+    rng = np.random.default_rng(0)
+    maps = rng.random((6, 28, 28, 2)).astype(np.float32)
+    maps[3, 10, 10, 0] = 5
+    images = rng.integers(0, 255, (6, 28, 28), np.uint8)
+    found = excite.patches(maps, images, excite.PLACES["c1"], 2)
+    assert [len(one) for one in found] == [2, 2]
+    np.testing.assert_array_equal(found[0][0], images[3, 8:13, 8:13])
