@@ -17,7 +17,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help train quantize export verify evaluate benchmark release serve test lint fuzz check-gpu peers edge-tools edge-test edge-arm64 check-deploy lock clean
+.PHONY: all help train quantize export verify evaluate benchmark report release serve test lint fuzz check-gpu peers edge-tools edge-test edge-arm64 check-deploy lock clean
 
 all: $(VENV)/train.done  ## the whole pipeline: train, quantize, export, verify, evaluate, benchmark
 	@$(CHECKDIGIT) train $(ARGUMENTS) --data $(DATA) --preset $(PRESET) --seed $(SEED)
@@ -45,6 +45,9 @@ evaluate: $(VENV)/train.done  ## measure accuracy, calibration and rejection
 
 benchmark: $(VENV)/train.done  ## measure size, speed and memory
 	@$(CHECKDIGIT) benchmark $(ARGUMENTS)
+
+report: $(VENV)/train.done  ## show a finished run: runs/RUN/report/index.html
+	@$(CHECKDIGIT) report $(ARGUMENTS)
 
 release: $(VENV)/train.done  ## put the verified run into models/ and the README
 	@$(CHECKDIGIT) release $(ARGUMENTS)
