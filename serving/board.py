@@ -72,7 +72,11 @@ class Board:
     def desired(self) -> Desired:
         """What is asked for now."""
         if self._folder is not None:
-            self._desired = _read(self._folder / _DESIRED, Desired) or self._desired
+            found = _read(self._folder / _DESIRED, Desired)
+            if found is not None:
+                self._desired = found
+            elif self._desired.generation:  # somebody cleaned up: a worker that comes later needs it
+                _write(self._folder / _DESIRED, self._desired)
         return self._desired
 
     def ask(self, name: str, loaded: bool) -> int:

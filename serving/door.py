@@ -52,7 +52,7 @@ class Visit(msgspec.Struct):
     client: str
     method: str
     path: str
-    status: int
+    status: int | str  # gRPC's have names
     ms: float
     bytes_in: int
     bytes_out: int

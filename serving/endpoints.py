@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 from serving import metrics
 from serving.asgi import Reply, Request, json
 from serving.dataplane import SMALL, DataPlane, Tensor, check_shape
+from serving.errors import Forbidden
 from serving.keeper import Keeper
 from serving.protocol import metadata, oip, pictures, tfs
 from serving.served import Served
@@ -159,6 +160,9 @@ class Endpoints:
         """The name of the model that the operator means; raises Forbidden where anybody could be that."""
         metadata.control_query(await self._body(request))
         self.settings.require_control()
+        origin, host = request.header(b"origin"), request.header(b"host") or ""
+        if origin is not None and origin.partition("://")[2] != host:
+            raise Forbidden("another site's page may not load or unload models")
         return request.parameters["model"]
 
     def _served(self, request: Request) -> Served:

@@ -29,7 +29,7 @@ from google.protobuf.message import DecodeError, Message
 
 from serving.app import App
 from serving.dataplane import SMALL, Tensor, check_shape
-from serving.door import REASONS, Door
+from serving.door import REASONS, Door, Visit, now, request_id
 from serving.errors import (
     Busy,
     CheckdigitError,
@@ -284,7 +284,7 @@ def _unary(name: str, call: _Call, door: Door) -> Callable[[bytes, Any], Awaitab
             await context.abort(code, why)
             raise  # never reached: abort raises
         finally:
-            door.record(f"grpc {name}", code.name, time.perf_counter_ns() - start)
+            _record(door, name, code, time.perf_counter_ns() - start, context)
 
     return answer
 
@@ -297,19 +297,33 @@ def _stream(service: _Service) -> Callable[[AsyncIterator[bytes], Any], AsyncIte
         try:
             service.door.enter(_authorization(context))
         except CheckdigitError as error:
+            code, why = _described(name, error)
             service.door.refused(REASONS[type(error)])
-            await context.abort(*_described(name, error))
+            _record(service.door, name, code, 0, context)
+            await context.abort(code, why)
         async for body in bodies:
-            reply = _MESSAGES[name][1]()
+            reply, start, code = _MESSAGES[name][1](), time.perf_counter_ns(), grpc.StatusCode.OK
             try:
                 request = _parse(name, body)
                 reply.infer_response.id = request.id
                 reply.infer_response.MergeFrom(await service.ModelInfer(request))
             except Exception as error:
-                _, reply.error_message = _described(name, error)
+                code, reply.error_message = _described(name, error)
+                service.door.refused(
+                    REASONS[type(error)] if isinstance(error, CheckdigitError) else "internal"
+                )
+            _record(service.door, name, code, time.perf_counter_ns() - start, context)
             yield reply.SerializeToString()
 
     return answer
+
+
+def _record(door: Door, name: str, code: grpc.StatusCode, ns: int, context: Any) -> None:
+    door.record(f"grpc {name}", code.name, ns)
+    if door.logs:
+        known = request_id(dict(context.invocation_metadata() or ()).get("x-request-id"))
+        path = f"/{SERVICE}/{name}"
+        door.log(Visit(now(), known, context.peer(), "gRPC", path, code.name, round(ns / 1e6, 3), 0, 0), None)
 
 
 def _authorization(context: Any) -> str | None:

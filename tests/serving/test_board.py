@@ -45,3 +45,12 @@ def test_reports(tmp_path: Path) -> None:
     assert one.others() == [told, None]
     assert Board(tmp_path, 1, 3).before() == told
     assert one.before() is None
+
+
+def test_what_somebody_cleaned_up_or_spoiled_is_put_back(tmp_path: Path) -> None:
+    board = Board(tmp_path, 0, 2)
+    board.ask("a", loaded=False)
+    for spoil in (lambda file: file.unlink(), lambda file: file.write_bytes(b'{"gen')):
+        spoil(tmp_path / "desired.json")
+        assert board.desired() == Desired(1, ["a"])
+        assert Board(tmp_path, 1, 2).desired() == Desired(1, ["a"])

@@ -176,3 +176,24 @@ def test_a_long_path_is_cut(models: Path, monkeypatch: pytest.MonkeyPatch) -> No
     with opened(models, access_log="requests") as (_, client):
         client("GET", f"/v2/models/{'x' * 30_000}")
     assert len(lines[0]) < 4096
+
+
+def test_what_leads_nowhere_is_logged_too(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[bytes] = []
+    monkeypatch.setattr("serving.door._to_stdout", lines.append)
+    with opened(models, access_log="requests") as (_, client):
+        for method, path, status in (("GET", "/nowhere%0a", 404), ("DELETE", "/digits", 405)):
+            reply = client(method, path)
+            line = json.loads(lines.pop())
+            assert (line["method"], line["status"], line["id"]) == (
+                method,
+                status,
+                reply.headers["x-request-id"],
+            )
+
+
+def test_another_site_s_page_unloads_nothing(models: Path) -> None:
+    path = "/v2/repository/models/lenet5/load"
+    with opened(models) as (_, client):
+        assert client("POST", path, headers={"origin": "http://evil.example"}).status_code == 403
+        assert client("POST", path, headers={"origin": "http://checkdigit"}).status_code == 200

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import msgspec
 import numpy as np
 import pytest
 import uvloop
@@ -381,3 +382,41 @@ def test_same_numbers_as_triton() -> None:
             twin.client_streaming,
             twin.server_streaming,
         )
+
+
+def test_calls_are_counted_and_logged(service: Service, client: triton.InferenceServerClient) -> None:
+    lines: list[bytes] = []
+    door = service.app.door
+    door.logs, door._write = True, lines.append
+    try:
+        client.infer("lenet5", [image(ZEROS)])
+        with pytest.raises(InferenceServerException):
+            client.get_model_metadata("nope")
+    finally:
+        door.logs = False
+    found = [msgspec.json.decode(line) for line in lines]
+    assert [(one["path"].rpartition("/")[2], one["status"]) for one in found] == [
+        ("ModelInfer", "OK"),
+        ("ModelMetadata", "NOT_FOUND"),
+    ]
+    assert service.plane.counts.requests["grpc ModelMetadata NOT_FOUND"] >= 1
+
+
+def test_without_a_key(models: Path, tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("0123456789abcdef")
+    app = build_app(Settings(models=models, api_keys=tmp_path / "keys"))
+
+    async def ask() -> None:
+        server, port = await serve(app, 0)
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            stub = triton.service_pb2_grpc.GRPCInferenceServiceStub(channel)
+            assert (await stub.ServerReady(service_pb2.ServerReadyRequest())).ready
+            request = service_pb2.ModelMetadataRequest(name="lenet5")
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await stub.ModelMetadata(request)
+            assert raised.value.code() == grpc.StatusCode.UNAUTHENTICATED
+            known = (("authorization", "Bearer 0123456789abcdef"),)
+            assert (await stub.ModelMetadata(request, metadata=known)).name == "lenet5"
+        await server.stop(0)
+
+    asyncio.run(ask())
