@@ -385,16 +385,16 @@ def test_same_numbers_as_triton() -> None:
 
 
 def test_calls_are_counted_and_logged(service: Service, client: triton.InferenceServerClient) -> None:
-    lines: list[bytes] = []
+    lines: queue.Queue[bytes] = queue.Queue()
     door = service.app.door
-    door.logs, door._write = True, lines.append
+    door.logs, door._write = True, lines.put
     try:
         client.infer("lenet5", [image(ZEROS)])
         with pytest.raises(InferenceServerException):
             client.get_model_metadata("nope")
+        found = [msgspec.json.decode(lines.get(timeout=30)) for _ in range(2)]
     finally:
         door.logs = False
-    found = [msgspec.json.decode(line) for line in lines]
     assert [(one["path"].rpartition("/")[2], one["status"]) for one in found] == [
         ("ModelInfer", "OK"),
         ("ModelMetadata", "NOT_FOUND"),
