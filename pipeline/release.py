@@ -121,8 +121,8 @@ def release(run: Run, models: Path, keep: bool = False) -> dict[str, Any]:
         else:
             manifest = _write(run, new, version, records, previous, models)
         earlier = _earlier(previous, models, new, reads, keep)
-        content = msgspec.structs.replace(decode_manifest(manifest), previous=earlier)
-        write_bytes(new / NAME, encoded(content))
+        manifest = msgspec.structs.replace(manifest, previous=earlier)
+        write_bytes(new / NAME, _encoded(manifest))
         written = [path for path in new.rglob("*") if path.is_file()]
         for path in sorted(written, key=lambda path: path == new / NAME):
             target = models / path.relative_to(new)
@@ -137,15 +137,15 @@ def release(run: Run, models: Path, keep: bool = False) -> dict[str, Any]:
     for name in {row.model for row in TABLE[reads.name]}:
         before = earlier.get(name)
         _remove_other_versions(models, name, {version} | ({before.version} if before else set()))
-    return dict(json.loads((models / NAME).read_bytes()))
+    if not keep:
+        forget(models, reads)
+    return dict(json.loads(_encoded(manifest)))
 
 
 def _earlier(before: Manifest | None, models: Path, new: Path, reads: Task, keep: bool) -> dict[str, Model]:
     """The versions before: those of the other task's models stay as they are."""
     if before is None:
         return {}
-    if not keep:
-        forget(models, reads)
     others = {
         name: model
         for name, model in before.previous.items()
@@ -170,14 +170,14 @@ def copy(run: Run, models: Path, version: str, reads: Task) -> dict[str, list[Ar
     return artifacts
 
 
-def encoded(manifest: Manifest) -> bytes:
+def _encoded(manifest: Manifest) -> bytes:
     """The manifest as JSON that people can read, too."""
     return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
 
 
 def _write(
     run: Run, models: Path, version: str, records: dict[str, Any], previous: Manifest | None, old: Path
-) -> bytes:
+) -> Manifest:
     """The release of a digit run in an empty folder; the manifest that goes with it.
 
     Args:
@@ -214,7 +214,7 @@ def _write(
     )
     beside = card.records(old / card.FIELD_RECORDS) if fields else None
     write_bytes(models / "README.md", card.model_card(records, manifest, beside).encode())
-    return encoded(manifest)
+    return manifest
 
 
 def _previous(models: Path) -> Manifest | None:

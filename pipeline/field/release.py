@@ -21,7 +21,7 @@ from pipeline.field.evaluate import public
 from pipeline.field.families import FAMILIES, chosen
 from pipeline.field.network import CLASSES, SEPARATOR, SLIDING
 from pipeline.predict import predictor
-from pipeline.release import FIELD_RELEASED, config, copy, encoded
+from pipeline.release import FIELD_RELEASED, config, copy
 from pipeline.run import Run, replacing, sha256, write_bytes, write_json
 from serving import __version__
 from serving.decode import ctc
@@ -64,7 +64,7 @@ Ask = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
 def write(
     run: Run, models: Path, version: str, records: dict[str, Any], previous: Manifest, old: Path
-) -> bytes:
+) -> Manifest:
     """The release of a field run in an empty folder; the manifest that goes with it.
 
     Args:
@@ -94,7 +94,7 @@ def write(
     _picture(models, manifest.models[task.FIELD.model], predictor(_SERVED, run / FOLDER / _SERVED.file))
     text = card.model_card(card.records(old / "records"), manifest, released)
     write_bytes(models / "README.md", text.encode())
-    return encoded(manifest)
+    return manifest
 
 
 def _public(record: dict[str, Any]) -> dict[str, Any]:

@@ -265,3 +265,20 @@ def test_the_version_before_may_stay(models: Path, run: Run, tmp_path: Path, rea
     assert Repository.open(folder).manifest.previous == {}
     assert [path.name for path in (folder / "repository/lenet5").glob("*/")] == ["4"]
     assert not (folder / "golden/previous/digits.json").exists()
+
+
+def test_a_release_that_fails_leaves_the_version_before(
+    models: Path, run: Run, tmp_path: Path, real_digits: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "models"
+    shutil.copytree(models, folder)
+    release.release(run, folder, keep=True)
+
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(release, "_encoded", lambda manifest: full(folder, b""))  # the manifest comes last
+    with pytest.raises(OSError, match="No space left"):
+        release.release(run, folder)
+    repository = Repository.open(folder)
+    assert repository.load("lenet5", entry=repository.manifest.previous["lenet5"]).model.version == "1"
