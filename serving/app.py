@@ -26,13 +26,13 @@ from serving.dataplane import DataPlane
 from serving.door import LONGEST, Door, Visit, now, request_id
 from serving.endpoints import Endpoints
 from serving.errors import CheckdigitError
-from serving.keeper import Keeper, stamp
+from serving.keeper import Keeper, Refused, stamp
 from serving.keys import Keys
 from serving.keys import read as read_keys
-from serving.manifest import Model
 from serving.operations import operations
 from serving.repository import Loaded, Repository, find
 from serving.runtime import onnx
+from serving.served import load
 from serving.settings import Settings
 from serving.statistics import Counts
 from serving.web import Site
@@ -91,23 +91,19 @@ def build_app(settings: Settings, board: Board | None = None) -> App:
     manifest, unloaded = repository.manifest, board.desired().unloaded
     names = [name for name in settings.only or manifest.models if name not in unloaded]
 
-    def load(name: str, entry: Model) -> Loaded:
-        # One thread: the batcher spreads what is worth it over the cores.
-        return repository.load(name, threads=1, device=settings.device, tf32=settings.tf32, entry=entry)
-
     models: list[Loaded] = []
     previous: list[Loaded] = []
-    refused: dict[str, tuple[str, str]] = {}
+    refused: list[Refused] = []
     entries = [(name, repository.model(name), models) for name in names]
     entries += [(name, entry, previous) for name, entry in manifest.previous.items() if name in names]
     for name, entry, target in entries:
         try:
-            target.append(load(name, entry))
+            target.append(load(repository, name, entry, settings))
         except CheckdigitError as error:
             if before is None:  # at the first start nothing less than everything will do
                 raise
             _log.error("model %s version %s is not served: %s", name, entry.version, error)
-            refused[name] = (entry.version, str(error))
+            refused.append(Refused(name, entry.version, str(error), target is previous))
     counts = before.counts if before is not None else Counts()
     counts.starts += 1
     chosen = settings.only or (manifest.default,)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
 import msgspec
 
-from serving.statistics import Counts
+from serving.statistics import Counts, combined
 
 T = TypeVar("T")
 _DESIRED: Final = "desired.json"
@@ -119,6 +120,11 @@ class Board:
         with (self._folder / _LOCK).open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed
             yield
+
+
+def total(reports: Sequence[Report]) -> Counts:
+    """The counts of one worker or more together."""
+    return functools.reduce(combined, (report.counts for report in reports))
 
 
 def _read(path: Path, type: type[T]) -> T | None:

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from serving import metrics
 from serving.asgi import Reply, Request, json
+from serving.board import total
 from serving.dataplane import SMALL, DataPlane, Tensor, check_shape
 from serving.errors import Forbidden
 from serving.keeper import Keeper
@@ -75,7 +76,8 @@ class Endpoints:
 
     async def metrics(self, request: Request) -> Reply:
         serving = {name: one.version for name, one in self.plane.models.items()}
-        text = metrics.exposition(self.keeper.counts(), self.keeper.reports(), serving)
+        reports = self.keeper.reports()
+        text = metrics.exposition(total(reports), reports, serving)
         return Reply(text, metrics.CONTENT_TYPE)
 
     async def index(self, request: Request) -> Reply:

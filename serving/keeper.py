@@ -11,18 +11,18 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
-from serving.board import Board, Report
+from serving.board import Board, Report, total
 from serving.dataplane import DataPlane
 from serving.errors import CheckdigitError, Unknown
 from serving.manifest import NAME, Manifest, Model
 from serving.repository import Repository
-from serving.served import Served, with_queue
-from serving.statistics import Counts, combined, count
+from serving.served import Served, load, with_queue
+from serving.statistics import Counts, count
 
 _TICK: Final = 0.1  # s between two looks
 _AGAIN: Final = 10.0  # s until what was refused is tried again: a file may have been restored since
@@ -43,6 +43,15 @@ class Entry:
     reason: str = ""
 
 
+class Refused(NamedTuple):
+    """A version that cannot be served, and why; `earlier`: it is only the one before."""
+
+    name: str
+    version: str
+    reason: str
+    earlier: bool = False
+
+
 class Keeper:
     """Of one worker.
 
@@ -52,7 +61,7 @@ class Keeper:
         board: shared with the other workers.
         follow: what else wants to know of a new release.
         seen: the manifest's `stamp` before it was read, so that no change is missed.
-        refused: version and reason of models that could not be loaded at the start, by name.
+        refused: what could not be loaded at the start.
     """
 
     def __init__(
@@ -62,15 +71,14 @@ class Keeper:
         board: Board | None = None,
         follow: Callable[[Repository], object] | None = None,
         seen: Stamp | None = None,
-        refused: Mapping[str, tuple[str, str]] | None = None,
+        refused: Sequence[Refused] = (),
     ) -> None:
         self.plane = plane
         self._tell = follow
         self.board = board or Board()
         self._folder = repository.folder
         self._manifest = repository.manifest
-        self._refused = dict(refused or {})  # by name: version and reason
-        self._earlier: set[str] = set()  # of those, whose previous version alone was refused
+        self._refused = list(refused)
         self._trouble = ""  # with the manifest as a whole
         self._done = self.board.desired()
         self._seen = stamp(self._folder) if seen is None else seen
@@ -117,32 +125,29 @@ class Keeper:
     def index(self) -> list[Entry]:
         """Every version that is served, was refused, or is unloaded."""
         entries = []
-        for name in dict.fromkeys((*self._manifest.models, *self.plane.models, *self._refused)):
+        named = (one.name for one in self._refused)
+        for name in dict.fromkeys((*self._manifest.models, *self.plane.models, *named)):
             now, before = self.plane.models.get(name), self.plane.previous.get(name)
+            refused = [one for one in self._refused if one.name == name]
             if now is not None:
                 entries.append(Entry(name, now.version, "READY", self._trouble))
             if before is not None:
                 entries.append(Entry(name, before.version, "READY"))
-            if name in self._refused:
-                entries.append(Entry(name, self._refused[name][0], "UNAVAILABLE", self._refused[name][1]))
-            elif now is None:
+            entries += [Entry(name, one.version, "UNAVAILABLE", one.reason) for one in refused]
+            if now is None and not refused:
                 reason = "unloaded" if name in self._done.unloaded else "not among the models to serve"
                 entries.append(Entry(name, self._manifest.models[name].version, "UNAVAILABLE", reason))
         return entries
 
-    def reports(self) -> Iterator[Report]:
-        """Of all workers, this one's first."""
-        yield self._report()
-        yield from (report for report in self.board.others() if report is not None)
+    def reports(self) -> list[Report]:
+        """Of all workers, this one's first, which is put on the board: what was shown is not lost with this process."""
+        own = self._report()
+        self.board.report(own)
+        return [own, *(report for report in self.board.others() if report is not None)]
 
     def counts(self) -> Counts:
-        """Of all workers together; this one's are on the board first, so that nothing that was shown is lost with it."""
-        self.board.report(self._report())
-        first, *others = self.reports()
-        total = first.counts
-        for other in others:
-            total = combined(total, other.counts)
-        return total
+        """Of all workers together."""
+        return total(self.reports())
 
     async def _everywhere(self, name: str, generation: int) -> None:
         """Does what was asked, and waits until all workers have."""
@@ -183,17 +188,15 @@ class Keeper:
         plane = self.plane
         names = [name for name in plane.settings.only or manifest.models if name not in unloaded]
         repository = Repository(self._folder, manifest)
-        current, previous = dict(plane.models), dict(plane.previous)
-        kept = {id(one.loaded.model): one for one in (*current.values(), *previous.values())}
-        refused: dict[str, tuple[str, str]] = {}
-        earlier: set[str] = set()
+        refused: list[Refused] = []
         now: dict[str, Served] = {}
         before: dict[str, Served] = {}
         for name in names:
             model = manifest.models.get(name)
-            old = current.get(name)
+            old = plane.models.get(name)
             if model is None:
-                refused[name] = (old.version if old else "", f"{self._folder / NAME} names it no more")
+                reason = f"{self._folder / NAME} names it no more"
+                refused.append(Refused(name, old.version if old else "", reason))
                 if old is not None:
                     now[name] = old
                 continue
@@ -201,7 +204,7 @@ class Keeper:
                 if entry is None:
                     continue
                 same = next(
-                    (one for one in kept.values() if one.name == name and one.loaded.model == entry), None
+                    (one for one in plane.served if one.name == name and one.loaded.model == entry), None
                 )
                 if same is not None and not (name in asked and target is now):
                     target[name] = same
@@ -209,33 +212,24 @@ class Keeper:
                 try:
                     target[name] = await asyncio.to_thread(self._loaded, repository, name, entry)
                 except CheckdigitError as error:
-                    self._refuse(refused, name, entry, error)
-                    if target is before:
-                        earlier.add(name)
-                    elif old is not None:
+                    refused.append(self._refuse(Refused(name, entry.version, str(error), target is before)))
+                    if target is now and old is not None:
                         now[name] = old
-        self._refused, self._earlier = refused, earlier
+        self._refused = refused
         plane.swap(now, before, manifest.default if manifest.default in now else plane.default)
 
     def _loaded(self, repository: Repository, name: str, entry: Model) -> Served:
         settings = self.plane.settings
-        try:
-            loaded = repository.load(name, threads=1, device=settings.device, tf32=settings.tf32, entry=entry)
-        except CheckdigitError:
-            raise
-        except Exception as error:  # a runtime's own, or the file system's: this version is none
-            raise CheckdigitError(f"model {name!r}: {type(error).__name__}: {error}") from error
+        loaded = load(repository, name, entry, settings)
         count(self.plane.counts.loads, f"{name} ok")
         return with_queue(loaded, self.plane.counts.of(name, entry.version), settings)
 
-    def _refuse(
-        self, refused: dict[str, tuple[str, str]], name: str, model: Model, error: CheckdigitError
-    ) -> None:
-        reason = str(error)
-        refused[name] = (model.version, reason)
-        if self._refused.get(name) != refused[name]:
-            count(self.plane.counts.loads, f"{name} refused")
-            _log.error("model %s version %s refused: %s", name, model.version, reason)
+    def _refuse(self, found: Refused) -> Refused:
+        """Counts and logs it, once for the same reason."""
+        if found not in self._refused:
+            count(self.plane.counts.loads, f"{found.name} refused")
+            _log.error("model %s version %s refused: %s", found.name, found.version, found.reason)
+        return found
 
     def _complain(self, trouble: str) -> None:
         if trouble != self._trouble:
@@ -245,7 +239,7 @@ class Keeper:
 
     def _report(self) -> Report:
         plane = self.plane
-        refused = {name: reason for name, (_, reason) in self._refused.items() if name not in self._earlier}
+        refused = {one.name: one.reason for one in self._refused if not one.earlier}
         if self._trouble:
             refused |= {name: self._trouble for name in self._manifest.models}
         queued = {name: one.batcher.rows for name, one in plane.models.items()}

@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from serving.batcher import INLINE, Batcher
-from serving.repository import Loaded
+from serving.errors import CheckdigitError
+from serving.manifest import Model
+from serving.repository import Loaded, Repository
 from serving.runtime import Spec, cpus
 from serving.settings import Settings
 from serving.statistics import Statistics
@@ -32,6 +34,27 @@ class Served:
     @functools.cached_property
     def outputs(self) -> dict[str, Spec]:
         return {spec.name: spec for spec in self.loaded.network.outputs}
+
+
+def load(repository: Repository, name: str, entry: Model, settings: Settings) -> Loaded:
+    """A version of a model, checked, as the service runs it.
+
+    Args:
+        repository: where it is.
+        name: of the model.
+        entry: the version.
+        settings: which device computes.
+
+    Raises:
+        CheckdigitError: it cannot be served, whatever the runtime or the file system raised.
+    """
+    try:
+        # One thread: the batcher spreads what is worth it over the cores.
+        return repository.load(name, threads=1, device=settings.device, tf32=settings.tf32, entry=entry)
+    except CheckdigitError:
+        raise
+    except Exception as error:
+        raise CheckdigitError(f"model {name!r}: {type(error).__name__}: {error}") from error
 
 
 def with_queue(loaded: Loaded, statistics: Statistics, settings: Settings) -> Served:

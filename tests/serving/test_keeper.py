@@ -417,3 +417,29 @@ def test_a_worker_that_never_answers(
         one = Service(build_app(Settings(models=own_models), Board(tmp_path, 0, 2)), runner)
         with pytest.raises(CheckdigitError, match="not every worker has switched"):
             one.run(one.keeper.load("lenet5"))
+
+
+def test_a_refused_version_is_not_hidden_by_the_one_before_it(tmp_path: Path) -> None:
+    with_previous(tmp_path)
+    with asyncio.Runner() as runner:
+        service = Service(build_app(Settings(models=tmp_path)), runner)
+
+        def spoil(content: dict) -> None:
+            content["models"]["lenet5"] |= {"version": "3"}
+            content["models"]["lenet5"]["artifacts"][0]["sha256"] = "3" * 64
+            content["previous"]["lenet5"]["artifacts"][0]["sha256"] = "1" * 64
+
+        replaced(tmp_path, spoil)
+        reply = service.client("POST", "/v2/repository/models/lenet5/load")
+        assert (reply.status_code, "3" * 64 in reply.json()["error"]) == (400, True)
+        refused = [one.version for one in service.index() if one.state == "UNAVAILABLE"]
+        assert refused == ["3", "1"]
+        assert service.version() == "2"
+        replaced(tmp_path, lambda content: content["models"].update(lenet5=service_entry(service)))
+        reply = service.client("POST", "/v2/repository/models/lenet5/load")
+        assert reply.status_code == 200  # that the one before cannot be had is no matter of this
+
+
+def service_entry(service: Service) -> Any:
+    """What the manifest says of the digit model that is served."""
+    return msgspec.to_builtins(service.app.plane.find("lenet5").loaded.model)
