@@ -23,7 +23,7 @@ from serving import openapi
 from serving.asgi import JSON, Endpoint, Handler, Reply, Request
 from serving.board import Board
 from serving.dataplane import DataPlane
-from serving.door import LONGEST, Door, Visit, now, request_id
+from serving.door import Door, request_id
 from serving.endpoints import Endpoints
 from serving.errors import CheckdigitError
 from serving.keeper import Keeper, Refused, stamp
@@ -149,10 +149,8 @@ def _routed(endpoints: Endpoints, site: Site, door: Door) -> Starlette:
         if door.logs:
             known = request_id(request.headers.get("x-request-id"))
             response.headers["x-request-id"] = known
-            client, path = request.client.host if request.client else "", request.url.path[:LONGEST]
-            size = len(response.body)
-            visit = Visit(now(), known, client, request.method, path, response.status_code, 0.0, 0, size)
-            door.log(visit, None)
+            client, path = request.client.host if request.client else "", request.url.path
+            door.log(known, client, request.method, path, response.status_code, 0, 0, len(response.body))
         return response
 
     app = Starlette(routes=routes, exception_handlers={HTTPException: unrouted})

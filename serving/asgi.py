@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from serving.door import GONE, LONGEST, REASONS, Door, Visit, now, request_id
+from serving.door import GONE, Door, request_id
 from serving.errors import (
     Busy,
     CheckdigitError,
@@ -168,22 +168,33 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = time.perf_counter_ns()
         request, door = Request(scope, receive), self.door
+        given = request.header(b"x-request-id")
+        known = request_id(given) if given is not None or door.logs else ""
         reply: Reply | None = None
         door.inside += 1
         try:
             reply = await self._reply(scope, request)
             if reply is not None:
-                known = request.header(b"x-request-id")
-                if known is not None or door.logs:
-                    named = (b"x-request-id", request_id(known).encode())
-                    reply = reply._replace(headers=(*reply.headers, named))
+                if known:
+                    reply = reply._replace(headers=(*reply.headers, (b"x-request-id", known.encode())))
                 await respond(reply, request.headers.get(b"accept-encoding"), send)
         finally:
             door.inside -= 1
-            spent = time.perf_counter_ns() - start
-            door.record(self.operation, GONE if reply is None else reply.status, spent)
+            spent, status = time.perf_counter_ns() - start, GONE if reply is None else reply.status
+            door.record(self.operation, status, spent)
             if door.logs:
-                self._log(scope, request, reply, spent)
+                client, declared = scope.get("client"), request.header(b"content-length") or ""
+                door.log(
+                    known,
+                    client[0] if client else "",
+                    scope["method"],
+                    scope["path"],
+                    status,
+                    spent,
+                    int(declared) if declared.isdigit() else 0,
+                    0 if reply is None else len(reply.body),
+                    reply.body if reply is not None and reply.reading else None,
+                )
 
     async def _reply(self, scope: Scope, request: Request) -> Reply | None:
         """None: the client is gone."""
@@ -192,30 +203,14 @@ class Endpoint:
                 self.door.enter(request.header(b"authorization"))
             return await self.handler(request)
         except CheckdigitError as error:
-            self.door.refused(REASONS[type(error)])
+            self.door.refused(error)
             return mistake(error)
         except Gone:
             return None
-        except Exception:
-            self.door.refused("internal")
+        except Exception as error:
+            self.door.refused(error)
             _log.exception("internal error at %s %s", scope["method"], scope["path"])
             return json({"error": "internal error: see the service's log"}, 500)
-
-    def _log(self, scope: Scope, request: Request, reply: Reply | None, spent: int) -> None:
-        client, declared = scope.get("client"), request.header(b"content-length") or ""
-        found = dict(reply.headers).get(b"x-request-id", b"").decode() if reply else ""
-        visit = Visit(
-            time=now(),
-            id=found or request_id(request.header(b"x-request-id")),
-            client=client[0] if client else "",
-            method=scope["method"],
-            path=scope["path"][:LONGEST],
-            status=GONE if reply is None else reply.status,
-            ms=round(spent / 1e6, 3),
-            bytes_in=int(declared) if declared.isdigit() else 0,
-            bytes_out=0 if reply is None else len(reply.body),
-        )
-        self.door.log(visit, reply.body if reply is not None and reply.reading else None)
 
 
 def mistake(error: CheckdigitError) -> Reply:

@@ -28,7 +28,7 @@ from serving.keys import Keys
 from serving.statistics import Counts, Histogram, count
 
 # What `/metrics` calls the reasons for which a request is refused.
-REASONS: Final[dict[type[CheckdigitError], str]] = {
+REASONS: Final[dict[type[Exception], str]] = {
     CheckdigitError: "invalid",
     Unknown: "unknown",
     TooLarge: "too_large",
@@ -40,12 +40,15 @@ REASONS: Final[dict[type[CheckdigitError], str]] = {
 }
 GONE: Final = 499  # the status, in the record alone, of a request whose client went away
 _WAITING: Final = 10_000  # lines of the log
-LONGEST: Final = 1024  # characters of a path in the log: a line of 4 KiB is written in one piece
+_LONGEST: Final = 1024  # characters of a path in the log: a line of 4 KiB is written in one piece
 _ID: Final = re.compile(r"[\w.:+/=-]{1,128}", re.ASCII)
 
 
 class Visit(msgspec.Struct):
-    """What the access log says of a request: never its pixels, and its readings where they are asked for."""
+    """What the access log says of a request: never its pixels, and its readings where they are asked for.
+
+    `time` is UTC to the millisecond, as RFC 3339 has it.
+    """
 
     time: str
     id: str
@@ -98,9 +101,9 @@ class Door:
         if self.inside > self._most:
             raise Busy(f"too many requests: {self._most} are under way; try again in a moment")
 
-    def refused(self, reason: str) -> None:
+    def refused(self, why: str | Exception) -> None:
         """A request was not answered as it wished."""
-        count(self.counts.refused, reason)
+        count(self.counts.refused, why if isinstance(why, str) else REASONS.get(type(why), "internal"))
 
     def record(self, operation: str, status: int | str, ns: int) -> None:
         """A request is over, after so many ns."""
@@ -110,8 +113,24 @@ class Door:
             durations = self.counts.durations[operation] = Histogram()
         durations.add(ns)
 
-    def log(self, visit: Visit, reading: bytes | None) -> None:
-        """Writes a line of the access log, with the reading if they are asked for."""
+    def log(
+        self,
+        id: str,
+        client: str,
+        method: str,
+        path: str,
+        status: int | str,
+        ns: int,
+        bytes_in: int = 0,
+        bytes_out: int = 0,
+        reading: bytes | None = None,
+    ) -> None:
+        """Writes a line of the access log, if there is one, with the reading if they are asked for."""
+        if not self.logs:
+            return
+        time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        ms = round(ns / 1e6, 3)
+        visit = Visit(time, id, client, method, path[:_LONGEST], status, ms, bytes_in, bytes_out)
         if reading is not None and self._readings:
             visit.reading = msgspec.Raw(reading)
         self._write(msgspec.json.encode(visit) + b"\n")
@@ -125,11 +144,6 @@ def flush() -> None:
 def request_id(given: str | None) -> str:
     """The client's own X-Request-Id if it is a decent one, else a new one."""
     return given if given and _ID.fullmatch(given) else secrets.token_hex(8)
-
-
-def now() -> str:
-    """UTC, to the millisecond, as RFC 3339 has it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class _Log:

@@ -29,7 +29,7 @@ from google.protobuf.message import DecodeError, Message
 
 from serving.app import App
 from serving.dataplane import SMALL, Tensor, check_shape
-from serving.door import REASONS, Door, Visit, now, request_id
+from serving.door import Door, request_id
 from serving.errors import (
     Busy,
     CheckdigitError,
@@ -269,7 +269,7 @@ def _unary(name: str, call: _Call, door: Door) -> Callable[[bytes, Any], Awaitab
         start, code = time.perf_counter_ns(), grpc.StatusCode.OK
         try:
             if name not in _PUBLIC:
-                door.enter(_authorization(context))
+                door.enter(_told(context, "authorization"))
             reply = await call(_parse(name, body))
             if not isinstance(reply, Message):
                 # Not every field of the replies over HTTP has its place in `inference.proto`.
@@ -280,7 +280,7 @@ def _unary(name: str, call: _Call, door: Door) -> Callable[[bytes, Any], Awaitab
             return encoded
         except Exception as error:
             code, why = _described(name, error)
-            door.refused(REASONS[type(error)] if isinstance(error, CheckdigitError) else "internal")
+            door.refused(error)
             await context.abort(code, why)
             raise  # never reached: abort raises
         finally:
@@ -295,10 +295,10 @@ def _stream(service: _Service) -> Callable[[AsyncIterator[bytes], Any], AsyncIte
     async def answer(bodies: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
         name = "ModelStreamInfer"
         try:
-            service.door.enter(_authorization(context))
+            service.door.enter(_told(context, "authorization"))
         except CheckdigitError as error:
             code, why = _described(name, error)
-            service.door.refused(REASONS[type(error)])
+            service.door.refused(error)
             _record(service.door, name, code, 0, context)
             await context.abort(code, why)
         async for body in bodies:
@@ -309,9 +309,7 @@ def _stream(service: _Service) -> Callable[[AsyncIterator[bytes], Any], AsyncIte
                 reply.infer_response.MergeFrom(await service.ModelInfer(request))
             except Exception as error:
                 code, reply.error_message = _described(name, error)
-                service.door.refused(
-                    REASONS[type(error)] if isinstance(error, CheckdigitError) else "internal"
-                )
+                service.door.refused(error)
             _record(service.door, name, code, time.perf_counter_ns() - start, context)
             yield reply.SerializeToString()
 
@@ -321,13 +319,13 @@ def _stream(service: _Service) -> Callable[[AsyncIterator[bytes], Any], AsyncIte
 def _record(door: Door, name: str, code: grpc.StatusCode, ns: int, context: Any) -> None:
     door.record(f"grpc {name}", code.name, ns)
     if door.logs:
-        known = request_id(dict(context.invocation_metadata() or ()).get("x-request-id"))
-        path = f"/{SERVICE}/{name}"
-        door.log(Visit(now(), known, context.peer(), "gRPC", path, code.name, round(ns / 1e6, 3), 0, 0), None)
+        known = request_id(_told(context, "x-request-id"))
+        door.log(known, context.peer(), "gRPC", f"/{SERVICE}/{name}", code.name, ns)
 
 
-def _authorization(context: Any) -> str | None:
-    return dict(context.invocation_metadata() or ()).get("authorization")
+def _told(context: Any, name: str) -> str | None:
+    """A header that came with the call."""
+    return dict(context.invocation_metadata() or ()).get(name)
 
 
 def _parse(name: str, body: bytes) -> Any:
