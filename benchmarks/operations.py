@@ -31,12 +31,14 @@ from tqdm import tqdm
 from benchmarks.servers import checkdigit, request
 from pipeline.run import machine
 from serving.load.generator import Request, Result, open_loop
+from serving.load.service import Kind
 from serving.manifest import NAME
 from serving.repository import Repository
 
 ROUNDS: Final = 5
 SECONDS: Final = 4.0
 CONNECTIONS: Final = 64
+KINDS: Final[tuple[Kind, ...]] = ("json", "picture")
 RATE: Final = 1_000.0  # requests per second that arrive while releases are made
 WINDOW: Final = 10.0  # s of each measurement of a release
 OFTEN: Final = 1.0  # s between two releases, where they follow each other
@@ -61,16 +63,16 @@ def _workers() -> dict[str, Any]:
     """Requests per second of one worker and of two, JSON and whole pictures."""
     found: dict[str, Any] = {"connections": CONNECTIONS}
     with checkdigit() as (one, _), checkdigit("--workers", "2") as (two, _):
-        for name, kind in (("json", "json"), ("picture", "picture")):
+        for kind in KINDS:
             rates: dict[int, list[float]] = {1: [], 2: []}
             cpu = []
-            for _ in tqdm(range(ROUNDS), desc=name, disable=None):
+            for _ in tqdm(range(ROUNDS), desc=kind, disable=None):
                 for workers, port in ((1, one), (2, two)):
-                    rate, share = _wrk(request(port, kind, 1))  # type: ignore[arg-type]
+                    rate, share = _wrk(request(port, kind, 1))
                     rates[workers].append(rate)
                     cpu.append(share)
             ratios = [b / a for a, b in zip(rates[1], rates[2], strict=True)]
-            found[name] = {
+            found[kind] = {
                 "one": round(median(rates[1])),
                 "two": round(median(rates[2])),
                 "ratio": round(median(ratios), 2),

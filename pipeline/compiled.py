@@ -60,20 +60,15 @@ def built(path: Path) -> Path:
     """
     header = path.with_suffix(".h")
     content = zig.compiled(path.read_text(), header.read_text(), header.name, "native")
-    folder = _folder()
+    folder = Path(_folder().name)
     library = folder / f"{len(list(folder.iterdir()))}.so"
     library.write_bytes(content)
     return library
 
 
 @functools.cache
-def _folder() -> Path:
-    made = tempfile.TemporaryDirectory(prefix="checkdigit-")
-    _FOLDERS.append(made)  # until the process ends
-    return Path(made.name)
-
-
-_FOLDERS: list[tempfile.TemporaryDirectory[str]] = []
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="checkdigit-")  # until the process ends
 
 
 def _wasm(path: Path) -> Classifier:

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from pipeline.data import Dataset, Split
 from pipeline.report.variants import VARIANTS, Variant
 from pipeline.run import write_json
+from pipeline.train import predict
 from serving.images import tensor
 
 FILE: Final = "comparisons.json"
@@ -124,7 +125,7 @@ def _train(variant: Variant, seed: int, data: Dataset, how: Budget) -> dict[str,
 
 
 def _answers(model: keras.Model, pixels: Pixels) -> npt.NDArray[np.intp]:
-    return np.argmax(model.predict(tensor(pixels), batch_size=1024, verbose=0), axis=1)
+    return np.argmax(predict(model, pixels), axis=1)
 
 
 def _accuracy(model: keras.Model, split: Split) -> float:

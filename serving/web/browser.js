@@ -2,23 +2,20 @@
 import { gray } from "./picture.js";
 import { bytes } from "./service.js";
 
-// Loads the module and holds it against the golden digits, as the server does with every model. They also say
-// what a step of its logits is worth: log p is that scale times the logit, plus a constant.
+// Loads the module and holds it against the golden digits, as the server does with every model.
 export async function load({ path, golden }) {
   const { instance } = await WebAssembly.instantiate(await bytes(path));
   const reader = wrapped(instance.exports);
-  const scales = [];
+  // Without golden digits the logits are all that can be shown.
+  const scale = golden.length ? instance.exports.checkdigit_lenet5_scale() : null;
   for (const { file, probabilities } of golden) {
     const bitmap = await createImageBitmap(new Blob([await bytes(`/web/golden/${file}`)]), { colorSpaceConversion: "none" });
     const { logits } = reader(gray(bitmap, bitmap.width, bitmap.height), bitmap.width, bitmap.height);
-    scales.push(slope(logits, probabilities));
-    const shown = softmax(logits, scales[0]);
+    const shown = softmax(logits, scale);
     if (!shown.every((p, i) => Math.abs(p - probabilities[i]) <= 1e-3)) {
       throw new Error(`The module does not compute in this browser what was released: it differs for ${file}.`);
     }
   }
-  // Without golden digits the logits are all that can be shown.
-  const scale = scales.length ? scales[0] : null;
   return (levels, width, height) => {
     const start = performance.now();
     const read = reader(levels, width, height);
@@ -46,15 +43,6 @@ function wrapped({ memory, __heap_base: base, ...c }) {
       pixels: new Uint8Array(memory.buffer, pixels, 784).slice(),
     };
   };
-}
-
-// The least-squares slope of log p over the logits.
-function slope(logits, probabilities) {
-  const logs = probabilities.map(Math.log);
-  const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const x = mean(logits), y = mean(logs);
-  const along = mean(logits.map((logit, i) => (logit - x) * (logs[i] - y)));
-  return along / mean(logits.map((logit) => (logit - x) ** 2));
 }
 
 function softmax(logits, scale) {
