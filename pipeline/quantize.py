@@ -19,6 +19,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import importlib
+import math
 import os
 import shutil
 import sys
@@ -33,7 +34,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from pipeline import augment, calibrate, lenet5, nondigits
+from pipeline import augment, calibrate, lenet5, nondigits, transfer
 from pipeline.config import QuantizeConfig, TrainConfig
 from pipeline.data import Dataset
 from pipeline.run import Run, replacing
@@ -50,6 +51,14 @@ _PRUNE, _CLUSTER = 0.5, 32  # what `compare` takes where the config says nothing
 _COMPRESS_RATE: Final = 10.0  # pruning and clustering learn this much faster than QAT
 
 Floats = npt.NDArray[np.float32]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Lessons:
+    """What is learned on: batches of pictures with targets, and the loss that goes with these."""
+
+    batches: tf.data.Dataset
+    loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def quantize(run: Run, config: QuantizeConfig, data: Dataset) -> dict[str, Any]:
@@ -70,8 +79,8 @@ def quantize(run: Run, config: QuantizeConfig, data: Dataset) -> dict[str, Any]:
     Raises:
         CheckdigitError: `train` was not run, or the config asks for both pruning and clustering.
     """
-    float_model, stream, trained = _open(run, config, data)
-    model = _quantized(_compressed(float_model, config, stream), config, data, stream)
+    float_model, lessons, trained = _open(run, config, data)
+    model = _quantized(_compressed(float_model, config, lessons), config, data, lessons)
     logits = _predict(model, data.validation.images)
     others = _predict(model, nondigits.pictures(trained.outliers, trained.seed + nondigits.VALIDATION))
     calibration = calibrate.fit(logits, data.validation.labels, others)
@@ -109,7 +118,7 @@ def compare(run: Run, config: QuantizeConfig, data: Dataset) -> dict[str, Any]:
     """
     from pipeline.export import to_tflite
 
-    float_model, stream, _ = _open(run, dataclasses.replace(config, prune=0.0, cluster=0), data)
+    float_model, lessons, _ = _open(run, dataclasses.replace(config, prune=0.0, cluster=0), data)
     rows = []
     for name, change in (
         ("none", {}),
@@ -117,8 +126,8 @@ def compare(run: Run, config: QuantizeConfig, data: Dataset) -> dict[str, Any]:
         ("cluster", {"cluster": config.cluster or _CLUSTER}),
     ):
         chosen = dataclasses.replace(config, **{"prune": 0.0, "cluster": 0, **change})
-        model = _compressed(float_model, chosen, stream)
-        quantized = _quantized(model, chosen, data, stream)
+        model = _compressed(float_model, chosen, lessons)
+        quantized = _quantized(model, chosen, data, lessons)
         with tempfile.TemporaryDirectory() as folder:
             _save(quantized, Path(folder))
             integers = to_tflite.integers(Path(folder), 1.0)
@@ -166,8 +175,8 @@ def _legacy() -> tuple[ModuleType, Any]:
     return tf_keras, tfmot
 
 
-def _open(run: Run, config: QuantizeConfig, data: Dataset) -> tuple[Any, tf.data.Dataset, TrainConfig]:
-    """The run's float network in `tf_keras`, its training batches and its config."""
+def _open(run: Run, config: QuantizeConfig, data: Dataset) -> tuple[Any, _Lessons, TrainConfig]:
+    """The run's float network in `tf_keras`, what it goes on learning from, and its config."""
     if config.prune and config.cluster:
         raise CheckdigitError("pruning and clustering exclude each other: choose one")
     trained = TrainConfig.from_json(run.require("train")["config"])
@@ -187,10 +196,15 @@ def _open(run: Run, config: QuantizeConfig, data: Dataset) -> tuple[Any, tf.data
     outliers = nondigits.pictures(trained.outliers if trained.nondigits else 0, trained.seed)
     # Other distortions than in training but always the same, and as weak as at its end.
     augmented = dataclasses.replace(trained, batch=config.batch, seed=config.seed + 1)
-    return model, augment.stream(data.train, outliers, augmented, epoch=trained.epochs), trained
+    if trained.distillation:
+        last = max(0, trained.passes - math.ceil(config.steps / augment.steps(data.train, augmented)))
+        batches = transfer.stream(transfer.load(trained, data), outliers, augmented, epoch=last)
+        return model, _Lessons(batches, transfer.loss(trained)), trained
+    batches = augment.stream(data.train, outliers, augmented, epoch=trained.epochs)
+    return model, _Lessons(batches, tf_keras.losses.CategoricalCrossentropy(from_logits=True)), trained
 
 
-def _compressed(model: Any, config: QuantizeConfig, stream: tf.data.Dataset) -> Any:
+def _compressed(model: Any, config: QuantizeConfig, lessons: _Lessons) -> Any:
     """The float network pruned or clustered and trained on; the same network where neither is asked for."""
     _, tfmot = _legacy()
     rate = config.learning_rate * _COMPRESS_RATE
@@ -200,14 +214,14 @@ def _compressed(model: Any, config: QuantizeConfig, stream: tf.data.Dataset) -> 
             0.0, config.prune, 0, max(1, config.steps * 3 // 4), frequency=max(1, config.steps // 50)
         )
         wrapped = sparsity.prune_low_magnitude(_copy(model), schedule)
-        _fit(wrapped, config, stream, rate, [sparsity.UpdatePruningStep()])
+        _fit(wrapped, config, lessons, rate, [sparsity.UpdatePruningStep()])
         return _copy(sparsity.strip_pruning(wrapped))
     if config.cluster:
         clustering = tfmot.clustering.keras
         wrapped = clustering.cluster_weights(
             _copy(model), config.cluster, cluster_centroids_init=clustering.CentroidInitialization.LINEAR
         )
-        _fit(wrapped, config, stream, rate)
+        _fit(wrapped, config, lessons, rate)
         # Stripping leaves layers that belong to two networks; a copy belongs to itself.
         return _copy(clustering.strip_clustering(wrapped))
     return model
@@ -220,7 +234,7 @@ def _copy(model: Any) -> Any:
     return copy
 
 
-def _quantized(model: Any, config: QuantizeConfig, data: Dataset, stream: tf.data.Dataset) -> Any:
+def _quantized(model: Any, config: QuantizeConfig, data: Dataset, lessons: _Lessons) -> Any:
     """The network with fake-quantization nodes, its ranges measured and, unless `ptq`, trained."""
     _, tfmot = _legacy()
     combine = tfmot.experimental.combine
@@ -235,7 +249,7 @@ def _quantized(model: Any, config: QuantizeConfig, data: Dataset, stream: tf.dat
     ranges = _ranges(model, data.train.images[: config.calibration])
     _set_ranges(quantized, ranges)
     if config.method == "qat":
-        _fit(quantized, config, stream, config.learning_rate)
+        _fit(quantized, config, lessons, config.learning_rate)
     else:
         # One pass in training mode measures the weights' ranges, and would move the activations'.
         quantized(tensor(data.train.images[:1]), training=True)
@@ -297,15 +311,15 @@ def _activation_ranges(layer: Any) -> list[tuple[Any, bool]]:
 
 
 def _fit(
-    model: Any, config: QuantizeConfig, stream: tf.data.Dataset, rate: float, callbacks: Sequence[Any] = ()
+    model: Any, config: QuantizeConfig, lessons: _Lessons, rate: float, callbacks: Sequence[Any] = ()
 ) -> None:
     tf_keras, _ = _legacy()
     model.compile(
         tf_keras.optimizers.Adam(tf_keras.optimizers.schedules.CosineDecay(rate, config.steps)),
-        tf_keras.losses.CategoricalCrossentropy(from_logits=True),
+        lessons.loss,
     )
     verbose = 1 if sys.stderr.isatty() else 2
-    model.fit(stream, steps_per_epoch=config.steps, callbacks=list(callbacks), verbose=verbose)
+    model.fit(lessons.batches, steps_per_epoch=config.steps, callbacks=list(callbacks), verbose=verbose)
 
 
 def _predict(model: Any, images: npt.NDArray[np.uint8]) -> Floats:

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import quantize
+from pipeline import quantize, transfer
 from pipeline.config import QuantizeConfig
 from pipeline.data import Dataset
 from pipeline.run import Run
+from pipeline.transfer import TransferSet
 from serving.errors import CheckdigitError
 
 # Keras asks its variables for an array in NumPy 1's way.
@@ -59,6 +60,21 @@ def test_post_training_quantization_comes_near_the_float_network(copy: Run, digi
     record = quantize.quantize(copy, dataclasses.replace(SHORT, method="ptq"), digits)
     metrics = record["metrics"]
     assert abs(metrics["validation_accuracy"] - metrics["float_validation_accuracy"]) < 0.03
+
+
+def test_it_goes_on_learning_from_the_teacher(
+    copy: Run, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views = digits.train.images[None]
+    seven = np.zeros((1, len(views[0]), 10), np.float16)
+    seven[..., 7] = 9
+    monkeypatch.setattr(transfer, "load", lambda config, data: TransferSet(views, seven, data.train))
+    record = json.loads((copy / "train.json").read_text())
+    record["config"] |= {"distillation": 1.0, "passes": 1, "nondigits": 0.0}
+    (copy / "train.json").write_text(json.dumps(record))
+    metrics = quantize.quantize(copy, dataclasses.replace(SHORT, steps=60), digits)["metrics"]
+    assert metrics["float_validation_accuracy"] > 0.9
+    assert metrics["validation_accuracy"] < 0.3  # the teacher sees sevens everywhere
 
 
 def test_quantizing_again_replaces_the_first_result(copy: Run, digits: Dataset) -> None:
