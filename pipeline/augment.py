@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from pipeline import defects
 from pipeline.config import TrainConfig
 from pipeline.data import Split
 from pipeline.lenet5 import CLASSES, SIDE
@@ -63,7 +64,8 @@ def stream(
             others = tf.random.stateless_uniform([extra], seed, maxval=len(outliers), dtype=tf.int32)
             pixels = tf.concat([pixels, tf.gather(pool, others)], 0)
             target = tf.concat([target, tf.fill([extra, CLASSES], 1 / CLASSES)], 0)
-        return distort(tf.cast(pixels, tf.float32)[..., None] / 255, seed, config, strength), target
+        distorted = distort(tf.cast(pixels, tf.float32)[..., None] / 255, seed, config, strength)
+        return defects.damage(distorted, seed, config.defects), target
 
     return (
         tf.data.Dataset.counter(start=epoch)

@@ -117,10 +117,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--distillation",
         type=_share,
-        default=0.0,
         metavar="SHARE",
         help="share of the loss that comes from a larger network's probabilities, with --data mnist; "
-        "that network is trained first, half an hour, and kept (default: 0, no such network)",
+        "that network is trained first, half an hour, and kept (default: the preset's, 0 = no such network)",
     )
     train.add_argument(
         "--strategy", choices=("single", "mirrored"), default="single", help="mirrored: on all GPUs"
@@ -252,8 +251,9 @@ def _train(options: argparse.Namespace) -> int:
         seed=options.seed,
         network=network,
         strategy=options.strategy,
-        distillation=options.distillation,
     )
+    if options.distillation is not None:
+        config = dataclasses.replace(config, distillation=options.distillation)
     if config.distillation and options.data != "mnist":
         raise CheckdigitError("--distillation: there is a teacher for --data mnist alone")
     if options.epochs:

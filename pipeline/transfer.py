@@ -21,7 +21,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from tqdm import tqdm
 
-from pipeline import augment, teacher
+from pipeline import augment, defects, teacher
 from pipeline.config import TrainConfig
 from pipeline.data import Dataset, Split, cache
 from pipeline.lenet5 import CLASSES, SIDE
@@ -138,7 +138,7 @@ def stream(
             images = tf.concat([images, augment.distort(pixels, seed, config)], 0)
             hard = tf.concat([hard, tf.fill([extra, CLASSES], 1 / CLASSES)], 0)
             soft = tf.concat([soft, tf.zeros([extra, CLASSES])], 0)
-        return images, tf.concat([hard, soft], 1)
+        return defects.damage(images, seed, config.defects), tf.concat([hard, soft], 1)
 
     return (
         tf.data.Dataset.counter(start=epoch)

@@ -118,18 +118,24 @@ def test_train_options(asked: dict[str, object]) -> None:
     assert (asked["run"], asked["resume"]) == (Run(Path("runs/mine")), True)
 
 
-@pytest.mark.parametrize("preset", ["quick", "release"])
-def test_no_preset_has_a_teacher(asked: dict[str, object], preset: str) -> None:
-    """It takes half an hour: whoever wants it says so."""
-    assert main(["train", "--preset", preset]) == 0
-    assert asked["config"].distillation == 0
-
-
-def test_a_teacher_is_asked_for(asked: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("options", "share"),
+    [
+        ("", 0),
+        ("--preset release", 0),  # of a thousand pictures
+        ("--data mnist", 0),
+        ("--data mnist --preset release", 0.9),
+        ("--data mnist --preset release --distillation 0", 0),
+        ("--data mnist --distillation 0.5", 0.5),
+    ],
+)
+def test_who_has_a_teacher(
+    asked: dict[str, object], monkeypatch: pytest.MonkeyPatch, options: str, share: float
+) -> None:
     whole = data.load("digits")
     monkeypatch.setattr(data, "load", lambda name, folder: whole)
-    assert main(["train", "--data", "mnist", "--preset", "release", "--distillation", "0.9"]) == 0
-    assert (asked["config"].distillation, asked["config"].temperature) == (0.9, 1.0)
+    assert main(["train", *options.split()]) == 0
+    assert asked["config"].distillation == share
 
 
 def test_there_is_no_teacher_of_small_data(capsys) -> None:
