@@ -255,7 +255,7 @@ class DataPlane:
         computed = time.perf_counter_ns()
 
         def decoded() -> list[FieldReading]:
-            rows = fields.in_order(len(sources), zip(placed, outputs, strict=True))
+            rows = fields.in_order(len(sources), zip(placed, outputs, strict=True), slides)
             return [
                 fields.read(source, row, described, what, bar)
                 for source, row in zip(sources, rows, strict=True)

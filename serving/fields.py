@@ -15,7 +15,7 @@ import numpy as np
 
 from serving import boxes, sliding
 from serving.boxes import Box
-from serving.decode import MAX_ERROR, ctc, doubt, short, threshold
+from serving.decode import MAX_ERROR, ctc, doubt, mixture, short, threshold
 from serving.decode.strings import Decoded, Wanted, confidence, decode, written
 from serving.errors import CheckdigitError
 from serving.images import Gray
@@ -123,7 +123,7 @@ def read(
 
     Args:
         source: what the network saw.
-        probabilities: what it said, float32 [T, 12]; of the steps none but the field's own are looked at.
+        probabilities: what it said on each look, float32 [L, T, 12]; of the steps none but the field's own count.
         model: the network's entry in the manifest.
         what: what the field holds.
         bar: what `accepted_from` chose.
@@ -131,7 +131,7 @@ def read(
     if source.field.problem is not None:
         return _nothing(source.field.problem, what)
     assert model.sliding is not None
-    own = probabilities[: sliding.steps(source.field.pixels.shape[1], model.sliding)]
+    own = probabilities[:, : sliding.steps(source.field.pixels.shape[1], model.sliding)]
     found = decode(own, what)
     raw = written(found.labels)
     text = raw.replace(".", "")
@@ -155,15 +155,15 @@ def read(
 
 
 def in_order(
-    count: int, ran: Iterable[tuple[tuple[Sequence[int], Floats], tuple[Array, ...]]]
+    count: int, ran: Iterable[tuple[tuple[Sequence[int], Floats], tuple[Array, ...]]], slides: Sliding
 ) -> list[Floats]:
-    """What the network said of each of `count` fields, from what `sliding.place` gave and its outputs.
+    """What the network said of each of `count` fields, [L, T, 12], from what `sliding.place` gave and its outputs.
 
     A field that was left out has no steps.
     """
-    rows: list[Floats] = [np.empty((0, 12), np.float32)] * count
+    rows: list[Floats] = [np.empty((len(slides.slants), 0, 12), np.float32)] * count
     for (indices, _), outputs in ran:
-        for index, row in zip(indices, outputs[0], strict=True):
+        for index, row in zip(indices, sliding.looks(len(indices), outputs[0], slides), strict=True):
             rows[index] = row
     return rows
 
@@ -183,7 +183,8 @@ class Reader:
         found = sources(pictures, self.crop)
         assert self.model.sliding is not None
         placed = sliding.place([source.field for source in found], self.model.sliding)
-        rows = in_order(len(found), ((one, self.network.run(one[1])) for one in placed))
+        ran = ((one, self.network.run(one[1])) for one in placed)
+        rows = in_order(len(found), ran, self.model.sliding)
         return [
             read(source, row, self.model, self.what, self.bar)
             for source, row in zip(found, rows, strict=True)
@@ -241,7 +242,8 @@ def _digits(
 ) -> list[FieldDigit]:
     if ctc.SEPARATOR not in labels:  # however likely one was
         probabilities = ctc.without_separators(probabilities)
-    places = ctc.places(probabilities, labels)
+    # A slant leaves the middle of a digit where it is.
+    places = ctc.places(probabilities[mixture.clear(probabilities, labels)], labels)
     spans = [(first, last) for first, last, _ in places]
     found = boxes.boxes(source.field, spans, slides, source.corner, source.size)
     return [

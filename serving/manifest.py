@@ -65,6 +65,8 @@ class Sliding(msgspec.Struct, frozen=True):
 
     Step t of its output sees columns [t·stride, t·stride + receptive); the ink stands `left` columns
     from the left edge, with `right` columns of paper after it, in a width that is a multiple of `bucket`.
+    It looks at a field once for each of `slants`, columns per row from the middle, positive = to the right;
+    the first is 0. What is read is what is likeliest on the mean of the looks.
     """
 
     height: int
@@ -73,6 +75,7 @@ class Sliding(msgspec.Struct, frozen=True):
     left: int
     right: int
     bucket: int
+    slants: tuple[float, ...] = (0.0,)
 
 
 class Confidence(msgspec.Struct, frozen=True):

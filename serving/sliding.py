@@ -1,4 +1,4 @@
-"""Fields of any width as a sliding network's input: placed on paper, padded to a bucket, counted in steps."""
+"""Fields of any width as a sliding network's input: placed on paper, padded to a bucket, slanted, counted in steps."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def place(fields: Sequence[Field], sliding: Sliding) -> list[tuple[list[int], Fl
         sliding: the network's.
 
     Returns:
-        For each width, narrowest first: the fields' indices, and float32 [N, height, width, 1] in [0, 1].
+        For each width, narrowest first: the fields' indices, and float32 [L·N, height, width, 1] in [0, 1]:
+        all N of them for the first of the L slants, all for the second, …
     """
     widths: dict[int, list[int]] = {}
     for index, field in enumerate(fields):
@@ -50,8 +51,28 @@ def place(fields: Sequence[Field], sliding: Sliding) -> list[tuple[list[int], Fl
             pixels = fields[index].pixels
             image[row, :, sliding.left : sliding.left + pixels.shape[1], 0] = pixels
         image /= np.float32(255)  # divided, as `images.tensor` does and for its reason
-        placed.append((indices, image))
+        placed.append((indices, np.concatenate([_slanted(image, slant) for slant in sliding.slants])))
     return placed
+
+
+def _slanted(image: Floats, slant: float) -> Floats:
+    """Pictures [N, height, width, 1] with each row moved to the right by `slant` for each row above the middle."""
+    if not slant:
+        return image
+    _, height, width, _ = image.shape
+    moved = slant * ((height - 1) / 2 - np.arange(height))
+    whole = np.floor(moved).astype(np.int64)
+    part = (moved - whole).astype(np.float32)[:, None, None]
+    # Out of the picture is its outermost column: paper.
+    near = np.clip(np.arange(width) - whole[:, None], 0, width - 1)
+    far = np.maximum(near - 1, 0)
+    rows = np.arange(height)[:, None]
+    return image[:, rows, near] * (1 - part) + image[:, rows, far] * part
+
+
+def looks(count: int, output: Floats, sliding: Sliding) -> Floats:
+    """The network's output for what `place` gave of `count` fields, [L·count, T, K], by field: [count, L, T, K]."""
+    return output.reshape(len(sliding.slants), count, *output.shape[1:]).swapaxes(0, 1)
 
 
 def check_width(name: str, width: int, sliding: Sliding) -> None:

@@ -33,7 +33,7 @@ from serving.manifest import (
 from serving.runtime import onnx
 
 LEVELS = (0.001, 0.01, 0.1)
-SLIDING = Sliding(height=32, receptive=18, stride=1, left=12, right=12, bucket=32)
+SLIDING = Sliding(height=32, receptive=18, stride=1, left=12, right=12, bucket=32, slants=(0.0, 0.05))
 PRINTS = (50, 54, 57, 60, 66, 80)  # heights of the pictures that the tiny field model knows
 FAR, SCALE = 7.0, 4.0  # how far a symbol may be from its print; logits for each unit of that
 

@@ -39,7 +39,9 @@ _LAYERS: Final = (
 _SUBSAMPLED: Final = {"c1": ("s2", (2, 2)), "c3b": ("s4", (2, 1))}  # name, rows and columns between windows
 
 # The first step's center is the first column of ink; so it is, at the other end, with the last.
-SLIDING: Final = Sliding(height=HEIGHT, receptive=40, stride=2, left=20, right=20, bucket=16)
+SLIDING: Final = Sliding(
+    height=HEIGHT, receptive=40, stride=2, left=20, right=20, bucket=16, slants=(0.0, 0.12, -0.12)
+)
 
 
 def build(keras: ModuleType, normalized: bool = True) -> Any:

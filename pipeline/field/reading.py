@@ -99,7 +99,7 @@ def read(reader: Reader, labelled: Labelled) -> list[Raw]:
 def _read(pictures: Sequence[Gray], infer: Infer, model: Model, what: Wanted) -> list[Raw]:
     sources = [Source(normalize_field(gray), (0, 0), (gray.shape[1], gray.shape[0])) for gray in pictures]
     placed = place([source.field for source in sources], SLIDING)
-    rows = fields.in_order(len(sources), ((one, (infer(one[1]),)) for one in placed))
+    rows = fields.in_order(len(sources), ((one, (infer(one[1]),)) for one in placed), SLIDING)
     found = []
     for source, row in zip(sources, rows, strict=True):
         reading = fields.read(source, row, model, what, _ANY)

@@ -128,14 +128,14 @@ def probability(probabilities: npt.NDArray[np.floating[Any]], labels: Sequence[i
 
 
 def without_separators(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """[T, 12] with the separator's share given to the blank.
+    """[…, T, 12] with the separator's share given to the blank.
 
     A string's probability is then exactly the total of all strings that differ
     from it in separators alone.
     """
     merged = probabilities.copy()
-    merged[:, -1] += merged[:, SEPARATOR]
-    merged[:, SEPARATOR] = 0
+    merged[..., -1] += merged[..., SEPARATOR]
+    merged[..., SEPARATOR] = 0
     return merged
 
 

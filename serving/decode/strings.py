@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from serving.decode import ctc, schemes
+from serving.decode import ctc, mixture, schemes
 from serving.decode.amounts import LOCALES, Amount, weigh
 from serving.decode.ctc import Hypothesis
 from serving.errors import CheckdigitError
@@ -96,22 +96,22 @@ def decode(probabilities: Floats, what: Wanted, count: int = _COUNT) -> Decoded:
     """The likeliest strings of a field.
 
     Args:
-        probabilities: float32 [T, 12] of its own steps, T ≥ 1.
+        probabilities: float32 [L, T, 12], for each look at it those of its own steps, T ≥ 1.
         what: the rules that a string has to keep.
         count: how many strings, at most.
     """
     merged = ctc.without_separators(probabilities)
     searched = merged if what.kind == "number" else probabilities
-    found = ctc.search(searched, what.automaton, max(count, _COUNT), _BUDGET)
+    found = mixture.search(searched, what.automaton, max(count, _COUNT), _BUDGET)
     valid, total = bool(found.best), found.total
     if not valid:
-        found = ctc.search(searched, None, max(count, _COUNT), _BUDGET)
+        found = mixture.search(searched, None, max(count, _COUNT), _BUDGET)
     best, amount = found.best, None
     labels = best[0].labels
     if what.kind == "number":
         labels = _separated(probabilities, labels)
     elif any(label != ctc.SEPARATOR for label in labels):
-        weighed = weigh(best, what.locale, of_text=functools.partial(ctc.probability, merged))
+        weighed = weigh(best, what.locale, of_text=functools.partial(mixture.probability, merged))
         labels, amount = weighed.labels, weighed.amount
         others = [one for one in best if one.labels != labels]
         best = [Hypothesis(labels, weighed.probability), *others]
@@ -120,8 +120,8 @@ def decode(probabilities: Floats, what: Wanted, count: int = _COUNT) -> Decoded:
 
 def _separated(probabilities: Floats, digits: tuple[int, ...]) -> tuple[int, ...]:
     """The digits as they are written: with the likeliest separators."""
-    if probabilities[:, ctc.SEPARATOR].max() >= _SEPARATES:
-        for one in ctc.search(probabilities, None, _COUNT, _BUDGET).best:
+    if probabilities[..., ctc.SEPARATOR].max() >= _SEPARATES:
+        for one in mixture.search(probabilities, None, _COUNT, _BUDGET).best:
             if tuple(label for label in one.labels if label != ctc.SEPARATOR) == digits:
                 return one.labels
     return digits

@@ -24,7 +24,8 @@ def test_fields_lie_where_the_service_puts_them(widths: list[int]) -> None:
     found = batches.of(task.FIELD, fields)
     assert [batch.numbers.tolist() for batch in found] == [numbers for numbers, _ in served]
     for batch, (_, image) in zip(found, served, strict=True):
-        np.testing.assert_array_equal(batch.pixels[..., None] / np.float32(255), image)
+        upright = image[: len(batch.numbers)]  # then come the slanted ones
+        np.testing.assert_array_equal(batch.pixels[..., None] / np.float32(255), upright)
 
 
 @given(st.lists(st.integers(1, 80), min_size=1, max_size=8))

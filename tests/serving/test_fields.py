@@ -137,7 +137,7 @@ def made(probabilities: np.ndarray, what: Wanted, model: Model | None = None) ->
     slides = Sliding(HEIGHT, 8, 1, 4, 4, 8)
     field = Field(np.full((HEIGHT, steps - 1), 255, np.uint8), np.eye(2, 3), None)
     model = model or Model("1", "field", Tensor("image", "FP32", [-1, HEIGHT, -1, 1]), [], sliding=slides)
-    return fields.read(Source(field, (0, 0), (steps, HEIGHT)), probabilities, model, what, ANY)
+    return fields.read(Source(field, (0, 0), (steps, HEIGHT)), probabilities[None], model, what, ANY)
 
 
 def steps_of(text: str, sure: float = 0.99) -> np.ndarray:
