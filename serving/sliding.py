@@ -72,7 +72,8 @@ def _slanted(image: Floats, slant: float) -> Floats:
 
 def looks(count: int, output: Floats, sliding: Sliding) -> Floats:
     """The network's output for what `place` gave of `count` fields, [L·count, T, K], by field: [count, L, T, K]."""
-    return output.reshape(len(sliding.slants), count, *output.shape[1:]).swapaxes(0, 1)
+    by_look: Floats = output.reshape(len(sliding.slants), count, *output.shape[1:])
+    return by_look.swapaxes(0, 1)
 
 
 def check_width(name: str, width: int, sliding: Sliding) -> None:
