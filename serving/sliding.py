@@ -67,13 +67,13 @@ def _slanted(image: Floats, slant: float) -> Floats:
     near = np.clip(np.arange(width) - whole[:, None], 0, width - 1)
     far = np.maximum(near - 1, 0)
     rows = np.arange(height)[:, None]
-    return image[:, rows, near] * (1 - part) + image[:, rows, far] * part
+    slanted: Floats = image[:, rows, near] * (1 - part) + image[:, rows, far] * part
+    return slanted
 
 
 def looks(count: int, output: Floats, sliding: Sliding) -> Floats:
     """The network's output for what `place` gave of `count` fields, [L·count, T, K], by field: [count, L, T, K]."""
-    by_look: Floats = output.reshape(len(sliding.slants), count, *output.shape[1:])
-    return by_look.swapaxes(0, 1)
+    return np.swapaxes(output.reshape(len(sliding.slants), count, *output.shape[1:]), 0, 1)
 
 
 def check_width(name: str, width: int, sliding: Sliding) -> None:

@@ -19,9 +19,9 @@ def section(found: dict[str, Any]) -> str:
     parts = [
         f"""## `lenet5-field`: whole amounts and numbers
 
-**What it does.** Reads a whole handwritten amount or number in one pass: LeNet-5 slides over the picture, every
-other column says which of ten digits, separator or nothing it sees, and a search over all alignments gives the
-likeliest string with its total probability. A calibrated confidence says whether it may be booked without a human.
+**What it does.** Reads a whole handwritten amount or number: LeNet-5 slides over the picture, every other column
+says which of ten digits, separator or nothing it sees, and a search over all alignments gives the likeliest
+string with its total probability, the mean of three looks: upright and slanted to both sides. A calibrated confidence says whether it may be booked without a human.
 
 **What it does not do.** It reads no letters and no words; point and comma are one symbol, whether one is a decimal
 point is decided from where it stands, and doubt about that is a reason not to accept.
