@@ -23,6 +23,7 @@ from serving.images.field import Field, normalize_field
 from serving.manifest import Model, Sliding, Threshold
 from serving.pictures import Crop, each
 from serving.runtime import Array, Floats, Network
+from serving.unread import unread
 
 
 class FieldDigit(msgspec.Struct, frozen=True):
@@ -138,7 +139,10 @@ def read(
     if not text:
         return _nothing("no digit read", what)
     sure = short(np.float32(confidence(found.best[0].probability, model.confidence)))
+    places = _places(own, found.labels)
     reason = _reason(found, what) or _doubt(sure, found, what, bar)
+    if reason is None and unread(source.field.pixels, [place[:2] for place in places], model.sliding):
+        reason = "ink beside the digits that was not read: one may be missing"
     return FieldReading(
         text=text,
         raw=raw,
@@ -146,7 +150,7 @@ def read(
         confidence=sure,
         accepted=reason is None,
         reason=reason,
-        digits=_digits(source, own, found.labels, model.sliding),
+        digits=_digits(source, places, found.labels, model.sliding),
         check_digit=CheckDigit(what.scheme, found.valid) if what.scheme else None,
         alternatives=[
             Alternative(written(one.labels), short(np.float32(one.probability))) for one in found.best[1:]
@@ -237,13 +241,16 @@ def _rules(what: Wanted) -> str:
     return " and ".join(rule for rule in (scheme, length) if rule)
 
 
-def _digits(
-    source: Source, probabilities: Floats, labels: Sequence[int], slides: Sliding
-) -> list[FieldDigit]:
+def _places(probabilities: Floats, labels: Sequence[int]) -> list[ctc.Place]:
+    """Where each label stands, in a look in which they are clear; a slant leaves a digit's middle where it is."""
     if ctc.SEPARATOR not in labels:  # however likely one was
         probabilities = ctc.without_separators(probabilities)
-    # A slant leaves the middle of a digit where it is.
-    places = ctc.places(probabilities[mixture.clear(probabilities, labels)], labels)
+    return ctc.places(probabilities[mixture.clear(probabilities, labels)], labels)
+
+
+def _digits(
+    source: Source, places: Sequence[ctc.Place], labels: Sequence[int], slides: Sliding
+) -> list[FieldDigit]:
     spans = [(first, last) for first, last, _ in places]
     found = boxes.boxes(source.field, spans, slides, source.corner, source.size)
     return [

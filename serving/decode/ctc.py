@@ -16,7 +16,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush, heappushpop
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,9 @@ from serving.decode.schemes import DEAD, Automaton
 
 SEPARATOR = 10
 BUDGET = 2000
+
+# First and last step of a label, and the probability that its stretch reads as it.
+Place: TypeAlias = tuple[int, int, float]
 
 
 @dataclass(frozen=True)
@@ -139,9 +142,7 @@ def without_separators(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np
     return merged
 
 
-def places(
-    probabilities: npt.NDArray[np.floating[Any]], labels: Sequence[int]
-) -> list[tuple[int, int, float]]:
+def places(probabilities: npt.NDArray[np.floating[Any]], labels: Sequence[int]) -> list[Place]:
     """Where each label of a string stands: its steps in the likeliest single alignment (Viterbi 1967).
 
     Args:

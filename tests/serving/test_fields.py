@@ -55,6 +55,27 @@ def test_amount(reader) -> None:
     assert all(0.5 < one.probability <= 1 for one in reading.digits)
 
 
+def test_ink_that_was_not_read_is_not_accepted(reader) -> None:
+    """A stroke as tall as a digit, apart from all digits, that the network says nothing of."""
+    picture = amount("1250")
+    height = picture.height
+    wider = Image.new("L", (picture.width + 3 * height, height), 255)
+    wider.paste(picture)
+    sure = read(reader, wider)
+    assert (sure.text, sure.accepted) == ("1250", True)
+    network = reader(max_error=0.01).network
+    field = fields.sources([png(picture)])[0]
+    ((_, image),) = fields.sliding.place([field.field], SLIDING)
+    output = network.run(image)[0]
+    output[..., :] = np.where(np.arange(12) == 11, 1.0, 0.0)  # nothing read, but for a 7 in the first column
+    output[:, 0] = np.where(np.arange(12) == 7, 1.0, 0.0)
+    output[:, 4] = np.where(np.arange(12) == 7, 1.0, 0.0)
+    model = reader().model
+    found = fields.read(field, output, model, wanted("number"), ANY)
+    assert (found.text, found.accepted) == ("77", False)
+    assert found.reason == "ink beside the digits that was not read: one may be missing"
+
+
 def test_thousands_are_no_cents(reader) -> None:
     assert read(reader, amount("1.250")).amount == "1250"
     assert read(reader, amount("12.50")).amount == "12.50"
