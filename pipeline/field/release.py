@@ -23,7 +23,7 @@ from pipeline.field.network import CLASSES, SEPARATOR, SLIDING
 from pipeline.predict import predictor
 from pipeline.release import FIELD_RELEASED, config, copy
 from pipeline.run import Run, replacing, sha256, write_bytes, write_json
-from serving import __version__
+from serving import __version__, sliding
 from serving.decode import ctc
 from serving.decode.strings import wanted
 from serving.drawing import draw
@@ -138,10 +138,9 @@ def _picture(models: Path, model: Model, ask: Ask) -> None:
     """A golden amount with its reading and boxes, for the README."""
     gray = decode((models / "golden" / _PICTURED).read_bytes())
     source = Source(normalize_field(gray), (0, 0), (gray.shape[1], gray.shape[0]))
-    (batch,) = batches.of(task.FIELD, [source.field.pixels])
-    rows = batch.rows(ask(tensor(batch.pixels)))
+    ((_, image),) = sliding.place([source.field], SLIDING)
     bar = accepted_from(model.thresholds, max((one.max_error for one in model.thresholds), default=None))
-    reading = read(source, rows, model, wanted("amount"), bar)
+    reading = read(source, ask(image), model, wanted("amount"), bar)
     with replacing(models / "amount.png") as temporary:
         draw(gray, reading).save(temporary, optimize=True)
 
