@@ -107,9 +107,9 @@ def margin(network: Reference, threshold: float | None) -> int:
 
     Args:
         network: of 10 logits.
-        threshold: probability, below 1; None: nothing is accepted, no two logits are that far apart.
+        threshold: probability; None, or 1: nothing is accepted, no two logits are that far apart.
     """
-    if threshold is None:
+    if threshold is None or threshold >= 1:
         return 256
     odds = threshold / (1 - threshold)
     return math.ceil(math.log((network.task.classes - 1) * odds) / network.output.scale)

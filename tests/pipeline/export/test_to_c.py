@@ -198,6 +198,14 @@ def test_the_margin_promises_the_probability(network: Reference) -> None:
         assert math.isclose(probabilities[0, 0], threshold, abs_tol=0.1)
 
 
+@pytest.mark.parametrize("threshold", [None, 1.0])
+def test_where_nothing_is_accepted_no_margin_is_large_enough(
+    network: Reference, threshold: float | None
+) -> None:
+    """A threshold that float32 rounds to 1 was a division by zero."""
+    assert to_c.margin(network, threshold) > 127 - -128
+
+
 def test_every_symbol_is_prefixed_and_nothing_is_included(tmp_path: Path, network: Reference) -> None:
     program(tmp_path, network, ["-Os"])
     names = subprocess.run(
