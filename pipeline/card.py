@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from PIL import Image, ImageDraw, ImageFont
 
+from pipeline import limits
 from pipeline.export import boards
 from pipeline.export.formats import FOLDER, FORMATS
 from pipeline.run import STAGES, write_bytes
@@ -28,7 +29,7 @@ from serving.manifest import Manifest
 
 FIELD_RECORDS: Final = "records/field"  # below `models/`
 # What `python -m pipeline.card README.md` renews: what stands between `<!-- NAME -->` and `<!-- /NAME -->`.
-BLOCKS: Final = ("table", "numbers", "edge", "service", "operations")
+BLOCKS: Final = ("table", "numbers", "limits", "edge", "service", "operations")
 FIELD_BLOCK: Final = "fields"  # and this, if it is there and a field model is released
 
 
@@ -134,7 +135,7 @@ nines are read less surely: test on your own digits before you trust it.
 {data["test"]:,} to measure. Beside them, pictures drawn by code that are no digits. SHA-256 of every file: `manifest.json`.
 
 **Training.** Preset `{found["train"]["preset"]}`, seed {config["seed"]}, {config["epochs"]} epochs, AdamW with cosine decay, averaged weights,
-affine and elastic distortion, {config["nondigits"]:.0%} non-digits with ten equal probabilities as target.
+affine and elastic distortion, {config["nondigits"]:.0%} non-digits with ten equal probabilities as target.{_taught(config)}
 Quantization: {found["quantize"]["config"]["method"]}, seed {found["quantize"]["config"]["seed"]}. {versions}.
 
 ## Accuracy
@@ -159,6 +160,19 @@ accepted, by the tail of their log-odds on validation. On test they gave:
 
 `golden/` holds 20 digits{golden} drawn by code with the answer of every format; loading a model checks it against them.
 """
+
+
+def _taught(config: dict[str, Any]) -> str:
+    """What a training had beyond labels and distortion."""
+    parts = []
+    if config.get("distillation"):
+        parts.append(f"{config['distillation']:.0%} of the loss comes from a larger network's probabilities")
+    if config.get("defects"):
+        parts.append(
+            f"{config['defects']:.0%} of the pictures have a defect (a line across, covered edges, hollow strokes, dirt, "
+            "haze, blur)"
+        )
+    return f"\n{'; '.join(parts)}." if parts else ""
 
 
 def picture(folder: Path) -> Image.Image:
@@ -327,6 +341,7 @@ def renewed(text: str, root: Path) -> str:
     content = {
         "table": format_table(records(root / "models" / "records")),
         "numbers": numbers(root / "benchmarks"),
+        "limits": limits.table(root / "benchmarks"),
         "edge": edge(root / "benchmarks"),
         "service": service(root / "benchmarks"),
         "operations": operations(root / "benchmarks"),

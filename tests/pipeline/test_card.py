@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import card
+from pipeline import card, limits
 from pipeline.run import STAGES, write_json
 from serving.errors import CheckdigitError
 
@@ -111,6 +111,17 @@ def root(found: dict, tmp_path: Path) -> Path:
         "onnx_int8": {"golden": 20, "same_digit": 20, "largest_difference": 0.0, "largest_difference_lsb": 2},
         "c": {"largest_difference_lsb": 0},
     }
+    seeds = {str(i): {"validation_accuracy": 0.996 + i / 1e4} for i in range(2)}
+    recipe = {"what": "labels alone", "seeds": seeds}
+    recipe["mean"] = {"validation_accuracy": 0.9960, "log_loss": 0.01712, "accepted": 0.9434}
+    ceiling = {"recipes": {"labels": recipe}, "validation_pictures": 4_949}
+    write_json(tmp_path / "benchmarks" / "ceiling.json", ceiling)
+    kinds = {
+        kind: {"lenet5": {"raw": value, "normalized": value - 0.1}}
+        for kind, value in (("fog", 0.99), ("zigzag", 0.94), ("stripe", 0.97), ("shear", 0.98))
+    }
+    corruptions = {"mean": {"lenet5": {"raw": 0.97, "normalized": 0.87}}, "kinds": kinds}
+    write_json(tmp_path / "benchmarks" / "corruptions.json", corruptions)
     board = {"emulator": "QEMU 7.2", "pictures": 220, "edge": extra, "serve": extra, "agreement": agreement}
     write_json(tmp_path / "benchmarks" / "arm64.json", board)
     return tmp_path
@@ -120,6 +131,14 @@ def test_numbers(root: Path) -> None:
     _, _, *rows = card.numbers(root / "benchmarks").splitlines()
     assert [row.split(" | ")[1] for row in rows] == ["99.52%", "99.50%", "5.5 (99.21%)"]
     assert "`make DATA=mnist`, 2 cores" in rows[2]
+
+
+def test_limits(root: Path) -> None:
+    lines = limits.table(root / "benchmarks").splitlines()
+    assert lines[2] == "| labels alone | 2 | 99.60% (99.60%–99.61%) | 0.0171 | 94.3% |"
+    assert "4,949 pictures" in lines[4]
+    assert lines[8] == "| lenet5 | 97.0% | 87.0% |"
+    assert "as they are: zigzag 94.0%, stripe 97.0%, shear 98.0%; normalized: zigzag 84.0%" in lines[-1]
 
 
 def test_service(root: Path) -> None:
@@ -154,16 +173,16 @@ def test_edge(root: Path) -> None:
 def test_only_the_blocks_are_renewed(found: dict, root: Path) -> None:
     text = (
         "# Title\n\n<!-- table -->\n| old |\n\\1\n<!-- /table -->\nThe rest, \\g<0>.\n"
-        "<!-- numbers --><!-- /numbers -->\n<!-- edge --><!-- /edge -->\n<!-- service --><!-- /service -->"
+        "<!-- numbers --><!-- /numbers --><!-- limits --><!-- /limits -->\n<!-- edge --><!-- /edge -->\n<!-- service --><!-- /service -->"
         "<!-- operations --><!-- /operations -->"
     )
     renewed = card.renewed(text, root)
     table, numbers = card.format_table(found), card.numbers(root / "benchmarks")
     edge, service = card.edge(root / "benchmarks"), card.service(root / "benchmarks")
-    operations = card.operations(root / "benchmarks")
+    operations, limited = card.operations(root / "benchmarks"), limits.table(root / "benchmarks")
     assert renewed == (
         f"# Title\n\n<!-- table -->\n{table}\n<!-- /table -->\nThe rest, \\g<0>.\n"
-        f"<!-- numbers -->\n{numbers}\n<!-- /numbers -->\n<!-- edge -->\n{edge}\n<!-- /edge -->\n"
+        f"<!-- numbers -->\n{numbers}\n<!-- /numbers --><!-- limits -->\n{limited}\n<!-- /limits -->\n<!-- edge -->\n{edge}\n<!-- /edge -->\n"
         f"<!-- service -->\n{service}\n<!-- /service --><!-- operations -->\n{operations}\n<!-- /operations -->"
     )
     assert card.renewed(renewed, root) == renewed
