@@ -81,7 +81,7 @@ def benchmark(
     from tqdm import tqdm
 
     exported, reads = run.require("export"), task.of(run)
-    batch = BATCH if reads is task.DIGIT else FIELD_BATCH
+    batch = FIELD_BATCH if reads is task.FIELD else BATCH
     if formats is None:
         formats = [row for row in TABLE[reads.name] if row.name not in exported["refused"]]
     counts = sorted({1, cpus()})

@@ -15,10 +15,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import nondigits
+from pipeline import nondigits, task
 from pipeline.calibrate import calibration_error, interval
 from pipeline.data import Split
-from pipeline.export.formats import FOLDER, FORMATS
+from pipeline.export.formats import FOLDER, TABLE
 from pipeline.predict import predictor
 from pipeline.run import Run
 from serving.decode import MAX_ERROR
@@ -28,7 +28,14 @@ from serving.images import tensor
 from serving.manifest import Threshold
 
 # Per family: the stage that calibrated it and the format that is served.
-FAMILIES: Final = {"lenet5": ("train", "onnx_float32"), "lenet5-int8": ("quantize", "onnx_int8")}
+FAMILIES: Final = {
+    model: family
+    for reads in (task.DIGIT, task.FAST)
+    for model, family in (
+        (reads.model, ("train", "onnx_float32")),
+        (reads.int8, ("quantize", "onnx_int8")),
+    )
+}
 _NONDIGITS: Final = 1_000
 
 Floats = npt.NDArray[np.float32]
@@ -51,7 +58,7 @@ def evaluate(run: Run, test: Split, data_name: str) -> dict[str, Any]:
     images = tensor(test.images)
     others = tensor(nondigits.pictures(_NONDIGITS, nondigits.TEST))
     files, families = {}, {}
-    for row in FORMATS:
+    for row in TABLE[task.of(run).name]:
         if f"{FOLDER}/{row.file}" not in exported["files"] or row.model not in FAMILIES:
             continue
         predict = predictor(row, run / FOLDER / row.file)

@@ -34,7 +34,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from pipeline import augment, calibrate, lenet5, nondigits, transfer
+from pipeline import augment, calibrate, fold, lenet5, nondigits, transfer
 from pipeline.config import QuantizeConfig, TrainConfig
 from pipeline.data import Dataset
 from pipeline.run import Run, replacing
@@ -190,7 +190,10 @@ def _open(run: Run, config: QuantizeConfig, data: Dataset) -> tuple[Any, _Lesson
     # A damaged archive, HDF5 file or configuration: each library has its own errors.
     except Exception as error:
         raise CheckdigitError(f"{run / FLOAT}: Keras cannot load it: {error}") from None
-    model = lenet5.build(tf_keras, trained.network)
+    if trained.network == fold.OPTIONS:
+        original, model = fold.folded(keras, original), fold.build(tf_keras)
+    else:
+        model = lenet5.build(tf_keras, trained.network)
     for layer in original.layers:
         model.get_layer(layer.name).set_weights(layer.get_weights())
     outliers = nondigits.pictures(trained.outliers if trained.nondigits else 0, trained.seed)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any, Final, Literal, NoReturn
 
 import numpy as np
@@ -276,12 +277,7 @@ def _read(model: Any) -> Reference:
                 f"operator {operator} is not computed by the integer reference; it has "
                 f"{', '.join((*_KINDS, *_MOVING))}"
             )
-    task = _task(graph.tensors[source])
-    count = sum(operator in _KINDS for operator in names)
-    if count != len(task.layers):
-        raise CheckdigitError(
-            f"{count} layers, expected LeNet-5's {len(task.layers)}: {', '.join(task.layers)}"
-        )
+    task = _task(graph.tensors[source], sum(operator in _KINDS for operator in names))
     layers: list[Layer] = []
     for operator, entry in zip(names, graph.operators, strict=True):
         if entry.inputs[0] != source:
@@ -297,18 +293,22 @@ def _read(model: Any) -> Reference:
     return reference
 
 
-def _task(image: Any) -> Task:
-    """What the network reads, by the shape of its input."""
+def _task(image: Any, count: int) -> Task:
+    """What the network reads, by the shape of its input and how many layers there are."""
     shape = tuple(int(side) for side in _signature(image))
-    for task in TASKS.values():
-        if shape == (1, task.height, task.width or -1, 1):
+    fitting = [task for task in TASKS.values() if shape == (1, task.height, task.width or -1, 1)]
+    for task in fitting:
+        if count == len(task.layers):
             return task
+    if fitting:
+        expected = " or ".join(f"{len(task.layers)}: {', '.join(task.layers)}" for task in fitting)
+        raise CheckdigitError(f"{count} layers, expected LeNet-5's {expected}")
     if -1 in shape:
         raise CheckdigitError(
             f"dynamic shape {list(shape)}: expected a static batch of 1, free in nothing but a field's width"
         )
-    expected = " or ".join(str([1, task.height, task.width or -1, 1]) for task in TASKS.values())
-    raise CheckdigitError(f"the input is {list(shape)}, expected {expected}")
+    shapes = dict.fromkeys(str([1, task.height, task.width or -1, 1]) for task in TASKS.values())
+    raise CheckdigitError(f"the input is {list(shape)}, expected {' or '.join(shapes)}")
 
 
 def _layer(name: str, kind: Kind, model: Any, entry: Any) -> Layer:
@@ -360,15 +360,28 @@ def _layer(name: str, kind: Kind, model: Any, entry: Any) -> Layer:
         refuse("dilation")
     if options.padding == schema.Padding.VALID:
         return layer
-    padding = []
-    for axis, (window, stride) in enumerate(zip(layer.window, layer.stride, strict=True)):
-        if layer.shape[axis] < 0:
-            refuse("padding of any width")
-        total = max((layer.shape[axis] - 1) * stride + window - _shape(source)[axis], 0)
-        padding += [total // 2, total - total // 2]
+    sides = _shape(source)[:2]
+    if min(sides) < 0:
+        refuse("padding of any width")
+    padding = same_padding(layer, sides)
     if kind != "conv" and any(padding):
         refuse("padded pooling")
-    return dataclasses.replace(layer, padding=tuple(padding))
+    return dataclasses.replace(layer, padding=padding)
+
+
+def same_padding(layer: Layer, sides: Sequence[int]) -> tuple[int, int, int, int]:
+    """What TensorFlow's "same" is for a layer's window and stride.
+
+    Args:
+        layer: of convolution or pooling.
+        sides: rows and columns of its input.
+    """
+    padding = []
+    for side, window, stride in zip(sides, layer.window, layer.stride, strict=True):
+        total = max((math.ceil(side / stride) - 1) * stride + window - side, 0)
+        padding += [total // 2, total - total // 2]
+    up, down, left, right = padding
+    return up, down, left, right
 
 
 def _signature(tensor: Any) -> Any:

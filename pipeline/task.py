@@ -1,6 +1,7 @@
-"""The two tasks, `digit` and `field`, as far as the stages after training need to tell them apart.
+"""The tasks, `digit`, `field` and `fast`, as far as the stages after training need to tell them apart.
 
-A run has one task, named in its `train.json`; a record that names none is a digit's.
+A run has one task, named in its `train.json`; a record that names none is a digit's. A digit's network whose
+pooling folds into its convolutions (`pipeline.fold`) makes the run a `fast` one: other layers, other models.
 Importing this needs neither TensorFlow nor any runtime.
 """
 
@@ -10,13 +11,13 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-from pipeline import lenet5
+from pipeline import fold, lenet5
 from pipeline.field import network
 from pipeline.lenet5 import LayerRow
 from pipeline.run import Run
 from serving.errors import CheckdigitError
 
-Name = Literal["digit", "field"]
+Name = Literal["digit", "field", "fast"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,18 +75,32 @@ FIELD: Final = Task(
     tuple(row.name for row in network.table()),
     network.table,
 )
-TASKS: Final[dict[str, Task]] = {task.name: task for task in (DIGIT, FIELD)}
+FAST: Final = Task(
+    "fast",
+    "lenet5-fast",
+    "lenet5-fast-int8",
+    lenet5.SIDE,
+    lenet5.SIDE,
+    lenet5.CLASSES,
+    fold.LAYERS,
+    lambda width: fold.table(),
+)
+TASKS: Final[dict[str, Task]] = {task.name: task for task in (DIGIT, FIELD, FAST)}
+_TRAINED: Final = ("digit", "field")  # what a `train` record may name
 
 
 def named(record: dict[str, Any]) -> Task:
-    """The task that a `train` record names.
+    """The task of a `train` record.
 
     Raises:
         CheckdigitError: it is none of this version's.
     """
     name = record.get("task", "digit")
-    if name not in TASKS:
-        raise CheckdigitError(f"train.json: unknown task {name!r}: expected {' or '.join(TASKS)}")
+    if name not in _TRAINED:
+        raise CheckdigitError(f"train.json: unknown task {name!r}: expected {' or '.join(_TRAINED)}")
+    network = record.get("config", {}).get("network")
+    if name == "digit" and network == dataclasses.asdict(fold.OPTIONS):
+        return FAST
     return TASKS[name]
 
 

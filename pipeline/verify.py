@@ -27,7 +27,7 @@ from pipeline.agreement import explanation as explanation
 from pipeline.agreement import summary as summary
 from pipeline.batches import Batch
 from pipeline.drift import REFERENCE, real
-from pipeline.export.formats import FIELD_FORMATS, FOLDER, FORMATS, Format, get
+from pipeline.export.formats import FOLDER, FORMATS, TABLE, Format, get
 from pipeline.run import Run
 from pipeline.task import Task
 from serving.decode import ctc
@@ -167,7 +167,7 @@ def explain(run: Run, left: str, right: str, images: Pixels | Sequence[Pixels]) 
 
 
 def _formats(reads: Task) -> Sequence[Format]:
-    return FIELD_FORMATS if reads is task.FIELD else FORMATS
+    return FORMATS if reads is task.DIGIT else TABLE[reads.name]
 
 
 def _integers(

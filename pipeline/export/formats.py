@@ -50,7 +50,15 @@ class Format:
     """
 
     name: str
-    model: Literal["lenet5", "lenet5-int8", "lenet5-features", "lenet5-field", "lenet5-field-int8"]
+    model: Literal[
+        "lenet5",
+        "lenet5-int8",
+        "lenet5-features",
+        "lenet5-field",
+        "lenet5-field-int8",
+        "lenet5-fast",
+        "lenet5-fast-int8",
+    ]
     file: str
     runtime: Literal["keras", "litert", "onnxruntime", "c", "wasm"]
     type: Literal["float32", "float16", "dynamic", "int8"]
@@ -64,9 +72,11 @@ class Format:
         return {self.file: self.writer, **dict(self.beside)}
 
     @property
-    def task(self) -> Literal["digit", "field"]:
-        """What its model reads."""
-        return "field" if self.model.startswith("lenet5-field") else "digit"
+    def task(self) -> Literal["digit", "field", "fast"]:
+        """What its model is for, of `pipeline.task`."""
+        if self.model.startswith("lenet5-field"):
+            return "field"
+        return "fast" if self.model.startswith("lenet5-fast") else "digit"
 
 
 _FLOAT32: Final = Bound("keras", "probability", 1e-5, 0.9999)
@@ -167,7 +177,27 @@ FIELD_FORMATS: Final[tuple[Format, ...]] = (
     ),
 )
 
-TABLE: Final[dict[str, tuple[Format, ...]]] = {"digit": FORMATS, "field": FIELD_FORMATS}
+# Some of the digit's, with the same bounds.
+FAST_FORMATS: Final[tuple[Format, ...]] = tuple(
+    dataclasses.replace(
+        row,
+        model="lenet5-fast-int8" if row.type == "int8" else "lenet5-fast",
+        file=row.file.replace("lenet5", "lenet5-fast"),
+    )
+    for row in FORMATS
+    if row.name in ("keras", "keras_int8", "tflite_float32", "tflite_int8", "onnx_float32", "onnx_int8")
+)
+
+TABLE: Final[dict[str, tuple[Format, ...]]] = {
+    "digit": FORMATS,
+    "field": FIELD_FORMATS,
+    "fast": FAST_FORMATS,
+}
+
+
+def models(task: str) -> frozenset[str]:
+    """The names of a task's models."""
+    return frozenset(row.model for row in TABLE[task])
 
 
 def get(name: str, task: str = "digit") -> Format:

@@ -66,7 +66,7 @@ def _step(layer: Any, weights: Weights, x: tf.Tensor, layout: Layout) -> tf.Tens
         case "InputLayer":
             return x
         case "Conv2D":
-            x = tf.nn.conv2d(x, weights[0], 1, layer.padding.upper(), data_format=layout)
+            x = tf.nn.conv2d(x, weights[0], layer.strides[0], layer.padding.upper(), data_format=layout)
             return _activate(layer, tf.nn.bias_add(x, weights[1], data_format=layout))
         case "MaxPooling2D":
             return tf.nn.max_pool2d(x, layer.pool_size, layer.strides, "VALID", data_format=layout)

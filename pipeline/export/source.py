@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import msgspec
 
-from pipeline import lenet5, task
+from pipeline import fold, lenet5, task
 from pipeline.export.formats import Format
 from pipeline.export.provenance import encode
 from pipeline.field import network as field
@@ -30,7 +30,7 @@ class Source:
     """A quantized run, opened.
 
     Attributes:
-        network: the float Keras model, pixels → logits.
+        network: the float Keras model, pixels → logits; of a `fast` run the folded one.
         quantized: the folder of the quantized SavedModel.
         temperatures: what divides the logits, per model (`task.model` and `task.int8`).
         config, data: of the training.
@@ -61,6 +61,8 @@ class Source:
             network = keras.models.load_model(run / FLOAT, compile=False)
         except Exception as error:
             raise CheckdigitError(f"{run / FLOAT}: Keras cannot load it: {error}") from None
+        if found is task.FAST:
+            network = fold.folded(keras, network)
         return cls(
             network,
             run / QUANTIZED,
@@ -106,9 +108,9 @@ class Source:
 
     def _data_sha256(self) -> Any:
         """Of a digit's data the files'; fields are drawn from many, and the hash is that of their record."""
-        if self.task.name == "digit":
-            return self.data["sha256"]
-        return hashlib.sha256(encode(self.data).encode()).hexdigest()
+        if self.task.name == "field":
+            return hashlib.sha256(encode(self.data).encode()).hexdigest()
+        return self.data["sha256"]
 
 
 def _temperature(record: dict[str, Any]) -> float:

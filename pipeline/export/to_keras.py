@@ -6,6 +6,7 @@ Both open in any Keras 3 without this project: built-in layers and operations on
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def build(network: Reference) -> Any:
     for layer in network.layers:
         if layer.kind == "dense" and len(x.shape) == 4:
             x = keras.layers.Flatten(name="flatten")(x)
-        x = _layer(layer)(x)
+        x = _layer(layer, x.shape[1:3])(x)
         if layer.kind != "max_pool":  # which leaves the grid as it is
             x = _grid(x, layer.output, layer.low, layer.high, layer.name)
     if task.width is None:
@@ -74,15 +75,12 @@ def _grid(x: Any, scale: Scale, low: int, high: int, name: str) -> Any:
     return keras.layers.Rescaling(scale.scale, name=f"{name}_int8")(clipped)
 
 
-def _layer(layer: Layer) -> Any:
+def _layer(layer: Layer, sides: Sequence[int | None]) -> Any:
     match layer.kind:
         case "conv":
-            rows, columns = layer.window
-            around = {(0, 0, 0, 0): "valid", (rows // 2, rows // 2, columns // 2, columns // 2): "same"}
-            if layer.padding not in around:
-                raise Unsupported(f"layer {layer.name}: padding {layer.padding} is not exported to Keras")
+            padding = _padding(layer, sides)
             return keras.layers.Conv2D(
-                len(layer.weights), layer.window, layer.stride, around[layer.padding], name=layer.name
+                len(layer.weights), layer.window, layer.stride, padding, name=layer.name
             )
         case "dense":
             return keras.layers.Dense(len(layer.weights), name=layer.name)
@@ -90,3 +88,13 @@ def _layer(layer: Layer) -> Any:
             return keras.layers.MaxPooling2D(layer.window, layer.stride, name=layer.name)
         case "average_pool":
             return keras.layers.AveragePooling2D(layer.window, layer.stride, name=layer.name)
+
+
+def _padding(layer: Layer, sides: Sequence[int | None]) -> str:
+    """Keras's name for the padding of a convolution whose input has these rows and columns."""
+    if not any(layer.padding):
+        return "valid"
+    known = [side for side in sides if side is not None]
+    if len(known) == len(sides) and layer.padding == reference.same_padding(layer, known):
+        return "same"
+    raise Unsupported(f"layer {layer.name}: padding {layer.padding} is not exported to Keras")

@@ -104,8 +104,10 @@ def require(run: Run) -> dict[str, dict[str, Any]]:
     """The records of the stages that a report tells of.
 
     Raises:
-        CheckdigitError: one is missing or its files changed, or the run is one of fields.
+        CheckdigitError: one is missing or its files changed, or the run is one of fields or a folded network's.
     """
-    if task.of(run) is task.FIELD:
-        raise CheckdigitError(f"{run.path}: a report is made of a digit run, this one reads fields")
+    reads = task.of(run)
+    if reads is not task.DIGIT:
+        what = "reads fields" if reads is task.FIELD else "has its pooling folded away"
+        raise CheckdigitError(f"{run.path}: a report is made of a digit run, this one {what}")
     return {stage: run.require(stage) for stage in NEEDED}
