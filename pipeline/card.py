@@ -1,6 +1,6 @@
 """Words around the numbers: the model card, and the README's tables, from the recorded JSON.
 
-What is said of the field model is in `pipeline.field.card`.
+What is said of the field model is in `pipeline.field.card`, of the folded network in `pipeline.card_fast`.
 
     python -m pipeline.card runs/digits    # prints a run's table
     python -m pipeline.card README.md      # renews the README's tables
@@ -19,9 +19,9 @@ from typing import Any, Final
 
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline import limits
+from pipeline import card_fast, limits, task
 from pipeline.export import boards
-from pipeline.export.formats import FOLDER, FORMATS
+from pipeline.export.formats import FOLDER, TABLE
 from pipeline.run import STAGES, write_bytes
 from serving import __version__
 from serving.errors import CheckdigitError
@@ -49,7 +49,7 @@ def format_table(found: dict[str, Any]) -> str:
         "| format | kB | accuracy | p50 ms, one picture | pictures/s, 256 at once | peak MB |",
         "|---|---:|---:|---:|---:|---:|",
     ]
-    for row in FORMATS:
+    for row in TABLE[task.named(found["train"]).name]:
         if row.name not in evaluated:
             continue
         size = found["export"]["files"][f"{FOLDER}/{row.file}"]["bytes"] / 1000
@@ -151,7 +151,7 @@ accepted digits stays below the wanted rate, and of drawn pictures that are no d
 accepted, by the tail of their log-odds on validation. On test they gave:
 
 {threshold_table(found)}
-{section}
+{section}{card_fast.section(manifest)}
 ## Files
 
 | file | model | format | kB |
@@ -346,6 +346,9 @@ def renewed(text: str, root: Path) -> str:
         "service": service(root / "benchmarks"),
         "operations": operations(root / "benchmarks"),
     }
+    fast = root / "models" / card_fast.RECORDS
+    if fast.is_dir():
+        content["table"] += f"\n\n{card_fast.sentence(records(fast), root / 'benchmarks')}"
     for name in BLOCKS:
         begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
         if begin not in text or end not in text:

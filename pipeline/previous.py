@@ -12,16 +12,22 @@ from typing import Final
 
 import msgspec
 
+from pipeline.export.formats import models as models_of
 from pipeline.run import write_bytes
 from pipeline.task import FIELD, Task
 from serving.manifest import Golden, GoldenDigits, GoldenFields, Manifest, Model
 
-FOLDER: Final = Path("golden/previous")
+# The golden set of each task's version before; pictures of two sets may have the same names.
+_PLACES: Final = {
+    "digit": Path("golden/previous/digits.json"),
+    "field": Path("golden/previous/fields.json"),
+    "fast": Path("golden/previous/fast/digits.json"),
+}
 
 
 def forget(models: Path, reads: Task) -> None:
     """Removes the golden set of a version before."""
-    path = models / FOLDER / f"{_kind(reads)}.json"
+    path = models / _PLACES[reads.name]
     if path.exists():
         for name in _pictures(path.read_bytes(), reads):
             (path.parent / name).unlink(missing_ok=True)
@@ -37,25 +43,24 @@ def kept(before: Manifest, models: Path, new: Path, reads: Task) -> dict[str, Mo
         new: where the files of the new release are put together; the old golden set is copied there.
         reads: the task whose models are released.
     """
-    kind = _kind(reads)
-    entry = before.golden[kind]
-    source, target = (models / entry.path).parent, new / FOLDER
+    names = models_of(reads.name)
+    found = {name: model for name, model in before.models.items() if name in names}
+    if not found:
+        return {}
+    entry = next(iter(found.values())).golden or before.golden["fields" if reads is FIELD else "digits"]
+    path = _PLACES[reads.name]
+    source, target = (models / entry.path).parent, (new / path).parent
     content = (models / entry.path).read_bytes()
-    write_bytes(target / f"{kind}.json", content)
+    write_bytes(new / path, content)
     for name in _pictures(content, reads):
         shutil.copyfile(source / name, target / name)
-    own = Golden((FOLDER / f"{kind}.json").as_posix(), entry.sha256)
+    own = Golden(path.as_posix(), entry.sha256)
     return {
         name: msgspec.structs.replace(
             model, artifacts=[one for one in model.artifacts if one.runtime == "onnxruntime"], golden=own
         )
-        for name, model in before.models.items()
-        if (model.task == "field") == (reads is FIELD)
+        for name, model in found.items()
     }
-
-
-def _kind(reads: Task) -> str:
-    return "fields" if reads is FIELD else "digits"
 
 
 def _pictures(content: bytes, reads: Task) -> list[str]:

@@ -4,8 +4,9 @@
 
 The new version's folder is written first and the manifest renamed into place
 last: whoever watches the manifest never sees half a release. A release of one
-task leaves the other task's models, records and golden set as they are; what a
-field model brings is in `pipeline.field.release`.
+task leaves the other tasks' models, records and golden sets as they are; what a
+field model brings is in `pipeline.field.release`, what the folded network brings
+in `pipeline.release_fast`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,9 +22,10 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from pipeline import card, strokes, task
+from pipeline import card, card_fast, strokes, task
 from pipeline.evaluate import FAMILIES
 from pipeline.export.formats import FOLDER, TABLE, Format
+from pipeline.export.formats import models as models_of
 from pipeline.predict import predictor
 from pipeline.previous import forget, kept
 from pipeline.run import Run, replacing, sha256, write_bytes, write_json
@@ -65,10 +67,18 @@ FIELD_RELEASED: Final = {
     "tflite_int8": "edge/lenet5-field-int8.tflite",
     "keras": "keras/lenet5-field.keras",
 }
+FAST_RELEASED: Final = {
+    "onnx_float32": "repository/lenet5-fast/{version}/model.onnx",
+    "onnx_int8": "repository/lenet5-fast-int8/{version}/model.onnx",
+}
+_BY_TASK: Final = {"digit": RELEASED, "field": FIELD_RELEASED, "fast": FAST_RELEASED}
+_RECORDS: Final = {"digit": "records", "field": card.FIELD_RECORDS, "fast": card_fast.RECORDS}
 _DESCRIPTIONS: Final = {
     "lenet5": "LeNet-5, float: one handwritten digit",
     "lenet5-int8": "LeNet-5 in 8-bit integers: one handwritten digit",
     "lenet5-features": "lenet5 with every layer's activations as outputs",
+    "lenet5-fast": "LeNet-5 with its pooling folded away, float: one handwritten digit",
+    "lenet5-fast-int8": "LeNet-5 with its pooling folded away in 8-bit integers: one handwritten digit",
 }
 _GOLDEN: Final = 20
 # So sure that one unit in the last place of an 8-bit logit, which processors may differ by,
@@ -91,9 +101,10 @@ def release(run: Run, models: Path, keep: bool = False) -> dict[str, Any]:
         The manifest.
 
     Raises:
-        CheckdigitError: a stage is missing, its files have changed, a bound is broken, or it is a field
-            model and there is no digit model to stand beside.
+        CheckdigitError: a stage is missing, its files have changed, a bound is broken, or it is not a digit
+            run and there is no digit model to stand beside.
     """
+    from pipeline import release_fast
     from pipeline.field import release as field
 
     reads = task.of(run)
@@ -103,23 +114,24 @@ def release(run: Run, models: Path, keep: bool = False) -> dict[str, Any]:
             f"{run / 'verify.json'}: not released: {records['verify']['broken'][0]}: see `checkdigit verify --explain`"
         )
     refused = records["export"]["refused"]
-    for name in FIELD_RELEASED if reads is task.FIELD else RELEASED:
+    for name in _BY_TASK[reads.name]:
         if name in refused:
             raise CheckdigitError(f"{run.path}: not released: {name} could not be exported: {refused[name]}")
     previous = _previous(models)
-    if reads is task.FIELD and previous is None:
+    if reads is not task.DIGIT and previous is None:
         raise CheckdigitError(
-            f"{models}: not released: a field model stands beside a digit model: release a digit run there first"
+            f"{models}: not released: a {reads.name} model stands beside a digit model: "
+            "release a digit run there first"
         )
     version = str(_last_version(previous, reads) + 1)
     new = models.with_name(f".{models.name}.new")  # all of it is written before any of it takes its place
     shutil.rmtree(new, ignore_errors=True)
     try:
-        if reads is task.FIELD:
-            assert previous is not None
-            manifest = field.write(run, new, version, records, previous, models)
-        else:
+        if previous is None or reads is task.DIGIT:
             manifest = _write(run, new, version, records, previous, models)
+        else:
+            write = field.write if reads is task.FIELD else release_fast.write
+            manifest = write(run, new, version, records, previous, models)
         earlier = _earlier(previous, models, new, reads, keep)
         manifest = msgspec.structs.replace(manifest, previous=earlier)
         write_bytes(new / NAME, _encoded(manifest))
@@ -130,11 +142,10 @@ def release(run: Run, models: Path, keep: bool = False) -> dict[str, Any]:
             path.replace(target)
     finally:
         shutil.rmtree(new, ignore_errors=True)
-    kept = models / (card.FIELD_RECORDS if reads is task.FIELD else "records")
-    for path in kept.glob("*.json"):
+    for path in (models / _RECORDS[reads.name]).glob("*.json"):
         if path.stem not in records:  # of a stage that this run has not
             path.unlink()
-    for name in {row.model for row in TABLE[reads.name]}:
+    for name in models_of(reads.name):
         before = earlier.get(name)
         _remove_other_versions(models, name, {version} | ({before.version} if before else set()))
     if not keep:
@@ -143,20 +154,21 @@ def release(run: Run, models: Path, keep: bool = False) -> dict[str, Any]:
 
 
 def _earlier(before: Manifest | None, models: Path, new: Path, reads: Task, keep: bool) -> dict[str, Model]:
-    """The versions before: those of the other task's models stay as they are."""
+    """The versions before: those of the other tasks' models stay as they are."""
     if before is None:
         return {}
-    others = {
-        name: model
-        for name, model in before.previous.items()
-        if (model.task == "field") != (reads is task.FIELD)
-    }
-    return others | (kept(before, models, new, reads) if keep else {})
+    return _without(before.previous, reads) | (kept(before, models, new, reads) if keep else {})
+
+
+def _without(models: Mapping[str, Model], reads: Task) -> dict[str, Model]:
+    """The models of the other tasks."""
+    own = models_of(reads.name)
+    return {name: model for name, model in models.items() if name not in own}
 
 
 def copy(run: Run, models: Path, version: str, reads: Task) -> dict[str, list[Artifact]]:
     """Copies the exported files that are released into an empty folder; what the manifest says of them, by model."""
-    released = FIELD_RELEASED if reads is task.FIELD else RELEASED
+    released = _BY_TASK[reads.name]
     artifacts: dict[str, list[Artifact]] = {}
     for row in TABLE[reads.name]:
         if row.name in released:
@@ -182,37 +194,32 @@ def _write(
 
     Args:
         models: the empty folder.
-        previous, old: the manifest and the folder of the release before, whose field models stay.
+        previous, old: the manifest and the folder of the release before, whose other models stay.
     """
     rows = [row for row in TABLE["digit"] if row.name in RELEASED]
     artifacts = copy(run, models, version, task.DIGIT)
-    for row in rows:
-        if row.runtime == "onnxruntime":
-            folder = models / "repository" / row.model
-            write_bytes(folder / "config.pbtxt", _config(row.model).encode())
-            if row.model in FAMILIES:
-                write_bytes(folder / "labels.txt", "\n".join([*_LABELS, ""]).encode())
-    golden = _golden(run, rows, models / "golden")
+    describe(rows, models)
+    golden_sets = {"digits": golden(run, rows, models, "golden", _GOLDEN)}
     with replacing(models / "readings.png") as temporary:
         card.picture(models / "golden").save(temporary)
-    for stage, record in records.items():
-        record.pop("data_dir", None)
-        write_json(models / "records" / f"{stage}.json", record)
-    fields = {name: model for name, model in _models(previous).items() if model.task == "field"}
-    data, golden_sets = dict(records["train"]["data"]), {"digits": golden}
-    if previous is not None and fields:
+    write_records(records, models / "records")
+    others = _without(_models(previous), task.DIGIT)
+    data, beside = dict(records["train"]["data"]), None
+    if previous is not None:
+        # What the other tasks' models were trained on stands under the task's name.
+        data |= {name: previous.data[name] for name in ("field", "fast") if name in previous.data}
+    if previous is not None and task.FIELD.model in others:
         golden_sets["fields"] = previous.golden["fields"]
-        data["field"] = previous.data["field"]
+        beside = card.records(old / card.FIELD_RECORDS)
     manifest = Manifest(
         schema=SCHEMA,
         release=__version__,
         default="lenet5",
-        models={name: _model(name, version, artifacts[name], records) for name in _DESCRIPTIONS} | fields,
+        models={name: model(name, version, found, records) for name, found in artifacts.items()} | others,
         golden=golden_sets,
         tool_versions=records["export"]["environment"]["packages"],
         data=data,
     )
-    beside = card.records(old / card.FIELD_RECORDS) if fields else None
     write_bytes(models / "README.md", card.model_card(records, manifest, beside).encode())
     return manifest
 
@@ -227,14 +234,8 @@ def _models(previous: Manifest | None) -> Mapping[str, Model]:
 
 
 def _last_version(previous: Manifest | None, reads: Task) -> int:
-    return max(
-        (
-            int(model.version)
-            for model in _models(previous).values()
-            if (model.task == "field") == (reads is task.FIELD)
-        ),
-        default=0,
-    )
+    own = models_of(reads.name)
+    return max((int(model.version) for name, model in _models(previous).items() if name in own), default=0)
 
 
 def _remove_other_versions(models: Path, name: str, versions: set[str]) -> None:
@@ -243,7 +244,26 @@ def _remove_other_versions(models: Path, name: str, versions: set[str]) -> None:
             shutil.rmtree(folder)
 
 
-def _model(name: str, version: str, artifacts: list[Artifact], records: dict[str, Any]) -> Model:
+def describe(rows: Sequence[Format], models: Path) -> None:
+    """Writes what Triton reads beside the ONNX files of these rows."""
+    for row in rows:
+        if row.runtime == "onnxruntime":
+            folder = models / "repository" / row.model
+            write_bytes(folder / "config.pbtxt", _config(row.model).encode())
+            if row.model in FAMILIES:
+                write_bytes(folder / "labels.txt", "\n".join([*_LABELS, ""]).encode())
+
+
+def write_records(records: dict[str, Any], folder: Path) -> None:
+    """Writes the records of a run of digits, without what names a folder of this machine."""
+    for stage, record in records.items():
+        write_json(
+            folder / f"{stage}.json", {key: value for key, value in record.items() if key != "data_dir"}
+        )
+
+
+def model(name: str, version: str, artifacts: list[Artifact], records: dict[str, Any]) -> Model:
+    """What the manifest says of a model of digits."""
     shared: dict[str, Any] = {
         "version": version,
         "input": _IMAGE,
@@ -307,11 +327,19 @@ def config(name: str, image: Tensor, outputs: list[Tensor], most: int, labels: s
     )
 
 
-def _golden(run: Run, rows: list[Format], folder: Path) -> Golden:
-    """Twenty drawn digits that every released format reads, with what it answers."""
+def golden(run: Run, rows: Sequence[Format], models: Path, place: str, count: int) -> Golden:
+    """Drawn digits that every released format reads, with what it answers; written to `models/PLACE/`.
+
+    Args:
+        run: where the formats' files are.
+        rows: the formats.
+        models, place: the folder.
+        count: how many, at most 20.
+    """
+    folder = models / place
     ask = {row.name: predictor(row, run / FOLDER / row.file) for row in rows if row.model in FAMILIES}
     digits = []
-    for i in range(_GOLDEN):
+    for i in range(count):
         digit, name = i % 10, f"{i % 10}{'ab'[i // 10]}.png"
         data, answers = _drawn(digit, i, ask)
         write_bytes(folder / name, data)
@@ -322,7 +350,7 @@ def _golden(run: Run, rows: list[Format], folder: Path) -> Golden:
         digits.append(GoldenDigit(name, digit, sha256(folder / name), expected))
     path = folder / "digits.json"
     write_bytes(path, msgspec.json.format(msgspec.json.encode(GoldenDigits(digits)), indent=1) + b"\n")
-    return Golden(f"{folder.name}/{path.name}", sha256(path))
+    return Golden(f"{place}/{path.name}", sha256(path))
 
 
 def _drawn(

@@ -1,0 +1,90 @@
+"""Pictures per second of LeNet-5 with its pooling folded away, beside what tf2onnx makes of the usual network.
+
+.venv/bin/python -m benchmarks.folding > benchmarks/folding.json       # half a minute
+
+ONNX Runtime, one thread, 256 pictures at once, all networks in turns. Speed does not depend on what the weights
+are, so they are random ones. `plain` is tf2onnx's conversion of the Keras model with maximum pooling as it is;
+`exported` is this project's own export of that, `folded` that of the folded network.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipeline import fold, lenet5, task
+from pipeline.export import to_onnx
+from pipeline.export.source import Source
+from pipeline.run import environment
+from pipeline.task import Task
+from serving import __version__
+from serving.runtime import onnx as runtime
+
+BATCH: Final = 256
+ROUNDS: Final = 200
+
+
+def main() -> None:
+    """Measures and prints JSON."""
+    print(json.dumps(measured(ROUNDS), indent=1))
+
+
+def measured(rounds: int) -> dict[str, Any]:
+    """The result, each network asked that often."""
+    keras.utils.set_random_seed(0)
+    usual, foldable = lenet5.build(keras), lenet5.build(keras, fold.OPTIONS)
+    networks = {
+        "plain": plain(lenet5.deployable(keras, usual, 1.0)),
+        "exported": exported(usual, task.DIGIT),
+        "folded": exported(fold.folded(keras, foldable), task.FAST),
+    }
+    sessions = {name: runtime.session(content, threads=1) for name, content in networks.items()}
+    image = np.random.default_rng(0).random((BATCH, lenet5.SIDE, lenet5.SIDE, 1), np.float32)
+    expected = np.asarray(lenet5.deployable(keras, foldable, 1.0)(image))
+    times: dict[str, list[float]] = {name: [] for name in sessions}
+    for _ in range(rounds):
+        for name, session in sessions.items():
+            session.run(None, {"image": image})  # the network before has emptied the caches
+            started = time.perf_counter()
+            session.run(None, {"image": image})
+            times[name].append(time.perf_counter() - started)
+    rate = {name: round(BATCH / median(seconds)) for name, seconds in times.items()}
+    found = sessions["folded"].run(None, {"image": image})[0]
+    return {
+        "batch": BATCH,
+        "threads": 1,
+        "pictures_per_second": rate,
+        "folded_against_plain": round(rate["folded"] / rate["plain"], 2),
+        "largest_difference": float(np.abs(found - expected).max()),
+        "environment": environment(),
+    }
+
+
+def plain(model: Any) -> bytes:
+    """What tf2onnx makes of a Keras model, with nothing done for it."""
+    import tf2onnx
+
+    function = tf.function(lambda image: {"probabilities": model(image)}, autograph=False)
+    signature = [tf.TensorSpec(task.DIGIT.image, tf.float32, name="image")]
+    converted, _ = tf2onnx.convert.from_function(function, signature, opset=to_onnx.OPSET)
+    return bytes(converted.SerializeToString())
+
+
+def exported(network: Any, reads: Task) -> bytes:
+    """The pipeline's float32 ONNX file of a network of logits."""
+    source = Source(network, Path(), {reads.model: 1.0}, {}, {}, {}, reads)
+    return to_onnx.float32(source, {"checkdigit": __version__})
+
+
+if __name__ == "__main__":
+    main()

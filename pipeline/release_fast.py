@@ -1,0 +1,54 @@
+"""What the folded network brings into `models/`: two ONNX files, its records, its golden digits.
+
+`pipeline.release` copies and renames; here is what is particular to it. Its golden digits are its own, so that a
+release of the digit models, which draws new ones, does not touch it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from pipeline import card, card_fast, task
+from pipeline.export.formats import FAST_FORMATS
+from pipeline.release import FAST_RELEASED, copy, describe, golden, model, write_records
+from pipeline.run import Run, write_bytes
+from serving import __version__
+from serving.manifest import Manifest
+
+_GOLDEN: Final = 10
+
+
+def write(
+    run: Run, models: Path, version: str, records: dict[str, Any], previous: Manifest, old: Path
+) -> Manifest:
+    """The release of a `fast` run in an empty folder; the manifest that goes with it.
+
+    Args:
+        run: verified.
+        models: the empty folder.
+        version: the new one of the folded models.
+        records: of every stage.
+        previous, old: the manifest and the folder of the release before, whose other models stay.
+    """
+    rows = [row for row in FAST_FORMATS if row.name in FAST_RELEASED]
+    artifacts = copy(run, models, version, task.FAST)
+    describe(rows, models)
+    own = golden(run, rows, models, "golden/fast", _GOLDEN)
+    write_records(records, models / card_fast.RECORDS)
+    released = {name: model(name, version, found, records) for name, found in artifacts.items()}
+    manifest = msgspec.structs.replace(
+        previous,
+        release=__version__,
+        models={
+            **previous.models,
+            **{name: msgspec.structs.replace(one, golden=own) for name, one in released.items()},
+        },
+        data={**previous.data, "fast": records["train"]["data"]},
+    )
+    fields = card.records(old / card.FIELD_RECORDS) if task.FIELD.model in previous.models else None
+    text = card.model_card(card.records(old / "records"), manifest, fields)
+    write_bytes(models / "README.md", text.encode())
+    return manifest

@@ -1,0 +1,18 @@
+import pytest
+
+from benchmarks import folding
+from pipeline.export import to_onnx
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_measured() -> None:
+    found = folding.measured(rounds=2)
+    assert set(found["pictures_per_second"]) == {"plain", "exported", "folded"}
+    assert found["largest_difference"] < 1e-6
+    assert found["folded_against_plain"] > 1
+    assert found["batch"] == folding.BATCH
+
+
+def test_it_takes_the_pipelines_own_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(to_onnx, "float32", lambda source, provenance: source.task.name.encode())
+    assert folding.exported(None, folding.task.FAST) == b"fast"
