@@ -31,7 +31,8 @@ def kernel(kernel: Floats) -> Floats:
         for down in (0, 1)
         for right in (0, 1)
     ]
-    return np.mean(shifted, axis=0, dtype=np.float32)
+    mean: Floats = np.mean(shifted, axis=0, dtype=np.float32)
+    return mean
 
 
 def build(keras: ModuleType) -> Any:

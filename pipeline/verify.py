@@ -27,7 +27,7 @@ from pipeline.agreement import explanation as explanation
 from pipeline.agreement import summary as summary
 from pipeline.batches import Batch
 from pipeline.drift import REFERENCE, real
-from pipeline.export.formats import FOLDER, FORMATS, TABLE, Format, get
+from pipeline.export.formats import FAST_FORMATS, FIELD_FORMATS, FOLDER, FORMATS, Format, get
 from pipeline.run import Run
 from pipeline.task import Task
 from serving.decode import ctc
@@ -167,7 +167,7 @@ def explain(run: Run, left: str, right: str, images: Pixels | Sequence[Pixels]) 
 
 
 def _formats(reads: Task) -> Sequence[Format]:
-    return FORMATS if reads is task.DIGIT else TABLE[reads.name]
+    return {"digit": FORMATS, "field": FIELD_FORMATS, "fast": FAST_FORMATS}[reads.name]
 
 
 def _integers(

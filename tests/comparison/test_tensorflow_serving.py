@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.comparison.released import DIGITS, FEATURES, NAMES, TOLERANCE, VERSION, Released, Service
+from tests.comparison.released import DIGITS, EVERY, FEATURES, NAMES, TOLERANCE, VERSION, Released, Service
 
 LENET5 = "/v1/models/lenet5"
 ZEROS = np.zeros((28, 28, 1)).tolist()
@@ -149,8 +149,7 @@ def test_paths_that_lead_nowhere(url: str) -> None:
     for path, why in (
         (
             "nope",
-            "unknown model 'nope'; there are lenet5, lenet5-int8, lenet5-features, "
-            "lenet5-field, lenet5-field-int8",
+            f"unknown model 'nope'; there are {', '.join(EVERY)}",
         ),
         ("lenet5/versions/9", f"model 'lenet5' has no version '9'; it has '{VERSION}'"),
         ("lenet5/labels/canary", "Unrecognized servable version label: 'canary'; there is 'stable'"),

@@ -14,6 +14,16 @@ def test_a_record_without_a_task_is_a_digits() -> None:
     assert task.named({"task": "field"}) is task.FIELD
 
 
+def test_a_digits_run_whose_pooling_folds_is_a_fast_one() -> None:
+    network = {"pooling": "average", "activation": "relu", "activate": "after"}
+    assert task.named({"config": {"network": network}}) is task.FAST
+    assert task.named({"task": "digit", "config": {"network": network}}) is task.FAST
+    for change in ({"pooling": "max"}, {"activation": "tanh"}, {"activate": "before"}):
+        assert task.named({"config": {"network": network | change}}) is task.DIGIT
+    with pytest.raises(CheckdigitError, match="unknown task 'fast'"):  # derived, never recorded
+        task.named({"task": "fast"})
+
+
 def test_an_unknown_task_is_named() -> None:
     with pytest.raises(CheckdigitError, match="unknown task 'page': expected digit or field"):
         task.named({"task": "page"})

@@ -9,17 +9,22 @@ from pipeline.export import formats
 from serving.errors import CheckdigitError
 
 
-def test_names_and_files_are_unique() -> None:
-    for values in ([row.name for row in formats.FORMATS], [row.file for row in formats.FORMATS]):
+def test_files_are_unique_and_names_in_their_task() -> None:
+    rows = [row for table in formats.TABLE.values() for row in table]
+    for values in ([row.file for row in rows], [(row.task, row.name) for row in rows]):
         assert len(set(values)) == len(values)
+    for name, table in formats.TABLE.items():
+        assert {row.task for row in table} == {name}
+        assert formats.models(name) == {row.model for row in table}
 
 
-def test_each_family_has_what_the_others_are_compared_with() -> None:
-    assert formats.get("keras").bound is None
-    for row in formats.FORMATS:
+@pytest.mark.parametrize("name", ["digit", "fast"])
+def test_each_family_has_what_the_others_are_compared_with(name: str) -> None:
+    assert formats.get("keras", name).bound is None
+    for row in formats.TABLE[name]:
         if row.bound is not None:
             assert (row.bound.against, row.bound.unit) == (
-                ("reference", "lsb") if row.model == "lenet5-int8" else ("keras", "probability")
+                ("reference", "lsb") if row.type == "int8" else ("keras", "probability")
             )
 
 
