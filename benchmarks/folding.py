@@ -22,9 +22,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline import fold, lenet5, task
+from pipeline import lenet5, task
 from pipeline.export import to_onnx
 from pipeline.export.source import Source
+from pipeline.fast import fold
 from pipeline.run import environment
 from pipeline.task import Task
 from serving import __version__

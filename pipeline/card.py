@@ -1,6 +1,6 @@
 """Words around the numbers: the model card, and the README's tables, from the recorded JSON.
 
-What is said of the field model is in `pipeline.field.card`, of the folded network in `pipeline.card_fast`.
+What is said of the field model is in `pipeline.field.card`, of the folded network in `pipeline.fast.card`.
 
     python -m pipeline.card runs/digits    # prints a run's table
     python -m pipeline.card README.md      # renews the README's tables
@@ -19,9 +19,10 @@ from typing import Any, Final
 
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline import card_fast, limits, task
+from pipeline import limits, task
 from pipeline.export import boards
 from pipeline.export.formats import FOLDER, TABLE
+from pipeline.fast import card as fast_card
 from pipeline.run import STAGES, write_bytes
 from serving import __version__
 from serving.errors import CheckdigitError
@@ -151,7 +152,7 @@ accepted digits stays below the wanted rate, and of drawn pictures that are no d
 accepted, by the tail of their log-odds on validation. On test they gave:
 
 {threshold_table(found)}
-{section}{card_fast.section(manifest)}
+{section}{fast_card.section(manifest)}
 ## Files
 
 | file | model | format | kB |
@@ -346,9 +347,9 @@ def renewed(text: str, root: Path) -> str:
         "service": service(root / "benchmarks"),
         "operations": operations(root / "benchmarks"),
     }
-    fast = root / "models" / card_fast.RECORDS
+    fast = root / "models" / fast_card.RECORDS
     if fast.is_dir():
-        content["table"] += f"\n\n{card_fast.sentence(records(fast), root / 'benchmarks')}"
+        content["table"] += f"\n\n{fast_card.sentence(records(fast), root / 'benchmarks')}"
     for name in BLOCKS:
         begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
         if begin not in text or end not in text:

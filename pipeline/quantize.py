@@ -34,9 +34,10 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from pipeline import augment, calibrate, fold, lenet5, nondigits, transfer
+from pipeline import augment, calibrate, lenet5, nondigits, transfer
 from pipeline.config import QuantizeConfig, TrainConfig
 from pipeline.data import Dataset
+from pipeline.fast import fold
 from pipeline.run import Run, replacing
 from serving.errors import CheckdigitError
 from serving.images import tensor

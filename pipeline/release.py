@@ -6,7 +6,7 @@ The new version's folder is written first and the manifest renamed into place
 last: whoever watches the manifest never sees half a release. A release of one
 task leaves the other tasks' models, records and golden sets as they are; what a
 field model brings is in `pipeline.field.release`, what the folded network brings
-in `pipeline.release_fast`.
+in `pipeline.fast.release`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from pipeline import card, card_fast, strokes, task
+from pipeline import card, strokes, task
 from pipeline.evaluate import FAMILIES
 from pipeline.export.formats import FOLDER, TABLE, Format
 from pipeline.export.formats import models as models_of
+from pipeline.fast import card as fast_card
 from pipeline.predict import predictor
 from pipeline.previous import forget, kept
 from pipeline.run import Run, replacing, sha256, write_bytes, write_json
@@ -72,7 +73,7 @@ FAST_RELEASED: Final = {
     "onnx_int8": "repository/lenet5-fast-int8/{version}/model.onnx",
 }
 _BY_TASK: Final = {"digit": RELEASED, "field": FIELD_RELEASED, "fast": FAST_RELEASED}
-_RECORDS: Final = {"digit": "records", "field": card.FIELD_RECORDS, "fast": card_fast.RECORDS}
+_RECORDS: Final = {"digit": "records", "field": card.FIELD_RECORDS, "fast": fast_card.RECORDS}
 _DESCRIPTIONS: Final = {
     "lenet5": "LeNet-5, float: one handwritten digit",
     "lenet5-int8": "LeNet-5 in 8-bit integers: one handwritten digit",
@@ -104,7 +105,7 @@ def release(run: Run, models: Path, keep: bool = False) -> dict[str, Any]:
         CheckdigitError: a stage is missing, its files have changed, a bound is broken, or it is not a digit
             run and there is no digit model to stand beside.
     """
-    from pipeline import release_fast
+    from pipeline.fast import release as fast
     from pipeline.field import release as field
 
     reads = task.of(run)
@@ -130,7 +131,7 @@ def release(run: Run, models: Path, keep: bool = False) -> dict[str, Any]:
         if previous is None or reads is task.DIGIT:
             manifest = _write(run, new, version, records, previous, models)
         else:
-            write = field.write if reads is task.FIELD else release_fast.write
+            write = field.write if reads is task.FIELD else fast.write
             manifest = write(run, new, version, records, previous, models)
         earlier = _earlier(previous, models, new, reads, keep)
         manifest = msgspec.structs.replace(manifest, previous=earlier)

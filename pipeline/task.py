@@ -1,7 +1,7 @@
 """The tasks, `digit`, `field` and `fast`, as far as the stages after training need to tell them apart.
 
 A run has one task, named in its `train.json`; a record that names none is a digit's. A digit's network whose
-pooling folds into its convolutions (`pipeline.fold`) makes the run a `fast` one: other layers, other models.
+pooling folds into its convolutions (`pipeline.fast.fold`) makes the run a `fast` one: other layers, other models.
 Importing this needs neither TensorFlow nor any runtime.
 """
 
@@ -11,7 +11,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-from pipeline import fold, lenet5
+from pipeline import lenet5
+from pipeline.fast import fold
 from pipeline.field import network
 from pipeline.lenet5 import LayerRow
 from pipeline.run import Run

@@ -11,9 +11,10 @@ from typing import Any
 import keras
 import msgspec
 
-from pipeline import fold, lenet5, task
+from pipeline import lenet5, task
 from pipeline.export.formats import Format
 from pipeline.export.provenance import encode
+from pipeline.fast import fold
 from pipeline.field import network as field
 from pipeline.run import Run
 from pipeline.task import Task

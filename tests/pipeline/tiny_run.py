@@ -14,10 +14,10 @@ import tempfile
 import warnings
 from pathlib import Path
 
-from pipeline import fold
 from pipeline.config import QuantizeConfig, TrainConfig
 from pipeline.data import Dataset, load
 from pipeline.export.formats import FOLDER, FORMATS
+from pipeline.fast import fold
 from pipeline.run import Run
 
 TRAIN = TrainConfig(data="digits", epochs=6, batch=64, averaging=0.9, affine=0.3, elastic=0.0, outliers=100)

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
-from pipeline import card, card_fast, task
+from pipeline import card, task
 from pipeline.export.formats import FAST_FORMATS
+from pipeline.fast import card as fast_card
 from pipeline.release import FAST_RELEASED, copy, describe, golden, model, write_records
 from pipeline.run import Run, write_bytes
 from serving import __version__
@@ -37,7 +38,7 @@ def write(
     artifacts = copy(run, models, version, task.FAST)
     describe(rows, models)
     own = golden(run, rows, models, "golden/fast", _GOLDEN)
-    write_records(records, models / card_fast.RECORDS)
+    write_records(records, models / fast_card.RECORDS)
     released = {name: model(name, version, found, records) for name, found in artifacts.items()}
     manifest = msgspec.structs.replace(
         previous,

@@ -6,10 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline import benchmark, evaluate, fold, predict, reference, verify
+from pipeline import benchmark, evaluate, predict, reference, verify
 from pipeline.data import Dataset
 from pipeline.export import provenance, to_onnx_int8
 from pipeline.export.formats import FAST_FORMATS, FOLDER, Format, get
+from pipeline.fast import fold
 from pipeline.lenet5 import Lenet5Options, build
 from pipeline.report import evidence
 from pipeline.run import Run
