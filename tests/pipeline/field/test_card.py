@@ -130,6 +130,7 @@ def test_the_readme_gets_the_table_where_it_has_a_place_for_it(
     monkeypatch.setattr(card, "measured", lambda folder: f"by {folder.name}")
     for name in ("format_table", "numbers", "edge", "service", "operations"):
         monkeypatch.setattr(cards, name, lambda *_: "")
+    monkeypatch.setattr(cards.limits, "table", lambda _: "")
     for stage, record in found.items():
         write_json(tmp_path / "models" / "records" / f"{stage}.json", record)
     text = "a\n<!-- fields -->\nold\n<!-- /fields -->\nb"
