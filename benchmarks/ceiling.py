@@ -41,7 +41,7 @@ from pipeline import nondigits, transfer
 from pipeline.calibrate import temperature
 from pipeline.config import TrainConfig, train_preset
 from pipeline.data import Dataset, Split
-from pipeline.lenet5 import Lenet5Options
+from pipeline.fast import fold
 from pipeline.run import Run, environment, write_json
 from pipeline.train import WEIGHTS, predict, train
 from serving.decode import MAX_ERROR, threshold
@@ -61,9 +61,7 @@ RECIPES: Final = {
     ),
     "fast": (
         "the release preset for `lenet5-fast`: averages, then the activation",
-        dataclasses.replace(
-            train_preset("release", "mnist"), network=Lenet5Options("average", "relu", "after")
-        ),
+        dataclasses.replace(train_preset("release", "mnist"), network=fold.OPTIONS),
     ),
 }
 

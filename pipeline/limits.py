@@ -7,6 +7,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from pipeline.fast import card
+
 
 def table(benchmarks: Path) -> str:
     """From `ceiling.json` and `corruptions.json`, in Markdown."""
@@ -49,8 +51,7 @@ def _folded(benchmarks: Path, recipes: dict[str, Any]) -> str:
     both = sorted(whole.keys() & fast.keys())
     lost = mean(whole[seed]["validation_accuracy"] - fast[seed]["validation_accuracy"] for seed in both)
     return (
-        f"`lenet5-fast` reads {speed['folded_against_plain']:.1f} × the pictures/s of tf2onnx's plain export of LeNet-5, "
-        f"{speed['batch']} at once on one thread (`benchmarks/folding.json`, `python -m benchmarks.folding`); over the {len(both)} "
+        f"`lenet5-fast` {card.gain(speed)} (`benchmarks/folding.json`, `python -m benchmarks.folding`); over the {len(both)} "
         f"seeds that both have it is {100 * lost:.2f} points less accurate."
     )
 

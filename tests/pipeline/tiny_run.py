@@ -29,14 +29,19 @@ def digits() -> Dataset:
     return load("digits")
 
 
+def _temporary(name: str) -> Run:
+    """An empty run that is gone when the tests end."""
+    folder = tempfile.mkdtemp(prefix="checkdigit-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Run(Path(folder) / name)
+
+
 @functools.cache
 def trained() -> Run:
     """`train` done: about 90 % right."""
     from pipeline.train import train
 
-    folder = tempfile.mkdtemp(prefix="checkdigit-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    run = Run(Path(folder) / "tiny")
+    run = _temporary("tiny")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras, of its own use of TensorFlow and NumPy
         train(run, TRAIN, digits())
@@ -74,9 +79,7 @@ def fast() -> Run:
     from pipeline.quantize import quantize
     from pipeline.train import train
 
-    folder = tempfile.mkdtemp(prefix="checkdigit-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    run = Run(Path(folder) / "fast")
+    run = _temporary("fast")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # as above
         train(run, dataclasses.replace(TRAIN, network=fold.OPTIONS), digits())
