@@ -62,14 +62,14 @@ def probability(looks: Floats, labels: Sequence[int]) -> float:
 
 def clear(looks: Floats, labels: Sequence[int]) -> int:
     """The first look in which a string is likelier than not; where there is none, the one in which it is likeliest."""
+    if len(looks) == 1:
+        return 0
     chances: list[float] = []
-    for number, look in enumerate(looks):
-        if len(looks) == 1:
-            break
+    for look in looks:
         chances.append(ctc.probability(look, labels))
         if chances[-1] > 0.5:
-            return number
-    return chances.index(max(chances)) if chances else 0
+            break
+    return chances.index(max(chances))
 
 
 def _limit(found: Search, count: int) -> float:
