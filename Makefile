@@ -51,7 +51,7 @@ report: $(VENV)/train.done  ## show a finished run: runs/RUN/report/index.html
 
 release: $(VENV)/train.done  ## put the verified run into models/ and the README
 	@$(CHECKDIGIT) release $(ARGUMENTS)
-	@$(BIN)/python -m pipeline.card README.md
+	@$(BIN)/python -m pipeline.readme README.md
 
 serve: $(VENV)/serve.done  ## read posted pictures on port 8000, without TensorFlow
 	@$(CHECKDIGIT) serve --port $(PORT)

@@ -11,37 +11,29 @@ in `pipeline.fast.release`.
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import numpy as np
-from PIL import Image
 
-from pipeline import card, strokes, task
+from pipeline import card, golden, task, triton
 from pipeline.evaluate import FAMILIES
 from pipeline.export.formats import FOLDER, TABLE, Format
 from pipeline.export.formats import models as models_of
 from pipeline.fast import card as fast_card
-from pipeline.predict import predictor
 from pipeline.previous import forget, kept
 from pipeline.run import Run, replacing, sha256, write_bytes, write_json
 from pipeline.task import Task
 from serving import __version__
 from serving.errors import CheckdigitError
-from serving.images import decode, normalize, tensor
 from serving.manifest import (
     NAME,
     SCHEMA,
     Accuracy,
     Artifact,
-    Golden,
-    GoldenDigit,
-    GoldenDigits,
     Manifest,
     Model,
     Tensor,
@@ -82,9 +74,6 @@ _DESCRIPTIONS: Final = {
     "lenet5-fast-int8": "LeNet-5 with its pooling folded away in 8-bit integers: one handwritten digit",
 }
 _GOLDEN: Final = 20
-# So sure that one unit in the last place of an 8-bit logit, which processors may differ by,
-# moves no probability by the 1e-3 that a loaded model may be off.
-_GOLDEN_CONFIDENCE: Final = 0.998
 _LABELS: Final = [str(digit) for digit in range(10)]
 _IMAGE: Final = Tensor("image", "FP32", [-1, 28, 28, 1])
 _PROBABILITIES: Final = Tensor("probabilities", "FP32", [-1, 10])
@@ -200,7 +189,7 @@ def _write(
     rows = [row for row in TABLE["digit"] if row.name in RELEASED]
     artifacts = copy(run, models, version, task.DIGIT)
     describe(rows, models)
-    golden_sets = {"digits": golden(run, rows, models, "golden", _GOLDEN)}
+    golden_sets = {"digits": golden.digits(run, rows, models, "golden", _GOLDEN)}
     with replacing(models / "readings.png") as temporary:
         card.picture(models / "golden").save(temporary)
     write_records(records, models / "records")
@@ -305,67 +294,6 @@ def _features() -> list[Tensor]:
 
 def _config(name: str) -> str:
     outputs = [_PROBABILITIES] if name in FAMILIES else _features()
-    return config(name, _IMAGE, outputs, 256, ' label_filename: "labels.txt"' if name in FAMILIES else "")
-
-
-def config(name: str, image: Tensor, outputs: list[Tensor], most: int, labels: str = "") -> str:
-    """Triton's `config.pbtxt`; KServe reads the same layout.
-
-    Args:
-        name: of the model.
-        image, outputs: its tensors.
-        most: the largest batch.
-        labels: what follows each output's dimensions.
-    """
-
-    def entry(tensor: Tensor, extra: str = "") -> str:
-        return f'  {{ name: "{tensor.name}" data_type: TYPE_FP32 dims: {tensor.shape[1:]}{extra} }}'
-
-    listed = ",\n".join(entry(output, labels) for output in outputs)
-    return (
-        f'name: "{name}"\nplatform: "onnxruntime_onnx"\nmax_batch_size: {most}\n'
-        f"input [\n{entry(image)}\n]\noutput [\n{listed}\n]\ndynamic_batching {{ }}\n"
-    )
-
-
-def golden(run: Run, rows: Sequence[Format], models: Path, place: str, count: int) -> Golden:
-    """Drawn digits that every released format reads, with what it answers; written to `models/PLACE/`.
-
-    Args:
-        run: where the formats' files are.
-        rows: the formats.
-        models, place: the folder.
-        count: how many, at most 20.
-    """
-    folder = models / place
-    ask = {row.name: predictor(row, run / FOLDER / row.file) for row in rows if row.model in FAMILIES}
-    digits = []
-    for i in range(count):
-        digit, name = i % 10, f"{i % 10}{'ab'[i // 10]}.png"
-        data, answers = _drawn(digit, i, ask)
-        write_bytes(folder / name, data)
-        expected: dict[str, dict[str, list[float]]] = {}
-        for row in rows:
-            if row.name in answers:
-                expected.setdefault(row.model, {})[row.name] = [float(value) for value in answers[row.name]]
-        digits.append(GoldenDigit(name, digit, sha256(folder / name), expected))
-    path = folder / "digits.json"
-    write_bytes(path, msgspec.json.format(msgspec.json.encode(GoldenDigits(digits)), indent=1) + b"\n")
-    return Golden(f"{place}/{path.name}", sha256(path))
-
-
-def _drawn(
-    digit: int, number: int, ask: dict[str, Callable[[Any], Any]]
-) -> tuple[bytes, dict[str, np.ndarray]]:
-    """The first drawing that every format reads with confidence, and the answers."""
-    for attempt in range(100):
-        gray = strokes.digit(digit, np.random.default_rng([digit, number, attempt]))
-        buffer = io.BytesIO()
-        Image.fromarray(gray).save(buffer, "PNG")
-        image = tensor(normalize(decode(buffer.getvalue()))[np.newaxis])
-        answers = {name: predict(image)[0] for name, predict in ask.items()}
-        if all(answer.argmax() == digit and answer.max() > _GOLDEN_CONFIDENCE for answer in answers.values()):
-            return buffer.getvalue(), answers
-    raise CheckdigitError(
-        f"not released: in 100 drawings of a {digit} none is read by every format: train longer or on more data"
+    return triton.config(
+        name, _IMAGE, outputs, 256, ' label_filename: "labels.txt"' if name in FAMILIES else ""
     )

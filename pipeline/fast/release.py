@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import msgspec
 
-from pipeline import card, task
+from pipeline import card, golden, task
 from pipeline.export.formats import FAST_FORMATS
 from pipeline.fast import card as fast_card
-from pipeline.release import FAST_RELEASED, copy, describe, golden, model, write_records
+from pipeline.release import FAST_RELEASED, copy, describe, model, write_records
 from pipeline.run import Run, write_bytes
 from serving import __version__
 from serving.manifest import Manifest
@@ -37,7 +37,7 @@ def write(
     rows = [row for row in FAST_FORMATS if row.name in FAST_RELEASED]
     artifacts = copy(run, models, version, task.FAST)
     describe(rows, models)
-    own = golden(run, rows, models, "golden/fast", _GOLDEN)
+    own = golden.digits(run, rows, models, "golden/fast", _GOLDEN)
     write_records(records, models / fast_card.RECORDS)
     released = {name: model(name, version, found, records) for name, found in artifacts.items()}
     manifest = msgspec.structs.replace(

@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pipeline import batches, card, fields, task
+from pipeline import batches, card, fields, task, triton
 from pipeline.export.formats import FIELD_FORMATS, FOLDER, Format, get
 from pipeline.field.evaluate import public
 from pipeline.field.families import FAMILIES, chosen
 from pipeline.field.network import CLASSES, SEPARATOR, SLIDING
 from pipeline.predict import predictor
-from pipeline.release import FIELD_RELEASED, config, copy
+from pipeline.release import FIELD_RELEASED, copy
 from pipeline.run import Run, replacing, sha256, write_bytes, write_json
 from serving import __version__, sliding
 from serving.decode import ctc
@@ -77,7 +77,7 @@ def write(
     artifacts = copy(run, models, version, task.FIELD)
     for name in FAMILIES:
         folder = models / "repository" / name
-        write_bytes(folder / "config.pbtxt", config(name, _IMAGE, [_PROBABILITIES], _MOST).encode())
+        write_bytes(folder / "config.pbtxt", triton.config(name, _IMAGE, [_PROBABILITIES], _MOST).encode())
     rows = [row for row in FIELD_FORMATS if row.name in FIELD_RELEASED]
     golden = _golden({row: predictor(row, run / FOLDER / row.file) for row in rows}, models / "golden")
     released = {stage: _public(record) for stage, record in records.items()}

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import card, data, evaluate, release, strokes
+from pipeline import card, data, evaluate, golden, release, strokes
 from pipeline.export.formats import FOLDER, FORMATS
 from pipeline.run import STAGES, Run, write_json
 from pipeline.run import sha256 as checksum
@@ -239,7 +239,8 @@ def test_full_disk_leaves_the_last_release_whole(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
 
-    monkeypatch.setattr(release, "write_bytes", write_bytes)
+    for module in (release, golden):
+        monkeypatch.setattr(module, "write_bytes", write_bytes)
     with pytest.raises(OSError, match="No space left on device"):
         release.release(run, folder)
     repository = Repository.open(folder)

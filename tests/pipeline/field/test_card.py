@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline import card as cards
+from pipeline import readme
 from pipeline.field import card
 from pipeline.run import write_json
 
@@ -126,17 +127,18 @@ def test_a_run_prints_its_own_table(found: dict[str, Any]) -> None:
 def test_the_readme_gets_the_table_where_it_has_a_place_for_it(
     found: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cards, "BLOCKS", ())
+    monkeypatch.setattr(readme, "BLOCKS", ())
     monkeypatch.setattr(card, "measured", lambda folder: f"by {folder.name}")
-    for name in ("format_table", "numbers", "edge", "service", "operations"):
-        monkeypatch.setattr(cards, name, lambda *_: "")
-    monkeypatch.setattr(cards.limits, "table", lambda _: "")
+    for name in ("numbers", "edge", "service", "operations"):
+        monkeypatch.setattr(readme, name, lambda *_: "")
+    monkeypatch.setattr(cards, "format_table", lambda *_: "")
+    monkeypatch.setattr(readme.limits, "table", lambda _: "")
     for stage, record in found.items():
         write_json(tmp_path / "models" / "records" / f"{stage}.json", record)
     text = "a\n<!-- fields -->\nold\n<!-- /fields -->\nb"
-    assert cards.renewed(text, tmp_path) == text  # nothing released
+    assert readme.renewed(text, tmp_path) == text  # nothing released
     for stage, record in found.items():
         write_json(tmp_path / "models" / cards.FIELD_RECORDS / f"{stage}.json", record)
     wanted = f"a\n<!-- fields -->\n{card.reading_table(found)}\n\nby benchmarks\n<!-- /fields -->\nb"
-    assert cards.renewed(text, tmp_path) == wanted
-    assert cards.renewed("no place", tmp_path) == "no place"
+    assert readme.renewed(text, tmp_path) == wanted
+    assert readme.renewed("no place", tmp_path) == "no place"
