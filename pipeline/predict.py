@@ -206,9 +206,9 @@ def layer_outputs(
 
 
 def _channels_last(values: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    """[N, C, H, W] → [N, H, W, C]; a map of 1×1 loses its sides."""
+    """[N, R·C, H/R, W] → [N, H, W, C], R rows at a time; a map of 1×1 loses its sides."""
     if len(shape) == 3 and values.ndim == 4 and values.shape[1:] != shape:
-        values = values.transpose(0, 2, 3, 1)
+        values = values.reshape(len(values), -1, shape[-1], *values.shape[2:]).transpose(0, 3, 1, 4, 2)
     return values.reshape(len(values), *shape)
 
 

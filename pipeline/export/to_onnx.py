@@ -15,7 +15,8 @@ import tensorflow as tf
 from pipeline.export.function import plain
 from pipeline.export.provenance import onnx_with
 from pipeline.export.source import Source
-from pipeline.task import Task
+from pipeline.fast import pairs
+from pipeline.task import FAST, Task
 from serving.runtime import onnx as runtime  # noqa: F401  before anything else imports ONNX Runtime: no telemetry
 
 OPSET: Final = 17
@@ -52,7 +53,8 @@ def _convert(source: Source, features: bool = False) -> onnx.ModelProto:
     function = tf.function(plain(source.deployable, "NCHW", "probabilities", features), autograph=False)
     signature = [tf.TensorSpec(source.task.image, tf.float32, name="image")]
     model, _ = tf2onnx.convert.from_function(function, signature, opset=OPSET)
-    return _tidy(model, source.task)
+    tidy = _tidy(model, source.task)
+    return pairs.paired(tidy) if source.task is FAST else tidy
 
 
 def _tidy(model: onnx.ModelProto, task: Task) -> onnx.ModelProto:

@@ -21,7 +21,9 @@ from onnx import TensorProto, helper, numpy_helper
 from pipeline import reference
 from pipeline.export.provenance import onnx_with
 from pipeline.export.source import Source
+from pipeline.fast import pairs
 from pipeline.reference import Layer, Reference, Scale, Unsupported
+from pipeline.task import FAST
 from serving.errors import CheckdigitError
 from serving.runtime.onnx import ort
 
@@ -44,7 +46,8 @@ def int8(source: Source, provenance: dict[str, Any]) -> bytes:
             Runtime did not turn into an integer kernel.
     """
     network = reference.load(source.integers)
-    content = onnx_with(build(network), provenance)
+    model = build(network)
+    content = onnx_with(pairs.paired(model) if network.task is FAST else model, provenance)
     fused(content, network)
     return content
 
