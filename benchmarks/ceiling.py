@@ -31,21 +31,18 @@ from typing import Final
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
-import msgspec
 import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax
 
+from pipeline import calibrate, nondigits, transfer
 from pipeline import data as datasets
-from pipeline import nondigits, transfer
-from pipeline.calibrate import temperature
 from pipeline.config import TrainConfig, train_preset
 from pipeline.data import Dataset, Split
 from pipeline.fast import fold
 from pipeline.run import Run, environment, write_json
 from pipeline.train import WEIGHTS, predict, train
 from serving.decode import MAX_ERROR, threshold
-from serving.manifest import Threshold
 
 RESULT: Final = Path(__file__).with_suffix(".json")
 RECIPES: Final = {
@@ -94,16 +91,18 @@ def _trained(run: Run, config: TrainConfig, data: Dataset) -> dict[str, float]:
 
 
 def measured(run: Run, validation: Split) -> dict[str, float]:
-    """What a run gives on the validation writers."""
-    logits = predict(keras.models.load_model(run / WEIGHTS), validation.images)
-    thresholds = msgspec.convert(run.require("train")["calibration"]["thresholds"], list[Threshold])
-    accepted = threshold(thresholds, MAX_ERROR).accepted
+    """What a run gives on the validation writers, its thresholds chosen anew as training chooses them."""
+    model, config = keras.models.load_model(run / WEIGHTS), run.require("train")["config"]
+    logits = predict(model, validation.images)
+    others = predict(model, nondigits.pictures(config["outliers"], config["seed"] + nondigits.VALIDATION))
+    found = calibrate.fit(logits, validation.labels, others)
+    accepted = threshold(found.thresholds, MAX_ERROR).accepted
     return {**scores(logits, validation.labels), "accepted": accepted}
 
 
 def scores(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> dict[str, float]:
     """Accuracy, and log-loss after temperature scaling, of logits float32 [N, 10]."""
-    scaled = log_softmax(logits / temperature(logits, labels), 1)
+    scaled = log_softmax(logits / calibrate.temperature(logits, labels), 1)
     return {
         "validation_accuracy": float((logits.argmax(1) == labels).mean()),
         "log_loss": float(-scaled[np.arange(len(labels)), labels].mean()),

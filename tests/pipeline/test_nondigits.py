@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from pipeline import nondigits
 from pipeline.nondigits import KINDS, pictures
+from serving.images import normalize
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -74,3 +75,9 @@ def test_print_has_no_digit_and_no_double(monkeypatch: pytest.MonkeyPatch) -> No
         nondigits.printed(rng)
     assert len(seen) > 30
     assert not seen & set("0123456789OoIilSsZzBbDGgqJ")
+
+
+@pytest.mark.parametrize("seed", [1244, 4667])
+def test_a_word_is_never_one_digit(seed: int) -> None:
+    """Of these two normalization left one character, the others being faint, and a digit is to be accepted."""
+    assert normalize(nondigits.word(np.random.default_rng(seed))).any(1).sum() < 12
