@@ -93,6 +93,11 @@ def _corruptions(evidence: Evidence, normalized: Normalize) -> tuple[list[Block]
             f"A client that sends tensors gets what the network makes of the pixels as they are, on average {mean['raw']:.1%}. A client that posts pictures "
             f"gets them normalized first, on average {mean['normalized']:.1%}. Normalization repairs {_names(better)}; "
             f"it does harm under {_names(worse)}."
+            + (
+                " Under stripe most of the picture is dark, so that it takes the paper for ink."
+                if "stripe" in worse
+                else ""
+            )
         ),
         Plot(
             "corruptions",
