@@ -384,10 +384,11 @@ def _benchmark(options: argparse.Namespace) -> int:
 
 def _report(options: argparse.Namespace) -> int:
     run = _run(options)
-    data = _data(run, options)
     _load_tensorflow()
     from pipeline import report
 
+    report.require(run)  # before its data, which a run of fields has none of
+    data = _data(run, options)
     record = report.report(run, data)
     _show(record, options, report.summary(record, run))
     return 0

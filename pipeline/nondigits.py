@@ -23,7 +23,7 @@ from serving.images import normalize
 
 Gray = npt.NDArray[np.uint8]
 _SIDE: Final = 64
-_LINE: Final = 17  # rows of 20: what is higher is one character alone
+_MOST_ROWS: Final = 17  # of a word, normalized to be 20 wide; one character alone is 20 high
 
 # Added to seeds for the pictures that validation and test see, which training never did.
 VALIDATION: Final = 1_000_003
@@ -130,7 +130,7 @@ def word(rng: np.random.Generator) -> Gray:
     ]
     picture = _levels(np.hstack([240 * (character / character.max()) for character in characters]))
     # Normalization may erase a faint character as dirt, and what is left be a digit after all.
-    return picture if normalize(picture).any(1).sum() <= _LINE else word(rng.spawn(1)[0])
+    return picture if normalize(picture).any(1).sum() <= _MOST_ROWS else word(rng.spawn(1)[0])
 
 
 def printed(rng: np.random.Generator) -> Gray:

@@ -205,6 +205,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """The command."""
+    _writable(options.out)
     network = Repository.open(options.models).load(MODEL, "onnxruntime").network
     data = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
     try:
@@ -224,3 +225,13 @@ def run(options: argparse.Namespace) -> int:
         part.unlink(missing_ok=True)
     print(f"{options.out}: read as {found.digit}, probability {found.probabilities[found.digit]:.1%}")
     return 0
+
+
+def _writable(path: Path) -> None:
+    """Refuses what is to be written where no picture can be, before anything is computed."""
+    if path.suffix.lower() != ".png":
+        raise CheckdigitError(f"--out {path}: a PNG is written: name it .png")
+    if not path.parent.is_dir():
+        raise CheckdigitError(f"--out {path}: there is no folder {path.parent}")
+    if path.exists() and not path.is_file():
+        raise CheckdigitError(f"--out {path}: is there already and no file: choose another name")

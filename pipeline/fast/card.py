@@ -27,8 +27,8 @@ def section(manifest: Manifest) -> str:
     return f"""
 ## `lenet5-fast`: the same in fewer operations
 
-Averages instead of maxima, and the activation after them: convolution and pooling are then one convolution of
-stride 2, trained as two and exported as one. Temperature and thresholds are its own, chosen in the same way, and
+Averages instead of maxima, and the activation after them: convolution and pooling are then one strided
+convolution, trained as two and exported as one. Temperature and thresholds are its own, chosen in the same way, and
 so are its golden digits, in `golden/fast/`.
 
 {chr(10).join(lines)}

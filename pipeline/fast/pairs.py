@@ -1,8 +1,9 @@
 """C1 two rows at a time: the folded network as ONNX Runtime computes it fastest.
 
 Two rows of a C1 map, one below the other, become two maps: one convolution of 8×6 and stride 4×2 gives both, and
-C3 finds them in its channels. The sums are the same, but for zeros; what ONNX Runtime copies to write C1 as a
-product of matrices (im2col) is a third less, and that product is twelve rows high instead of six.
+C3 finds them in its channels. The sums are the same, but for zeros: C1 has a third more multiply-accumulates, yet
+what ONNX Runtime copies to write it as a product of matrices (im2col) is a third less, and that product is twelve
+rows high instead of six.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ def paired(model: onnx.ModelProto) -> onnx.ModelProto:
     c1, c3 = (node for node in model.graph.node if node.op_type == "Conv")
     constants = {constant.name: constant for constant in model.graph.initializer}
     producers = {node.output[0]: node for node in model.graph.node}
-    for node, change, window, stride in ((c1, _first, (8, 6), (4, 2)), (c3, _second, (3, 6), (1, 2))):
-        for name in node.input[1:]:
-            for part in [name] if name in constants else producers[name].input:
-                changed = np.ascontiguousarray(change(numpy_helper.to_array(constants[part])))
-                constants[part].CopyFrom(numpy_helper.from_array(changed, part))
+    for node, change, window, stride in ((c1, _paired_c1, (8, 6), (4, 2)), (c3, _paired_c3, (3, 6), (1, 2))):
+        parts = [[name] if name in constants else producers[name].input for name in node.input[1:]]
+        for part in {part for some in parts for part in some}:
+            changed = np.ascontiguousarray(change(numpy_helper.to_array(constants[part])))
+            constants[part].CopyFrom(numpy_helper.from_array(changed, part))
         for attribute in node.attribute:
             if attribute.name == "kernel_shape":
                 attribute.ints[:] = window
@@ -40,13 +41,13 @@ def paired(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _first(values: _Array) -> _Array:
+def _paired_c1(values: _Array) -> _Array:
     """C1's kernel [6, 1, 6, 6] → [12, 1, 8, 6], the odd rows' maps last; what each map has one of, twice."""
     if values.ndim == 4:
         return np.concatenate([np.pad(values, ((0, 0), (0, 0), rows, (0, 0))) for rows in ((0, 2), (2, 0))])
     return np.tile(values, 2) if values.ndim else values
 
 
-def _second(values: _Array) -> _Array:
+def _paired_c3(values: _Array) -> _Array:
     """C3's kernel [16, 6, 6, 6] → [16, 12, 3, 6]: its odd rows look at the odd rows' maps."""
     return np.concatenate([values[:, :, 0::2], values[:, :, 1::2]], 1) if values.ndim == 4 else values

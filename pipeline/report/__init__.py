@@ -78,9 +78,20 @@ def _facts(evidence: Evidence) -> list[tuple[str, str]]:
         ("accuracy on test", f"{accuracy['value']:.2%} ({accuracy['low']:.2%}–{accuracy['high']:.2%})"),
         ("parameters", f"{evidence.model.count_params():,}"),
         ("preset and seed", f"{train['preset'] or 'own'}, {train['config']['seed']}"),
+        *_taught(train["config"]),
         ("TensorFlow", train["environment"]["packages"]["tensorflow"]),
         ("machine", f"{machine['cpu']}, {machine['cores']} cores"),
     ]
+
+
+def _taught(config: dict[str, Any]) -> list[tuple[str, str]]:
+    """What training had beyond labels and distortion."""
+    parts = []
+    if config["distillation"]:
+        parts.append(f"a teacher for {config['distillation']:.0%} of the loss")
+    if config["defects"]:
+        parts.append(f"defects on {config['defects']:.0%} of the pictures")
+    return [("training", ", ".join(parts))] if parts else []
 
 
 def summary(record: dict[str, Any], run: Run) -> str:

@@ -26,7 +26,7 @@ from serving.images import tensor
 
 FILE: Final = "comparisons.json"
 SHIFTS: Final = tuple(range(7))  # pixels
-_SHIFTED: Final = 1_000  # validation pictures that are shifted
+SHIFTED: Final = 1_000  # validation pictures that are shifted
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -139,7 +139,7 @@ def shifted(answer: Any, split: Split) -> list[float]:
         answer: uint8 [N, 28, 28] → int [N].
         split: pictures and labels; the first thousand are used.
     """
-    some = split.take(np.arange(min(_SHIFTED, len(split.labels))))
+    some = split.take(np.arange(min(SHIFTED, len(split.labels))))
     found = []
     for distance in SHIFTS:
         moved = [

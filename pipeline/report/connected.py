@@ -37,15 +37,15 @@ def against(record: dict[str, Any]) -> tuple[list[Block], dict[str, Any]]:
     growth = Table(
         (
             "picture",
-            "LeNet-5, C5 sliding",
+            "LeNet-5, C5 as convolution",
             "LeNet-5, C5 dense",
             "fully connected, 78",
             "fully connected, 1200–1200",
         ),
         [(f"{side}×{side}", *(f"{count:,}" for count in counts.values())) for side, counts in sizes.items()],
-        "Parameters by the size of the picture. A fully connected layer has a weight for every pixel; a filter has as many as it has, "
-        "however large the picture is. With C5 as the convolution that it was in 1998 nothing grows at all: the network slides "
-        "over the large picture and answers at every place.",
+        "Parameters by the size of the picture. A fully connected layer has a weight for every pixel; a filter's weights do not depend "
+        "on the picture's size. With C5 as the convolution that it was in 1998 nothing grows at all: the network slides "
+        "over the large picture and answers every 4 pixels.",
     )
     points = []
     with plots.drawing(plots.WIDTH, 3.4) as (figure, ax):
@@ -64,7 +64,7 @@ def against(record: dict[str, Any]) -> tuple[list[Block], dict[str, Any]]:
                     100 * one["accuracy"],
                 )
             )
-        ax.set(xscale="log", xlabel="parameters", ylabel="accuracy, %", xlim=(2e3, 1e7))
+        ax.set(xscale="log", xlabel="parameters", ylabel="accuracy, %", xlim=(1e3, 1e7))
         ax.margins(y=0.2)
         figure.draw_without_rendering()  # settles the scales
         plots.point_labels(ax, points)
@@ -115,7 +115,7 @@ def _verdict(found: dict[str, dict[str, Any]]) -> str:
         least = min(reach, key=lambda one: one["parameters"])
         lines.append(
             f"To reach {least['accuracy']:.2%}, as much within the spread of LeNet-5's seeds ({base['low']:.2%}–{base['high']:.2%}), "
-            f"it needs {least['parameters']:,} parameters, {least['parameters'] / base['parameters']:.0f} times as many."
+            f"it takes {least['parameters']:,} parameters, {least['parameters'] / base['parameters']:.0f} times as many."
         )
     else:
         lines.append(
@@ -124,15 +124,14 @@ def _verdict(found: dict[str, dict[str, Any]]) -> str:
     convolutional = [
         one for name, one in found.items() if name not in connected and named(name).group == "size"
     ]
-    turned = []
-    for other, which in ((alike, "that one"), (best, "the best of them")):
-        match = [one for one in (*convolutional, base) if one["accuracy"] >= other["accuracy"]]
-        if match:
-            least = min(match, key=lambda one: one["parameters"])
-            times = other["parameters"] / least["parameters"]
-            turned.append(f"{least['parameters']:,}, {times:,.0f} times fewer, to equal {which}")
-    if turned:
-        lines.append(f"Turned around: a convolutional network needs {' and '.join(turned)}.")
+    for other in (alike, best):
+        match = [one for one in (*convolutional, base) if one["accuracy"] >= other["low"]]
+        least = min(match, key=lambda one: one["parameters"], default=base)
+        if least is not base:
+            lines.append(
+                f"Turned around, {least['parameters']:,} parameters in convolutions equal the {other['parameters']:,} of the "
+                f"fully connected network with {other['accuracy']:.2%}."
+            )
     return " ".join(lines)
 
 

@@ -94,10 +94,11 @@ def _corruptions(evidence: Evidence, normalized: Normalize) -> tuple[list[Block]
             f"gets them normalized first, on average {mean['normalized']:.1%}. Normalization repairs {_names(better)}; "
             f"it does harm under {_names(worse)}."
             + (
-                " Under stripe most of the picture is dark, so that it takes the paper for ink."
+                " Stripe inverts both sides: more than half of the picture is dark, and normalization takes the ink for paper."
                 if "stripe" in worse
                 else ""
             )
+            + _prepared(evidence.records["train"]["config"])
         ),
         Plot(
             "corruptions",
@@ -112,6 +113,16 @@ def _corruptions(evidence: Evidence, normalized: Normalize) -> tuple[list[Block]
             64,
         ),
     ], numbers
+
+
+def _prepared(config: dict[str, Any]) -> str:
+    """That training saw the like, if it did."""
+    if not config["defects"]:
+        return ""
+    return (
+        f" Training was prepared: {config['defects']:.0%} of its pictures had a line across, covered edges, hollow strokes, dirt, haze "
+        "or blur, drawn with MNIST-C's descriptions in mind. This is no test of the unforeseen."
+    )
 
 
 def _names(kinds: list[str]) -> str:
@@ -192,7 +203,7 @@ def _hardships(evidence: Evidence, normalized: Normalize) -> tuple[list[Block], 
         Table(
             ("test digits", "as they are", "normalized"),
             rows,
-            f"Accuracy on {len(some.labels):,} test digits. As they are: light ink on dark as pixels, a photograph only made small. "
+            f"Accuracy on {len(some.labels):,} test digits. As they are: the inverted pixels, and the photograph only made small. "
             "Normalization finds out which of the two levels is the ink, evens out the light and centers the digit.",
         ),
         Tiles("photographs", examples, "What was measured, in pictures.", 84),

@@ -82,7 +82,7 @@ def _agreement(evidence: Evidence) -> list[Block]:
         Heading("Do all formats compute the same?"),
         Text(
             f"All formats were asked all {record['pictures']:,} test pictures. Above the diagonal: how many digits two formats read differently. "
-            "Below: how far their outputs are apart at most."
+            "Below: how far their outputs are apart at most. onnx_features is onnx_float32 with every layer's activations as outputs."
         ),
         Beside(drawn),
     ]
@@ -106,7 +106,7 @@ def _agreement_of(family: str, unit: str, pairs: list[dict[str, Any]], count: in
         plots.matrix(ax, 0.08 + 0.92 * shade * (shade > 0), texts, names, names, "blue")
         ax.set_xticks(range(len(names)), names, rotation=40, ha="right")
         drawing = plots.svg(figure, f"agreement-{family}")
-    what = "a probability" if unit == "probability" else "a logit, in units of the last place of 8 bits"
+    what = "a probability" if unit == "probability" else "a logit, in steps of its 8-bit grid (LSB)"
     return Plot(
         f"agreement-{family}",
         drawing,
@@ -145,7 +145,7 @@ def _layers(found: list[dict[str, Any]]) -> list[Block]:
     with plots.drawing(plots.WIDTH, 3.4) as (figure, ax):
         for key, tint, label in (
             ("largest", "orange", "largest, of the range"),
-            ("typical", "blue", "typical, of the typical value"),
+            ("typical", "blue", "root mean square, of the values'"),
         ):
             ax.plot(
                 names, [100 * one[key] for one in found], "o-", ms=6, color=plots.color(tint), label=label
@@ -158,8 +158,8 @@ def _layers(found: list[dict[str, Any]]) -> list[Block]:
         Plot(
             "int8-layers",
             drawing,
-            f"How far the 8-bit network's layers are from the float network's on {_EXPLAINED} test digits. It was trained on with rounding in place, so part of "
-            "the difference is what it learned since.",
+            f"How far the 8-bit network's layers are from the float network's on {_EXPLAINED} test digits. Quantization-aware training went on from the "
+            "float network, so part of the difference is what it learned since.",
             "Difference by layer",
         ),
     ]

@@ -26,7 +26,7 @@ def distances(images: Pixels) -> npt.NDArray[np.float32]:
     """How far inside the ink each quarter of a pixel is, negative outside.
 
     Args:
-        images: uint8 [N, H, W]; ink is what is darker than half.
+        images: uint8 [N, H, W]; ink is 128 and above.
 
     Returns:
         float32 [N, 4·H, 4·W], in pixels.

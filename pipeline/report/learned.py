@@ -12,7 +12,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.manifold import TSNE
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
@@ -182,7 +181,7 @@ def _plane(evidence: Evidence) -> list[Block]:
     share = float(pca.explained_variance_ratio_.sum())
     captions = {
         "pca": f"Principal components: the straight view from the side where the features vary most, {share:.0%} of their variance.",
-        "tsne": "t-SNE: bent so that neighbors stay neighbors. Ten islands, and between them the digits that are hard to tell apart.",
+        "tsne": "t-SNE: bent so that neighbors stay neighbors. Between the islands lie the digits that are hard to tell apart.",
     }
     drawn = []
     for name, points in flat.items():
@@ -217,19 +216,19 @@ def _other_classifiers(evidence: Evidence) -> tuple[list[Block], dict[str, Any]]
     train, test = evidence.data.train, evidence.data.test
     taught = train.take(rng.permutation(len(train.labels))[:_TAUGHT])
     asked = test.take(np.arange(min(_ASKED, len(test.labels))))
+    features = [evidence.features(split.images)["f6"] for split in (taught, asked)]
+    scaler = StandardScaler().fit(features[0])  # pixels share a scale, features do not
     inputs = {
-        "F6": tuple(evidence.features(split.images)["f6"] for split in (taught, asked)),
+        "F6": tuple(scaler.transform(one) for one in features),
         "pixels": tuple((split.images.reshape(len(split.images), -1) / 255.0) for split in (taught, asked)),
     }
     found: dict[str, dict[str, float]] = {}
     for label, make in (
-        ("logistic regression", lambda: make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))),
+        ("logistic regression", lambda: LogisticRegression(max_iter=200)),
         ("5 nearest neighbors", lambda: KNeighborsClassifier(5)),
-        ("support vectors, RBF kernel", lambda: make_pipeline(StandardScaler(), SVC())),
+        ("support vectors, RBF kernel", SVC),
     ):
-        found[label] = {
-            source: _score(make(), features, taught, asked) for source, features in inputs.items()
-        }
+        found[label] = {source: _score(make(), given, taught, asked) for source, given in inputs.items()}
     own = float((evidence.answers(asked.images) == asked.labels).mean())
     rows = [(label, f"{one['F6']:.2%}", f"{one['pixels']:.2%}") for label, one in found.items()]
     return [

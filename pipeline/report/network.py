@@ -53,13 +53,13 @@ def _layers(evidence: Evidence) -> list[Block]:
         Text(
             "LeNet-5 looks at a digit through small windows. The first layer has six filters of 5×5 pixels; each "
             "slides over the whole picture and says at every place how well what it sees fits. Subsampling "
-            "keeps the strongest answer of every 2×2, so that the next filters see twice as far. At the end three "
+            "keeps one number of every 2×2, so that the next filters see twice as far. At the end three "
             "dense layers turn what was found where into ten numbers, one a digit."
         ),
         Table(
             ("layer", "kind", "shape", "(Wk·Hk·Cin + 1)·Cout", "parameters", "MACs", "sees"),
             [*table, ("total", "", "", "", f"{parameters:,}", f"{total:,}", "")],
-            "Shape is height × width × maps; MACs are the multiplications of one picture, each with an addition; the last column "
+            "Shape is height × width × maps; Wk and Hk are the kernel's width and height, Cin and Cout the maps that go in and come out; MACs are the multiplications of one picture, each with an addition; the last column "
             "is the receptive field in pixels of the picture with its margin of 2. Most parameters are in C5, most work is in C3.",
             left=4,
         ),
@@ -78,7 +78,8 @@ def _fields(evidence: Evidence) -> list[Block]:
     found = []
     for row in rows:
         side = row.receptive_field
-        start = (len(padded) - side) // 2
+        outputs = row.shape[0] if len(row.shape) == 3 else 1
+        start = (len(padded) - side) // max(1, outputs - 1) * (outputs // 2)
         text = f"A digit with a frame of {side}×{side} pixels, what one unit of {row.name.upper()} sees"
         found.append(
             tiles.framed(padded, (start, start, side, side), f"{row.name.upper()}: {side}×{side}", text)
@@ -89,7 +90,8 @@ def _fields(evidence: Evidence) -> list[Block]:
             "receptive-fields",
             [("", found)],
             "The receptive field of one unit in the middle of each layer. A filter of C1 sees a piece of a stroke, "
-            "one of C3 a corner or a crossing, one of C5 the whole digit.",
+            "one of C3 a corner or a crossing, one of C5 the whole digit. Each layer adds its window less one, times the strides "
+            "before it: 1 + 4 = 5, 5 + 1 = 6, 6 + 4·2 = 14, 14 + 1·2 = 16, 16 + 4·4 = 32.",
             160,
         ),
     ]
@@ -179,7 +181,7 @@ def _filters(evidence: Evidence) -> list[Block]:
         )
         groups.append(
             (
-                "its answer",
+                "their answers",
                 [tiles.signed(answer, "", f"Answer of {name}") for name, answer in answers.items()],
             )
         )
@@ -207,7 +209,8 @@ def _worked() -> list[Block]:
         Heading("By hand: a stroke that moves"),
         Numbers(
             (_rows(picture), "∗", _rows(kernel), "=", _rows(answer), f"max {most:g}"),
-            "A diagonal stroke, a diagonal kernel, and the sum of products at each of its 4×4 places.",
+            "A diagonal stroke, a diagonal kernel, and the sum of products at each of its 4×4 places. The kernel is not turned over: strictly, "
+            "this is cross-correlation.",
             ((4, *peak[0]),),
         ),
         Numbers(

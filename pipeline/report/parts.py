@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline import lenet1998
 from pipeline.report import comparisons, plots, tiles
-from pipeline.report.comparisons import SHIFTS
+from pipeline.report.comparisons import SHIFTED, SHIFTS
 from pipeline.report.evidence import Evidence
 from pipeline.report.page import Beside, Block, Chapter, Heading, Plot, Table, Text, Tiles
 from pipeline.report.variants import VARIANTS, named
@@ -164,7 +164,7 @@ def _shifts(evidence: Evidence, found: Found, released: list[float]) -> list[Blo
                 Plot(
                     "shift-pooling",
                     _curves(pooling, found, None),
-                    "Accuracy against shift by the kind of subsampling, mean over the seeds."
+                    f"Accuracy against shift of {_moved(evidence)}, by the kind of subsampling, mean over the seeds."
                     + _extremes(pooling, found),
                     "Curves of accuracy against shift in pixels",
                 ),
@@ -179,9 +179,13 @@ def _shifts(evidence: Evidence, found: Found, released: list[float]) -> list[Blo
         Table(
             ("shift, pixels", *map(str, SHIFTS)),
             [*rows, ("this run's network", *(f"{value:.1%}" for value in released))],
-            "Validation digits moved left, right, up and down alike; from 5 pixels on some ink leaves the picture.",
+            f"Accuracy of {_moved(evidence)}, moved left, right, up and down alike; ink that leaves the picture is lost.",
         ),
     ]
+
+
+def _moved(evidence: Evidence) -> str:
+    return f"the first {min(SHIFTED, evidence.comparisons['data']['validation']):,} validation digits"
 
 
 def _extremes(chosen: Sequence[tuple[str, str]], found: Found) -> str:
@@ -206,6 +210,7 @@ def _curves(chosen: Sequence[tuple[str, str]], found: Found, released: list[floa
             values = [100 * value for value in released]
             ax.plot(SHIFTS, values, color=plots.color("ink"), lw=3)
             ends.append(("this run's", "ink", values[-1]))
+        ax.set_xticks(SHIFTS)
         plots.end_labels(ax, ends, SHIFTS[-1] + 0.15, 5.5)
         ax.set(xlabel="shift, pixels", ylabel="accuracy, %", ylim=(0, 101), xlim=(0, SHIFTS[-1] + 0.05))
         return plots.svg(figure, name)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.calibrate import calibration_error, interval
+from pipeline.calibrate import ERROR_RATES, NONDIGIT_RATE, calibration_error, interval
 from pipeline.report import formats, plots, tiles
 from pipeline.report.evidence import Evidence
 from pipeline.report.page import Beside, Block, Chapter, Heading, Plot, Table, Text, Tiles
@@ -107,11 +107,20 @@ def _curves(evidence: Evidence) -> list[Plot]:
         Plot(
             "curves",
             drawing,
-            f"{len(loss)} epochs of training. The loss cannot reach 0: pictures that are no digits are to be answered with ten equal "
-            f"probabilities. Validation ended at {accuracy[-1]:.2%}.",
+            f"{len(loss)} epochs of training.{_least(evidence.records['train']['config'])} Validation ended at {accuracy[-1]:.2%}.",
             "Loss and validation accuracy by epoch",
         )
     ]
+
+
+def _least(config: dict[str, Any]) -> str:
+    """Why the loss cannot reach 0, if it cannot."""
+    why = []
+    if config["nondigits"]:
+        why.append("pictures that are no digits are to be answered with ten equal probabilities")
+    if config["distillation"]:
+        why.append(f"for {config['distillation']:.0%} of it a teacher's probabilities are the answer")
+    return f" The loss cannot reach 0: {', and '.join(why)}." if why else ""
 
 
 _CURVES: Final = (("train", "epoch_loss"), ("validation", "epoch_accuracy"))
@@ -231,9 +240,22 @@ def _confidence(evidence: Evidence, ece: float) -> list[Block]:
                 )
                 for one in thresholds
             ],
-            "The thresholds that validation chose, measured on test.",
+            f"The thresholds that validation chose, measured on test.{_floor(evidence.records['train']['calibration'])}",
         ),
     ]
+
+
+def _floor(calibration: dict[str, Any]) -> str:
+    """Why some thresholds are equal, and why some are missing."""
+    least, found = calibration["floor"], calibration["thresholds"]
+    text = (
+        f" None lies below {least:.4f}, which turns away all but one in {1 / NONDIGIT_RATE:,.0f} pictures that are no digit."
+        if least
+        else ""
+    )
+    missing = sorted(set(ERROR_RATES) - {one["max_error"] for one in found}, reverse=True)
+    rates = ", ".join(f"{rate:.1%}" for rate in missing)
+    return text + (f" For {rates} there are too few validation digits." if missing else "")
 
 
 def reliability(score: Floats, right: npt.NDArray[np.bool_], bins: int = 10) -> list[dict[str, float]]:

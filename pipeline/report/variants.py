@@ -99,7 +99,7 @@ def connected(*units: int) -> keras.Model:
 
 
 VARIANTS: Final[tuple[Variant, ...]] = (
-    Variant(BASE, "max pooling", "pooling", convolutional, "LeNet-5 as it is released"),
+    Variant(BASE, "max pooling", "pooling", convolutional, "LeNet-5 with nothing exchanged"),
     Variant(
         "average",
         "average pooling",
@@ -156,14 +156,14 @@ VARIANTS: Final[tuple[Variant, ...]] = (
     ),
     Variant(
         "half",
-        "LeNet-5, half the maps",
+        "LeNet-5, half the width",
         "size",
         lambda: convolutional(maps=(3, 8, 60, 42)),
         "3, 8, 60 and 42 instead of 6, 16, 120 and 84",
     ),
     Variant(
         "third",
-        "LeNet-5, a third of the maps",
+        "LeNet-5, a third of the width",
         "size",
         lambda: convolutional(maps=(2, 5, 40, 28)),
         "2, 5, 40 and 28 instead of 6, 16, 120 and 84",

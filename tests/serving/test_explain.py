@@ -123,11 +123,22 @@ def test_refuses(tmp_path: Path, capsys, content: bytes | None, message: str) ->
     assert (output.out, out.exists()) == ("", False)
 
 
-def test_where_it_cannot_write(tmp_path: Path, capsys) -> None:
-    assert cli.main(["explain", str(SEVEN), "--out", str(tmp_path / "none" / "out.png")]) == 1
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("none/out.png", "there is no folder"),
+        ("folder.png", "is there already and no file"),
+        ("out.pdf", "a PNG is written"),
+        ("", "a PNG is written"),
+    ],
+)
+def test_where_it_cannot_write(tmp_path: Path, capsys, name: str, why: str) -> None:
+    (tmp_path / "folder.png").mkdir()
+    out = str(tmp_path / name) if name else ""
+    assert cli.main(["explain", str(SEVEN), "--out", out]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ")
-    assert line.endswith("No such file or directory")
+    assert line.startswith(f"error: --out {Path(out)}: {why}")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.png"]
 
 
 def test_a_model_without_its_layers(models: Path) -> None:

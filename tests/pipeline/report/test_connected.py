@@ -36,7 +36,7 @@ def record(**accuracies: tuple[float, float]) -> dict[str, Any]:
     [
         (
             (0.984, 0.986),
-            "To reach 98.50%, as much within the spread of LeNet-5's seeds (98.50%–98.90%), it needs 2,395,210 parameters, 39 times",
+            "To reach 98.50%, as much within the spread of LeNet-5's seeds (98.50%–98.90%), it takes 2,395,210 parameters, 39 times",
         ),
         (
             (0.982, 0.984),
@@ -50,5 +50,8 @@ def test_equal_accuracy(best: tuple[float, float], said: str) -> None:
     (text,) = [block.source for block in blocks if isinstance(block, Text)]
     assert said in text
     assert "3.0 times as many errors" in text
-    assert "15,738, 4 times fewer, to equal that one" in text
+    assert (
+        "Turned around, 15,738 parameters in convolutions equal the 62,020 of the fully connected network"
+        in text
+    )
     assert sizes["300"]["connected-1200"] > 100e6

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import benchmark, evaluate, nondigits, verify
+from pipeline import benchmark, cli, evaluate, nondigits, verify
 from pipeline.data import Dataset
 from pipeline.export.formats import get
 from pipeline.run import Run
@@ -20,7 +20,7 @@ from tests.pipeline.report.html import Checked
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Keras, of its own use of NumPy
     from pipeline import report
-    from pipeline.report import comparisons, excite, failures, quality, variants
+    from pipeline.report import comparisons, excite, failures, network, quality, variants
     from pipeline.report.evidence import Evidence
 
 BUDGET = comparisons.Budget(epochs=1, batch=256, learning_rate=2e-3, seeds=(0,))
@@ -152,6 +152,15 @@ def test_fields_have_no_report(tmp_path: Path, digits: Dataset) -> None:
         report.report(run, digits)
 
 
+def test_the_command_refuses_fields(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it looks for data, which such a run has none of."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "_load_tensorflow", lambda: None)
+    Run(tmp_path / "runs" / "field").record("train", [], task="field")
+    with pytest.raises(CheckdigitError, match="runs/field: a report is made of a digit run"):
+        cli.main(["report", "--run", "field"])
+
+
 def test_history_where_there_is_none(tmp_path: Path) -> None:
     assert quality.history(tmp_path, "train", "epoch_loss") == []
 
@@ -226,3 +235,38 @@ def test_patches_are_the_strongest() -> None:
     found = excite.patches(maps, images, excite.PLACES["c1"], 2)
     assert [len(one) for one in found] == [2, 2]
     np.testing.assert_array_equal(found[0][0], images[3, 8:13, 8:13])
+
+
+def test_what_training_had_is_said() -> None:
+    plain = {"distillation": 0.0, "defects": 0.0, "nondigits": 0.0}
+    assert (report._taught(plain), quality._least(plain), failures._prepared(plain)) == ([], "", "")
+    full = {"distillation": 0.9, "defects": 0.3, "nondigits": 0.15}
+    assert report._taught(full) == [
+        ("training", "a teacher for 90% of the loss, defects on 30% of the pictures")
+    ]
+    assert "ten equal probabilities, and for 90% of it a teacher's" in quality._least(full)
+    assert "30% of its pictures had a line across" in failures._prepared(full)
+
+
+def test_equal_and_missing_thresholds_are_explained() -> None:
+    rates = [{"max_error": rate} for rate in (0.02, 0.01, 0.005)]
+    said = quality._floor({"floor": 0.99818, "thresholds": rates})
+    assert "None lies below 0.9982, which turns away all but one in 50,000 pictures" in said
+    assert said.endswith("For 0.2%, 0.1% there are too few validation digits.")
+
+
+def test_frames_lie_where_units_are(finished: Run, digits: Dataset) -> None:
+    """With strides of 2 and 4 a receptive field begins at a multiple of them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        evidence = Evidence.of(finished, digits, {})
+    with pytest.MonkeyPatch.context() as patch:
+        frames: list[tuple[int, ...]] = []
+        framed = network.tiles.framed
+        patch.setattr(
+            network.tiles,
+            "framed",
+            lambda image, frame, *rest: frames.append(frame) or framed(image, frame, *rest),
+        )
+        network._fields(evidence)
+    assert frames == [(14, 14, 5, 5), (14, 14, 6, 6), (10, 10, 14, 14), (8, 8, 16, 16), (0, 0, 32, 32)]
