@@ -16,7 +16,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from pipeline.field import labelled, train
+from pipeline.field import labeled, train
 from pipeline.field.config import finetune_preset
 from pipeline.field.evaluate import public
 from pipeline.field.hands import Hands
@@ -25,7 +25,7 @@ from pipeline.run import Run
 
 def main() -> None:
     """Measures and prints JSON."""
-    own = labelled.load(Path(sys.argv[1]))
+    own = labeled.load(Path(sys.argv[1]))
     hands = Hands()
     with tempfile.TemporaryDirectory() as folder:
         config = finetune_preset("release", 0)

@@ -2,7 +2,7 @@
 
     python -m pipeline.readme README.md
 
-What stands between `<!-- NAME -->` and `<!-- /NAME -->` is replaced, NAME one of `BLOCKS`.
+What stands between `<!-- NAME -->` and `<!-- /NAME -->` is replaced, NAME one of `BLOCKS` or `FIELD_BLOCK`.
 """
 
 from __future__ import annotations
@@ -201,5 +201,5 @@ def _with_version(name: str, packages: dict[str, str]) -> str:
 
 
 if __name__ == "__main__":
-    path = Path(sys.argv[1])
+    path = Path(sys.argv[1]) if sys.argv[1:] else Path("README.md")
     write_bytes(path, renewed(path.read_text(), path.parent).encode())

@@ -36,7 +36,7 @@ from pipeline.calibrate import (
     supported,
     upper_bound,
 )
-from pipeline.field.labelled import Index
+from pipeline.field.labeled import Index
 from pipeline.field.reading import Raw, calibrated, scores, served
 from serving.decode import strings
 from serving.errors import CheckdigitError
@@ -72,7 +72,7 @@ def fit(
     Args:
         readings: of the development fields.
         right: bool [N], see `reading.correct`.
-        parts: the folds, of `labelled.folds`.
+        parts: the folds, of `labeled.folds`.
         nonfields: by kind, readings of pictures that are no field, see `nonfields.read`; some thousands.
         nonfield_rate: the share of such pictures that may reach the floor.
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from pipeline.field import labelled
+from pipeline.field import labeled
 from pipeline.field.config import field_preset, finetune_preset
 from pipeline.field.hands import Hands
 from pipeline.run import Run
@@ -36,7 +36,7 @@ def named(options: Namespace) -> Run:
 
 def train(run: Run, options: Namespace) -> Answer:
     """From scratch on what invented hands, MNIST's writers and fonts write, or on with a user's own fields."""
-    own = None if options.data in ("digits", "mnist") else labelled.load(Path(options.data))
+    own = None if options.data in ("digits", "mnist") else labeled.load(Path(options.data))
     writers = _WRITERS[options.preset]
     hands = Hands(options.data_dir, options.fonts, options.data == "mnist", invented=writers)
     data = hands.record()
@@ -83,14 +83,14 @@ def verify(run: Run, options: Namespace) -> Answer:
 def calibrate(run: Run, options: Namespace) -> Answer:
     from pipeline.field import families
 
-    record = families.calibrate(run, _labelled("calibrate", options))
+    record = families.calibrate(run, _labeled("calibrate", options))
     return record, families.calibration_summary(record)
 
 
 def evaluate(run: Run, options: Namespace) -> Answer:
     from pipeline.field import families, gallery
 
-    own = _labelled("evaluate", options)
+    own = _labeled("evaluate", options)
     record = families.evaluate(run, own)
     gallery.worst(next(iter(record["families"].values())), own, run / _WORST)
     return record, f"{families.summary(record)}\nthe worst of them: {run / _WORST}"
@@ -105,9 +105,9 @@ def benchmark(run: Run, options: Namespace) -> Answer:
     return record, measurement.summary(record)
 
 
-def _labelled(stage: str, options: Namespace) -> labelled.Labelled:
+def _labeled(stage: str, options: Namespace) -> labeled.Labeled:
     if options.data is None:
         raise CheckdigitError(
             f"'checkdigit {stage}' of a field run needs --data FOLDER: pictures with labels.csv or labels.jsonl"
         )
-    return labelled.load(Path(options.data))
+    return labeled.load(Path(options.data))

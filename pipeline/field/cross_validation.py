@@ -1,6 +1,6 @@
 """k-fold cross-validation of a training on labeled fields: each field is read by a network that never saw it.
 
-The caller trains one network for each of `labelled.folds`' parts, on the others, and reads the part with
+The caller trains one network for each of `labeled.folds`' parts, on the others, and reads the part with
 it; here the readings become one report (Stone: Cross-Validatory Choice and Assessment of Statistical
 Predictions, Journal of the Royal Statistical Society B 36, 1974).
 """
@@ -17,7 +17,7 @@ from scipy.stats import t
 from pipeline.calibrate import CONFIDENCE
 from pipeline.field import calibrate
 from pipeline.field.evaluate import measure, share, summary
-from pipeline.field.labelled import Index, Labelled
+from pipeline.field.labeled import Index, Labeled
 from pipeline.field.reading import Raw, correct, right
 from serving.errors import CheckdigitError
 
@@ -46,7 +46,7 @@ def pooled(parts: Sequence[Index], readings: Sequence[Sequence[Raw]], count: int
 
 
 def report(
-    labelled: Labelled,
+    labeled: Labeled,
     parts: Sequence[Index],
     readings: Sequence[Sequence[Raw]],
     seed: int,
@@ -55,8 +55,8 @@ def report(
     """What cross-validation says about networks trained on such fields.
 
     Args:
-        labelled: all fields.
-        parts: of `labelled.folds`, per fold the fields that were held out.
+        labeled: all fields.
+        parts: of `labeled.folds`, per fold the fields that were held out.
         readings: per fold those fields' readings by the network that was trained without them.
         seed: of the folds.
         nonfields: by kind, readings of pictures that are no field, by any of the networks.
@@ -67,14 +67,14 @@ def report(
         `evaluate.measure` of all readings with out-of-fold confidences; `calibration`: what `calibrate.fit`
         makes of them.
     """
-    whole = pooled(parts, readings, len(labelled))
-    exact, good = right(whole, labelled), correct(whole, labelled)
+    whole = pooled(parts, readings, len(labeled))
+    exact, good = right(whole, labeled), correct(whole, labeled)
     confidence = calibrate.out_of_fold(whole, good, parts)
     folds = [{"fold": i, **share(exact[part])} for i, part in enumerate(parts)]
     return {
         "folds": folds,
         "mean": mean([fold["value"] for fold in folds]),
-        "pooled": measure(whole, labelled, confidence, seed),
+        "pooled": measure(whole, labeled, confidence, seed),
         "calibration": msgspec.to_builtins(calibrate.fit(whole, good, parts, nonfields)),
     }
 

@@ -19,7 +19,7 @@ from pipeline.calibrate import Flags, Floats, expected_error, interval
 from pipeline.field import nonfields
 from pipeline.field.alignment import align
 from pipeline.field.calibrate import measured, out_of_fold
-from pipeline.field.labelled import Box, Index, Labelled
+from pipeline.field.labeled import Box, Index, Labeled
 from pipeline.field.reading import Raw, Reader, correct, read, right, right_written, scores
 from serving.decode import MAX_ERROR
 from serving.decode import threshold as operating_point
@@ -34,7 +34,7 @@ _STEPS: Final = 20  # of the error–reject curve
 
 def evaluate(
     reader: Reader,
-    labelled: Labelled,
+    labeled: Labeled,
     thresholds: Sequence[Threshold] = (),
     parts: Sequence[Index] | None = None,
     seed: int | None = None,
@@ -44,20 +44,20 @@ def evaluate(
 
     Args:
         reader: with the model's confidence.
-        labelled: what is written.
+        labeled: what is written.
         thresholds: the model's, to be applied.
         parts, seed: the folds and their seed, where the confidence was fitted on these very fields.
         field: draws fields, to be shown upside down.
     """
-    raws = read(reader, labelled)
-    outside = None if parts is None else out_of_fold(raws, correct(raws, labelled), parts)
-    record = measure(raws, labelled, outside, seed, thresholds)
+    raws = read(reader, labeled)
+    outside = None if parts is None else out_of_fold(raws, correct(raws, labeled), parts)
+    record = measure(raws, labeled, outside, seed, thresholds)
     return {**record, "nonfields": nonfields_accepted(reader, thresholds, field=field)}
 
 
 def measure(
     readings: Sequence[Raw],
-    labelled: Labelled,
+    labeled: Labeled,
     confidence: Sequence[float] | None = None,
     seed: int | None = None,
     thresholds: Sequence[Threshold] = (),
@@ -66,32 +66,32 @@ def measure(
 
     Args:
         readings: one for each field.
-        labelled: what is written on them.
+        labeled: what is written on them.
         confidence: out-of-fold confidences instead of the readings' own, see `calibrate.out_of_fold`. Which
             reading is surer than which is the decoder's word and no fold's: rejection is measured in the
             readings' own order, which five curves would shuffle.
         seed: of the folds that they come from, for the record.
         thresholds: the model's, to be applied.
     """
-    exact, whole = right(readings, labelled), correct(readings, labelled)
+    exact, whole = right(readings, labeled), correct(readings, labeled)
     own, score = scores(readings), scores(readings, confidence)
     wrong = ~whole
     return {
-        "data": labelled.record(),
+        "data": labeled.record(),
         "n": len(readings),
         "seed": seed,
         "confidence": "reader" if confidence is None else "out-of-fold",
         "exact": share(exact),
-        "exact_written": share(right_written(readings, labelled)) if labelled.separators else None,
-        **_digits(readings, labelled),
+        "exact_written": share(right_written(readings, labeled)) if labeled.separators else None,
+        **_digits(readings, labeled),
         "unread": sum(not raw.text for raw in readings),
         "by_length": [
-            {"length": length, **share(exact[[len(digits) == length for digits in labelled.digits]])}
-            for length in sorted({len(digits) for digits in labelled.digits})
+            {"length": length, **share(exact[[len(digits) == length for digits in labeled.digits]])}
+            for length in sorted({len(digits) for digits in labeled.digits})
         ],
-        "by_touching": _by(exact, map(_touching, labelled.boxes)),
-        "by_separators": _by(exact, (_separators(text, labelled) for text in labelled.texts)),
-        "boxes": _boxes(readings, labelled, exact),
+        "by_touching": _by(exact, map(_touching, labeled.boxes)),
+        "by_separators": _by(exact, (_separators(text, labeled) for text in labeled.texts)),
+        "boxes": _boxes(readings, labeled, exact),
         "error_reject": error_reject(own, wrong),
         "measured": [msgspec.to_builtins(entry) for entry in measured(own, wrong, 0.0)],
         "thresholds": [msgspec.to_builtins(apply(entry, score, wrong)) for entry in thresholds],
@@ -99,7 +99,7 @@ def measure(
             "before": expected_error(scores(readings, [raw.probability for raw in readings]), whole),
             "after": expected_error(score, whole),
         },
-        "worst": _worst(readings, labelled, score, wrong),
+        "worst": _worst(readings, labeled, score, wrong),
     }
 
 
@@ -128,17 +128,17 @@ def _touching(boxes: Sequence[Box] | None) -> str:
     return "touching" if any(b[0] <= a[1] for a, b in itertools.pairwise(spans)) else "apart"
 
 
-def _separators(text: str, labelled: Labelled) -> str:
-    if not labelled.separators:
+def _separators(text: str, labeled: Labeled) -> str:
+    if not labeled.separators:
         return "unknown"
     return "without" if text.isdigit() else "with"
 
 
-def _digits(readings: Sequence[Raw], labelled: Labelled) -> dict[str, Any]:
+def _digits(readings: Sequence[Raw], labeled: Labeled) -> dict[str, Any]:
     """Digit error rate (Levenshtein distance over digits written) and which digit is read as which."""
     confusion = np.zeros((10, 11), int)
     inserted = np.zeros(10, int)
-    for raw, digits in zip(readings, labelled.digits, strict=True):
+    for raw, digits in zip(readings, labeled.digits, strict=True):
         for true, seen in align(digits, raw.text):
             if true:
                 confusion[int(true), int(seen) if seen else _MISSED] += 1
@@ -158,10 +158,10 @@ def _digits(readings: Sequence[Raw], labelled: Labelled) -> dict[str, Any]:
     return {"digit_error_rate": rate, "confusion": confusion.tolist(), "inserted": inserted.tolist()}
 
 
-def _boxes(readings: Sequence[Raw], labelled: Labelled, exact: Flags) -> dict[str, Any] | None:
+def _boxes(readings: Sequence[Raw], labeled: Labeled, exact: Flags) -> dict[str, Any] | None:
     """How well boxes cover the labeled ones; where the string is wrong nobody knows which belong together."""
     overlaps, fields = [], 0
-    for raw, boxes, good in zip(readings, labelled.boxes, exact, strict=True):
+    for raw, boxes, good in zip(readings, labeled.boxes, exact, strict=True):
         if good and boxes is not None:
             fields += 1
             overlaps += [iou(one, other) for one, other in zip(raw.boxes, boxes, strict=True)]
@@ -223,12 +223,12 @@ def apply(entry: Threshold, score: Floats, wrong: Flags) -> Threshold:
     )
 
 
-def _worst(readings: Sequence[Raw], labelled: Labelled, score: Floats, wrong: Flags) -> list[dict[str, Any]]:
+def _worst(readings: Sequence[Raw], labeled: Labeled, score: Floats, wrong: Flags) -> list[dict[str, Any]]:
     order = [i for i in np.argsort(-score, kind="stable") if wrong[i]][:WORST]
     return [
         {
-            "file": labelled.files[i],
-            "text": labelled.texts[i],
+            "file": labeled.files[i],
+            "text": labeled.texts[i],
             "read": readings[i].written,
             "confidence": float(score[i]),
             "probability": readings[i].probability,

@@ -19,7 +19,7 @@ from pipeline.field import evaluate as evaluation
 from pipeline.field import nonfields
 from pipeline.field.cross_validation import FOLDS
 from pipeline.field.hands import Hands
-from pipeline.field.labelled import Labelled, folds
+from pipeline.field.labeled import Labeled, folds
 from pipeline.field.reading import Reader, correct, read, reader
 from pipeline.predict import predictor
 from pipeline.run import Run
@@ -32,12 +32,12 @@ _INVENTED: Final = 40  # hands, whose fields are shown upside down
 _NONFIELDS: Final = 2_000  # pictures that are no field, for the floor of the thresholds
 
 
-def calibrate(run: Run, labelled: Labelled, seed: int = 0, count: int = _NONFIELDS) -> dict[str, Any]:
+def calibrate(run: Run, labeled: Labeled, seed: int = 0, count: int = _NONFIELDS) -> dict[str, Any]:
     """The stage: fits confidence and thresholds of both models; writes `calibrate.json`.
 
     Args:
         run: an exported run of the task `field`.
-        labelled: development fields, which the network was not trained on.
+        labeled: development fields, which the network was not trained on.
         seed: of the folds and of the pictures that are no field.
         count: how many of those.
 
@@ -48,20 +48,20 @@ def calibrate(run: Run, labelled: Labelled, seed: int = 0, count: int = _NONFIEL
         CheckdigitError: a file is missing or changed, the network was trained on these fields, or none of
             them could be read.
     """
-    if _trained_on(run, labelled):
+    if _trained_on(run, labeled):
         raise CheckdigitError(
-            f"{labelled.name}: the network was trained on these fields: `train` has calibrated it, "
+            f"{labeled.name}: the network was trained on these fields: `train` has calibrated it, "
             "by cross-validation"
         )
-    parts = folds(labelled, FOLDS, seed)
+    parts = folds(labeled, FOLDS, seed)
     families = {}
     for name, served in FAMILIES.items():
         ask = _reader(run, served)
-        readings = read(ask, labelled)
+        readings = read(ask, labeled)
         others = nonfields.read(ask, count, seed, Hands(invented=_INVENTED).field)
-        found = calibration.fit(readings, correct(readings, labelled), parts, others)
+        found = calibration.fit(readings, correct(readings, labeled), parts, others)
         families[name] = {"format": served, "calibration": msgspec.to_builtins(found)}
-    return run.record("calibrate", [], task="field", data=labelled.record(), seed=seed, families=families)
+    return run.record("calibrate", [], task="field", data=labeled.record(), seed=seed, families=families)
 
 
 def chosen(run: Run, name: str) -> tuple[Confidence | None, list[Threshold]]:
@@ -76,12 +76,12 @@ def chosen(run: Run, name: str) -> tuple[Confidence | None, list[Threshold]]:
     )
 
 
-def evaluate(run: Run, labelled: Labelled) -> dict[str, Any]:
+def evaluate(run: Run, labeled: Labeled) -> dict[str, Any]:
     """The stage: measures both models on labeled fields; writes `evaluate.json`.
 
     Args:
         run: an exported run of the task `field`.
-        labelled: the fields. Of those that `calibrate` has seen, confidences are taken out of fold.
+        labeled: the fields. Of those that `calibrate` has seen, confidences are taken out of fold.
 
     Returns:
         The record; `families` holds for each model its `format` and the record of `field.evaluate.evaluate`,
@@ -92,25 +92,25 @@ def evaluate(run: Run, labelled: Labelled) -> dict[str, Any]:
         CheckdigitError: a file is missing or changed, or could not be exported.
     """
     parts, seed = None, None
-    if _calibrated_on(run, labelled):
+    if _calibrated_on(run, labeled):
         seed = run.require("calibrate")["seed"]
-        parts = folds(labelled, FOLDS, seed)
+        parts = folds(labeled, FOLDS, seed)
     families = {}
     for name, served in FAMILIES.items():
         confidence, thresholds = chosen(run, name)
         ask = _reader(run, served, confidence)
         field = Hands(part="validation", invented=_INVENTED).field
-        record = evaluation.evaluate(ask, labelled, thresholds, parts, seed, field)
+        record = evaluation.evaluate(ask, labeled, thresholds, parts, seed, field)
         families[name] = {"format": served, **record}
     values = [families[name]["exact"]["value"] for name in (task.FIELD.int8, task.FIELD.model)]
     return run.record(
         "evaluate",
         [],
         task="field",
-        data=labelled.record(),
+        data=labeled.record(),
         families=families,
         difference=values[0] - values[1],
-        trained_on=_trained_on(run, labelled),
+        trained_on=_trained_on(run, labeled),
     )
 
 
@@ -123,14 +123,14 @@ def _reader(run: Run, served: str, confidence: Confidence | None = None) -> Read
     return reader(predictor(row, run / FOLDER / row.file), confidence)
 
 
-def _trained_on(run: Run, labelled: Labelled) -> bool:
+def _trained_on(run: Run, labeled: Labeled) -> bool:
     own = run.require("train")["data"].get("own")
-    return own is not None and bool(own["sha256"] == labelled.sha256)
+    return own is not None and bool(own["sha256"] == labeled.sha256)
 
 
-def _calibrated_on(run: Run, labelled: Labelled) -> bool:
+def _calibrated_on(run: Run, labeled: Labeled) -> bool:
     path = run / "calibrate.json"
-    return path.exists() and bool(run.require("calibrate")["data"]["sha256"] == labelled.sha256)
+    return path.exists() and bool(run.require("calibrate")["data"]["sha256"] == labeled.sha256)
 
 
 def calibration_summary(record: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline.field.labelled import Labelled
+from pipeline.field.labeled import Labeled
 from pipeline.run import write_bytes
 from serving.errors import CheckdigitError
 from serving.images.field import normalize_field
@@ -21,7 +21,7 @@ _SEEN: Final = 46  # and for what the network saw
 _EDGE: Final = 8
 
 
-def worst(record: dict[str, Any], labelled: Labelled, path: Path) -> int:
+def worst(record: dict[str, Any], labeled: Labeled, path: Path) -> int:
     """Writes the fields of a record's `worst` as one PNG, the most confident mistake first.
 
     Each with its picture, below it the normalized one with 0 = paper as light, then label → reading, the
@@ -30,7 +30,7 @@ def worst(record: dict[str, Any], labelled: Labelled, path: Path) -> int:
 
     Args:
         record: of `evaluate.measure`.
-        labelled: the fields that it was measured on.
+        labeled: the fields that it was measured on.
         path: the PNG.
 
     Returns:
@@ -42,27 +42,27 @@ def worst(record: dict[str, Any], labelled: Labelled, path: Path) -> int:
     rows = record["worst"]
     if not rows:
         return 0
-    where = {file: i for i, file in enumerate(labelled.files)}
-    if record["data"]["sha256"] != labelled.sha256 or not all(row["file"] in where for row in rows):
+    where = {file: i for i, file in enumerate(labeled.files)}
+    if record["data"]["sha256"] != labeled.sha256 or not all(row["file"] in where for row in rows):
         raise CheckdigitError(
-            f"{labelled.name}: not the fields that the record was measured on: evaluate again"
+            f"{labeled.name}: not the fields that the record was measured on: evaluate again"
         )
     high = -(-len(rows) // _COLUMNS)
     page = Image.new("L", (_COLUMNS * _CELL[0], high * _CELL[1]), 255)
     for number, row in enumerate(rows):
         at = number % _COLUMNS * _CELL[0], number // _COLUMNS * _CELL[1]
-        page.paste(_cell(row, labelled, where[row["file"]]), at)
+        page.paste(_cell(row, labeled, where[row["file"]]), at)
     buffer = io.BytesIO()
     page.save(buffer, "PNG", optimize=True)
     write_bytes(path, buffer.getvalue())
     return len(rows)
 
 
-def _cell(row: dict[str, Any], labelled: Labelled, index: int) -> Image.Image:
+def _cell(row: dict[str, Any], labeled: Labeled, index: int) -> Image.Image:
     wide, high = _CELL
     cell = Image.new("L", _CELL, 255)
     canvas = ImageDraw.Draw(cell)
-    gray = labelled.picture(index)
+    gray = labeled.picture(index)
     cell.paste(_fitted(Image.fromarray(gray), _PICTURE), (_EDGE, _EDGE))
     seen = Image.fromarray(255 - np.asarray(normalize_field(gray).pixels))
     cell.paste(_fitted(seen, _SEEN), (_EDGE, 2 * _EDGE + _PICTURE))

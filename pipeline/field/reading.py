@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.field.labelled import Box, Labelled
+from pipeline.field.labeled import Box, Labeled
 from pipeline.field.network import SLIDING
 from serving import fields
 from serving.decode import short, strings
@@ -88,11 +88,11 @@ def reader(
     return read
 
 
-def read(reader: Reader, labelled: Labelled) -> list[Raw]:
+def read(reader: Reader, labeled: Labeled) -> list[Raw]:
     """The readings of all fields, of which only a few are decoded at a time."""
     found: list[Raw] = []
-    for start in range(0, len(labelled), _AT_ONCE):
-        found += reader([labelled.picture(i) for i in range(start, min(start + _AT_ONCE, len(labelled)))])
+    for start in range(0, len(labeled), _AT_ONCE):
+        found += reader([labeled.picture(i) for i in range(start, min(start + _AT_ONCE, len(labeled)))])
     return found
 
 
@@ -145,21 +145,21 @@ def scores(readings: Sequence[Raw], values: Sequence[float] | None = None) -> Fl
     )
 
 
-def correct(readings: Sequence[Raw], labelled: Labelled) -> npt.NDArray[np.bool_]:
+def correct(readings: Sequence[Raw], labeled: Labeled) -> npt.NDArray[np.bool_]:
     """Bool [N]: the digits are right and, where the labels name separators, so are those."""
-    return right(readings, labelled) & (right_written(readings, labelled) | (not labelled.separators))
+    return right(readings, labeled) & (right_written(readings, labeled) | (not labeled.separators))
 
 
-def right(readings: Sequence[Raw], labelled: Labelled) -> npt.NDArray[np.bool_]:
+def right(readings: Sequence[Raw], labeled: Labeled) -> npt.NDArray[np.bool_]:
     """Bool [N]: every digit is right."""
     return np.array(
-        [raw.text == digits for raw, digits in zip(readings, labelled.digits, strict=True)], np.bool_
+        [raw.text == digits for raw, digits in zip(readings, labeled.digits, strict=True)], np.bool_
     )
 
 
-def right_written(readings: Sequence[Raw], labelled: Labelled) -> npt.NDArray[np.bool_]:
+def right_written(readings: Sequence[Raw], labeled: Labeled) -> npt.NDArray[np.bool_]:
     """Bool [N]: digits and places of separators are right; a point is as good as a comma."""
     return np.array(
-        [raw.written == text.replace(",", ".") for raw, text in zip(readings, labelled.texts, strict=True)],
+        [raw.written == text.replace(",", ".") for raw, text in zip(readings, labeled.texts, strict=True)],
         np.bool_,
     )

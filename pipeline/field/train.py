@@ -18,10 +18,10 @@ import keras
 import numpy as np
 from scipy.special import softmax
 
-from pipeline.field import cross_validation, fit, labelled, network, nonfields, reading, recombined
+from pipeline.field import cross_validation, fit, labeled, network, nonfields, reading, recombined
 from pipeline.field.config import FieldTrainConfig
 from pipeline.field.hands import Hands
-from pipeline.field.labelled import Index, Labelled
+from pipeline.field.labeled import Index, Labeled
 from pipeline.field.stream import Batch, Item, drawn, endless, mixed
 from pipeline.run import Run, replacing
 from pipeline.train import WEIGHTS, undated
@@ -60,7 +60,7 @@ def train(
 
 
 def finetune(
-    run: Run, config: FieldTrainConfig, hands: Hands, data: dict[str, Any], own: Labelled, preset: str
+    run: Run, config: FieldTrainConfig, hands: Hands, data: dict[str, Any], own: Labeled, preset: str
 ) -> dict[str, Any]:
     """Goes on from released weights with labeled fields, and cross-validates that.
 
@@ -75,7 +75,7 @@ def finetune(
         own: the labeled fields.
         preset: the name that the config goes by, for the record.
     """
-    parts = labelled.folds(own, cross_validation.FOLDS, config.seed)
+    parts = labeled.folds(own, cross_validation.FOLDS, config.seed)
     items = [(normalize_field(own.picture(i)).pixels, own.classes(i)) for i in range(len(own))]
     places = _cuts(config, items, own.separators)
     synthetic = hands(np.random.default_rng([config.seed, 3]), config.fields)

@@ -1,11 +1,13 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from benchmarks import ceiling
-from pipeline import data
+from pipeline import calibrate, data
+from tests.pipeline import tiny_run
 
 
 def test_means_over_seeds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -24,6 +26,19 @@ def test_means_over_seeds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
         "1": {"log_loss": 0.25, "seconds": 9.0},
     }
     assert (labels["mean"], labels["mean_over_seeds"]) == ({"log_loss": 0.5}, 2)
+
+
+def test_measured_as_training_calibrated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is chosen anew is what the run's training chose; so small a one supports no threshold."""
+    run, validation = tiny_run.trained(), tiny_run.digits().validation
+    chosen, fit = [], calibrate.fit
+    monkeypatch.setattr(calibrate, "fit", lambda *given: chosen.append(fit(*given)) or chosen[-1])
+    monkeypatch.setattr(ceiling, "threshold", lambda *_: SimpleNamespace(accepted=0.5))
+    found, record = ceiling.measured(run, validation), run.require("train")
+    assert found["validation_accuracy"] == pytest.approx(record["metrics"]["validation_accuracy"])
+    assert (found["accepted"], 0 < found["log_loss"] < 1) == (0.5, True)
+    assert chosen[0].floor == pytest.approx(record["calibration"]["floor"], abs=1e-5)
+    assert chosen[0].temperature == pytest.approx(record["calibration"]["temperature"], rel=1e-3)
 
 
 def test_scores() -> None:

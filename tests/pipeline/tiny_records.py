@@ -1,3 +1,6 @@
+"""Records of a run, with no more than the tables of card and README need."""
+
+
 def entry(value: float) -> dict[str, object]:
     return {"value": value, "low": value - 0.01, "high": value + 0.01, "n": 10_000, "data": "mnist test"}
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from pipeline.field.labelled import Box, Labelled
+from pipeline.field.labeled import Box, Labeled
 from pipeline.field.reading import Raw
 
 
@@ -33,10 +33,10 @@ def png(level: int = 200) -> bytes:
     return buffer.getvalue()
 
 
-def fields(texts: Sequence[str], boxes: Sequence[tuple[Box, ...] | None] | None = None) -> Labelled:
+def fields(texts: Sequence[str], boxes: Sequence[tuple[Box, ...] | None] | None = None) -> Labeled:
     """Labeled fields; the pictures differ by their paper."""
     n = len(texts)
-    return Labelled(
+    return Labeled(
         "some",
         tuple(f"{i}.png" for i in range(n)),
         tuple(texts),

@@ -8,21 +8,21 @@ from scipy.stats import ttest_1samp
 from pipeline.field import cross_validation
 from pipeline.field.calibrate import fit, out_of_fold
 from pipeline.field.cross_validation import mean, pooled, report
-from pipeline.field.labelled import folds
+from pipeline.field.labeled import folds
 from pipeline.field.reading import correct
 from serving.errors import CheckdigitError
 from tests.pipeline.field.readings import fields, raw
 
-LABELLED = fields([str(i % 10) for i in range(203)])
-PARTS = folds(LABELLED, 5, 1)
+LABELED = fields([str(i % 10) for i in range(203)])
+PARTS = folds(LABELED, 5, 1)
 
 
 def readings() -> list:
     rng = np.random.default_rng(0)
-    good = rng.random(len(LABELLED)) < 0.8
+    good = rng.random(len(LABELED)) < 0.8
     return [
         raw(text if right else "00", float(rng.uniform(0.6, 1.0) if right else rng.uniform(0, 0.8)))
-        for text, right in zip(LABELLED.texts, good, strict=True)
+        for text, right in zip(LABELED.texts, good, strict=True)
     ]
 
 
@@ -43,8 +43,8 @@ def test_every_field_once() -> None:
 
 def test_report() -> None:
     whole = readings()
-    found = report(LABELLED, PARTS, [[whole[i] for i in part] for part in PARTS], 1)
-    right = correct(whole, LABELLED)
+    found = report(LABELED, PARTS, [[whole[i] for i in part] for part in PARTS], 1)
+    right = correct(whole, LABELED)
     assert [fold["n"] for fold in found["folds"]] == [len(part) for part in PARTS]
     assert [fold["value"] for fold in found["folds"]] == pytest.approx([right[part].mean() for part in PARTS])
     assert found["mean"]["value"] == pytest.approx(statistics.fmean(right[part].mean() for part in PARTS))

@@ -25,11 +25,11 @@ BAR = Threshold(0.01, 0.93, 0.0, 0.0, 0.1, 0.5, 100)
 
 
 def record(**options: object) -> dict:
-    labelled = fields([label for label, _, _ in ROWS])
+    labeled = fields([label for label, _, _ in ROWS])
     readings = [
         raw(read, sure / 2, sure, problem=None if read else "blank: no ink found") for _, read, sure in ROWS
     ]
-    return measure(readings, labelled, **options)
+    return measure(readings, labeled, **options)
 
 
 def test_exact() -> None:
@@ -79,10 +79,10 @@ def test_by_touching() -> None:
     apart = ((0.0, 0, 5, 9), (6.0, 0, 5, 9))
     touching = ((0.0, 0, 5, 9), (5.0, 0, 5, 9))
     backwards = ((6.0, 0, 5, 9), (0.0, 0, 5, 9))
-    labelled = fields(["12"] * 5, [apart, touching, backwards, None, touching])
+    labeled = fields(["12"] * 5, [apart, touching, backwards, None, touching])
     boxes = [(0.0, 0.0, 5.0, 9.0)] * 2
     found = measure(
-        [raw("12", boxes=boxes), raw("12", boxes=boxes), raw("13"), raw("12"), raw("13")], labelled
+        [raw("12", boxes=boxes), raw("12", boxes=boxes), raw("13"), raw("12"), raw("13")], labeled
     )["by_touching"]
     assert {name: (row["n"], row["value"]) for name, row in found.items()} == {
         "apart": (2, 0.5),
@@ -93,9 +93,9 @@ def test_by_touching() -> None:
 
 def test_boxes() -> None:
     truth = ((0.0, 0.0, 10.0, 10.0), (20.0, 0.0, 10.0, 10.0))
-    labelled = fields(["12", "34", "5"], [truth, truth, None])
+    labeled = fields(["12", "34", "5"], [truth, truth, None])
     half = [(0.0, 0.0, 10.0, 10.0), (20.0, 0.0, 10.0, 4.0)]
-    found = measure([raw("12", boxes=half), raw("35", boxes=half), raw("5", boxes=half[:1])], labelled)
+    found = measure([raw("12", boxes=half), raw("35", boxes=half), raw("5", boxes=half[:1])], labeled)
     assert found["boxes"] == {"mean_iou": pytest.approx(0.7), "iou_50": 0.5, "fields": 1, "digits": 2}
     assert record()["boxes"] is None
 
@@ -176,14 +176,14 @@ def test_error_reject(seed: int, count: int) -> None:
 
 def test_evaluates_through_the_reader() -> None:
     """Every picture is read once, in order; those that are no field are counted apart."""
-    labelled = fields([str(i % 10) for i in range(100)])
+    labeled = fields([str(i % 10) for i in range(100)])
     seen: list[np.ndarray] = []
 
     def reader(pictures):
         seen.extend(pictures)
         return [raw(str((int(picture[0, 0]) - 150) % 10), 0.97) for picture in pictures]
 
-    found = evaluate.evaluate(reader, labelled, [BAR])
+    found = evaluate.evaluate(reader, labeled, [BAR])
     assert found["exact"]["value"] == 1.0
     assert len(seen) == 100 + evaluate.NONFIELDS
     assert found["nonfields"]["n"] == found["nonfields"]["accepted"] == 1_000

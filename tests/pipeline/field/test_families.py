@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.field import families, labelled, nonfields
+from pipeline.field import families, labeled, nonfields
 from pipeline.run import Run
 from serving.errors import CheckdigitError
 from tests.pipeline.field import tiny_field
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 
 @pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> labelled.Labelled:
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> labeled.Labeled:
     """Twelve printed fields and few pictures that are none."""
     monkeypatch.setattr("pipeline.field.evaluate.NONFIELDS", 6)
     pictures = nonfields.pictures
@@ -24,7 +24,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> labelled.Labelled:
     return tiny_field.written(tmp_path, 12)
 
 
-def test_both_models_through_the_file_that_is_served(own: labelled.Labelled, tmp_path: Path) -> None:
+def test_both_models_through_the_file_that_is_served(own: labeled.Labeled, tmp_path: Path) -> None:
     run = tiny_field.copied(tmp_path)
     record = families.evaluate(run, own)
     assert {name: family["format"] for name, family in record["families"].items()} == {
@@ -41,7 +41,7 @@ def test_both_models_through_the_file_that_is_served(own: labelled.Labelled, tmp
     )
 
 
-def test_fields_that_were_trained_on_are_said_to_be(own: labelled.Labelled, tmp_path: Path) -> None:
+def test_fields_that_were_trained_on_are_said_to_be(own: labeled.Labeled, tmp_path: Path) -> None:
     run = tiny_field.copied(tmp_path)
     train = run.require("train")
     run.record(
@@ -52,7 +52,7 @@ def test_fields_that_were_trained_on_are_said_to_be(own: labelled.Labelled, tmp_
     assert "trained on these very fields" in families.summary(record)
 
 
-def test_a_format_that_was_refused(own: labelled.Labelled, tmp_path: Path) -> None:
+def test_a_format_that_was_refused(own: labeled.Labeled, tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
     run.path.mkdir()
     run.record("train", [], task="field", data={}, calibration=None)
@@ -61,7 +61,7 @@ def test_a_format_that_was_refused(own: labelled.Labelled, tmp_path: Path) -> No
         families.evaluate(run, own)
 
 
-def test_calibrated_on_labeled_fields(own: labelled.Labelled, tmp_path: Path) -> None:
+def test_calibrated_on_labeled_fields(own: labeled.Labeled, tmp_path: Path) -> None:
     run = tiny_field.copied(tmp_path)
     assert families.chosen(run, "lenet5-field") == (None, [])
     record = families.calibrate(run, own)
@@ -76,7 +76,7 @@ def test_calibrated_on_labeled_fields(own: labelled.Labelled, tmp_path: Path) ->
 
 
 def test_other_fields_are_measured_with_the_model_s_own_confidence(
-    own: labelled.Labelled, tmp_path: Path
+    own: labeled.Labeled, tmp_path: Path
 ) -> None:
     run = tiny_field.copied(tmp_path)
     families.calibrate(run, own.take(np.arange(6)))
@@ -87,7 +87,7 @@ def test_other_fields_are_measured_with_the_model_s_own_confidence(
     assert 0 <= measured["calibration_error"]["after"] <= 1
 
 
-def test_not_calibrated_on_what_it_was_trained_on(own: labelled.Labelled, tmp_path: Path) -> None:
+def test_not_calibrated_on_what_it_was_trained_on(own: labeled.Labeled, tmp_path: Path) -> None:
     run = tiny_field.copied(tmp_path)
     train = run.require("train")
     run.record(

@@ -11,9 +11,9 @@ from tests.pipeline.field.readings import fields, raw
 
 
 def test_gallery(tmp_path: Path) -> None:
-    labelled = fields([str(i % 10) for i in range(50)])
-    record = measure([raw("12", 0.9)] * 6 + [raw(text) for text in labelled.texts[6:]], labelled)
-    assert gallery.worst(record, labelled, tmp_path / "worst.png") == 6
+    labeled = fields([str(i % 10) for i in range(50)])
+    record = measure([raw("12", 0.9)] * 6 + [raw(text) for text in labeled.texts[6:]], labeled)
+    assert gallery.worst(record, labeled, tmp_path / "worst.png") == 6
     with Image.open(tmp_path / "worst.png") as page:
         assert page.format == "PNG"
         wide, high = gallery._CELL
@@ -30,22 +30,22 @@ def test_gallery(tmp_path: Path) -> None:
 
 
 def test_forty_at_most(tmp_path: Path) -> None:
-    labelled = fields(["1"] * 50)
-    record = measure([raw("2", problem="blank: no ink found")] * 50, labelled)
-    assert gallery.worst(record, labelled, tmp_path / "worst.png") == 40
+    labeled = fields(["1"] * 50)
+    record = measure([raw("2", problem="blank: no ink found")] * 50, labeled)
+    assert gallery.worst(record, labeled, tmp_path / "worst.png") == 40
 
 
 def test_nothing_wrong(tmp_path: Path) -> None:
-    labelled = fields(["1"])
-    assert gallery.worst(measure([raw("1")], labelled), labelled, tmp_path / "worst.png") == 0
+    labeled = fields(["1"])
+    assert gallery.worst(measure([raw("1")], labeled), labeled, tmp_path / "worst.png") == 0
     assert not (tmp_path / "worst.png").exists()
 
 
 def test_other_fields(tmp_path: Path) -> None:
-    labelled = fields(["1"])
-    record = measure([raw("2")], labelled)
+    labeled = fields(["1"])
+    record = measure([raw("2")], labeled)
     record["data"]["sha256"] = {"labels.csv": "1" * 64}
     with pytest.raises(
         CheckdigitError, match="some: not the fields that the record was measured on: evaluate"
     ):
-        gallery.worst(record, labelled, tmp_path / "worst.png")
+        gallery.worst(record, labeled, tmp_path / "worst.png")

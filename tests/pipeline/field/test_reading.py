@@ -104,11 +104,11 @@ def test_amounts_are_rejected_in_doubt() -> None:
 
 
 def test_right() -> None:
-    labelled = fields(["1.250", "1250", "7"])
+    labeled = fields(["1.250", "1250", "7"])
     found = [raw("1250"), raw("1250"), raw("1")]
-    assert right(found, labelled).tolist() == [True, True, False]
-    assert right_written(found, labelled).tolist() == [False, True, False]
-    assert correct(found, labelled).tolist() == [False, True, False]
+    assert right(found, labeled).tolist() == [True, True, False]
+    assert right_written(found, labeled).tolist() == [False, True, False]
+    assert correct(found, labeled).tolist() == [False, True, False]
     assert right_written([raw("1.250")], fields(["1,250"])).all()
     plain = fields(["1250"])
     assert correct([raw("1.250")], plain).all()  # labels without any separators say nothing about them
@@ -122,13 +122,13 @@ def test_scores(rows: list[tuple[float, bool]]) -> None:
 
 
 def test_read_decodes_a_few_at_a_time() -> None:
-    labelled = fields([str(i % 10) for i in range(130)])
+    labeled = fields([str(i % 10) for i in range(130)])
     sizes: list[int] = []
 
     def counting(pictures):
         sizes.append(len(pictures))
         return [raw(str((int(picture[0, 0]) - 150) % 10)) for picture in pictures]
 
-    found = reading.read(counting, labelled)
-    assert right(found, labelled).all()
+    found = reading.read(counting, labeled)
+    assert right(found, labeled).all()
     assert sizes == [64, 64, 2]

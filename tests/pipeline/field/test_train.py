@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.field import labelled, network, train
+from pipeline.field import labeled, network, train
 from pipeline.field.config import FieldTrainConfig, field_preset, finetune_preset
 from pipeline.field.hands import Hands
 from pipeline.run import Run, sha256
@@ -33,7 +33,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> labelled.Labelled:
+def own(tmp_path: Path) -> labeled.Labeled:
     """Ten printed fields."""
     return tiny_field.written(tmp_path, 10)
 
@@ -49,7 +49,7 @@ def test_from_scratch(tmp_path: Path) -> None:
     assert keras.mixed_precision.global_policy().name == "float32"
 
 
-def test_on_with_labeled_fields(own: labelled.Labelled, tmp_path: Path) -> None:
+def test_on_with_labeled_fields(own: labeled.Labeled, tmp_path: Path) -> None:
     start = tiny_field.trained() / "float.keras"
     before = sha256(start)
     config = dataclasses.replace(CONFIG, fields=64, batch=16, learning_rate=1e-4, real=0.5, start=str(start))

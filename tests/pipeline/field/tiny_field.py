@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pipeline import batches, task
 from pipeline.export.formats import FIELD_FORMATS, FOLDER
-from pipeline.field import labelled, network
+from pipeline.field import labeled, network
 from pipeline.run import Run
 from serving.images import tensor
 from serving.images.field import normalize_field
@@ -42,7 +42,7 @@ def text(rng: np.random.Generator, most: int = 3) -> str:
     return f"{digits[:at]}.{digits[at:]}" if at and rng.random() < 0.4 else digits
 
 
-def written(folder: Path, count: int) -> labelled.Labelled:
+def written(folder: Path, count: int) -> labeled.Labeled:
     """A folder of so many printed fields with their labels."""
     rng, rows = np.random.default_rng(3), ["file,text"]
     for number in range(count):
@@ -50,7 +50,7 @@ def written(folder: Path, count: int) -> labelled.Labelled:
         Image.fromarray(picture(says)).save(folder / f"{number}.png")
         rows.append(f"{number}.png,{says}")
     (folder / "labels.csv").write_text("\n".join(rows) + "\n")
-    return labelled.load(folder)
+    return labeled.load(folder)
 
 
 def labels(text: str) -> tuple[int, ...]:

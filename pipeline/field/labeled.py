@@ -36,7 +36,7 @@ Index = npt.NDArray[np.intp]
 
 
 @dataclasses.dataclass(frozen=True)
-class Labelled:
+class Labeled:
     """Labeled fields, in the order of their labels.
 
     Pictures are kept encoded: a scan takes a hundredth of the memory that its pixels do.
@@ -71,7 +71,7 @@ class Labelled:
         """The text as the network's classes: 0–9, and `SEPARATOR` for a point or comma."""
         return tuple(int(sign) if sign.isdigit() else SEPARATOR for sign in self.texts[index])
 
-    def take(self, index: Index) -> Labelled:
+    def take(self, index: Index) -> Labeled:
         """The fields at `index`, in that order; checksums stay those of the whole."""
         rows = [int(i) for i in index]
         return dataclasses.replace(
@@ -101,7 +101,7 @@ class _Row(msgspec.Struct, frozen=True):
     boxes: list[tuple[int | str, float, float, float, float]] | None = None
 
 
-def load(folder: Path) -> Labelled:
+def load(folder: Path) -> Labeled:
     """The labeled fields in `folder`.
 
     Raises:
@@ -135,7 +135,7 @@ def load(folder: Path) -> Labelled:
         raise CheckdigitError(f"{path}: no labels in it: expected a line with file and text for each field")
     pictures = hashlib.sha256("".join(digests).encode()).hexdigest()
     labels = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Labelled(
+    return Labeled(
         folder.resolve().name,
         tuple(files),
         tuple(texts),
@@ -146,13 +146,13 @@ def load(folder: Path) -> Labelled:
     )
 
 
-def folds(labelled: Labelled, count: int, seed: int) -> tuple[Index, ...]:
+def folds(labeled: Labeled, count: int, seed: int) -> tuple[Index, ...]:
     """The fields cut into `count` parts of nearly equal size, for k-fold cross-validation.
 
     Files with equal bytes stay together, and the cut does not depend on the order of the labels.
 
     Args:
-        labelled: the fields.
+        labeled: the fields.
         count: how many parts, at least 2.
         seed: the same seed gives the same parts.
 
@@ -163,11 +163,11 @@ def folds(labelled: Labelled, count: int, seed: int) -> tuple[Index, ...]:
         CheckdigitError: fewer than two parts, or fewer different pictures than parts.
     """
     groups: dict[str, list[int]] = {}
-    for i, digest in enumerate(labelled.digests):
+    for i, digest in enumerate(labeled.digests):
         groups.setdefault(digest, []).append(i)
     if not 2 <= count <= len(groups):
         raise CheckdigitError(
-            f"{labelled.name}: {len(groups)} different pictures cannot be cut into {count} folds: "
+            f"{labeled.name}: {len(groups)} different pictures cannot be cut into {count} folds: "
             "at least 2 folds, with at least one picture each"
         )
     names = sorted(groups)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.field import labelled
-from pipeline.field.labelled import Labelled, folds, load
+from pipeline.field import labeled
+from pipeline.field.labeled import Labeled, folds, load
 from serving.errors import CheckdigitError
 
 
@@ -37,12 +37,10 @@ def write_json(folder: Path, *rows: object) -> None:
     (folder / "labels.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
 
 
-def made(digests: list[str]) -> Labelled:
+def made(digests: list[str]) -> Labeled:
     """Fields of which only the pictures' checksums matter."""
     n = len(digests)
-    return Labelled(
-        "some", tuple(map(str, range(n))), ("1",) * n, (None,) * n, (b"",) * n, tuple(digests), {}
-    )
+    return Labeled("some", tuple(map(str, range(n))), ("1",) * n, (None,) * n, (b"",) * n, tuple(digests), {})
 
 
 def test_csv(folder: Path) -> None:
@@ -264,4 +262,4 @@ def test_folds_below_two() -> None:
 def test_separator_is_the_networks() -> None:
     from pipeline.field import network
 
-    assert labelled.SEPARATOR == network.SEPARATOR
+    assert labeled.SEPARATOR == network.SEPARATOR
