@@ -179,7 +179,7 @@ def picture(folder: Path) -> Image.Image:
         best = max(range(10), key=answer.__getitem__)
         text = f"{best}  {answer[best]:.1%}"
         canvas.text((x + side / 2, y + side + caption / 2), text, 0, ImageFont.load_default(15), "mm")
-    return sheet
+    return sheet.quantize(8)  # levels of gray: enough, and half as large
 
 
 def printed(found: dict[str, Any]) -> str:

@@ -23,6 +23,7 @@ from serving.manifest import Golden, GoldenDigit, GoldenDigits
 # So sure that one unit in the last place of an 8-bit logit, which processors may differ by,
 # moves no probability by the 1e-3 that a loaded model may be off.
 _CONFIDENCE: Final = 0.998
+_PLACES: Final = 6  # decimals of the answers
 
 
 def digits(run: Run, rows: Sequence[Format], models: Path, place: str, count: int) -> Golden:
@@ -44,10 +45,12 @@ def digits(run: Run, rows: Sequence[Format], models: Path, place: str, count: in
         expected: dict[str, dict[str, list[float]]] = {}
         for row in rows:
             if row.name in answers:
-                expected.setdefault(row.model, {})[row.name] = [float(value) for value in answers[row.name]]
+                expected.setdefault(row.model, {})[row.name] = (
+                    answers[row.name].astype(float).round(_PLACES).tolist()
+                )
         found.append(GoldenDigit(name, digit, sha256(folder / name), expected))
     path = folder / "digits.json"
-    write_bytes(path, msgspec.json.format(msgspec.json.encode(GoldenDigits(found)), indent=1) + b"\n")
+    write_bytes(path, msgspec.json.encode(GoldenDigits(found)) + b"\n")
     return Golden(f"{place}/{path.name}", sha256(path))
 
 

@@ -25,7 +25,7 @@ from pipeline.export.formats import FOLDER, TABLE, Format
 from pipeline.export.formats import models as models_of
 from pipeline.fast import card as fast_card
 from pipeline.previous import forget, kept
-from pipeline.run import Run, replacing, sha256, write_bytes, write_json
+from pipeline.run import Run, replacing, sha256, write_bytes
 from pipeline.task import Task
 from serving import __version__
 from serving.errors import CheckdigitError
@@ -49,7 +49,6 @@ RELEASED: Final = {
     "tflite_float32": "edge/lenet5.tflite",
     "tflite_int8": "edge/lenet5-int8.tflite",
     "keras": "keras/lenet5.keras",
-    "keras_int8": "keras/lenet5-int8.keras",
     "c": "edge/lenet5-int8.c",
     "wasm": "edge/lenet5-int8.wasm",
 }
@@ -247,9 +246,8 @@ def describe(rows: Sequence[Format], models: Path) -> None:
 def write_records(records: dict[str, Any], folder: Path) -> None:
     """Writes the records of a run of digits, without what names a folder of this machine."""
     for stage, record in records.items():
-        write_json(
-            folder / f"{stage}.json", {key: value for key, value in record.items() if key != "data_dir"}
-        )
+        public = {key: value for key, value in record.items() if key != "data_dir"}
+        write_bytes(folder / f"{stage}.json", msgspec.json.encode(public) + b"\n")  # compact: room is scarce
 
 
 def model(name: str, version: str, artifacts: list[Artifact], records: dict[str, Any]) -> Model:

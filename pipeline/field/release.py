@@ -22,7 +22,7 @@ from pipeline.field.families import FAMILIES, chosen
 from pipeline.field.network import CLASSES, SEPARATOR, SLIDING
 from pipeline.predict import predictor
 from pipeline.release import FIELD_RELEASED, copy
-from pipeline.run import Run, replacing, sha256, write_bytes, write_json
+from pipeline.run import Run, replacing, sha256, write_bytes
 from serving import __version__, sliding
 from serving.decode import ctc
 from serving.decode.strings import wanted
@@ -82,7 +82,7 @@ def write(
     golden = _golden({row: predictor(row, run / FOLDER / row.file) for row in rows}, models / "golden")
     released = {stage: _public(record) for stage, record in records.items()}
     for stage, record in released.items():
-        write_json(models / card.FIELD_RECORDS / f"{stage}.json", record)
+        write_bytes(models / card.FIELD_RECORDS / f"{stage}.json", msgspec.json.encode(record) + b"\n")
     manifest = msgspec.structs.replace(
         previous,
         release=__version__,
@@ -142,7 +142,7 @@ def _picture(models: Path, model: Model, ask: Ask) -> None:
     bar = accepted_from(model.thresholds, max((one.max_error for one in model.thresholds), default=None))
     reading = read(source, ask(image), model, wanted("amount"), bar)
     with replacing(models / "amount.png") as temporary:
-        draw(gray, reading).save(temporary, optimize=True)
+        draw(gray, reading).quantize(32).save(temporary, optimize=True)
 
 
 def _golden(ask: dict[Format, Ask], folder: Path) -> Golden:
@@ -162,7 +162,7 @@ def _golden(ask: dict[Format, Ask], folder: Path) -> Golden:
         width = normalize_field(decode(data)).pixels.shape[1]
         found.append(GoldenField(name, text, sha256(folder / name), width, expected))
     path = folder / "fields.json"
-    write_bytes(path, msgspec.json.format(msgspec.json.encode(GoldenFields(found)), indent=1) + b"\n")
+    write_bytes(path, msgspec.json.encode(GoldenFields(found)) + b"\n")
     return Golden(f"{folder.name}/{path.name}", sha256(path))
 
 
