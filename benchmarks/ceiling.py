@@ -71,7 +71,7 @@ RECIPES: Final = {
         dataclasses.replace(RELEASE, anneal=0.3),
     ),
     "stronger": (
-        "tried: the release preset with stronger distortions (affine 1.2, elastic 0.8) that do not fade",
+        "tried, accepts less: the release preset with distortions that are stronger (affine 1.2, elastic 0.8) and do not fade",
         dataclasses.replace(RELEASE, anneal=1.0, elastic=0.8, affine=1.2),
     ),
 }

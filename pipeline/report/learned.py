@@ -12,7 +12,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.manifold import TSNE
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from pipeline.data import Split
@@ -216,10 +215,8 @@ def _other_classifiers(evidence: Evidence) -> tuple[list[Block], dict[str, Any]]
     train, test = evidence.data.train, evidence.data.test
     taught = train.take(rng.permutation(len(train.labels))[:_TAUGHT])
     asked = test.take(np.arange(min(_ASKED, len(test.labels))))
-    features = [evidence.features(split.images)["f6"] for split in (taught, asked)]
-    scaler = StandardScaler().fit(features[0])  # pixels share a scale, features do not
     inputs = {
-        "F6": tuple(scaler.transform(one) for one in features),
+        "F6": tuple(evidence.features(split.images)["f6"] for split in (taught, asked)),
         "pixels": tuple((split.images.reshape(len(split.images), -1) / 255.0) for split in (taught, asked)),
     }
     found: dict[str, dict[str, float]] = {}
