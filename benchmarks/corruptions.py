@@ -9,20 +9,16 @@ normalization, which a posted picture gets.
 
 from __future__ import annotations
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from statistics import mean
 from typing import Final
 
-import numpy as np
-
 from pipeline import data
 from pipeline.corruptions import KINDS, corrupt
+from pipeline.normalizing import normalizing
 from pipeline.run import environment, write_json
-from serving.images import normalize, tensor
+from serving.images import tensor
 from serving.repository import Repository
-from serving.runtime import cpus
 
 RESULT: Final = Path(__file__).with_suffix(".json")
 MODELS: Final = ("lenet5", "lenet5-int8")
@@ -34,10 +30,10 @@ def main() -> None:
     repository = Repository.open()
     networks = {name: repository.load(name).network for name in MODELS}
     kinds: dict[str, dict[str, dict[str, float]]] = {}
-    with ProcessPoolExecutor(cpus(), multiprocessing.get_context("spawn")) as pool:
+    with normalizing() as normalized:
         for kind in KINDS:
             raw = corrupt(test.images, kind)
-            ways = {"raw": raw, "normalized": np.stack(list(pool.map(normalize, raw, chunksize=250)))}
+            ways = {"raw": raw, "normalized": normalized(raw)}
             kinds[kind] = {
                 name: {
                     way: float((network.infer(tensor(pixels)).argmax(1) == test.labels).mean())

@@ -117,12 +117,13 @@ def release(run: Run, models: Path, keep: bool = False) -> dict[str, Any]:
     shutil.rmtree(new, ignore_errors=True)
     try:
         if previous is None or reads is task.DIGIT:
-            manifest = _write(run, new, version, records, previous, models)
+            manifest = _write(run, new, version, records, previous)
         else:
             write = field.write if reads is task.FIELD else fast.write
-            manifest = write(run, new, version, records, previous, models)
+            manifest = write(run, new, version, records, previous)
         earlier = _earlier(previous, models, new, reads, keep)
         manifest = msgspec.structs.replace(manifest, previous=earlier)
+        write_bytes(new / "README.md", _card(manifest, new, models).encode())
         write_bytes(new / NAME, _encoded(manifest))
         written = [path for path in new.rglob("*") if path.is_file()]
         for path in sorted(written, key=lambda path: path == new / NAME):
@@ -177,13 +178,13 @@ def _encoded(manifest: Manifest) -> bytes:
 
 
 def _write(
-    run: Run, models: Path, version: str, records: dict[str, Any], previous: Manifest | None, old: Path
+    run: Run, models: Path, version: str, records: dict[str, Any], previous: Manifest | None
 ) -> Manifest:
     """The release of a digit run in an empty folder; the manifest that goes with it.
 
     Args:
         models: the empty folder.
-        previous, old: the manifest and the folder of the release before, whose other models stay.
+        previous: the manifest of the release before, whose other models stay.
     """
     rows = [row for row in TABLE["digit"] if row.name in RELEASED]
     artifacts = copy(run, models, version, task.DIGIT)
@@ -193,14 +194,13 @@ def _write(
         card.picture(models / "golden").save(temporary)
     write_records(records, models / "records")
     others = _without(_models(previous), task.DIGIT)
-    data, beside = dict(records["train"]["data"]), None
+    data = dict(records["train"]["data"])
     if previous is not None:
         # What the other tasks' models were trained on stands under the task's name.
         data |= {name: previous.data[name] for name in ("field", "fast") if name in previous.data}
     if previous is not None and task.FIELD.model in others:
         golden_sets["fields"] = previous.golden["fields"]
-        beside = card.records(old / card.FIELD_RECORDS)
-    manifest = Manifest(
+    return Manifest(
         schema=SCHEMA,
         release=__version__,
         default="lenet5",
@@ -209,8 +209,16 @@ def _write(
         tool_versions=records["export"]["environment"]["packages"],
         data=data,
     )
-    write_bytes(models / "README.md", card.model_card(records, manifest, beside).encode())
-    return manifest
+
+
+def _card(manifest: Manifest, new: Path, models: Path) -> str:
+    """The model card, from the new records and, of what is not released anew, from those in `models`."""
+
+    def records(place: str) -> dict[str, Any]:
+        return card.records((new if (new / place / "train.json").exists() else models) / place)
+
+    fields = records(card.FIELD_RECORDS) if task.FIELD.model in manifest.models else None
+    return card.model_card(records("records"), manifest, fields)
 
 
 def _previous(models: Path) -> Manifest | None:
@@ -244,7 +252,7 @@ def describe(rows: Sequence[Format], models: Path) -> None:
 
 
 def write_records(records: dict[str, Any], folder: Path) -> None:
-    """Writes the records of a run of digits, without what names a folder of this machine."""
+    """Writes the records of a run, without what names a folder of this machine."""
     for stage, record in records.items():
         public = {key: value for key, value in record.items() if key != "data_dir"}
         write_bytes(folder / f"{stage}.json", msgspec.json.encode(public) + b"\n")  # compact: room is scarce

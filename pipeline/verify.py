@@ -27,7 +27,7 @@ from pipeline.agreement import explanation as explanation
 from pipeline.agreement import summary as summary
 from pipeline.batches import Batch
 from pipeline.drift import REFERENCE, real
-from pipeline.export.formats import FAST_FORMATS, FIELD_FORMATS, FOLDER, FORMATS, Format, get
+from pipeline.export.formats import FOLDER, TABLE, Format, get
 from pipeline.run import Run
 from pipeline.task import Task
 from serving.decode import ctc
@@ -62,7 +62,7 @@ def verify(run: Run, images: Pixels | Sequence[Pixels]) -> dict[str, Any]:
     exported, reads = run.require("export"), task.of(run)
     pictures = batches.of(reads, images)
     integers, refused = _integers(run, exported["refused"], reads)
-    rows = [row for row in _formats(reads) if row.name not in refused]
+    rows = [row for row in TABLE[reads.name] if row.name not in refused]
     broken: list[str] = []
     families: dict[str, list[Answers]] = {"float": [], "int8": []}
     if integers is not None:
@@ -166,10 +166,6 @@ def explain(run: Run, left: str, right: str, images: Pixels | Sequence[Pixels]) 
     return {"left": left, "right": right, "pictures": len(worst), "layers": layers, "first": first}
 
 
-def _formats(reads: Task) -> Sequence[Format]:
-    return {"digit": FORMATS, "field": FIELD_FORMATS, "fast": FAST_FORMATS}[reads.name]
-
-
 def _integers(
     run: Run, refused: dict[str, str], reads: Task
 ) -> tuple[reference.Reference | None, dict[str, str]]:
@@ -179,7 +175,7 @@ def _integers(
     try:
         return reference.load((run / FOLDER / get(INTEGERS, reads.name).file).read_bytes()), refused
     except reference.Unsupported as error:
-        return None, {row.name: str(error) for row in _formats(reads) if row.type == "int8"} | refused
+        return None, {row.name: str(error) for row in TABLE[reads.name] if row.type == "int8"} | refused
 
 
 def _reference_answers(integers: reference.Reference, pictures: Sequence[Batch]) -> Answers:

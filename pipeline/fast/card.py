@@ -54,13 +54,9 @@ def sentence(found: dict[str, Any], benchmarks: Path) -> str:
     text = f"Beside them, in ONNX Runtime: {'; '.join(parts)}."
     path = benchmarks / "folding.json"
     if path.exists():
-        text += f" The float one {gain(json.loads(path.read_text()))} (`python -m benchmarks.folding`)."
+        speed = json.loads(path.read_text())
+        text += (
+            f" The float one reads {speed['folded_against_plain']:.1f} × the pictures/s of tf2onnx's plain export of LeNet-5, "
+            f"{speed['batch']} at once on one thread (`python -m benchmarks.folding`)."
+        )
     return text
-
-
-def gain(speed: dict[str, Any]) -> str:
-    """What `benchmarks/folding.json` says, as a predicate."""
-    return (
-        f"reads {speed['folded_against_plain']:.1f} × the pictures/s of tf2onnx's plain export of LeNet-5, "
-        f"{speed['batch']} at once on one thread"
-    )

@@ -11,20 +11,18 @@ from typing import Any, Final
 
 import msgspec
 
-from pipeline import card, golden, task
+from pipeline import golden, task
 from pipeline.export.formats import FAST_FORMATS
 from pipeline.fast import card as fast_card
 from pipeline.release import FAST_RELEASED, copy, describe, model, write_records
-from pipeline.run import Run, write_bytes
+from pipeline.run import Run
 from serving import __version__
 from serving.manifest import Manifest
 
 _GOLDEN: Final = 5  # there is not room for more
 
 
-def write(
-    run: Run, models: Path, version: str, records: dict[str, Any], previous: Manifest, old: Path
-) -> Manifest:
+def write(run: Run, models: Path, version: str, records: dict[str, Any], previous: Manifest) -> Manifest:
     """The release of a `fast` run in an empty folder; the manifest that goes with it.
 
     Args:
@@ -32,7 +30,7 @@ def write(
         models: the empty folder.
         version: the new one of the folded models.
         records: of every stage.
-        previous, old: the manifest and the folder of the release before, whose other models stay.
+        previous: the manifest of the release before, whose other models stay.
     """
     rows = [row for row in FAST_FORMATS if row.name in FAST_RELEASED]
     artifacts = copy(run, models, version, task.FAST)
@@ -40,7 +38,7 @@ def write(
     own = golden.digits(run, rows, models, "golden/fast", _GOLDEN)
     write_records(records, models / fast_card.RECORDS)
     released = {name: model(name, version, found, records) for name, found in artifacts.items()}
-    manifest = msgspec.structs.replace(
+    return msgspec.structs.replace(
         previous,
         release=__version__,
         models={
@@ -49,7 +47,3 @@ def write(
         },
         data={**previous.data, "fast": records["train"]["data"]},
     )
-    fields = card.records(old / card.FIELD_RECORDS) if task.FIELD.model in previous.models else None
-    text = card.model_card(card.records(old / "records"), manifest, fields)
-    write_bytes(models / "README.md", text.encode())
-    return manifest

@@ -21,7 +21,7 @@ from pipeline.field.evaluate import public
 from pipeline.field.families import FAMILIES, chosen
 from pipeline.field.network import CLASSES, SEPARATOR, SLIDING
 from pipeline.predict import predictor
-from pipeline.release import FIELD_RELEASED, copy
+from pipeline.release import FIELD_RELEASED, copy, write_records
 from pipeline.run import Run, replacing, sha256, write_bytes
 from serving import __version__, sliding
 from serving.decode import ctc
@@ -62,9 +62,7 @@ _WRITERS: Final = 20
 Ask = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
 
-def write(
-    run: Run, models: Path, version: str, records: dict[str, Any], previous: Manifest, old: Path
-) -> Manifest:
+def write(run: Run, models: Path, version: str, records: dict[str, Any], previous: Manifest) -> Manifest:
     """The release of a field run in an empty folder; the manifest that goes with it.
 
     Args:
@@ -72,7 +70,7 @@ def write(
         models: the empty folder.
         version: the field models' new one.
         records: of every stage.
-        previous, old: the manifest and the folder of the release before, whose digit models stay.
+        previous: the manifest of the release before, whose other models stay.
     """
     artifacts = copy(run, models, version, task.FIELD)
     for name in FAMILIES:
@@ -80,9 +78,7 @@ def write(
         write_bytes(folder / "config.pbtxt", triton.config(name, _IMAGE, [_PROBABILITIES], _MOST).encode())
     rows = [row for row in FIELD_FORMATS if row.name in FIELD_RELEASED]
     golden = _golden({row: predictor(row, run / FOLDER / row.file) for row in rows}, models / "golden")
-    released = {stage: _public(record) for stage, record in records.items()}
-    for stage, record in released.items():
-        write_bytes(models / card.FIELD_RECORDS / f"{stage}.json", msgspec.json.encode(record) + b"\n")
+    write_records({stage: _public(record) for stage, record in records.items()}, models / card.FIELD_RECORDS)
     manifest = msgspec.structs.replace(
         previous,
         release=__version__,
@@ -92,14 +88,12 @@ def write(
         data={**previous.data, "field": records["train"]["data"]},
     )
     _picture(models, manifest.models[task.FIELD.model], predictor(_SERVED, run / FOLDER / _SERVED.file))
-    text = card.model_card(card.records(old / "records"), manifest, released)
-    write_bytes(models / "README.md", text.encode())
     return manifest
 
 
 def _public(record: dict[str, Any]) -> dict[str, Any]:
-    """The record without what names a folder of this machine or one of a user's pictures."""
-    record = {key: value for key, value in record.items() if key != "data_dir"}
+    """The record without what names one of a user's pictures or folders; `write_records` leaves out `data_dir`."""
+    record = dict(record)
     if "cross_validation" in record:
         found = record["cross_validation"]
         record["cross_validation"] = {**found, "pooled": public(found["pooled"])}

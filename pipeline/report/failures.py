@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from typing import Any, Final
 
 import numpy as np
@@ -13,43 +9,25 @@ import numpy.typing as npt
 
 from pipeline.corruptions import KINDS, corrupt
 from pipeline.data import Split
+from pipeline.normalizing import Normalize, Pixels, normalizing
 from pipeline.report import hardships, plots, tiles
 from pipeline.report.evidence import Evidence
 from pipeline.report.page import Beside, Block, Chapter, Heading, Plot, Table, Text, Tiles
-from serving.images import normalize
-from serving.runtime import cpus
 
 _SOME: Final = 2_000  # test pictures where all of them would take too long
 _ANGLES: Final = tuple(range(-90, 91, 15))
 _WIDER: Final = (-2.0, -1.5, -1.0, -0.5, 0.0, 1.0, 2.0, 3.0, 4.0)
-_ALONE: Final = 1_000  # pictures from which on starting processes pays
-
-Pixels = npt.NDArray[np.uint8]
-Normalize = Callable[[Pixels], Pixels]
+_FEW: Final = 1_000  # and where each takes longer still
 
 
 def chapter(evidence: Evidence) -> Chapter:
     """The chapter of a run."""
-    with _normalizing() as normalized:
+    with normalizing() as normalized:
         corrupted, corruptions = _corruptions(evidence, normalized)
         harder, hardness = _hardships(evidence, normalized)
     return Chapter(
         "failures", "How it fails", [*corrupted, *harder], {"corruptions": corruptions, **hardness}
     )
-
-
-@contextlib.contextmanager
-def _normalizing() -> Iterator[Normalize]:
-    """`serving.images.normalize` for many pictures, on all cores."""
-    # Forked from a process in which TensorFlow has started threads, they could hang.
-    with ProcessPoolExecutor(cpus(), multiprocessing.get_context("spawn")) as pool:
-
-        def run(pictures: Pixels) -> Pixels:
-            if len(pictures) < _ALONE:
-                return np.stack([normalize(picture) for picture in pictures])
-            return np.stack(list(pool.map(normalize, pictures, chunksize=250)))
-
-        yield run
 
 
 def _right(evidence: Evidence, pixels: Pixels, labels: npt.NDArray[np.uint8]) -> float:
@@ -151,7 +129,7 @@ def _hardships(evidence: Evidence, normalized: Normalize) -> tuple[list[Block], 
     test = evidence.data.test
     some = test.take(np.arange(min(_SOME, len(test.labels))))
     angles = _series(evidence, normalized, some, {str(a): hardships.turned(some.images, a) for a in _ANGLES})
-    few = test.take(np.arange(min(_ALONE, len(test.labels))))
+    few = test.take(np.arange(min(_FEW, len(test.labels))))
     distance = hardships.distances(few.images)
     pens = _series(evidence, normalized, few, {f"{w:g}": hardships.inked(distance, w) for w in _WIDER})
     photographs = hardships.photographed(some.images)

@@ -26,7 +26,7 @@ def images() -> np.ndarray:
 @pytest.fixture
 def only(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Verifies these formats alone."""
-    return lambda *names: monkeypatch.setattr(verify, "FORMATS", [get(name) for name in names])
+    return lambda *names: monkeypatch.setattr(verify, "TABLE", {"digit": [get(name) for name in names]})
 
 
 def spoil(run: Run, name: str, change: Callable[[onnx.ModelProto], None]) -> None:

@@ -23,7 +23,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 @pytest.fixture
 def only(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Verifies these formats alone."""
-    return lambda *names: monkeypatch.setattr(verify, "FIELD_FORMATS", [get(name, "field") for name in names])
+    return lambda *names: monkeypatch.setattr(
+        verify, "TABLE", {"field": [get(name, "field") for name in names]}
+    )
 
 
 def spoil(run: Run, name: str, constant: str, change: Callable[[np.ndarray], np.ndarray]) -> None:
