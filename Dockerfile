@@ -35,7 +35,7 @@ COPY --from=build /opt/checkdigit /opt/checkdigit
 COPY deploy/health.py /opt/checkdigit/health.py
 # The base has no bytecode of the standard library, and a read-only system never will have: it is written now, for
 # what the service imports. This also shows that the base has every library that the wheels need.
-RUN ["/opt/checkdigit/bin/python", "-c", "import serving.server"]
+RUN ["/opt/checkdigit/bin/python", "-c", "import serving.server.process"]
 
 ENV PATH=/opt/checkdigit/bin:$PATH PYTHONDONTWRITEBYTECODE=1
 # A number, so that Kubernetes can tell that it is not root.

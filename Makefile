@@ -22,7 +22,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 all: $(VENV)/train.done  ## the whole pipeline: train, quantize, export, verify, evaluate, benchmark
 	@$(CHECKDIGIT) train $(ARGUMENTS) --data $(DATA) --preset $(PRESET) --seed $(SEED)
 	@for stage in quantize export verify evaluate benchmark; do $(CHECKDIGIT) $$stage $(ARGUMENTS) || exit 1; done
-	@$(BIN)/python -m pipeline.card runs/$(RUN)
+	@$(BIN)/python -m pipeline.release.model_card runs/$(RUN)
 
 help:  ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*  ## /\1\t/p' Makefile | expand -t 12
@@ -51,7 +51,7 @@ report: $(VENV)/train.done  ## show a finished run: runs/RUN/report/index.html
 
 release: $(VENV)/train.done  ## put the verified run into models/ and the README
 	@$(CHECKDIGIT) release $(ARGUMENTS)
-	@$(BIN)/python -m pipeline.readme README.md
+	@$(BIN)/python -m pipeline.release.readme README.md
 
 serve: $(VENV)/serve.done  ## read posted pictures on port 8000, without TensorFlow
 	@$(CHECKDIGIT) serve --port $(PORT)
@@ -60,7 +60,7 @@ test: lint  ## install what tests need, then lint, types and tests
 	@$(BIN)/python -m pytest
 
 lint: $(VENV)/test.done  ## ruff, and strict types for serving/
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache --no-logo
 
 fuzz: $(VENV)/test.done  ## throw mutated bytes at the parsers, SECONDS=60 each
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
@@ -82,8 +82,8 @@ edge-tools: $(VENV)/test.done  ## install what `edge-test` needs (Debian, as roo
 		ethos-u-vela==5.2.0
 
 edge-test: edge-tools  ## C here and on emulated Cortex-M, TensorFlow Lite Micro, Ethos-U, WebAssembly and the page in a browser
-	@$(BIN)/python -m pytest tests/pipeline/export/test_to_c.py tests/pipeline/export/test_cortex_m.py \
-		tests/pipeline/export/test_to_wasm.py tests/pipeline/export/test_to_tflm.py tests/pipeline/export/test_to_vela.py \
+	@$(BIN)/python -m pytest tests/pipeline/export/test_c_source.py tests/pipeline/export/test_cortex_m.py \
+		tests/pipeline/export/test_wasm.py tests/pipeline/export/test_tflm.py tests/pipeline/export/test_vela.py \
 		tests/serving/web
 
 edge-arm64: $(VENV)/test.done  ## on an emulated arm64 Debian: both extras installed, run, measured (Debian, as root)

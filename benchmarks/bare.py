@@ -14,8 +14,8 @@ import numpy as np
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from serving.connections import config
-from serving.repository import Repository
+from serving.http.connection import config
+from serving.repository.store import Repository
 from serving.runtime.onnx import session
 
 

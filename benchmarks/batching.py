@@ -20,10 +20,10 @@ import numpy as np
 import uvloop
 from tqdm import tqdm
 
+from benchmarks.load.generator import Result, closed_loop
 from benchmarks.servers import checkdigit, request
 from pipeline.run import machine
-from serving.load.generator import Result, closed_loop
-from serving.repository import Repository
+from serving.repository.store import Repository
 from serving.runtime import onnx
 
 ROUNDS: Final = 3

@@ -4,8 +4,8 @@
 .venv/bin/python -m benchmarks.ceiling temperature-1 --seeds 0 1 2
 
 The first three recipes each add something to the one before: a teacher's probabilities for nine tenths of the
-loss (`pipeline/transfer.py`); defects (`pipeline/defects.py`), which make the release preset. `fast` is that for the
-network that folds (`pipeline/lenet5.py`). The others were tried and are not kept: they are trained only where they
+loss (`pipeline/training/distillation.py`); defects (`pipeline/augmentation/defects.py`), which make the release preset. `fast` is that for the
+network that folds (`pipeline/networks/lenet5.py`). The others were tried and are not kept: they are trained only where they
 are named, some with fewer seeds. Every run is a folder `runs/ceiling-RECIPE-SEED`; a
 finished one is measured and not trained again, and `benchmarks/ceiling.json`, which says how many seeds each mean is
 over, is written after each. The validation part has 4,949 pictures, so a difference of 0.02 points is one picture,
@@ -36,14 +36,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax
 
-from pipeline import calibrate, nondigits, transfer
-from pipeline import data as datasets
 from pipeline.config import TrainConfig, train_preset
-from pipeline.data import Dataset, Split
-from pipeline.fast import fold
+from pipeline.data import digits as datasets
+from pipeline.data.digits import Dataset, Split
+from pipeline.metrics import calibration
+from pipeline.networks import folded
 from pipeline.run import Run, environment, write_json
-from pipeline.train import WEIGHTS, predict, train
-from serving.decode import MAX_ERROR, threshold
+from pipeline.synthesis import nondigits
+from pipeline.training import distillation
+from pipeline.training.digit import WEIGHTS, predict, train
+from serving.decoding.thresholds import MAX_ERROR, threshold
 
 RESULT: Final = Path(__file__).with_suffix(".json")
 RELEASE: Final = train_preset("release", "mnist")
@@ -56,7 +58,7 @@ RECIPES: Final = {
     "release": ("the same, and 30 % of the pictures with a defect: the release preset", RELEASE),
     "fast": (
         "the release preset for `lenet5-fast`: averages, then the activation",
-        dataclasses.replace(RELEASE, network=fold.OPTIONS),
+        dataclasses.replace(RELEASE, network=folded.OPTIONS),
     ),
     "temperature-4": (
         "tried: the teacher at temperature 4, no defects",
@@ -108,14 +110,14 @@ def measured(run: Run, validation: Split) -> dict[str, float]:
     model, config = keras.models.load_model(run / WEIGHTS), run.require("train")["config"]
     logits = predict(model, validation.images)
     others = predict(model, nondigits.pictures(config["outliers"], config["seed"] + nondigits.VALIDATION))
-    found = calibrate.fit(logits, validation.labels, others)
+    found = calibration.fit(logits, validation.labels, others)
     accepted = threshold(found.thresholds, MAX_ERROR).accepted
     return {**scores(logits, validation.labels), "accepted": accepted}
 
 
 def scores(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> dict[str, float]:
     """Accuracy, and log-loss after temperature scaling, of logits float32 [N, 10]."""
-    scaled = log_softmax(logits / calibrate.temperature(logits, labels), 1)
+    scaled = log_softmax(logits / calibration.temperature(logits, labels), 1)
     return {
         "validation_accuracy": float((logits.argmax(1) == labels).mean()),
         "log_loss": float(-scaled[np.arange(len(labels)), labels].mean()),
@@ -125,9 +127,9 @@ def scores(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> di
 def add(recipe: str, seed: int, row: dict[str, float], data: Dataset) -> None:
     """Puts a run's numbers into the JSON, the mean over seeds beside them, and those of the teacher."""
     taught = {}
-    if (path := transfer.teacher_path(data)).exists():
+    if (path := distillation.teacher_path(data)).exists():
         logits = predict(keras.models.load_model(path, compile=False), data.validation.images)
-        taught = scores(logits, data.validation.labels) | {"config": dataclasses.asdict(transfer.TEACHER)}
+        taught = scores(logits, data.validation.labels) | {"config": dataclasses.asdict(distillation.TEACHER)}
     result = json.loads(RESULT.read_text()) if RESULT.exists() else {"recipes": {}}
     recipes = result["recipes"]
     recipes.setdefault(recipe, {"seeds": {}})["seeds"].setdefault(str(seed), {}).update(row)

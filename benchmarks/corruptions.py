@@ -2,7 +2,7 @@
 
 CHECKDIGIT_DATA=FOLDER .venv/bin/python -m benchmarks.corruptions      # three minutes → benchmarks/corruptions.json
 
-Each corruption is made anew from its description (`pipeline/corruptions.py`). `raw` is what the network makes
+Each corruption is made anew from its description (`pipeline/evaluation/corruptions.py`). `raw` is what the network makes
 of the pixels as they are, as MNIST-C is reported; `normalized` what it makes of them after the service's
 normalization, which a posted picture gets.
 """
@@ -13,12 +13,12 @@ from pathlib import Path
 from statistics import mean
 from typing import Final
 
-from pipeline import data
-from pipeline.corruptions import KINDS, corrupt
-from pipeline.normalizing import normalizing
+from pipeline.data import digits
+from pipeline.data.normalize_many import normalizing
+from pipeline.evaluation.corruptions import KINDS, corrupt
 from pipeline.run import environment, write_json
-from serving.images import tensor
-from serving.repository import Repository
+from serving.images.digit import tensor
+from serving.repository.store import Repository
 
 RESULT: Final = Path(__file__).with_suffix(".json")
 MODELS: Final = ("lenet5", "lenet5-int8")
@@ -26,7 +26,7 @@ MODELS: Final = ("lenet5", "lenet5-int8")
 
 def main() -> None:
     """Measures and writes JSON."""
-    test = data.load("mnist").test
+    test = digits.load("mnist").test
     repository = Repository.open()
     networks = {name: repository.load(name).network for name in MODELS}
     kinds: dict[str, dict[str, dict[str, float]]] = {}

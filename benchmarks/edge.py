@@ -21,10 +21,11 @@ from typing import Any, Final
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from pipeline import data, reference
-from pipeline.export import to_c, to_tflm, to_vela
+from pipeline.data import digits
+from pipeline.export import c_source, tflm, vela
+from pipeline.networks import integer_reference
 from pipeline.run import machine
-from serving.repository import Repository
+from serving.repository.store import Repository
 
 CORES: Final = ("cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
 FLAGS: Final = ("-std=c99", "-O3", "-march=native", "-shared", "-fPIC")
@@ -35,38 +36,38 @@ _TIMED: Final = 1_000
 def main() -> None:
     """Measures and prints JSON."""
     content = (Repository.open().folder / "edge/lenet5-int8.tflite").read_bytes()
-    network = reference.load(content)
-    pixels = data.load("mnist", None).test.images
-    code, header = to_c.write(network, "0" * 64, 0.99)
+    network = integer_reference.load(content)
+    pixels = digits.load("mnist", None).test.images
+    code, header = c_source.write(network, "0" * 64, 0.99)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / f"{to_c.NAME}.c").write_text(code)
-        (folder / f"{to_c.NAME}.h").write_text(header)
+        (folder / f"{c_source.NAME}.c").write_text(code)
+        (folder / f"{c_source.NAME}.h").write_text(header)
         result = {
             "c": _host(folder, content, network, pixels),
             "cortex_m": {core: _size(folder, core) for core in CORES},
         }
-    plan = to_c.plan(network)
+    plan = c_source.plan(network)
     result |= {
         "macs": sum(step.multiply_accumulates for step in plan.steps),
         "wasm_bytes": (Repository.open().folder / "edge/lenet5-int8.wasm").stat().st_size,
-        "tflm_arena_bytes": to_tflm.arena(content),
-        "ethos_u55": dataclasses.asdict(to_vela.compiled(content)[1]),
+        "tflm_arena_bytes": tflm.arena(content),
+        "ethos_u55": dataclasses.asdict(vela.compiled(content)[1]),
         "machine": machine(),
     }
     print(json.dumps(result, indent=1))
 
 
-def _host(folder: Path, content: bytes, network: reference.Reference, pixels: Any) -> dict[str, Any]:
+def _host(folder: Path, content: bytes, network: integer_reference.Reference, pixels: Any) -> dict[str, Any]:
     library = folder / "lenet5.so"
-    subprocess.run(["cc", *FLAGS, folder / f"{to_c.NAME}.c", "-o", library], check=True)
+    subprocess.run(["cc", *FLAGS, folder / f"{c_source.NAME}.c", "-o", library], check=True)
     classify = ctypes.CDLL(str(library)).checkdigit_lenet5_classify
     classify.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
     logits = np.zeros((len(pixels), 10), np.int8)
     pixels = np.ascontiguousarray(pixels)
     for i in range(len(pixels)):
         classify(pixels[i].ctypes.data, logits[i].ctypes.data)
-    apart = np.abs(logits.astype(int) - reference.logits(network, pixels)).max()
+    apart = np.abs(logits.astype(int) - integer_reference.logits(network, pixels)).max()
     interpreter = Interpreter(model_content=content, num_threads=1)
     interpreter.allocate_tensors()
     source = interpreter.get_input_details()[0]["index"]

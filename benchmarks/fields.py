@@ -25,17 +25,17 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from pipeline import fields as drawing
-from pipeline import texts
-from pipeline.calibrate import interval
-from pipeline.field.hands import Hands
+from pipeline.metrics.calibration import interval
 from pipeline.run import machine
-from serving import fields
-from serving.decode import schemes
-from serving.decode.strings import wanted
-from serving.images import decode
+from pipeline.synthesis import amount_text
+from pipeline.synthesis import generator as drawing
+from pipeline.synthesis.sampler import Hands
+from serving.decoding import check_digits
+from serving.decoding.field_string import wanted
+from serving.images.codec import decode
 from serving.manifest import Threshold
-from serving.repository import Repository
+from serving.recognition import fields
+from serving.repository.store import Repository
 
 MODEL: Final = "lenet5-field"
 _ANY: Final = Threshold(1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0)
@@ -95,13 +95,13 @@ def _aba(hands: Hands) -> dict[str, Any]:
     rng = np.random.default_rng(1)
     generator = drawing.Generator(drawing.sources(mnist=False, part=hands.part))
     free, bound = _reader("number"), _reader("number", "aba")
-    rule = schemes.parse("aba", None)
+    rule = check_digits.parse("aba", None)
     wrong = {"without": 0, "with": 0}
     for _ in tqdm(range(_NUMBERS), desc="aba", disable=None):
         number = _routing(rng)
         assert rule is not None
-        assert schemes.accepts(rule, number)
-        picture = png(generator.field(texts.label(number), rng).picture)
+        assert check_digits.accepts(rule, number)
+        picture = png(generator.field(amount_text.label(number), rng).picture)
         wrong["without"] += free([picture])[0].text != number
         wrong["with"] += bound([picture])[0].text != number
     return {
@@ -132,7 +132,7 @@ def _folder(hands: Hands) -> dict[str, Any]:
         for i in range(distinct, _FOLDER):
             os.link(folder / f"{i % distinct:06d}.png", folder / f"{i:06d}.png")
         out = Path(root, "results.jsonl")
-        command = [sys.executable, "-m", "serving.cli", "read", str(folder), "--out", str(out)]
+        command = [sys.executable, "-m", "serving.cli.main", "read", str(folder), "--out", str(out)]
         start = time.perf_counter()
         with subprocess.Popen(
             [*command, "--kind", "number"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

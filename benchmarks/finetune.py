@@ -16,20 +16,21 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from pipeline.field import labeled, train
-from pipeline.field.config import finetune_preset
-from pipeline.field.evaluate import public
-from pipeline.field.hands import Hands
+from pipeline.config import finetune_preset
+from pipeline.data import labeled_fields
+from pipeline.evaluation.field import public
 from pipeline.run import Run
+from pipeline.synthesis.sampler import Hands
+from pipeline.tasks.field import finetune
 
 
 def main() -> None:
     """Measures and prints JSON."""
-    own = labeled.load(Path(sys.argv[1]))
+    own = labeled_fields.load(Path(sys.argv[1]))
     hands = Hands()
     with tempfile.TemporaryDirectory() as folder:
         config = finetune_preset("release", 0)
-        record = train.finetune(Run(Path(folder)), config, hands, hands.record(), own, "release")
+        record = finetune(Run(Path(folder)), config, hands, hands.record(), own, "release")
     report = record["cross_validation"]
     report["pooled"] = public(report["pooled"])
     result = {key: record[key] for key in ("config", "data", "seconds", "environment")}

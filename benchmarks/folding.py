@@ -22,12 +22,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline import lenet5, task
-from pipeline.export import to_onnx
+from pipeline.export import onnx as to_onnx
 from pipeline.export.source import Source
-from pipeline.fast import fold
+from pipeline.networks import folded, lenet5, spec
+from pipeline.networks.spec import Task
 from pipeline.run import environment
-from pipeline.task import Task
 from serving import __version__
 from serving.runtime import onnx as runtime
 
@@ -43,11 +42,11 @@ def main() -> None:
 def measured(rounds: int) -> dict[str, Any]:
     """The result, each network asked that often."""
     keras.utils.set_random_seed(0)
-    usual, foldable = lenet5.build(keras), lenet5.build(keras, fold.OPTIONS)
+    usual, foldable = lenet5.build(keras), lenet5.build(keras, folded.OPTIONS)
     networks = {
         "plain": plain(lenet5.deployable(keras, usual, 1.0)),
-        "exported": exported(usual, task.DIGIT),
-        "folded": exported(fold.folded(keras, foldable), task.FAST),
+        "exported": exported(usual, spec.DIGIT),
+        "folded": exported(folded.folded(keras, foldable), spec.FAST),
     }
     sessions = {name: runtime.session(content, threads=1) for name, content in networks.items()}
     image = np.random.default_rng(0).random((BATCH, lenet5.SIDE, lenet5.SIDE, 1), np.float32)
@@ -76,7 +75,7 @@ def plain(model: Any) -> bytes:
     import tf2onnx
 
     function = tf.function(lambda image: {"probabilities": model(image)}, autograph=False)
-    signature = [tf.TensorSpec(task.DIGIT.image, tf.float32, name="image")]
+    signature = [tf.TensorSpec(spec.DIGIT.image, tf.float32, name="image")]
     converted, _ = tf2onnx.convert.from_function(function, signature, opset=to_onnx.OPSET)
     return bytes(converted.SerializeToString())
 

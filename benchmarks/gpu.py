@@ -18,8 +18,10 @@ from typing import Any, Final
 import numpy as np
 
 from serving.errors import CheckdigitError
-from serving.repository import Repository
-from serving.runtime import Floats, Network, cpus, onnx
+from serving.repository.store import Repository
+from serving.runtime import onnx
+from serving.runtime.cpu import cpus
+from serving.runtime.network import Floats, Network
 
 MODELS: Final = ("lenet5", "lenet5-int8")
 ROWS: Final = (1, 16, 256, 4096)

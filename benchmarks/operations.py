@@ -28,12 +28,12 @@ from typing import Any, Final
 import uvloop
 from tqdm import tqdm
 
+from benchmarks.load.generator import Request, Result, open_loop
+from benchmarks.load.scenarios import Kind
 from benchmarks.servers import checkdigit, request
 from pipeline.run import machine
-from serving.load.generator import Request, Result, open_loop
-from serving.load.service import Kind
 from serving.manifest import NAME
-from serving.repository import Repository
+from serving.repository.store import Repository
 
 ROUNDS: Final = 5
 SECONDS: Final = 4.0

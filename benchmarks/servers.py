@@ -13,9 +13,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from serving.load.generator import Request
-from serving.load.service import Kind, requests
-from serving.repository import Repository
+from benchmarks.load.generator import Request
+from benchmarks.load.scenarios import Kind, requests
+from serving.repository.store import Repository
 
 
 @contextlib.contextmanager
@@ -38,7 +38,7 @@ def server(module: str, *arguments: str) -> Iterator[tuple[int, subprocess.Popen
 def checkdigit(*options: str) -> contextlib.AbstractContextManager[tuple[int, subprocess.Popen[bytes]]]:
     """The service with `lenet5` alone, unless `options` name another model."""
     model = () if "--model" in options else ("--model", "lenet5")
-    return server("serving.cli", "serve", "--port", "{port}", *model, *options)
+    return server("serving.cli.main", "serve", "--port", "{port}", *model, *options)
 
 
 def request(port: int, kind: Kind, rows: int, model: str = "lenet5") -> Request:

@@ -22,13 +22,13 @@ from typing import Any, Final
 import uvloop
 from tqdm import tqdm
 
+from benchmarks.load.generator import Result, closed_loop
 from benchmarks.servers import checkdigit, request, server
 from pipeline.run import machine
 from serving import __version__
-from serving.batcher import Batcher
-from serving.load.generator import Result, closed_loop
-from serving.repository import Repository
-from serving.statistics import Statistics
+from serving.engine.batcher import Batcher
+from serving.engine.statistics import Statistics
+from serving.repository.store import Repository
 
 ROUNDS: Final = 9
 SECONDS: Final = 2.0
@@ -39,7 +39,7 @@ SOAK: Final = 100_000
 _IN_PROCESS = """
 import sys, time
 import numpy as np
-from serving.repository import Repository
+from serving.repository.store import Repository
 from serving.runtime.onnx import session
 repository = Repository.open()
 artifact = next(one for one in repository.model("lenet5").artifacts if one.runtime == "onnxruntime")

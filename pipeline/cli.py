@@ -1,6 +1,6 @@
 """The pipeline's half of the command `checkdigit`: one subcommand per stage.
 
-`serving.cli` hands over here when one of them is called, so that serving
+`serving.cli.main` hands over here when one of them is called, so that serving
 never loads TensorFlow.
 """
 
@@ -22,12 +22,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from pipeline import data as datasets
-from pipeline import task
-from pipeline.config import QuantizeConfig, quantize_preset, train_preset
-from pipeline.field import commands
-from pipeline.lenet5 import Lenet5Options, choices, format_table, table
+from pipeline.config import Lenet5Options, QuantizeConfig, choices, quantize_preset, train_preset
+from pipeline.data import digits as datasets
+from pipeline.networks import spec
+from pipeline.networks.lenet5 import format_table, table
 from pipeline.run import Run
+from pipeline.tasks import field as commands
 from serving.errors import CheckdigitError
 
 
@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
         "--fonts",
         type=Path,
         metavar="DIR",
-        help="with --task field: where `python -m pipeline.fonts` put fonts",
+        help="with --task field: where `python -m pipeline.synthesis.fonts` put fonts",
     )
     train.add_argument("--preset", choices=("quick", "release"), default="quick")
     train.add_argument("--seed", type=int, default=0)
@@ -266,7 +266,7 @@ def _train(options: argparse.Namespace) -> int:
             f"{len(data.validation.labels):,} to choose by (cut by {data.validation_by})"
         )
     _load_tensorflow()
-    from pipeline.train import train
+    from pipeline.training.digit import train
 
     record = train(run, config, data, options.resume, preset=options.preset, data_dir=options.data_dir)
     accuracy = record["metrics"]["validation_accuracy"]
@@ -280,7 +280,7 @@ def _train(options: argparse.Namespace) -> int:
 
 def _of_fields(run: Run, stage: str, options: argparse.Namespace) -> int | None:
     """The stage of a field run; None where the run is one of digits."""
-    if task.of(run) is not task.FIELD:
+    if spec.of(run) is not spec.FIELD:
         return None
     return _field(run, stage, options)
 
@@ -298,7 +298,7 @@ def _quantize(options: argparse.Namespace) -> int:
         return code
     data = _data(run, options)
     _load_tensorflow()
-    from pipeline import quantize
+    from pipeline.quantization import digit as quantize
 
     record = run.require("train")
     config: QuantizeConfig = dataclasses.replace(
@@ -309,8 +309,10 @@ def _quantize(options: argparse.Namespace) -> int:
         seed=record["config"]["seed"],
     )
     if options.compare:
-        record = quantize.compare(run, config, data)
-        _show(record, options, quantize.comparison(record))
+        from pipeline.evaluation import compression
+
+        record = compression.compare(run, config, data)
+        _show(record, options, compression.comparison(record))
         return 0
     record = quantize.quantize(run, config, data)
     _show(
@@ -326,7 +328,7 @@ def _export(options: argparse.Namespace) -> int:
     for stage in ("train", "quantize"):
         run.require(stage)
     _load_tensorflow()
-    from pipeline.export import export
+    from pipeline.export.export import export
 
     record = export(run)
     if options.json:
@@ -340,14 +342,14 @@ def _verify(options: argparse.Namespace) -> int:
         return code
     images = _data(run, options).test.images  # the labels stay unread
     _load_tensorflow()
-    from pipeline import verify
+    from pipeline.verification import agreement, verify
 
     if options.explain:
         explanation = verify.explain(run, *options.explain, images)
-        _show(explanation, options, verify.explanation(explanation))
+        _show(explanation, options, agreement.explanation(explanation))
         return 0
     record = verify.verify(run, images)
-    _show(record, options, verify.summary(record))
+    _show(record, options, agreement.summary(record))
     return 0 if record["passed"] else 1
 
 
@@ -364,7 +366,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         return code
     data = _data(run, options)
     _load_tensorflow()
-    from pipeline import evaluate
+    from pipeline.evaluation import digit as evaluate
 
     record = evaluate.evaluate(run, data.test, data.name)
     _show(record, options, evaluate.summary(record))
@@ -375,7 +377,7 @@ def _benchmark(options: argparse.Namespace) -> int:
     run = _run(options)
     if (code := _of_fields(run, "benchmark", options)) is not None:
         return code
-    from pipeline import benchmark
+    from pipeline.evaluation import benchmark
 
     record = benchmark.benchmark(run, np.ascontiguousarray(_data(run, options).validation.images[:256]))
     _show(record, options, benchmark.summary(record))
@@ -385,7 +387,7 @@ def _benchmark(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     run = _run(options)
     _load_tensorflow()
-    from pipeline import report
+    from pipeline.report import report
 
     report.require(run)  # before its data, which a run of fields has none of
     data = _data(run, options)
@@ -398,7 +400,7 @@ def _release(options: argparse.Namespace) -> int:
     run = _run(options)
     run.records()
     _load_tensorflow()
-    from pipeline.release import release
+    from pipeline.release.release import release
 
     manifest = release(run, options.models, options.keep)
     _show(manifest, options, f"{options.models}: released {', '.join(manifest['models'])} from {run.path}")

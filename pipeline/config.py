@@ -6,9 +6,30 @@ A config is recorded as JSON in the run, read back from there, and never changed
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_type_hints
 
-from pipeline.lenet5 import Lenet5Options
+
+@dataclasses.dataclass(frozen=True)
+class Lenet5Options:
+    """The choices in which LeNet-5's descendants differ."""
+
+    pooling: Literal["max", "average"] = "max"
+    activation: Literal["relu", "tanh", "sigmoid"] = "relu"
+    # "before": convolution → activation → subsampling, as is usual today.
+    # "after": convolution → subsampling → activation, as in 1998; with average
+    # pooling the two linear steps can fold into one strided convolution.
+    activate: Literal["before", "after"] = "before"
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value, allowed = getattr(self, field.name), choices(field.name)
+            if value not in allowed:
+                raise ValueError(f"{field.name}: {value!r} is not one of {', '.join(allowed)}")
+
+
+def choices(option: str) -> tuple[str, ...]:
+    """What an option of `Lenet5Options` may be."""
+    return get_args(get_type_hints(Lenet5Options)[option])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,3 +93,61 @@ def train_preset(preset: str, data: str) -> TrainConfig:
 def quantize_preset(preset: str | None) -> QuantizeConfig:
     """The quantization that goes with a training preset."""
     return QuantizeConfig(steps=600) if preset == "quick" else QuantizeConfig()
+
+
+@dataclasses.dataclass(frozen=True)
+class FieldTrainConfig:
+    """One training run; the defaults are the `release` preset's.
+
+    A field that the generator made is seen `views` times, each time shaken a little differently: drawing one
+    costs more than that. Batch normalization is needed to begin with and takes two thirds of a step's time, so
+    it is folded into the weights after the opening.
+    """
+
+    seed: int = 0
+    fields: int = 1_000_000  # synthetic fields drawn
+    views: int = 3
+    batch: int = 64
+    opening: float = 0.1  # share of the fields that are seen with batch normalization
+    opening_rate: float = 3e-3  # AdamW's peak there
+    learning_rate: float = 1.2e-3  # and behind it, each time cosine to 0 after a warm-up
+    warmup: float = 0.02  # share of the steps
+    weight_decay: float = 1e-2
+    averaging: float = 0.999  # momentum of the moving average of the weights
+    precision: str = "mixed_bfloat16"  # of activations; weights stay float32
+    real: float = 0.0  # share of the batches that hold labeled real fields, to fine-tune on them
+    recombined: float = 0.0  # share of those that are parts of two, side by side
+    start: str | None = None  # weights to start from
+
+    def parts(self) -> tuple[FieldTrainConfig, FieldTrainConfig]:
+        """The opening, and what follows it."""
+        first = round(self.fields * self.opening)
+        opening = dataclasses.replace(self, fields=first, learning_rate=self.opening_rate)
+        return opening, dataclasses.replace(self, fields=self.fields - first)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> FieldTrainConfig:
+        """The config recorded in a run."""
+        return cls(**value)
+
+
+def field_preset(preset: str, seed: int) -> FieldTrainConfig:
+    """The config that a preset's name stands for."""
+    config = FieldTrainConfig(seed=seed)
+    if preset == "quick":
+        return dataclasses.replace(config, fields=16_000, views=4, opening=0.6, averaging=0.995)
+    return config
+
+
+def finetune_preset(preset: str, seed: int) -> FieldTrainConfig:
+    """The config for going on from released weights with labeled fields."""
+    views, averaging = (1, 0.99) if preset == "quick" else (8, 0.995)
+    return FieldTrainConfig(
+        seed,
+        fields=8_000,
+        views=views,
+        learning_rate=5e-4,
+        averaging=averaging,
+        real=0.5,
+        recombined=0.5,
+    )

@@ -19,23 +19,24 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from serving import openapi
-from serving.asgi import JSON, Endpoint, Handler, Reply, Request
-from serving.board import Board
-from serving.dataplane import DataPlane
-from serving.door import Door, request_id
-from serving.endpoints import Endpoints
+from serving.engine.dataplane import DataPlane
+from serving.engine.hot_reload import Keeper, Refused, stamp
+from serving.engine.served_model import load
+from serving.engine.statistics import Counts
+from serving.engine.worker_state import Board
 from serving.errors import CheckdigitError
-from serving.keeper import Keeper, Refused, stamp
-from serving.keys import Keys
-from serving.keys import read as read_keys
-from serving.operations import operations
-from serving.repository import Loaded, Repository, find
+from serving.http import openapi
+from serving.http.admission import Door, request_id
+from serving.http.api_keys import Keys
+from serving.http.api_keys import read as read_keys
+from serving.http.asgi import JSON, Endpoint, Handler, Reply, Request
+from serving.http.endpoints import Endpoints
+from serving.http.routes import operations
+from serving.repository.golden import Loaded
+from serving.repository.store import Repository, find
 from serving.runtime import onnx
-from serving.served import load
 from serving.settings import Settings
-from serving.statistics import Counts
-from serving.web import Site
+from serving.web.site import Site
 
 _INFER = re.compile(r"/v2/models/([^/]+)/infer")
 _INFER_PATH = "/v2/models/{model}/infer"  # as the table of operations has it

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from serving.errors import Forbidden
-from serving.keys import VARIABLE
 
+API_KEYS_VARIABLE: Final = "CHECKDIGIT_API_KEYS"
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
@@ -25,7 +25,7 @@ class Settings:
     max_body: int = 16 * 2**20  # bytes; a 50-megapixel photograph fits as JPEG
     max_rows: int = 4096  # pictures in one inference request; as JSON each takes 25 kB of memory
     max_pictures: int = 100  # encoded ones in one request; each may cost a large picture's decoding
-    batch_rows: int = 256  # see serving.batcher, and benchmarks/batching.json for this and the next
+    batch_rows: int = 256  # see serving.engine.batcher, and benchmarks/batching.json for this and the next
     batch_delay: float = 0.0  # s
     queue_rows: int = 8192  # two of the largest requests
     queue_timeout: float = 10.0  # s
@@ -42,5 +42,5 @@ class Settings:
         Raises:
             Forbidden: one could.
         """
-        if self.api_keys is None and VARIABLE not in os.environ and self.host not in _LOOPBACK:
+        if self.api_keys is None and API_KEYS_VARIABLE not in os.environ and self.host not in _LOOPBACK:
             raise Forbidden("load and unload need --api-keys where the service listens beyond this machine")

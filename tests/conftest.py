@@ -14,7 +14,7 @@ from hypothesis import settings
 
 from serving.app import build_app
 from serving.settings import Settings
-from tests.tiny import write_models
+from tests.support.tiny import write_models
 
 # The same examples in every run: what fails is found while the code is written, not when it is installed.
 settings.register_profile("repeatable", derandomize=True, deadline=None)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from serving.images import decode, normalize, tensor
+from serving.images.codec import decode
+from serving.images.digit import normalize, tensor
 from serving.manifest import NAME, Manifest
 from serving.manifest import decode as decode_manifest
-from serving.repository import Repository
+from serving.repository.store import Repository
+from tests.support.paths import ROOT
 
-MODELS = Path(__file__).parents[1] / "models"
+MODELS = ROOT / "models"
 
 
 @pytest.fixture(scope="module")

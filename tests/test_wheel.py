@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.support.paths import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +31,14 @@ def test_an_installed_wheel_classifies_from_an_empty_folder(site: Path, tmp_path
     found = subprocess.run(where, cwd=tmp_path, env=env, check=True, capture_output=True, text=True).stdout
     assert Path(found.strip()).is_relative_to(site)
     for file in (
-        "web/docs.html",
-        "web/index.html",
-        "web/page.js",
-        "protocol/inference.protoset",
+        "web/static/docs.html",
+        "web/static/index.html",
+        "web/static/page.js",
+        "grpc/inference.protoset",
     ):  # what is no module travels too
         assert (site / "serving" / file).is_file()
     pictures = [str(ROOT / "models" / "golden" / f"{digit}a.png") for digit in range(10)]
-    command = [sys.executable, "-m", "serving.cli", "classify", "--json", *pictures]
+    command = [sys.executable, "-m", "serving.cli.main", "classify", "--json", *pictures]
     done = subprocess.run(command, cwd=tmp_path, env=env, check=True, capture_output=True, text=True)
     digits = json.loads(done.stdout)["digits"]
     assert [entry["digit"] for entry in digits] == list(range(10))

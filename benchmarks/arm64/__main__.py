@@ -27,10 +27,11 @@ import onnx
 from onnx.helper import make_empty_tensor_value_info
 
 from benchmarks.arm64 import agreement, emulator
-from pipeline import data, reference
-from pipeline.export import to_c
+from pipeline.data import digits
+from pipeline.export import c_source
+from pipeline.networks import integer_reference
 from serving.errors import CheckdigitError
-from serving.repository import Repository
+from serving.repository.store import Repository
 
 ROOT: Final = Path(__file__).parents[2]
 HERE: Final = Path(__file__).parent
@@ -51,7 +52,7 @@ def main() -> int:
     pixels = np.concatenate(
         [
             np.rint(255 * repository.golden[1][..., 0]).astype(np.uint8),
-            data.load("mnist", None).test.images[:MNIST],
+            digits.load("mnist", None).test.images[:MNIST],
         ]
     )
     with tempfile.TemporaryDirectory() as name:
@@ -63,7 +64,7 @@ def main() -> int:
         network = given(folder / "root" / "given", repository, pixels)
         _say("booting")
         told = emulator.boot(folder / "root", folder / "initrd")
-    rows = agreement.compared(told, repository.golden[0], reference.logits(network, pixels))
+    rows = agreement.compared(told, repository.golden[0], integer_reference.logits(network, pixels))
     wrong = agreement.broken(told, rows)
     for line in wrong:
         print(f"error: {line}", file=sys.stderr)
@@ -82,7 +83,7 @@ def wheels(folder: Path) -> None:
     subprocess.run([*_PIP, *download, f"{wheel}[edge,serve]"], check=True)
 
 
-def given(folder: Path, repository: Repository, pixels: agreement.Pixels) -> reference.Reference:
+def given(folder: Path, repository: Repository, pixels: agreement.Pixels) -> integer_reference.Reference:
     """Puts what the machine is to read, and to read with, into `folder`; returns the integer network."""
     folder.mkdir()
     for file in (HERE / "inside.py", HERE / "answers.py", ROOT / "examples" / "raspberry-pi" / "read.py"):
@@ -97,17 +98,27 @@ def given(folder: Path, repository: Repository, pixels: agreement.Pixels) -> ref
     model = onnx.load(repository.folder / "repository" / "lenet5-int8" / version / "model.onnx")
     model.graph.output.append(make_empty_tensor_value_info("logits_int8"))
     onnx.save(model, folder / "int8.onnx")
-    network = reference.load(content)
+    network = integer_reference.load(content)
     compile_c(folder, network)
     return network
 
 
-def compile_c(folder: Path, network: reference.Reference, compiler: Sequence[str] = _COMPILER) -> None:
+def compile_c(
+    folder: Path, network: integer_reference.Reference, compiler: Sequence[str] = _COMPILER
+) -> None:
     """`folder`/lenet5: the generated C with `main.c`; by default for Linux on arm64."""
     with tempfile.TemporaryDirectory() as name:
-        for suffix, text in zip("ch", to_c.write(network, "0" * 64, 0.99), strict=True):
-            Path(name, f"{to_c.NAME}.{suffix}").write_text(text)
-        command = [*compiler, "-std=c99", "-O2", "-I", name, HERE / "main.c", Path(name, f"{to_c.NAME}.c")]
+        for suffix, text in zip("ch", c_source.write(network, "0" * 64, 0.99), strict=True):
+            Path(name, f"{c_source.NAME}.{suffix}").write_text(text)
+        command = [
+            *compiler,
+            "-std=c99",
+            "-O2",
+            "-I",
+            name,
+            HERE / "main.c",
+            Path(name, f"{c_source.NAME}.c"),
+        ]
         caches = {"ZIG_LOCAL_CACHE_DIR": name, "ZIG_GLOBAL_CACHE_DIR": name}
         subprocess.run([*command, "-o", folder / "lenet5"], env={**os.environ, **caches}, check=True)
 

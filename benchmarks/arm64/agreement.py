@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from serving.golden import TOLERANCE
 from serving.manifest import GoldenDigit
+from serving.repository.golden import TOLERANCE
 
 Pixels = npt.NDArray[np.uint8]
 MODELS: Final = {

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from serving.images import tensor
-from serving.repository import Repository
+from serving.images.digit import tensor
+from serving.repository.store import Repository
 
 GIVEN = Path("/given")
 DIGITS = ("lenet5", "lenet5-int8")

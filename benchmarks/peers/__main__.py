@@ -27,12 +27,12 @@ from typing import Any
 import numpy as np
 import uvloop
 
+from benchmarks.load.generator import Request, closed_loop
 from benchmarks.peers import processes
 from benchmarks.peers.servers import CHECKDIGIT, MODEL, PEERS, Server
 from pipeline.run import machine
 from serving.errors import CheckdigitError
-from serving.load.generator import Request, closed_loop
-from serving.repository import Repository
+from serving.repository.store import Repository
 from serving.runtime.onnx import load
 
 CONNECTIONS = (1, 16)

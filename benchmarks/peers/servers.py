@@ -115,7 +115,7 @@ class Checkdigit(Server):
 
 CHECKDIGIT = Checkdigit(
     "checkdigit",
-    ("python", "-m", "serving.cli", "serve", "--port", "{port}"),
+    ("python", "-m", "serving.cli.main", "serve", "--port", "{port}"),
     environment={"PYTHONPATH": str(ROOT)},
 )
 _UVICORN = "--host 127.0.0.1 --port {port} --loop uvloop --http httptools --no-access-log --log-level warning"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from serving.images import decode
+from serving.images.codec import decode
 
 pictures = np.stack([decode(Path(name).read_bytes()) for name in sys.argv[1:]])
 count, height, width = pictures.shape

@@ -20,11 +20,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from serving import digits
-from serving.decode import Reading, threshold
+from serving.decoding.thresholds import Reading, threshold
 from serving.errors import CheckdigitError
-from serving.images import Gray, decode, normalize, tensor
-from serving.repository import Repository
+from serving.images.codec import Gray, decode
+from serving.images.digit import normalize, tensor
+from serving.recognition import digits
+from serving.repository.store import Repository
 
 SETTLING = 30  # frames after which exposure and white balance have settled
 

@@ -1,4 +1,4 @@
-"""The command that writes files from one `.tflite`: `python -m pipeline.export.to_… FILE FOLDER`."""
+"""The command that writes files from one `.tflite`: `python -m pipeline.export.export.to_… FILE FOLDER`."""
 
 from __future__ import annotations
 

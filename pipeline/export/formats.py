@@ -19,7 +19,7 @@ class Bound:
     """How far a format may be from what it is compared with, over the whole test set.
 
     Attributes:
-        against: "keras" (the format of that name) or "reference" (`pipeline.reference`).
+        against: "keras" (the format of that name) or "reference" (`pipeline.networks.integer_reference`).
         unit: what `largest` counts: probability, or units in the last place (LSB) of the int8 logits.
         largest: the largest difference allowed; None = it is stated, not bounded.
         top1: the smallest share of pictures (of a field: of its steps) with the same best answer.
@@ -45,7 +45,7 @@ class Format:
         runtime: what runs it.
         type: of the numbers inside.
         bound: what verifies it; None = others are compared with it.
-        writer: `module:function` in `pipeline.export`, (Source, provenance) → bytes.
+        writer: `module:function` in `pipeline.export.export`, (Source, provenance) → bytes.
         beside: other files that it needs, with their writers.
     """
 
@@ -73,7 +73,7 @@ class Format:
 
     @property
     def task(self) -> Literal["digit", "field", "fast"]:
-        """What its model is for, of `pipeline.task`."""
+        """What its model is for, of `pipeline.networks.spec`."""
         if self.model.startswith("lenet5-field"):
             return "field"
         return "fast" if self.model.startswith("lenet5-fast") else "digit"
@@ -85,21 +85,19 @@ _INT8: Final = Bound("reference", "lsb", 1, 0.9998)
 _EXACT: Final = Bound("reference", "lsb", 0, 1.0)
 
 FORMATS: Final[tuple[Format, ...]] = (
-    Format("keras", "lenet5", "lenet5.keras", "keras", "float32", None, "to_keras:float32"),
-    Format("keras_int8", "lenet5-int8", "lenet5-int8.keras", "keras", "int8", _INT8, "to_keras:int8"),
-    Format("tflite_float32", "lenet5", "lenet5.tflite", "litert", "float32", _FLOAT32, "to_tflite:float32"),
+    Format("keras", "lenet5", "lenet5.keras", "keras", "float32", None, "keras:float32"),
+    Format("keras_int8", "lenet5-int8", "lenet5-int8.keras", "keras", "int8", _INT8, "keras:int8"),
+    Format("tflite_float32", "lenet5", "lenet5.tflite", "litert", "float32", _FLOAT32, "tflite:float32"),
     Format(
-        "tflite_float16", "lenet5", "lenet5-float16.tflite", "litert", "float16", _SMALL, "to_tflite:float16"
+        "tflite_float16", "lenet5", "lenet5-float16.tflite", "litert", "float16", _SMALL, "tflite:float16"
     ),
     Format(
-        "tflite_dynamic", "lenet5", "lenet5-dynamic.tflite", "litert", "dynamic", _SMALL, "to_tflite:dynamic"
+        "tflite_dynamic", "lenet5", "lenet5-dynamic.tflite", "litert", "dynamic", _SMALL, "tflite:dynamic"
     ),
-    Format("tflite_int8", "lenet5-int8", "lenet5-int8.tflite", "litert", "int8", _INT8, "to_tflite:int8"),
-    Format("onnx_float32", "lenet5", "lenet5.onnx", "onnxruntime", "float32", _FLOAT32, "to_onnx:float32"),
-    Format(
-        "onnx_float16", "lenet5", "lenet5-float16.onnx", "onnxruntime", "float16", _SMALL, "to_onnx:float16"
-    ),
-    Format("onnx_int8", "lenet5-int8", "lenet5-int8.onnx", "onnxruntime", "int8", _INT8, "to_onnx_int8:int8"),
+    Format("tflite_int8", "lenet5-int8", "lenet5-int8.tflite", "litert", "int8", _INT8, "tflite:int8"),
+    Format("onnx_float32", "lenet5", "lenet5.onnx", "onnxruntime", "float32", _FLOAT32, "onnx:float32"),
+    Format("onnx_float16", "lenet5", "lenet5-float16.onnx", "onnxruntime", "float16", _SMALL, "onnx:float16"),
+    Format("onnx_int8", "lenet5-int8", "lenet5-int8.onnx", "onnxruntime", "int8", _INT8, "onnx_int8:int8"),
     Format(
         "onnx_features",
         "lenet5-features",
@@ -107,7 +105,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         "onnxruntime",
         "float32",
         _FLOAT32,
-        "to_onnx:features",
+        "onnx:features",
     ),
     Format(
         "c",
@@ -116,10 +114,10 @@ FORMATS: Final[tuple[Format, ...]] = (
         "c",
         "int8",
         _EXACT,
-        "to_c:code",
-        (("lenet5-int8.h", "to_c:header"),),
+        "c_source:code",
+        (("lenet5-int8.h", "c_source:header"),),
     ),
-    Format("wasm", "lenet5-int8", "lenet5-int8.wasm", "wasm", "int8", _EXACT, "to_wasm:module"),
+    Format("wasm", "lenet5-int8", "lenet5-int8.wasm", "wasm", "int8", _EXACT, "wasm:module"),
 )
 
 
@@ -129,7 +127,7 @@ _FIELD_FLOAT32: Final = Bound("keras", "probability", 1e-5, 0.9999, 0.999)
 _FIELD_INT8: Final = Bound("reference", "lsb", 2, 0.998, 0.999)
 
 FIELD_FORMATS: Final[tuple[Format, ...]] = (
-    Format("keras", "lenet5-field", "lenet5-field.keras", "keras", "float32", None, "to_keras:float32"),
+    Format("keras", "lenet5-field", "lenet5-field.keras", "keras", "float32", None, "keras:float32"),
     Format(
         "keras_int8",
         "lenet5-field-int8",
@@ -137,7 +135,7 @@ FIELD_FORMATS: Final[tuple[Format, ...]] = (
         "keras",
         "int8",
         _FIELD_INT8,
-        "to_keras:int8",
+        "keras:int8",
     ),
     Format(
         "tflite_float32",
@@ -146,7 +144,7 @@ FIELD_FORMATS: Final[tuple[Format, ...]] = (
         "litert",
         "float32",
         _FIELD_FLOAT32,
-        "to_tflite:float32",
+        "tflite:float32",
     ),
     Format(
         "tflite_int8",
@@ -155,7 +153,7 @@ FIELD_FORMATS: Final[tuple[Format, ...]] = (
         "litert",
         "int8",
         _FIELD_INT8,
-        "to_tflite:int8",
+        "tflite:int8",
     ),
     Format(
         "onnx_float32",
@@ -164,7 +162,7 @@ FIELD_FORMATS: Final[tuple[Format, ...]] = (
         "onnxruntime",
         "float32",
         _FIELD_FLOAT32,
-        "to_onnx:float32",
+        "onnx:float32",
     ),
     Format(
         "onnx_int8",
@@ -173,7 +171,7 @@ FIELD_FORMATS: Final[tuple[Format, ...]] = (
         "onnxruntime",
         "int8",
         _FIELD_INT8,
-        "to_onnx_int8:int8",
+        "onnx_int8:int8",
     ),
 )
 

@@ -11,13 +11,13 @@ from typing import Any
 import keras
 import msgspec
 
-from pipeline import lenet5, task
 from pipeline.export.formats import Format
 from pipeline.export.provenance import encode
-from pipeline.fast import fold
-from pipeline.field import network as field
+from pipeline.networks import folded, lenet5
+from pipeline.networks import lenet5_field as field
+from pipeline.networks import spec as task
+from pipeline.networks.spec import Task
 from pipeline.run import Run
-from pipeline.task import Task
 from serving import __version__
 from serving.errors import CheckdigitError
 from serving.manifest import Threshold
@@ -63,7 +63,7 @@ class Source:
         except Exception as error:
             raise CheckdigitError(f"{run / FLOAT}: Keras cannot load it: {error}") from None
         if found is task.FAST:
-            network = fold.folded(keras, network)
+            network = folded.folded(keras, network)
         return cls(
             network,
             run / QUANTIZED,
@@ -86,13 +86,6 @@ class Source:
         if self.task.name == "field":
             return field.deployable(keras, self.network)
         return lenet5.deployable(keras, self.network, self.temperatures[self.task.model])
-
-    @functools.cached_property
-    def integers(self) -> bytes:
-        """The int8 `.tflite`, from which every 8-bit format takes its integers."""
-        from pipeline.export import to_tflite
-
-        return to_tflite.integers(self.quantized, self.temperatures[self.task.int8])
 
     def provenance(self, row: Format) -> dict[str, Any]:
         """What the file says about itself in its metadata."""

@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.ticker import LogLocator
 
-from pipeline import batches, drift, task
 from pipeline.export.formats import FORMATS
+from pipeline.networks import batching, spec
 from pipeline.report import plots
-from pipeline.report.evidence import Evidence
-from pipeline.report.page import Beside, Block, Heading, Plot, Table, Text
+from pipeline.report.html import Beside, Block, Heading, Plot, Table, Text
+from pipeline.report.run_data import Evidence
+from pipeline.verification import drift
 
 _EXPLAINED: Final = 500  # test pictures for the comparison of layers
 
@@ -119,7 +120,7 @@ def layer_errors(evidence: Evidence) -> list[dict[str, Any]]:
     """Float against 8 bits: per layer the largest difference as a share of the range, and the root mean square of it by that of the values."""
     if "onnx_int8" in evidence.records["export"].get("refused", {}):
         return []
-    shown = batches.of(task.DIGIT, evidence.data.test.images[:_EXPLAINED])
+    shown = batching.of(spec.DIGIT, evidence.data.test.images[:_EXPLAINED])
     left, right = (
         drift.activations(evidence.run, name, shown, None) for name in ("onnx_float32", "onnx_int8")
     )

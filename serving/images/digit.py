@@ -3,7 +3,8 @@
 `normalize` does it the way MNIST was made: the digit scaled into 20×20 and
 centered on its center of mass.
 
-    >>> from serving.images import decode, normalize
+    >>> from serving.images.codec import decode
+    >>> from serving.images.digit import normalize
     >>> normalize(decode(open("seven.png", "rb").read())).shape
     (28, 28)
 
@@ -45,7 +46,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from serving.images.picture import Gray
+from serving.images.codec import Gray
 
 _Ints = npt.NDArray[np.int64]
 

@@ -1,6 +1,6 @@
 """One field's gray levels → the field network's ink picture, 32 rows high.
 
->>> from serving.images import decode
+>>> from serving.images.codec import decode
 >>> from serving.images.field import normalize_field
 >>> field = normalize_field(decode(open("amount.png", "rb").read()))
 >>> field.pixels.shape[0], field.problem
@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from serving.images.codec import Gray
 from serving.images.ink import Ink, find_ink
-from serving.images.picture import Gray
-from serving.images.pose import Extents, body, slope_and_slant
+from serving.images.slope_slant import Extents, body, slope_and_slant
 
 HEIGHT: Final = 32
 MAX_WIDTH: Final = 640

@@ -8,10 +8,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from serving.images.picture import Gray
-from serving.images.pose import Extents
-from serving.images.rules import bars, erase, horizontal_rules
-from serving.images.runs import Runs
+from serving.images.codec import Gray
+from serving.images.connected_components import Runs
+from serving.images.ruled_lines import bars, erase, horizontal_rules
+from serving.images.slope_slant import Extents
 
 _Mask = npt.NDArray[np.bool_]
 

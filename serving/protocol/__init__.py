@@ -1,1 +1,1 @@
-"""Protocols: pure functions between bytes on the wire and the data plane's values; no I/O."""
+"""Translates between bytes on the wire and the data plane's values, in pure functions without I/O."""

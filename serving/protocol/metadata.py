@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from serving import __version__
+from serving.engine.hot_reload import Entry
+from serving.engine.served_model import Served
+from serving.engine.statistics import Counts, Duration, Statistics
 from serving.errors import CheckdigitError
-from serving.keeper import Entry
 from serving.manifest import Tensor
-from serving.runtime import Spec
-from serving.served import Served
-from serving.statistics import Counts, Duration, Statistics
+from serving.runtime.network import Spec
 
 EXTENSIONS = (
     *("binary_tensor_data", "classification", "model_configuration", "model_repository"),

@@ -17,8 +17,9 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
-from serving.dataplane import Tensor
-from serving.decode import classification
+from serving.decoding.thresholds import classification
+from serving.engine.dataplane import Tensor
+from serving.engine.served_model import Served
 from serving.errors import CheckdigitError
 from serving.protocol.tensors import (
     DTYPES,
@@ -29,8 +30,7 @@ from serving.protocol.tensors import (
     to_bytes,
     whole,
 )
-from serving.runtime import Spec
-from serving.served import Served
+from serving.runtime.network import Spec
 
 HEADER_LENGTH = "inference-header-content-length"
 

@@ -10,12 +10,12 @@ import msgspec
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from serving.decode import Reading
-from serving.decode.strings import Wanted, wanted
+from serving.decoding.field_string import Wanted, wanted
+from serving.decoding.thresholds import Reading
+from serving.engine.served_model import Served
 from serving.errors import CheckdigitError
-from serving.fields import FieldReading
-from serving.pictures import Crop, parse_crop
-from serving.served import Served
+from serving.images.crop import Crop, parse_crop
+from serving.recognition.fields import FieldReading
 
 PARAMETERS = ("crop", "model", "max_error")
 FIELD_PARAMETERS = (*PARAMETERS, "kind", "scheme", "length", "locale")

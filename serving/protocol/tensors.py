@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from serving.errors import CheckdigitError
-from serving.runtime import Array, Spec
+from serving.runtime.network import Array, Spec
 
 DTYPES = {
     "UINT8": "u1",

@@ -10,7 +10,8 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from serving.errors import CheckdigitError
-from serving.runtime import Array, Floats, Network, Spec, cpus, softmax
+from serving.runtime.cpu import cpus
+from serving.runtime.network import Array, Floats, Network, Spec, softmax
 
 _DATATYPES = {np.float32: "FP32", np.int8: "INT8"}
 

@@ -19,7 +19,8 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime as ort
 
 from serving.errors import CheckdigitError
-from serving.runtime import Array, Floats, Network, Spec, cpus, has_vnni
+from serving.runtime.cpu import cpus, has_vnni
+from serving.runtime.network import Array, Floats, Network, Spec
 
 ort.disable_telemetry_events()
 

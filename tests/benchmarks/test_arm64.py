@@ -20,11 +20,11 @@ import pytest
 
 from benchmarks.arm64 import __main__ as arm64
 from benchmarks.arm64 import agreement, answers, emulator, inside
-from pipeline import reference
+from pipeline.networks import integer_reference
 from serving.errors import CheckdigitError
-from serving.repository import Repository
+from serving.repository.store import Repository
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 MISSING = emulator.missing()
 Told = dict[str, Any]
 
@@ -50,8 +50,8 @@ def pixels(repository: Repository) -> np.ndarray:
 @pytest.fixture(scope="module")
 def right(repository: Repository, pixels: np.ndarray) -> Told:
     """The report of a machine that reads everything as released."""
-    network = reference.load((repository.folder / "edge" / "lenet5-int8.tflite").read_bytes())
-    logits = reference.logits(network, pixels).tolist()
+    network = integer_reference.load((repository.folder / "edge" / "lenet5-int8.tflite").read_bytes())
+    logits = integer_reference.logits(network, pixels).tolist()
     reading = {"digits": [{"digit": 7, "accepted": True}]}
     cost = {"instructions": 10**9, "peak_bytes": 50_000_000, "answer": reading}
     told: Told = {
@@ -91,7 +91,7 @@ def test_this_machine_would_pass(
     found = asked(tmp_path / "given", runtime, monkeypatch, capsys)
     assert {"lenet5", "lenet5-int8", "lenet5-field"} <= set(found["models"])
     told = right | {extra: right[extra] | {"answers": found}}
-    rows = agreement.compared(told, repository.golden[0], reference.logits(network, pixels))
+    rows = agreement.compared(told, repository.golden[0], integer_reference.logits(network, pixels))
     assert agreement.broken(told, rows) == []
 
 
@@ -179,11 +179,11 @@ def test_without_the_tools(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler: cc")
 def test_the_c_program(repository: Repository, pixels: np.ndarray, tmp_path: Path) -> None:
     """As the machine runs it, compiled for this one."""
-    network = reference.load((repository.folder / "edge" / "lenet5-int8.tflite").read_bytes())
+    network = integer_reference.load((repository.folder / "edge" / "lenet5-int8.tflite").read_bytes())
     arm64.compile_c(tmp_path, network, ["cc"])
     done = subprocess.run([tmp_path / "lenet5"], input=pixels.tobytes(), capture_output=True, check=True)
     found = np.frombuffer(done.stdout, np.int8).reshape(-1, 10)
-    np.testing.assert_array_equal(found, reference.logits(network, pixels))
+    np.testing.assert_array_equal(found, integer_reference.logits(network, pixels))
 
 
 def test_the_recorded_run_keeps_the_bounds() -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from benchmarks import ceiling
-from pipeline import calibrate, data
-from tests.pipeline import tiny_run
+from pipeline.data import digits as data
+from pipeline.metrics import calibration
+from tests.support import tiny_run
 
 
 def test_means_over_seeds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -31,8 +32,8 @@ def test_means_over_seeds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 def test_measured_as_training_calibrated(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is chosen anew is what the run's training chose; so small a one supports no threshold."""
     run, validation = tiny_run.trained(), tiny_run.digits().validation
-    chosen, fit = [], calibrate.fit
-    monkeypatch.setattr(calibrate, "fit", lambda *given: chosen.append(fit(*given)) or chosen[-1])
+    chosen, fit = [], calibration.fit
+    monkeypatch.setattr(calibration, "fit", lambda *given: chosen.append(fit(*given)) or chosen[-1])
     monkeypatch.setattr(ceiling, "threshold", lambda *_: SimpleNamespace(accepted=0.5))
     found, record = ceiling.measured(run, validation), run.require("train")
     assert found["validation_accuracy"] == pytest.approx(record["metrics"]["validation_accuracy"])

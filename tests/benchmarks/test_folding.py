@@ -1,7 +1,8 @@
 import pytest
 
 from benchmarks import folding
-from pipeline.export import to_onnx
+from pipeline.export import onnx as to_onnx
+from pipeline.networks import spec
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -15,4 +16,4 @@ def test_measured() -> None:
 
 def test_it_takes_the_pipelines_own_export(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(to_onnx, "float32", lambda source, provenance: source.task.name.encode())
-    assert folding.exported(None, folding.task.FAST) == b"fast"
+    assert folding.exported(None, spec.FAST) == b"fast"

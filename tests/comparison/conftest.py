@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.comparison.released import Released, Service, served
+from tests.support.released import Released, Service, served
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from serving.decode import ctc
+from serving.decoding import ctc
 
 
 def beam(logits: np.ndarray) -> list[tuple[tuple[int, ...], float]]:

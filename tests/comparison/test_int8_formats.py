@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline import predict, reference
+from pipeline.export import predictor
 from pipeline.export.formats import FOLDER, FORMATS, Format, get
+from pipeline.networks import integer_reference
 from pipeline.run import Run
-from tests.pipeline import tiny_run
+from tests.support import tiny_run
 
 ROWS = [row for row in FORMATS if row.model == "lenet5-int8"]
 
@@ -33,9 +34,9 @@ def pictures() -> np.ndarray:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_within_its_bound(row: Format, exported: Run, integers: bytes, pictures: np.ndarray) -> None:
-    network = reference.load(integers)
-    expected = reference.logits(network, pictures).astype(int)
-    found = predict.int8_logits(row, exported / FOLDER / row.file, network.output)(pictures).astype(int)
+    network = integer_reference.load(integers)
+    expected = integer_reference.logits(network, pictures).astype(int)
+    found = predictor.int8_logits(row, exported / FOLDER / row.file, network.output)(pictures).astype(int)
     assert row.bound is not None
     assert np.abs(found - expected).max() <= row.bound.largest
     top = expected.argmax(1)
@@ -48,8 +49,8 @@ def test_within_its_bound(row: Format, exported: Run, integers: bytes, pictures:
 def test_pictures_alone_and_together_are_the_same(
     exported: Run, integers: bytes, pictures: np.ndarray
 ) -> None:
-    network = reference.load(integers)
+    network = integer_reference.load(integers)
     for row in ROWS:
-        ask = predict.int8_logits(row, exported / FOLDER / row.file, network.output)
+        ask = predictor.int8_logits(row, exported / FOLDER / row.file, network.output)
         one_by_one = np.concatenate([ask(picture[None]) for picture in pictures[:8]])
         np.testing.assert_array_equal(one_by_one, ask(pictures[:8]))

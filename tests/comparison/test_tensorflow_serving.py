@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.comparison.released import DIGITS, EVERY, FEATURES, NAMES, TOLERANCE, VERSION, Released, Service
+from tests.support.released import DIGITS, EVERY, FEATURES, NAMES, TOLERANCE, VERSION, Released, Service
 
 LENET5 = "/v1/models/lenet5"
 ZEROS = np.zeros((28, 28, 1)).tolist()

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from serving import __version__
-from serving.repository import Repository
-from tests.comparison.released import (
+from serving.repository.store import Repository
+from tests.support.released import (
     DIGITS,
     EVERY,
     FEATURES,

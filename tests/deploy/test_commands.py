@@ -6,15 +6,15 @@ import re
 
 import pytest
 
-from serving import cli
-from serving.connections import DRAIN
-from tests.deploy.files import DEPLOY, ROOT, command_of, pods, serve_commands, unit
+from serving.cli import main
+from serving.http.connection import DRAIN
+from tests.support.deploy_files import DEPLOY, ROOT, command_of, pods, serve_commands, unit
 
 
 @pytest.mark.parametrize("where", serve_commands())
 def test_every_flag_is_one_of_serve(where: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        cli.main(["serve", "--help"])
+        main.main(["serve", "--help"])
     known = set(re.findall(r"--[\w-]+", capsys.readouterr().out))
     assert {word for word in serve_commands()[where] if word.startswith("--")} <= known
 

@@ -16,7 +16,7 @@ import pytest
 
 from deploy.check import image
 from serving import __version__
-from tests.deploy.files import DEPLOY, ROOT, command_of, instructions
+from tests.support.deploy_files import DEPLOY, ROOT, command_of, instructions
 
 
 class Answer(BaseHTTPRequestHandler):

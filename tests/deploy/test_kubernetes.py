@@ -8,7 +8,15 @@ import pytest
 import yaml
 
 from tests.conftest import Client
-from tests.deploy.files import KUBERNETES, command_of, instructions, kustomization, manifests, of_kind, pods
+from tests.support.deploy_files import (
+    KUBERNETES,
+    command_of,
+    instructions,
+    kustomization,
+    manifests,
+    of_kind,
+    pods,
+)
 
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 LABELS = {"app.kubernetes.io/name": "checkdigit"}

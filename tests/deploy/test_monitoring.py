@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from serving.board import Report
-from serving.door import Door
-from serving.metrics import exposition
-from serving.statistics import Counts
-from tests.deploy.files import DEPLOY, manifests
+from serving.engine.statistics import Counts
+from serving.engine.worker_state import Report
+from serving.http.admission import Door
+from serving.http.metrics import exposition
+from tests.support.deploy_files import DEPLOY, manifests
 
 # Name → labels, as GET /metrics gives them; histograms without the suffixes of their series.
 METRICS = {

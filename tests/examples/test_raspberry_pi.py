@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 GOLDEN = ROOT / "models" / "golden"
 # What the example uses of picamera2, and nothing else: the frame lies beside it, red first.
 PICAMERA2 = """

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from tests.hostile.test_pictures import FORM, error, part
-from tests.tiny import amount, png
+from tests.support.tiny import amount, png
 
 FIELD = amount("12.50")
 

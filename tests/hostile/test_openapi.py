@@ -16,11 +16,11 @@ from schemathesis.specs.openapi import checks
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from serving.app import App, build_app
-from serving.asgi import STATUS
 from serving.errors import Forbidden
+from serving.http.asgi import STATUS
 from serving.settings import Settings
 from tests.hostile.test_pictures import FILE, FORM, SEVEN, error, part
-from tests.tiny import amount, png
+from tests.support.tiny import amount, png
 
 # Pages about the service and for people, which are no part of it.
 PAGES = {"/", "/docs", "/openapi.json"}

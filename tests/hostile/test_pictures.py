@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.tiny import png, seven
+from tests.support.tiny import png, seven
 
 SEVEN = png(seven())
 INFER = "/v2/models/lenet5/infer"

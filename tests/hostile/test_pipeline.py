@@ -20,15 +20,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import data, strokes
-from pipeline import train as training
+from pipeline.data import digits
 from pipeline.export.formats import FOLDER
 from pipeline.run import SCHEMA, Run
-from serving.cli import main
-from tests.pipeline.tiny_run import exported
-from tests.tiny import png, seven
+from pipeline.synthesis import digit_drawing
+from pipeline.training import digit as training
+from serving.cli.main import main
+from tests.support.paths import ROOT
+from tests.support.tiny import png, seven
+from tests.support.tiny_run import exported
 
-ROOT = Path(data.__file__).parents[1]
 STAGES = ("quantize", "export", "verify", "evaluate", "benchmark", "release")
 
 # Keras about its own insides, on which the command line is silent.
@@ -38,7 +39,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every command runs in a folder of its own, far from real data."""
-    monkeypatch.delenv(data.VARIABLE, raising=False)
+    monkeypatch.delenv(digits.VARIABLE, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     work = tmp_path / "work"
     work.mkdir()
@@ -87,14 +88,14 @@ def mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     arrays = (np.ones((50, 28, 28), np.uint8), np.arange(50, dtype=np.uint8) % 10) * 2
     sums = {}
-    for name, array in zip(data._MNIST, arrays, strict=True):
+    for name, array in zip(digits._MNIST, arrays, strict=True):
         (folder / name).write_bytes(idx(array))
         sums[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    monkeypatch.setattr(data, "_MNIST", sums)
+    monkeypatch.setattr(digits, "_MNIST", sums)
     return folder
 
 
-@pytest.mark.parametrize("name", data._MNIST)
+@pytest.mark.parametrize("name", digits._MNIST)
 @pytest.mark.parametrize(
     "spoil", [lambda raw: raw[:-9], lambda raw: raw[:-9] + bytes(9)], ids=["cut", "changed"]
 )
@@ -107,7 +108,7 @@ def test_data_file(mnist: Path, failed, name: str, spoil) -> None:
 
 
 def test_data_file_missing(mnist: Path, failed) -> None:
-    (mnist / next(iter(data._MNIST))).unlink()
+    (mnist / next(iter(digits._MNIST))).unlink()
     line = failed("train", "--data", "mnist", "--data-dir", mnist)
     assert line.startswith(f"error: {mnist}: MNIST not found: expected train-images")
 
@@ -119,7 +120,9 @@ def own(tmp_path: Path) -> Path:
     for digit in range(10):
         (tmp_path / "own" / str(digit)).mkdir(parents=True)
         for number in range(3):
-            Image.fromarray(strokes.digit(digit, rng)).save(tmp_path / "own" / str(digit) / f"{number}.png")
+            Image.fromarray(digit_drawing.digit(digit, rng)).save(
+                tmp_path / "own" / str(digit) / f"{number}.png"
+            )
     return tmp_path / "own"
 
 
@@ -163,7 +166,7 @@ def test_row_without_a_file(own: Path, failed) -> None:
 
 
 def test_data_that_changed_after_training(own: Path, failed, here: Path) -> None:
-    found = data.load("folder", own)
+    found = digits.load("folder", own)
     run = Run(here / "runs" / "mine")
     run.record("train", [], data=found.record(), data_dir=str(own), preset="quick", config={})
     (own / "3" / "0.png").write_bytes((own / "3" / "1.png").read_bytes())
@@ -292,8 +295,8 @@ import resource, sys
 from pipeline import cli
 from pipeline.config import TrainConfig
 cli.train_preset = lambda preset, data: TrainConfig(data=data, epochs=1, batch=64, outliers=8)
-from serving.cli import main
-import pipeline.train
+from serving.cli.main import main
+import pipeline.training.digit
 for size in (0, 200_000):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
     print("exit", main(["train", "--run", str(size)]), file=sys.stderr)

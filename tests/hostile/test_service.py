@@ -23,11 +23,11 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from serving import connections
 from serving.app import App, build_app
+from serving.http import connection
 from serving.settings import Settings
 from tests.hostile.test_pictures import FORM, INFER, SEVEN, bomb, error, part
-from tests.tiny import png, seven
+from tests.support.tiny import png, seven
 
 PATIENCE = 20  # s until a test gives up on what should come at once
 VERSIONED = "/v2/models/lenet5/versions/1/infer"
@@ -106,7 +106,7 @@ class Service:
         self.app = app
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port = self._listener.getsockname()[1]
-        self._server = uvicorn.Server(uvicorn.Config(**connections.config(app), log_config=None))
+        self._server = uvicorn.Server(uvicorn.Config(**connection.config(app), log_config=None))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]})
         self._thread.start()
         self._wires: list[Wire] = []
@@ -251,8 +251,8 @@ def predict(level: int = 0) -> bytes:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "HEADER_TIMEOUT", 0.1)
-    monkeypatch.setattr(connections, "BODY_TIMEOUT", 0.1)
+    monkeypatch.setattr(connection, "HEADER_TIMEOUT", 0.1)
+    monkeypatch.setattr(connection, "BODY_TIMEOUT", 0.1)
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.data import Dataset
+from pipeline.data.digits import Dataset
 from pipeline.export.formats import FOLDER, get
 from pipeline.run import Run
-from tests.pipeline import tiny_run
+from tests.support import tiny_run
 
 
 @pytest.fixture(scope="session")

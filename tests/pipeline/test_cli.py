@@ -5,13 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import cli, data, evaluate, train, verify
+from pipeline import cli
 from pipeline.config import TrainConfig
+from pipeline.data import digits as data
+from pipeline.evaluation import digit
 from pipeline.run import Run
-from serving.cli import PIPELINE, main
+from pipeline.training import digit as train
+from pipeline.verification import agreement, verify
+from serving.cli.main import PIPELINE, main
 from serving.errors import CheckdigitError
+from tests.support.paths import ROOT
 
-ROOT = Path(cli.__file__).parents[1]
 STAGES = [name for name, _ in PIPELINE]
 
 
@@ -160,15 +164,15 @@ def trained(here: Path) -> Run:
 @pytest.mark.parametrize("as_json", [True, False])
 def test_verify_answers_with_its_exit_code(trained, capsys, monkeypatch, passed, code, as_json) -> None:
     monkeypatch.setattr(verify, "verify", lambda run, images: {"passed": passed, "count": len(images)})
-    monkeypatch.setattr(verify, "summary", lambda record: "all in words")
+    monkeypatch.setattr(agreement, "summary", lambda record: "all in words")
     assert main(["verify", *(["--json"] if as_json else [])]) == code
     out = capsys.readouterr().out
     assert json.loads(out) == {"passed": passed, "count": 355} if as_json else out == "all in words\n"
 
 
 def test_evaluate_reads_the_test_part(trained, capsys, monkeypatch) -> None:
-    monkeypatch.setattr(evaluate, "evaluate", lambda run, test, name: {"n": len(test.labels), "data": name})
-    monkeypatch.setattr(evaluate, "summary", lambda record: "all in words")
+    monkeypatch.setattr(digit, "evaluate", lambda run, test, name: {"n": len(test.labels), "data": name})
+    monkeypatch.setattr(digit, "summary", lambda record: "all in words")
     assert main(["evaluate", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"n": 355, "data": "digits"}
 
@@ -206,7 +210,7 @@ def test_one_line_for_a_mistake() -> None:
     command = [
         sys.executable,
         "-m",
-        "serving.cli",
+        "serving.cli.main",
         "train",
         "--data",
         "folder",

@@ -5,19 +5,18 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.tracing import LINGER, outside_connections
-
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+from tests.support.tracing import LINGER, outside_connections
 
 PROGRAM = """
 import dataclasses, sys, time, warnings
 from pathlib import Path
 warnings.simplefilter("ignore")
-from pipeline.export import export
-from pipeline.quantize import quantize
+from pipeline.export.export import export
+from pipeline.quantization.digit import quantize
 from pipeline.run import Run
-from pipeline.train import train
-from tests.pipeline.tiny_run import QUANTIZE, TRAIN, digits
+from pipeline.training.digit import train
+from tests.support.tiny_run import QUANTIZE, TRAIN, digits
 run = Run(Path(sys.argv[1]))
 train(run, dataclasses.replace(TRAIN, epochs=1), digits())
 quantize(run, dataclasses.replace(QUANTIZE, steps=2), digits())

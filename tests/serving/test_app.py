@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from serving import __version__
-from tests.tiny import png, seven
+from tests.support.tiny import png, seven
 
 SEVEN = png(seven())
 BLANK = png(seven(ink=255, paper=255))

@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny import png, seven
-from tests.tracing import LINGER, outside_connections
-
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+from tests.support.tiny import png, seven
+from tests.support.tracing import LINGER, outside_connections
 
 # What a client does, in a process of its own, so that the whole of it is traced.
 SERVE = """
 import subprocess, sys, time, urllib.request
-command = [sys.executable, "-m", "serving.cli", "serve", "--port", "0"]
+command = [sys.executable, "-m", "serving.cli.main", "serve", "--port", "0"]
 server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 address = server.stdout.readline().split()[-1]
 for path in ("/v2/models/lenet5", "/docs"):
@@ -43,8 +42,8 @@ def environment(models: Path) -> dict[str, str]:
     "module",
     [
         "serving.app",
-        "serving.cli",
-        "serving.bulk.processes",
+        "serving.cli.main",
+        "serving.bulk.local",
         "serving.runtime.onnx",
         "serving.runtime.litert",
     ],
@@ -57,7 +56,7 @@ def test_imports_neither_tensorflow_nor_pipeline(module: str) -> None:
 
 def test_classify_needs_no_web_server(models: Path, picture: str) -> None:
     code = (
-        "import sys; from serving.cli import main; main(sys.argv[1:]); "
+        "import sys; from serving.cli.main import main; main(sys.argv[1:]); "
         "sys.exit(bool({'starlette', 'uvicorn', 'asyncio'} & set(sys.modules)))"
     )
     command = [sys.executable, "-c", code, "classify", picture, "--models", str(models)]
@@ -68,7 +67,7 @@ def test_classify_needs_no_web_server(models: Path, picture: str) -> None:
 def test_neither_ray_nor_tqdm_is_needed(models: Path, picture: str, command: str) -> None:
     code = (
         "import sys; sys.modules.update(ray=None, tqdm=None, starlette=None, uvicorn=None, multipart=None); "
-        "from serving.cli import main; sys.exit(main(sys.argv[1:]))"
+        "from serving.cli.main import main; sys.exit(main(sys.argv[1:]))"
     )
     arguments = [sys.executable, "-c", code, command, picture, "--models", str(models)]
     subprocess.run(arguments, cwd=ROOT, check=True, capture_output=True)
@@ -80,12 +79,12 @@ def test_serve_connects_to_nowhere(models: Path, picture: str) -> None:
 
 
 def test_classify_connects_to_nowhere(models: Path, picture: str) -> None:
-    command = [sys.executable, "-m", "serving.cli", "classify", picture]
+    command = [sys.executable, "-m", "serving.cli.main", "classify", picture]
     assert outside_connections(command, environment(models)) == []
 
 
 def test_read_connects_to_nowhere(models: Path, picture: str, tmp_path: Path) -> None:
     out = ["--out", str(tmp_path / "out.jsonl")]
-    command = [sys.executable, "-m", "serving.cli", "read", str(Path(picture).parent), *out]
+    command = [sys.executable, "-m", "serving.cli.main", "read", str(Path(picture).parent), *out]
     assert outside_connections(command, environment(models)) == []
     assert Path(out[1]).read_bytes().startswith(b'{"file":"seven.png"')

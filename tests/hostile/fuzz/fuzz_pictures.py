@@ -8,9 +8,10 @@ import atheris
 
 with atheris.instrument_imports(include=["serving", "PIL"]):
     from serving.errors import CheckdigitError
-    from serving.images import SIDE, decode, normalize
+    from serving.images.codec import decode
+    from serving.images.digit import SIDE, normalize
 
-from tests.hostile.fuzz import corpus
+from tests.support import fuzz_corpus
 
 LONGEST = 8192
 PIXELS = 2**18  # few enough for many pictures a second
@@ -29,4 +30,4 @@ def target(data: bytes) -> None:
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore", module="PIL")  # Pillow warns of what it can do without
-    corpus.run(target, corpus.pictures(), LONGEST)
+    fuzz_corpus.run(target, fuzz_corpus.pictures(), LONGEST)

@@ -11,12 +11,12 @@ from typing import Any
 import atheris
 
 with atheris.instrument_imports(include=["serving"]):
-    from serving.dataplane import check_shape
+    from serving.engine.tensor_checks import check_shape
     from serving.errors import CheckdigitError
-    from serving.protocol import oip, tfs
-    from serving.runtime import Spec
+    from serving.protocol import oip, tensorflow_serving
+    from serving.runtime.network import Spec
 
-from tests.hostile.fuzz import corpus
+from tests.support import fuzz_corpus
 
 LONGEST = 4096
 SPEC = Spec("image", "FP32", (-1, 28, 28, 1))
@@ -85,7 +85,10 @@ def target(data: bytes) -> None:
     if header == b"+":
         head, _, tail = body.partition(b"\0")
         body, length = head + tail, str(len(head))
-    for parse in (partial(oip.parse, body, length, SPEC, CHECK), partial(tfs.parse, body, SPEC, CHECK)):
+    for parse in (
+        partial(oip.parse, body, length, SPEC, CHECK),
+        partial(tensorflow_serving.parse, body, SPEC, CHECK),
+    ):
         try:
             inputs = parse().inputs
         except CheckdigitError as error:
@@ -98,4 +101,4 @@ def target(data: bytes) -> None:
 
 
 if __name__ == "__main__":
-    corpus.run(target, corpus.requests(), LONGEST, custom_mutator=mutated)
+    fuzz_corpus.run(target, fuzz_corpus.requests(), LONGEST, custom_mutator=mutated)

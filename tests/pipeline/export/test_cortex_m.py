@@ -15,12 +15,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import data, reference
-from pipeline.export import to_c
-from serving.images import decode, normalize
-from serving.repository import Repository
+from pipeline.data import digits
+from pipeline.export import c_source
+from pipeline.networks import integer_reference
+from serving.images.codec import decode
+from serving.images.digit import normalize
+from serving.repository.store import Repository
+from tests.support.paths import ROOT
 
-EXAMPLE = Path(__file__).parents[3] / "examples" / "cortex-m"
+EXAMPLE = ROOT / "examples" / "cortex-m"
 CORES = ("cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
 TOOLS = ("make", "arm-none-eabi-gcc", "arm-none-eabi-size", "qemu-system-arm")
 MISSING = [tool for tool in TOOLS if shutil.which(tool) is None]
@@ -40,14 +43,14 @@ def golden() -> np.ndarray:
 
 
 def mnist() -> np.ndarray:
-    return data.load("mnist", None).test.images[:200]
+    return digits.load("mnist", None).test.images[:200]
 
 
 def built(folder: Path, model: bytes, pictures: np.ndarray) -> Path:
     """A folder with the C, its header, and the pictures that the example reads."""
-    network = reference.load(model)
-    for suffix, text in zip("ch", to_c.write(network, "0" * 64, 0.99), strict=True):
-        (folder / f"{to_c.NAME}.{suffix}").write_text(text)
+    network = integer_reference.load(model)
+    for suffix, text in zip("ch", c_source.write(network, "0" * 64, 0.99), strict=True):
+        (folder / f"{c_source.NAME}.{suffix}").write_text(text)
     numbers = re.sub(r"\s", "", str(pictures.tolist())).replace("[", "{").replace("]", "}")
     count, height, width = pictures.shape
     (folder / "pictures.h").write_text(
@@ -77,12 +80,12 @@ def test_a_core_computes_the_reference_to_the_bit(tmp_path: Path, released: byte
     pictures = source()
     lines = make("run", core, built(tmp_path, released, pictures)).splitlines()
     found = np.array([[int(number) for number in line.split()] for line in lines])
-    network = reference.load(released)
-    expected = reference.logits(network, np.stack([normalize(gray) for gray in pictures])).astype(int)
+    network = integer_reference.load(released)
+    expected = integer_reference.logits(network, np.stack([normalize(gray) for gray in pictures])).astype(int)
     np.testing.assert_array_equal(found[:, 2:], expected)
     np.testing.assert_array_equal(found[:, 0], expected.argmax(1))
     best = np.sort(expected, 1)
-    np.testing.assert_array_equal(found[:, 1], best[:, -1] - best[:, -2] >= to_c.margin(network, 0.99))
+    np.testing.assert_array_equal(found[:, 1], best[:, -1] - best[:, -2] >= c_source.margin(network, 0.99))
 
 
 @pytest.mark.parametrize("core", CORES)

@@ -9,12 +9,12 @@ import numpy as np
 import onnx
 import pytest
 
-from pipeline import lenet5
-from pipeline.config import QuantizeConfig, TrainConfig
-from pipeline.data import Dataset
-from pipeline.export import export, provenance, source, writer
+from pipeline.config import Lenet5Options, QuantizeConfig, TrainConfig
+from pipeline.data.digits import Dataset
+from pipeline.export import provenance, source
+from pipeline.export.export import export, writer
 from pipeline.export.formats import FOLDER, FORMATS, get
-from pipeline.lenet5 import Lenet5Options
+from pipeline.networks import lenet5
 from pipeline.run import Run
 from serving.errors import CheckdigitError
 from serving.runtime import litert
@@ -147,11 +147,12 @@ def test_keras_files_open_without_this_project(exported: Run) -> None:
 
 
 def test_the_temperature_is_in_the_scales_and_not_in_the_integers(exported: Run) -> None:
-    from pipeline import reference
-    from pipeline.export import to_tflite
+    from pipeline.export import tflite
+    from pipeline.networks import integer_reference
 
     cold, hot = (
-        reference.load(to_tflite.integers(exported / "quantized", temperature)) for temperature in (1.0, 2.0)
+        integer_reference.load(tflite.convert_int8(exported / "quantized", temperature))
+        for temperature in (1.0, 2.0)
     )
     for first, second in zip(cold.layers, hot.layers, strict=True):
         np.testing.assert_array_equal(first.weights, second.weights)
@@ -186,7 +187,7 @@ def _random_run(path: Path, options: Lenet5Options, digits: Dataset) -> Run:
     """An untrained network, quantized post-training."""
     import keras
 
-    from pipeline.quantize import quantize
+    from pipeline.quantization.digit import quantize
 
     run = Run(path)
     keras.utils.set_random_seed(1)
@@ -204,15 +205,16 @@ def _random_run(path: Path, options: Lenet5Options, digits: Dataset) -> Run:
 
 
 def test_average_pooling_in_8_bits(tmp_path: Path, digits: Dataset) -> None:
-    from pipeline import predict, reference
+    from pipeline.export import predictor
+    from pipeline.networks import integer_reference
 
     run = _random_run(tmp_path, Lenet5Options("average", "relu", "before"), digits)
     assert export(run)["refused"] == {}
-    network = reference.load((run / FOLDER / get("tflite_int8").file).read_bytes())
-    expected = reference.logits(network, digits.test.images[:100]).astype(int)
+    network = integer_reference.load((run / FOLDER / get("tflite_int8").file).read_bytes())
+    expected = integer_reference.logits(network, digits.test.images[:100]).astype(int)
     for name in ("tflite_int8", "onnx_int8"):
         row = get(name)
-        found = predict.int8_logits(row, run / FOLDER / row.file, network.output)(digits.test.images[:100])
+        found = predictor.int8_logits(row, run / FOLDER / row.file, network.output)(digits.test.images[:100])
         assert np.abs(found - expected).max() <= 2  # random weights: averages lie on halves more often
 
 

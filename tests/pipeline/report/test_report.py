@@ -9,23 +9,33 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import benchmark, cli, evaluate, nondigits, verify
-from pipeline.data import Dataset
+from pipeline import cli
+from pipeline.data.digits import Dataset
+from pipeline.evaluation import benchmark, digit
 from pipeline.export.formats import get
 from pipeline.run import Run
+from pipeline.synthesis import nondigits
+from pipeline.verification import verify
 from serving.errors import CheckdigitError
-from tests.pipeline import tiny_run
-from tests.pipeline.report.html import Checked
+from tests.support import tiny_run
+from tests.support.html import Checked
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Keras, of its own use of NumPy
-    from pipeline import report
-    from pipeline.report import comparisons, excite, failures, network, quality, variants
-    from pipeline.report.evidence import Evidence
+    from pipeline.report import (
+        architecture_training,
+        architectures,
+        chapter1_network,
+        chapter4_quality,
+        chapter5_failures,
+        receptive_patches,
+        report,
+    )
+    from pipeline.report.run_data import Evidence
 
-BUDGET = comparisons.Budget(epochs=1, batch=256, learning_rate=2e-3, seeds=(0,))
+BUDGET = architecture_training.Budget(epochs=1, batch=256, learning_rate=2e-3, seeds=(0,))
 SOME = tuple(
-    variants.named(name) for name in ("max", "strided", "tanh", "lenet5-1998", "connected-78", "third")
+    architectures.named(name) for name in ("max", "strided", "tanh", "lenet5-1998", "connected-78", "third")
 )
 
 
@@ -34,11 +44,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory, digits: Dataset) -> Run:
     """A copy of the tiny run with every stage done that a report tells of."""
     run = tiny_run.copied(tmp_path_factory.mktemp("report"))
     patch = pytest.MonkeyPatch()
-    patch.setattr(evaluate, "_NONDIGITS", 2 * len(nondigits.KINDS))
+    patch.setattr(digit, "_NONDIGITS", 2 * len(nondigits.KINDS))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TensorFlow, of its own future
         verify.verify(run, digits.test.images[:60])
-        evaluate.evaluate(run, digits.test, digits.name)
+        digit.evaluate(run, digits.test, digits.name)
         formats = [get(name) for name in ("onnx_float32", "onnx_int8", "tflite_float32")]
         benchmark.benchmark(run, digits.validation.images, formats, rounds=1, seconds=0.01)
     patch.undo()
@@ -48,8 +58,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory, digits: Dataset) -> Run:
 @pytest.fixture(scope="module")
 def reported(finished: Run, digits: Dataset) -> dict:
     patch = pytest.MonkeyPatch()
-    patch.setattr(excite, "STEPS", 5)
-    patch.setattr(failures, "_SOME", 40)
+    patch.setattr(receptive_patches, "STEPS", 5)
+    patch.setattr(chapter5_failures, "_SOME", 40)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras, of its own use of TensorFlow
         record = report.report(finished, digits, BUDGET, SOME)
@@ -125,7 +135,7 @@ def test_numbers_in_the_page_are_the_records(reported: dict, html: str) -> None:
 
 
 def test_trains_nothing_twice(finished: Run, reported: dict, digits: Dataset, monkeypatch) -> None:
-    monkeypatch.setattr(comparisons, "_train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(architecture_training, "_train", lambda *_: pytest.fail("trained again"))
     monkeypatch.setattr(report, "CHAPTERS", ())
     monkeypatch.setattr(report, "write_bytes", lambda *_: None)
     monkeypatch.setattr(report.shutil, "rmtree", lambda *_, **__: None)
@@ -162,19 +172,22 @@ def test_the_command_refuses_fields(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_history_where_there_is_none(tmp_path: Path) -> None:
-    assert quality.history(tmp_path, "train", "epoch_loss") == []
+    assert chapter4_quality.history(tmp_path, "train", "epoch_loss") == []
 
 
 def test_history(finished: Run) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert len(quality.history(finished / "tensorboard", "train", "epoch_loss")) == tiny_run.TRAIN.epochs
-        assert quality.history(finished / "tensorboard", "train", "nothing") == []
+        assert (
+            len(chapter4_quality.history(finished / "tensorboard", "train", "epoch_loss"))
+            == tiny_run.TRAIN.epochs
+        )
+        assert chapter4_quality.history(finished / "tensorboard", "train", "nothing") == []
 
 
 def test_reliability() -> None:
     score = np.array([0.05, 0.951, 0.96, 1.0, 0.55])
-    found = quality.reliability(score, np.array([False, True, True, False, True]))
+    found = chapter4_quality.reliability(score, np.array([False, True, True, False, True]))
     assert [one["n"] for one in found] == [1, 1, 3]
     assert [one["accuracy"] for one in found] == pytest.approx([0, 1, 2 / 3])
     assert all(one["low"] <= one["accuracy"] <= one["high"] for one in found)
@@ -200,8 +213,8 @@ def test_ascent_climbs(finished: Run, digits: Dataset) -> None:
         evidence = Evidence.of(finished, digits, {})
         images = digits.test.images[:50]
         sums = evidence.before_activation("f6")
-        starts = excite.averages(evidence.features(images)["f6"], images)
-        made = excite.ascent(sums, starts, steps=30)
+        starts = receptive_patches.averages(evidence.features(images)["f6"], images)
+        made = receptive_patches.ascent(sums, starts, steps=30)
         assert (made.shape, made.min() >= 0, made.max() <= 1) == ((84, 28, 28), True, True)
         before = np.asarray(sums(images[..., None] / np.float32(255))).mean(0)
         after = np.diag(np.asarray(sums(made[..., None])))
@@ -211,16 +224,16 @@ def test_ascent_climbs(finished: Run, digits: Dataset) -> None:
 def test_averages_of_the_most_exciting() -> None:
     images = np.arange(5, dtype=np.uint8)[:, None, None] * np.ones((28, 28), np.uint8)
     outputs = np.array([[0, 9], [1, 8], [2, 0], [3, 0], [4, 0]], np.float32)
-    found = excite.averages(outputs, images, count=2) * 255
+    found = receptive_patches.averages(outputs, images, count=2) * 255
     np.testing.assert_allclose(found[:, 3, 3], [3.5, 0.5])
     maps = np.zeros((5, 2, 2, 2), np.float32)
     maps[:, 1, 0] = outputs
-    np.testing.assert_allclose(excite.averages(maps, images, count=2) * 255, found)
+    np.testing.assert_allclose(receptive_patches.averages(maps, images, count=2) * 255, found)
 
 
 def test_place_cuts_what_the_unit_sees() -> None:
     image = np.arange(784).reshape(28, 28)
-    c1, c3 = excite.PLACES["c1"], excite.PLACES["c3"]
+    c1, c3 = receptive_patches.PLACES["c1"], receptive_patches.PLACES["c3"]
     np.testing.assert_array_equal(c1.cut(image, 10, 12), image[8:13, 10:15])
     assert not c1.cut(image, 0, 0)[:2].any()
     np.testing.assert_array_equal(c3.cut(image, 1, 5), image[0:14, 8:22])
@@ -232,25 +245,29 @@ def test_patches_are_the_strongest() -> None:
     maps = rng.random((6, 28, 28, 2)).astype(np.float32)
     maps[3, 10, 10, 0] = 5
     images = rng.integers(0, 255, (6, 28, 28), np.uint8)
-    found = excite.patches(maps, images, excite.PLACES["c1"], 2)
+    found = receptive_patches.patches(maps, images, receptive_patches.PLACES["c1"], 2)
     assert [len(one) for one in found] == [2, 2]
     np.testing.assert_array_equal(found[0][0], images[3, 8:13, 8:13])
 
 
 def test_what_training_had_is_said() -> None:
     plain = {"distillation": 0.0, "defects": 0.0, "nondigits": 0.0}
-    assert (report._taught(plain), quality._least(plain), failures._prepared(plain)) == ([], "", "")
+    assert (report._taught(plain), chapter4_quality._least(plain), chapter5_failures._prepared(plain)) == (
+        [],
+        "",
+        "",
+    )
     full = {"distillation": 0.9, "defects": 0.3, "nondigits": 0.15}
     assert report._taught(full) == [
         ("training", "a teacher for 90% of the loss, defects on 30% of the pictures")
     ]
-    assert "ten equal probabilities, and for 90% of it a teacher's" in quality._least(full)
-    assert "30% of its pictures had a line across" in failures._prepared(full)
+    assert "ten equal probabilities, and for 90% of it a teacher's" in chapter4_quality._least(full)
+    assert "30% of its pictures had a line across" in chapter5_failures._prepared(full)
 
 
 def test_equal_and_missing_thresholds_are_explained() -> None:
     rates = [{"max_error": rate} for rate in (0.02, 0.01, 0.005)]
-    said = quality._floor({"floor": 0.99818, "thresholds": rates})
+    said = chapter4_quality._floor({"floor": 0.99818, "thresholds": rates})
     assert "None lies below 0.9982, which turns away all but one in 50,000 pictures" in said
     assert said.endswith("For 0.2%, 0.1% there are too few validation digits.")
 
@@ -262,11 +279,11 @@ def test_frames_lie_where_units_are(finished: Run, digits: Dataset) -> None:
         evidence = Evidence.of(finished, digits, {})
     with pytest.MonkeyPatch.context() as patch:
         frames: list[tuple[int, ...]] = []
-        framed = network.tiles.framed
+        framed = chapter1_network.image_grid.framed
         patch.setattr(
-            network.tiles,
+            chapter1_network.image_grid,
             "framed",
             lambda image, frame, *rest: frames.append(frame) or framed(image, frame, *rest),
         )
-        network._fields(evidence)
+        chapter1_network._fields(evidence)
     assert frames == [(14, 14, 5, 5), (14, 14, 6, 6), (10, 10, 14, 14), (8, 8, 16, 16), (0, 0, 32, 32)]

@@ -10,8 +10,9 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 from scipy import ndimage
 
-from serving.images import components, decode, normalize, tensor
-from tests.tiny import png, seven
+from serving.images.codec import decode
+from serving.images.digit import components, normalize, tensor
+from tests.support.tiny import png, seven
 
 Rows = list[list[int]]
 

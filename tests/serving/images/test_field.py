@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageDraw, ImageFont
 
-from serving.images import MAX_WIDTH, normalize_field
+from serving.images.field import MAX_WIDTH, normalize_field
 
 PAPER, INK = 235, 30
 TEXT = "12507-"

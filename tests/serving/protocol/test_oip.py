@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from serving.errors import CheckdigitError
 from serving.protocol.oip import parse
-from serving.runtime import Spec
+from serving.runtime.network import Spec
 
 SPEC = Spec("x", "FP32", (-1, 2))
 

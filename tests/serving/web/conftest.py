@@ -13,14 +13,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pipeline import reference
-from pipeline.export import to_c, to_wasm
-from serving.decode import MAX_ERROR, threshold
+from pipeline.export import c_source, wasm
+from pipeline.networks import integer_reference
+from serving.decoding.thresholds import MAX_ERROR, threshold
 from serving.manifest import Artifact, Manifest
-from serving.repository import Repository
-from tests.serving.web.chromium import CHROMIUM, Browser, launched
+from serving.repository.store import Repository
+from tests.support.chromium import CHROMIUM, Browser, launched
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[3]
 MODEL = "lenet5-int8"
 
 
@@ -31,12 +31,10 @@ def with_module(folder: Path) -> Path:
     model = manifest.models[MODEL]
     if any(one.runtime == "wasm" for one in model.artifacts):
         return folder
-    if not to_wasm.available():
-        pytest.skip("`make edge-tools` installs ziglang")
     (source,) = (one for one in model.artifacts if one.format == "tflite_int8")
-    network = reference.load((folder / source.path).read_bytes())
+    network = integer_reference.load((folder / source.path).read_bytes())
     bar = threshold(model.thresholds, MAX_ERROR).threshold
-    code = to_wasm.compiled(*to_c.write(network, source.sha256, bar))
+    code = wasm.compiled(*c_source.write(network, source.sha256, bar))
     path = f"edge/{MODEL}.wasm"
     (folder / path).write_bytes(code)
     model.artifacts.append(
@@ -64,7 +62,7 @@ def address(complete: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     command = [
         sys.executable,
         "-m",
-        "serving.cli",
+        "serving.cli.main",
         "serve",
         "--port",
         "0",

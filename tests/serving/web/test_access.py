@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from serving.repository import Repository
-from tests.serving.web.acts import LAYERS, READ
-from tests.serving.web.chromium import Browser
+from serving.repository.store import Repository
+from tests.support.chromium import Browser
+from tests.support.page_actions import LAYERS, READ
 
 # What must have a name for who cannot see it.
 NAMED = {"button", "link", "radio", "combobox", "textbox", "image", "group", "region", "table"}

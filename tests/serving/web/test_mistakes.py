@@ -12,9 +12,9 @@ import msgspec
 import pytest
 from PIL import Image
 
-from serving.repository import Repository
-from tests.serving.web.acts import IDLE, PROBLEM, READ, SEVEN, read, texts
-from tests.serving.web.chromium import Browser
+from serving.repository.store import Repository
+from tests.support.chromium import Browser
+from tests.support.page_actions import IDLE, PROBLEM, READ, SEVEN, read, texts
 
 
 @pytest.fixture

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from serving.decode.strings import Wanted
-from serving.fields import reader
-from serving.images import decode, normalize, tensor
+from serving.decoding.field_string import Wanted
+from serving.images.codec import decode
+from serving.images.digit import normalize, tensor
 from serving.manifest import GoldenField
-from serving.repository import Repository
-from tests.serving.web.acts import IDLE, LAYERS, PROBLEM, SEVEN, read, ring, texts
-from tests.serving.web.chromium import Browser
+from serving.recognition.fields import reader
+from serving.repository.store import Repository
+from tests.support.chromium import Browser
+from tests.support.page_actions import IDLE, LAYERS, PROBLEM, SEVEN, read, ring, texts
 
 VERSION = Repository.open().model("lenet5").version
 DIGITS = ["0a.png", "3b.png", "7a.png", "9b.png"]

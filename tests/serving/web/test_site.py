@@ -15,17 +15,19 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from serving.app import build_app
-from serving.asgi import Endpoint
-from serving.door import Door
-from serving.images import decode, normalize
-from serving.repository import Repository
+from serving.engine.statistics import Counts
+from serving.http.admission import Door
+from serving.http.asgi import Endpoint
+from serving.images.codec import decode
+from serving.images.digit import normalize
+from serving.repository.store import Repository
 from serving.settings import Settings
-from serving.statistics import Counts
-from serving.web import Site
+from serving.web.site import Site
 from tests.conftest import Client
-from tests.tiny import png, seven
+from tests.support.paths import ROOT
+from tests.support.tiny import png, seven
 
-FOLDER = Path(__file__).parents[3] / "serving" / "web"
+FOLDER = ROOT / "serving" / "web" / "static"
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",

@@ -1,0 +1,1 @@
+"""Puts closed- or open-loop load on a service."""

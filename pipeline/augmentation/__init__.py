@@ -1,0 +1,1 @@
+"""Distorts digits and fields while a network trains."""

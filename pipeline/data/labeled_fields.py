@@ -1,0 +1,264 @@
+"""A folder of labeled fields: pictures, and what is written on them.
+
+    FOLDER/labels.csv      file,text
+    FOLDER/labels.jsonl    {"file": "0001.png", "text": "1.250,50", "boxes": [[1, 4, 9, 12, 30], …]}
+
+`file` lies in FOLDER or in FOLDER/images. `text` is what is written: digits,
+with the points and commas that stand between them, or, where nobody noted
+those, the digits alone. `boxes` are optional: digit, x, y, width and height in
+the picture's pixels, one for each digit of the text.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from serving.decoding.ctc import SEPARATOR
+from serving.errors import CheckdigitError
+from serving.images.codec import Gray, decode
+
+NAMES: Final = ("labels.csv", "labels.jsonl")
+_TEXT: Final = re.compile(r"[0-9]+([.,][0-9]+)*")
+_COUNT: Final = 200  # digits; more is a slip of the pen, and no field is that long
+
+Box = tuple[float, float, float, float]
+Index = npt.NDArray[np.intp]
+
+
+@dataclasses.dataclass(frozen=True)
+class Labeled:
+    """Labeled fields, in the order of their labels.
+
+    Pictures are kept encoded: a scan takes a hundredth of the memory that its pixels do.
+    """
+
+    name: str  # the folder's
+    files: tuple[str, ...]  # as the labels name them
+    texts: tuple[str, ...]  # as labeled, separators included
+    boxes: tuple[tuple[Box, ...] | None, ...]  # x, y, width, height per digit; None where there are none
+    encoded: tuple[bytes, ...]
+    digests: tuple[str, ...]  # SHA-256 of each picture's file
+    sha256: dict[str, str]  # of the labels, and of all pictures together
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    @property
+    def digits(self) -> tuple[str, ...]:
+        """The texts without separators."""
+        return tuple(re.sub("[.,]", "", text) for text in self.texts)
+
+    @property
+    def separators(self) -> bool:
+        """Whether the labels name separators: where none does, nobody knows which field has some."""
+        return any(not text.isdigit() for text in self.texts)
+
+    def picture(self, index: int) -> Gray:
+        """Gray levels uint8 [height, width] of one field."""
+        return decode(self.encoded[index])
+
+    def classes(self, index: int) -> tuple[int, ...]:
+        """The text as the network's classes: 0–9, and `SEPARATOR` for a point or comma."""
+        return tuple(int(sign) if sign.isdigit() else SEPARATOR for sign in self.texts[index])
+
+    def take(self, index: Index) -> Labeled:
+        """The fields at `index`, in that order; checksums stay those of the whole."""
+        rows = [int(i) for i in index]
+        return dataclasses.replace(
+            self,
+            files=tuple(self.files[i] for i in rows),
+            texts=tuple(self.texts[i] for i in rows),
+            boxes=tuple(self.boxes[i] for i in rows),
+            encoded=tuple(self.encoded[i] for i in rows),
+            digests=tuple(self.digests[i] for i in rows),
+        )
+
+    def record(self) -> dict[str, object]:
+        """What a run's records say about the data."""
+        return {
+            "name": self.name,
+            "n": len(self),
+            "digits": sum(map(len, self.digits)),
+            "separators": self.separators,
+            "boxes": sum(boxes is not None for boxes in self.boxes),
+            "sha256": self.sha256,
+        }
+
+
+class _Row(msgspec.Struct, frozen=True):
+    file: str
+    text: str
+    boxes: list[tuple[int | str, float, float, float, float]] | None = None
+
+
+def load(folder: Path) -> Labeled:
+    """The labeled fields in `folder`.
+
+    Raises:
+        CheckdigitError: no labels, or a line of them that cannot be used: it says
+            which, what is wrong, and what to do.
+    """
+    path = _labels(folder)
+    files: dict[str, str] = {}
+    seen: dict[str, tuple[str, str]] = {}
+    texts, boxes, encoded, digests = [], [], [], []
+    for where, row in _csv_rows(path) if path.suffix == ".csv" else _json_rows(path):
+        if row.file in files:
+            raise CheckdigitError(
+                f"{where}: {row.file} is labeled a second time, first in {files[row.file]}: remove one"
+            )
+        text = _text(row.text, where)
+        data = _read(folder, row.file, where)
+        digest = hashlib.sha256(data).hexdigest()
+        twin, said = seen.setdefault(digest, (row.file, text))
+        if said != text:
+            raise CheckdigitError(
+                f"{where}: {row.file} is the same picture as {twin}, but labeled {text} instead of {said}: "
+                "correct one or remove both"
+            )
+        files[row.file] = where
+        texts.append(text)
+        boxes.append(_boxes(row, text, where))
+        encoded.append(data)
+        digests.append(digest)
+    if not files:
+        raise CheckdigitError(f"{path}: no labels in it: expected a line with file and text for each field")
+    pictures = hashlib.sha256("".join(digests).encode()).hexdigest()
+    labels = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Labeled(
+        folder.resolve().name,
+        tuple(files),
+        tuple(texts),
+        tuple(boxes),
+        tuple(encoded),
+        tuple(digests),
+        {path.name: labels, "pictures": pictures},
+    )
+
+
+def folds(labeled: Labeled, count: int, seed: int) -> tuple[Index, ...]:
+    """The fields cut into `count` parts of nearly equal size, for k-fold cross-validation.
+
+    Files with equal bytes stay together, and the cut does not depend on the order of the labels.
+
+    Args:
+        labeled: the fields.
+        count: how many parts, at least 2.
+        seed: the same seed gives the same parts.
+
+    Returns:
+        Per part the ascending indices of its fields; every field is in exactly one.
+
+    Raises:
+        CheckdigitError: fewer than two parts, or fewer different pictures than parts.
+    """
+    groups: dict[str, list[int]] = {}
+    for i, digest in enumerate(labeled.digests):
+        groups.setdefault(digest, []).append(i)
+    if not 2 <= count <= len(groups):
+        raise CheckdigitError(
+            f"{labeled.name}: {len(groups)} different pictures cannot be cut into {count} folds: "
+            "at least 2 folds, with at least one picture each"
+        )
+    names = sorted(groups)
+    parts: list[list[int]] = [[] for _ in range(count)]
+    for i in np.random.default_rng([seed, 0xF01D]).permutation(len(names)):
+        min(parts, key=len).extend(groups[names[i]])
+    return tuple(np.array(sorted(part), np.intp) for part in parts)
+
+
+def _labels(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise CheckdigitError(f"{folder}: no such folder: expected one with {' or '.join(NAMES)} in it")
+    found = [folder / name for name in NAMES if (folder / name).is_file()]
+    if len(found) != 1:
+        problem = "both" if found else "neither"
+        raise CheckdigitError(
+            f"{folder}: {problem} labels.csv {'and' if found else 'nor'} labels.jsonl in it: "
+            "one of them must name each picture's file and text"
+        )
+    return found[0]
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[str, _Row]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, strict=True)
+            if not {"file", "text"} <= set(reader.fieldnames or ()):
+                raise CheckdigitError(f"{path}: line 1: expected a header with the columns file and text")
+            for row in reader:
+                where = f"{path}: line {reader.line_num}"
+                if None in row:
+                    raise CheckdigitError(
+                        f"{where}: more columns than the header has: put a text with a comma into quotes"
+                    )
+                yield where, _Row((row["file"] or "").strip(), row["text"] or "")
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CheckdigitError(f"{path}: not a readable CSV file ({error}): save it as CSV in UTF-8") from None
+
+
+def _json_rows(path: Path) -> Iterator[tuple[str, _Row]]:
+    for number, line in enumerate(path.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
+        if line.strip():
+            where = f"{path}: line {number}"
+            try:
+                yield where, msgspec.json.decode(line, type=_Row)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise CheckdigitError(
+                    f'{where}: {error}: expected {{"file": "…", "text": "…"}}, '
+                    'and where there are any "boxes": [[digit, x, y, width, height], …]'
+                ) from None
+
+
+def _text(text: str, where: str) -> str:
+    text = text.strip()
+    if not text:
+        raise CheckdigitError(f"{where}: text is empty: write the digits of the field, or remove the line")
+    if not _TEXT.fullmatch(text) or len(text) > _COUNT:
+        raise CheckdigitError(
+            f"{where}: text {text[:40]!r} is not digits with single points or commas between them: "
+            "write only those, without currency signs and spaces"
+        )
+    return text
+
+
+def _boxes(row: _Row, text: str, where: str) -> tuple[Box, ...] | None:
+    if row.boxes is None:
+        return None
+    digits = re.sub("[.,]", "", text)
+    if "".join(str(digit) for digit, *_ in row.boxes) != digits:
+        raise CheckdigitError(
+            f"{where}: the boxes are not those of the digits {digits}, one for each, in their order: "
+            "correct them, or leave boxes out"
+        )
+    if any(width <= 0 or height <= 0 for *_, width, height in row.boxes):
+        raise CheckdigitError(f"{where}: a box without width or height: correct it, or leave boxes out")
+    return tuple((x, y, width, height) for _, x, y, width, height in row.boxes)
+
+
+def _read(folder: Path, name: str, where: str) -> bytes:
+    if not name:
+        raise CheckdigitError(f"{where}: file is empty: name the picture, or remove the line")
+    if not name.isprintable():
+        raise CheckdigitError(f"{where}: {name!r} is no file's name: correct it, or remove the line")
+    try:
+        path = next((path for path in (folder / name, folder / "images" / name) if path.is_file()), None)
+        if path is None:
+            raise CheckdigitError(f"not found in {folder} or {folder / 'images'}: correct the name")
+        data = path.read_bytes()
+        decode(data)
+    except OSError as error:
+        raise CheckdigitError(f"{where}: cannot read {name}: {error.strerror}") from None
+    except CheckdigitError as error:
+        raise CheckdigitError(f"{where}: {name}: {error}") from None
+    return data

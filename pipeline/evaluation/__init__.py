@@ -1,0 +1,1 @@
+"""Measures accuracy, calibration, rejection, robustness and speed."""

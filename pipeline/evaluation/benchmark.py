@@ -1,0 +1,274 @@
+"""What each format costs: size, load time, latency, throughput, memory.
+
+    checkdigit benchmark --run NAME
+
+Every format runs in processes of its own, one with one thread and one with
+all usable cores, which import nothing but that format's runtime. All processes
+are started first and then asked in turns, round after round, so that a busy
+machine disturbs all formats alike; the medians over the rounds count.
+
+The worker is `python -m pipeline.evaluation.benchmark --worker TASK FORMAT FILE PICTURES THREADS`:
+one JSON object per line in, one per line out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import importlib
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.export import predictor
+from pipeline.export.formats import FOLDER, TABLE, Format, get
+from pipeline.networks import spec
+from pipeline.run import Run
+from serving.errors import CheckdigitError
+from serving.images.digit import tensor
+from serving.runtime.cpu import cpus
+from serving.table import format_table
+
+BATCH: Final = 256
+FIELD_BATCH: Final = 16  # a service rarely has more fields of one width at once
+WARM_UP: Final = 2  # calls before each measurement; the formats in between have emptied the caches
+LEAST: Final = 3  # calls of each measurement, however slow
+
+_MODULES: Final = {
+    "keras": "keras",
+    "litert": "serving.runtime.litert",
+    "onnxruntime": "serving.runtime.onnx",
+    "c": "pipeline.export.compiled",
+    "wasm": "pipeline.export.compiled",
+}
+
+
+def benchmark(
+    run: Run,
+    images: npt.NDArray[np.uint8],
+    formats: Sequence[Format] | None = None,
+    rounds: int = 5,
+    seconds: float = 0.1,
+) -> dict[str, Any]:
+    """The stage: measures all formats of a run and writes `benchmark.json`.
+
+    Args:
+        run: an exported run.
+        images: uint8 [N, 28, 28], pictures to ask, or fields padded to one width, uint8 [N, 32, W]; 256, of
+            fields 16, are used, again from the front if there are fewer.
+        formats: the rows to measure; None = all that were exported.
+        rounds: how often every format is measured.
+        seconds: how long each single measurement takes.
+
+    Returns:
+        The record. `formats` holds by name `bytes`, `gzip_bytes`, `load_ms` (from the file to the first
+        answer, in a fresh process that has imported the runtime) and, with one thread, `peak_mb` (resident,
+        the whole process), `p50_ms` and `p99_ms` of a call with one picture and `images_per_second` in
+        whole batches; the last three once more under `all_cores`. Of fields also their `width`.
+
+    Raises:
+        CheckdigitError: an exported file is missing or changed, or a worker fails.
+    """
+    from tqdm import tqdm
+
+    exported, reads = run.require("export"), spec.of(run)
+    batch = FIELD_BATCH if reads is spec.FIELD else BATCH
+    if formats is None:
+        formats = [row for row in TABLE[reads.name] if row.name not in exported["refused"]]
+    counts = sorted({1, cpus()})
+    with contextlib.ExitStack() as stack:
+        pictures = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "pictures.npy"
+        np.save(pictures, images[np.arange(batch) % len(images)])
+        workers = {
+            (row.name, threads): stack.enter_context(_worker(row, run / FOLDER / row.file, pictures, threads))
+            for row in formats
+            for threads in counts
+        }
+        for ask in workers.values():
+            ask(do="import")
+        loads = {key: ask(do="load")["load_ms"] for key, ask in workers.items()}
+        measured: dict[tuple[str, int], list[dict[str, float]]] = {key: [] for key in workers}
+        for _ in tqdm(range(rounds), desc="benchmark", unit="round", disable=None):
+            for key, ask in workers.items():
+                measured[key].append(ask(do="measure", seconds=seconds))
+        peaks = {row.name: workers[row.name, 1](do="peak")["peak_mb"] for row in formats}
+    entries = {}
+    for row in formats:
+        content = (run / FOLDER / row.file).read_bytes()
+        entries[row.name] = {
+            "bytes": len(content),
+            "gzip_bytes": len(gzip.compress(content, mtime=0)),
+            "load_ms": loads[row.name, 1],
+            "peak_mb": peaks[row.name],
+            **_medians(measured[row.name, 1]),
+            "all_cores": _medians(measured[row.name, counts[-1]]),
+        }
+    return run.record(
+        "benchmark",
+        [],
+        data=exported["data"],
+        batch=batch,
+        **({"width": images.shape[2]} if reads is spec.FIELD else {}),
+        rounds=rounds,
+        seconds=seconds,
+        cores=cpus(),
+        formats=entries,
+    )
+
+
+def summary(record: dict[str, Any]) -> str:
+    """The record of `benchmark` as a table."""
+    what = "field" if "width" in record else "picture"
+    head = ["format", "kB", "gzip", "load ms", "peak MB"] + 2 * ["p50 ms", "p99 ms", f"{what}s/s"]
+    rows = [
+        [
+            name,
+            f"{entry['bytes'] / 1000:.1f}",
+            f"{entry['gzip_bytes'] / 1000:.1f}",
+            f"{entry['load_ms']:.1f}",
+            f"{entry['peak_mb']:.0f}",
+            *_cells(entry),
+            *_cells(entry["all_cores"]),
+        ]
+        for name, entry in record["formats"].items()
+    ]
+    one = f"field of {record['width']} columns, padding included" if "width" in record else what
+    note = (
+        f"Milliseconds for one {one}; {what}s per second in batches of {record['batch']}; one thread, "
+        f"then all {record['cores']} cores. Compare within the table only."
+    )
+    return "\n".join([format_table(head, rows), note, record["environment"]["machine"]["cpu"]])
+
+
+def _cells(found: dict[str, float]) -> list[str]:
+    return [f"{found['p50_ms']:.3f}", f"{found['p99_ms']:.3f}", f"{found['images_per_second']:,.0f}"]
+
+
+def figures(latencies: Sequence[float], batches: Sequence[float], batch: int = BATCH) -> dict[str, float]:
+    """One measurement: seconds of calls with one picture and with a whole batch → its three figures."""
+    p50, p99 = np.percentile(latencies, (50, 99)) * 1000
+    return {
+        "p50_ms": float(p50),
+        "p99_ms": float(p99),
+        "images_per_second": batch / float(np.median(batches)),
+    }
+
+
+def _medians(rounds: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {key: float(np.median([found[key] for found in rounds])) for key in rounds[0]}
+
+
+@contextlib.contextmanager
+def _worker(row: Format, path: Path, pictures: Path, threads: int) -> Iterator[Callable[..., dict[str, Any]]]:
+    """A fresh process for one format; what is yielded sends it a request and waits for the answer."""
+    command = [sys.executable, "-m", "pipeline.evaluation.benchmark", "--worker"]
+    source = str(Path(__file__).parents[2])
+    with subprocess.Popen(
+        [*command, row.task, row.name, str(path.resolve()), str(pictures), str(threads)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # the runtimes' greetings; failures come as answers
+        text=True,
+        # Found like this process found it, wherever it was started.
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([source, os.environ.get("PYTHONPATH", "")])},
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        requests, answers = process.stdin, process.stdout
+
+        def ask(**request: Any) -> dict[str, Any]:
+            with contextlib.suppress(BrokenPipeError):  # it died: the missing answer says so
+                requests.write(json.dumps(request) + "\n")
+                requests.flush()
+            answer = json.loads(answers.readline() or '{"error": "its process ended"}')
+            if "error" in answer:
+                raise CheckdigitError(f"benchmark of {row.name}, threads {threads}: {answer['error']}")
+            return dict(answer)
+
+        try:
+            yield ask
+        finally:
+            process.kill()
+            with contextlib.suppress(BrokenPipeError):  # a request that a dead worker never read
+                requests.close()
+
+
+def work(row: Format, path: Path, pictures: Path, threads: int, requests: TextIO, answers: TextIO) -> None:
+    """The worker: answers requests until there are none left."""
+    images = tensor(np.load(pictures))
+    run: Callable[[Any], Any] | None = None
+    for line in requests:
+        request = json.loads(line)
+        try:
+            answer: dict[str, Any] = {}
+            match request["do"]:
+                case "import":
+                    module = importlib.import_module(_MODULES[row.runtime])
+                    if row.runtime == "c":
+                        module.built(path)  # on a device it has been compiled before
+                case "load":
+                    start = time.perf_counter()
+                    run = predictor.predictor(row, path, threads)
+                    run(images[:1])
+                    answer = {"load_ms": (time.perf_counter() - start) * 1e3}
+                case "measure":
+                    assert run is not None
+                    single, whole = (
+                        _time(run, images[:size], request["seconds"]) for size in (1, len(images))
+                    )
+                    answer = figures(single, whole, len(images))
+                case "peak":
+                    answer = {"peak_mb": peak_bytes() / 1e6}
+        # Whatever it is, the other process has to tell it.
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+def _time(run: Callable[[Any], Any], images: Any, seconds: float) -> list[float]:
+    """The duration of each call, in seconds, for about `seconds` in all."""
+    for _ in range(WARM_UP):
+        run(images)
+    durations: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(durations) < LEAST or time.perf_counter() < end:
+        start = time.perf_counter()
+        run(images)
+        durations.append(time.perf_counter() - start)
+    return durations
+
+
+def peak_bytes() -> int:
+    """The most memory that was resident in this process at any time."""
+    # Linux's getrusage would do, but its figure survives exec: a small program that a big one starts
+    # would begin with the big one's.
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _main(arguments: Sequence[str]) -> None:
+    if len(arguments) != 6 or arguments[0] != "--worker":
+        raise SystemExit("error: this is the benchmark's worker; run `checkdigit benchmark`")
+    _, reads, name, path, pictures, threads = arguments
+    # Answers keep the standard output for themselves; whatever a runtime prints goes to the error output.
+    with os.fdopen(os.dup(1), "w") as answers:
+        os.dup2(2, 1)
+        work(get(name, reads), Path(path), Path(pictures), int(threads), sys.stdin, answers)
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1:])

@@ -1,0 +1,81 @@
+"""Measures what pruning and clustering do to size and accuracy, alone and before quantization.
+
+checkdigit quantize --run mnist --compare
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import QuantizeConfig
+from pipeline.data.digits import Dataset
+from pipeline.export import tflite
+from pipeline.quantization import digit as quantization
+from pipeline.run import Run
+
+_PRUNE, _CLUSTER = 0.5, 32  # where the config names no amount
+
+
+def compare(run: Run, config: QuantizeConfig, data: Dataset) -> dict[str, Any]:
+    """Measures what pruning and clustering do, each alone and before quantization; writes `compression.json`.
+
+    Both train on for `config.steps`, at a higher rate than QAT: their rows have
+    seen that much more than the ones without.
+
+    Args:
+        run: a trained run.
+        config: `prune` and `cluster` say how much, where they are not 0.
+        data: what the run was trained on; accuracy is that of its validation part.
+
+    Returns:
+        The record; each of its `rows` has `compression`, `quantization`, `bytes`
+        and `gzip_bytes` of the `.tflite`, and `validation_accuracy`.
+    """
+    float_model, training_data, _ = quantization.open_network(
+        run, dataclasses.replace(config, prune=0.0, cluster=0), data
+    )
+    rows = []
+    for name, change in (
+        ("none", {}),
+        ("prune", {"prune": config.prune or _PRUNE}),
+        ("cluster", {"cluster": config.cluster or _CLUSTER}),
+    ):
+        variant = dataclasses.replace(config, **{"prune": 0.0, "cluster": 0, **change})
+        model = quantization.compressed(float_model, variant, training_data)
+        quantized = quantization.quantize_network(model, variant, data, training_data)
+        with tempfile.TemporaryDirectory() as folder:
+            quantization.save(quantized, Path(folder))
+            integers = tflite.convert_int8(Path(folder), 1.0)
+        for method, network, content in (
+            ("float", model, tflite.convert(model, "logits")),
+            (config.method, quantized, integers),
+        ):
+            rows.append(
+                {
+                    "compression": name,
+                    **change,
+                    "quantization": method,
+                    "bytes": len(content),
+                    "gzip_bytes": len(gzip.compress(content, 9, mtime=0)),
+                    "validation_accuracy": quantization.accuracy(
+                        quantization.predict(network, data.validation.images), data
+                    ),
+                }
+            )
+    return run.record("compression", [], config=dataclasses.asdict(config), data=data.record(), rows=rows)
+
+
+def comparison(record: dict[str, Any]) -> str:
+    """The table of `compare` as text."""
+    lines = [f"{'compression':16} {'weights':8} {'kB':>7} {'gzip kB':>8} {'validation':>10}"]
+    for row in record["rows"]:
+        amount = row.get("prune") or row.get("cluster") or ""
+        lines.append(
+            f"{row['compression']:8} {amount!s:7} {row['quantization']:8} {row['bytes'] / 1000:7.1f} "
+            f"{row['gzip_bytes'] / 1000:8.1f} {row['validation_accuracy']:10.2%}"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,184 @@
+"""Measures what was chosen: accuracy, calibration and rejection on the test set.
+
+    checkdigit evaluate --run mnist
+
+Nothing is fitted here, and nothing else reads the test labels. Each family is
+measured through the file that the service runs; the other files of the family
+get their accuracy beside it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.data.digits import Split
+from pipeline.export.formats import FOLDER, TABLE
+from pipeline.export.predictor import predictor
+from pipeline.metrics.calibration import calibration_error, interval
+from pipeline.networks import spec
+from pipeline.run import Run
+from pipeline.synthesis import nondigits
+from serving.decoding.thresholds import MAX_ERROR
+from serving.decoding.thresholds import threshold as operating_point
+from serving.errors import CheckdigitError
+from serving.images.digit import tensor
+from serving.manifest import Threshold
+
+# Per family: the stage that calibrated it and the format that is served.
+FAMILIES: Final = {
+    model: family
+    for reads in (spec.DIGIT, spec.FAST)
+    for model, family in (
+        (reads.model, ("train", "onnx_float32")),
+        (reads.int8, ("quantize", "onnx_int8")),
+    )
+}
+_NONDIGITS: Final = 1_000
+
+Floats = npt.NDArray[np.float32]
+
+
+def evaluate(run: Run, test: Split, data_name: str) -> dict[str, Any]:
+    """Measures every exported file on `test` and writes `evaluate.json`.
+
+    Args:
+        run: a run that was exported.
+        test: pictures and labels that nothing was chosen by.
+        data_name: the data set's name, for the record.
+
+    Returns:
+        The record: per family accuracy with its interval, confusion matrix,
+        calibration error, error–reject curve, what each threshold gave, and
+        non-digits accepted.
+    """
+    exported = run.require("export")
+    images = tensor(test.images)
+    others = tensor(nondigits.pictures(_NONDIGITS, nondigits.TEST))
+    files, families = {}, {}
+    for row in TABLE[spec.of(run).name]:
+        if f"{FOLDER}/{row.file}" not in exported["files"] or row.model not in FAMILIES:
+            continue
+        predict = predictor(row, run / FOLDER / row.file)
+        probabilities = predict(images)
+        files[row.name] = accuracy(probabilities, test.labels, data_name)
+        stage, served = FAMILIES[row.model]
+        if row.name == served:
+            calibration = run.require(stage)["calibration"]
+            families[row.model] = {
+                "format": row.name,
+                **measure(probabilities, test.labels, calibration, data_name),
+                "nondigits": nondigits_accepted(predict(others), others, calibration),
+            }
+    return run.record("evaluate", [], families=families, formats=files)
+
+
+def accuracy(probabilities: Floats, labels: npt.NDArray[np.uint8], data_name: str) -> dict[str, Any]:
+    """Top-1 accuracy with its 95 % Clopper–Pearson interval."""
+    wrong = int((probabilities.argmax(1) != labels).sum())
+    low, high = interval(wrong, len(labels))
+    return {
+        "value": 1 - wrong / len(labels),
+        "low": 1 - high,
+        "high": 1 - low,
+        "n": len(labels),
+        "data": f"{data_name} test",
+    }
+
+
+def measure(
+    probabilities: Floats, labels: npt.NDArray[np.uint8], calibration: dict[str, Any], data_name: str
+) -> dict[str, Any]:
+    """One family on the test set.
+
+    Args:
+        probabilities: float32 [N, 10], temperature applied.
+        labels: uint8 [N].
+        calibration: as `pipeline.metrics.calibration` fitted it, for its temperature and thresholds.
+        data_name: for the record.
+    """
+    guess = probabilities.argmax(1)
+    confusion = np.zeros((10, 10), int)
+    np.add.at(confusion, (labels, guess), 1)
+    # The temperature is in the files; raised to its power the probabilities are those before it.
+    before = np.maximum(probabilities.astype(np.float64), 1e-300) ** calibration["temperature"]
+    before /= before.sum(1, keepdims=True)
+    return {
+        "accuracy": accuracy(probabilities, labels, data_name),
+        "confusion": confusion.tolist(),
+        "temperature": calibration["temperature"],
+        "calibration_error": {
+            "before": calibration_error(before, labels),
+            "after": calibration_error(probabilities, labels),
+        },
+        "error_reject": error_reject(probabilities, labels),
+        "thresholds": [
+            msgspec.to_builtins(apply(entry["max_error"], entry["threshold"], probabilities, labels))
+            for entry in calibration["thresholds"]
+        ],
+    }
+
+
+def apply(
+    max_error: float, threshold: float, probabilities: Floats, labels: npt.NDArray[np.uint8]
+) -> Threshold:
+    """What a stored threshold really gives."""
+    accepted = probabilities.max(1) >= threshold
+    errors = int((probabilities.argmax(1) != labels)[accepted].sum())
+    count = int(accepted.sum())
+    low, high = interval(errors, count)
+    return Threshold(
+        max_error, threshold, errors / max(1, count), low, high, count / len(labels), len(labels)
+    )
+
+
+def error_reject(probabilities: Floats, labels: npt.NDArray[np.uint8]) -> list[dict[str, float]]:
+    """The error among the accepted when the least confident 0–20 % are rejected."""
+    order = np.argsort(-probabilities.max(1), kind="stable")
+    wrong = (probabilities.argmax(1) != labels)[order]
+    rows = []
+    for rejected in (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2):
+        kept = max(1, round(len(wrong) * (1 - rejected)))
+        rows.append({"rejected": 1 - kept / len(wrong), "error": float(wrong[:kept].mean())})
+    return rows
+
+
+def nondigits_accepted(probabilities: Floats, images: Floats, calibration: dict[str, Any]) -> dict[str, Any]:
+    """How many pictures without a digit pass at the default operating point; blank ones are turned away unread."""
+    try:
+        threshold = operating_point(
+            msgspec.convert(calibration["thresholds"], list[Threshold]), MAX_ERROR
+        ).threshold
+    except CheckdigitError:  # no threshold is that strict: the service refuses, and accepts nothing
+        threshold = None
+    score = np.where(images.any((1, 2, 3)), probabilities.max(1), 0.0)
+    kinds = np.arange(len(score)) % len(nondigits.KINDS)
+    accepted = score >= threshold if threshold is not None else np.zeros(len(score), bool)
+    return {
+        "n": len(score),
+        "accepted": int(accepted.sum()),
+        "threshold": threshold,
+        "highest": {kind: float(score[kinds == i].max()) for i, kind in enumerate(nondigits.KINDS)},
+    }
+
+
+def summary(record: dict[str, Any]) -> str:
+    """The record in a few lines for the screen."""
+    lines = []
+    for name, family in record["families"].items():
+        top, others = family["accuracy"], family["nondigits"]
+        ece = family["calibration_error"]
+        lines.append(
+            f"{name}: {top['value']:.2%} ({top['low']:.2%}–{top['high']:.2%}) of {top['n']:,} {top['data']} "
+            f"pictures; calibration error {ece['before']:.2%} → {ece['after']:.2%}; "
+            f"non-digits accepted {others['accepted']} of {others['n']:,}"
+        )
+        for entry in family["thresholds"]:
+            lines.append(
+                f"  max_error {entry['max_error']:.1%}: threshold {entry['threshold']:.4f} accepts "
+                f"{entry['accepted']:.2%}, error {entry['error']:.2%} ({entry['low']:.2%}–{entry['high']:.2%})"
+            )
+    return "\n".join(lines)

@@ -1,0 +1,83 @@
+"""The worst readings as one picture: what was given, what the network saw, what is written, what was read."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from pipeline.data.labeled_fields import Labeled
+from pipeline.run import write_bytes
+from serving.errors import CheckdigitError
+from serving.images.field import normalize_field
+
+_COLUMNS: Final = 4
+_CELL: Final = (300, 186)
+_PICTURE: Final = 76  # rows for the picture that was given
+_SEEN: Final = 46  # and for what the network saw
+_EDGE: Final = 8
+
+
+def worst(record: dict[str, Any], labeled: Labeled, path: Path) -> int:
+    """Writes the fields of a record's `worst` as one PNG, the most confident mistake first.
+
+    Each with its picture, below it the normalized one with 0 = paper as light, then label → reading, the
+    confidence, and the file's name or why it was not read. The picture holds the user's fields: it is
+    not for release.
+
+    Args:
+        record: of `evaluate.measure`.
+        labeled: the fields that it was measured on.
+        path: the PNG.
+
+    Returns:
+        How many are shown; where nothing was wrong, no picture is written.
+
+    Raises:
+        CheckdigitError: the record is of other fields.
+    """
+    rows = record["worst"]
+    if not rows:
+        return 0
+    where = {file: i for i, file in enumerate(labeled.files)}
+    if record["data"]["sha256"] != labeled.sha256 or not all(row["file"] in where for row in rows):
+        raise CheckdigitError(
+            f"{labeled.name}: not the fields that the record was measured on: evaluate again"
+        )
+    high = -(-len(rows) // _COLUMNS)
+    page = Image.new("L", (_COLUMNS * _CELL[0], high * _CELL[1]), 255)
+    for number, row in enumerate(rows):
+        at = number % _COLUMNS * _CELL[0], number // _COLUMNS * _CELL[1]
+        page.paste(_cell(row, labeled, where[row["file"]]), at)
+    buffer = io.BytesIO()
+    page.save(buffer, "PNG", optimize=True)
+    write_bytes(path, buffer.getvalue())
+    return len(rows)
+
+
+def _cell(row: dict[str, Any], labeled: Labeled, index: int) -> Image.Image:
+    wide, high = _CELL
+    cell = Image.new("L", _CELL, 255)
+    canvas = ImageDraw.Draw(cell)
+    gray = labeled.picture(index)
+    cell.paste(_fitted(Image.fromarray(gray), _PICTURE), (_EDGE, _EDGE))
+    seen = Image.fromarray(255 - np.asarray(normalize_field(gray).pixels))
+    cell.paste(_fitted(seen, _SEEN), (_EDGE, 2 * _EDGE + _PICTURE))
+    large, small = ImageFont.load_default(17), ImageFont.load_default(11)
+    top = _PICTURE + _SEEN + 2 * _EDGE + 4
+    # The built-in font has no arrow.
+    canvas.text((_EDGE, top), f"{row['text']} read {row['read'] or 'nothing'}", 0, large)
+    line = f"{row['confidence']:.4f}  {row['problem'] or row['file']}"
+    canvas.text((_EDGE, top + 23), line, 90, small)
+    canvas.rectangle((0, 0, wide - 1, high - 1), outline=200)
+    return cell
+
+
+def _fitted(picture: Image.Image, high: int) -> Image.Image:
+    """As large as fits into the cell's width and `high` rows, at most three times enlarged."""
+    scale = min((_CELL[0] - 2 * _EDGE) / picture.width, high / picture.height, 3.0)
+    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+    return picture.resize(size, Image.Resampling.LANCZOS)

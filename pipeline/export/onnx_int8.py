@@ -1,0 +1,204 @@
+"""ONNX in 8 bits, from the integers of the `.tflite`.
+
+The graph is written node by node: quantized between layers, with
+dequantize–quantize pairs only around the operators that need them, in the
+shape that ONNX Runtime turns into its integer kernels. `fused` checks on the
+optimized graph that it did. Converters keep float weights or leave convolutions
+in float, two to three times slower.
+"""
+
+from __future__ import annotations
+
+import collections
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from pipeline.export import onnx_row_pairs, tflite
+from pipeline.export.provenance import onnx_with
+from pipeline.export.source import Source
+from pipeline.networks import integer_reference
+from pipeline.networks.integer_reference import Layer, Reference, Scale, Unsupported
+from pipeline.networks.spec import FAST
+from serving.errors import CheckdigitError
+from serving.runtime.onnx import ort
+
+OPSET: Final = 17
+LOGITS: Final = "logits_int8"  # inside the graph; `verify` makes it an output of a copy
+# What the layers become inside ONNX Runtime; the first of each is integer by its definition.
+_INTEGER: Final = {
+    "conv": ("QLinearConv",),
+    "dense": ("QGemm",),
+    "max_pool": ("NhwcMaxPool", "MaxPool"),
+    "average_pool": ("QLinearAveragePool",),
+}
+
+
+def int8(source: Source, provenance: dict[str, Any]) -> bytes:
+    """`image` float32 [N, H, W, 1] → `probabilities` float32 [N, 10] or, of a field, [N, T, 12]; integer kernels between.
+
+    Raises:
+        CheckdigitError: an operator that is not written here, or one that ONNX
+            Runtime did not turn into an integer kernel.
+    """
+    network = integer_reference.load(tflite.integers(source))
+    model = build(network)
+    content = onnx_with(onnx_row_pairs.paired(model) if network.task is FAST else model, provenance)
+    fused(content, network)
+    return content
+
+
+class _Graph:
+    """Nodes and constants, collected."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: dict[str, onnx.TensorProto] = {}
+
+    def constant(self, name: str, value: Any, dtype: Any) -> str:
+        self.constants[name] = numpy_helper.from_array(np.asarray(value, dtype), name)
+        return name
+
+    def add(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        self.nodes.append(helper.make_node(operator, inputs, [output], output, **attributes))
+        return output
+
+    def reshaped(self, x: str, name: str, shape: list[int], scale: Scale) -> str:
+        """Between pairs, too: or ONNX Runtime, which turns int8 to uint8 pair by pair, would stop there."""
+        reshaped = self.add("Reshape", [x, self.constant(f"{name}_shape", shape, np.int64)], f"{name}_real")
+        return self.quantized(reshaped, name, scale)
+
+    def transposed(self, x: str, name: str, axes: list[int], scale: Scale) -> str:
+        """Between pairs for the same reason."""
+        return self.quantized(self.add("Transpose", [x], f"{name}_real", perm=axes), name, scale)
+
+    def quantized(self, x: str, name: str, scale: Scale) -> str:
+        """A pair of QuantizeLinear and DequantizeLinear; the integers between are `NAME_int8`."""
+        scales = [
+            self.constant(f"{name}_scale", scale.scale, np.float32),
+            self.constant(f"{name}_zero", scale.zero_point, np.int8),
+        ]
+        self.add("QuantizeLinear", [x, *scales], f"{name}_int8")
+        return self.add("DequantizeLinear", [f"{name}_int8", *scales], name)
+
+
+def build(network: Reference) -> onnx.ModelProto:
+    """The graph of an integer network; weights are permuted so that it has no transposition but that of a field's logits."""
+    graph, task = _Graph(), network.task
+    slides = task.width is None
+    shape: tuple[int, ...] = (task.height, task.width or -1, 1)
+    # Of two free sizes, 0 keeps the first.
+    pixels = [0, 1, task.height, -1] if slides else [-1, 1, task.height, shape[1]]
+    x = graph.reshaped("image", "pixels", pixels, network.input)
+    for layer in network.layers:
+        if layer.kind == "dense" and len(shape) == 3:
+            x = graph.reshaped(x, "flat", [-1, int(np.prod(shape))], layer.input)
+        x = _OPERATORS[layer.kind](graph, layer, x, shape)
+        if layer.low > -128:
+            x = graph.add("Relu", [x], f"{layer.name}_relu")
+        if layer.low not in (-128, layer.output.zero_point) or layer.high < 127:
+            limits = f"{layer.low}…{layer.high}"
+            raise Unsupported(f"layer {layer.name}: a clamp to {limits} is not exported to 8-bit ONNX")
+        x = graph.quantized(x, layer.name, layer.output)
+        shape = layer.shape
+    if slides:
+        x = graph.transposed(x, "turned", [0, 2, 3, 1], network.output)
+        x = graph.reshaped(x, "steps", [0, -1, task.classes], network.output)
+    graph.add("Softmax", [x], "probabilities", axis=-1)
+    sides, steps = (["W"], ["T"]) if slides else ([task.width], [])
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", task.height, *sides, 1])
+    probabilities = helper.make_tensor_value_info(
+        "probabilities", TensorProto.FLOAT, ["N", *steps, task.classes]
+    )
+    return helper.make_model(
+        helper.make_graph(graph.nodes, task.int8, [image], [probabilities], list(graph.constants.values())),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=8,  # what ONNX Runtimes of the last years read
+    )
+
+
+def _conv(graph: _Graph, layer: Layer, x: str, shape: tuple[int, ...]) -> str:
+    weights = _weights(graph, layer, layer.weights.transpose(0, 3, 1, 2))
+    up, down, left, right = layer.padding
+    return graph.add(
+        "Conv",
+        [x, *weights],
+        f"{layer.name}_sum",
+        kernel_shape=layer.window,
+        strides=layer.stride,
+        pads=[up, left, down, right],
+    )
+
+
+def _dense(graph: _Graph, layer: Layer, x: str, shape: tuple[int, ...]) -> str:
+    matrix = layer.weights
+    if len(shape) == 3:  # the pictures lie channels-first here
+        matrix = matrix.reshape(-1, *shape).transpose(0, 3, 1, 2).reshape(len(matrix), -1)
+    return graph.add("Gemm", [x, *_weights(graph, layer, matrix)], f"{layer.name}_sum", transB=1)
+
+
+def _weights(graph: _Graph, layer: Layer, weights: integer_reference.Int8) -> list[str]:
+    """Weights and bias, dequantized by nodes that ONNX Runtime fuses away."""
+    name, scales = layer.name, layer.weight_scales
+    per_channel = len(scales) > 1
+    scales = scales if per_channel else scales[0]
+    zero = np.zeros_like(scales)
+    found = []
+    for part, value, dtype, scale in (
+        ("weights", weights, np.int8, scales),
+        ("bias", layer.bias, np.int32, np.float32(layer.input.scale) * scales),
+    ):
+        inputs = [
+            graph.constant(f"{name}_{part}_int", value, dtype),
+            graph.constant(f"{name}_{part}_scale", scale, np.float32),
+            graph.constant(f"{name}_{part}_zero", zero, dtype),
+        ]
+        found.append(graph.add("DequantizeLinear", inputs, f"{name}_{part}", axis=0))
+    return found
+
+
+def _max_pool(graph: _Graph, layer: Layer, x: str, shape: tuple[int, ...]) -> str:
+    return graph.add("MaxPool", [x], f"{layer.name}_max", kernel_shape=layer.window, strides=layer.stride)
+
+
+def _average_pool(graph: _Graph, layer: Layer, x: str, shape: tuple[int, ...]) -> str:
+    name = f"{layer.name}_mean"
+    return graph.add("AveragePool", [x], name, kernel_shape=layer.window, strides=layer.stride)
+
+
+_OPERATORS: Final = {"conv": _conv, "dense": _dense, "max_pool": _max_pool, "average_pool": _average_pool}
+
+
+def fused(content: bytes, network: Reference) -> dict[str, int]:
+    """Checks on ONNX Runtime's optimized graph that every layer became an integer kernel.
+
+    Args:
+        content: the `.onnx` file.
+        network: what it was built from.
+
+    Returns:
+        The operators of the optimized graph and how often each occurs.
+
+    Raises:
+        CheckdigitError: one is left in float.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "optimized.onnx"
+        options = ort.SessionOptions()
+        options.optimized_model_filepath = str(path)
+        options.log_severity_level = 3  # such a file is for this machine only, it warns
+        ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        optimized = onnx.load(path)
+    found = collections.Counter(node.op_type for node in optimized.graph.node)
+    wanted = collections.Counter(layer.kind for layer in network.layers)
+    # Reshape, quantize, the layers, dequantize, softmax; the runtime may turn the layout around.
+    rest = {"Reshape", "Transpose", "QuantizeLinear", "DequantizeLinear", "Softmax"}
+    integer = all(sum(found[name] for name in _INTEGER[kind]) == count for kind, count in wanted.items())
+    left = found.keys() - rest - {name for kind in wanted for name in _INTEGER[kind]}
+    if not integer or left or found["QuantizeLinear"] != 1 or found["DequantizeLinear"] != 1:
+        raise CheckdigitError(f"ONNX Runtime computes the 8-bit network not only in integers: {dict(found)}")
+    return dict(found)

@@ -1,0 +1,397 @@
+"""One way to ask any exported file, whatever runtime it needs.
+
+    predictor     pictures → probabilities, as production asks
+    int8_logits   pixels → int8 logits, for the 8-bit family
+    inside        pictures → every layer's output, for `verify --explain`
+
+Only the runtime of the format in question is imported, so a process that asks
+one format knows what that format alone costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.networks.lenet5 import LAYERS
+from pipeline.networks.spec import TASKS
+from serving.errors import CheckdigitError
+from serving.images.digit import tensor
+from serving.runtime.network import softmax
+
+if TYPE_CHECKING:
+    from pipeline.export.formats import Format
+    from pipeline.networks.integer_reference import Scale
+
+Floats = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
+Int8 = npt.NDArray[np.int8]
+
+BATCH: Final = 256  # pictures per call where a runtime takes many at once
+
+# The operators that are a layer, in ONNX's names and in TensorFlow Lite's.
+_LAYER_OPERATORS: Final = {"Conv", "MaxPool", "AveragePool", "Gemm", "MatMul"} | {
+    "CONV_2D",
+    "MAX_POOL_2D",
+    "AVERAGE_POOL_2D",
+    "FULLY_CONNECTED",
+}
+# Passed over on the way back to the layer that computed a value: they move it, or read it otherwise.
+_PASSED: Final = {"Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Cast"} | {
+    "DequantizeLinear",
+    "Softmax",
+    "RESHAPE",
+    "TRANSPOSE",
+    "SOFTMAX",
+}
+
+
+def predictor(row: Format, path: Path, threads: int | None = None) -> Callable[[Floats], Floats]:
+    """The file, ready to answer.
+
+    Args:
+        row: its row in the table of formats.
+        path: the file.
+        threads: threads inside an operator; None = what this process may use. For Keras only before
+            TensorFlow has computed anything in this process.
+
+    Returns:
+        A function float32 [N, 28, 28, 1] → float32 [N, 10] probabilities, or, of fields, [N, 32, W, 1] →
+        [N, T, 12]; N ≥ 1.
+
+    Raises:
+        CheckdigitError: the runtime cannot load the file.
+        RuntimeError: `threads` comes too late for TensorFlow.
+    """
+    if row.runtime == "keras":
+        return _keras(_load_keras(path, threads))
+    if row.runtime == "litert":
+        from serving.runtime import litert
+
+        return litert.load(path, threads).infer
+    if row.runtime in ("c", "wasm"):
+        from pipeline.export import compiled
+
+        found = compiled.load(path)
+        scale = np.float32(found.scale)
+        return lambda image: softmax(found.logits(_pixels(image)).astype(np.float32) * scale)
+    from serving.runtime import onnx
+
+    network = onnx.load(path, threads)
+    index = [output.name for output in network.outputs].index("probabilities")
+    return lambda image: np.asarray(network.run(image)[index], np.float32)
+
+
+def int8_logits(row: Format, path: Path, scale: Scale) -> Callable[[Pixels], Int8]:
+    """The 8-bit network's own integers: uint8 [N, 28, 28] → int8 [N, 10], or [N, 32, W] → [N, T, 12].
+
+    The ONNX graph keeps them inside as `logits_int8`; a copy in memory gets them as an output. The
+    file is asked with the optimizations that production uses.
+
+    Args:
+        row: its row in the table of formats.
+        path: the file.
+        scale: of the logits; Keras computes with real numbers on that grid.
+
+    Raises:
+        CheckdigitError: the runtime cannot load the file.
+    """
+    if row.runtime in ("c", "wasm"):
+        from pipeline.export import compiled
+
+        return compiled.load(path).logits
+    if row.runtime == "litert":
+        run, _ = _litert(path.read_bytes())
+        return lambda pixels: _in_batches(run, _centered(pixels), 1)[0]
+    task = TASKS[row.task]
+    last = task.layers[-1]
+    if row.runtime == "onnxruntime":
+        import onnx
+
+        ask = _onnx(onnx.load(path), ["logits_int8"])
+
+        def read(pixels: Pixels) -> Int8:
+            return _in_batches(ask, tensor(pixels), BATCH)[0]
+    else:
+        every = _keras_activations(path, task.layers)
+
+        def read(pixels: Pixels) -> Int8:
+            return _integers(every(pixels)[last], scale)
+
+    def logits(pixels: Pixels) -> Int8:
+        shape = task.table(pixels.shape[2])[-1].shape
+        return _channels_last(read(pixels), shape).reshape(task.answers(len(pixels), pixels.shape[2]))
+
+    return logits
+
+
+def activations(row: Format, path: Path, pixels: Pixels) -> dict[str, Floats]:
+    """What every layer of an exported file gives for these pixels, see `inside`."""
+    return inside(row, path)(pixels)
+
+
+def inside(row: Format, path: Path) -> Callable[[Pixels], dict[str, Floats]]:
+    """What every layer of an exported file gives, as real values.
+
+    A layer's output is the last tensor computed before the next layer begins, so its activation
+    function is part of it, and 8-bit tensors are dequantized with their own scale. Tensors are made
+    outputs of a copy in memory, without turning the runtime's optimizations off: what is compared is
+    what runs.
+
+    Args:
+        row: the file's row in the table of formats.
+        path: the file.
+
+    Returns:
+        A function uint8 [N, 28, 28] or [N, 32, W] → float32 [N, H, W, C] or [N, C] for each of the task's
+        layers, in their order.
+
+    Raises:
+        CheckdigitError: the file does not hold the task's layers one after the other, or shows none.
+    """
+    task = TASKS[row.task]
+    if row.runtime in ("c", "wasm"):
+        raise CheckdigitError(
+            f"{row.name} shows no layers: it computes what the reference does, explain that"
+        )
+    readers = {"keras": _keras_activations, "litert": _litert_activations, "onnxruntime": _onnx_activations}
+    read = readers[row.runtime](path, task.layers)
+
+    def every(pixels: Pixels) -> dict[str, Floats]:
+        found = read(pixels)
+        table = task.table(pixels.shape[2])
+        return {layer.name: _channels_last(found[layer.name], layer.shape) for layer in table}
+
+    return every
+
+
+def layer_outputs(
+    nodes: Iterable[tuple[str, Sequence[Any], Sequence[Any]]], end: Any, layers: Sequence[str] = LAYERS
+) -> dict[str, Any]:
+    """Finds each layer's output in a graph, by its operators and never by a tensor's name.
+
+    Args:
+        nodes: (operator, inputs, outputs) of every node, the data input first.
+        end: the graph's last tensor.
+        layers: their names, in order.
+
+    Returns:
+        The tensor of each layer.
+
+    Raises:
+        CheckdigitError: there are not as many layers.
+    """
+    producers = {outputs[0]: (operator, inputs[0]) for operator, inputs, outputs in nodes if len(inputs)}
+    found: list[Any] = []
+    output, quantized = None, False
+    while end in producers:
+        operator, source = producers[end]
+        if operator == "DequantizeLinear" and quantized:
+            output = None  # was 8-bit before: quantized again only after it was moved
+        if output is None and operator not in _PASSED:
+            output, quantized = end, operator == "QuantizeLinear"
+        elif operator not in _PASSED:
+            quantized = False
+        if operator in _LAYER_OPERATORS:
+            found.append(output)
+            output = None
+        end = source
+    if len(found) != len(layers):
+        raise CheckdigitError(f"{len(found)} layers found, expected {len(layers)}: {', '.join(layers)}")
+    return dict(zip(layers, reversed(found), strict=True))
+
+
+def _channels_last(values: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """[N, R·C, H/R, W] → [N, H, W, C], R rows at a time; a map of 1×1 loses its sides."""
+    if len(shape) == 3 and values.ndim == 4 and values.shape[1:] != shape:
+        values = values.reshape(len(values), -1, shape[-1], *values.shape[2:]).transpose(0, 3, 1, 4, 2)
+    return values.reshape(len(values), *shape)
+
+
+def _in_batches(
+    run: Callable[[Any], Sequence[npt.NDArray[Any]]], rows: Any, size: int
+) -> list[npt.NDArray[Any]]:
+    """`run` over `size` rows at a time, each of its outputs put together again."""
+    parts = [run(rows[start : start + size]) for start in range(0, len(rows), size)]
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
+def _real(values: npt.NDArray[Any], scale: float, zero_point: int) -> Floats:
+    return (values.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
+
+
+def _integers(values: Floats, scale: Scale) -> Int8:
+    return np.clip(np.rint(values / scale.scale) + scale.zero_point, -128, 127).astype(np.int8)
+
+
+def _pixels(image: Floats) -> Pixels:
+    """The pixels that `serving.images.digit.tensor` made an image of."""
+    return np.rint(image[..., 0] * np.float32(255)).astype(np.uint8)
+
+
+# Keras
+
+
+def _load_keras(path: Path, threads: int | None = None) -> Any:
+    import keras
+    import tensorflow as tf
+
+    if threads:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (OSError, ValueError) as error:
+        raise CheckdigitError(f"{path}: Keras cannot load it: {str(error).splitlines()[0]}") from None
+
+
+def _keras(model: Any) -> Callable[[Floats], Floats]:
+    ask = _compiled(model)
+    return lambda image: _in_batches(lambda part: [ask(part)], image, BATCH)[0]
+
+
+def _compiled(model: Any) -> Callable[[Floats], Any]:
+    """The model as a function that is compiled once, also where pictures may have any width."""
+    if None not in model.input.shape[1:]:
+        return model.predict_on_batch  # type: ignore[no-any-return]
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec(model.input.shape, tf.float32)]
+    function = tf.function(lambda image: model(image, training=False), signature, autograph=False)
+
+    def ask(image: Floats) -> Any:
+        return tf.nest.map_structure(np.asarray, function(tf.constant(image)))
+
+    return ask
+
+
+def _keras_activations(path: Path, layers: Sequence[str]) -> Callable[[Pixels], dict[str, Floats]]:
+    import keras
+
+    model = _load_keras(path)
+    moving = keras.layers.Flatten | keras.layers.Reshape | keras.layers.Softmax
+    outputs: dict[str, Any] = {}
+    current = None
+    for layer in model.layers:
+        current = layer.name if layer.name in layers else current
+        # An activation of its own belongs to the layer before it; what moves values and softmax do not.
+        if current and not isinstance(layer, moving):
+            outputs[current] = layer.output
+    inner = keras.Model(model.input, list(outputs.values()))
+    return lambda pixels: dict(
+        zip(outputs, _in_batches(_compiled(inner), tensor(pixels), BATCH), strict=True)
+    )
+
+
+# LiteRT
+
+
+def _centered(pixels: Pixels) -> Int8:
+    """The int8 network's input: pixel − 128."""
+    return (pixels[..., None].astype(np.int16) - 128).astype(np.int8)
+
+
+def _litert(
+    content: bytes,
+) -> tuple[Callable[[npt.NDArray[Any]], list[npt.NDArray[Any]]], list[dict[str, Any]]]:
+    """A function from one row to all outputs as they are, and the outputs' details."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    from serving.runtime.cpu import cpus
+
+    interpreter = Interpreter(model_content=content, num_threads=cpus())
+    interpreter.allocate_tensors()
+    source = interpreter.get_input_details()[0]["index"]
+    shape = tuple(interpreter.get_input_details()[0]["shape"].tolist())
+    details = interpreter.get_output_details()
+
+    def run(row: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+        nonlocal shape
+        if row.shape != shape:  # a field's width
+            interpreter.resize_tensor_input(source, row.shape)
+            interpreter.allocate_tensors()
+            shape = row.shape
+        interpreter.set_tensor(source, row)
+        interpreter.invoke()
+        return [interpreter.get_tensor(detail["index"]) for detail in details]
+
+    return run, details
+
+
+def _litert_activations(path: Path, layers: Sequence[str]) -> Callable[[Pixels], dict[str, Floats]]:
+    from ai_edge_litert import schema_py_generated as schema
+
+    from pipeline.export.provenance import pack
+
+    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
+    model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+    graph = model.subgraphs[0]
+    nodes = [
+        (names[model.operatorCodes[node.opcodeIndex].builtinCode], node.inputs, node.outputs)
+        for node in graph.operators
+    ]
+    tensors = layer_outputs(nodes, graph.outputs[0], layers)
+    integers = graph.tensors[graph.inputs[0]].type == schema.TensorType.INT8
+    # Not `experimental_preserve_all_tensors`: it may take the model away from XNNPACK.
+    graph.outputs = np.array(list(tensors.values()), np.int32)
+    model.signatureDefs = None  # they would name outputs that are none any more
+    run, details = _litert(pack(model))
+
+    def read(pixels: Pixels) -> dict[str, Floats]:
+        found = _in_batches(run, _centered(pixels) if integers else tensor(pixels), 1)
+        return {
+            name: _real(values, *detail["quantization"]) if values.dtype == np.int8 else values
+            for name, values, detail in zip(tensors, found, details, strict=True)
+        }
+
+    return read
+
+
+# ONNX Runtime
+
+
+def _onnx(model: Any, names: Sequence[str]) -> Callable[[Floats], list[npt.NDArray[Any]]]:
+    """The named tensors of a graph, wherever in it they are."""
+    import onnx
+
+    from serving.runtime import onnx as runtime
+
+    present = {output.name for output in model.graph.output}
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in present)
+    session = runtime.session(model.SerializeToString())
+    return lambda image: session.run(list(names), {session.get_inputs()[0].name: image})
+
+
+def _onnx_activations(path: Path, layers: Sequence[str]) -> Callable[[Pixels], dict[str, Floats]]:
+    import onnx
+
+    model = onnx.load(path)
+    nodes = model.graph.node
+    tensors = layer_outputs(
+        [(node.op_type, node.input, node.output) for node in nodes], "probabilities", layers
+    )
+    # The variant that shows its layers is taken at its word.
+    tensors |= {output.name: output.name for output in model.graph.output if output.name in layers}
+    constants = {entry.name: onnx.numpy_helper.to_array(entry) for entry in model.graph.initializer}
+    scales: dict[str, tuple[float, int]] = {}
+    for node in nodes:
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            integers = node.output[0] if node.op_type == "QuantizeLinear" else node.input[0]
+            if np.size(constants[node.input[1]]) == 1:  # weights have one per channel, activations never
+                scales[integers] = (constants[node.input[1]].item(), constants[node.input[2]].item())
+        elif node.input[0] in scales:  # pooling and moving keep the scale
+            scales[node.output[0]] = scales[node.input[0]]
+    run = _onnx(model, list(tensors.values()))
+
+    def read(pixels: Pixels) -> dict[str, Floats]:
+        found = _in_batches(run, tensor(pixels), BATCH)
+        return {
+            name: _real(values, *scales[output]) if values.dtype.kind in "iu" else values.astype(np.float32)
+            for (name, output), values in zip(tensors.items(), found, strict=True)
+        }
+
+    return read

@@ -1,0 +1,50 @@
+"""WebAssembly from the C file, for a browser that reads digits without a server.
+
+    python -m pipeline.export.wasm models/edge/lenet5-int8.tflite OUT    # OUT/lenet5-int8.wasm
+
+The module imports nothing; it exports `checkdigit_normalize`, `checkdigit_lenet5_classify`,
+`checkdigit_lenet5_margin`, `checkdigit_lenet5_threshold` (the margin from which a digit is accepted),
+`checkdigit_lenet5_scale` (probabilities are softmax(scale·logits)), its memory, and `__heap_base`, from where on
+that memory is the caller's.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from pipeline.export import c_source, command, zig
+from pipeline.export.provenance import wasm_with
+
+if TYPE_CHECKING:
+    from pipeline.export.source import Source
+
+
+def module(source: Source, provenance: dict[str, Any]) -> bytes:
+    """The module of a run."""
+    return wasm_with(compiled(*c_source.texts(source)), provenance)
+
+
+def compiled(code: str, header: str) -> bytes:
+    """The module from the texts that `to_c.write` gave; equal texts give equal bytes.
+
+    Raises:
+        CheckdigitError: it does not compile.
+    """
+    return zig.compiled(code, header, f"{c_source.NAME}.h", "wasm")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    options = c_source.parser("pipeline.export.wasm", "Write WebAssembly from an int8 .tflite.")
+    chosen = options.parse_args(arguments)
+
+    def files(tflite: bytes) -> tuple[dict[str, bytes], str]:
+        code, header, shown = c_source.made(chosen, tflite)
+        return {f"{c_source.NAME}.wasm": compiled(code, header)}, shown
+
+    return command.run(chosen, files)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

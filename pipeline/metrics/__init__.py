@@ -1,0 +1,1 @@
+"""Calibration and edit distance: what turns answers and labels into numbers."""

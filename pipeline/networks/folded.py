@@ -1,0 +1,94 @@
+"""LeNet-5 with its pooling folded away: convolution and average pooling as one strided convolution.
+
+With the activation after the subsampling (as in 1998) nothing stands between the two, and both are linear:
+the mean of four 5×5 convolutions, each a pixel from the next, is one 6×6 convolution of stride 2.
+The network then needs 187,656 multiply-accumulates instead of 416,520, and two operators less. Training
+keeps the two apart, which has fewer weights; quantization and every exported file take what is built here.
+"""
+
+from __future__ import annotations
+
+import math
+from types import ModuleType
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.config import Lenet5Options
+from pipeline.networks.lenet5 import CLASSES, SIDE, LayerRow
+
+Floats = npt.NDArray[np.float32]
+
+OPTIONS: Final = Lenet5Options("average", "relu", "after")  # what folds, and has an 8-bit sibling
+LAYERS: Final = ("c1", "c3", "c5", "f6", "logits")
+_CONVOLUTIONS: Final = ("c1", "c3")
+
+
+def kernel(kernel: Floats) -> Floats:
+    """The kernel that convolves and averages 2×2: float32 [K, K, Cin, Cout] → [K+1, K+1, Cin, Cout]."""
+    shifted = [
+        np.pad(kernel, ((down, 1 - down), (right, 1 - right), (0, 0), (0, 0)))
+        for down in (0, 1)
+        for right in (0, 1)
+    ]
+    mean: Floats = np.mean(shifted, axis=0, dtype=np.float32)
+    return mean
+
+
+def build(keras: ModuleType) -> Any:
+    """The folded network from pixels to logits, its weights yet to be set.
+
+    Args:
+        keras: the module to build with: Keras 3, or the legacy `tf_keras`.
+
+    Returns:
+        A functional model `image` float32 [N, 28, 28, 1] → `logits` float32 [N, 10].
+    """
+    layers = keras.layers
+    image = keras.Input((SIDE, SIDE, 1), name="image")
+    x = layers.Conv2D(6, 6, 2, "same", activation="relu", name="c1")(image)  # [N, 14, 14, 6]
+    x = layers.Conv2D(16, 6, 2, "valid", activation="relu", name="c3")(x)  # [N, 5, 5, 16]
+    x = layers.Flatten(name="flatten")(x)  # [N, 400]
+    x = layers.Dense(120, activation="relu", name="c5")(x)
+    x = layers.Dense(84, activation="relu", name="f6")(x)
+    x = layers.Dense(CLASSES, name="logits")(x)
+    return keras.Model(image, x, name="lenet5_fast")
+
+
+def folded(keras: ModuleType, model: Any) -> Any:
+    """The same function in fewer operations.
+
+    Args:
+        keras: the module that `model` was built with.
+        model: of `lenet5.build` with `OPTIONS`; it is not changed.
+
+    Returns:
+        A model of `build`.
+
+    Raises:
+        ValueError: the network was built with other options.
+    """
+    layers = {layer.name: layer for layer in model.layers}
+    if "s2_relu" not in layers or not isinstance(layers["s2"], keras.layers.AveragePooling2D):
+        raise ValueError("only average pooling with ReLU after it folds into a convolution")
+    network = build(keras)
+    for name in LAYERS:
+        weights, bias = layers[name].get_weights()
+        network.get_layer(name).set_weights([kernel(weights) if name in _CONVOLUTIONS else weights, bias])
+    return network
+
+
+def table() -> list[LayerRow]:
+    """The folded network's layers, counted as in `lenet5.table`."""
+    rows = []
+    for name, kind, window, shape, inputs, field in (
+        ("c1", "convolution, stride 2", 6, (14, 14, 6), 1, 6),
+        ("c3", "convolution, stride 2", 6, (5, 5, 16), 6, 16),
+        ("c5", "dense (5×5 convolution)", 5, (120,), 16, 32),
+        ("f6", "dense", 1, (84,), 120, 32),
+        ("logits", "dense", 1, (CLASSES,), 84, 32),
+    ):
+        taps = window * window * inputs
+        rows.append(LayerRow(name, kind, shape, (taps + 1) * shape[-1], taps * math.prod(shape), field))
+    return rows

@@ -1,0 +1,124 @@
+"""LeNet-5 sliding over a field: one pass reads a whole amount.
+
+The space-displacement network of LeCun, Bottou, Bengio, Haffner (Proc. IEEE
+86(11), 1998, section VII) in its modern form: valid convolutions, the dense
+layers written as convolutions, so that every step sees 32 rows and 40 columns,
+a digit and half of each neighbor, of a picture of any width; steps stand 2
+columns apart, since touching repeats such as 11 and 000 need a blank between
+them. What the steps say is aligned with
+the labels by CTC (Graves, Fernández, Gomez, Schmidhuber, ICML 2006).
+
+    C1 5×5 → S2 2×2 → C3 3×3, 3×3 → S4 2×2 (1 column apart) → C5 3×3, 3×3 → F6 1×9 → logits
+
+    python -m pipeline.networks.lenet5_field     # prints the table of layers, 277,324 parameters
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any, Final
+
+from pipeline.networks.lenet5 import LayerRow, format_table
+from serving.images.field import HEIGHT
+from serving.manifest import Sliding
+
+CLASSES: Final = 12  # ten digits, separator, blank
+BLANK: Final = 11
+
+# name, kernel rows and columns, filters; 2×2 subsampling behind the layers in `_SUBSAMPLED`
+_LAYERS: Final = (
+    ("c1", (5, 5), 20),
+    ("c3a", (3, 3), 40),
+    ("c3b", (3, 3), 56),
+    ("c5a", (3, 3), 80),
+    ("c5b", (3, 3), 120),
+    ("f6", (1, 9), 112),
+    ("logits", (1, 1), CLASSES),
+)
+_SUBSAMPLED: Final = {"c1": ("s2", (2, 2)), "c3b": ("s4", (2, 1))}  # name, rows and columns between windows
+
+# The first step's center is the first column of ink; so it is, at the other end, with the last.
+SLIDING: Final = Sliding(
+    height=HEIGHT, receptive=40, stride=2, left=20, right=20, bucket=16, slants=(0.0, 0.12, -0.12)
+)
+
+
+def build(keras: ModuleType, normalized: bool = True) -> Any:
+    """A Keras model `image` float32 [N, 32, W, 1] → logits float32 [N, T, 12], T = (W − 32) // 2 + 1.
+
+    Args:
+        keras: `keras` or `tf_keras`.
+        normalized: with batch normalization behind the convolutions (Ioffe, Szegedy, ICML 2015), which
+            training needs; `folded` has taken it into the weights.
+    """
+    layers = keras.layers
+    x = image = keras.Input((HEIGHT, None, 1), name="image")
+    for name, kernel, filters in _LAYERS[:-1]:
+        if normalized:
+            x = layers.Conv2D(filters, kernel, use_bias=False, name=name)(x)
+            x = layers.BatchNormalization(momentum=0.98, name=f"{name}_norm")(x)
+            x = layers.ReLU(name=f"{name}_relu")(x)
+        else:
+            x = layers.Conv2D(filters, kernel, activation="relu", name=name)(x)
+        if name in _SUBSAMPLED:
+            subsample, strides = _SUBSAMPLED[name]
+            x = layers.MaxPooling2D(2, strides=strides, name=subsample)(x)
+    x = layers.Conv2D(CLASSES, 1, name="logits", dtype="float32")(x)
+    return keras.Model(
+        image, layers.Reshape((-1, CLASSES), name="steps", dtype="float32")(x), name="lenet5-field"
+    )
+
+
+def folded(keras: ModuleType, model: Any) -> Any:
+    """The same function without batch normalization: its scale and shift are taken into the convolutions."""
+    plain = build(keras, normalized=False)
+    for name, _, _ in _LAYERS[:-1]:
+        (kernel,) = model.get_layer(name).get_weights()
+        norm = model.get_layer(f"{name}_norm")
+        gamma, beta, mean, variance = norm.get_weights()
+        scale = gamma / (variance + norm.epsilon) ** 0.5
+        plain.get_layer(name).set_weights([kernel * scale, beta - mean * scale])
+    plain.get_layer("logits").set_weights(model.get_layer("logits").get_weights())
+    return plain
+
+
+def deployable(keras: ModuleType, model: Any) -> Any:
+    """The network to release: `model`, one of `folded`'s, with softmax at the end.
+
+    Returns:
+        A model `image` float32 [N, 32, W, 1] → `probabilities` float32 [N, T, 12].
+    """
+    copy = build(keras, normalized=False)
+    copy.set_weights(model.get_weights())
+    return keras.Model(
+        copy.input, keras.layers.Softmax(name="probabilities")(copy.output), name="lenet5-field"
+    )
+
+
+def table(width: int = 128) -> list[LayerRow]:
+    """Shape, parameters, multiply-accumulates and receptive field per layer, for a picture of `width` columns.
+
+    Parameters are the folded network's; the receptive field is that of the columns.
+    """
+    rows = []
+    channels, high, wide, field, step = 1, HEIGHT, width, 1, 1
+    for name, (kernel_rows, kernel_columns), filters in _LAYERS:
+        field += (kernel_columns - 1) * step
+        high, wide = high - kernel_rows + 1, wide - kernel_columns + 1
+        weights = kernel_rows * kernel_columns * channels
+        macs = weights * filters * high * wide
+        rows.append(
+            LayerRow(name, "convolution", (high, wide, filters), (weights + 1) * filters, macs, field)
+        )
+        channels = filters
+        if name in _SUBSAMPLED:
+            subsample, (_, columns) = _SUBSAMPLED[name]
+            field += step
+            step *= columns
+            high, wide = high // 2, wide // 2 if columns == 2 else wide - 1
+            rows.append(LayerRow(subsample, "max pooling", (high, wide, channels), 0, 0, field))
+    return rows
+
+
+if __name__ == "__main__":
+    print(format_table(table()))

@@ -1,0 +1,113 @@
+"""The tasks, `digit`, `field` and `fast`, as far as the stages after training need to tell them apart.
+
+A run has one task, named in its `train.json`; a record that names none is a digit's. A digit's network whose
+pooling folds into its convolutions (`pipeline.networks.folded`) makes the run a `fast` one: other layers, other models.
+Importing this needs neither TensorFlow nor any runtime.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+from pipeline.networks import folded, lenet5
+from pipeline.networks import lenet5_field as network
+from pipeline.networks.lenet5 import LayerRow
+from pipeline.run import Run
+from serving.errors import CheckdigitError
+
+Name = Literal["digit", "field", "fast"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What a network reads, and what it is made of.
+
+    Attributes:
+        name: of the task.
+        model, int8: names of the float model and of the 8-bit one.
+        height, width: of the input, in pixels; a width of None is any.
+        classes: symbols that an answer chooses from.
+        layers: names of the layers in order; each is one operator in every format.
+        table: a picture's width → the table of layers.
+    """
+
+    name: Name
+    model: str
+    int8: str
+    height: int
+    width: int | None
+    classes: int
+    layers: tuple[str, ...]
+    table: Callable[[int], list[LayerRow]]
+
+    @property
+    def image(self) -> tuple[int | None, int, int | None, int]:
+        """The input's shape, [N, H, W, 1]; None is any size."""
+        return (None, self.height, self.width, 1)
+
+    def answers(self, count: int, width: int) -> tuple[int, ...]:
+        """The shape of what the network says of `count` pictures: [N, classes], or [N, steps, classes]."""
+        if self.width is not None:
+            return (count, self.classes)
+        sliding = network.SLIDING
+        return (count, (width - sliding.receptive) // sliding.stride + 1, self.classes)
+
+
+DIGIT: Final = Task(
+    "digit",
+    "lenet5",
+    "lenet5-int8",
+    lenet5.SIDE,
+    lenet5.SIDE,
+    lenet5.CLASSES,
+    lenet5.LAYERS,
+    lambda width: lenet5.table(),
+)
+FIELD: Final = Task(
+    "field",
+    "lenet5-field",
+    "lenet5-field-int8",
+    network.HEIGHT,
+    None,
+    network.CLASSES,
+    tuple(row.name for row in network.table()),
+    network.table,
+)
+FAST: Final = Task(
+    "fast",
+    "lenet5-fast",
+    "lenet5-fast-int8",
+    lenet5.SIDE,
+    lenet5.SIDE,
+    lenet5.CLASSES,
+    folded.LAYERS,
+    lambda width: folded.table(),
+)
+TASKS: Final[dict[str, Task]] = {task.name: task for task in (DIGIT, FIELD, FAST)}
+_TRAINED: Final = ("digit", "field")  # what a `train` record may name
+
+
+def named(record: dict[str, Any]) -> Task:
+    """The task of a `train` record.
+
+    Raises:
+        CheckdigitError: it is none of this version's.
+    """
+    name = record.get("task", "digit")
+    if name not in _TRAINED:
+        raise CheckdigitError(f"train.json: unknown task {name!r}: expected {' or '.join(_TRAINED)}")
+    network = record.get("config", {}).get("network")
+    if name == "digit" and network == dataclasses.asdict(folded.OPTIONS):
+        return FAST
+    return TASKS[name]
+
+
+def of(run: Run) -> Task:
+    """The task of a trained run.
+
+    Raises:
+        CheckdigitError: `train` was not run, has changed since, or names no task of this version.
+    """
+    return named(run.require("train"))

@@ -1,0 +1,1 @@
+"""Makes the 8-bit sibling of a trained network."""

@@ -1,0 +1,162 @@
+"""Makes the 8-bit sibling of a trained field network.
+
+    checkdigit quantize --run field
+
+The network is spelled once more with fake-quantization nodes (Jacob et al.,
+CVPR 2018): weights symmetric per channel, activations by the ranges that they
+have on fields, the input pinned to [0, 1] so that the integer is pixel − 128.
+The converter turns that graph into integers. Nothing is trained.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from pipeline.networks import batching
+from pipeline.networks import spec as task
+from pipeline.run import Run, replacing
+from serving.errors import CheckdigitError
+from serving.images.digit import tensor
+
+FLOAT: Final = "float.keras"
+QUANTIZED: Final = "quantized"
+
+Floats = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
+Ranges = dict[str, tuple[float, float]]
+Infer = Callable[[Floats], Floats]  # float32 [N, 32, W, 1] → probabilities float32 [N, T, 12]
+
+
+@dataclasses.dataclass(frozen=True)
+class FieldQuantizeConfig:
+    """One quantization run."""
+
+    share: float = 0.99999  # of the activations that the ranges hold; the largest saturate
+    logits: float = 0.9995  # of the logits, at either end: far from where a step is decided they saturate
+    seed: int = 0  # of the fields that the ranges were measured on
+
+
+def quantize(run: Run, config: FieldQuantizeConfig, fields: Sequence[Pixels]) -> dict[str, Any]:
+    """Quantizes the run's float network; writes the SavedModel `quantized/` and `quantize.json`.
+
+    The SavedModel has fake-quantization nodes and the signature `single`, `image` float32
+    [1, 32, W, 1] → `logits` float32 [1, T, 12].
+
+    Args:
+        run: a trained run of the task `field`.
+        config: how.
+        fields: uint8 [32, w] each, to measure the activations' ranges on; their labels are not needed.
+
+    Returns:
+        The run's record: config, how many fields, the ranges, and how often float and fake-quantized
+        network have the same best symbol at a step.
+
+    Raises:
+        CheckdigitError: `train` was not run or is of another task, or there are no fields.
+    """
+    trained = run.require("train")
+    if task.named(trained) is not task.FIELD:
+        raise CheckdigitError(f"{run.path}: not a run of the task field")
+    try:
+        network = keras.models.load_model(run / FLOAT, compile=False)
+    # A damaged archive, HDF5 file or configuration: each library has its own errors.
+    except Exception as error:
+        raise CheckdigitError(f"{run / FLOAT}: Keras cannot load it: {error}") from None
+    groups = batching.of(task.FIELD, fields)
+    found = ranges(network, groups, config.share, config.logits)
+    quantized = simulated(network, found)
+    with replacing(run / QUANTIZED) as temporary:
+        _save(quantized, temporary)
+        shutil.rmtree(run / QUANTIZED, ignore_errors=True)  # a folder cannot replace a full one
+    files = sorted(path for path in (run / QUANTIZED).rglob("*") if path.is_file())
+    float_best, best = (
+        batching.answered(groups, lambda pixels, ask=ask: ask(tensor(pixels))).argmax(1)
+        for ask in (lambda image: np.asarray(network(image, training=False)), _infer(quantized))
+    )
+    return run.record(
+        "quantize",
+        [str(path.relative_to(run.path)) for path in files],
+        task="field",
+        config=dataclasses.asdict(config),
+        data=trained["data"],
+        fields=len(fields),
+        ranges={name: list(limits) for name, limits in found.items()},
+        metrics={"steps": len(best), "same_best_symbol": float((best == float_best).mean())},
+    )
+
+
+def ranges(network: Any, groups: Sequence[batching.Batch], share: float, logits: float) -> Ranges:
+    """Lower (at most 0) and upper end of each convolution's outputs, over the steps and columns of all fields.
+
+    Args:
+        network: `network.folded`'s.
+        groups: fields, padded.
+        share: of the largest outputs of each batch, how many are taken into the range; 1 = all. What is
+            beyond saturates: rare, and finer steps for the rest.
+        logits: the same of the logits, over all fields and at either end.
+    """
+    convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
+    probe = keras.Model(network.input, [layer.output for layer in convolutions])
+    found: dict[str, list[tuple[float, float]]] = {layer.name: [] for layer in convolutions[:-1]}
+    said = []
+    for group in groups:
+        *inner, last = (np.asarray(output) for output in probe(tensor(group.pixels), training=False))
+        for layer, values in zip(convolutions[:-1], inner, strict=True):
+            high = float(values.max() if share >= 1 else np.quantile(values, share))
+            found[layer.name].append((min(0.0, float(values.min())), high))
+        said.append(last.ravel())
+    low, high = np.quantile(np.concatenate(said), (1 - logits, logits)).tolist()
+    return {
+        name: (min(low for low, _ in each), max(high for _, high in each)) for name, each in found.items()
+    } | {convolutions[-1].name: (min(0.0, low), max(0.0, high))}
+
+
+def simulated(network: Any, ranges: Ranges) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The network with fake-quantization nodes, weights constant: float32 [N, 32, W, 1] → logits [N, T, 12]."""
+    layers = [(layer, layer.get_weights()) for layer in network.layers]
+
+    def run(image: tf.Tensor) -> tf.Tensor:
+        x = tf.quantization.fake_quant_with_min_max_args(image, 0.0, 1.0)
+        for layer, weights in layers:
+            match type(layer).__name__:
+                case "Conv2D":
+                    kernel = weights[0]
+                    largest = np.maximum(np.abs(kernel).max((0, 1, 2)), np.finfo(np.float32).tiny)
+                    kernel = tf.quantization.fake_quant_with_min_max_vars_per_channel(
+                        kernel, -largest, largest, narrow_range=True
+                    )
+                    x = tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "VALID"), weights[1])
+                    if layer.activation.__name__ == "relu":
+                        x = tf.nn.relu(x)
+                    x = tf.quantization.fake_quant_with_min_max_args(x, *ranges[layer.name])
+                case "MaxPooling2D":
+                    x = tf.nn.max_pool2d(x, layer.pool_size, layer.strides, "VALID")
+                case "Reshape":
+                    x = tf.squeeze(x, 1)
+        return x
+
+    return run
+
+
+def _infer(quantized: Callable[[tf.Tensor], tf.Tensor]) -> Infer:
+    function = tf.function(
+        lambda image: tf.nn.softmax(quantized(image)),
+        [tf.TensorSpec(task.FIELD.image, tf.float32)],
+        autograph=False,
+    )
+    return lambda image: np.asarray(function(tf.constant(image)))
+
+
+def _save(quantized: Callable[[tf.Tensor], tf.Tensor], folder: Path) -> None:
+    spec = tf.TensorSpec([1, *task.FIELD.image[1:]], tf.float32, name="image")
+    single = tf.function(lambda image: {"logits": quantized(image)}, [spec], autograph=False)
+    tf.saved_model.save(tf.Module(), str(folder), signatures={"single": single})

@@ -1,0 +1,120 @@
+"""What a digit run brings into `models/`: its files, its records, its golden digits, its picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from pipeline.evaluation.digit import FAMILIES
+from pipeline.export.formats import TABLE, Format
+from pipeline.networks import spec
+from pipeline.networks.lenet5 import table
+from pipeline.release import golden_digits, model_card, triton
+from pipeline.release.artifacts import DIGIT_RELEASED, RECORDS, copy, without, write_records
+from pipeline.run import Run, replacing, write_bytes
+from serving import __version__
+from serving.manifest import SCHEMA, Accuracy, Artifact, Manifest, Model, Tensor, Threshold
+
+_DESCRIPTIONS: Final = {
+    "lenet5": "LeNet-5, float: one handwritten digit",
+    "lenet5-int8": "LeNet-5 in 8-bit integers: one handwritten digit",
+    "lenet5-features": "lenet5 with every layer's activations as outputs",
+    "lenet5-fast": "LeNet-5 with its pooling folded away, float: one handwritten digit",
+    "lenet5-fast-int8": "LeNet-5 with its pooling folded away in 8-bit integers: one handwritten digit",
+}
+_GOLDEN: Final = 20
+_LABELS: Final = [str(digit) for digit in range(10)]
+_IMAGE: Final = Tensor("image", "FP32", [-1, 28, 28, 1])
+_PROBABILITIES: Final = Tensor("probabilities", "FP32", [-1, 10])
+
+
+def write(
+    run: Run, models: Path, version: str, records: dict[str, Any], previous: Manifest | None
+) -> Manifest:
+    """The release of a digit run in an empty folder; the manifest that goes with it.
+
+    Args:
+        models: the empty folder.
+        previous: the manifest of the release before, whose other models stay.
+    """
+    rows = [row for row in TABLE["digit"] if row.name in DIGIT_RELEASED]
+    artifacts = copy(run, models, version, spec.DIGIT)
+    describe(rows, models)
+    golden_sets = {"digits": golden_digits.digits(run, rows, models, "golden", _GOLDEN)}
+    with replacing(models / "readings.png") as temporary:
+        model_card.picture(models / "golden").save(temporary)
+    write_records(records, models / RECORDS["digit"])
+    others = {} if previous is None else without(previous.models, spec.DIGIT)
+    data = dict(records["train"]["data"])
+    if previous is not None:
+        # What the other tasks' models were trained on stands under the task's name.
+        data |= {name: previous.data[name] for name in ("field", "fast") if name in previous.data}
+    if previous is not None and spec.FIELD.model in others:
+        golden_sets["fields"] = previous.golden["fields"]
+    return Manifest(
+        schema=SCHEMA,
+        release=__version__,
+        default="lenet5",
+        models={name: model(name, version, found, records) for name, found in artifacts.items()} | others,
+        golden=golden_sets,
+        tool_versions=records["export"]["environment"]["packages"],
+        data=data,
+    )
+
+
+def describe(rows: Sequence[Format], models: Path) -> None:
+    """Writes what Triton reads beside the ONNX files of these rows."""
+    for row in rows:
+        if row.runtime == "onnxruntime":
+            folder = models / "repository" / row.model
+            write_bytes(folder / "config.pbtxt", _config(row.model).encode())
+            if row.model in FAMILIES:
+                write_bytes(folder / "labels.txt", "\n".join([*_LABELS, ""]).encode())
+
+
+def model(name: str, version: str, artifacts: list[Artifact], records: dict[str, Any]) -> Model:
+    """What the manifest says of a model of digits."""
+    shared: dict[str, Any] = {
+        "version": version,
+        "input": _IMAGE,
+        "artifacts": artifacts,
+        "description": _DESCRIPTIONS[name],
+        "seed": records["train"]["config"]["seed"],
+        "preset": records["train"]["preset"],
+    }
+    if name not in FAMILIES:
+        return Model(
+            task="features", outputs=_features(), temperature=_temperature(records, "lenet5"), **shared
+        )
+    evaluated = records["evaluate"]["families"][name]
+    return Model(
+        task="digit",
+        output=_PROBABILITIES,
+        labels=_LABELS,
+        temperature=_temperature(records, name),
+        accuracy=msgspec.convert(evaluated["accuracy"], Accuracy),
+        thresholds=[
+            msgspec.convert(entry, Threshold)
+            for entry in records[FAMILIES[name][0]]["calibration"]["thresholds"]
+        ],
+        **shared,
+    )
+
+
+def _temperature(records: dict[str, Any], name: str) -> float:
+    return float(records[FAMILIES[name][0]]["calibration"]["temperature"])
+
+
+def _features() -> list[Tensor]:
+    rows = [Tensor(row.name, "FP32", [-1, *row.shape]) for row in table() if row.name != "logits"]
+    return [*rows, _PROBABILITIES]
+
+
+def _config(name: str) -> str:
+    outputs = [_PROBABILITIES] if name in FAMILIES else _features()
+    return triton.config(
+        name, _IMAGE, outputs, 256, ' label_filename: "labels.txt"' if name in FAMILIES else ""
+    )

@@ -1,0 +1,195 @@
+"""What a field model brings into `models/`: its files, its records, its golden fields.
+
+`pipeline.release.release` copies and renames; here is what is particular to fields.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pipeline.evaluation.field import public
+from pipeline.evaluation.field_run import FAMILIES, chosen
+from pipeline.export.formats import FIELD_FORMATS, FOLDER, Format, get
+from pipeline.export.predictor import predictor
+from pipeline.networks import batching, spec
+from pipeline.networks.lenet5_field import CLASSES, SLIDING
+from pipeline.release import triton
+from pipeline.release.artifacts import FIELD_RELEASED, RECORDS, copy, write_records
+from pipeline.run import Run, replacing, sha256, write_bytes
+from pipeline.synthesis import generator as fields
+from serving import __version__
+from serving.decoding import ctc
+from serving.decoding.ctc import SEPARATOR
+from serving.decoding.field_string import wanted
+from serving.errors import CheckdigitError
+from serving.images import sliding_window
+from serving.images.codec import decode
+from serving.images.digit import tensor
+from serving.images.field import normalize_field
+from serving.manifest import (
+    Accuracy,
+    Artifact,
+    Golden,
+    GoldenField,
+    GoldenFields,
+    GoldenSteps,
+    Manifest,
+    Model,
+    Tensor,
+)
+from serving.recognition.annotate import draw
+from serving.recognition.fields import Source, accepted_from, read
+
+_DESCRIPTIONS: Final = {
+    spec.FIELD.model: "LeNet-5 sliding over a field, float: a whole amount or number",
+    spec.FIELD.int8: "LeNet-5 sliding over a field in 8-bit integers: a whole amount or number",
+}
+_LABELS: Final = [*map(str, range(10)), "separator", "blank"]
+_IMAGE: Final = Tensor("image", "FP32", [-1, SLIDING.height, -1, 1])
+_PROBABILITIES: Final = Tensor("probabilities", "FP32", [-1, -1, CLASSES])
+_MOST: Final = 64  # fields in a batch
+_SERVED: Final = get(FAMILIES[spec.FIELD.model], "field")
+_PICTURED: Final = "field-b.png"  # the second has a separator
+_GOLDEN: Final = 8
+_ATTEMPTS: Final = 200
+_SURE: Final = 0.985  # of the whole string, in every format: accepted where anything is
+_PLACES: Final = 4  # decimals of the golden probabilities
+_WRITERS: Final = 20
+
+Ask = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+
+
+def write(run: Run, models: Path, version: str, records: dict[str, Any], previous: Manifest) -> Manifest:
+    """The release of a field run in an empty folder; the manifest that goes with it.
+
+    Args:
+        run: verified.
+        models: the empty folder.
+        version: the field models' new one.
+        records: of every stage.
+        previous: the manifest of the release before, whose other models stay.
+    """
+    artifacts = copy(run, models, version, spec.FIELD)
+    for name in FAMILIES:
+        folder = models / "repository" / name
+        write_bytes(folder / "config.pbtxt", triton.config(name, _IMAGE, [_PROBABILITIES], _MOST).encode())
+    rows = [row for row in FIELD_FORMATS if row.name in FIELD_RELEASED]
+    golden = _golden({row: predictor(row, run / FOLDER / row.file) for row in rows}, models / "golden")
+    write_records({stage: _public(record) for stage, record in records.items()}, models / RECORDS["field"])
+    manifest = msgspec.structs.replace(
+        previous,
+        release=__version__,
+        models={name: model for name, model in previous.models.items() if model.task != "field"}
+        | {name: _model(run, name, version, artifacts[name], records) for name in FAMILIES},
+        golden={**previous.golden, "fields": golden},
+        data={**previous.data, "field": records["train"]["data"]},
+    )
+    _picture(models, manifest.models[spec.FIELD.model], predictor(_SERVED, run / FOLDER / _SERVED.file))
+    return manifest
+
+
+def _public(record: dict[str, Any]) -> dict[str, Any]:
+    """The record without what names one of a user's pictures or folders; `write_records` leaves out `data_dir`."""
+    record = dict(record)
+    if "cross_validation" in record:
+        found = record["cross_validation"]
+        record["cross_validation"] = {**found, "pooled": public(found["pooled"])}
+    if "families" in record:
+        record["families"] = {name: public(family) for name, family in record["families"].items()}
+    settings = record.get("config") or {}
+    if settings.get("start"):
+        record["config"] = {**settings, "start": Path(settings["start"]).name}
+    return record
+
+
+def _model(run: Run, name: str, version: str, artifacts: list[Artifact], records: dict[str, Any]) -> Model:
+    confidence, thresholds = chosen(run, name)
+    measured, how = records["evaluate"]["families"][name], ""
+    if records["evaluate"]["trained_on"]:
+        measured, how = records["train"]["cross_validation"]["pooled"], ", cross-validated"
+    exact = {key: measured["exact"][key] for key in ("value", "low", "high", "n")}
+    return Model(
+        version=version,
+        task="field",
+        input=_IMAGE,
+        output=_PROBABILITIES,
+        artifacts=artifacts,
+        labels=_LABELS,
+        description=_DESCRIPTIONS[name],
+        seed=records["train"]["config"]["seed"],
+        preset=records["train"]["preset"],
+        accuracy=Accuracy(**exact, data=measured["data"]["name"] + how),
+        sliding=SLIDING,
+        confidence=confidence,
+        thresholds=thresholds,
+    )
+
+
+def _picture(models: Path, model: Model, ask: Ask) -> None:
+    """A golden amount with its reading and boxes, for the README."""
+    gray = decode((models / "golden" / _PICTURED).read_bytes())
+    source = Source(normalize_field(gray), (0, 0), (gray.shape[1], gray.shape[0]))
+    ((_, image),) = sliding_window.place([source.field], SLIDING)
+    bar = accepted_from(model.thresholds, max((one.max_error for one in model.thresholds), default=None))
+    reading = read(source, ask(image), model, wanted("amount"), bar)
+    with replacing(models / "amount.png") as temporary:
+        draw(gray, reading).quantize(32).save(temporary, optimize=True)
+
+
+def _golden(ask: dict[Format, Ask], folder: Path) -> Golden:
+    """Drawn fields that every released format reads, with what it answers."""
+    generator = fields.Generator(fields.sources(mnist=False, writers=_WRITERS))
+    found = []
+    for number in range(_GOLDEN):
+        name = f"field-{'abcdefghijklmnop'[number]}.png"
+        data, labels, answers = _drawn(generator, number, ask)
+        write_bytes(folder / name, data)
+        expected: dict[str, dict[str, GoldenSteps]] = {}
+        for row, rows in answers.items():
+            best = rows.argmax(1)
+            steps = GoldenSteps(best.tolist(), rows.max(1).astype(float).round(_PLACES).tolist())
+            expected.setdefault(row.model, {})[row.name] = steps
+        text = "".join("." if label == SEPARATOR else str(label) for label in labels)
+        width = normalize_field(decode(data)).pixels.shape[1]
+        found.append(GoldenField(name, text, sha256(folder / name), width, expected))
+    path = folder / "fields.json"
+    write_bytes(path, msgspec.json.encode(GoldenFields(found)) + b"\n")
+    return Golden(f"{folder.name}/{path.name}", sha256(path))
+
+
+def _drawn(
+    generator: Any, number: int, ask: dict[Format, Ask]
+) -> tuple[bytes, tuple[int, ...], dict[Format, npt.NDArray[np.float32]]]:
+    """The first drawing that every format reads with confidence: PNG, labels, steps' probabilities [T, 12]."""
+    # Keras compiles anew for each width: it is asked last, when the others have said yes.
+    order = sorted(ask, key=lambda row: row.runtime == "keras")
+    for attempt in range(_ATTEMPTS):
+        sample = generator.sample(np.random.default_rng([number, attempt]))
+        labels = tuple(int(label) for label in sample.labels)
+        buffer = io.BytesIO()
+        Image.fromarray(sample.picture).save(buffer, "PNG")
+        field = normalize_field(decode(buffer.getvalue()))
+        # Every other one with a separator.
+        if field.problem is not None or (SEPARATOR in labels) != (number % 2 == 1):
+            continue
+        (batch,) = batching.of(spec.FIELD, [field.pixels])
+        answers = {}
+        for row in order:
+            rows = batch.rows(ask[row](tensor(batch.pixels)))
+            best = ctc.search(rows, count=1).best[0]
+            if best.labels != labels or best.probability < _SURE:
+                break
+            answers[row] = rows
+        else:
+            return buffer.getvalue(), labels, {row: answers[row] for row in ask}
+    raise CheckdigitError(
+        f"not released: of {_ATTEMPTS} drawn fields none is read by every format: train longer or on more data"
+    )

@@ -1,0 +1,262 @@
+"""Chapter 1: what a convolutional network is made of, and what that saves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.config import Lenet5Options
+from pipeline.networks import lenet5
+from pipeline.report import fully_connected, image_grid, plots, worked_examples
+from pipeline.report.html import Block, Chapter, Heading, Numbers, Plot, Table, Text, Tiles, number
+from pipeline.report.run_data import Evidence
+
+
+def chapter(evidence: Evidence) -> Chapter:
+    """The chapter of a run."""
+    compared, sizes = fully_connected.against(evidence.comparisons)
+    return Chapter(
+        "network",
+        "The network",
+        [*_layers(evidence), *_fields(evidence), *_places(), *_filters(evidence), *_worked(), *compared],
+        {"sizes": sizes},
+    )
+
+
+def _layers(evidence: Evidence) -> list[Block]:
+    rows = lenet5.table(Lenet5Options(**evidence.records["train"]["config"]["network"]))
+    channels, formulas = 1, []
+    for row in rows:
+        kernel = 5 if row.name in ("c1", "c3", "c5") else 1
+        formulas.append(
+            f"({kernel}·{kernel}·{channels} + 1)·{row.shape[-1]}" if row.parameters else "nothing to learn"
+        )
+        channels = row.shape[-1]
+    table = [
+        (
+            row.name.upper() if row.name != "logits" else "logits",
+            row.kind,
+            "×".join(map(str, row.shape)),
+            formula,
+            f"{row.parameters:,}",
+            f"{row.multiply_accumulates:,}",
+            f"{row.receptive_field}×{row.receptive_field}",
+        )
+        for row, formula in zip(rows, formulas, strict=True)
+    ]
+    parameters = sum(row.parameters for row in rows)
+    total = sum(row.multiply_accumulates for row in rows)
+    color, gray = worked_examples.parameters(5, 5, 3, 6), worked_examples.parameters(5, 5, 1, 6)
+    return [
+        Text(
+            "LeNet-5 looks at a digit through small windows. The first layer has six filters of 5×5 pixels; each "
+            "slides over the whole picture and says at every place how well what it sees fits. Subsampling "
+            "keeps one number of every 2×2, so that the next filters see twice as far. At the end three "
+            "dense layers turn what was found where into ten numbers, one a digit."
+        ),
+        Table(
+            ("layer", "kind", "shape", "(Wk·Hk·Cin + 1)·Cout", "parameters", "MACs", "sees"),
+            [*table, ("total", "", "", "", f"{parameters:,}", f"{total:,}", "")],
+            "Shape is height × width × maps; Wk and Hk are the kernel's width and height, Cin and Cout the maps that go in and come out; MACs are the multiplications of one picture, each with an addition; the last column "
+            "is the receptive field in pixels of the picture with its margin of 2. Most parameters are in C5, most work is in C3.",
+            left=4,
+        ),
+        Text(
+            "A filter reaches through all maps below it. On a color picture, with three channels, one filter of C1 is "
+            f"5×5×3 numbers and a bias, {worked_examples.parameters(5, 5, 3, 1)} parameters, and all six are "
+            f"(5·5·3 + 1)·6 = {color:,} instead of {gray:,}; the whole network would have {parameters + color - gray:,}. "
+            "Every other layer stays as it is."
+        ),
+    ]
+
+
+def _fields(evidence: Evidence) -> list[Block]:
+    padded = np.pad(evidence.chosen, 2)  # what the padding of C1 adds
+    rows = [row for row in lenet5.table() if row.name in ("c1", "s2", "c3", "s4", "c5")]
+    found = []
+    for row in rows:
+        side = row.receptive_field
+        outputs = row.shape[0] if len(row.shape) == 3 else 1
+        start = (len(padded) - side) // max(1, outputs - 1) * (outputs // 2)
+        text = f"A digit with a frame of {side}×{side} pixels, what one unit of {row.name.upper()} sees"
+        found.append(
+            image_grid.framed(padded, (start, start, side, side), f"{row.name.upper()}: {side}×{side}", text)
+        )
+    return [
+        Heading("How far a unit sees"),
+        Tiles(
+            "receptive-fields",
+            [("", found)],
+            "The receptive field of one unit in the middle of each layer. A filter of C1 sees a piece of a stroke, "
+            "one of C3 a corner or a crossing, one of C5 the whole digit. Each layer adds its window less one, times the strides "
+            "before it: 1 + 4 = 5, 5 + 1 = 6, 6 + 4·2 = 14, 14 + 1·2 = 16, 16 + 4·4 = 32.",
+            160,
+        ),
+    ]
+
+
+def _places() -> list[Block]:
+    cases = (("valid, stride 1", 0, 1), ("same, stride 1", 1, 1), ("valid, stride 2", 0, 2))
+    with plots.drawing(9.6, 2.9, 1, 3) as (figure, axes):
+        for ax, (label, padding, stride) in zip(axes, cases, strict=True):
+            _kernel_places(ax, padding, stride)
+            count = worked_examples.outputs(7, 3, padding, stride)
+            ax.set_title(f"{label}: {count}×{count}", fontsize=13)
+        drawing = plots.svg(figure, "padding")
+    sizes = [
+        (
+            name,
+            f"{side}",
+            f"{kernel}",
+            f"{padding}",
+            f"{stride}",
+            f"{worked_examples.outputs(side, kernel, padding, stride)}",
+        )
+        for name, side, kernel, padding, stride in (
+            ("C1, same", 28, 5, 2, 1),
+            ("C1, were it valid", 28, 5, 0, 1),
+            ("S2", 28, 2, 0, 2),
+            ("C3, valid", 14, 5, 0, 1),
+            ("C1 with stride 2", 28, 5, 2, 2),
+        )
+    ]
+    return [
+        Heading("Padding and stride"),
+        Plot(
+            "padding",
+            drawing,
+            "Where a 3×3 kernel may stand on a picture of 7×7: its centers are the dots. Valid convolution stays inside and the map "
+            "shrinks; same convolution pads with paper and keeps the size; a stride of 2 leaves out every other place.",
+            "Three grids of 7 by 7 pixels with the centers of a 3 by 3 kernel: 5 by 5, 7 by 7 and 3 by 3 of them",
+            wide=True,
+        ),
+        Table(
+            ("", "side", "kernel", "padding", "stride", "outputs"),
+            sizes,
+            "Outputs along a side: (side − kernel + 2·padding) / stride + 1, rounded down.",
+        ),
+    ]
+
+
+def _kernel_places(ax: Any, padding: int, stride: int) -> None:
+    from matplotlib.patches import Rectangle
+
+    for y in range(-padding, 7 + padding):
+        for x in range(-padding, 7 + padding):
+            inside = 0 <= y < 7 and 0 <= x < 7
+            ax.add_patch(
+                Rectangle(
+                    (x, y),
+                    1,
+                    1,
+                    facecolor="none",
+                    edgecolor=plots.color("muted" if inside else "grid"),
+                    lw=0.8,
+                )
+            )
+    ax.add_patch(
+        Rectangle((-padding, -padding), 3, 3, facecolor=plots.color("blue"), alpha=0.25, edgecolor="none")
+    )
+    count = worked_examples.outputs(7, 3, padding, stride)
+    centers = np.arange(count) * stride - padding + 1.5
+    grid = np.stack(np.meshgrid(centers, centers), -1).reshape(-1, 2)
+    ax.plot(grid[:, 0], grid[:, 1], "o", ms=4.5, color=plots.color("blue"))
+    ax.set(xlim=(-1.2, 8.2), ylim=(8.2, -1.2))
+    plots.plain(ax)
+
+
+def _filters(evidence: Evidence) -> list[Block]:
+    picture = np.pad(evidence.chosen / 255.0, 2)
+    learned = evidence.model.get_layer("c1").get_weights()[0][:, :, 0].transpose(2, 0, 1)
+    groups = []
+    for label, kernels in (
+        ("made by hand", {"vertical": worked_examples.VERTICAL, "horizontal": worked_examples.HORIZONTAL}),
+        ("learned in C1", {f"filter {i}": kernel for i, kernel in enumerate(learned, 1)}),
+    ):
+        answers = {name: worked_examples.convolve(picture, kernel) for name, kernel in kernels.items()}
+        groups.append(
+            (
+                label,
+                [image_grid.signed(kernel, name, f"5×5 filter, {name}") for name, kernel in kernels.items()],
+            )
+        )
+        groups.append(
+            (
+                "their answers",
+                [image_grid.signed(answer, "", f"Answer of {name}") for name, answer in answers.items()],
+            )
+        )
+    return [
+        Heading("Filters, by hand and learned"),
+        Tiles(
+            "filters-by-hand",
+            groups,
+            "Blue is positive, orange negative. The filter for vertical lines answers with blue where the pen went up or down, "
+            "the horizontal one where it went across. Nobody told the network to look for lines; its own filters do it all the "
+            "same, at slants and edges that digits have.",
+            88,
+        ),
+    ]
+
+
+def _worked() -> list[Block]:
+    found, (map4, pooled, winners), shared = (
+        worked_examples.moved(),
+        worked_examples.pooled(),
+        worked_examples.shared(),
+    )
+    x, dy, dx, places = worked_examples.through_maximum()
+    (picture, answer, most), (moved, moved_answer, moved_most) = found
+    kernel = worked_examples.DIAGONAL
+    total = " + ".join(f"{value:g}" for value in shared["products"].ravel()).replace("+ -", "− ")
+    peak = [tuple(int(i) for i in np.unravel_index(int(m.argmax()), m.shape)) for m in (answer, moved_answer)]
+    return [
+        Heading("By hand: a stroke that moves"),
+        Numbers(
+            (_rows(picture), "∗", _rows(kernel), "=", _rows(answer), f"max {most:g}"),
+            "A diagonal stroke, a diagonal kernel, and the sum of products at each of its 4×4 places. The kernel is not turned over: strictly, "
+            "this is cross-correlation.",
+            ((4, *peak[0]),),
+        ),
+        Numbers(
+            (_rows(moved), "∗", _rows(kernel), "=", _rows(moved_answer), f"max {moved_most:g}"),
+            f"The stroke has moved by 2 rows and 3 columns, and so has the answer: convolution is equivariant. Its maximum "
+            f"is still {moved_most:g}: the maximum is invariant. Subsampling does a little of this at every step.",
+            ((4, *peak[1]),),
+        ),
+        Heading("By hand: pooling 4×4 to 2×2"),
+        Numbers(
+            (_rows(map4), "→", _rows(pooled)),
+            "Max pooling keeps the largest of every 2×2: a quarter of the numbers, nothing learned.",
+            tuple((0, *place) for place in winners),
+        ),
+        Heading("By hand: the gradient of a shared weight"),
+        Numbers(
+            (
+                _rows(shared["x"]),
+                "∗",
+                _rows(shared["kernel"]),
+                "=",
+                _rows(shared["y"]),
+                "∂L/∂y",
+                _rows(shared["dy"]),
+                "∂L/∂w",
+                _rows(shared["dkernel"]),
+            ),
+            f"The top left weight was used at four places. Its gradient is the sum over them of the pixel it met times ∂L/∂y there: "
+            f"{total} = {number(shared['dkernel'][0, 0])}. One weight learns from the whole picture at once.",
+            ((2, 0, 0), (8, 0, 0)),
+        ),
+        Heading("By hand: the gradient through a maximum"),
+        Numbers(
+            (_rows(x), "∂L/∂max", _rows(dy), "∂L/∂x", _rows(dx)),
+            "Only the pixel that won has any say in the maximum, so it gets the whole gradient and its three neighbors get 0.",
+            tuple((part, *place) for part in (0, 4) for place in places),
+        ),
+    ]
+
+
+def _rows(values: npt.NDArray[Any]) -> list[list[float]]:
+    return [[float(value) for value in row] for row in values]

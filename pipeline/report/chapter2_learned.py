@@ -1,0 +1,255 @@
+"""Chapter 2: what the network learned."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.manifold import TSNE
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import SVC
+
+from pipeline.data.digits import Split
+from pipeline.report import image_grid, plots, receptive_patches
+from pipeline.report.html import Beside, Block, Chapter, Heading, Plot, Table, Text, Tiles
+from pipeline.report.image_grid import Tile
+from pipeline.report.run_data import Evidence
+
+_SEARCHED: Final = 2_000  # test pictures among which those are looked for that excite a unit
+_SHOWN: Final = 6
+_DRAWN: Final = 600  # points in a plot
+_TAUGHT: Final = 3_000  # training pictures for the other classifiers
+_ASKED: Final = 3_000  # test pictures that they are asked
+
+Floats = npt.NDArray[np.float32]
+
+
+def chapter(evidence: Evidence) -> Chapter:
+    """The chapter of a run."""
+    classified, numbers = _other_classifiers(evidence)
+    return Chapter(
+        "learned",
+        "What it learned",
+        [*_weights(evidence), *_maps(evidence), *_excited(evidence), *_plane(evidence), *classified],
+        {"f6_classifiers": numbers},
+    )
+
+
+def _weights(evidence: Evidence) -> list[Block]:
+    first, third = (evidence.model.get_layer(name).get_weights()[0] for name in ("c1", "c3"))
+    c1 = [
+        image_grid.signed(kernel, str(number), f"Filter {number} of C1")
+        for number, kernel in enumerate(first[:, :, 0].transpose(2, 0, 1), 1)
+    ]
+    most = float(np.abs(third).max())
+    rows = []
+    for source in range(third.shape[2]):
+        kernels = [image_grid.signed(third[:, :, source, out], most=most) for out in range(third.shape[3])]
+        rows.append(
+            (
+                f"from map {source + 1}",
+                [image_grid.sheet(kernels, len(kernels), text=f"C3 on map {source + 1} of S2")],
+            )
+        )
+    return [
+        Heading("The filters"),
+        Tiles(
+            "filters-c1",
+            [("C1", c1)],
+            "The six filters of C1, 5×5 weights each: strokes, edges and their ends.",
+            72,
+        ),
+        Tiles(
+            "filters-c3",
+            rows,
+            "The sixteen filters of C3, one in each column; its six rows are what it looks for in the six maps of S2. "
+            "They only make sense together: strokes that meet, bend or end.",
+            620,
+        ),
+    ]
+
+
+def _maps(evidence: Evidence) -> list[Block]:
+    found = evidence.features(evidence.chosen[None])
+    groups: list[tuple[str, list[Tile]]] = [("input", [image_grid.ink(evidence.chosen, text="The digit")])]
+    for name in ("c1", "s2", "c3", "s4"):
+        maps = found[name][0]
+        most = float(np.abs(maps).max())
+        groups.append(
+            (
+                f"{name.upper()}, {maps.shape[2]} maps of {maps.shape[0]}×{maps.shape[1]}",
+                [
+                    image_grid.signed(maps[..., i], text=f"Map {i + 1} of {name.upper()}", most=most)
+                    for i in range(maps.shape[2])
+                ],
+            )
+        )
+    for name, shape in (("c5", (6, 20)), ("f6", (6, 14)), ("logits", (1, 10))):
+        values = found[name][0].reshape(shape)
+        groups.append(
+            (
+                f"{name.upper() if name != 'logits' else name}, {values.size} numbers",
+                [image_grid.signed(values, text=f"The outputs of {name}")],
+            )
+        )
+    maps, flat = groups[:5], groups[5:]
+    return [
+        Heading("One digit on its way through"),
+        Tiles(
+            "feature-maps",
+            maps,
+            "What each layer makes of one test digit, strongest where it is most opaque. C1 still shows the digit, each map a different "
+            "kind of stroke; C3 says where in the digit something was found; after S4 only the rough place is left.",
+            64,
+        ),
+        Tiles(
+            "feature-vectors",
+            flat,
+            "The dense layers as blocks of cells, the logits as a row from 0 to 9: blue speaks for a digit, orange against it.",
+            280,
+        ),
+    ]
+
+
+def _excited(evidence: Evidence) -> list[Block]:
+    images = evidence.data.test.images[:_SEARCHED]
+    found = evidence.features(images)
+    blocks: list[Block] = [
+        Heading("What excites a unit most"),
+        Text(
+            "For each unit the picture that makes it answer loudest. First the one that gradient ascent on the pixels arrives at, "
+            f"from the average of those it likes best; beside it what did so among {len(images):,} test digits. Where both agree, one knows what the unit looks for."
+        ),
+    ]
+    for name in ("c1", "c3"):
+        place = receptive_patches.PLACES[name]
+        middle = found[name].shape[1] // 2
+        dreams = receptive_patches.ascent(
+            evidence.before_activation(name), receptive_patches.averages(found[name], images)
+        )
+        real = receptive_patches.patches(found[name], images, place, _SHOWN)
+        groups = []
+        for unit, (dream, seen) in enumerate(zip(dreams, real, strict=True), 1):
+            made = image_grid.ink(place.cut(dream, middle, middle), "", f"Best input of unit {unit}", 1.0)
+            groups.append(
+                (
+                    f"map {unit}",
+                    [made, *(image_grid.ink(one, text=f"From the data, unit {unit}") for one in seen)],
+                )
+            )
+        blocks.append(
+            Tiles(
+                f"exciting-{name}",
+                groups,
+                f"The {len(groups)} maps of {name.upper()}, in pieces of {place.side}×{place.side} pixels, all that one unit sees: the first of each row by ascent, the others from the data.",
+                44,
+            )
+        )
+    for name, columns in (("c5", 20), ("f6", 14), ("logits", 10)):
+        dreams = receptive_patches.ascent(
+            evidence.before_activation(name), receptive_patches.averages(found[name], images)
+        )
+        best = found[name].argmax(0)
+        made = image_grid.sheet(
+            [image_grid.ink(dream, most=1.0) for dream in dreams], columns, text="By ascent"
+        )
+        seen = image_grid.sheet([image_grid.ink(images[i]) for i in best], columns, text="From the data")
+        title = name.upper() if name != "logits" else "output"
+        blocks.append(
+            Tiles(
+                f"exciting-{name}",
+                [(f"{title}, ascent", [made]), ("from the data", [seen])],
+                f"The {len(dreams)} units of {title}, in the same order twice."
+                + (
+                    " Ascent begins with average digits; what it adds around them no person would write: the network was never told "
+                    "what a digit looks like, only how one differs from the other nine."
+                    if name == "logits"
+                    else ""
+                ),
+                900,
+            )
+        )
+    return blocks
+
+
+def _plane(evidence: Evidence) -> list[Block]:
+    test = evidence.data.test
+    some = test.take(np.arange(min(_DRAWN, len(test.labels))))
+    features = evidence.features(some.images)["f6"]
+    pca = PCA(2, random_state=0)
+    flat = {
+        "pca": pca.fit_transform(features),
+        "tsne": TSNE(2, perplexity=min(30, len(features) // 4), random_state=0).fit_transform(features),
+    }
+    share = float(pca.explained_variance_ratio_.sum())
+    captions = {
+        "pca": f"Principal components: the straight view from the side where the features vary most, {share:.0%} of their variance.",
+        "tsne": "t-SNE: bent so that neighbors stay neighbors. Between the islands lie the digits that are hard to tell apart.",
+    }
+    drawn = []
+    for name, points in flat.items():
+        with plots.drawing(plots.WIDTH, 4.6) as (figure, ax):
+            for digit in range(10):
+                mine = points[some.labels == digit]
+                tint = plots.color(plots.SERIES[digit % len(plots.SERIES)])
+                ax.scatter(mine[:, 0], mine[:, 1], s=26, marker=f"${digit}$", color=tint, linewidths=0.2)
+            ax.set_xticks([])
+            ax.set_yticks([])
+            ax.grid(False)
+            drawn.append(
+                Plot(
+                    f"features-{name}",
+                    plots.svg(figure, f"features-{name}"),
+                    captions[name],
+                    f"{len(points)} digits in the plane by {name}",
+                )
+            )
+    return [
+        Heading("F6 as a description of a digit"),
+        Text(
+            f"F6 turns 784 pixels into 84 numbers. Here {len(some.labels):,} test digits lie where their 84 numbers put them, "
+            "squeezed into two dimensions."
+        ),
+        Beside(drawn),
+    ]
+
+
+def _other_classifiers(evidence: Evidence) -> tuple[list[Block], dict[str, Any]]:
+    rng = np.random.default_rng(0)
+    train, test = evidence.data.train, evidence.data.test
+    taught = train.take(rng.permutation(len(train.labels))[:_TAUGHT])
+    asked = test.take(np.arange(min(_ASKED, len(test.labels))))
+    inputs = {
+        "F6": tuple(evidence.features(split.images)["f6"] for split in (taught, asked)),
+        "pixels": tuple((split.images.reshape(len(split.images), -1) / 255.0) for split in (taught, asked)),
+    }
+    found: dict[str, dict[str, float]] = {}
+    for label, make in (
+        ("logistic regression", lambda: LogisticRegression(max_iter=200)),
+        ("5 nearest neighbors", lambda: KNeighborsClassifier(5)),
+        ("support vectors, RBF kernel", SVC),
+    ):
+        found[label] = {source: _score(make(), given, taught, asked) for source, given in inputs.items()}
+    own = float((evidence.answers(asked.images) == asked.labels).mean())
+    rows = [(label, f"{one['F6']:.2%}", f"{one['pixels']:.2%}") for label, one in found.items()]
+    return [
+        Heading("F6 as inputs to another classifier"),
+        Table(
+            ("classifier", "on the 84 features of F6", "on the 784 pixels"),
+            [*rows, ("the network's own last layer", f"{own:.2%}", "")],
+            f"Taught {len(taught.labels):,} training digits, asked {len(asked.labels):,} test digits. Where F6 does better than "
+            "the pixels, the work has been done before the classifier: what was learned can be used again.",
+        ),
+    ], found | {"network": {"F6": own}}
+
+
+def _score(classifier: Any, features: tuple[Any, ...], taught: Split, asked: Split) -> float:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # 200 steps are near enough
+        classifier.fit(features[0], taught.labels)
+    return float((classifier.predict(features[1]) == asked.labels).mean())

@@ -1,0 +1,223 @@
+"""Chapter 5: how it fails, and what normalization repairs."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.data.digits import Split
+from pipeline.data.normalize_many import Normalize, Pixels, normalizing
+from pipeline.evaluation import shifts
+from pipeline.evaluation.corruptions import KINDS, corrupt
+from pipeline.report import image_grid, plots
+from pipeline.report.html import Beside, Block, Chapter, Heading, Plot, Table, Text, Tiles
+from pipeline.report.run_data import Evidence
+
+_SOME: Final = 2_000  # test pictures where all of them would take too long
+_ANGLES: Final = tuple(range(-90, 91, 15))
+_WIDER: Final = (-2.0, -1.5, -1.0, -0.5, 0.0, 1.0, 2.0, 3.0, 4.0)
+_FEW: Final = 1_000  # and where each takes longer still
+
+
+def chapter(evidence: Evidence) -> Chapter:
+    """The chapter of a run."""
+    with normalizing() as normalized:
+        corrupted, corruptions = _corruptions(evidence, normalized)
+        harder, hardness = _hardships(evidence, normalized)
+    return Chapter(
+        "failures", "How it fails", [*corrupted, *harder], {"corruptions": corruptions, **hardness}
+    )
+
+
+def _right(evidence: Evidence, pixels: Pixels, labels: npt.NDArray[np.uint8]) -> float:
+    return float((evidence.answers(pixels) == labels).mean())
+
+
+def _corruptions(evidence: Evidence, normalized: Normalize) -> tuple[list[Block], dict[str, Any]]:
+    test = evidence.data.test
+    found: dict[str, dict[str, float]] = {}
+    groups = []
+    for kind in KINDS:
+        raw = corrupt(test.images, kind)
+        repaired = normalized(raw)
+        found[kind] = {
+            "raw": _right(evidence, raw, test.labels),
+            "normalized": _right(evidence, repaired, test.labels),
+        }
+        shown = evidence.chosen_index
+        groups.append(
+            (
+                kind,
+                [
+                    image_grid.ink(raw[shown], f"{found[kind]['raw']:.1%}", f"A digit under {kind}"),
+                    image_grid.ink(
+                        repaired[shown], f"{found[kind]['normalized']:.1%}", "The same, normalized"
+                    ),
+                ],
+            )
+        )
+    mean = {way: float(np.mean([one[way] for one in found.values()])) for way in ("raw", "normalized")}
+    clean = _right(evidence, test.images, test.labels)
+    numbers = {"clean": clean, "mean": mean, "kinds": found, "n": len(test.labels)}
+    gained = {kind: one["normalized"] - one["raw"] for kind, one in found.items()}
+    better = sorted((kind for kind in gained if gained[kind] > 0.02), key=lambda kind: -gained[kind])
+    worse = sorted((kind for kind in gained if gained[kind] < -0.02), key=lambda kind: gained[kind])
+    return [
+        Text(
+            "MNIST-C (Mu and Gilmer 2019) asks whether a network still reads what a person reads without effort. Its fifteen corruptions "
+            f"were made anew from their description, at its severities, of all {len(test.labels):,} test pictures. Untouched ones are read "
+            f"right {clean:.2%} of the time."
+        ),
+        Text(
+            f"A client that sends tensors gets what the network makes of the pixels as they are, on average {mean['raw']:.1%}. A client that posts pictures "
+            f"gets them normalized first, on average {mean['normalized']:.1%}. Normalization repairs {_names(better)}; "
+            f"it does harm under {_names(worse)}."
+            + (
+                " Stripe inverts both sides: more than half of the picture is dark, and normalization takes the ink for paper."
+                if "stripe" in worse
+                else ""
+            )
+            + _prepared(evidence.records["train"]["config"])
+        ),
+        Plot(
+            "corruptions",
+            _dumbbells(found),
+            "Accuracy on the pixels as they are (orange) and after the service's normalization (blue).",
+            "Two dots for each of fifteen corruptions, before and after normalization",
+        ),
+        Tiles(
+            "corrupted",
+            groups,
+            "One digit under each of them, as it is and normalized, with the accuracy over all test pictures.",
+            64,
+        ),
+    ], numbers
+
+
+def _prepared(config: dict[str, Any]) -> str:
+    """That training saw the like, if it did."""
+    if not config["defects"]:
+        return ""
+    return (
+        f" Training was prepared: {config['defects']:.0%} of its pictures had a line across, covered edges, hollow strokes, dirt, haze "
+        "or blur, drawn with MNIST-C's descriptions in mind. This is no test of the unforeseen."
+    )
+
+
+def _names(kinds: list[str]) -> str:
+    if len(kinds) < 2:
+        return kinds[0] if kinds else "nothing"
+    return f"{', '.join(kinds[:-1])} and {kinds[-1]}"
+
+
+def _dumbbells(found: dict[str, dict[str, float]]) -> str:
+    order = sorted(found, key=lambda kind: found[kind]["normalized"])
+    with plots.drawing(5.8, 5.2) as (figure, ax):
+        for height, kind in enumerate(order):
+            raw, repaired = (100 * found[kind][way] for way in ("raw", "normalized"))
+            ax.plot([raw, repaired], [height] * 2, color=plots.color("grid"), lw=4, zorder=1)
+            ax.plot(raw, height, "o", ms=8, color=plots.color("orange"))
+            ax.plot(repaired, height, "o", ms=8, color=plots.color("blue"))
+        ax.set_yticks(range(len(order)), order)
+        ax.tick_params(axis="y", labelcolor=plots.color("ink"))
+        ax.set(xlabel="accuracy, %", xlim=(0, 101))
+        ax.grid(axis="y", visible=False)
+        ax.spines["left"].set_visible(False)
+        return plots.svg(figure, "corruptions")
+
+
+def _hardships(evidence: Evidence, normalized: Normalize) -> tuple[list[Block], dict[str, Any]]:
+    test = evidence.data.test
+    some = test.take(np.arange(min(_SOME, len(test.labels))))
+    angles = _series(evidence, normalized, some, {str(a): shifts.turned(some.images, a) for a in _ANGLES})
+    few = test.take(np.arange(min(_FEW, len(test.labels))))
+    distance = shifts.distances(few.images)
+    pens = _series(evidence, normalized, few, {f"{w:g}": shifts.inked(distance, w) for w in _WIDER})
+    photographs = shifts.photographed(some.images)
+    others = {
+        "inverted": (255 - some.images, normalized(255 - some.images)),
+        "photographed": (shifts.shrunk(photographs), normalized(photographs)),
+    }
+    measured = {
+        name: {
+            way: _right(evidence, pixels, some.labels)
+            for way, pixels in zip(("raw", "normalized"), pair, strict=True)
+        }
+        for name, pair in others.items()
+    }
+    shown = [0, 1, 2, 3]
+    examples = [
+        ("photograph", [image_grid.ink(255 - photographs[i], text="A photographed digit") for i in shown]),
+        (
+            "only made small",
+            [image_grid.ink(others["photographed"][0][i], text="The same, made small") for i in shown],
+        ),
+        (
+            "normalized",
+            [image_grid.ink(others["photographed"][1][i], text="The same, normalized") for i in shown],
+        ),
+        (
+            "pen 1.5 thinner",
+            [image_grid.ink(one, text="A thin digit") for one in shifts.inked(distance[:4], -1.5)],
+        ),
+        ("pen 4 wider", [image_grid.ink(one, text="A bold digit") for one in shifts.inked(distance[:4], 4)]),
+    ]
+    rows = [(name, f"{one['raw']:.1%}", f"{one['normalized']:.1%}") for name, one in measured.items()]
+    return [
+        Heading("Turned, and with another pen"),
+        Beside(
+            [
+                Plot(
+                    "rotation",
+                    _pair("rotation", angles, "degrees, counterclockwise"),
+                    f"Accuracy on {len(some.labels):,} test digits against rotation. Normalization does not turn a digit back: it cannot know which way up it was.",
+                    "Accuracy against rotation",
+                ),
+                Plot(
+                    "pen",
+                    _pair("pen", pens, "pixels added to the pen's width"),
+                    f"Accuracy on {len(few.labels):,} test digits against the width of the strokes; 0 is the writer's own pen.",
+                    "Accuracy against a change of the pen's width",
+                ),
+            ]
+        ),
+        Heading("Inverted and photographed"),
+        Table(
+            ("test digits", "as they are", "normalized"),
+            rows,
+            f"Accuracy on {len(some.labels):,} test digits. As they are: the inverted pixels, and the photograph only made small. "
+            "Normalization finds out which of the two levels is the ink, evens out the light and centers the digit.",
+        ),
+        Tiles("photographs", examples, "What was measured, in pictures.", 84),
+    ], {"rotation": angles, "pen": pens, **measured, "n_hardships": len(some.labels)}
+
+
+def _series(
+    evidence: Evidence, normalized: Normalize, split: Split, cases: dict[str, Pixels]
+) -> dict[str, dict[str, float]]:
+    return {
+        name: {
+            "raw": _right(evidence, pixels, split.labels),
+            "normalized": _right(evidence, normalized(pixels), split.labels),
+        }
+        for name, pixels in cases.items()
+    }
+
+
+def _pair(name: str, found: dict[str, dict[str, float]], label: str) -> str:
+    at = [float(key) for key in found]
+    with plots.drawing(plots.WIDTH, 3.4) as (figure, ax):
+        for way, text, tint in (("raw", "as they are", "orange"), ("normalized", "normalized", "blue")):
+            ax.plot(
+                at,
+                [100 * one[way] for one in found.values()],
+                "o-",
+                ms=4,
+                color=plots.color(tint),
+                label=text,
+            )
+        ax.set(xlabel=label, ylabel="accuracy, %", ylim=(0, 101))
+        ax.legend(loc="lower center", ncols=2)
+        return plots.svg(figure, name)

@@ -1,0 +1,113 @@
+"""The report of a run: one HTML file that shows what the network is, learned and does, and its pictures beside it.
+
+    checkdigit report --run mnist       # runs/mnist/report/index.html
+
+Needs the stages up to `benchmark`. The networks that it compares are trained first, where the run does not
+hold them yet (`report.comparisons`): half an hour on MNIST, a minute or two on the embedded digits; the rest takes
+less than three minutes. Importing this needs TensorFlow.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from tqdm import tqdm
+
+from pipeline.data.digits import Dataset
+from pipeline.report import (
+    architecture_training,
+    chapter1_network,
+    chapter2_learned,
+    chapter4_quality,
+    chapter5_failures,
+)
+from pipeline.report import chapter3_ablations as parts
+from pipeline.report import html as page
+from pipeline.report.architecture_training import Budget
+from pipeline.report.architectures import VARIANTS, Variant
+from pipeline.report.html import Chapter
+from pipeline.report.run_data import Evidence, require
+from pipeline.run import Run, write_bytes
+
+FOLDER: Final = "report"  # inside a run
+PAGE: Final = "index.html"
+CHAPTERS: Final[tuple[Callable[[Evidence], Chapter], ...]] = (
+    chapter1_network.chapter,
+    chapter2_learned.chapter,
+    parts.chapter,
+    chapter4_quality.chapter,
+    chapter5_failures.chapter,
+)
+
+
+def report(
+    run: Run, data: Dataset, budget: Budget | None = None, variants: Sequence[Variant] = VARIANTS
+) -> dict[str, Any]:
+    """The stage: writes `report/index.html`, its pictures and `report.json`.
+
+    Args:
+        run: a run that was benchmarked.
+        data: what it was trained on.
+        budget: how the networks to compare are trained; None = what goes with the data.
+        variants: which those are.
+
+    Returns:
+        The record; what each chapter measured stands under its name.
+
+    Raises:
+        CheckdigitError: a stage before is missing, or one of its files changed.
+    """
+    require(run)  # before anything is trained
+    folder = run / FOLDER
+    compared = architecture_training.compare(
+        folder, data, budget or architecture_training.budget(data), variants
+    )
+    evidence = Evidence.of(run, data, compared)
+    chapters = [
+        write(evidence) for write in tqdm(CHAPTERS, desc="report", unit="chapter", disable=None, leave=False)
+    ]
+    files = {f"pictures/{name}": content for name, content in page.pictures(chapters)}
+    files[PAGE] = page.render(f"LeNet-5, run {run.path.name}", _facts(evidence), chapters).encode()
+    shutil.rmtree(folder / "pictures", ignore_errors=True)  # none of an earlier version
+    for name, content in files.items():
+        write_bytes(folder / name, content)
+    written = [f"{FOLDER}/{name}" for name in (*files, architecture_training.FILE)]
+    return run.record(
+        "report", written, data=data.record(), **{chapter.name: chapter.numbers for chapter in chapters}
+    )
+
+
+def _facts(evidence: Evidence) -> list[tuple[str, str]]:
+    train, evaluated = evidence.records["train"], evidence.records["evaluate"]
+    accuracy = evaluated["families"]["lenet5"]["accuracy"]
+    machine = evaluated["environment"]["machine"]
+    return [
+        ("data", f"{train['data']['name']}, {train['data']['train']:,} pictures to train on"),
+        ("accuracy on test", f"{accuracy['value']:.2%} ({accuracy['low']:.2%}–{accuracy['high']:.2%})"),
+        ("parameters", f"{evidence.model.count_params():,}"),
+        ("preset and seed", f"{train['preset'] or 'own'}, {train['config']['seed']}"),
+        *_taught(train["config"]),
+        ("TensorFlow", train["environment"]["packages"]["tensorflow"]),
+        ("machine", f"{machine['cpu']}, {machine['cores']} cores"),
+    ]
+
+
+def _taught(config: dict[str, Any]) -> list[tuple[str, str]]:
+    """What training had beyond labels and distortion."""
+    parts = []
+    if config["distillation"]:
+        parts.append(f"a teacher for {config['distillation']:.0%} of the loss")
+    if config["defects"]:
+        parts.append(f"defects on {config['defects']:.0%} of the pictures")
+    return [("training", ", ".join(parts))] if parts else []
+
+
+def summary(record: dict[str, Any], run: Run) -> str:
+    """The record in a few lines for the screen."""
+    mean, ece = record["failures"]["corruptions"]["mean"], record["quality"]["calibration_error"]
+    return (
+        f"{run / FOLDER / PAGE}: calibration error {ece:.2%}; mean accuracy under 15 corruptions {mean['raw']:.2%} "
+        f"as they are, {mean['normalized']:.2%} normalized"
+    )

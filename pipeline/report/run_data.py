@@ -1,0 +1,113 @@
+"""What every chapter looks at: a finished run's records, its network, its data and what it says of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any, Final
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import ops
+
+from pipeline.data.digits import Dataset
+from pipeline.evaluation.digit import FAMILIES
+from pipeline.export.formats import FOLDER, get
+from pipeline.export.predictor import predictor
+from pipeline.networks import spec
+from pipeline.networks.lenet5 import LAYERS
+from pipeline.run import Run
+from pipeline.training.digit import WEIGHTS
+from serving.errors import CheckdigitError
+from serving.images.digit import tensor
+
+NEEDED: Final = ("train", "export", "verify", "evaluate", "benchmark")
+
+Floats = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Evidence:
+    """A finished run of digits.
+
+    Attributes:
+        run: where it is.
+        data: what it was trained on.
+        records: of its stages, by name.
+        comparisons: what `report.comparisons` trained beside it.
+        model: Keras, pixels → logits, not calibrated.
+    """
+
+    run: Run
+    data: Dataset
+    records: dict[str, dict[str, Any]]
+    comparisons: dict[str, Any]
+    model: keras.Model
+
+    @classmethod
+    def of(cls, run: Run, data: Dataset, comparisons: dict[str, Any]) -> Evidence:
+        """Reads a run.
+
+        Raises:
+            CheckdigitError: a stage before is missing, or one of its files changed.
+        """
+        records = require(run)
+        return cls(run, data, records, comparisons, keras.models.load_model(run / WEIGHTS, compile=False))
+
+    @functools.cached_property
+    def probabilities(self) -> Floats:
+        """What the served file says of the test pictures, float32 [N, 10]."""
+        return self.ask(self.data.test.images)
+
+    def ask(self, pixels: Pixels) -> Floats:
+        """The served file's probabilities of normalized pixels uint8 [N, 28, 28]; float32 [N, 10]."""
+        return self._served(tensor(pixels))
+
+    def answers(self, pixels: Pixels) -> npt.NDArray[np.intp]:
+        """The digits that it reads; [N]."""
+        return np.argmax(self.ask(pixels), axis=1)
+
+    @functools.cached_property
+    def _served(self) -> Any:
+        row = get(FAMILIES["lenet5"][1])
+        return predictor(row, self.run / FOLDER / row.file)
+
+    @functools.cached_property
+    def chosen_index(self) -> int:
+        """Of the test picture that the chapters look at closely: the first 4 that is read as one."""
+        return int(np.argmax((self.data.test.labels == 4) & (self.probabilities.argmax(1) == 4)))
+
+    @property
+    def chosen(self) -> Pixels:
+        """That picture, uint8 [28, 28]."""
+        return np.asarray(self.data.test.images[self.chosen_index])
+
+    def features(self, pixels: Pixels) -> dict[str, Floats]:
+        """Every layer's output after its activation: float32 [N, H, W, C] or [N, C], by name."""
+        inner = keras.Model(self.model.input, [self.model.get_layer(name).output for name in LAYERS])
+        return dict(zip(LAYERS, inner.predict(tensor(pixels), batch_size=1024, verbose=0), strict=True))
+
+    def before_activation(self, layer: str) -> keras.Model:
+        """The network up to a layer with weights, without that layer's activation: image → its sums."""
+        found = self.model.get_layer(layer)
+        kernel, bias = found.kernel, found.bias
+        if isinstance(found, keras.layers.Conv2D):
+            sums = ops.conv(found.input, kernel, padding=found.padding) + bias
+        else:
+            sums = ops.matmul(found.input, kernel) + bias
+        return keras.Model(self.model.input, sums)
+
+
+def require(run: Run) -> dict[str, dict[str, Any]]:
+    """The records of the stages that a report tells of.
+
+    Raises:
+        CheckdigitError: one is missing or its files changed, or the run is one of fields or a folded network's.
+    """
+    reads = spec.of(run)
+    if reads is not spec.DIGIT:
+        what = "reads fields" if reads is spec.FIELD else "has its pooling folded away"
+        raise CheckdigitError(f"{run.path}: a report is made of a digit run, this one {what}")
+    return {stage: run.require(stage) for stage in NEEDED}

@@ -1,0 +1,1 @@
+"""Draws digits, fields and pictures that are neither."""

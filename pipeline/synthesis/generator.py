@@ -1,0 +1,156 @@
+"""Synthetic handwritten amounts and numbers, as a check scanner delivers them.
+
+    python -m pipeline.synthesis.generator sheet.png [--data-dir DIR] [--fonts DIR]     # a contact sheet
+
+Every field is written by one hand from one source of glyphs: a writer of
+MNIST, an invented one (strokes), or a handwriting font, on paper from
+`pipeline.synthesis.paper`. Labels are what is written, left to right: 0–9, and 10 for
+a point or comma that a digit follows. Marks without a digit after them (",",
+".-", "=", "**"), a currency sign before the amount, rules and neighbors' ink
+have no label: the network learns that they are nothing (`pipeline.synthesis.amount_text`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw
+
+from pipeline.synthesis import amount_text, glyph_bank, line_rendering, scanner
+from pipeline.synthesis import writers as handwriting
+from serving.errors import CheckdigitError
+from serving.images.field import normalize_field
+
+SHARES: Final = {"mnist": 0.27, "strokes": 0.53, "fonts": 0.2}
+
+Gray = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A field.
+
+    `picture` uint8 [H, W], dark ink on light paper; `labels` 0–9 and 10 =
+    separator, left to right; `boxes` float32 [n, 4], x, y, width and height of
+    each label's ink in pixels.
+    """
+
+    picture: Gray
+    labels: tuple[int, ...]
+    boxes: Floats
+
+
+class Generator:
+    """Makes samples; the same state of a sample's `rng` gives the same sample.
+
+    Args:
+        sources: where glyphs come from, see `sources`.
+        seed: decides the papers.
+    """
+
+    def __init__(self, sources: list[glyph_bank.Source], seed: int = 0) -> None:
+        rng = np.random.default_rng(seed)
+        self.bank, hands = glyph_bank.join(sources)
+        self._hands = {
+            name: [h for h in hands if h.source == name] for name in {hand.source for hand in hands}
+        }
+        self._others = self._hands["strokes"]
+        self._names = sorted(self._hands)
+        shares = np.array([SHARES[name] for name in self._names])
+        self._shares = np.cumsum(shares / shares.sum())
+        self._stock = scanner.stock(rng)
+
+    def sample(self, rng: np.random.Generator) -> Sample:
+        """One field."""
+        return self.field(amount_text.write(rng), rng)
+
+    def field(self, text: amount_text.Text, rng: np.random.Generator) -> Sample:
+        """A field that says `text`, by a hand of the generator's choice."""
+        name = self._names[int(np.searchsorted(self._shares, rng.random(), side="right"))]
+        hand = self._hands[name][int(rng.random() * len(self._hands[name]))]
+        other = self._others[int(rng.random() * len(self._others))]
+        ink = np.zeros((0, 0), np.float32)
+        while not (ink > 0).any():  # a fine pen in a small hand may leave nothing
+            way = line_rendering.way(rng, name == "strokes")
+            ink, boxes = line_rendering.write(text, hand, other, self.bank, way, rng)
+        picture, boxes = scanner.scan(ink, boxes, self._stock, self.bank, rng)
+        return Sample(picture, text.read(), boxes)
+
+
+def sources(
+    data_dir: Path | None = None,
+    fonts: Path | None = None,
+    mnist: bool = True,
+    part: str = "train",
+    writers: int = 400,
+) -> list[glyph_bank.Source]:
+    """Glyph sources for a `Generator`.
+
+    Args:
+        data_dir: where MNIST lies, as for `pipeline.data.digits.load`.
+        fonts: folder that `pipeline.synthesis.fonts` filled; None = no fonts.
+        mnist: whether MNIST's digits are used.
+        part: "train" or "validation": whose writers (MNIST) and which invented hands.
+        writers: number of invented hands.
+
+    Raises:
+        CheckdigitError: no MNIST, no fonts where they should be.
+    """
+    found = [handwriting.strokes(np.random.default_rng(("train", "validation").index(part)), writers)]
+    if mnist:
+        found.append(handwriting.mnist(data_dir, part))
+    if fonts is not None:
+        found.append(handwriting.fonts(fonts))
+    return found
+
+
+def training(sample: Sample) -> tuple[Gray, tuple[int, ...]]:
+    """A sample as the network sees it: pixels uint8 [32, w] by the service's own normalization, labels."""
+    return normalize_field(sample.picture).pixels, sample.labels
+
+
+def sheet(generator: Generator, seed: int = 0, rows: int = 12, columns: int = 6) -> Image.Image:
+    """Samples with their labels, to be looked at."""
+    rng = np.random.default_rng(seed)
+    picture = Image.new("L", (columns * 380, rows * 140), 128)
+    canvas = ImageDraw.Draw(picture)
+    for index in range(rows * columns):
+        sample = generator.sample(rng)
+        image = Image.fromarray(sample.picture)
+        factor = min(2.2, 374 / image.width, 124 / image.height)
+        image = image.resize((max(1, int(image.width * factor)), max(1, int(image.height * factor))))
+        x, y = index % columns * 380, index // columns * 140
+        picture.paste(image, (x, y + 12))
+        canvas.text((x, y), "".join("0123456789."[label] for label in sample.labels), fill=255)
+    return picture
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.synthesis.generator",
+        description="Write a contact sheet of synthetic fields.",
+    )
+    parser.add_argument("sheet", type=Path, help="picture to write")
+    parser.add_argument("--data-dir", type=Path, help="folder of MNIST (default: no MNIST)")
+    parser.add_argument("--fonts", type=Path, help="folder of fonts (python -m pipeline.synthesis.fonts DIR)")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    try:
+        found = sources(options.data_dir, options.fonts, mnist=options.data_dir is not None, writers=60)
+        sheet(Generator(found), options.seed).save(options.sheet)
+    except (CheckdigitError, OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,227 @@
+"""One hand writes a text: glyphs side by side, sheared, sized, warped and inked alike.
+
+The result is a map of signed distances to the edge of the ink, like the
+glyphs it is made of (`pipeline.synthesis.glyph_bank`), before pen pressure, paper and scanner.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pipeline.synthesis.amount_text import Text
+from pipeline.synthesis.glyph_bank import LEVELS, UNIT, Bank, Hand
+
+FAR: Final = -30.0  # distance of paper from any ink
+
+Floats = npt.NDArray[np.float32]
+_Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Way:
+    """How the hand writes this time; lengths in pixels, shares of the body's height where not said."""
+
+    body: float  # pixels
+    pen: float  # half its width, pixels
+    slant: float  # columns per row, positive = to the right
+    skew: float  # rows per column, positive = downhill
+    aspect: float
+    gap: float
+    untidy: float  # 1 = as usual
+    warp: float  # standard deviation of the bends, pixels of a glyph's map
+    zeros: float  # size of zeros after the first digit
+    drift: float  # growth per character
+    chained: float  # probability that zeros in a row are one stroke
+    crossed: bool  # sevens have a bar
+    sizes: _Doubles  # [10], of each digit
+
+
+def way(rng: np.random.Generator, drawn: bool) -> Way:
+    """A way of writing; `drawn`: the glyphs are upright by themselves and get all of their slant here."""
+    body = min(max(np.exp(rng.normal(np.log(33), 0.26)), 20.0), 56.0)
+    sizes = np.exp(rng.normal(0, 0.075, 10))
+    if rng.random() < 0.35:
+        sizes[1] *= rng.uniform(1.0, 1.5)
+    return Way(
+        body=float(body),
+        pen=float(max(body * min(np.exp(rng.normal(np.log(0.043), 0.27)), 0.08), 0.7)),
+        slant=float(min(max(rng.normal(0.24 if drawn else 0.12, 0.25), -0.6), 0.75)),
+        skew=float(np.tan(np.radians(min(max(rng.normal(-1, 2.3), -7), 7)))),
+        aspect=float(np.exp(rng.normal(0.12, 0.2))),
+        gap=float(rng.normal(0.12, 0.09)),
+        untidy=float(rng.uniform(0.3, 1.4)),
+        warp=float(rng.uniform(0.5, 2.2)),
+        zeros=float(rng.uniform(0.35, 0.95) if rng.random() < 0.5 else 1.0),
+        drift=float(rng.normal(0, 0.03)),
+        chained=float(rng.random() < 0.3),
+        crossed=bool(rng.random() < 0.65),
+        sizes=sizes,
+    )
+
+
+@dataclass(frozen=True)
+class _Token:
+    """Characters that are one glyph: nearly always one, chained zeros more."""
+
+    chars: str
+    labels: tuple[int | None, ...]
+    space: bool  # before it
+    raised: bool
+    later: bool  # a digit other than zero comes before it
+
+
+def _tokens(text: Text, chains: bool) -> list[_Token]:
+    tokens: list[_Token] = []
+    place, space, later = 0, False, False
+    while place < len(text.chars):
+        char, size = text.chars[place], 1
+        if char == " ":
+            place, space = place + 1, True
+            continue
+        if char == "0" and chains:
+            row = len(text.chars[place:]) - len(text.chars[place:].lstrip("0"))
+            size = 2 if row in (2, 4) else min(row, 3)
+        end = place + size
+        tokens.append(
+            _Token(text.chars[place:end], text.labels[place:end], space, place >= text.raised, later)
+        )
+        later = later or (char.isdigit() and char != "0")
+        place, space = end, False
+    return tokens
+
+
+def write(
+    text: Text, hand: Hand, other: Hand, bank: Bank, way: Way, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """The text by one hand.
+
+    Args:
+        text: what is written.
+        hand: the writer of the digits.
+        other: who lends the characters that the hand has no glyph of.
+        bank: the glyphs of both.
+        way: how they are written.
+        rng: decides what differs from glyph to glyph.
+
+    Returns:
+        distances into the ink, float32 [h, w], in pixels, negative on paper;
+        the labels' boxes, float32 [n, 4]: x, y, width, height.
+    """
+    tokens = _tokens(text, rng.random() < way.chained)
+    count = len(tokens)
+    index = []
+    sizes = 1 + way.drift * np.arange(count)
+    lifts = rng.normal(0, 0.04 * way.untidy, count)
+    gaps = np.clip(rng.normal(way.gap, 0.07 * way.untidy, count), -0.25, 0.8)
+    for k, token in enumerate(tokens):
+        name = "7-" if way.crossed and token.chars == "7" and "7-" in hand.glyphs else token.chars
+        options = hand.glyphs.get(name) or other.glyphs[name]
+        index.append(options[rng.integers(len(options))])
+        if token.chars[0].isdigit():
+            sizes[k] *= way.sizes[int(token.chars[0])]
+            if token.chars[0] == "0" and (token.later or len(token.chars) > 1):
+                sizes[k] *= way.zeros
+            # Small ones stand anywhere from the baseline to the middle.
+            lifts[k] += (1 - sizes[k]) * rng.uniform(-0.1, 0.6)
+        else:
+            lifts[k] = 0
+            gaps[k] = max(gaps[k], rng.uniform(0, 0.22))
+        if k and not tokens[k - 1].chars[0].isdigit():
+            gaps[k] = max(gaps[k], rng.uniform(-0.02, 0.28))
+        if token.space:
+            gaps[k] = rng.uniform(0.3, 0.9)
+        if token.raised:
+            sizes[k] *= 0.65
+            lifts[k] += 0.4
+    sizes = np.clip(sizes * np.exp(rng.normal(0, 0.05 * way.untidy, count)), 0.4, 1.7)
+    digits = np.array([token.chars[0].isdigit() for token in tokens])
+    boxes, bases = bank.boxes[index], bank.bases[index]
+    sy = way.body / UNIT * sizes
+    sx = sy * way.aspect * np.exp(rng.normal(0, 0.05 * way.untidy, count))
+    grow = np.clip(way.pen - bank.pens[index] * np.sqrt(sx * sy), -3.0, 3.0)
+    thick = grow.astype(np.float32)
+    widths = (boxes[:, 2] - boxes[:, 0]) * sx
+    centers = np.concatenate([[0], np.cumsum(widths[:-1] + gaps[1:] * way.body)]) + widths / 2
+    rows = way.skew * centers - lifts * way.body
+
+    # Each glyph's frame on the page, sheared around (center, baseline).
+    reach = np.maximum(grow, 0) + 4
+    up, down = (bases - boxes[:, 1]) * sy + reach, (boxes[:, 3] - bases) * sy + reach
+    half = widths / 2 + reach
+    x0 = centers - half + np.minimum(way.slant * up, -way.slant * down)
+    x1 = centers + half + np.maximum(way.slant * up, -way.slant * down)
+    y0, y1 = rows - up - abs(way.skew) * half, rows + down + abs(way.skew) * half
+    left, top = int(np.floor(x0.min())), int(np.floor(y0.min()))
+    ink = np.full((int(y1.max()) - top + 2, int(x1.max()) - left + 2), FAR, np.float32)
+    turns = rng.normal(0, 0.04 * way.untidy, count)
+    # A comma bent as far as a digit would be a digit.
+    bends = rng.normal(0, way.warp, (count, 9, 2)) * np.where(digits, 1, 0.3)[:, None, None]
+    xs, ys, widths_, heights = (
+        np.asarray(v, np.int64).tolist() for v in (x0, y0, np.ceil(x1 - x0), np.ceil(y1 - y0))
+    )
+    # Where nine points of each frame lie in its glyph's map.
+    frames = np.stack([np.ceil(x1 - x0), np.ceil(y1 - y0)], 1)[:, None]
+    page = _NINE * frames - np.stack([centers - np.trunc(x0), rows - np.trunc(y0)], 1)[:, None]
+    tall = page[..., 1] - (way.skew + turns)[:, None] * page[..., 0]
+    wide = page[..., 0] + (way.slant - turns)[:, None] * tall
+    wide = (boxes[:, 0] + boxes[:, 2])[:, None] / 2 + wide / sx[:, None]
+    tall = bases[:, None] + tall / sy[:, None]
+    points = (np.stack([wide, tall], 2) + bends).tolist()
+    levels = (np.sqrt(sx * sy) / LEVELS).astype(np.float32)
+    found: list[tuple[int, int, int, int]] = []
+    for k, token in enumerate(tokens):
+        w, h, px, py = widths_[k], heights[k], xs[k] - left, ys[k] - top
+        glyph = _bent(bank, index[k], w, h, points[k])
+        glyph *= levels[k]
+        glyph += thick[k]
+        place = ink[py : py + h, px : px + w]
+        glyph = glyph[: place.shape[0], : place.shape[1]]
+        np.maximum(place, glyph, out=place)
+        if token.labels[0] is not None:
+            found += _parts(glyph > 0, px, py, len(token.labels), way.slant)
+    return ink, np.array(found, np.float32).reshape(-1, 4)
+
+
+_NINE: Final = np.array([(j / 2, i / 2) for i in range(3) for j in range(3)])
+
+
+def _bent(bank: Bank, index: int, width: int, height: int, points: list[list[float]]) -> Floats:
+    """A glyph's map [height, width], minus 128, its nine points (rows of three) put onto the frame's."""
+    xs, ys = (0, width // 2, width), (0, height // 2, height)
+    mesh = [
+        (
+            (xs[j], ys[i], xs[j + 1], ys[i + 1]),
+            (*points[3 * i + j], *points[3 * i + 3 + j], *points[3 * i + 4 + j], *points[3 * i + 1 + j]),
+        )
+        for i in range(2)
+        for j in range(2)
+    ]
+    image = Image.fromarray(bank.maps[index]).transform(
+        (width, height), Image.Transform.MESH, mesh, Image.Resampling.BILINEAR
+    )
+    return np.asarray(image, np.float32) - np.float32(128)
+
+
+def _parts(
+    inked: npt.NDArray[np.bool_], x: int, y: int, parts: int, slant: float
+) -> list[tuple[int, int, int, int]]:
+    """The ink's box, in equal and equally slanted parts."""
+    across, along = np.flatnonzero(inked.any(0)), np.flatnonzero(inked.any(1))
+    if not len(across):  # a pen too fine for the glyph's size
+        return [(x + inked.shape[1] // 2, y + inked.shape[0] // 2, 1, 1)] * parts
+    x, y, width, height = (
+        x + int(across[0]),
+        y + int(along[0]),
+        int(across[-1] - across[0]) + 1,
+        int(along[-1] - along[0]) + 1,
+    )
+    if parts == 1:
+        return [(x, y, width, height)]
+    lean = min(int(abs(slant) * height), width // 2)
+    step = (width - lean) / parts
+    return [(x + int(i * step), y, int(step) + lean + 1, height) for i in range(parts)]

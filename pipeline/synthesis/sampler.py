@@ -1,0 +1,74 @@
+"""Whose handwriting drawn fields show, and the drawing of items to train on."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from pipeline.data import digits
+from pipeline.run import sha256
+from pipeline.synthesis import generator as fields
+from pipeline.synthesis import nonfields
+from serving.decoding.ctc import SEPARATOR
+from serving.images.codec import Gray
+from serving.images.field import normalize_field
+
+Item = tuple[Gray, tuple[int, ...]]  # pixels uint8 [32, w], 255 = ink; labels
+
+_NONFIELDS: Final = 0.06  # share of the stream that holds no field and is to be read as nothing
+
+
+@dataclasses.dataclass(frozen=True)
+class Hands:
+    """Draws fields, in whichever process it is called: rng, count → items.
+
+    Attributes:
+        folder: where MNIST lies; None = in its usual places.
+        fonts: folder that `pipeline.synthesis.fonts` filled; None = no fonts.
+        mnist: whether MNIST's writers are among the hands, beside invented ones.
+        part: "train" or "validation": whose hands.
+        invented: how many invented ones there are; to make them takes some 20 ms each.
+    """
+
+    folder: Path | None = None
+    fonts: Path | None = None
+    mnist: bool = False
+    part: str = "train"
+    invented: int = 400
+
+    def __call__(self, rng: np.random.Generator, count: int) -> list[Item]:
+        generator = _generator(self)
+        empty = int(rng.binomial(count, _NONFIELDS))
+        items: list[Item] = [fields.training(generator.sample(rng)) for _ in range(count - empty)]
+        for _, picture in nonfields.pictures(empty, int(rng.integers(2**31)), self.field):
+            items.append((normalize_field(picture).pixels, ()))
+        return items
+
+    def field(self, rng: np.random.Generator) -> tuple[Gray, str]:
+        """One field's picture and its digits."""
+        sample = _generator(self).sample(rng)
+        return sample.picture, "".join(str(label) for label in sample.labels if label < SEPARATOR)
+
+    def validation(self) -> Hands:
+        """The hands that training never sees."""
+        return dataclasses.replace(self, part="validation")
+
+    def record(self) -> dict[str, Any]:
+        """What a run's record says about the hands: the digits' checksums and the fonts'."""
+        fonts = sorted(self.fonts.iterdir()) if self.fonts else []
+        return {
+            "name": "drawn fields",
+            "digits": digits.load("mnist", self.folder).record() if self.mnist else None,
+            "fonts": {font.stem: sha256(font) for font in fonts if font.is_file()},
+        }
+
+
+@functools.cache
+def _generator(hands: Hands) -> fields.Generator:
+    return fields.Generator(
+        fields.sources(hands.folder, hands.fonts, hands.mnist, hands.part, hands.invented)
+    )

@@ -1,0 +1,161 @@
+"""Ink on paper, as a check scanner delivers it: margins, rules, blur, noise, JPEG."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pipeline.synthesis import paper as papers
+from pipeline.synthesis.glyph_bank import LEVELS, ROWS, Bank
+from pipeline.synthesis.line_rendering import FAR
+
+Gray = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What pictures are cut from: papers and noises, float32 [n, h, w]; `pressures` are smoother noises."""
+
+    papers: Floats
+    noises: Floats
+    pressures: Floats
+
+
+def stock(rng: np.random.Generator, count: int = 48) -> Stock:
+    """A stock with `count` papers."""
+    return Stock(
+        papers.tiles(rng, count),
+        np.stack([papers.smooth_noise(rng, sigma) for sigma in (0.4, 0.6, 1.0, 1.6)]),
+        np.stack([papers.smooth_noise(rng, sigma) for sigma in (3, 6, 12)]),
+    )
+
+
+def scan(
+    ink: Floats, boxes: Floats, stock: Stock, bank: Bank, rng: np.random.Generator
+) -> tuple[Gray, Floats]:
+    """The picture of the ink, uint8 [h, w], and its boxes moved and cut to it.
+
+    Args:
+        ink: distances into the ink, float32 [h, w], some of it positive.
+        boxes: float32 [n, 4], x, y, width, height.
+        stock: papers and noises.
+        bank: glyphs for the ink of neighbors that reaches in.
+        rng: decides everything else.
+    """
+    page, boxes = _cut(ink, boxes, rng)
+    height, width = page.shape
+    if rng.random() < 0.12:
+        _neighbor(page, bank, rng)
+    page += _crop(stock.pressures, height, width, rng) * np.float32(rng.uniform(0, 0.45))
+    cover = np.clip(page / np.float32(rng.uniform(1.1, 2.6)) + np.float32(0.5), 0, 1)
+    if rng.random() < 0.4:  # a ball-point leaves less ink in the middle of its line
+        cover *= 1 - np.clip(page - np.float32(0.8), 0, 1.5) * np.float32(rng.uniform(0, 0.25))
+    streaks = _crop(stock.noises, height, width, rng) * np.float32(rng.uniform(0, 0.12))
+    streaks += _crop(stock.pressures, height, width, rng) * np.float32(rng.uniform(0, 0.1))
+    streaks += 1
+    cover *= streaks
+
+    # Faint ink on a loud ground could not be read by anyone.
+    darkness = rng.uniform(0.44, 0.82)
+    level, gain = rng.uniform(138, 218), rng.uniform(0.3, 1.3) * min(1.0, darkness / 0.62)
+    picture = _crop(stock.papers, height, width, rng) * np.float32(level * gain)
+    picture += np.float32(level * (1 - gain))
+    _print(picture, rng)
+    cover *= np.float32(-darkness)
+    cover += 1
+    picture *= np.clip(cover, 0.08, 1)
+    picture += _crop(stock.noises, height, width, rng) * np.float32(rng.uniform(0, 4))
+    gray = np.clip(picture, 0, 255).astype(np.uint8)
+    if rng.random() < 0.4:
+        gray = _jpeg(gray, int(rng.integers(45, 95)))
+    return gray, boxes
+
+
+def _cut(ink: Floats, boxes: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """The ink with margins, at times cut a little into its top or bottom."""
+    inked = ink > 0
+    rows, columns = np.flatnonzero(inked.any(1)), np.flatnonzero(inked.any(0))
+    margins = rng.gamma(1.6, 4.0, 4)
+    if rng.random() < 0.15:
+        margins[rng.integers(2)] = -rng.uniform(0, 0.06) * len(rows)
+    top, bottom = int(rows[0] - margins[0]), int(rows[-1] + 1 + margins[1])
+    left, right = int(columns[0] - margins[2]), int(columns[-1] + 1 + margins[3])
+    height, width = max(bottom - top, 4), max(right - left, 4)
+    page = np.full((height, width), FAR, np.float32)
+    y, x = max(top, 0), max(left, 0)
+    part = ink[y : top + height, x : left + width]
+    page[y - top : y - top + part.shape[0], x - left : x - left + part.shape[1]] = part
+    low = np.clip(boxes[:, :2] - (left, top), 0, (width - 1, height - 1))
+    high = np.clip(boxes[:, :2] - (left, top) + boxes[:, 2:], low + 1, (width, height))
+    return page, np.concatenate([low, high - low], 1).astype(np.float32)
+
+
+def _neighbor(page: Floats, bank: Bank, rng: np.random.Generator) -> None:
+    """Draws into the page the tips of a glyph that stands outside it."""
+    height, width = page.shape
+    side = max(8, int(height * rng.uniform(0.7, 1.3)))
+    index = int(rng.integers(len(bank.maps)))
+    image = Image.fromarray(bank.maps[index]).resize((side, side), Image.Resampling.BILINEAR)
+    glyph = (np.asarray(image, np.float32) - np.float32(128)) * np.float32(side / ROWS / LEVELS)
+    shown = int(side * rng.uniform(0.2, 0.36))  # a fifth or so of the map is empty margin
+    if (edge := rng.integers(3)) < 2:
+        x = int(rng.integers(-side // 2, max(width - side // 2, 1 - side // 2)))
+        a, b = max(x, 0), min(x + side, width)
+        shown = min(shown, height)
+        rows, part = (
+            (slice(0, shown), glyph[side - shown :])
+            if edge
+            else (slice(height - shown, height), glyph[:shown])
+        )
+        place, part = page[rows, a:b], part[:, a - x : b - x]
+    else:
+        shown = min(shown, width)
+        y = int(rng.integers(-side // 3, max(height - side // 2, 1 - side // 3)))
+        a, b = max(y, 0), min(y + side, height)
+        place, part = page[a:b, width - shown :], glyph[a - y : b - y, :shown]
+    np.maximum(place, part, out=place)
+
+
+def _crop(tiles: Floats, height: int, width: int, rng: np.random.Generator) -> Floats:
+    """A random cut [height, width] of a random tile, mirrored at random."""
+    index, across, down, x, y = rng.random(5)
+    tile = tiles[int(index * len(tiles))]
+    if height > tile.shape[0] or width > tile.shape[1]:
+        tile = np.tile(tile, (-(-height // tile.shape[0]), -(-width // tile.shape[1])))
+    top, left = int(y * (tile.shape[0] - height + 1)), int(x * (tile.shape[1] - width + 1))
+    cut = tile[top : top + height, left : left + width]
+    return np.asarray(cut[:: 1 if down < 0.5 else -1, :: 1 if across < 0.5 else -1])
+
+
+def _print(paper: Floats, rng: np.random.Generator) -> None:
+    """Prints rules, a box's side, a row of dots or a lighter band into the paper."""
+    height, width = paper.shape
+    if rng.random() < 0.4:
+        for _ in range(rng.integers(1, 3)):
+            y = height - 1 - int(abs(rng.normal(0, 0.12)) * height)
+            y = y if rng.random() < 0.75 else height - 1 - y
+            y = min(max(y, 0), height - 1)
+            paper[y : y + rng.integers(1, 3)] *= np.float32(rng.uniform(0.3, 0.85))
+    if rng.random() < 0.08:  # rarely on the left, where a stroke as long is a one
+        x = int(rng.gamma(1.5, 3))
+        x = x if rng.random() < 0.2 else width - 1 - x
+        x = min(max(x, 0), width - 1)
+        paper[:, x : x + rng.integers(1, 3)] *= np.float32(rng.uniform(0.3, 0.85))
+    if rng.random() < 0.04:
+        pitch, size = rng.integers(4, 9), rng.integers(1, 4)
+        for shift in range(size):
+            paper[height - size - rng.integers(0, 2) :, shift::pitch] *= np.float32(rng.uniform(0.4, 0.7))
+    if rng.random() < 0.12:
+        edge = rng.integers(1, max(2, height // 4))
+        paper[:edge] *= np.float32(rng.uniform(0.75, 1.2))
+
+
+def _jpeg(gray: Gray, quality: int) -> Gray:
+    buffer = io.BytesIO()
+    Image.fromarray(gray).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer))

@@ -1,0 +1,256 @@
+"""Where synthetic fields get their glyphs: invented hands (strokes), MNIST by writer, fonts."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
+
+from pipeline.data import digits as data
+from pipeline.synthesis import stroke_styles
+from pipeline.synthesis.glyph_bank import (
+    BASE,
+    COLUMNS,
+    ROWS,
+    UNIT,
+    Bank,
+    Hand,
+    Maps,
+    Source,
+    half_widths,
+    join,
+    levels,
+    measured,
+)
+from serving.errors import CheckdigitError
+
+_MARKS: Final = {**stroke_styles.SEPARATORS, **stroke_styles.MARKS}
+
+
+def strokes(rng: np.random.Generator, writers: int = 400, variants: int = 2) -> Source:
+    """Invented writers: each has a style, a shape and a pen for every character; variants of digits differ slightly."""
+    maps: list[Maps] = []
+    pens: list[float] = []
+    hands = []
+    for _ in range(writers):
+        glyphs = {}
+        aspect, tremor = rng.uniform(0.75, 1.25), rng.uniform(0.01, 0.045)
+        pressure, pen = rng.uniform(0, 0.35), rng.uniform(1.0, 2.6)
+        for char in [*"0123456789", *_MARKS]:
+            styles = stroke_styles.DIGITS[int(char)] if char.isdigit() else _MARKS[char]
+            # Now and then a hand has two ways for one digit.
+            chosen = [styles[i] for i in rng.integers(len(styles), size=2)]
+            habit = _habit(chosen[0], rng, 0.04, 0.05)
+            other = _habit(chosen[1], rng, 0.04, 0.05) if rng.random() < 0.2 else habit
+            count = variants if char.isdigit() else 1
+            glyphs[char] = tuple(range(len(maps), len(maps) + count))
+            width = aspect * rng.uniform(0.82, 1.22)
+            for variant in range(count):
+                style = _habit(habit if variant % 2 == 0 else other, rng, tremor)
+                maps.append(_stroked(style, width, pen, pressure, rng))
+                pens.append(pen)
+        for zeros in (2, 3):
+            glyphs["0" * zeros] = (len(maps),)
+            radius = rng.uniform(0.2, 0.3)
+            tied = stroke_styles.chain(
+                zeros, radius, radius * rng.uniform(1.85, 2.4), rng.uniform(-0.06, 0.2), rng.random() < 0.3
+            )
+            extent = radius * 2 * zeros * aspect
+            maps.append(
+                _stroked(_habit(tied, rng, tremor), aspect * min(1, 1.5 / extent), pen, pressure, rng)
+            )
+            pens.append(pen)
+        hands.append(Hand("strokes", glyphs))
+    return Source(measured(np.stack(maps), np.array(pens, np.float32), BASE), tuple(hands))
+
+
+def _habit(
+    style: stroke_styles.Style, rng: np.random.Generator, amount: float, waist: float = 0.0
+) -> stroke_styles.Style:
+    """The style with its points moved, and its middle raised or lowered; points in common stay in common."""
+    shift = rng.normal(0, waist) if waist else 0.0
+    moved: dict[tuple[float, float], tuple[float, float]] = {}
+    for point in itertools.chain(*style):
+        if point not in moved:
+            x, y = point + rng.normal(0, amount, 2)
+            y += shift * np.sin(np.pi * min(max(point[1], 0), 1))
+            moved[point] = (float(x), float(y))
+    return tuple(tuple(moved[point] for point in stroke) for stroke in style)
+
+
+def _stroked(
+    style: stroke_styles.Style, width: float, pen: float, pressure: float, rng: np.random.Generator
+) -> Maps:
+    scale = 2
+    picture = Image.new("I", (COLUMNS * scale, ROWS * scale), 0)
+    canvas = ImageDraw.Draw(picture)
+    left = min(x for stroke in style for x, _ in stroke)
+    right = max(x for stroke in style for x, _ in stroke)
+    shift = COLUMNS / 2 - (left + right) / 2 * width * UNIT
+    widths = [0.0]
+    for stroke in style:
+        points = _curve(stroke) * (width * UNIT, UNIT) + (shift, BASE - UNIT)
+        phase, turns = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 1.5)
+        waves = np.sin(np.linspace(0, 2 * np.pi * turns, len(points)) + phase)
+        flat = (points * scale).ravel().tolist()
+        step = 4
+        for start in range(0, len(points) - 1, step):
+            canvas.line(flat[2 * start : 2 * (start + step) + 2], fill=len(widths))
+            widths.append(pen * (1 + pressure * float(waves[start])))
+    # Beyond this margin every map says "far from ink", so that it need not be measured there.
+    margin = 14 * scale
+    x0, y0, x1, y1 = picture.getbbox() or (0, 0, COLUMNS, ROWS)
+    x0, y0 = (max(0, edge - margin) // scale * scale for edge in (x0, y0))
+    x1, y1 = (
+        min(COLUMNS * scale, -(-(x1 + margin) // scale) * scale),
+        min(ROWS * scale, -(-(y1 + margin) // scale) * scale),
+    )
+    ids = np.asarray(picture)[y0:y1, x0:x1]
+    distance, nearest = ndimage.distance_transform_edt(ids == 0, return_indices=True)
+    inside = np.array(widths, np.float32)[ids[nearest[0], nearest[1]]] - distance.astype(np.float32) / scale
+    inside = (inside[::2, ::2] + inside[1::2, ::2] + inside[::2, 1::2] + inside[1::2, 1::2]) / 4
+    maps = np.zeros((ROWS, COLUMNS), np.uint8)
+    maps[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2] = levels(inside)
+    return maps
+
+
+def _curve(stroke: stroke_styles.Stroke, steps: int = 8) -> npt.NDArray[np.float64]:
+    """Catmull–Rom splines through the points, broken at corners (points given twice)."""
+    points = np.array(stroke)
+    corners = [0, *(np.flatnonzero(np.all(points[1:] == points[:-1], axis=1)) + 1), len(points)]
+    parts = []
+    for first, last in itertools.pairwise(corners):
+        part = points[first:last]
+        if len(part) < 2:
+            continue
+        padded = np.vstack([2 * part[0] - part[1], part, 2 * part[-1] - part[-2]])
+        p0, p1, p2, p3 = (padded[i : len(padded) - 3 + i, None] for i in range(4))
+        t = np.linspace(0, 1, steps, endpoint=False)[None, :, None]
+        curve = p1 + t / 2 * (p2 - p0 + t * (2 * p0 - 5 * p1 + 4 * p2 - p3 + t * (3 * (p1 - p2) + p3 - p0)))
+        parts += [curve.reshape(-1, 2), part[-1:]]
+    return np.vstack(parts)
+
+
+def mnist(folder: Path | None, part: str = "train") -> Source:
+    """MNIST's digits, one hand for each writer (with QMNIST's label file), or one for all without it.
+
+    Args:
+        folder: as for `pipeline.data.digits.load`.
+        part: "train" or "validation"; no writer is in both.
+    """
+    digits = data.load("mnist", folder)
+    split = digits.train if part == "train" else digits.validation
+    writers = _writers(folder, part) if digits.validation_by == "writer" else np.zeros(len(split.labels), int)
+    parts = [_enlarged(split.images[i : i + 2000]) for i in range(0, len(writers), 2000)]
+    banks = [measured(maps, half_widths(maps), None) for maps in parts]
+    order = np.lexsort((split.labels, writers))
+    hands = []
+    for index in np.split(order, np.flatnonzero(np.diff(writers[order])) + 1):
+        labels = split.labels[index]
+        glyphs = {str(d): tuple(index[labels == d].tolist()) for d in range(10) if (labels == d).any()}
+        hands.append(Hand("mnist", glyphs))
+    return _crossed(join([Source(part, ()) for part in banks])[0], tuple(hands))
+
+
+def _crossed(bank: Bank, hands: tuple[Hand, ...]) -> Source:
+    """Adds each seven once more with a bar, as "7-": neither MNIST nor most fonts come from where sevens have one."""
+    rng = np.random.default_rng(0)
+    sevens = np.array([i for hand in hands for i in hand.glyphs.get("7", ())], int)
+    place = {seven: len(bank.maps) + k for k, seven in enumerate(sevens.tolist())}
+    y, x = np.mgrid[0:ROWS, 0:COLUMNS].astype(np.float32)
+    added = np.empty((len(sevens), ROWS, COLUMNS), np.uint8)
+    for k, seven in enumerate(sevens):
+        _, top, _, bottom = bank.boxes[seven]
+        row = top + (bottom - top) * rng.uniform(0.4, 0.62)
+        stem = np.flatnonzero(bank.maps[seven, int(row)] > 128)
+        column = stem.mean() if len(stem) else COLUMNS / 2
+        before, after = UNIT * rng.uniform(0.1, 0.35, 2)
+        along = np.clip(x - column, -before, after)
+        tilt = rng.normal(-0.08, 0.08)
+        bar = bank.pens[seven] - np.hypot(x - column - along, y - row - tilt * along)
+        added[k] = np.maximum(bank.maps[seven], levels(bar))
+    extra = measured(added, bank.pens[sevens], None)
+    extra = Bank(added, extra.boxes, bank.bases[sevens], extra.pens)
+    hands = tuple(
+        Hand(hand.source, {**hand.glyphs, "7-": tuple(place[i] for i in hand.glyphs["7"])})
+        if "7" in hand.glyphs
+        else hand
+        for hand in hands
+    )
+    return Source(join([Source(bank, ()), Source(extra, ())])[0], hands)
+
+
+def _writers(folder: Path | None, part: str) -> npt.NDArray[np.int64]:
+    """The writer of each picture of the part that `pipeline.data.digits.load` gives."""
+    roots = (folder,) if folder else (Path(os.environ.get(data.VARIABLE, data.cache())),)
+    found = next(
+        path
+        for root in roots
+        for place in (root, root / "mnist", root / "qmnist")
+        if (path := place / "qmnist-train-labels-idx2-int.gz").is_file()
+    )
+    with gzip.open(found) as file:
+        writers = np.frombuffer(file.read()[12:], ">i4").reshape(-1, 8)[:, 2].astype(np.int64)
+    # Cut as the pictures were: `take` reorders whatever stands in their place.
+    stand_in: Any = writers
+    train, validation = data._by_writer(data.Split(stand_in, stand_in), writers)
+    return np.asarray((train if part == "train" else validation).images)
+
+
+def _enlarged(images: npt.NDArray[np.uint8]) -> Maps:
+    """MNIST's 28×28 at twice the size; blurred gray levels, steep at the edge, stand in for distances."""
+    at = (np.arange(56) + 0.5) / 2 - 0.5
+    kernel = np.exp(-0.5 * ((at[:, None] - np.arange(28)) / 0.75) ** 2)
+    kernel = (kernel / kernel.sum(1, keepdims=True)).astype(np.float32)
+    level = np.einsum("ij,njk,lk->nil", kernel, images.astype(np.float32) / 255, kernel, optimize=True)
+    maps = np.zeros((len(images), ROWS, COLUMNS), np.uint8)
+    maps[:, 8:64, 8:64] = levels((level - 0.42) * 4.0 - 40 * np.maximum(0.15 - level, 0))
+    return maps
+
+
+def fonts(folder: Path) -> Source:
+    """Handwriting fonts (`pipeline.synthesis.fonts`): every font file in the folder is a hand.
+
+    Raises:
+        CheckdigitError: no font in the folder, or one that cannot be read.
+    """
+    files = sorted(path for path in folder.glob("**/*") if path.suffix in (".woff2", ".woff", ".ttf", ".otf"))
+    if not files:
+        raise CheckdigitError(
+            f"{folder}: no fonts there: `python -m pipeline.synthesis.fonts {folder}` fetches them"
+        )
+    maps: list[Maps] = []
+    hands = []
+    for file in files:
+        try:
+            glyphs = _typed(file)
+        except OSError as error:
+            raise CheckdigitError(f"{file}: not a readable font ({error})") from None
+        first = len(maps)
+        maps += glyphs.values()
+        hands.append(Hand("fonts", {char: (first + i,) for i, char in enumerate(glyphs)}))
+    stacked = np.stack(maps)
+    return _crossed(measured(stacked, half_widths(stacked), BASE), tuple(hands))
+
+
+def _typed(file: Path) -> dict[str, Maps]:
+    scale = 3
+    top, bottom = ImageFont.truetype(file, 200).getbbox("0", anchor="ls")[1::2]
+    font = ImageFont.truetype(file, 200 * UNIT * scale / (bottom - top))
+    glyphs = {}
+    for char in "0123456789":
+        picture = Image.new("L", (COLUMNS * scale, ROWS * scale), 0)
+        left, _, right, _ = font.getbbox(char, anchor="ls")
+        place = (COLUMNS * scale / 2 - (left + right) / 2, BASE * scale)
+        ImageDraw.Draw(picture).text(place, char, font=font, fill=255, anchor="ls")
+        ink = np.asarray(picture) > 127
+        signed = ndimage.distance_transform_edt(ink) - ndimage.distance_transform_edt(~ink)
+        glyphs[char] = levels(signed.reshape(ROWS, scale, COLUMNS, scale).mean((1, 3)) / scale)
+    return glyphs

@@ -1,0 +1,190 @@
+"""Written strings → amounts of money, or the reason why there is none.
+
+A factor of 100 is the worst error there is: what a separator means is decided
+from all groups of digits together, and whatever does not fit completely is a
+doubt, never a guess.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from serving.decoding.ctc import SEPARATOR as SEPARATOR_LABEL
+from serving.decoding.ctc import Hypothesis
+from serving.errors import CheckdigitError
+
+SEPARATOR = "·"  # written for a separator of which nobody knows whether it is a point or a comma
+LOCALES = {"en": ".", "de": ",", "es": ","}  # the decimal character; the other one groups thousands
+MAX_DIGITS = 15
+SHARE = 0.01
+_THOUSANDS = 3
+_CENTS = 2
+
+
+@dataclass(frozen=True)
+class Amount:
+    """Either `amount`, digits with a decimal point before cents ("1250", "1250.50"), or `doubt`."""
+
+    amount: str | None
+    doubt: str | None
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """The likeliest reading.
+
+    Attributes:
+        labels: its likeliest string, as the decoder's labels.
+        raw: the same with `SEPARATOR` for each separator.
+        text: the digits alone.
+        amount: what it means.
+        probability: of all hypotheses with this text and this meaning together.
+    """
+
+    labels: tuple[int, ...]
+    raw: str
+    text: str
+    amount: Amount
+    probability: float
+
+
+def interpret(raw: str, locale: str | None = None) -> Amount:
+    """The amount that a string of digits and separators means.
+
+    Money has no decimals or two, so three digits after a separator are
+    thousands and two at the end are cents:
+
+    | written | means | because |
+    |---|---|---|
+    | `1250` | 1250 | no separator: whole units |
+    | `16·228`, `1·250·000` | 16228, 1250000 | only groups of three after the first: thousands |
+    | `12·50`, `1250·50`, `0·50` | 12.50, 1250.50, 0.50 | two digits after the only separator: cents |
+    | `1·250·50` | 1250.50 | thousands, then cents |
+
+    Doubt arises, and there is no amount, where
+
+    - a group has another length: `12·5`, `1·2345`, `1·25·50`, `1250·000`;
+    - a group is empty: `·50`, `12·`, `1··250` (a digit or a mark may have been missed);
+    - a number begins with a zero that no amount has: `007`, `050`, `0·500` (a separator may have been missed);
+    - known characters contradict each other: thousands and cents behind the same one, `1.250.50`,
+      or thousands behind both, `1.250,500`;
+    - known characters contradict the locale: `1.250` and `12,50` in "en", `1,250` and `12.50` in "de";
+    - there are no digits, or more than 15.
+
+    Amounts with three decimals (Kuwait, Tunisia) are read as thousands and are not for this function.
+
+    Args:
+        raw: ASCII digits, "." and "," where the character is known, `SEPARATOR` where it is not.
+        locale: a key of `LOCALES`, or None where both uses are possible.
+
+    Raises:
+        CheckdigitError: an unknown locale.
+        ValueError: other characters in `raw`.
+    """
+    if locale is not None and locale not in LOCALES:
+        raise CheckdigitError(f"unknown locale {locale!r}: the known ones are {', '.join(LOCALES)}")
+    if not re.fullmatch(f"[0-9.,{SEPARATOR}]*", raw):
+        raise ValueError(f"an amount has digits and separators only, got {raw!r}")
+    groups = re.split(f"[.,{SEPARATOR}]", raw)
+    separators = re.findall(f"[.,{SEPARATOR}]", raw)
+    cents = len(groups) > 1 and len(groups[-1]) == _CENTS
+    whole = groups[:-1] if cents else groups
+    doubt = _malformed(groups, whole) or _contradiction(separators, cents, locale)
+    if doubt:
+        return Amount(None, f"unclear amount: {doubt}")
+    return Amount("".join(whole) + ("." + groups[-1] if cents else ""), None)
+
+
+def weigh(
+    hypotheses: Sequence[Hypothesis],
+    locale: str | None = None,
+    share: float = SHARE,
+    of_text: Callable[[tuple[int, ...]], float] | None = None,
+) -> Weighed:
+    """The likeliest reading among the decoder's strings, which differ also in separators.
+
+    "1250" and "1·250" mean the same, so their probabilities add up; "12·50" is
+    a rival: the same digits, another amount (or none). If the rivals' part is
+    more than `share` of the reading's, that is a doubt and there is no amount.
+
+    Args:
+        hypotheses: one or more strings; the more, the less a rival can hide among those left out.
+        locale: as for `interpret`.
+        share: how likely rivals may be, relative to the reading.
+        of_text: total probability of a string of digits whatever its separators; with it no rival can
+            hide: `lambda digits: ctc.probability(ctc.without_separators(probabilities), digits)`.
+
+    Raises:
+        CheckdigitError: an unknown locale.
+        ValueError: no hypotheses.
+    """
+    if not hypotheses:
+        raise ValueError("nothing to weigh")
+    readings: dict[tuple[str, str | None], Weighed] = {}
+    for one in sorted(hypotheses, key=lambda one: -one.probability):
+        raw = written(one.labels)
+        text = raw.replace(SEPARATOR, "")
+        amount = interpret(raw, locale)
+        met = readings.get((text, amount.amount))
+        readings[text, amount.amount] = (
+            Weighed(one.labels, raw, text, amount, one.probability)
+            if met is None
+            else Weighed(met.labels, met.raw, text, met.amount, met.probability + one.probability)
+        )
+    best = max(readings.values(), key=lambda reading: reading.probability)
+    if best.amount.amount is None:
+        return best
+    rivals = [reading for reading in readings.values() if reading.text == best.text and reading is not best]
+    weight = sum(rival.probability for rival in rivals)
+    if of_text is not None:
+        digits = tuple(label for label in best.labels if label != SEPARATOR_LABEL)
+        weight = max(weight, of_text(digits) - best.probability)
+    if weight <= share * best.probability:
+        return best
+    other = max(rivals, key=lambda rival: rival.probability).raw if rivals else "other separators"
+    part = weight / (weight + best.probability)
+    doubt = f"unclear amount: {best.raw} may be {other}, probability {part:.2g} that it is not as written"
+    return Weighed(best.labels, best.raw, best.text, Amount(None, doubt), best.probability)
+
+
+def written(labels: Sequence[int]) -> str:
+    """The decoder's labels as a string, `SEPARATOR` for each separator."""
+    return "".join(SEPARATOR if label == SEPARATOR_LABEL else str(label) for label in labels)
+
+
+def _malformed(groups: list[str], whole: list[str]) -> str | None:
+    """What is wrong with the lengths of the groups of digits; `whole` is all of them but the cents."""
+    digits = sum(map(len, groups))
+    if not digits:
+        return "there are no digits"
+    if digits > MAX_DIGITS:
+        return f"{digits} digits are more than the {MAX_DIGITS} that an amount has"
+    if not all(groups):
+        return "a separator without digits on both sides"
+    first, *thousands = whole
+    if len(first) > _THOUSANDS and thousands:
+        return f"{len(first)} digits before a separator that is followed by three"
+    if any(len(group) != _THOUSANDS for group in thousands):
+        # Cents are not among them, so the last group shows what else it could be.
+        lengths = "-".join(str(len(group)) for group in groups)
+        return f"groups of {lengths} digits are neither thousands nor cents"
+    if first.startswith("0") and (thousands or first != "0"):
+        return "it begins with a zero"
+    return None
+
+
+def _contradiction(separators: list[str], cents: bool, locale: str | None) -> str | None:
+    """What is wrong with the characters, as far as they are known."""
+    thousands = separators[:-1] if cents else separators
+    decimal = separators[-1:] if cents else []
+    grouping = {character for character in thousands if character != SEPARATOR}
+    pointing = {character for character in decimal if character != SEPARATOR}
+    if len(grouping) > 1:
+        return "thousands are separated by a point and by a comma"
+    if grouping & pointing:
+        return "the same character separates thousands and cents"
+    if locale is not None and (LOCALES[locale] in grouping or pointing - {LOCALES[locale]}):
+        return f"a point or comma is not where locale {locale!r} has it"
+    return None

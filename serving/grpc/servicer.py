@@ -1,0 +1,345 @@
+"""Open Inference Protocol v2 over gRPC, on a port of its own: bytes → data plane → bytes.
+
+The messages are those of `protocol/inference.proto`, compiled by
+
+    python -m grpc_tools.protoc -I serving/protocol \\
+        --descriptor_set_out=serving/grpc/inference.protoset serving/grpc/inference.proto
+
+into descriptors rather than code: generated code runs with one major version of
+protobuf only, and in the default pool it would collide with a Triton client of
+the same process. Nothing else here imports gRPC or protobuf.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from importlib.resources import files
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+import msgspec
+import numpy as np
+from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
+from google.protobuf.message import DecodeError, Message
+
+from serving.engine.dataplane import SMALL, DataPlane, Tensor
+from serving.engine.hot_reload import Keeper
+from serving.engine.served_model import Served
+from serving.engine.tensor_checks import check_shape
+from serving.errors import (
+    Busy,
+    CheckdigitError,
+    Expired,
+    Forbidden,
+    TooLarge,
+    Unauthorized,
+    Unknown,
+)
+from serving.http.admission import Door, request_id
+from serving.protocol import metadata, oip
+from serving.protocol.tensors import DTYPES, check_declared, from_bytes, objects, to_bytes, whole
+from serving.runtime.network import Array
+
+SERVICE: Final = "inference.GRPCInferenceService"
+STATUS: Final = {
+    CheckdigitError: grpc.StatusCode.INVALID_ARGUMENT,
+    Unauthorized: grpc.StatusCode.UNAUTHENTICATED,
+    Forbidden: grpc.StatusCode.PERMISSION_DENIED,
+    Unknown: grpc.StatusCode.NOT_FOUND,
+    TooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Busy: grpc.StatusCode.UNAVAILABLE,
+    Expired: grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+# Where InferTensorContents keeps the elements of a datatype.
+_CONTENTS: Final = {"FP32": "fp32_contents", "UINT8": "uint_contents", "BYTES": "bytes_contents"}
+_PUBLIC: Final = ("ServerLive", "ServerReady")  # what an orchestrator asks, without a key
+_STREAMS: Final = 128  # calls at a time of one connection
+_log = logging.getLogger("checkdigit")
+
+
+async def serve(plane: DataPlane, keeper: Keeper, door: Door, port: int) -> tuple[grpc.aio.Server, int]:
+    """Answers gRPC in the running event loop.
+
+    Args:
+        plane: the models, as HTTP serves them, and the settings.
+        keeper: reloads them.
+        door: admits and records requests, over HTTP too.
+        port: 0 = any free one.
+
+    Returns:
+        The server, already listening (end it by its `stop(grace)`), and its port.
+
+    Raises:
+        CheckdigitError: the address cannot be listened on.
+    """
+    settings = plane.settings
+    options = [
+        ("grpc.max_receive_message_length", settings.max_body),  # as sent and decompressed
+        ("grpc.max_concurrent_streams", _STREAMS),
+        # Workers share the port; a second service on it must fail, not share its calls.
+        ("grpc.so_reuseport", int(settings.workers > 1)),
+    ]
+    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=settings.max_requests)
+    server.add_generic_rpc_handlers([_handler(_Service(plane, keeper, door))])
+    host = settings.host
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        if settings.tls_cert is not None and settings.tls_key is not None:
+            pair = settings.tls_key.read_bytes(), settings.tls_cert.read_bytes()
+            bound: int = server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
+        else:
+            bound = server.add_insecure_port(address)
+    except RuntimeError:  # which tells no more than that
+        raise CheckdigitError(
+            f"cannot listen on {address} for gRPC: the port is in use, or the address not this machine's"
+        ) from None
+    await server.start()
+    return server, bound
+
+
+def _messages() -> dict[str, tuple[Any, Any]]:
+    """Each call's request and reply classes."""
+    compiled = (files("serving.grpc") / "inference.protoset").read_bytes()
+    pool = descriptor_pool.DescriptorPool()
+    for file in descriptor_pb2.FileDescriptorSet.FromString(compiled).file:
+        pool.Add(file)
+    made = message_factory.GetMessageClass
+    methods = pool.FindServiceByName(SERVICE).methods
+    return {method.name: (made(method.input_type), made(method.output_type)) for method in methods}
+
+
+_MESSAGES: Final = _messages()
+
+
+class _Service:
+    """One method for each call, by its name in `inference.proto`: message in, message or what msgspec turns into one out."""
+
+    def __init__(self, plane: DataPlane, keeper: Keeper, door: Door) -> None:
+        self.door = door
+        self.keeper = keeper
+        self.plane = plane
+
+    async def ServerLive(self, request: Any) -> Any:
+        return {"live": True}
+
+    async def ServerReady(self, request: Any) -> Any:
+        return {"ready": self.plane.ready}  # the port is opened after every model passed its check
+
+    async def ServerMetadata(self, request: Any) -> Any:
+        return metadata.server_metadata()
+
+    async def ModelReady(self, request: Any) -> Any:
+        self._find(request.name, request.version)
+        return {"ready": True}
+
+    async def ModelMetadata(self, request: Any) -> Any:
+        return metadata.model_metadata(self._find(request.name, request.version))
+
+    async def ModelConfig(self, request: Any) -> Any:
+        served = self._find(request.name, request.version)
+        batching = self.plane.settings.batch_rows, self.plane.settings.batch_delay
+        return {"config": metadata.model_config(served, *batching)}
+
+    async def ModelStatistics(self, request: Any) -> Any:
+        named = [self._find(request.name, request.version)] if request.name else self.plane.served
+        return metadata.statistics(named, self.keeper.counts())
+
+    async def RepositoryIndex(self, request: Any) -> Any:
+        models = metadata.index(self.keeper.index(), request.ready)
+        return {"models": msgspec.to_builtins(models)}
+
+    async def RepositoryModelLoad(self, request: Any) -> Any:
+        await self.keeper.load(self._controlled(request))
+        return {}
+
+    async def RepositoryModelUnload(self, request: Any) -> Any:
+        await self.keeper.unload(self._controlled(request))
+        return {}
+
+    async def ModelInfer(self, request: Any) -> Any:
+        served = self._find(request.model_name, request.model_version)
+        start = time.perf_counter_ns()
+        try:
+            inputs = await self._inputs(served, request)
+            names = [output.name for output in request.outputs]
+            wait = _number(request.parameters, "timeout", 2**63)
+            outputs = await self.plane.infer(served, inputs, names, wait / 1e6 if wait else None, start)
+            computed = time.perf_counter_ns()
+            reply = _render(request, served, outputs)
+        except CheckdigitError:
+            served.statistics.fail.add(time.perf_counter_ns() - start)
+            raise
+        served.statistics.answered(start, computed, time.perf_counter_ns())
+        return reply
+
+    def _controlled(self, request: Any) -> str:
+        metadata.check_control(request.parameters)
+        self.plane.settings.require_control()
+        return str(request.model_name)
+
+    def _find(self, name: str, version: str) -> Served:
+        return self.plane.find(name, version or None)
+
+    async def _inputs(self, served: Served, request: Any) -> list[Tensor]:
+        read = partial(_read, served, request, self.plane.settings.max_rows)
+        # Raw tensors are taken as they are; numbers in `contents` are looked at one by one.
+        if request.raw_input_contents or request.ByteSize() <= SMALL:
+            return read()
+        return await self.plane.beside(read)
+
+
+def _read(served: Served, request: Any, max_rows: int) -> list[Tensor]:
+    raw = request.raw_input_contents
+    if raw and len(raw) != len(request.inputs):
+        raise CheckdigitError(f"{len(raw)} raw_input_contents are given for {len(request.inputs)} inputs")
+    spec = served.loaded.network.input
+    check = partial(check_shape, served.name, spec, max_rows=max_rows)
+    inputs = []
+    for at, given in enumerate(request.inputs):
+        name, datatype, shape = given.name, given.datatype, list(given.shape)
+        check_declared(name, datatype, shape, spec, check)
+        if raw and given.contents.ListFields():
+            raise CheckdigitError(f"input {name!r}: 'contents' must be left out beside raw_input_contents")
+        if raw:
+            part = raw[at]  # which is copied each time it is asked for
+            data = from_bytes(name, datatype, part, 0, len(part), shape)
+        else:
+            data = _from_contents(given, shape)
+        inputs.append(Tensor(name, datatype, data))
+    return inputs
+
+
+def _from_contents(given: Any, shape: list[int]) -> Array:
+    field = _CONTENTS.get(given.datatype)
+    if field is None:
+        raise CheckdigitError(f"input {given.name!r}: {given.datatype} is read from raw_input_contents alone")
+    other = [filled.name for filled, _ in given.contents.ListFields() if filled.name != field]
+    if other:
+        raise CheckdigitError(f"input {given.name!r}: {given.datatype} belongs into {field}, not {other[0]}")
+    elements = getattr(given.contents, field)
+    if given.datatype == "BYTES":
+        return objects(given.name, elements, shape)
+    if len(elements) != math.prod(shape):
+        raise CheckdigitError(
+            f"input {given.name!r}: its shape takes {math.prod(shape)} elements, {field} has {len(elements)}"
+        )
+    try:
+        return np.fromiter(elements, DTYPES[given.datatype], len(elements)).reshape(shape)
+    except OverflowError as error:
+        raise CheckdigitError(f"input {given.name!r}: bad {field} for {given.datatype}: {error}") from None
+
+
+def _number(parameters: Any, name: str, limit: int) -> int:
+    """A whole-number parameter, 0 if it is left out."""
+    if name not in parameters:  # looking a map's missing key up would add it
+        return 0
+    chosen = parameters[name].WhichOneof("parameter_choice")
+    return whole(getattr(parameters[name], chosen) if chosen else "", name, limit)
+
+
+def _render(request: Any, served: Served, outputs: list[Tensor]) -> Message:
+    reply = _MESSAGES["ModelInfer"][1](model_name=served.name, model_version=served.version, id=request.id)
+    for at, output in enumerate(outputs):
+        classes = _number(request.outputs[at].parameters, "classification", 2**31) if request.outputs else 0
+        if classes:
+            output = oip.classified(output, classes, served)
+        reply.outputs.add(name=output.name, datatype=output.datatype, shape=output.data.shape)
+        reply.raw_output_contents.append(to_bytes(output.datatype, output.data))
+    return reply
+
+
+_Call = Callable[[Any], Awaitable[Any]]
+
+
+def _handler(service: _Service) -> Any:
+    handlers: dict[str, Any] = {"ModelStreamInfer": grpc.stream_stream_rpc_method_handler(_stream(service))}
+    for name in _MESSAGES.keys() - handlers.keys():
+        handlers[name] = grpc.unary_unary_rpc_method_handler(
+            _unary(name, getattr(service, name), service.door)
+        )
+    return grpc.method_handlers_generic_handler(SERVICE, handlers)
+
+
+def _unary(name: str, call: _Call, door: Door) -> Callable[[bytes, Any], Awaitable[bytes]]:
+    """A call from bytes to bytes, so that garbled ones are answered like any other mistake."""
+
+    async def answer(body: bytes, context: Any) -> bytes:
+        start, code = time.perf_counter_ns(), grpc.StatusCode.OK
+        try:
+            if name not in _PUBLIC:
+                door.enter(_told(context, "authorization"))
+            reply = await call(_parse(name, body))
+            if not isinstance(reply, Message):
+                # Not every field of the replies over HTTP has its place in `inference.proto`.
+                reply = json_format.ParseDict(
+                    msgspec.to_builtins(reply), _MESSAGES[name][1](), ignore_unknown_fields=True
+                )
+            encoded: bytes = reply.SerializeToString()
+            return encoded
+        except Exception as error:
+            code, why = _described(name, error)
+            door.refused(error)
+            await context.abort(code, why)
+            raise  # never reached: abort raises
+        finally:
+            _record(door, name, code, time.perf_counter_ns() - start, context)
+
+    return answer
+
+
+def _stream(service: _Service) -> Callable[[AsyncIterator[bytes], Any], AsyncIterator[bytes]]:
+    """One request after the other; a mistake in one is its answer and does not end the stream."""
+
+    async def answer(bodies: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        name = "ModelStreamInfer"
+        try:
+            service.door.enter(_told(context, "authorization"))
+        except CheckdigitError as error:
+            code, why = _described(name, error)
+            service.door.refused(error)
+            _record(service.door, name, code, 0, context)
+            await context.abort(code, why)
+        async for body in bodies:
+            reply, start, code = _MESSAGES[name][1](), time.perf_counter_ns(), grpc.StatusCode.OK
+            try:
+                request = _parse(name, body)
+                reply.infer_response.id = request.id
+                reply.infer_response.MergeFrom(await service.ModelInfer(request))
+            except Exception as error:
+                code, reply.error_message = _described(name, error)
+                service.door.refused(error)
+            _record(service.door, name, code, time.perf_counter_ns() - start, context)
+            yield reply.SerializeToString()
+
+    return answer
+
+
+def _record(door: Door, name: str, code: grpc.StatusCode, ns: int, context: Any) -> None:
+    door.record(f"grpc {name}", code.name, ns)
+    if door.logs:
+        known = request_id(_told(context, "x-request-id"))
+        door.log(known, context.peer(), "gRPC", f"/{SERVICE}/{name}", code.name, ns)
+
+
+def _told(context: Any, name: str) -> str | None:
+    """A header that came with the call."""
+    return dict(context.invocation_metadata() or ()).get(name)
+
+
+def _parse(name: str, body: bytes) -> Any:
+    try:
+        return _MESSAGES[name][0].FromString(body)
+    except DecodeError as error:
+        raise CheckdigitError(f"failed to parse the {name} message: {error}") from None
+
+
+def _described(name: str, error: Exception) -> tuple[grpc.StatusCode, str]:
+    if isinstance(error, CheckdigitError):
+        return STATUS.get(type(error), grpc.StatusCode.INVALID_ARGUMENT), str(error)
+    _log.error("internal error at %s", name, exc_info=error)
+    return grpc.StatusCode.INTERNAL, "internal error: see the service's log"

@@ -1,0 +1,1 @@
+"""Speaks HTTP: endpoints, admission control, access log and metrics."""

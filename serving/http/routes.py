@@ -1,0 +1,259 @@
+"""The service's operations: paths, parameters and examples, in the order the page shows them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from serving.decoding.amounts import LOCALES
+from serving.decoding.check_digits import MAX_LENGTH, SCHEMES
+from serving.decoding.field_string import KINDS
+from serving.http.endpoints import Endpoints
+from serving.http.openapi import Body, Operation, Parameter
+from serving.images.codec import FORMATS
+from serving.protocol import metadata, oip, pictures, tensorflow_serving
+
+_PICTURE: dict[str, Any] = {"type": "string", "contentMediaType": "image/*"}
+_PICTURES: dict[str, Body] = {
+    **{f"image/{kind.lower()}": _PICTURE for kind in FORMATS},
+    "multipart/form-data": {"type": "object", "additionalProperties": _PICTURE},
+}
+_BINARY: dict[str, Body] = {"application/octet-stream": {"type": "string", "format": "binary"}}
+_JSON: Final = "application/json"
+_BODY: Final = (400, 401, 404, 408, 413, 415, 503, 504)  # what can go wrong with any body
+
+_ABOUT_DIGITS = (
+    "One picture of one digit, or several as files of a form. Dark ink on light paper or the reverse, "
+    "color and shadow do not matter. A reading is accepted when its confidence reaches the threshold that, "
+    "on the calibration data, kept the share of wrong readings among the accepted within max_error; "
+    "otherwise reason says why a human should look."
+)
+_ABOUT_FIELDS = (
+    "One picture of an amount or a number, or several as files of a form; crop takes the field out of a whole "
+    "scan. text is the digits alone, raw what is written, with a point for a point or a comma, amount a decimal "
+    "where the separators leave no doubt. With a scheme the likeliest number that satisfies its check digit "
+    "is read. confidence is the probability that the whole string is right, and a reading is accepted as at "
+    "/digits; where the model's calibration does not support the default max_error, nothing is accepted until "
+    "one is asked for. Doubt about the decimal point is a reason not to accept. A box is x, y, width, height in the "
+    "picture that was posted."
+)
+_ABOUT_INFER = (
+    "FP32 from 0 (paper) to 1 (ink) or UINT8 0–255, normalized as MNIST's pictures are, nested or flat; or "
+    "BYTES of shape [N]: whole pictures, in base64 or in the binary section, which are normalized here. "
+    "The binary tensor extension is spoken; with Inference-Header-Content-Length: 0 the body is the "
+    "FP32 input alone. An output's parameter classification: K gives its K best classes."
+)
+_ABOUT_LOAD = (
+    "From the manifest as it is now; a manifest that changes is noticed without being told. Answers when every worker "
+    "has switched. A version that fails its check is refused with the reason, and what was served before still is."
+)
+_ABOUT_UNLOAD = "Until it is loaded again; answers when every worker has."
+_ABOUT_PREDICT = (
+    "TensorFlow Serving's REST: instances (one entry for each picture) or inputs (all of them as one tensor), "
+    'as numbers from 0 (paper) to 1 (ink) or as {"b64": …}, a whole picture, which is normalized here.'
+)
+
+
+def operations(endpoints: Endpoints) -> list[Operation]:
+    """The table that routes, `/openapi.json` and `/docs` are made from."""
+    metrics = Operation(
+        "GET",
+        "/metrics",
+        endpoints.metrics,
+        "Operation",
+        "Counters and histograms for Prometheus, of all workers together.",
+        gives={"text/plain": {"type": "string"}},
+    )
+    return [
+        *_pictures(endpoints),
+        *_inference_protocol(endpoints),
+        *_tensorflow_serving(endpoints),
+        metrics,
+    ]
+
+
+def _pictures(endpoints: Endpoints) -> list[Operation]:
+    def common(default: str) -> tuple[Parameter, ...]:
+        return (
+            Parameter(
+                "max_error",
+                "largest tolerated share of wrong readings; 0.01",
+                {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+            ),
+            Parameter("model", f"which model reads; {default}", {"enum": list(endpoints.plane.models)}),
+            Parameter(
+                "crop",
+                "x,y,width,height in pixels: read this part alone",
+                {"type": "string", "pattern": r"^\d+,\d+,\d+,\d+$"},
+            ),
+        )
+
+    digits = Operation(
+        "POST",
+        "/digits",
+        endpoints.digits,
+        "Pictures",
+        "Read digits from pictures.",
+        _ABOUT_DIGITS,
+        common(endpoints.plane.default),
+        takes=_PICTURES,
+        gives={_JSON: pictures.DigitsResponse},
+        errors=_BODY,
+        curl="curl --data-binary @seven.png 'localhost:8000/digits?max_error=0.01'\n"
+        "curl -F a=@one.png -F b=@two.jpg localhost:8000/digits",
+        reply='{"model":{"name":"lenet5","version":"1"},"digits":[{"digit":7,"confidence":0.998,"accepted":true,'
+        '"reason":null,"top":[{"digit":7,"probability":0.998},{"digit":1,"probability":0.001}]}]}',
+    )
+    fields = Operation(
+        "POST",
+        "/fields",
+        endpoints.fields,
+        "Pictures",
+        "Read amounts and numbers from pictures.",
+        _ABOUT_FIELDS,
+        (
+            Parameter("kind", "what is written; number with a scheme, else amount", {"enum": list(KINDS)}),
+            Parameter("scheme", "check digit that the number satisfies", {"enum": list(SCHEMES)}),
+            Parameter(
+                "length", "how many digits it has", {"type": "integer", "minimum": 1, "maximum": MAX_LENGTH}
+            ),
+            Parameter("locale", "how the amount is written; any", {"enum": list(LOCALES)}),
+            *common("the first that reads fields"),
+        ),
+        takes=_PICTURES,
+        gives={_JSON: pictures.FieldsResponse},
+        errors=_BODY,
+        curl="curl --data-binary @amount.png 'localhost:8000/fields?crop=410,120,180,40'\n"
+        "curl --data-binary @account.png 'localhost:8000/fields?scheme=aba'",
+        reply='{"model":{"name":"lenet5-field","version":"1"},"fields":[{"text":"1250","raw":"12.50",'
+        '"amount":"12.50","confidence":0.994,"accepted":true,"reason":null,"digits":[{"digit":1,'
+        '"probability":0.999,"box":[412,124,9,28]}],"check_digit":null,'
+        '"alternatives":[{"raw":"72.50","probability":0.003}]}]}',
+    )
+    return [digits, fields]
+
+
+def _inference_protocol(endpoints: Endpoints) -> list[Operation]:
+    group = "Open Inference Protocol v2"
+
+    def ask(path: str, handler: Any, summary: str, gives: Body, errors: tuple[int, ...] = ()) -> Operation:
+        return Operation("GET", path, handler, group, summary, gives={_JSON: gives}, errors=errors)
+
+    table = [
+        ask("/v2", endpoints.server, "What this server is.", metadata.ServerMetadata),
+        ask("/v2/health/live", endpoints.live, "Is the process alive?", metadata.Live),
+        ask("/v2/health/ready", endpoints.ready, "Are all models ready?", metadata.Ready),
+        Operation(
+            "POST",
+            "/v2/repository/index",
+            endpoints.index,
+            group,
+            "All models and their state.",
+            "One entry for each version, and the reason why it is not served or why a newer one was refused.",
+            takes={_JSON: metadata.IndexRequest},
+            optional=True,
+            gives={_JSON: (list[metadata.IndexEntry],)},
+            errors=_BODY,
+        ),
+        *(
+            Operation(
+                "POST",
+                f"/v2/repository/models/{{model}}/{verb}",
+                handler,
+                group,
+                summary,
+                about,
+                takes={_JSON: metadata.ControlRequest},
+                optional=True,
+                gives={_JSON: {"type": "object"}},
+                errors=(*_BODY, 403),
+                curl=f"curl -X POST localhost:8000/v2/repository/models/lenet5/{verb}",
+            )
+            for verb, handler, summary, about in (
+                ("load", endpoints.load, "Load a model again.", _ABOUT_LOAD),
+                ("unload", endpoints.unload, "Serve a model no longer.", _ABOUT_UNLOAD),
+            )
+        ),
+        ask(
+            "/v2/models/stats",
+            endpoints.statistics,
+            "Counters, of all models or of one.",
+            metadata.StatisticsResponse,
+        ),
+    ]
+    for path in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
+        table += [
+            ask(path, endpoints.metadata, "A model's inputs and outputs.", metadata.ModelMetadata, (404,)),
+            ask(f"{path}/ready", endpoints.model_ready, "Is it ready?", metadata.ModelReady, (404,)),
+            ask(f"{path}/config", endpoints.config, "Its configuration.", metadata.ModelConfig, (404,)),
+            ask(f"{path}/stats", endpoints.statistics, "Its counters.", metadata.StatisticsResponse, (404,)),
+            Operation(
+                "POST",
+                f"{path}/infer",
+                endpoints.infer,
+                group,
+                "Run a model on tensors.",
+                _ABOUT_INFER,
+                (
+                    Parameter(
+                        "Inference-Header-Content-Length",
+                        "length of the JSON in front of binary tensors",
+                        {"type": "integer", "minimum": 0},
+                        "header",
+                    ),
+                ),
+                takes={_JSON: oip.InferRequest} | _BINARY,
+                gives={_JSON: oip.InferResponse} | _BINARY,
+                errors=_BODY,
+                curl='curl localhost:8000/v2/models/lenet5/infer -d \'{"inputs":[{"name":"image",'
+                '"datatype":"FP32","shape":[1,28,28,1],"data":[…]}]}\'',
+                reply='{"model_name":"lenet5","model_version":"1","outputs":[{"name":"probabilities",'
+                '"datatype":"FP32","shape":[1,10],"data":[0.001,0.0,0.0,0.0,0.0,0.0,0.0,0.998,0.0,0.001]}]}',
+            ),
+        ]
+    return table
+
+
+def _tensorflow_serving(endpoints: Endpoints) -> list[Operation]:
+    group = "TensorFlow Serving v1"
+    table = []
+    for path in (
+        "/v1/models/{model}",
+        "/v1/models/{model}/versions/{version}",
+        "/v1/models/{model}/labels/{label}",
+    ):
+        table += [
+            # Before the status, whose last parameter would take the verb for a part of the name.
+            Operation(
+                "POST",
+                f"{path}:predict",
+                endpoints.predict,
+                group,
+                "Run a model.",
+                _ABOUT_PREDICT,
+                takes={_JSON: tensorflow_serving.PredictRequest},
+                gives={_JSON: (tensorflow_serving.RowReply, tensorflow_serving.ColumnReply)},
+                errors=_BODY,
+                curl="curl localhost:8000/v1/models/lenet5:predict -d "
+                '"{\\"instances\\":[{\\"b64\\":\\"$(base64 -w0 seven.png)\\"}]}"',
+                reply='{"predictions":[[0.001,0.0,0.0,0.0,0.0,0.0,0.0,0.998,0.0,0.001]]}',
+            ),
+            Operation(
+                "GET",
+                path,
+                endpoints.status,
+                group,
+                "Is it served?",
+                gives={_JSON: tensorflow_serving.StatusReply},
+                errors=(400, 404),
+            ),
+            Operation(
+                "GET",
+                f"{path}/metadata",
+                endpoints.signature,
+                group,
+                "Its signature.",
+                gives={_JSON: tensorflow_serving.SignatureReply},
+                errors=(400, 404),
+            ),
+        ]
+    return table

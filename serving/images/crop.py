@@ -1,0 +1,68 @@
+"""Encoded pictures → what a normalization makes of the part that is to be read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TypeAlias, TypeVar
+
+from serving.errors import CheckdigitError
+from serving.images.codec import Gray, decode, size
+
+T = TypeVar("T")
+
+# x, y, width and height of the part to read, in pixels.
+Crop: TypeAlias = tuple[int, int, int, int]
+_SMALL = 2**15  # bytes, and pixels: 180×180
+_CROP = re.compile(r"(-?[0-9]{1,9},){3}-?[0-9]{1,9}")
+
+
+def each(pictures: Sequence[bytes], crop: Crop | None, normalize: Callable[[Gray], T]) -> list[T]:
+    """What `normalize` makes of each picture.
+
+    Args:
+        pictures: encoded, as `images.decode` takes them.
+        crop: the part to read, in every picture alike.
+        normalize: gets the gray levels of the part, uint8 [height, width].
+
+    Raises:
+        CheckdigitError: a picture cannot be read, or the crop lies outside it.
+    """
+    made = []
+    for number, data in enumerate(pictures, 1):
+        try:
+            made.append(normalize(cut(decode(data), crop)))
+        except CheckdigitError as error:
+            which = f"picture {number} of {len(pictures)}: " if len(pictures) > 1 else ""
+            raise type(error)(f"{which}{error}") from None
+    return made
+
+
+def small(data: bytes) -> bool:
+    """Whether reading a picture takes less than a millisecond, as far as its header tells."""
+    return len(data) <= _SMALL and size(data) <= _SMALL
+
+
+def cut(gray: Gray, crop: Crop | None) -> Gray:
+    """The part of a picture; raises CheckdigitError if it does not lie inside."""
+    if crop is None:
+        return gray
+    x, y, width, height = crop
+    rows, columns = gray.shape
+    if x < 0 or y < 0 or width < 1 or height < 1 or x + width > columns or y + height > rows:
+        raise CheckdigitError(
+            f"crop {x},{y},{width},{height} does not lie inside the picture of {columns}×{rows} pixels"
+        )
+    return gray[y : y + height, x : x + width]
+
+
+def parse_crop(text: str) -> Crop:
+    """ "x,y,width,height" as numbers.
+
+    Raises:
+        CheckdigitError: it is anything else.
+    """
+    if not _CROP.fullmatch(text):
+        raise CheckdigitError(f"crop must be x,y,width,height in whole pixels, got {text[:40]!r}")
+    x, y, width, height = (int(part) for part in text.split(","))
+    return x, y, width, height

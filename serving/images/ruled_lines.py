@@ -1,0 +1,161 @@
+"""Ruled lines and box edges: found as straight ridges, taken out where no stroke crosses them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import as_strided
+
+from serving.images.slope_slant import Extents
+
+_Ints = npt.NDArray[np.int64]
+_Mask = npt.NDArray[np.bool_]
+_Floats = npt.NDArray[np.float32]
+
+_SLOPES: Final = np.arange(-8, 9) / 80
+_LEAST_SPAN: Final = 0.5  # of the picture's width
+_LEAST_FREE: Final = 0.75  # of the columns without a stroke
+_GAP: Final = 3
+
+
+def horizontal_rules(levels: npt.NDArray[np.uint8], least: float, faint: float, strong: float) -> list[_Ints]:
+    """The nearly horizontal straight lines that cross a picture.
+
+    Args:
+        levels: uint8 [H, W], darkness.
+        least: how much darker than what is above and below it a line must be.
+        faint: the darkness a line has everywhere.
+        strong: the darkness of strokes.
+
+    Returns:
+        for each the row at every column, int64 [W]; below 0 where the line is not.
+    """
+    height, width = levels.shape
+    chunks = width // max(6, height // 4)
+    if chunks < 3 or height < 12:
+        return []
+    # The lighter half of each chunk: a stroke that crosses the line does not count.
+    half = width // (2 * chunks)
+    used = levels[:, : 2 * chunks * half].reshape(height * 2 * chunks, half)
+    sums = (used @ np.ones(half, np.float32)).reshape(height, 2 * chunks)
+    level = np.minimum(sums[:, ::2], sums[:, 1::2]) / np.float32(half)
+    reach = max(3, height // 14)
+    padded = np.zeros((height + 2 * reach, chunks), np.float32)
+    padded[reach:-reach] = level
+    ridge = level - np.maximum(padded[: -2 * reach], padded[2 * reach :])
+    ridge = np.minimum(np.maximum(ridge, -least), 2 * least)
+    center = (2 * np.arange(chunks) + 1) * half - width / 2
+    margin = int(_SLOPES[-1] * width / 2) + 2
+    padded = np.full((chunks, height + 2 * margin), -least, np.float32)
+    padded[:, margin:-margin] = ridge.T
+    shift = np.rint(_SLOPES[:, None] * center).astype(np.int64) + margin
+    # as_strided and not sliding_window_view, which takes longer than all the rest.
+    windows = as_strided(padded, (chunks, 2 * margin + 1, height), (padded.strides[0], 4, 4), writeable=False)
+    value = windows[np.arange(chunks), shift].sum(1) / np.float32(chunks) - np.abs(_SLOPES)[:, None] * least
+    if value.max() < 0.6 * least:
+        return []
+    candidates: list[tuple[_Ints, int, int]] = []
+    columns = np.arange(width)
+    thick = levels.copy()  # a line may run a row beside its path
+    np.maximum(thick[1:], levels[:-1], out=thick[1:])
+    np.maximum(thick[:-1], levels[1:], out=thick[:-1])
+    for _ in range(6):
+        slope, row = divmod(int(value.argmax()), height)
+        if value[slope, row] < 0.6 * least:
+            break
+        value[:, max(0, row - reach) : row + reach + 1] = -1
+        path = np.rint(row + _SLOPES[slope] * (columns + 0.5 - width / 2)).astype(np.int64)
+        first, last = _longest(_on(thick, path, faint))
+        if last - first >= max(_LEAST_SPAN * width, 1.3 * height):
+            candidates.append((path, first, last))
+    if not candidates:
+        return []
+    strokes = levels >= strong
+    for path, _, _ in candidates:
+        rows, inside = _band(path, reach, height)
+        strokes[rows[inside], np.broadcast_to(columns, rows.shape)[inside]] = False
+    free = ~strokes.any(0)
+    found: list[_Ints] = []
+    for path, first, last in candidates:
+        # Linked loops of zeros make a line too, but none between and beside the digits.
+        count = int(np.count_nonzero(free))
+        if count < 3 or int(np.count_nonzero(_on(thick, path, faint) & free)) >= _LEAST_FREE * count:
+            path[:first] = path[last:] = -1
+            found.append(path)
+    return found
+
+
+def _on(thick: npt.NDArray[np.uint8], path: _Ints, least: float) -> _Mask:
+    """In which columns, bool [W], the path is in the picture and so dark."""
+    inside = (path >= 0) & (path < len(thick))
+    return np.asarray((thick[np.where(inside, path, 0), np.arange(len(path))] >= least) & inside)
+
+
+def _longest(on: _Mask) -> tuple[int, int]:
+    """First and one past the last of the longest stretch that is on, but for small gaps."""
+    covered = np.flatnonzero(on)
+    if not len(covered):
+        return 0, 0
+    breaks = np.flatnonzero(covered[1:] - covered[:-1] > _GAP)
+    first = np.concatenate([covered[:1], covered[breaks + 1]])
+    last = np.concatenate([covered[breaks], covered[-1:]])
+    best = int((last - first).argmax())
+    return int(first[best]), int(last[best]) + 1
+
+
+def _band(path: _Ints, reach: int, height: int) -> tuple[_Ints, _Mask]:
+    """The rows of the pixels up to reach from a path, [2·reach + 1, W], and which of them are in the picture."""
+    rows = path[None, :] + np.arange(-reach, reach + 1)[:, None]
+    inside = (rows >= 0) & (rows < height) & (path >= 0)
+    return np.minimum(np.maximum(rows, 0), height - 1), inside
+
+
+def erase(mask: _Mask, line: _Ints, most: int) -> _Mask:
+    """Where mask, bool [H, W], holds nothing but the line, at most so many rows thick: not where strokes cross it."""
+    height, width = mask.shape
+    reach = most + 2
+    offsets = np.arange(-reach, reach + 1)[:, None]
+    columns = np.arange(width)[None, :]
+    rows, inside = _band(line, reach, height)
+    band = mask[rows, columns] & inside
+    # The line may run a row beside its path.
+    middle = np.where(band[reach], 0, np.where(band[reach - 1], -1, 1))
+    below = np.logical_and.accumulate(band | (offsets < middle), axis=0)
+    above = np.logical_and.accumulate((band | (offsets > middle))[::-1], axis=0)[::-1]
+    through = band & below & above
+    thickness = through.sum(0)
+    # Strokes only thicken the line: its own thickness is that of the thinner columns.
+    present = np.sort(thickness[line >= 0])
+    usual = int(present[len(present) * 3 // 10])
+    thin = thickness <= usual + 1
+    middles = (through * offsets).sum(0)[thin & (thickness > 0)] / thickness[thin & (thickness > 0)]
+    # The lower bends of round digits in a row are thick, and wander around their path.
+    if usual > max(2, height // 18) and (usual > most or middles.std() > 0.9):
+        return np.zeros_like(mask)
+    select = through & thin
+    erased = np.zeros_like(mask)
+    erased[rows[select], np.broadcast_to(columns, rows.shape)[select]] = True
+    return erased
+
+
+def bars(extents: Extents, lines: list[_Ints], height: int) -> _Mask:
+    """Which components, bool [components], are a box's left or right edge, in a picture so many rows high.
+
+    Those are taller than any digit and straight, outside all other ink, and
+    from line to line or to the picture's edge.
+    """
+    tall, wide = extents.bottom - extents.top, extents.right - extents.left
+    thin = (wide <= np.maximum(3, 0.12 * tall)) & (tall >= 0.5 * height)
+    if not thin.any() or thin.all():
+        return np.zeros_like(thin)
+    near = max(3, height // 14)
+    rows = [int(path[path >= 0].mean()) for path in lines]
+    starts = np.min([np.abs(extents.top - row) for row in rows], axis=0) <= near
+    stops = np.min([np.abs(extents.bottom - row) for row in rows], axis=0) <= near
+    ends = (starts | (extents.top <= near)) & (stops | (extents.bottom >= height - near)) & (starts | stops)
+    outside = (extents.right <= extents.left[~thin].min() + 1) | (
+        extents.left >= extents.right[~thin].max() - 1
+    )
+    return np.asarray(thin & ends & outside & (tall > 1.15 * tall[~thin].max()))

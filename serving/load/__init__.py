@@ -1,1 +1,0 @@
-"""The load tester: what is sent (`service`), how (`generator`), and the command (`command`)."""

@@ -1,0 +1,1 @@
+"""Recognizes digits and fields: normalization, network and decoding in one call."""

@@ -1,0 +1,109 @@
+"""Where each symbol of a field stands: steps of the network → boxes in the picture that was given."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from serving.images import sliding_window as slide
+from serving.images.codec import Gray
+from serving.images.field import Field
+from serving.manifest import Sliding
+
+# x, y, width and height in whole pixels.
+Box: TypeAlias = tuple[int, int, int, int]
+# x and y of several places in the picture, float64 [2, n], continuous coordinates.
+_Places: TypeAlias = npt.NDArray[np.float64]
+_INK = 64
+
+
+def boxes(
+    field: Field,
+    spans: Sequence[tuple[int, int]],
+    sliding: Sliding,
+    corner: tuple[int, int],
+    size: tuple[int, int],
+) -> list[Box]:
+    """The boxes of a field's symbols.
+
+    A symbol reaches to where there is least ink on the way to its neighbor, in the middle of several such
+    columns, and no farther than the network saw; within that its ink decides.
+
+    Args:
+        field: what was read.
+        spans: for each symbol, from left to right, the first and the last step that stand for it.
+        sliding: the network's.
+        corner: x and y of the field in the picture.
+        size: width and height of the field there; no box reaches out of it.
+    """
+    if not spans:
+        return []
+    column, row = np.nonzero(field.pixels.T >= _INK)  # column by column
+    mapped = np.zeros((2, len(row) + 1))  # and one more, that no symbol has
+    a, b, c = field.to_picture.T[:, :, None]
+    mapped[:, :-1] = a * (column + 0.5) + b * (row + 0.5) + c
+    ends = _ends(field.pixels, spans, sliding)
+    edges = column.searchsorted(np.array(ends).ravel())
+    low = np.minimum.reduceat(mapped, edges, 1)[:, ::2].T.tolist()
+    high = np.maximum.reduceat(mapped, edges, 1)[:, ::2].T.tolist()
+    for index, (first, last) in enumerate(edges.reshape(-1, 2).tolist()):
+        if first == last:
+            places = _middle(field, *ends[index])
+            low[index], high[index] = places.min(1).tolist(), places.max(1).tolist()
+    # What a pixel of the field covers in the picture, to each side.
+    reach = (np.abs(field.to_picture[:, :2]).sum(1) / 2).tolist()
+    return [_box(*places, reach, corner, size) for places in zip(low, high, strict=True)]
+
+
+def _middle(field: Field, start: int, stop: int) -> _Places:
+    """Where a symbol without ink would be: the corners of the middle of its columns."""
+    height = field.pixels.shape[0]
+    x = [start, stop, start, stop]
+    y = [height / 4, height / 4, 3 * height / 4, 3 * height / 4]
+    return np.asarray(field.to_picture @ np.array([x, y, [1, 1, 1, 1]]))
+
+
+def _ends(pixels: Gray, spans: Sequence[tuple[int, int]], sliding: Sliding) -> list[tuple[int, int]]:
+    """The first and one past the last column of each symbol, at least one column each."""
+    width = pixels.shape[1]
+    ink: list[int] = pixels.sum(0, dtype=np.int64).tolist()
+    reach = sliding.receptive / 2
+    centers = [(slide.center(first, sliding), slide.center(last, sliding)) for first, last in spans]
+    cuts = [cut(ink, one[1], next_[0]) for one, next_ in itertools.pairwise(centers)]
+    ends = []
+    for (first, last), left, right in zip(centers, [0, *cuts], [*cuts, width], strict=True):
+        start = min(max(left, math.floor(first - reach), 0), width - 1)
+        stop = max(min(right, math.ceil(last + reach), width), start + 1)
+        ends.append((start, stop))
+    return ends
+
+
+def cut(ink: Sequence[int], one: float, next_: float) -> int:
+    """The column between two centers at which the second symbol begins."""
+    middle = (one + next_) / 2
+    quarter = (next_ - one) / 4
+    start = min(max(math.ceil(middle - quarter), 0), len(ink) - 1)
+    stop = max(min(math.floor(middle + quarter) + 1, len(ink)), start + 1)
+    return min(range(start, stop), key=lambda column: (ink[column], abs(column + 0.5 - middle)))
+
+
+def _box(
+    low: list[float],
+    high: list[float],
+    reach: list[float],
+    corner: tuple[int, int],
+    size: tuple[int, int],
+) -> Box:
+    """The box around pixels that reach so far to each side, in whole pixels, cut off at the field's edges."""
+    first, last = [], []
+    for least, most, around, limit in zip(low, high, reach, size, strict=True):
+        # A thousandth of a pixel is the mapping's rounding, not ink.
+        start = min(max(math.floor(least - around + 1e-3), 0), limit - 1)
+        first.append(start)
+        last.append(max(min(math.ceil(most + around - 1e-3), limit), start + 1))
+    return first[0] + corner[0], first[1] + corner[1], last[0] - first[0], last[1] - first[1]

@@ -1,0 +1,35 @@
+"""Pictures of single digits: encoded bytes → pixels → readings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from serving.decoding.thresholds import Reading, readings
+from serving.images.crop import Crop, each
+from serving.images.digit import normalize
+from serving.manifest import Threshold
+from serving.runtime.network import Floats
+
+
+def pixels(pictures: Sequence[bytes], crop: Crop | None = None) -> npt.NDArray[np.uint8]:
+    """Pictures as the networks see them.
+
+    Args:
+        pictures: encoded, as `images.decode` takes them; at least one.
+        crop: x, y, width and height of the part to read, in every picture alike.
+
+    Returns:
+        uint8 [N, 28, 28], 255 = ink.
+
+    Raises:
+        CheckdigitError: a picture cannot be read, or the crop lies outside it.
+    """
+    return np.stack(each(pictures, crop, normalize))
+
+
+def read(pixels: npt.NDArray[np.uint8], probabilities: Floats, bar: Threshold) -> list[Reading]:
+    """The readings of `pixels`, uint8 [N, 28, 28], from what the network said of them, float32 [N, 10]."""
+    return readings(probabilities, pixels.max(axis=(1, 2)) == 0, bar)

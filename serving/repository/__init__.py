@@ -1,0 +1,1 @@
+"""Opens a models folder, checks its files, and holds models against their golden answers."""

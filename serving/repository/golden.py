@@ -1,0 +1,98 @@
+"""The golden set: no model is used before it has given the release's answers on this very machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from serving.errors import CheckdigitError
+from serving.images import sliding_window
+from serving.images.field import Field
+from serving.manifest import Artifact, GoldenDigit, GoldenField, GoldenSteps, Model
+from serving.runtime.network import Floats, Network
+
+TOLERANCE: Final = 1e-3
+# Of the steps of a field, whose normalization computes in floating point: from processor to processor a
+# pixel may differ by its last place, and in 8 bits a logit. The string must be the same everywhere.
+TOLERANCE_FIELD: Final = 0.05
+TOLERANCE_INT8: Final = 0.25
+_BLANK = 11
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model that runs; `Repository.load` has checked it against the golden set."""
+
+    name: str
+    model: Model
+    artifact: Artifact
+    network: Network
+
+
+def check_digits(loaded: Loaded, digits: Sequence[GoldenDigit], images: Floats) -> None:
+    """Raises CheckdigitError unless the model reads `images`, float32 [N, 28, 28, 1], as the release did."""
+    rows = [digit.expected.get(loaded.name, {}).get(loaded.artifact.format) for digit in digits]
+    if not rows or None in rows:
+        raise _refused(loaded, "the golden set does not say what it should answer")
+    expected, got = np.array(rows, np.float64), loaded.network.infer(images)
+    if expected.shape != got.shape:
+        raise _refused(loaded, f"it answers {got.shape}, expected {expected.shape}")
+    for digit, want, have in zip(digits, expected, got, strict=True):
+        off = float(np.abs(want - have).max())
+        if want.argmax() != have.argmax() or not off <= TOLERANCE:
+            raise _refused(
+                loaded,
+                f"for {digit.file} it reads {have.argmax()} where the release read "
+                f"{want.argmax()}, probabilities off by {off:.2g}, at most {TOLERANCE} is allowed",
+            )
+
+
+def check_fields(loaded: Loaded, fields: Sequence[tuple[GoldenField, Field]]) -> None:
+    """Raises CheckdigitError unless the model reads the normalized fields as the release did."""
+    slides = loaded.model.sliding
+    if slides is None:
+        raise _refused(loaded, "the manifest does not say how it slides over a field")
+    rows = [golden.expected.get(loaded.name, {}).get(loaded.artifact.format) for golden, _ in fields]
+    if not rows:
+        raise _refused(loaded, "the golden set does not say what it should answer")
+    for (golden, field), expected in zip(fields, rows, strict=True):
+        if expected is None:
+            raise _refused(loaded, "the golden set does not say what it should answer")
+        width = field.pixels.shape[1]
+        if field.problem is not None or abs(width - golden.width) > 1:
+            raise _refused(
+                loaded, f"{golden.file} is {width} columns wide, in the release it was {golden.width}"
+            )
+        ((_, image),) = sliding_window.place([field], slides)
+        got = loaded.network.infer(image[:1])[0, : sliding_window.steps(width, slides)]
+        wrong = _difference(expected, got, loaded.artifact.type == "int8", width != golden.width)
+        if wrong:
+            raise _refused(loaded, f"for {golden.file} {wrong}")
+
+
+def _difference(expected: GoldenSteps, got: Floats, integer: bool, moved: bool) -> str | None:
+    """What is wrong with the steps `got`, float32 [T, 12]; `moved`: they stand a column apart from the release's."""
+    labels = np.array(expected.labels, np.int64)
+    if abs(len(got) - len(labels)) > 1 or len(labels) != len(expected.probabilities):
+        return f"it answers {len(got)} steps, expected {len(labels)}"
+    if _collapsed(got.argmax(1)) != _collapsed(labels):
+        return f"it reads {_collapsed(got.argmax(1))} where the release read {_collapsed(labels)}"
+    if moved:
+        return None
+    off = float(np.abs(got[np.arange(len(labels)), labels] - expected.probabilities).max(initial=0))
+    most = TOLERANCE_INT8 if integer else TOLERANCE_FIELD
+    return None if off <= most else f"its probabilities are off by {off:.2g}, at most {most} is allowed"
+
+
+def _collapsed(labels: npt.NDArray[np.int64]) -> list[int]:
+    """Repeats merged, blanks dropped."""
+    new = np.append(True, labels[1:] != labels[:-1])
+    return [int(label) for label in labels[new] if label != _BLANK]
+
+
+def _refused(loaded: Loaded, reason: str) -> CheckdigitError:
+    return CheckdigitError(f"model {loaded.name!r} ({loaded.artifact.format}) is refused: {reason}")

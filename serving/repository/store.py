@@ -1,0 +1,219 @@
+"""The models folder: find it, check it, load from it.
+
+    >>> from serving.repository.store import Repository
+    >>> model = Repository.open().load("lenet5")
+    >>> model.network.infer(tensor(pixels)).argmax(1)
+
+No file is used before its SHA-256 agrees with the manifest, and no model
+before it has given the golden set's answers on this very machine.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final, TypeVar
+
+import msgspec
+import numpy as np
+
+from serving.errors import CheckdigitError
+from serving.images import sliding_window
+from serving.images.codec import decode
+from serving.images.digit import normalize, tensor
+from serving.images.field import Field, normalize_field
+from serving.manifest import (
+    NAME,
+    Golden,
+    GoldenDigit,
+    GoldenDigits,
+    GoldenField,
+    GoldenFields,
+    Manifest,
+    Model,
+)
+from serving.manifest import decode as decode_manifest
+from serving.repository import golden
+from serving.repository.golden import Loaded
+from serving.runtime.network import Floats
+
+T = TypeVar("T")
+
+# A runtime of the manifest with the package that brings it and the module that loads it,
+# the preferred one first.
+RUNTIMES: Final = {
+    "onnxruntime": ("onnxruntime", "serving.runtime.onnx"),
+    "litert": ("ai_edge_litert", "serving.runtime.litert"),
+}
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A folder with a manifest; make one by `Repository.open`."""
+
+    folder: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, folder: str | Path | None = None) -> Repository:
+        """The repository in `folder`, else where `find` finds it.
+
+        Raises:
+            CheckdigitError: no manifest there, or a garbled one.
+        """
+        where = find(folder)
+        path = where / NAME
+        try:
+            data = path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise CheckdigitError(
+                f"no models in {where}: no {NAME}; name their folder by --models or $CHECKDIGIT_MODELS"
+            ) from None
+        return cls(where, decode_manifest(data, str(path)))
+
+    def model(self, name: str) -> Model:
+        """Raises CheckdigitError if there is none of that name."""
+        try:
+            return self.manifest.models[name]
+        except KeyError:
+            raise CheckdigitError(
+                f"unknown model {name!r}: {self.folder} has {', '.join(self.manifest.models)}"
+            ) from None
+
+    def read(self, path: str, sha256: str) -> bytes:
+        """The bytes of a file of the repository, checked.
+
+        Raises:
+            CheckdigitError: it is missing, or not the file that was released.
+        """
+        relative = PurePosixPath(path)
+        if relative.is_absolute() or ".." in relative.parts:
+            raise CheckdigitError(f"{NAME}: {path!r} leads out of the models folder")
+        file = self.folder / relative
+        try:
+            data = file.read_bytes()
+        except FileNotFoundError:
+            raise CheckdigitError(
+                f"{file} is missing: restore it from release {self.manifest.release}"
+            ) from None
+        found = hashlib.sha256(data).hexdigest()
+        if found != sha256:
+            raise CheckdigitError(
+                f"{file} is not the file that was released: its SHA-256 is {found}, "
+                f"{NAME} says {sha256}; restore it from release {self.manifest.release}"
+            )
+        return data
+
+    def load(
+        self,
+        name: str,
+        runtime: str = "auto",
+        threads: int | None = None,
+        device: str = "cpu",
+        tf32: bool = False,
+        entry: Model | None = None,
+    ) -> Loaded:
+        """The model, loaded, warm and checked against the golden set.
+
+        Args:
+            name: one of the manifest's models.
+            runtime: a key of `RUNTIMES`, or "auto": the first that is installed.
+            threads: None = what this process may use.
+            device: where ONNX Runtime computes, see `serving.runtime.onnx.load`; so is `tf32`.
+            entry: which of its versions; None = the one that the manifest names first.
+
+        Raises:
+            CheckdigitError: there is no such model, file or runtime, the file's hash differs, the
+                runtime refuses it, or it does not compute what the release computed.
+        """
+        model = self.model(name) if entry is None else entry
+        runtime = _installed() if runtime == "auto" else runtime
+        artifact = next((artifact for artifact in model.artifacts if artifact.runtime == runtime), None)
+        if artifact is None:
+            raise CheckdigitError(f"model {name!r} has no file for {runtime}")
+        module = importlib.import_module(RUNTIMES[runtime][1])
+        data = self.read(artifact.path, artifact.sha256)
+        try:
+            chosen = {"device": device, "tf32": tf32} if runtime == "onnxruntime" else {}
+            loaded = Loaded(name, model, artifact, module.load(data, threads, **chosen))
+        except CheckdigitError as error:
+            raise CheckdigitError(f"{self.folder / artifact.path}: {error}") from None
+        if model.task == "field":  # of which the width to warm up with is known no sooner
+            golden.check_fields(
+                loaded, self._fields(model.golden) if model.golden is not None else self.golden_fields
+            )
+        self._warm(loaded)
+        if model.task == "digit":
+            golden.check_digits(
+                loaded, *(self._digits(model.golden) if model.golden is not None else self.golden)
+            )
+        return loaded
+
+    def _warm(self, loaded: Loaded) -> None:
+        slides = loaded.model.sliding
+        width = 1 if slides is None else sliding_window.padded(1, slides)
+        shape = [1, *(width if side < 0 else side for side in loaded.model.input.shape[1:])]
+        loaded.network.run(np.zeros(shape, np.float32))
+
+    @functools.cached_property
+    def golden(self) -> tuple[list[GoldenDigit], Floats]:
+        """The golden digits and their tensor, float32 [N, 28, 28, 1]."""
+        return self._digits(self._named("digits"))
+
+    @functools.cached_property
+    def golden_fields(self) -> list[tuple[GoldenField, Field]]:
+        """The golden fields with what normalization makes of them."""
+        return self._fields(self._named("fields"))
+
+    def _named(self, kind: str) -> Golden:
+        entry = self.manifest.golden.get(kind)
+        if entry is None:
+            raise CheckdigitError(f"{self.folder / NAME}: names no golden {kind} to check models against")
+        return entry
+
+    def _digits(self, entry: Golden) -> tuple[list[GoldenDigit], Floats]:
+        beside, content = self._golden(entry, GoldenDigits)
+        digits = content.digits
+        pictures = [decode(self.read(str(beside / digit.file), digit.sha256)) for digit in digits]
+        return digits, tensor(np.stack([normalize(picture) for picture in pictures]))
+
+    def _fields(self, entry: Golden) -> list[tuple[GoldenField, Field]]:
+        beside, content = self._golden(entry, GoldenFields)
+        return [
+            (field, normalize_field(decode(self.read(str(beside / field.file), field.sha256))))
+            for field in content.fields
+        ]
+
+    def _golden(self, entry: Golden, type: type[T]) -> tuple[PurePosixPath, T]:
+        """A golden set and the folder of its pictures."""
+        data = self.read(entry.path, entry.sha256)
+        try:
+            content = msgspec.json.decode(data, type=type)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise CheckdigitError(f"{self.folder / entry.path}: not a golden set ({error})") from None
+        return PurePosixPath(entry.path).parent, content
+
+
+def find(folder: str | Path | None = None) -> Path:
+    """The models folder: the argument, else $CHECKDIGIT_MODELS, else the one that was installed
+    with this package, else `models/` of the checkout."""
+    named = folder or os.environ.get("CHECKDIGIT_MODELS")
+    if named:
+        return Path(named)
+    here = Path(__file__).resolve().parents[1]
+    installed = here / "models"
+    return installed if installed.is_dir() else here.parent / "models"
+
+
+def _installed() -> str:
+    for runtime, (package, _) in RUNTIMES.items():
+        if importlib.util.find_spec(package) is not None:
+            return runtime
+    raise CheckdigitError(
+        "no runtime is installed: pip install 'checkdigit[serve]', or 'checkdigit[edge]' on a small board"
+    )

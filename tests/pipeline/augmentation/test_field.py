@@ -1,0 +1,113 @@
+"""Batches of fields to train on."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.augmentation import field
+from pipeline.config import FieldTrainConfig
+from pipeline.networks.lenet5_field import SLIDING
+from pipeline.synthesis.sampler import Item
+from serving.images import sliding_window
+
+
+def items(count: int, seed: int = 0) -> list[Item]:
+    """Fields whose first ink column says which they are."""
+    rng = np.random.default_rng(seed)
+    made: list[Item] = []
+    for i in range(count):
+        pixels = np.zeros((32, int(rng.integers(20, 120))), np.uint8)
+        pixels[6:26] = 200
+        made.append((pixels, (i % 10, 10, i % 7)))
+    return made
+
+
+def make(rng: np.random.Generator, count: int) -> list[Item]:
+    return items(count, int(rng.integers(1000)))
+
+
+def test_equal_seeds_draw_equal_blocks_however_many_draw() -> None:
+    def first(processes: int) -> list[list[Item]]:
+        blocks = field.drawn(make, 3, processes)
+        taken = list(itertools.islice(blocks, 3))
+        blocks.close()
+        return taken
+
+    one, two = first(1), first(2)
+    for a, b in zip(one, two, strict=True):
+        assert all(
+            np.array_equal(x, y) and label == other for (x, label), (y, other) in zip(a, b, strict=True)
+        )
+    assert not np.array_equal(one[0][0][0], one[1][0][0])
+
+
+def test_padded() -> None:
+    fields = items(5)
+    batch = field.padded(fields)
+    assert batch.image.shape[2] % SLIDING.bucket == 0
+    for row, (pixels, labels) in enumerate(fields):
+        width = pixels.shape[1]
+        np.testing.assert_array_equal(
+            batch.image[row, :, SLIDING.left : SLIDING.left + width, 0], pixels / np.float32(255)
+        )
+        assert batch.image[row, :, SLIDING.left + width :].max() == 0
+        assert batch.steps[row] == sliding_window.steps(width, SLIDING)
+        assert tuple(batch.labels[row, :3]) == labels
+    assert batch.labels.max() == 10
+
+
+def test_fields_without_labels() -> None:
+    batch = field.padded([(np.zeros((32, 9), np.uint8), ())])
+    assert batch.labels.tolist() == [[-1]]
+
+
+def test_every_field_is_seen_as_often_as_wanted() -> None:
+    fields = items(192)
+    batches = list(field.batches(fields, 64, 2, np.random.default_rng(0)))
+    assert [len(batch.steps) for batch in batches] == [64] * 6
+    seen = np.concatenate([batch.labels[:, 0] for batch in batches])
+    np.testing.assert_array_equal(np.bincount(seen), 2 * np.bincount([labels[0] for _, labels in fields]))
+
+
+def test_share_of_real_fields() -> None:
+    real = [(pixels, (1,)) for pixels, _ in items(10)]
+    synthetic = [(pixels, (2,)) for pixels, _ in items(10, 1)]
+    config = FieldTrainConfig(real=0.25)
+    batches = list(
+        itertools.islice(
+            field.mixed(lambda rng: real[rng.integers(len(real))], synthetic, config, separators=False), 64
+        )
+    )
+    assert abs(np.mean([batch.labels[0, 0] == 1 for batch in batches]) - 0.25) < 0.05
+    for batch in batches:
+        assert set(batch.labels[:, 0]) == {2 if batch.separators else 1}
+
+
+def test_readable() -> None:
+    narrow = np.zeros((32, 3), np.uint8)  # two steps
+    assert sliding_window.steps(3, SLIDING) == 2
+    assert field.readable(narrow, (1, 2))
+    assert not field.readable(narrow, (1, 1))  # a blank belongs between them
+    assert not field.readable(narrow, (1, 2, 3))
+
+
+@settings(deadline=None)
+@given(st.integers(1, 300), st.integers(0, 2**32 - 1))
+def test_shaken_keeps_form_and_paper(width: int, seed: int) -> None:
+    pixels = np.full((32, width), 0, np.uint8)
+    pixels[10:20] = 255
+    out = field.shaken(pixels, np.random.default_rng(seed))
+    assert out.shape[0] == 32
+    assert out.dtype == np.uint8
+    assert 0.5 * width - 2 <= out.shape[1] <= 1.8 * width + 2
+    assert not field.shaken(np.zeros_like(pixels), np.random.default_rng(seed)).any()
+
+
+def test_shaken_without_strength_is_still_a_digit() -> None:
+    pixels = items(1)[0][0]
+    out = field.shaken(pixels, np.random.default_rng(0), 0.0)
+    assert out.max() > 100

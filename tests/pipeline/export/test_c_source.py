@@ -1,0 +1,294 @@
+"""The C file: compiled strictly, run under the sanitizers, equal to the integers and the normalization it repeats."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+import re
+import shutil
+import struct
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from pipeline.export import c_source, provenance
+from pipeline.networks import integer_reference
+from pipeline.networks.integer_reference import Reference, Scale, Unsupported
+from pipeline.synthesis import digit_drawing, nondigits
+from serving.images.digit import normalize
+from serving.repository.store import Repository
+
+STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror"]
+SANITIZED = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+DRIVER = Path(__file__).with_name("driver.c")
+RELEASED = "edge/lenet5-int8.tflite"
+
+pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler: cc")
+
+
+class Answer(NamedTuple):
+    found: int
+    pixels: np.ndarray
+    digit: int
+    margin: int
+    logits: np.ndarray
+
+
+Program = Callable[..., list[Answer]]
+
+
+def program(folder: Path, network: Reference, flags: Sequence[str]) -> Program:
+    """The C of a network, compiled: gray pictures → what it says of each."""
+    for suffix, text in zip("ch", c_source.write(network, "0" * 64, 0.99), strict=True):
+        (folder / f"{c_source.NAME}.{suffix}").write_text(text)
+    code = folder / f"{c_source.NAME}.c"
+    subprocess.run(["cc", *STRICT, *flags, "-c", code, "-o", folder / "lenet5.o"], check=True)
+    binary = folder / "driver"
+    subprocess.run(
+        ["cc", "-std=c99", *flags, "-I", folder, DRIVER, folder / "lenet5.o", "-o", binary], check=True
+    )
+
+    def ask(
+        pictures: Sequence[np.ndarray], size: tuple[int, int, int] | None = None, raw: bool = False
+    ) -> list[Answer]:
+        given = b""
+        for gray in pictures:
+            # What lies between two rows is somebody else's.
+            beside = np.full((len(gray), 0 if size or raw else len(given) % 5), 77, np.uint8)
+            content = np.hstack([gray, beside]).tobytes()
+            width, height, stride = size or (gray.shape[1], gray.shape[0], gray.shape[1] + beside.shape[1])
+            given += struct.pack("=5i", width, height, stride, raw, len(content)) + content
+        done = subprocess.run([binary], input=given, capture_output=True, check=False)
+        assert not done.returncode, done.stderr.decode()
+        rows = np.frombuffer(done.stdout, np.uint8).reshape(len(pictures), 1 + 784 + 3 + 10)
+        return [
+            Answer(
+                int(row[:1].view(np.int8)[0]),
+                row[1:785].reshape(28, 28),
+                int(row[785]),
+                int(row[786:788].copy().view("<i2")[0]),
+                row[788:].view(np.int8),
+            )
+            for row in rows
+        ]
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+def network() -> Reference:
+    return integer_reference.load((Repository.open().folder / RELEASED).read_bytes())
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory, network: Reference) -> Program:
+    """The released model's C under the sanitizers."""
+    return program(tmp_path_factory.mktemp("c"), network, SANITIZED)
+
+
+def test_the_released_files_are_these(network: Reference) -> None:
+    repository = Repository.open()
+    (entry,) = (one for one in repository.manifest.models["lenet5-int8"].thresholds if one.max_error == 0.01)
+    digest = hashlib.sha256((repository.folder / RELEASED).read_bytes()).hexdigest()
+    code, header = c_source.write(network, digest, entry.threshold)
+    released = repository.folder / "edge" / c_source.NAME
+    assert released.with_suffix(".c").read_text().startswith(code)
+    assert released.with_suffix(".h").read_text() == header
+    for suffix in ("c", "wasm"):
+        assert provenance.read(released.with_suffix(f".{suffix}"))["model"] == "lenet5-int8"
+
+
+def pictures() -> list[np.ndarray]:
+    """Digits and others, noise of every small size, and long, flat and single-pixel pictures."""
+    rng = np.random.default_rng(0)
+    sizes = [(h, w) for h in range(1, 8) for w in range(1, 8)]
+    sizes += [(1, 300), (300, 1), (2, 129), (129, 130), (128, 128), (200, 257), (40, 60), (1, 5_000)]
+    found = [rng.integers(0, 256, size, np.uint8) for size in sizes]
+    found += [np.where(rng.random(size) < 0.1, 255, 0).astype(np.uint8) for size in sizes]
+    found += [np.full((5, 9), level, np.uint8) for level in (0, 7, 255)]
+    found += [digit_drawing.digit(digit, rng) for digit in range(10)]
+    found += list(nondigits.pictures(40, 1))
+    return found
+
+
+def test_normalizes_as_the_service_to_the_bit(released: Program) -> None:
+    given = pictures()
+    for gray, answer in zip(given, released(given), strict=True):
+        expected = normalize(gray)
+        np.testing.assert_array_equal(answer.pixels, expected, err_msg=str(gray.shape))
+        assert answer.found == expected.any()
+
+
+def test_classifies_as_the_reference_to_the_bit(released: Program, network: Reference) -> None:
+    answers = released(pictures())
+    pixels = np.stack([answer.pixels for answer in answers])
+    expected = integer_reference.logits(network, pixels)
+    np.testing.assert_array_equal(np.stack([answer.logits for answer in answers]), expected)
+    assert [answer.digit for answer in answers] == expected.argmax(1).tolist()
+    best = np.sort(expected.astype(int), 1)
+    assert [answer.margin for answer in answers] == (best[:, -1] - best[:, -2]).tolist()
+
+
+def changed(network: Reference) -> Reference:
+    """Other layers: average pooling, clamps that clamp, accumulators that are scaled up."""
+    first, *rest = network.layers
+    real = first.input.scale * float(first.weight_scales.max())
+    first = dataclasses.replace(first, output=Scale(real / 3, first.output.zero_point), low=-90, high=80)
+    assert integer_reference.multipliers(first)[1].max() > 0
+    last = rest[-1]
+    others = [
+        dataclasses.replace(layer, kind="average_pool", low=-100, high=60)
+        if layer.kind == "max_pool"
+        else layer
+        for layer in rest[:-1]
+    ]
+    return dataclasses.replace(network, layers=(first, *others, last))
+
+
+def clamped(network: Reference) -> Reference:
+    """Maximum pooling that clamps."""
+    layers = [
+        dataclasses.replace(layer, low=-100, high=-20) if layer.kind == "max_pool" else layer
+        for layer in network.layers
+    ]
+    return dataclasses.replace(network, layers=tuple(layers))
+
+
+@pytest.mark.parametrize("change", [lambda network: network, changed, clamped])
+def test_any_pixels_are_classified(tmp_path: Path, network: Reference, change: Callable) -> None:
+    rng = np.random.default_rng(1)
+    pixels = np.concatenate(
+        [
+            rng.integers(0, 256, (60, 28, 28), np.uint8),
+            255 * rng.integers(0, 2, (60, 28, 28), np.uint8),
+            np.full((1, 28, 28), 255, np.uint8),
+            np.zeros((1, 28, 28), np.uint8),
+        ]
+    )
+    answers = program(tmp_path, change(network), SANITIZED)(pixels, raw=True)
+    np.testing.assert_array_equal(
+        np.stack([answer.logits for answer in answers]), integer_reference.logits(change(network), pixels)
+    )
+
+
+@pytest.mark.parametrize(
+    "size", [(0, 5, 5), (5, 0, 5), (5, 5, 4), (-1, 5, 5), (1, 2**31 - 1, 1), (2**31 - 1, 1, 2**31 - 1)]
+)
+def test_an_impossible_size_is_paper(released: Program, size: tuple[int, int, int]) -> None:
+    (answer,) = released([np.zeros((5, 5), np.uint8)], size)
+    assert (answer.found, answer.pixels.any()) == (-1, False)
+
+
+def test_the_margin_promises_the_probability(network: Reference) -> None:
+    """Whatever the margin accepts, the probability accepts too."""
+    rng = np.random.default_rng(2)
+    for threshold in (0.5, 0.9, 0.99, 0.999):
+        margin = c_source.margin(network, threshold)
+        logits = rng.integers(-128, 128, (2_000, 10))
+        logits[:, 1:] = np.minimum(logits[:, 1:], logits[:, :1] - margin)
+        logits[0, :] = logits[0, 0] - margin  # all others as near as can be
+        logits[0, 0] += margin
+        probabilities = softmax(logits * network.output.scale, axis=1)
+        assert probabilities[:, 0].min() >= threshold
+        assert math.isclose(probabilities[0, 0], threshold, abs_tol=0.1)
+
+
+@pytest.mark.parametrize("threshold", [None, 1.0])
+def test_where_nothing_is_accepted_no_margin_is_large_enough(
+    network: Reference, threshold: float | None
+) -> None:
+    """A threshold that float32 rounds to 1 was a division by zero."""
+    assert c_source.margin(network, threshold) > 127 - -128
+
+
+def test_every_symbol_is_prefixed_and_nothing_is_included(tmp_path: Path, network: Reference) -> None:
+    program(tmp_path, network, ["-Os"])
+    names = subprocess.run(
+        ["nm", tmp_path / "lenet5.o"], capture_output=True, text=True, check=True
+    ).stdout.split("\n")
+    symbols = [line.split()[-1] for line in names if line]
+    assert all(name.startswith("checkdigit_") for name in symbols if name != "_GLOBAL_OFFSET_TABLE_")
+    undefined = {line.split()[-1] for line in names if " U " in line}
+    assert undefined <= {"_GLOBAL_OFFSET_TABLE_", "memset", "__stack_chk_fail"}  # what compilers put in
+    code = (tmp_path / f"{c_source.NAME}.c").read_text()
+    assert re.findall(r"#include (\S+)", code) == [f'"{c_source.NAME}.h"']
+    assert not re.search(r"\b(float|double|malloc)\b", code)
+
+
+def test_the_plan_keeps_what_is_read_apart_from_what_is_written(network: Reference) -> None:
+    placed = c_source.plan(network)
+    assert placed.arena <= 6_000
+    assert placed.constants <= 65_000
+    before: range | None = None
+    for step in placed.steps:
+        output = range(step.output, step.output + math.prod(step.target))
+        patch = range(step.patch, step.patch + 2 * step.taps)
+        assert step.patch % 2 == 0
+        assert max(output.stop, patch.stop) <= placed.arena
+        for one, other in ((output, patch), (output, before), (patch, before)):
+            assert not other or not set(one) & set(other)
+        before = output
+
+
+def test_a_field_network_is_refused() -> None:
+    field = integer_reference.load((Repository.open().folder / "edge/lenet5-field-int8.tflite").read_bytes())
+    with pytest.raises(Unsupported, match="any width"):
+        c_source.write(field, "0" * 64, 0.9)
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = Repository.open().folder / RELEASED
+    assert c_source.main([str(file), str(tmp_path)]) == 0
+    assert "416,520" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == {"lenet5-int8.c", "lenet5-int8.h"}
+    margin = re.search(r"MARGIN (\d+)", (tmp_path / "lenet5-int8.h").read_text())
+    assert margin is not None
+    assert int(margin[1]) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("edge/lenet5.tflite", "expected INT8: not an integer model"),
+        ("edge/lenet5-field-int8.tflite", "any width"),
+        ("golden/7a.png", "not a TensorFlow Lite file"),
+        ("nothing.tflite", "No such file"),
+    ],
+)
+def test_what_cannot_be_written_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, reason: str
+) -> None:
+    assert (
+        c_source.main([str(Repository.open().folder / name), str(tmp_path / "out"), "--threshold", "0.9"])
+        == 1
+    )
+    error = capsys.readouterr().err
+    assert reason in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unreleased_file_needs_a_threshold(
+    integers: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.tflite").write_bytes(integers)
+    assert c_source.main([str(tmp_path / "mine.tflite"), str(tmp_path)]) == 1
+    assert "--threshold 0.99" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_a_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert c_source.main([str(Repository.open().folder / RELEASED), str(tmp_path / "file")]) == 1
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'file'}: ")
+
+
+def test_a_threshold_that_is_no_probability(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [str(Repository.open().folder / RELEASED), str(tmp_path), "--threshold", "1"]
+    assert c_source.main(arguments) == 1
+    assert "between 0 and 1, got 1.0" in capsys.readouterr().err

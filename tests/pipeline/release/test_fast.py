@@ -1,0 +1,228 @@
+"""The folded network beside the other models: neither release touches what the other brought."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shutil
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from pipeline.data import digits as data
+from pipeline.evaluation import digit as evaluate
+from pipeline.export.formats import TABLE
+from pipeline.release import artifacts, fast_card, model_card, release
+from pipeline.run import STAGES, Run, sha256, write_json
+from pipeline.synthesis import digit_drawing
+from serving.app import build_app
+from serving.errors import CheckdigitError
+from serving.manifest import Threshold
+from serving.repository.store import Repository
+from serving.settings import Settings
+from tests.conftest import Client
+from tests.support import tiny_run
+from tests.support.paths import ROOT
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
+
+MODELS = ("lenet5-fast", "lenet5-fast-int8")
+
+
+def finished(run: Run, task: str) -> Run:
+    """With the record of every stage; verified and timed on paper only."""
+    run.record("verify", [], passed=True, broken=[])
+    speed = {"p50_ms": 0.5, "images_per_second": 1234.5, "peak_mb": 70.4}
+    run.record("benchmark", [], formats={row.name: speed for row in TABLE[task]})
+    evaluate.evaluate(run, data.load("digits").test, "digits")
+    return run
+
+
+@pytest.fixture(scope="module")
+def fast(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("fast") / "run"
+    shutil.copytree(tiny_run.fast().path, folder)
+    for stage, threshold in (("train", 0.75), ("quantize", 0.5)):  # so small a network comes to none
+        path = folder / f"{stage}.json"
+        record = json.loads(path.read_text())
+        chosen = Threshold(0.01, threshold, error=0.0, low=0.0, high=0.01, accepted=0.9, n=300)
+        record["calibration"]["thresholds"] = [msgspec.to_builtins(chosen)]
+        write_json(path, record)
+    return finished(Run(folder), "fast")
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return finished(tiny_run.copied(tmp_path_factory.mktemp("digits")), "digit")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def real_digits(fast: Run, digits: Run):
+    """What stands in for drawings, once the runs are measured: a network of a few seconds reads no others."""
+    images = data.load("digits").train
+
+    def digit(value: int, rng: np.random.Generator, side: int = 96) -> np.ndarray:
+        found = images.images[images.labels == value]
+        return np.asarray(255 - found[rng.integers(len(found))])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(digit_drawing, "digit", digit)
+        yield
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkout's models, without folded ones."""
+    folder = tmp_path_factory.mktemp("before") / "models"
+    shutil.copytree(ROOT / "models", folder)
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    for name in MODELS:
+        manifest["models"].pop(name, None)
+        shutil.rmtree(folder / "repository" / name, ignore_errors=True)
+    manifest["data"].pop("fast", None)
+    write_json(path, manifest)
+    for left in ("records/fast", "golden/fast"):
+        shutil.rmtree(folder / left, ignore_errors=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def models(before: Path, fast: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("released") / "models"
+    shutil.copytree(before, folder)
+    release.release(fast, folder)
+    return folder
+
+
+def files(folder: Path) -> dict[str, str]:
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_all_else_stays_as_it_is(before: Path, models: Path) -> None:
+    old, new = files(before), files(models)
+    assert {path for path in old if new.get(path) != old[path]} == {"manifest.json", "README.md"}
+    first, second = Repository.open(before).manifest, Repository.open(models).manifest
+    assert {name: one for name, one in second.models.items() if name not in MODELS} == first.models
+    assert (second.golden, second.default, second.previous) == (first.golden, "lenet5", first.previous)
+    assert {name: one for name, one in second.data.items() if name != "fast"} == first.data
+
+
+def test_it_brings_two_onnx_files_and_what_belongs_to_them(before: Path, models: Path) -> None:
+    assert set(files(models)) - set(files(before)) == {
+        *(f"repository/{name}/1/model.onnx" for name in MODELS),
+        *(f"repository/{name}/{beside}" for name in MODELS for beside in ("config.pbtxt", "labels.txt")),
+        *(f"records/fast/{stage}.json" for stage in STAGES),
+        *(f"golden/fast/{digit}a.png" for digit in range(5)),
+        "golden/fast/digits.json",
+    }
+
+
+def test_manifest(models: Path, fast: Run) -> None:
+    manifest = Repository.open(models).manifest
+    for name, stage, threshold in zip(MODELS, ("train", "quantize"), (0.75, 0.5), strict=True):
+        model, calibration = manifest.models[name], fast.require(stage)["calibration"]
+        assert (model.version, model.task, len(model.artifacts)) == ("1", "digit", 1)
+        assert model.temperature == calibration["temperature"]
+        assert [one.threshold for one in model.thresholds] == [threshold]
+        assert model.accuracy.value == fast.require("evaluate")["families"][name]["accuracy"]["value"]
+        assert model.golden.path == "golden/fast/digits.json"
+    assert manifest.data["fast"] == fast.require("train")["data"]
+    assert "data_dir" not in json.loads((models / "records/fast/train.json").read_text())
+
+
+def test_the_service_reads_with_it(models: Path) -> None:
+    settings = Settings(models=models)
+    with asyncio.Runner() as runner:
+        client = Client(build_app(settings), runner)
+        for name in (*MODELS, "lenet5"):
+            picture = (models / "golden" / ("4a.png" if name == "lenet5" else "fast/4a.png")).read_bytes()
+            reply = client("POST", f"/digits?model={name}", content=picture).json()
+            assert (reply["model"]["name"], reply["digits"][0]["digit"]) == (name, 4)
+
+
+def test_a_network_that_answers_otherwise_is_refused(models: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    shutil.copytree(models, folder)
+    path, manifest = folder / "golden/fast/digits.json", json.loads((folder / "manifest.json").read_text())
+    golden = json.loads(path.read_text())
+    golden["digits"][3]["expected"]["lenet5-fast"]["onnx_float32"].reverse()
+    path.write_text(json.dumps(golden))
+    for name in MODELS:
+        manifest["models"][name]["golden"]["sha256"] = sha256(path)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(CheckdigitError, match=r"model 'lenet5-fast' .* is refused: for 3a\.png it reads"):
+        Repository.open(folder).load("lenet5-fast")
+    assert Repository.open(folder).load("lenet5-fast-int8").model.version == "1"
+
+
+def test_the_card_speaks_of_it_where_it_is_released(before: Path, models: Path, fast: Run) -> None:
+    text = (models / "README.md").read_text()
+    top = fast.require("evaluate")["families"]["lenet5-fast-int8"]["accuracy"]
+    assert f"kB, {top['value']:.2%} (95 % interval {top['low']:.2%}–{top['high']:.2%})" in text
+    assert "`repository/lenet5-fast/1/model.onnx`" in text
+    assert fast_card.section(Repository.open(before).manifest) == ""
+
+
+def test_a_sentence_for_the_readme(models: Path, tmp_path: Path) -> None:
+    found = model_card.records(models / artifacts.RECORDS["fast"])
+    text = fast_card.sentence(found, tmp_path)
+    assert f"`lenet5-fast` {found['evaluate']['formats']['onnx_float32']['value']:.2%}" in text
+    assert "pictures/s" not in text
+    (tmp_path / "folding.json").write_text(json.dumps({"batch": 256, "folded_against_plain": 3.14}))
+    assert "3.1 × the pictures/s" in fast_card.sentence(found, tmp_path)
+    assert "lenet5-fast" not in model_card.format_table(found)
+    assert "| onnx_int8 |" in model_card.format_table(found)
+
+
+def test_a_release_of_digits_leaves_it(models: Path, digits: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    shutil.copytree(models, folder)
+    release.release(digits, folder)
+    old, new = Repository.open(models), Repository.open(folder)
+    assert int(new.model("lenet5").version) == int(old.model("lenet5").version) + 1
+    assert new.manifest.data["fast"] == old.manifest.data["fast"]
+    for name in MODELS:
+        assert new.model(name) == old.model(name)
+        assert new.load(name).model.version == "1"
+    kept = {path for path in files(models) if "fast" in path or "field" in path}
+    assert {path: files(folder).get(path) for path in kept} == {path: files(models)[path] for path in kept}
+    assert "## `lenet5-fast`" in (folder / "README.md").read_text()
+    assert new.load("lenet5").model.version == new.model("lenet5").version
+
+
+def test_versions_are_its_own_and_the_one_before_may_stay(models: Path, fast: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    shutil.copytree(models, folder)
+    digit = Repository.open(models).model("lenet5")
+    release.release(fast, folder, keep=True)
+    repository = Repository.open(folder)
+    old, new = repository.manifest.previous["lenet5-fast"], repository.model("lenet5-fast")
+    assert (old.version, new.version, repository.model("lenet5")) == ("1", "2", digit)
+    assert old.golden.path == "golden/previous/fast/digits.json"
+    assert repository.load("lenet5-fast", entry=old).model.version == "1"
+    release.release(fast, folder)
+    repository = Repository.open(folder)
+    assert repository.manifest.previous == Repository.open(models).manifest.previous
+    assert [path.name for path in (folder / "repository/lenet5-fast").glob("*/")] == ["3"]
+    assert not (folder / "golden/previous/fast/digits.json").exists()
+    assert {re.sub("(fast.*)/3/", r"\1/1/", path) for path in files(folder)} == set(files(models))
+
+
+def test_not_without_a_digit_model(fast: Run, tmp_path: Path) -> None:
+    with pytest.raises(CheckdigitError, match="a fast model stands beside a digit model: release a digit"):
+        release.release(fast, tmp_path / "models")
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_format_that_was_refused_is_not_released(fast: Run, models: Path, tmp_path: Path) -> None:
+    shutil.copytree(fast.path, tmp_path / "run")
+    run = Run(tmp_path / "run")
+    record = run.require("export")
+    kept = {key: record[key] for key in ("data", "formats", "temperature")}
+    run.record("export", list(record["files"]), refused={"onnx_int8": "operator TANH"}, **kept)
+    with pytest.raises(CheckdigitError, match="not released: onnx_int8 could not be exported: operator TANH"):
+        release.release(run, models)

@@ -1,0 +1,57 @@
+"""What is said of equal parameters and equal accuracy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipeline.report import fully_connected
+from pipeline.report.html import Text
+
+
+def record(**accuracies: tuple[float, float]) -> dict[str, Any]:
+    """Two seeds of each network."""
+    parameters = {"max": 61_706, "half": 15_738, "connected_78": 62_020, "connected_1200": 2_395_210}
+    trainings = [
+        {
+            "name": name.replace("_", "-"),
+            "seed": seed,
+            "parameters": parameters[name],
+            "accuracy": value,
+            "shifted": [value],
+        }
+        for name, values in accuracies.items()
+        for seed, value in enumerate(values)
+    ]
+    return {
+        "budget": {"epochs": 3, "seeds": [0, 1]},
+        "data": {"validation": 4_949, "name": "mnist"},
+        "trainings": trainings,
+    }
+
+
+@pytest.mark.parametrize(
+    ("best", "said"),
+    [
+        (
+            (0.984, 0.986),
+            "To reach 98.50%, as much within the spread of LeNet-5's seeds (98.50%–98.90%), it takes 2,395,210 parameters, 39 times",
+        ),
+        (
+            (0.982, 0.984),
+            "No fully connected network that was tried is as accurate: the best, with 2,395,210",
+        ),
+    ],
+)
+def test_equal_accuracy(best: tuple[float, float], said: str) -> None:
+    networks = {"max": (0.985, 0.989), "half": (0.981, 0.981), "connected_78": (0.961, 0.961)}
+    blocks, sizes = fully_connected.against(record(**networks, connected_1200=best))
+    (text,) = [block.source for block in blocks if isinstance(block, Text)]
+    assert said in text
+    assert "3.0 times as many errors" in text
+    assert (
+        "Turned around, 15,738 parameters in convolutions equal the 62,020 of the fully connected network"
+        in text
+    )
+    assert sizes["300"]["connected-1200"] > 100e6

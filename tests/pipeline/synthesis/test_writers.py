@@ -1,0 +1,117 @@
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.data import digits
+from pipeline.synthesis import glyph_bank, stroke_styles
+from pipeline.synthesis import writers as handwriting
+from serving.errors import CheckdigitError
+
+
+@pytest.fixture(scope="module")
+def invented() -> glyph_bank.Source:
+    return handwriting.strokes(np.random.default_rng(0), writers=6)
+
+
+def test_every_hand_has_every_character(invented: glyph_bank.Source) -> None:
+    wanted = {*"0123456789", *stroke_styles.SEPARATORS, *stroke_styles.MARKS, "00", "000"}
+    assert all(set(hand.glyphs) == wanted for hand in invented.hands)
+    used = [i for hand in invented.hands for index in hand.glyphs.values() for i in index]
+    assert sorted(used) == list(range(len(invented.bank.maps)))
+
+
+def test_boxes_are_those_of_the_ink(invented: glyph_bank.Source) -> None:
+    bank = invented.bank
+    for image, (x0, y0, x1, y1) in zip(bank.maps, bank.boxes.astype(int), strict=True):
+        inked = np.argwhere(image > 128)
+        assert len(inked)
+        assert (*inked.min(0), *(inked.max(0) + 1)) == (y0, x0, y1, x1)
+
+
+def test_no_glyph_is_cut_off(invented: glyph_bank.Source) -> None:
+    border = np.ones((glyph_bank.ROWS, glyph_bank.COLUMNS), bool)
+    border[1:-1, 1:-1] = False
+    cut = (invented.bank.maps[:, border] > 128).any(1)
+    assert cut.mean() < 0.01
+
+
+def test_maps_are_distances(invented: glyph_bank.Source) -> None:
+    """From one pixel to the next the distance to an edge changes by one pixel at most."""
+    bank = invented.bank
+    near = np.abs(np.diff(bank.maps[:100].astype(int), axis=2))
+    inked = (bank.maps[:100, :, 1:] > 100) & (bank.maps[:100, :, :-1] > 100)
+    assert np.percentile(near[inked], 99) <= glyph_bank.LEVELS * 1.6
+
+
+def test_joined_sources_keep_their_glyphs(invented: glyph_bank.Source) -> None:
+    bank, hands = glyph_bank.join([invented, invented])
+    count = len(invented.bank.maps)
+    assert len(bank.maps) == 2 * count
+    first, again = hands[0], hands[len(invented.hands)]
+    for char, index in first.glyphs.items():
+        assert [i + count for i in index] == list(again.glyphs[char])
+        assert np.array_equal(bank.maps[list(index)], bank.maps[list(again.glyphs[char])])
+
+
+def _idx(values: np.ndarray, kind: int) -> bytes:
+    return gzip.compress(
+        bytes([0, 0, kind, values.ndim]) + np.array(values.shape, ">i4").tobytes() + values.tobytes()
+    )
+
+
+@pytest.fixture
+def mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, np.ndarray]:
+    """A folder of MNIST with 6 writers of 20 pictures; each writer's pictures have a bar of the writer's height."""
+    writers = np.repeat(np.arange(6), 20)
+    labels = np.tile(np.arange(10, dtype=np.uint8), 12)
+    images = np.zeros((120, 28, 28), np.uint8)
+    for image, writer in zip(images, writers, strict=True):
+        image[4 : 12 + 2 * writer, 12:15] = 255
+    split = digits.Split(images, labels)
+    monkeypatch.setattr(digits, "VALIDATION", 40)
+    train, validation = digits._by_writer(split, writers)
+    monkeypatch.setattr(
+        digits, "load", lambda name, folder: digits.Dataset(name, train, validation, split, {}, "writer")
+    )
+    rows = np.zeros((120, 8), ">i4")
+    rows[:, 2] = writers
+    (tmp_path / "qmnist").mkdir()
+    (tmp_path / "qmnist" / "qmnist-train-labels-idx2-int.gz").write_bytes(_idx(rows, 12))
+    return tmp_path, writers
+
+
+def test_mnist_hands_are_writers(mnist: tuple[Path, np.ndarray]) -> None:
+    folder, _ = mnist
+    train, validation = (handwriting.mnist(folder, part) for part in ("train", "validation"))
+    assert (len(train.hands), len(validation.hands)) == (4, 2)
+    heights = []
+    for hand in (*train.hands, *validation.hands):
+        source = train if hand in train.hands else validation
+        index = [i for char in "0123456789" for i in hand.glyphs[char]]
+        boxes = source.bank.boxes[index]
+        found = set((boxes[:, 3] - boxes[:, 1]).tolist())
+        assert len(found) == 1
+        heights.append(found.pop())
+    assert len(set(heights)) == 6  # every writer once, none in both parts
+
+
+def test_barred_sevens_have_a_bar_more(mnist: tuple[Path, np.ndarray]) -> None:
+    source = handwriting.mnist(mnist[0])
+    for hand in source.hands:
+        for plain, barred in zip(hand.glyphs["7"], hand.glyphs["7-"], strict=True):
+            a, b = source.bank.maps[[plain, barred]].astype(int)
+            assert (b >= a).all()
+            assert np.ptp(source.bank.boxes[barred, ::2]) > np.ptp(source.bank.boxes[plain, ::2]) + 3
+
+
+def test_folder_without_fonts(tmp_path: Path) -> None:
+    with pytest.raises(CheckdigitError, match=r"python -m pipeline\.synthesis\.fonts"):
+        handwriting.fonts(tmp_path)
+
+
+def test_damaged_font(tmp_path: Path) -> None:
+    (tmp_path / "hand.woff2").write_bytes(b"no font")
+    with pytest.raises(CheckdigitError, match="not a readable font"):
+        handwriting.fonts(tmp_path)

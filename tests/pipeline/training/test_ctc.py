@@ -1,0 +1,88 @@
+"""Training with CTC: a small network learns a small script, and averaging and statistics are put right."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipeline.augmentation import field as stream
+from pipeline.config import FieldTrainConfig
+from pipeline.networks import lenet5_field
+from pipeline.synthesis.sampler import Item
+from pipeline.training import ctc
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
+
+
+def script(rng: np.random.Generator, count: int) -> list[Item]:
+    """An alphabet that even a few steps of training can read: 0 is a bar on top, 1 a bar below."""
+    made: list[Item] = []
+    for _ in range(count):
+        labels = rng.integers(0, 2, rng.integers(1, 4))
+        pixels = np.zeros((32, 16 * len(labels)), np.uint8)
+        for i, label in enumerate(labels):
+            pixels[6 + 14 * label : 12 + 14 * label, 16 * i + 3 : 16 * i + 13] = 255
+        made.append((pixels, tuple(int(label) for label in labels)))
+    return made
+
+
+def test_learns() -> None:
+    keras.utils.set_random_seed(0)
+    config = FieldTrainConfig(fields=640, views=2, batch=16, averaging=0.9, precision="float32")
+    model = lenet5_field.build(keras)
+    train, other = script(np.random.default_rng(0), 320), script(np.random.default_rng(1), 50)
+
+    def endless():
+        rng = np.random.default_rng(2)
+        while True:
+            yield from stream.batches(train, config.batch, 1, rng)
+
+    ctc.fit(model, config, endless(), ())
+    assert ctc.accuracy(model, other) > 0.9
+    assert ctc.accuracy(lenet5_field.folded(keras, model), other) > 0.9
+
+
+def test_greedy() -> None:
+    steps = np.full((7, 12), -5.0, np.float32)
+    for t, label in enumerate((11, 3, 3, 11, 3, 10, 10)):
+        steps[t, label] = 5
+    assert ctc.greedy(steps) == (3, 3, 10)
+    assert ctc.greedy(np.zeros((0, 12), np.float32)) == ()
+
+
+def test_logits_do_not_depend_on_the_company() -> None:
+    keras.utils.set_random_seed(1)
+    model = lenet5_field.build(keras, normalized=False)
+    fields = [pixels for pixels, _ in script(np.random.default_rng(3), 5)]
+    together = ctc.logits(model, fields, size=2)
+    for field, found in zip(fields, together, strict=True):
+        np.testing.assert_allclose(ctc.logits(model, [field])[0], found, atol=1e-4)
+
+
+def test_probabilities_are_the_softmax() -> None:
+    model = lenet5_field.build(keras, normalized=False)
+    image = np.random.default_rng(4).random((2, 32, 64, 1), np.float32)
+    np.testing.assert_allclose(ctc.probabilities(model)(image), tf.nn.softmax(model(image)), atol=1e-6)
+
+
+def test_separators_that_labels_do_not_name() -> None:
+    """Merged into the blank, a separator costs nothing; the mass of every other symbol stays."""
+    logits = tf.constant(np.random.default_rng(0).normal(size=(2, 5, 12)).astype(np.float32))
+    merged = tf.nn.softmax(ctc._without_separators(logits)).numpy()
+    before = tf.nn.softmax(logits).numpy()
+    np.testing.assert_allclose(merged[..., :10], before[..., :10], rtol=1e-5)
+    np.testing.assert_allclose(merged[..., 11], before[..., 10] + before[..., 11], rtol=1e-5)
+    assert not merged[..., 10].any()
+
+
+def test_a_field_without_labels_is_to_be_blank_throughout() -> None:
+    keras.utils.set_random_seed(0)
+    model = lenet5_field.build(keras, normalized=False)
+    optimizer = keras.optimizers.SGD(0.0)
+    optimizer.build(model.trainable_variables)
+    batch = stream.padded([(np.full((32, 40), 99, np.uint8), ())])
+    loss = ctc._step(model, optimizer)(*ctc._tensors(batch))
+    steps = tf.nn.log_softmax(ctc.logits(model, [np.full((32, 40), 99, np.uint8)])[0])
+    np.testing.assert_allclose(loss, -steps.numpy()[:, lenet5_field.BLANK].sum(), rtol=1e-4)

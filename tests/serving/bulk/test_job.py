@@ -1,0 +1,225 @@
+"""Folders of pictures: every one read once, whatever happens on the way."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+
+from serving.bulk import job as bulk
+from serving.bulk import local
+from serving.bulk.job import Job, Worker
+from serving.decoding.field_string import Wanted
+from serving.errors import CheckdigitError
+from tests.support.paths import ROOT
+from tests.support.tiny import amount, png
+
+PATIENCE = 60  # s until a test gives up on what should come at once
+TEXTS = ("12.50", "1.250", "4258", "0.99")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Pictures in a tree, one of them broken."""
+    made = tmp_path / "pictures"
+    for index, text in enumerate(TEXTS * 5):
+        file = made / ("", "b", "a/deep")[index % 3] / f"{index:02}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(png(amount(text)))
+    (made / "b" / "broken.png").write_bytes(b"no picture")
+    return made
+
+
+@pytest.fixture
+def job(folder: Path, models: Path) -> Job:
+    return Job(str(folder), str(models), "lenet5-field", Wanted(), 0.01)
+
+
+def plain(lines: Iterable[bulk.Lines], before: int) -> Iterable[bulk.Lines]:
+    return lines
+
+
+def here(job: Job, chunks: Iterator[list[str]]) -> Iterator[bulk.Lines]:
+    """An engine without processes."""
+    worker = Worker(job)
+    return (worker(chunk) for chunk in chunks)
+
+
+def rows(out: Path) -> list[dict]:
+    return [msgspec.json.decode(line) for line in out.read_bytes().splitlines()]
+
+
+def test_walk(folder: Path) -> None:
+    (folder / ".hidden").write_bytes(b"")
+    (folder / "a" / "around").symlink_to(folder)
+    (folder / "a" / "nowhere.png").symlink_to("nowhere")
+    os.mkfifo(folder / "pipe")
+    found = list(bulk.walk(str(folder)))
+    assert found[:8] == [*(f"{index:02}.png" for index in range(0, 20, 3)), "a/nowhere.png"]
+    assert found[8] == "a/deep/02.png"
+    assert len(found) == 22
+    assert len(set(found)) == 22
+
+
+def test_walk_of_nothing(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="nowhere"):
+        list(bulk.walk(str(tmp_path / "nowhere")))
+
+
+def test_one_line_for_each_picture_in_order(job: Job, tmp_path: Path) -> None:
+    tally = bulk.read(job, tmp_path / "out", here, plain)
+    found = rows(tmp_path / "out")
+    assert [row["file"] for row in found] == list(bulk.walk(job.folder))
+    assert (tally.read, tally.unreadable, tally.skipped) == (20, 1, 0)
+    assert tally.accepted == sum(row.get("accepted", False) for row in found) > 10
+    by_file = {row["file"]: row for row in found}
+    assert by_file["00.png"]["amount"] == "12.50"
+    assert by_file["b/01.png"]["amount"] == "1250"
+    (reason,) = tally.reasons
+    assert reason == ("b/broken.png", by_file["b/broken.png"]["error"])
+    assert reason[1].startswith("not a picture")
+    assert list(by_file["b/broken.png"]) == ["file", "error"]
+
+
+def test_names_that_are_no_text(job: Job, tmp_path: Path) -> None:
+    name = os.fsencode(job.folder) + b"/\xff.png"
+    Path(os.fsdecode(name)).write_bytes(png(amount()))
+    for expected in (22, 0):
+        tally = bulk.read(job, tmp_path / "out", here, plain)
+        assert tally.read + tally.unreadable == expected  # the second time it is known
+    assert "\\xff.png" in {row["file"] for row in rows(tmp_path / "out")}
+
+
+def test_unreadable_files(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "MAX_BYTES", 100)
+    Path(job.folder, "gone.png").symlink_to("nowhere")
+    Path(job.folder, "small.png").write_bytes(b"")
+    bulk.read(job, tmp_path / "out", here, plain)
+    errors = {row["file"]: row["error"] for row in rows(tmp_path / "out")}
+    assert errors["gone.png"] == "No such file or directory"
+    assert errors["00.png"] == "file too large for a picture: at most 100 bytes are read"
+    assert errors["small.png"].startswith("not a picture")
+
+
+@pytest.mark.parametrize("cut", [0, 1, 20])
+def test_goes_on_behind_the_last_whole_line(job: Job, tmp_path: Path, cut: int) -> None:
+    out = tmp_path / "out"
+    bulk.read(job, out, here, plain)
+    whole = out.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    out.write_bytes(b"".join(lines[:7]) + lines[7][: len(lines[7]) - cut])
+    seen: list[str] = []
+
+    def engine(job: Job, chunks: Iterator[list[str]]) -> Iterator[bulk.Lines]:
+        for chunk in chunks:
+            seen.extend(chunk)
+            yield from here(job, iter([chunk]))
+
+    tally = bulk.read(job, out, engine, plain)
+    assert out.read_bytes() == whole
+    before = 7 if cut else 8
+    assert tally.skipped == before
+    assert seen == [msgspec.json.decode(line)["file"] for line in lines[before:]]
+
+
+def test_new_pictures_are_read_later(job: Job, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    bulk.read(job, out, here, plain)
+    before = out.read_bytes()
+    Path(job.folder, "00a.png").write_bytes(png(amount()))
+    assert bulk.read(job, out, here, plain).read == 1
+    assert out.read_bytes().startswith(before)
+    assert rows(out)[-1]["file"] == "00a.png"
+
+
+def test_results_within_the_folder_are_no_picture(job: Job) -> None:
+    out = Path(job.folder, "results.jsonl")
+    bulk.read(job, out, here, plain)
+    assert bulk.read(job, out, here, plain).skipped == 21
+    assert len(rows(out)) == 21
+
+
+@pytest.mark.parametrize("content", [b"a letter\n", b"a letter", b'{"text":"1"}\n', b"\xff\xfe\n", b"[]\n{"])
+def test_no_other_file_is_touched(job: Job, tmp_path: Path, content: bytes) -> None:
+    out = tmp_path / "out"
+    out.write_bytes(content)
+    with pytest.raises(CheckdigitError, match="line 1: not a line of readings"):
+        bulk.read(job, out, here, plain)
+    assert out.read_bytes() == content
+
+
+def test_processes_give_the_same_lines(job: Job, tmp_path: Path) -> None:
+    bulk.read(job, tmp_path / "here", here, plain)
+    bulk.read(job, tmp_path / "out", local.read, plain)
+    assert (tmp_path / "out").read_bytes() == (tmp_path / "here").read_bytes()
+
+
+def test_no_more_is_taken_than_keeps_the_processes_busy(job: Job) -> None:
+    taken = 0
+
+    def chunks() -> Iterator[list[str]]:
+        nonlocal taken
+        for _ in range(50):
+            taken += 1
+            yield ["00.png"]
+
+    lines = local.read(job, chunks(), 1)
+    for number in range(1, 4):
+        next(lines)
+        assert taken < number + 5
+    lines.close()
+
+
+def test_a_process_that_dies_costs_no_picture(job: Job) -> None:
+    files = list(bulk.walk(job.folder))
+    expected = Worker(job)(files)
+    lines = local.read(job, iter([[file] for file in files]), 2)
+    found = [*next(lines)]
+    for child in multiprocessing.active_children():
+        child.kill()
+    assert [*found, *(line for some in lines for line in some)] == expected
+
+
+def test_a_model_that_cannot_be_used(job: Job) -> None:
+    other = Job(job.folder, job.models, "lenet5", job.what, job.max_error)
+    with pytest.raises(CheckdigitError, match="does not read fields"):
+        list(local.read(other, iter([["00.png"]]), 1))
+
+
+def start(job: Job, out: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "serving.cli.main", "read", job.folder, "--out", str(out)]
+    return subprocess.Popen([*command, "--models", str(job.models)], cwd=ROOT, stdout=subprocess.PIPE)
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    with subprocess.Popen(["sleep", str(PATIENCE)]) as clock:
+        while not what():
+            assert clock.poll() is None, "it does not come"
+        clock.kill()
+
+
+def test_goes_on_after_a_kill(job: Job, tmp_path: Path) -> None:
+    for index in range(400):
+        Path(job.folder, f"more{index:03}.png").hardlink_to(Path(job.folder, "00.png"))
+    out = tmp_path / "out"
+    with start(job, out) as first:
+        wait_for(lambda: out.exists() and out.stat().st_size > 0)
+        workers = psutil.Process(first.pid).children(recursive=True)
+        first.send_signal(signal.SIGKILL)
+    _, alive = psutil.wait_procs(workers, PATIENCE)
+    assert alive == []  # no process goes on alone
+    done = out.read_bytes().count(b"\n")
+    assert 0 < done < 421
+    with start(job, out) as second:
+        summary = second.communicate(timeout=PATIENCE)[0].decode()
+    assert second.returncode == 0
+    assert f"{done} were done before" in summary
+    assert [row["file"] for row in rows(out)] == list(bulk.walk(job.folder))

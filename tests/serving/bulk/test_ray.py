@@ -1,0 +1,61 @@
+"""The same lines from a Ray cluster as from this machine's processes."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from serving.bulk import job
+from serving.bulk.job import Job
+from serving.decoding.field_string import Wanted
+from tests.serving.bulk.test_job import here, plain
+from tests.support.paths import ROOT
+from tests.support.tiny import amount, png
+
+# Ray, its threads and its warnings stay in a process of their own.
+READ = """
+import sys
+from pathlib import Path
+from serving.bulk import job as bulk
+from serving.bulk import ray
+from serving.bulk.job import Job
+from serving.decoding.field_string import Wanted
+bulk.CHUNK = 2
+job = Job(sys.argv[1], sys.argv[2], "lenet5-field", Wanted(), 0.01)
+tally = bulk.read(job, Path(sys.argv[3]), ray.engine("local", 2), lambda lines, before: lines)
+print(tally.read, tally.unreadable)
+"""
+
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="no Ray here")
+
+
+def test_same_lines(models: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    (folder / "more").mkdir(parents=True)
+    for index, text in enumerate(("12.50", "1.250", "4258", "7.7") * 5):
+        (folder / ("more" if index % 3 else "") / f"{index:02}.png").write_bytes(png(amount(text)))
+    (folder / "more" / "broken.png").write_bytes(b"no picture")
+    (folder / os.fsdecode(b"\xff.png")).write_bytes(png(amount()))
+    command = [sys.executable, "-c", READ, str(folder), str(models), str(tmp_path / "ray")]
+    environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "1"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["21", "1"]
+    job.read(Job(str(folder), str(models), "lenet5-field", Wanted(), 0.01), tmp_path / "here", here, plain)
+    assert (tmp_path / "ray").read_bytes() == (tmp_path / "here").read_bytes()
+
+
+def test_no_such_cluster() -> None:
+    code = "from serving.bulk import ray; next(ray.engine('127.0.0.1:9')(None, iter([['a']])))"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stderr.splitlines()[-1] == (
+        "serving.errors.CheckdigitError: no Ray cluster at '127.0.0.1:9': Connection refused"
+    )

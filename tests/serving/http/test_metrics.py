@@ -1,0 +1,75 @@
+"""`/metrics` as Prometheus's own parser reads it."""
+
+from __future__ import annotations
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from serving.engine.statistics import Counts
+from serving.engine.worker_state import Report
+from serving.http.metrics import exposition
+from tests.support.tiny import png, seven
+
+
+def samples(text: str) -> dict[tuple[str, tuple[str, ...]], float]:
+    """By name and labels, the bucket's bound the last of them."""
+    return {
+        (
+            one.name,
+            tuple(sorted(one.labels.values(), key=lambda label: label == one.labels.get("le"))),
+        ): one.value
+        for family in text_string_to_metric_families(text)
+        for one in family.samples
+    }
+
+
+def test_what_was_served_is_counted(client) -> None:
+    def now() -> dict[tuple[str, tuple[str, ...]], float]:
+        reply = client("GET", "/metrics")
+        assert reply.headers["content-type"].startswith("text/plain; version=0.0.4")
+        return samples(reply.text)
+
+    before = now()
+    picture = png(seven())
+    client("POST", "/digits", content=picture)
+    client("POST", "/digits", content=b"rubbish")
+    client("GET", "/nowhere")
+    after = now()
+
+    def grown(name: str, *labels: str) -> float:
+        return after[name, labels] - before.get((name, labels), 0)
+
+    assert grown("checkdigit_http_requests_total", "POST /digits", "200") == 1
+    assert grown("checkdigit_http_requests_total", "POST /digits", "400") == 1
+    assert grown("checkdigit_http_requests_total", "other", "404") == 1
+    assert grown("checkdigit_http_request_duration_seconds_count", "POST /digits") == 2
+    assert grown("checkdigit_refused_requests_total", "invalid") == 1
+    assert grown("checkdigit_refused_requests_total", "unknown") == 1
+    verdicts = [grown("checkdigit_readings_total", "lenet5", one) for one in ("accepted", "rejected")]
+    assert sum(verdicts) == 1
+    assert grown("checkdigit_batch_rows_bucket", "lenet5", "1") == 1
+    assert grown("checkdigit_batch_rows_sum", "lenet5") == 1
+    assert grown("checkdigit_inference_duration_seconds_count", "lenet5") == 1
+    assert after["checkdigit_model_info", ("lenet5", "1")] == 1
+    assert after["checkdigit_workers", ()] == 1
+    assert after["process_resident_memory_bytes", ()] > 1_000_000
+
+
+def test_versions_of_a_model_are_added_up() -> None:
+    counts = Counts(starts=5)
+    for version, rows in (("1", 3), ("2", 5_000)):
+        counts.of("a", version).ran(rows, 60_000)
+        counts.of("a", version).read("unsure: 0.5")
+        counts.of("a", version).read(None)
+    found = samples(
+        exposition(counts, [Report(queued={"a": 2}), Report(queued={"a": 5})], {"a": "2"}).decode()
+    )
+    assert found["checkdigit_readings_total", ("a", "accepted")] == 2
+    assert found["checkdigit_rejected_readings_total", ("a", "unsure")] == 2
+    assert found["checkdigit_batch_rows_bucket", ("a", "4")] == 1
+    assert found["checkdigit_batch_rows_bucket", ("a", "4096")] == 1
+    assert found["checkdigit_batch_rows_bucket", ("a", "+Inf")] == 2
+    assert found["checkdigit_batch_rows_sum", ("a",)] == 5_003
+    assert found["checkdigit_inference_duration_seconds_bucket", ("a", "5e-05")] == 0
+    assert found["checkdigit_inference_duration_seconds_bucket", ("a", "0.0001")] == 2
+    assert found["checkdigit_queue_rows", ("a",)] == 7
+    assert found["checkdigit_worker_restarts_total", ()] == 3

@@ -1,0 +1,205 @@
+"""Finding, checking and loading models."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from serving.errors import CheckdigitError
+from serving.repository.store import Repository, find
+from tests.support.tiny import SLIDING, tiny_onnx, write_models
+
+
+def refused(folder: Path, name: str = "lenet5") -> str:
+    with pytest.raises(CheckdigitError) as raised:
+        Repository.open(folder).load(name)
+    message = str(raised.value)
+    assert "\n" not in message
+    return message
+
+
+def test_loads_and_infers(models: Path) -> None:
+    loaded = Repository.open(models).load("lenet5")
+    probabilities = loaded.network.infer(np.zeros((3, 28, 28, 1), np.float32))
+    assert probabilities.shape == (3, 10)
+    assert probabilities.sum(1) == pytest.approx(1)
+    assert (loaded.artifact.runtime, loaded.model.version) == ("onnxruntime", "1")
+
+
+def test_argument_before_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHECKDIGIT_MODELS", "from/environment")
+    assert find("from/argument") == Path("from/argument")
+    assert find() == Path("from/environment")
+
+
+def test_without_either_the_released_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CHECKDIGIT_MODELS", raising=False)
+    assert find().name == "models"
+
+
+@pytest.mark.parametrize("folder", ["", "nowhere", "manifest.json"])
+def test_no_manifest(own_models: Path, folder: str) -> None:
+    if not folder:
+        (own_models / "manifest.json").unlink()
+    assert "no manifest.json; name their folder by --models" in refused(own_models / folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'{"schema":"1"}', b'{"schema":1}'])
+def test_garbled_manifest(own_models: Path, content: bytes) -> None:
+    (own_models / "manifest.json").write_bytes(content)
+    assert "manifest.json: not a valid manifest" in refused(own_models)
+
+
+def test_other_schema(own_models: Path) -> None:
+    (own_models / "manifest.json").write_bytes(b'{"schema":2,"models":[]}')
+    assert "schema 2, but this checkdigit reads schema 1" in refused(own_models)
+
+
+def test_unknown_default(own_models: Path, edit_manifest) -> None:
+    edit_manifest(lambda manifest: manifest.update(default="lenet6"))
+    assert "default model 'lenet6' is not among its models" in refused(own_models)
+
+
+def test_unknown_fields_are_tolerated(own_models: Path, edit_manifest) -> None:
+    edit_manifest(lambda manifest: manifest["models"]["lenet5"].update(novelty=[1]))
+    assert Repository.open(own_models).load("lenet5").name == "lenet5"
+
+
+def test_unknown_model(models: Path) -> None:
+    assert "unknown model 'lenet6'" in refused(models, "lenet6")
+
+
+def test_loads_a_field_model(models: Path) -> None:
+    loaded = Repository.open(models).load("lenet5-field")
+    assert loaded.network.infer(np.zeros((2, 32, 70, 1), np.float32)).shape == (
+        2,
+        70 - SLIDING.receptive + 1,
+        12,
+    )
+
+
+@pytest.fixture
+def edit_fields(own_models: Path, edit_manifest) -> Callable[[Callable[[dict], object]], None]:
+    """Changes the golden field through a function that gets it as plain data."""
+
+    def edit(change: Callable[[dict], object]) -> None:
+        path = own_models / "golden/fields.json"
+        content = msgspec.json.decode(path.read_bytes())
+        change(content["fields"][0])
+        path.write_bytes(msgspec.json.encode(content))
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        edit_manifest(lambda manifest: manifest["golden"]["fields"].update(sha256=digest))
+
+    return edit
+
+
+def steps(field: dict, format: str = "onnx_float32") -> dict:
+    return field["expected"]["lenet5-field"][format]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda field: field.update(width=77), "field-a.png is 94 columns wide, in the release it was 77"),
+        (lambda field: field.update(expected={}), "does not say what it should answer"),
+        (lambda field: steps(field)["probabilities"].__setitem__(3, 0.5), "its probabilities are off by"),
+        (lambda field: steps(field)["labels"].__setitem__(3, 7), "where the release read"),
+        (lambda field: steps(field)["labels"].pop(), "steps, expected"),
+    ],
+)
+def test_field_model_that_reads_something_else(own_models: Path, edit_fields, change, message: str) -> None:
+    edit_fields(change)
+    assert message in refused(own_models, "lenet5-field")
+
+
+def test_a_column_more_or_less_is_the_processor_s(own_models: Path, edit_fields) -> None:
+    edit_fields(lambda field: field.update(width=field["width"] + 1))
+    assert Repository.open(own_models).load("lenet5-field").name == "lenet5-field"
+
+
+def test_eight_bits_may_move_a_little_but_not_the_string(
+    own_models: Path, edit_fields, edit_manifest
+) -> None:
+    edit_manifest(lambda manifest: manifest["models"]["lenet5-field"]["artifacts"][0].update(type="int8"))
+    edit_fields(
+        lambda field: steps(field)["probabilities"].__setitem__(3, steps(field)["probabilities"][3] - 0.09)
+    )
+    assert Repository.open(own_models).load("lenet5-field").name == "lenet5-field"
+    edit_fields(lambda field: steps(field)["labels"].__setitem__(1, 7))
+    assert "where the release read" in refused(own_models, "lenet5-field")
+
+
+def test_field_model_without_its_sliding(own_models: Path, edit_manifest) -> None:
+    edit_manifest(lambda manifest: manifest["models"]["lenet5-field"].pop("sliding"))
+    assert "does not say how it slides" in refused(own_models, "lenet5-field")
+
+
+@pytest.mark.parametrize("path", ["repository/lenet5/1/model.onnx", "golden/digits.json", "golden/7a.png"])
+def test_tampered_file(own_models: Path, path: str) -> None:
+    file = own_models / path
+    file.write_bytes(file.read_bytes() + b"\0")
+    message = refused(own_models)
+    assert f"{file} is not the file that was released" in message
+    assert "restore it from release 0.1.0" in message
+
+
+@pytest.mark.parametrize("path", ["repository/lenet5/1/model.onnx", "golden/7b.png"])
+def test_missing_file(own_models: Path, path: str) -> None:
+    (own_models / path).unlink()
+    assert f"{own_models / path} is missing" in refused(own_models)
+
+
+@pytest.mark.parametrize("path", ["../secret", "/etc/passwd", "repository/../../secret"])
+def test_path_out_of_the_folder(own_models: Path, edit_manifest, path: str) -> None:
+    edit_manifest(lambda manifest: manifest["models"]["lenet5"]["artifacts"][0].update(path=path))
+    assert "leads out of the models folder" in refused(own_models)
+
+
+def exchange(folder: Path, edit_manifest, data: bytes) -> None:
+    """Puts another file in the model's place, hash included."""
+    other = folder.parent / "other.onnx"
+    other.write_bytes(data)
+    file = folder / "repository/lenet5/1/model.onnx"
+    shutil.move(other, file)
+    digest = hashlib.sha256(data).hexdigest()
+    edit_manifest(lambda manifest: manifest["models"]["lenet5"]["artifacts"][0].update(sha256=digest))
+
+
+def test_model_that_computes_something_else(own_models: Path, edit_manifest) -> None:
+    exchange(own_models, edit_manifest, tiny_onnx(seed=1))
+    assert "model 'lenet5' (onnx_float32) is refused: for 7a.png it reads" in refused(own_models)
+
+
+@pytest.mark.parametrize("data", [b"", b"no model", tiny_onnx()[:1000]])
+def test_file_that_is_no_model(own_models: Path, edit_manifest, data: bytes) -> None:
+    exchange(own_models, edit_manifest, data)
+    assert "model.onnx: ONNX Runtime cannot load the model" in refused(own_models)
+
+
+def test_model_without_golden_answers(own_models: Path, edit_manifest) -> None:
+    def rename(manifest: dict) -> None:
+        manifest["models"]["lenet5"]["artifacts"][0]["format"] = "onnx_float16"
+
+    edit_manifest(rename)
+    assert "the golden set does not say what it should answer" in refused(own_models)
+
+
+def test_no_golden_set(own_models: Path, edit_manifest) -> None:
+    edit_manifest(lambda manifest: manifest.update(golden={}))
+    assert "names no golden digits" in refused(own_models)
+
+
+def test_no_file_for_the_runtime(models: Path) -> None:
+    with pytest.raises(CheckdigitError, match="has no file for litert"):
+        Repository.open(models).load("lenet5", "litert")
+
+
+def test_folder_named_with_spaces(tmp_path: Path) -> None:
+    folder = write_models(tmp_path / "the models — Zürich")
+    assert Repository.open(folder).load("lenet5").name == "lenet5"

@@ -1,0 +1,260 @@
+"""A service of several processes under load: released anew, a worker killed, stopped; every answer is counted."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import math
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.paths import ROOT
+from tests.support.tiny import png, seven, write_models
+
+PICTURE = png(seven())
+CLIENTS = 8
+
+
+class Service:
+    """`checkdigit serve`; what it says on its error output is at `errors`."""
+
+    def __init__(self, models: Path, *options: str) -> None:
+        self.errors = models.with_name("errors")
+        command = [sys.executable, "-m", "serving.cli.main", "serve", "--models", str(models), "--port", "0"]
+        with self.errors.open("w") as errors:
+            self.process = subprocess.Popen(
+                [*command, "--device", "cpu", *options],
+                cwd=ROOT,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        assert self.process.stdout is not None
+        self.line = self.process.stdout.readline()
+        found = re.search(r"http://127\.0\.0\.1:(\d+)", self.line)
+        assert found, self.errors.read_text()
+        self.port = int(found[1])
+        self.children = psutil.Process(self.process.pid).children()
+
+    def get(self, path: str) -> str:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            connection.request("GET", path)
+            return connection.getresponse().read().decode()
+
+    def metric(self, name: str) -> float:
+        """A metric's sum over its labels; NaN where the worker that was asked is dying."""
+        try:
+            text = self.get("/metrics")
+        except (OSError, http.client.HTTPException):
+            return math.nan
+        return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
+
+    def serving(self) -> list[psutil.Process]:
+        """The workers that are alive."""
+        children = psutil.Process(self.process.pid).children()
+        return [one for one in children if "spawn_main" in " ".join(one.cmdline())]
+
+
+@contextlib.contextmanager
+def started(models: Path, *options: str) -> Iterator[Service]:
+    service = Service(models, *options)
+    try:
+        yield service
+    finally:
+        service.process.kill()
+        service.process.communicate()
+
+
+@dataclass
+class Load:
+    """Clients that ask again and again, each over one connection as long as that lasts."""
+
+    port: int
+    stop: threading.Event = field(default_factory=threading.Event)
+    versions: list[str] = field(default_factory=list)
+    failed: list[tuple[int, str]] = field(default_factory=list)  # the client's port, and what happened
+
+    def client(self) -> None:
+        while not self.stop.is_set():
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+            own = 0
+            try:
+                connection.connect()
+                own = connection.sock.getsockname()[1]
+                while not self.stop.is_set():
+                    connection.request("POST", "/digits", PICTURE)
+                    reply = connection.getresponse()
+                    body = reply.read()
+                    if reply.status != 200:
+                        self.failed.append((own, f"{reply.status} {body.decode()}"))
+                    else:
+                        self.versions.append(re.search(rb'"version":"(\d+)"', body)[1].decode())
+            except (OSError, http.client.HTTPException) as error:
+                if not self.stop.is_set():
+                    self.failed.append((own, repr(error)))
+            finally:
+                connection.close()
+
+
+@contextlib.contextmanager
+def load(port: int) -> Iterator[Load]:
+    found = Load(port)
+    clients = [threading.Thread(target=found.client) for _ in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    try:
+        until(lambda: len(found.versions) > 10 * CLIENTS)
+        yield found
+    finally:
+        found.stop.set()
+        for client in clients:
+            client.join()
+
+
+def until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    """Waits for an outcome; how long it takes is not what is tested."""
+    happened, ended = threading.Event(), threading.Event()
+    timer = threading.Timer(seconds, ended.set)
+    timer.start()
+    try:
+        while not holds():
+            assert not ended.is_set(), "did not happen"
+            happened.wait(0.01)
+    finally:
+        timer.cancel()
+
+
+def more(found: Load) -> None:
+    """Waits for some more answers."""
+    before = len(found.versions)
+    until(lambda: len(found.versions) > before + 10 * CLIENTS)
+
+
+def test_a_release_under_load_fails_nobody(own_models: Path) -> None:
+    with started(own_models, "--workers", "2") as service:
+        assert service.line.endswith(", 2 workers\n")
+        with load(service.port) as found:
+            for version in ("2", "3"):
+                write_models(own_models, version)
+                until(lambda version=version: found.versions[-200:] == 200 * [version])
+        assert found.failed == []
+        assert set(found.versions) == {"1", "2", "3"}
+        assert service.errors.read_text() == ""
+
+
+def test_a_killed_worker_fails_its_own_clients_alone_and_is_replaced(own_models: Path) -> None:
+    with started(own_models, "--workers", "2") as service, load(service.port) as found:
+        victim = service.serving()[0]
+        until(
+            lambda: (
+                len(theirs(victim, service.port)) + len(theirs(service.serving()[1], service.port)) >= CLIENTS
+            )
+        )
+        others = theirs(service.serving()[1], service.port)
+        lost = theirs(victim, service.port)
+        victim.kill()
+        until(lambda: service.metric("checkdigit_worker_restarts_total") == 1)
+        until(lambda: len(service.serving()) == 2 and victim not in service.serving())
+        more(found)
+        assert {port for port, _ in found.failed}.isdisjoint(others)
+        assert len(found.failed) <= len(lost) + CLIENTS  # who came to the closing door came again
+        assert service.metric("checkdigit_workers") == 2
+        answered = service.metric('checkdigit_http_requests_total{operation="POST /digits",status="200"}')
+        assert answered >= 0.5 * len(found.versions)  # what the dead worker had told is not forgotten
+        assert "worker 0 ended with status -9 and is replaced" in service.errors.read_text()
+
+
+def theirs(worker: psutil.Process, port: int) -> set[int]:
+    """The clients' ports of a worker's connections."""
+    found = worker.net_connections("tcp")
+    return {one.raddr.port for one in found if one.raddr and one.laddr.port == port}
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_what_was_begun_is_finished_after_sigterm(own_models: Path, workers: str) -> None:
+    with started(own_models, "--workers", workers) as service:
+        with load(service.port) as found:
+            begun = [socket.create_connection(("127.0.0.1", service.port), timeout=30) for _ in range(6)]
+            for client in begun:
+                head = f"POST /digits HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: {len(PICTURE)}\r\n\r\n"
+                client.sendall(head.encode())
+                assert client.recv(100).startswith(b"HTTP/1.1 100")  # it is inside
+            found.stop.set()
+            service.process.send_signal(signal.SIGTERM)
+            until(lambda: refused(service.port))
+            for client in begun:
+                client.sendall(PICTURE)
+            for client in begun:
+                reply = b""
+                while part := client.recv(65536):
+                    reply += part
+                assert reply.startswith(b"HTTP/1.1 200")
+                client.close()
+        assert found.failed == []
+        assert service.process.wait(30) == 0
+        assert psutil.wait_procs(service.children, timeout=30)[1] == []
+        assert service.errors.read_text() == ""
+
+
+def refused(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=30).close()
+    except OSError:
+        return True
+    return False
+
+
+def test_workers_end_with_the_one_that_watches_them(own_models: Path) -> None:
+    with started(own_models, "--workers", "2") as service:
+        serving = service.serving()
+        service.process.kill()
+        assert len(psutil.wait_procs(serving, timeout=60)[0]) == 2
+
+
+def test_ctrl_c(own_models: Path) -> None:
+    with started(own_models, "--workers", "2") as service:
+        for process in (service.process, *service.serving()):  # as a terminal does
+            os.kill(process.pid, signal.SIGINT)
+        assert service.process.wait(60) == 130
+        assert service.errors.read_text() == ""
+
+
+def complaint(*options: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "serving.cli.main", "serve", *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_what_keeps_workers_from_starting_is_one_line(own_models: Path, workers: str) -> None:
+    options = ["--models", str(own_models), "--workers", workers]
+    with started(own_models, "--workers", "2") as service:
+        taken = complaint(*options, "--port", str(service.port))
+        assert taken == f"error: cannot listen on 127.0.0.1:{service.port}: Address already in use\n"
+    both = complaint(*options, "--port", str(service.port), "--grpc-port", str(service.port))
+    assert both.startswith("error: HTTP and gRPC need a port each")
+    (own_models / "repository/lenet5/1/model.onnx").unlink()
+    assert "model.onnx is missing" in complaint(*options, "--port", "0")
+    assert (
+        complaint(*options, "--port", "0", "--api-keys", "nowhere")
+        == "error: API keys: nowhere: No such file or directory\n"
+    )

@@ -1,0 +1,104 @@
+"""The released models as `checkdigit serve` serves them, and as ONNX Runtime runs them in this process."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from serving import __version__
+from serving.manifest import GoldenDigit
+from serving.repository.golden import Loaded
+from serving.repository.store import Repository
+from tests.support.paths import ROOT
+
+DIGITS = ("lenet5", "lenet5-int8")
+FEATURES = "lenet5-features"
+VERSION = Repository.open().model("lenet5").version  # and of its siblings
+NAMES = (*DIGITS, FEATURES)  # those that take pictures of 28×28
+FIELDS = ("lenet5-field", "lenet5-field-int8")
+EVERY = tuple(Repository.open().manifest.models)
+TOLERANCE = 1e-6  # between probabilities that went through decimal digits
+
+
+@dataclass(frozen=True)
+class Service:
+    """Where a service listens: "host:port"."""
+
+    http: str
+    grpc: str
+
+
+@contextmanager
+def served(errors: Path) -> Iterator[Service]:
+    """A service in a process of its own; it must end well, with nothing to say but its addresses.
+
+    Args:
+        errors: a file for its standard error, since nobody empties a pipe.
+    """
+    ports = ["--port", "0", "--grpc-port", "0"]
+    # On the CPU, where the results to compare with are made.
+    command = [sys.executable, "-m", "serving.cli.main", "serve", *ports, "--device", "cpu"]
+    environment = {name: value for name, value in os.environ.items() if name != "CHECKDIGIT_MODELS"}
+    with (
+        errors.open("w") as log,
+        subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
+        ) as process,
+    ):
+        try:
+            line = process.stdout.readline()
+            found = re.fullmatch(
+                rf"checkdigit {re.escape(__version__)} at http://(\S+), gRPC at (\S+)\n", line
+            )
+            assert found, line + errors.read_text()
+            yield Service(*found.groups())
+        finally:
+            process.terminate()
+            output, _ = process.communicate(timeout=60)
+        assert (process.returncode, output, errors.read_text()) == (0, "", "")
+
+
+class Released:
+    """The models in this process, and pictures for them."""
+
+    def __init__(self) -> None:
+        self.repository = Repository.open(ROOT / "models")
+        self.models: dict[str, Loaded] = {name: self.repository.load(name) for name in NAMES}
+
+    @cached_property
+    def golden(self) -> list[GoldenDigit]:
+        return self.repository.golden[0]
+
+    @cached_property
+    def pictures(self) -> list[bytes]:
+        """The golden pictures as PNG."""
+        return [(self.repository.folder / "golden" / digit.file).read_bytes() for digit in self.golden]
+
+    @cached_property
+    def pixels(self) -> np.ndarray:
+        """uint8 [64, 28, 28, 1]: the golden pictures, then noise."""
+        golden = np.rint(self.repository.golden[1] * 255).astype(np.uint8)
+        noise = np.random.default_rng(0).integers(0, 256, (64 - len(golden), 28, 28, 1), np.uint8)
+        return np.concatenate([golden, noise])
+
+    @cached_property
+    def image(self) -> np.ndarray:
+        """`pixels` as the models take them, float32 in [0, 1]."""
+        return self.pixels.astype(np.float32) / np.float32(255)
+
+    def run(self, name: str, image: np.ndarray) -> dict[str, np.ndarray]:
+        """Every output of a model by its name."""
+        network = self.models[name].network
+        return dict(zip([spec.name for spec in network.outputs], network.run(image), strict=True))
+
+    def probabilities(self, name: str, image: np.ndarray) -> np.ndarray:
+        return self.run(name, image)["probabilities"]

@@ -1,0 +1,100 @@
+"""One tiny run for the whole session: a few epochs on the embedded digits, quantized and exported.
+
+Another of the folded network is made for those who ask for it. Each stage is done when the first test asks for it. Nobody may change the run;
+take a `copied` one.
+"""
+
+from __future__ import annotations
+
+import atexit
+import dataclasses
+import functools
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+
+from pipeline.config import QuantizeConfig, TrainConfig
+from pipeline.data.digits import Dataset, load
+from pipeline.export.formats import FOLDER, FORMATS
+from pipeline.networks import folded
+from pipeline.run import Run
+
+TRAIN = TrainConfig(data="digits", epochs=6, batch=64, averaging=0.9, affine=0.3, elastic=0.0, outliers=100)
+QUANTIZE = QuantizeConfig(steps=60, batch=64, learning_rate=1e-3, calibration=200)
+
+
+@functools.cache
+def digits() -> Dataset:
+    return load("digits")
+
+
+def _temporary(name: str) -> Run:
+    """An empty run that is gone when the tests end."""
+    folder = tempfile.mkdtemp(prefix="checkdigit-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Run(Path(folder) / name)
+
+
+@functools.cache
+def trained() -> Run:
+    """`train` done: about 90 % right."""
+    from pipeline.training.digit import train
+
+    run = _temporary("tiny")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras, of its own use of TensorFlow and NumPy
+        train(run, TRAIN, digits())
+    return run
+
+
+@functools.cache
+def quantized() -> Run:
+    """`quantize` done, too."""
+    from pipeline.quantization.digit import quantize
+
+    run = trained()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tf_keras and the optimization toolkit, of their own future
+        quantize(run, QUANTIZE, digits())
+    return run
+
+
+@functools.cache
+def exported() -> Run:
+    """`export` done, too."""
+    from pipeline.export.export import export
+
+    run = quantized()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tf2onnx and the TFLite converter, of NumPy's and their own future
+        export(run)
+    return run
+
+
+@functools.cache
+def fast() -> Run:
+    """`export` done, of a network whose pooling folds into its convolutions."""
+    from pipeline.export.export import export
+    from pipeline.quantization.digit import quantize
+    from pipeline.training.digit import train
+
+    run = _temporary("fast")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as above
+        train(run, dataclasses.replace(TRAIN, network=folded.OPTIONS), digits())
+        quantize(run, QUANTIZE, digits())
+        export(run)
+    return run
+
+
+def copied(folder: Path) -> Run:
+    """A copy of the exported run, to spoil."""
+    shutil.copytree(exported().path, folder / "run")
+    return Run(folder / "run")
+
+
+def record(run: Run) -> None:
+    """Makes the files as they are now the exported ones."""
+    files = [f"{FOLDER}/{file}" for row in FORMATS for file in row.writers]
+    run.record("export", files, data={"name": "digits"}, refused={})
