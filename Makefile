@@ -1,4 +1,4 @@
-# checkdigit: `make` runs the whole pipeline on the embedded data, `make help` lists the rest.
+# checkreader: `make` runs the whole pipeline on the embedded data, `make help` lists the rest.
 DATA ?= digits
 PRESET ?= quick
 RUN ?= $(DATA)
@@ -8,7 +8,7 @@ SECONDS ?= 60
 
 VENV := .venv
 BIN := $(VENV)/bin
-CHECKDIGIT := $(BIN)/checkdigit
+CHECKREADER := $(BIN)/checkreader
 ARGUMENTS := --run $(RUN) $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 # The first that runs and fits; a name on the path may be a launcher without a Python behind it.
@@ -20,8 +20,8 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 .PHONY: all help train quantize export verify evaluate benchmark report release serve test lint fuzz check-gpu peers edge-tools edge-test edge-arm64 check-deploy lock clean
 
 all: $(VENV)/train.done  ## the whole pipeline: train, quantize, export, verify, evaluate, benchmark
-	@$(CHECKDIGIT) train $(ARGUMENTS) --data $(DATA) --preset $(PRESET) --seed $(SEED)
-	@for stage in quantize export verify evaluate benchmark; do $(CHECKDIGIT) $$stage $(ARGUMENTS) || exit 1; done
+	@$(CHECKREADER) train $(ARGUMENTS) --data $(DATA) --preset $(PRESET) --seed $(SEED)
+	@for stage in quantize export verify evaluate benchmark; do $(CHECKREADER) $$stage $(ARGUMENTS) || exit 1; done
 	@$(BIN)/python -m pipeline.release.model_card runs/$(RUN)
 
 help:  ## this list
@@ -29,32 +29,32 @@ help:  ## this list
 	@echo "variables: DATA=digits|mnist|folder  DATA_DIR=PATH  PRESET=quick|release  SEED=N  RUN=NAME  PORT=8000  SECONDS=60"
 
 train: $(VENV)/train.done  ## train LeNet-5 in float
-	@$(CHECKDIGIT) train $(ARGUMENTS) --data $(DATA) --preset $(PRESET) --seed $(SEED)
+	@$(CHECKREADER) train $(ARGUMENTS) --data $(DATA) --preset $(PRESET) --seed $(SEED)
 
 quantize: $(VENV)/train.done  ## make its 8-bit sibling
-	@$(CHECKDIGIT) quantize $(ARGUMENTS)
+	@$(CHECKREADER) quantize $(ARGUMENTS)
 
 export: $(VENV)/train.done  ## write every format
-	@$(CHECKDIGIT) export $(ARGUMENTS)
+	@$(CHECKREADER) export $(ARGUMENTS)
 
 verify: $(VENV)/train.done  ## prove that the formats compute the same
-	@$(CHECKDIGIT) verify $(ARGUMENTS)
+	@$(CHECKREADER) verify $(ARGUMENTS)
 
 evaluate: $(VENV)/train.done  ## measure accuracy, calibration and rejection
-	@$(CHECKDIGIT) evaluate $(ARGUMENTS)
+	@$(CHECKREADER) evaluate $(ARGUMENTS)
 
 benchmark: $(VENV)/train.done  ## measure size, speed and memory
-	@$(CHECKDIGIT) benchmark $(ARGUMENTS)
+	@$(CHECKREADER) benchmark $(ARGUMENTS)
 
 report: $(VENV)/train.done  ## show a finished run: runs/RUN/report/index.html
-	@$(CHECKDIGIT) report $(ARGUMENTS)
+	@$(CHECKREADER) report $(ARGUMENTS)
 
 release: $(VENV)/train.done  ## put the verified run into models/ and the README
-	@$(CHECKDIGIT) release $(ARGUMENTS)
+	@$(CHECKREADER) release $(ARGUMENTS)
 	@$(BIN)/python -m pipeline.release.readme README.md
 
 serve: $(VENV)/serve.done  ## read posted pictures on port 8000, without TensorFlow
-	@$(CHECKDIGIT) serve --port $(PORT)
+	@$(CHECKREADER) serve --port $(PORT)
 
 test: lint  ## install what tests need, then lint, types and tests
 	@$(BIN)/python -m pytest
@@ -114,7 +114,7 @@ $(VENV)/python.done:
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11, 3.12 or 3.13 found (python3 is \
 	$$(python3 -V 2>&1 | head -n 1)): install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@"$(PYTHON)" -c '$(FITS)' 2>/dev/null || { echo "error: $(PYTHON) is $$("$(PYTHON)" -V 2>&1 | head -n 1): \
-	checkdigit needs Python 3.11, 3.12 or 3.13: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	checkreader needs Python 3.11, 3.12 or 3.13: make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || \
 	{ echo "error: $(PYTHON) has no venv module: install it (Debian: apt install python3-venv)" >&2; exit 1; }
 	@echo "making $(VENV) with $$("$(PYTHON)" -V)" && "$(PYTHON)" -m venv --clear $(VENV)

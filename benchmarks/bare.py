@@ -1,6 +1,6 @@
 """The least that could serve the model: one ASGI function, the same HTTP server, decoder and network.
 
-It checks nothing and counts nothing; `benchmarks/service.py` measures what checkdigit adds to it.
+It checks nothing and counts nothing; `benchmarks/service.py` measures what checkreader adds to it.
 
     .venv/bin/python -m benchmarks.bare 8801
 """

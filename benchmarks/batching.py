@@ -21,7 +21,7 @@ import uvloop
 from tqdm import tqdm
 
 from benchmarks.load.generator import Result, closed_loop
-from benchmarks.servers import checkdigit, request
+from benchmarks.servers import checkreader, request
 from pipeline.run import machine
 from serving.repository.store import Repository
 from serving.runtime import onnx
@@ -81,7 +81,7 @@ def _service(model: str) -> list[dict[str, Any]]:
     with contextlib.ExitStack() as stack:
         ports = {
             (rows, delay): stack.enter_context(
-                checkdigit("--model", model, "--batch-rows", str(rows), "--batch-delay", str(delay))
+                checkreader("--model", model, "--batch-rows", str(rows), "--batch-delay", str(delay))
             )[0]
             for rows, delay in SETTINGS
         }

@@ -61,7 +61,7 @@ def main() -> None:
 def _host(folder: Path, content: bytes, network: integer_reference.Reference, pixels: Any) -> dict[str, Any]:
     library = folder / "lenet5.so"
     subprocess.run(["cc", *FLAGS, folder / f"{c_source.NAME}.c", "-o", library], check=True)
-    classify = ctypes.CDLL(str(library)).checkdigit_lenet5_classify
+    classify = ctypes.CDLL(str(library)).checkreader_lenet5_classify
     classify.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
     logits = np.zeros((len(pixels), 10), np.int8)
     pixels = np.ascontiguousarray(pixels)

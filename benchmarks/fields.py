@@ -5,7 +5,7 @@
 `one` is a posted picture, encoded bytes → reading, in one thread; `png` is what Pillow takes of that. `aba` are
 numbers of nine digits with the check digit of American routing numbers, drawn
 by hands that the network has never seen, read as any number and as such ones.
-`folder` is `checkdigit read FOLDER` on as many pictures, on all cores.
+`folder` is `checkreader read FOLDER` on as many pictures, on all cores.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 .venv/bin/python -m benchmarks.finetune FOLDER > benchmarks/finetune.json      # a quarter of an hour
 
-The released weights go on as `checkdigit train --task field --data FOLDER --preset release` does; neither
+The released weights go on as `checkreader train --task field --data FOLDER --preset release` does; neither
 pictures nor labels nor weights are written anywhere.
 """
 

@@ -83,7 +83,7 @@ def plain(model: Any) -> bytes:
 def exported(network: Any, reads: Task) -> bytes:
     """The pipeline's float32 ONNX file of a network of logits."""
     source = Source(network, Path(), {reads.model: 1.0}, {}, {}, {}, reads)
-    return to_onnx.float32(source, {"checkdigit": __version__})
+    return to_onnx.float32(source, {"checkreader": __version__})
 
 
 if __name__ == "__main__":

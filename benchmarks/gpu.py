@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.repository.store import Repository
 from serving.runtime import onnx
 from serving.runtime.cpu import cpus
@@ -34,7 +34,7 @@ def main() -> int:
     """Checks every GPU device of this ONNX Runtime, prints JSON. Returns 1 unless all agree."""
     devices = [device for device in onnx.devices() if device != "cpu"]
     if not devices:
-        raise CheckdigitError("this build of ONNX Runtime knows no GPU: pip install '.[serve-gpu]'")
+        raise CheckreaderError("this build of ONNX Runtime knows no GPU: pip install '.[serve-gpu]'")
     repository = Repository.open()
     images = _shifted(repository.golden[1])
     results = []
@@ -88,5 +88,5 @@ def _gpu() -> str:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except CheckdigitError as error:
+    except CheckreaderError as error:
         sys.exit(f"error: {error}")

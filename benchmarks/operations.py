@@ -30,7 +30,7 @@ from tqdm import tqdm
 
 from benchmarks.load.generator import Request, Result, open_loop
 from benchmarks.load.scenarios import Kind
-from benchmarks.servers import checkdigit, request
+from benchmarks.servers import checkreader, request
 from pipeline.run import machine
 from serving.manifest import NAME
 from serving.repository.store import Repository
@@ -62,7 +62,7 @@ def main() -> None:
 def _workers() -> dict[str, Any]:
     """Requests per second of one worker and of two, JSON and whole pictures."""
     found: dict[str, Any] = {"connections": CONNECTIONS}
-    with checkdigit() as (one, _), checkdigit("--workers", "2") as (two, _):
+    with checkreader() as (one, _), checkreader("--workers", "2") as (two, _):
         for kind in KINDS:
             rates: dict[int, list[float]] = {1: [], 2: []}
             cpu = []
@@ -109,7 +109,7 @@ async def _release() -> dict[str, Any]:
         models = Path(name) / "models"
         shutil.copytree(Repository.open().folder, models)
         options = ("--models", str(models), *(part for one in _MODELS for part in ("--model", one)))
-        with checkdigit(*options) as (port, _):
+        with checkreader(*options) as (port, _):
             asked = request(port, "json", 1)
             for _ in tqdm(range(ROUNDS), desc="release", disable=None):
                 p99["steady"].append((await _open(asked)).p99)

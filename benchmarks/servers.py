@@ -35,7 +35,7 @@ def server(module: str, *arguments: str) -> Iterator[tuple[int, subprocess.Popen
             process.terminate()
 
 
-def checkdigit(*options: str) -> contextlib.AbstractContextManager[tuple[int, subprocess.Popen[bytes]]]:
+def checkreader(*options: str) -> contextlib.AbstractContextManager[tuple[int, subprocess.Popen[bytes]]]:
     """The service with `lenet5` alone, unless `options` name another model."""
     model = () if "--model" in options else ("--model", "lenet5")
     return server("serving.cli.main", "serve", "--port", "{port}", *model, *options)

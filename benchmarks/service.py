@@ -23,7 +23,7 @@ import uvloop
 from tqdm import tqdm
 
 from benchmarks.load.generator import Result, closed_loop
-from benchmarks.servers import checkdigit, request, server
+from benchmarks.servers import checkreader, request, server
 from pipeline.run import machine
 from serving import __version__
 from serving.engine.batcher import Batcher
@@ -58,9 +58,9 @@ for line in sys.stdin:
 
 def main() -> None:
     """Measures everything and prints JSON."""
-    with checkdigit() as (ours, process):
+    with checkreader() as (ours, process):
         memory = uvloop.run(_memory(ours, process.pid))
-    with checkdigit() as (ours, _), server("benchmarks.bare", "{port}") as (bare, _):
+    with checkreader() as (ours, _), server("benchmarks.bare", "{port}") as (bare, _):
         side_by_side = uvloop.run(_side_by_side(ours, bare))
         large = uvloop.run(_large(ours))
     result = {
@@ -179,7 +179,7 @@ def _resident(pid: int) -> float:
 def _start() -> float:
     """Seconds from the start of the process to the first 200 of its readiness."""
     began = time.perf_counter()
-    with checkdigit():
+    with checkreader():
         return time.perf_counter() - began
 
 

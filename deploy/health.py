@@ -1,6 +1,6 @@
 """Asks the service in this container whether it is ready; exits with 1 if it is not.
 
-With TLS or on another port, set CHECKDIGIT_HEALTH to the address that the container itself can reach.
+With TLS or on another port, set CHECKREADER_HEALTH to the address that the container itself can reach.
 """
 
 from __future__ import annotations
@@ -10,7 +10,14 @@ import ssl
 import sys
 import urllib.request
 
-url = os.environ.get("CHECKDIGIT_HEALTH", "http://127.0.0.1:8000/v2/health/ready")
+from serving.cli.renamed import check_variables
+from serving.errors import CheckreaderError
+
+try:
+    check_variables(os.environ)
+except CheckreaderError as error:
+    sys.exit(str(error))
+url = os.environ.get("CHECKREADER_HEALTH", "http://127.0.0.1:8000/v2/health/ready")
 context = ssl.create_default_context()
 context.check_hostname = False  # a certificate is not made out for the loopback address
 context.verify_mode = ssl.CERT_NONE

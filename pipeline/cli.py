@@ -1,4 +1,4 @@
-"""The pipeline's half of the command `checkdigit`: one subcommand per stage.
+"""The pipeline's half of the command `checkreader`: one subcommand per stage.
 
 `serving.cli.main` hands over here when one of them is called, so that serving
 never loads TensorFlow.
@@ -28,30 +28,23 @@ from pipeline.networks import spec
 from pipeline.networks.lenet5 import format_table, table
 from pipeline.run import Run
 from pipeline.tasks import field as commands
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs one stage; the exit code. `CheckdigitError` and `OSError` are the caller's to print."""
+    """Runs one stage; the exit code. `CheckreaderError` and `OSError` are the caller's to print."""
     options = _parser().parse_args(argv)
     # absl and Keras warn about their own insides; what a user can act on is an error line.
     warnings.simplefilter("ignore")
     try:
         return int(options.call(options))
-    except ImportError as error:
-        if error.name and error.name.split(".")[0] in ("pipeline", "serving"):
-            raise
-        raise CheckdigitError(
-            f"'checkdigit {argv[0]}' needs the training extra ({error.name} is missing): "
-            "pip install 'checkdigit[train]'"
-        ) from None
     except Exception as error:
         tensorflow = sys.modules.get("tensorflow")
         if tensorflow is None or not isinstance(error, tensorflow.errors.OpError):
             raise
         # Its own writers say so when the disk is full.
         line = re.sub(r"^\{\{.*?\}\} ?", "", error.message.splitlines()[0])
-        raise CheckdigitError(f"TensorFlow: {line}") from None
+        raise CheckreaderError(f"TensorFlow: {line}") from None
 
 
 def _load_tensorflow() -> None:
@@ -72,7 +65,7 @@ def _load_tensorflow() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="checkdigit")
+    parser = argparse.ArgumentParser(prog="checkreader")
     stages = parser.add_subparsers(required=True)
 
     def stage(name: str, call: Any, summary: str, example: str) -> argparse.ArgumentParser:
@@ -93,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--json", action="store_true", help="print the record as JSON")
         return sub
 
-    train = stage("train", _train, "Train LeNet-5 in float.", "checkdigit train --data mnist --preset quick")
+    train = stage("train", _train, "Train LeNet-5 in float.", "checkreader train --data mnist --preset quick")
     train.add_argument(
         "--task", choices=("digit", "field"), default="digit", help="field: read whole amounts and numbers"
     )
@@ -130,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
         "quantize",
         _quantize,
         "Make the 8-bit sibling of a trained network.",
-        "checkdigit quantize --run mnist",
+        "checkreader quantize --run mnist",
     )
     quantize.add_argument(
         "--method",
@@ -146,12 +139,12 @@ def _parser() -> argparse.ArgumentParser:
         "--compare", action="store_true", help="measure pruning and clustering, each alone and before QAT"
     )
 
-    stage("export", _export, "Write every format.", "checkdigit export --run mnist")
+    stage("export", _export, "Write every format.", "checkreader export --run mnist")
     verify = stage(
         "verify",
         _verify,
         "Prove that the formats compute the same.",
-        "checkdigit verify --run mnist --explain keras onnx_int8",
+        "checkreader verify --run mnist --explain keras onnx_int8",
     )
     verify.add_argument(
         "--explain", nargs=2, metavar="FORMAT", help="name the first layer where these two drift apart"
@@ -160,13 +153,13 @@ def _parser() -> argparse.ArgumentParser:
         "calibrate",
         _calibrate,
         "Choose what a field model accepts, by labeled fields that it was not trained on.",
-        "checkdigit calibrate --run field --data FOLDER",
+        "checkreader calibrate --run field --data FOLDER",
     )
     evaluate = stage(
         "evaluate",
         _evaluate,
         "Measure accuracy, calibration and rejection on the test set, or on labeled fields.",
-        "checkdigit evaluate --task field --data FOLDER",
+        "checkreader evaluate --task field --data FOLDER",
     )
     calibrate.set_defaults(task="field")
     evaluate.add_argument(
@@ -186,15 +179,17 @@ def _parser() -> argparse.ArgumentParser:
         "benchmark",
         _benchmark,
         "Measure size, speed and memory of every format.",
-        "checkdigit benchmark --run mnist",
+        "checkreader benchmark --run mnist",
     )
     stage(
         "report",
         _report,
         "Show a run in one HTML file: what it is, learned and does, and where it fails.",
-        "checkdigit report --run mnist",
+        "checkreader report --run mnist",
     )
-    release = stage("release", _release, "Put a verified run into models/.", "checkdigit release --run mnist")
+    release = stage(
+        "release", _release, "Put a verified run into models/.", "checkreader release --run mnist"
+    )
     release.add_argument("--models", type=Path, default=Path("models"), metavar="DIR")
     release.add_argument(
         "--keep", action="store_true", help="keep the version before, served under the label 'previous'"
@@ -230,7 +225,7 @@ def _data(run: Run, options: argparse.Namespace) -> datasets.Dataset:
     folder = options.data_dir or (Path(record["data_dir"]) if record["data_dir"] else None)
     data = datasets.load(record["data"]["name"], folder)
     if data.record() != record["data"]:
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"{run.path}: was trained on other data than {folder or data.name} now holds: train again, "
             "or name the data with --data-dir"
         )
@@ -255,7 +250,7 @@ def _train(options: argparse.Namespace) -> int:
     if options.distillation is not None:
         config = dataclasses.replace(config, distillation=options.distillation)
     if config.distillation and options.data != "mnist":
-        raise CheckdigitError("--distillation: there is a teacher for --data mnist alone")
+        raise CheckreaderError("--distillation: there is a teacher for --data mnist alone")
     if options.epochs:
         config = dataclasses.replace(config, epochs=options.epochs)
     data = datasets.load(options.data, options.data_dir)
@@ -357,7 +352,7 @@ def _calibrate(options: argparse.Namespace) -> int:
     run = _run(options)
     if (code := _of_fields(run, "calibrate", options)) is not None:
         return code
-    raise CheckdigitError(f"{run.path}: a digit run is calibrated by `train` and `quantize` themselves")
+    raise CheckreaderError(f"{run.path}: a digit run is calibrated by `train` and `quantize` themselves")
 
 
 def _evaluate(options: argparse.Namespace) -> int:

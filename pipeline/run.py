@@ -21,7 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 SCHEMA = 1
 # Each stage with the one whose files it reads.
@@ -74,30 +74,30 @@ class Run:
         """The record of an earlier stage, its files checked.
 
         Raises:
-            CheckdigitError: the stage was not run, was run by another version
-                of checkdigit, or one of its files has changed since.
+            CheckreaderError: the stage was not run, was run by another version
+                of checkreader, or one of its files has changed since.
         """
         path = self / f"{stage}.json"
-        again = f"run `checkdigit {stage} --run {self.path.name}` again"
+        again = f"run `checkreader {stage} --run {self.path.name}` again"
         try:
             record = json.loads(path.read_text())
         except FileNotFoundError:
-            raise CheckdigitError(f"{path}: not found: {again.removesuffix(' again')} first") from None
+            raise CheckreaderError(f"{path}: not found: {again.removesuffix(' again')} first") from None
         except (UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise CheckdigitError(f"{path}: not valid JSON ({error}): {again}") from None
+            raise CheckreaderError(f"{path}: not valid JSON ({error}): {again}") from None
         found = record.get("schema") if isinstance(record, dict) else None
         if found != SCHEMA:
-            raise CheckdigitError(
-                f"{path}: written by another version of checkdigit (run schema {found}, expected {SCHEMA}): "
+            raise CheckreaderError(
+                f"{path}: written by another version of checkreader (run schema {found}, expected {SCHEMA}): "
                 f"{again}, or choose another --run"
             )
         if not isinstance(record.get("files"), dict):
-            raise CheckdigitError(f"{path}: not a record of this stage: {again}")
+            raise CheckreaderError(f"{path}: not a record of this stage: {again}")
         for name, entry in record["files"].items():
             if not (self / name).is_file():
-                raise CheckdigitError(f"{self / name}: missing: {again}")
+                raise CheckreaderError(f"{self / name}: missing: {again}")
             if sha256(self / name) != entry["sha256"]:
-                raise CheckdigitError(
+                raise CheckreaderError(
                     f"{self / name}: its SHA-256 differs from the one in {path.name}: {again}"
                 )
         return dict(record)
@@ -111,7 +111,7 @@ class Run:
 def environment() -> dict[str, Any]:
     """Versions and machine, for the record."""
     return {
-        "checkdigit": metadata.version("checkdigit"),
+        "checkreader": metadata.version("checkreader"),
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in _PACKAGES},
         "machine": machine(),

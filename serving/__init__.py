@@ -1,3 +1,3 @@
 """Uses the released models; never imports TensorFlow or `pipeline`."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -24,7 +24,7 @@ from serving.engine.hot_reload import Keeper, Refused, stamp
 from serving.engine.served_model import load
 from serving.engine.statistics import Counts
 from serving.engine.worker_state import Board
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.http import openapi
 from serving.http.admission import Door, request_id
 from serving.http.api_keys import Keys
@@ -40,7 +40,7 @@ from serving.web.site import Site
 
 _INFER = re.compile(r"/v2/models/([^/]+)/infer")
 _INFER_PATH = "/v2/models/{model}/infer"  # as the table of operations has it
-_log = logging.getLogger("checkdigit")
+_log = logging.getLogger("checkreader")
 _HEALTH = ("/v2/health/live", "/v2/health/ready")  # what an orchestrator asks, without a key
 
 
@@ -81,7 +81,7 @@ def build_app(settings: Settings, board: Board | None = None) -> App:
         board: shared with the other workers; None: there are none.
 
     Raises:
-        CheckdigitError: the models cannot be found, one of them fails its check, or the API keys are none.
+        CheckreaderError: the models cannot be found, one of them fails its check, or the API keys are none.
     """
     keys = read_keys(settings.api_keys)
     onnx.require(settings.device)
@@ -100,7 +100,7 @@ def build_app(settings: Settings, board: Board | None = None) -> App:
     for name, entry, target in entries:
         try:
             target.append(load(repository, name, entry, settings))
-        except CheckdigitError as error:
+        except CheckreaderError as error:
             if before is None:  # at the first start nothing less than everything will do
                 raise
             _log.error("model %s version %s is not served: %s", name, entry.version, error)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 SCHEMA: Final = 1
 NAME: Final = "manifest.json"
@@ -170,20 +170,22 @@ def decode(data: bytes, where: str = NAME) -> Manifest:
     """The manifest in `data`.
 
     Raises:
-        CheckdigitError: it is no manifest, or one of another schema.
+        CheckreaderError: it is no manifest, or one of another schema.
     """
     try:
         schema = msgspec.json.decode(data, type=_Version).schema
         if schema != SCHEMA:
-            raise CheckdigitError(
-                f"{where}: schema {schema}, but this checkdigit reads schema {SCHEMA}: "
+            raise CheckreaderError(
+                f"{where}: schema {schema}, but this checkreader reads schema {SCHEMA}: "
                 "use models and program of the same release"
             )
         manifest = msgspec.json.decode(data, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CheckdigitError(f"{where}: not a valid manifest ({error}): restore it from a release") from None
+        raise CheckreaderError(
+            f"{where}: not a valid manifest ({error}): restore it from a release"
+        ) from None
     if manifest.default not in manifest.models:
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"{where}: the default model {manifest.default!r} is not among its models: "
             "restore it from a release"
         )

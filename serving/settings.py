@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from serving.errors import Forbidden
 
-API_KEYS_VARIABLE: Final = "CHECKDIGIT_API_KEYS"
+API_KEYS_VARIABLE: Final = "CHECKREADER_API_KEYS"
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
@@ -31,7 +31,7 @@ class Settings:
     queue_timeout: float = 10.0  # s
     max_requests: int = 1024  # under way at a time, of each worker; more are refused
     workers: int = 1  # processes that share the port
-    api_keys: Path | None = None  # a file with a key in each line; None: $CHECKDIGIT_API_KEYS, or no keys
+    api_keys: Path | None = None  # a file with a key in each line; None: $CHECKREADER_API_KEYS, or no keys
     tls_cert: Path | None = None  # PEM; with `tls_key`, or neither
     tls_key: Path | None = None
     access_log: Literal["off", "requests", "readings"] = "off"

@@ -51,7 +51,7 @@ class Client:
 
     def __init__(self, app: Any, runner: asyncio.Runner) -> None:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        self.http = httpx.AsyncClient(transport=transport, base_url="http://checkdigit")
+        self.http = httpx.AsyncClient(transport=transport, base_url="http://checkreader")
         self.runner = runner
 
     def __call__(self, method: str, path: str, **request: Any) -> httpx.Response:

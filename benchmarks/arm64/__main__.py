@@ -30,7 +30,7 @@ from benchmarks.arm64 import agreement, emulator
 from pipeline.data import digits
 from pipeline.export import c_source
 from pipeline.networks import integer_reference
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.repository.store import Repository
 
 ROOT: Final = Path(__file__).parents[2]
@@ -47,7 +47,7 @@ def main() -> int:
     """Builds, boots, compares, prints JSON. Returns 1 unless the machine read everything as it should."""
     absent = emulator.missing()
     if absent:
-        raise CheckdigitError(f"`make edge-arm64` installs what is missing here: {', '.join(absent)}")
+        raise CheckreaderError(f"`make edge-arm64` installs what is missing here: {', '.join(absent)}")
     repository = Repository.open(ROOT / "models")
     pixels = np.concatenate(
         [
@@ -130,5 +130,5 @@ def _say(what: str) -> None:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (CheckdigitError, subprocess.CalledProcessError) as error:
+    except (CheckreaderError, subprocess.CalledProcessError) as error:
         sys.exit(f"error: {error}")

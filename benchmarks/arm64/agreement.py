@@ -66,8 +66,8 @@ def broken(told: dict[str, Any], rows: dict[str, dict[str, Any]]) -> list[str]:
                 f"{name} differs by {rows[name]['largest_difference_lsb']} LSB, at most {bound} is allowed"
             )
     answers = {
-        "edge: checkdigit classify": told["edge"]["classify"]["answer"],
-        "serve: checkdigit classify": told["serve"]["classify"]["answer"],
+        "edge: checkreader classify": told["edge"]["classify"]["answer"],
+        "serve: checkreader classify": told["serve"]["classify"]["answer"],
         "serve: POST /digits": told["service"]["answer"],
     }
     for what, answer in answers.items():

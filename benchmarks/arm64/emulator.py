@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 CPU: Final = "cortex-a72"  # a Raspberry Pi 4's
 TOOLS: Final = ("mmdebstrap", "cpio", "qemu-system-aarch64")
@@ -63,7 +63,7 @@ def boot(root: Path, initrd: Path) -> dict[str, Any]:
         What `inside.py` reports.
 
     Raises:
-        CheckdigitError: it reports nothing.
+        CheckreaderError: it reports nothing.
     """
     (kernel,) = (root / "boot").glob("vmlinuz-*")
     kernel = kernel.rename(initrd.with_name("kernel"))
@@ -91,13 +91,13 @@ def report(lines: list[str]) -> dict[str, Any]:
     """What `inside.py` reported, from all that the machine printed.
 
     Raises:
-        CheckdigitError: there is no whole report among it.
+        CheckreaderError: there is no whole report among it.
     """
     for line in lines:
         if line.startswith(RESULT):
             try:
                 found: dict[str, Any] = json.loads(line.removeprefix(RESULT))
             except json.JSONDecodeError as error:
-                raise CheckdigitError(f"the emulated machine's report is damaged: {error}") from None
+                raise CheckreaderError(f"the emulated machine's report is damaged: {error}") from None
             return found
-    raise CheckdigitError("the emulated machine reported nothing; what it printed stands above")
+    raise CheckreaderError("the emulated machine reported nothing; what it printed stands above")

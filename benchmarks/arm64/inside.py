@@ -24,7 +24,7 @@ def main() -> None:
     result: dict[str, object] = {"machine": f"{platform.platform()}, Python {platform.python_version()}"}
     for extra, runtime in RUNTIMES.items():
         entry = installed(extra)
-        classify = [f"/{extra}/bin/checkdigit", "classify", "--json", SEVEN]
+        classify = [f"/{extra}/bin/checkreader", "classify", "--json", SEVEN]
         started(classify)  # Debian compiles Python's library when it is installed; here the first start does
         entry["classify"] = started(classify)
         entry["answers"] = json.loads(run(f"/{extra}/bin/python", GIVEN / "answers.py", runtime))
@@ -49,7 +49,7 @@ def installed(extra: str) -> dict[str, object]:
     run("python3", "-m", "venv", f"/{extra}")
     (site,) = Path(f"/{extra}/lib").glob("python3*/site-packages")
     before = size(site), set(site.glob("*.dist-info"))
-    run(f"/{extra}/bin/pip", "install", "--no-index", "--find-links=/wheels", f"checkdigit[{extra}]")
+    run(f"/{extra}/bin/pip", "install", "--no-index", "--find-links=/wheels", f"checkreader[{extra}]")
     packages = sorted(path.stem.split("-") for path in set(site.glob("*.dist-info")) - before[1])
     return {"packages": dict(packages), "installed_bytes": size(site) - before[0]}
 
@@ -74,13 +74,13 @@ def started(command: list[str | Path]) -> dict[str, object]:
 
 
 def service() -> dict[str, object]:
-    """`checkdigit serve`, from its start to its answer for one posted picture."""
-    print("$ checkdigit serve", flush=True)
+    """`checkreader serve`, from its start to its answer for one posted picture."""
+    print("$ checkreader serve", flush=True)
     picture = SEVEN.read_bytes()
     start = time.monotonic_ns()
-    command = ["/serve/bin/checkdigit", "serve", "--port", "8000"]
+    command = ["/serve/bin/checkreader", "serve", "--port", "8000"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        server.stdout.readline()  # "checkdigit 0.1.0 at http://…"
+        server.stdout.readline()  # "checkreader 0.1.0 at http://…"
         with urllib.request.urlopen("http://127.0.0.1:8000/digits", picture) as reply:
             answer = json.load(reply)
         instructions = time.monotonic_ns() - start

@@ -9,7 +9,7 @@ int main(void)
     uint8_t pixels[784];
     int8_t logits[10];
     while (fread(pixels, sizeof pixels, 1, stdin) == 1) {
-        checkdigit_lenet5_classify(pixels, logits);
+        checkreader_lenet5_classify(pixels, logits);
         fwrite(logits, sizeof logits, 1, stdout);
     }
     return 0;

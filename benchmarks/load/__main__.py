@@ -24,7 +24,7 @@ import numpy as np
 import uvloop
 
 from benchmarks.load import generator, scenarios
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.repository.store import Repository
 from serving.table import format_table
 
@@ -85,11 +85,11 @@ def run(options: argparse.Namespace) -> int:
     """The command; see `parser`.
 
     Raises:
-        CheckdigitError: the service cannot be reached, or an option makes no sense.
+        CheckreaderError: the service cannot be reached, or an option makes no sense.
     """
     numbers = [*options.rows, *options.connections, *(options.rate or [1]), options.seconds]
     if not all(0 < number < math.inf for number in numbers):
-        raise CheckdigitError("--rows, --connections, --rate and --seconds must be above 0")
+        raise CheckreaderError("--rows, --connections, --rate and --seconds must be above 0")
     with _service(options.url, options.model) as url:
         cells = uvloop.run(_measure(url, options))
     if options.json:
@@ -140,7 +140,7 @@ def _service(url: str | None, model: str) -> Iterator[str]:
             assert process.stdout is not None
             line = process.stdout.readline()
             if not line:
-                raise CheckdigitError("the service did not start; its own message stands above")
+                raise CheckreaderError("the service did not start; its own message stands above")
             yield line.split()[-1]
         finally:
             process.terminate()
@@ -160,5 +160,5 @@ def _row(cell: dict[str, Any]) -> Sequence[str]:
 if __name__ == "__main__":
     try:
         sys.exit(run(parser().parse_args()))
-    except CheckdigitError as error:
+    except CheckreaderError as error:
         sys.exit(f"error: {error}")

@@ -24,7 +24,7 @@ import httptools
 import numpy as np
 import numpy.typing as npt
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 TIMEOUT = 10.0
 _TICK = 0.05  # seconds between two looks at what has timed out, and before an unused connection is replaced
@@ -125,7 +125,7 @@ async def closed_loop(
     than `timeout` seconds is an error; a broken connection is replaced.
 
     Raises:
-        CheckdigitError: nothing listens there.
+        CheckreaderError: nothing listens there.
     """
 
     def again(connection: _Connection) -> None:
@@ -154,7 +154,7 @@ async def open_loop(
     a finer timer than event loops have: this runs in the main thread of a POSIX system.
 
     Raises:
-        CheckdigitError: nothing listens there.
+        CheckreaderError: nothing listens there.
     """
 
     def dispatch() -> None:
@@ -305,7 +305,7 @@ async def _reach(host: str, port: int, timeout: float) -> tuple[str, int]:
     """The address behind a name, found once.
 
     Raises:
-        CheckdigitError: nothing listens there.
+        CheckreaderError: nothing listens there.
     """
     with unreachable(host, port):
         async with asyncio.timeout(timeout):
@@ -324,7 +324,9 @@ def unreachable(host: str, port: int) -> Iterator[None]:
             error.errno or 0
         )  # asyncio words it as "Connect call failed (…)"; a name not found is below 0
         reason = os.strerror(number) if number > 0 else error.strerror or str(error) or "no answer"
-        raise CheckdigitError(f"cannot connect to {host}:{port}: {reason}: is the service running?") from None
+        raise CheckreaderError(
+            f"cannot connect to {host}:{port}: {reason}: is the service running?"
+        ) from None
 
 
 async def _drive(run: _Run, connections: int) -> float:

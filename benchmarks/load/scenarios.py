@@ -19,7 +19,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from benchmarks.load.generator import TIMEOUT, Request, unreachable
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 Kind = Literal["json", "binary", "picture"]
 
@@ -33,11 +33,13 @@ def requests(url: str, model: str, kind: Kind, rows: int, pixels: npt.NDArray[np
         pixels: uint8 [N, 28, 28].
 
     Raises:
-        CheckdigitError: `url` is no http address, or there is no row.
+        CheckreaderError: `url` is no http address, or there is no row.
     """
     host, port, root = _address(url)
     if rows < 1 or not len(pixels) or (kind == "picture" and rows != 1):
-        raise CheckdigitError(f"a {kind} request of {rows} rows out of {len(pixels)}: there is no such thing")
+        raise CheckreaderError(
+            f"a {kind} request of {rows} rows out of {len(pixels)}: there is no such thing"
+        )
     chosen = pixels[np.arange(rows) % len(pixels)]
     infer = f"{root}/v2/models/{quote(model, safe='')}/infer"
     if kind == "picture":
@@ -59,9 +61,9 @@ def _address(url: str) -> tuple[str, int, str]:
         parts = urlsplit(url)
         port = parts.port or 80
     except ValueError as error:
-        raise CheckdigitError(f"{url}: {error}") from None
+        raise CheckreaderError(f"{url}: {error}") from None
     if parts.scheme != "http" or not parts.hostname:
-        raise CheckdigitError(f"{url}: expected an address such as http://127.0.0.1:8000")
+        raise CheckreaderError(f"{url}: expected an address such as http://127.0.0.1:8000")
     return parts.hostname, port, parts.path.rstrip("/")
 
 
@@ -69,7 +71,7 @@ async def stats(host: str, port: int, model: str) -> dict[str, Any]:
     """The service's statistics of `model`, as `split` takes them.
 
     Raises:
-        CheckdigitError: nothing listens there, or it does not tell.
+        CheckreaderError: nothing listens there, or it does not tell.
     """
     path = f"/v2/models/{quote(model, safe='')}/stats"
     chunks: list[bytes] = []
@@ -85,9 +87,9 @@ async def stats(host: str, port: int, model: str) -> dict[str, Any]:
         status = parser.get_status_code()
         content: dict[str, Any] = msgspec.json.decode(b"".join(chunks), type=dict[str, Any])
     except (httptools.HttpParserError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise CheckdigitError(f"{host}:{port}{path} answered no JSON object: {error}") from None
+        raise CheckreaderError(f"{host}:{port}{path} answered no JSON object: {error}") from None
     if status != 200:
-        raise CheckdigitError(f"{host}:{port}{path} answered {status}: {content.get('error', 'no reason')}")
+        raise CheckreaderError(f"{host}:{port}{path} answered {status}: {content.get('error', 'no reason')}")
     return content
 
 

@@ -1,9 +1,9 @@
-"""checkdigit beside the model servers one would use instead: speed, memory, time to start.
+"""checkreader beside the model servers one would use instead: speed, memory, time to start.
 
 .venv/bin/python -m benchmarks.peers > benchmarks/peers.json      # about 8 minutes, Linux only
 
 Every server gets the same ONNX model, the same picture as JSON and the same two cores, which it shares
-with the load generator. In each round checkdigit goes first and last, so that its ratio to a peer holds on
+with the load generator. In each round checkreader goes first and last, so that its ratio to a peer holds on
 a machine that warms up or slows down meanwhile. The first time, all are installed into runs/peers/.
 """
 
@@ -29,9 +29,9 @@ import uvloop
 
 from benchmarks.load.generator import Request, closed_loop
 from benchmarks.peers import processes
-from benchmarks.peers.servers import CHECKDIGIT, MODEL, PEERS, Server
+from benchmarks.peers.servers import CHECKREADER, MODEL, PEERS, Server
 from pipeline.run import machine
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.repository.store import Repository
 from serving.runtime.onnx import load
 
@@ -61,7 +61,7 @@ def measure(server: Server, values: list[float], expected: Sequence[float], seco
         number of processes, and `idle_cpu`, their share of a core when nobody asks.
 
     Raises:
-        CheckdigitError: it does not start, or answers anything else.
+        CheckreaderError: it does not start, or answers anything else.
     """
     body = json.dumps(server.content(values)).encode()
     mark = uuid.uuid4().hex
@@ -74,18 +74,18 @@ def measure(server: Server, values: list[float], expected: Sequence[float], seco
             reply = None
             while reply is None:
                 if process.poll() is not None or time.perf_counter() > start + _START:
-                    raise CheckdigitError(f"{server.name} does not start: {log.read_text()[-2000:]}")
+                    raise CheckreaderError(f"{server.name} does not start: {log.read_text()[-2000:]}")
                 time.sleep(_POLL)
                 reply = _ask(ports[0], server.path, body)
             figures = {"ready_seconds": time.perf_counter() - start}
             off = float(np.abs(np.subtract(server.probabilities(reply), expected)).max())
             if not off <= _TOLERANCE:
-                raise CheckdigitError(f"{server.name}: its answer is off by {off:.2g}")
+                raise CheckreaderError(f"{server.name}: its answer is off by {off:.2g}")
             request = Request("127.0.0.1", ports[0], server.path, tuple(_HEADERS.items()), body)
             for connections in CONNECTIONS:
                 result = uvloop.run(closed_loop(request, connections, seconds))
                 if result.errors:
-                    raise CheckdigitError(f"{server.name}: {result.errors}: {log.read_text()[-2000:]}")
+                    raise CheckreaderError(f"{server.name}: {result.errors}: {log.read_text()[-2000:]}")
                 figures |= {
                     f"rate_{connections}": result.rate,
                     f"p50_ms_{connections}": result.p50,
@@ -125,12 +125,12 @@ def _free_ports() -> tuple[int, int, int]:
 
 
 def table(rounds: Sequence[dict[str, list[Figures]]]) -> dict[str, Any]:
-    """Medians over all starts of a server, and checkdigit's ratio to each peer in every round."""
+    """Medians over all starts of a server, and checkreader's ratio to each peer in every round."""
     ratios: dict[str, dict[str, list[float]]] = {}
     for found in rounds:
-        ours = {key: mean(one[key] for one in found["checkdigit"]) for key in found["checkdigit"][0]}
+        ours = {key: mean(one[key] for one in found["checkreader"]) for key in found["checkreader"][0]}
         for name, (theirs, *_) in found.items():
-            if name != "checkdigit":
+            if name != "checkreader":
                 of = ratios.setdefault(name, {})
                 for key in _compared(theirs):
                     of.setdefault(key, []).append(_round(ours[key] / theirs[key]))
@@ -138,7 +138,7 @@ def table(rounds: Sequence[dict[str, list[Figures]]]) -> dict[str, Any]:
     for name in rounds[0]:
         starts = [figures for found in rounds for figures in found[name]]
         medians[name] = {key: _round(median(one[key] for one in starts)) for key in starts[0]}
-    return {"servers": medians, "checkdigit_to_peer": ratios}
+    return {"servers": medians, "checkreader_to_peer": ratios}
 
 
 def _compared(figures: Figures) -> list[str]:
@@ -151,7 +151,7 @@ def _round(value: float) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.peers", description="Compares checkdigit with other model servers."
+        prog="python -m benchmarks.peers", description="Compares checkreader with other model servers."
     )
     parser.add_argument("--rounds", type=int, default=3, help="how often all are measured (%(default)s)")
     parser.add_argument(
@@ -160,7 +160,7 @@ def main() -> None:
     parser.add_argument("--only", metavar="NAME", choices=[one.name for one in PEERS], help="a single peer")
     options = parser.parse_args()
     peers = [one for one in PEERS if options.only in (None, one.name)]
-    for server in (CHECKDIGIT, *peers):
+    for server in (CHECKREADER, *peers):
         server.install()
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])  # the servers inherit it
     _, images = Repository.open().golden
@@ -169,14 +169,14 @@ def main() -> None:
     rounds: list[dict[str, list[Figures]]] = []
     for number in range(options.rounds):
         rounds.append({})
-        for server in (CHECKDIGIT, *peers, CHECKDIGIT):
+        for server in (CHECKREADER, *peers, CHECKREADER):
             print(f"round {number + 1} of {options.rounds}: {server.name}", file=sys.stderr)
             figures = measure(server, values, expected, options.seconds)
             rounds[-1].setdefault(server.name, []).append(figures)
     record = {
         "rounds": options.rounds,
         "seconds": options.seconds,
-        "packages": {one.name: one.packages() for one in (CHECKDIGIT, *peers)},
+        "packages": {one.name: one.packages() for one in (CHECKREADER, *peers)},
         **table(rounds),
         "machine": machine(),
     }
@@ -186,5 +186,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except CheckdigitError as error:
+    except CheckreaderError as error:
         sys.exit(f"error: {error}")

@@ -1,4 +1,4 @@
-"""The model, the same for every peer. It runs in their environments, without checkdigit."""
+"""The model, the same for every peer. It runs in their environments, without checkreader."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The servers side by side: how each is started, asked and read.
 
-Each is as fast as its documentation makes it with one worker, and does no more than checkdigit does:
+Each is as fast as its documentation makes it with one worker, and does no more than checkreader does:
 access logs, metrics and compression are off where they are not off already. The two that people start from
 are there once more as they come out of the box.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from serving import __version__
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -62,7 +62,7 @@ class Server:
         match reply:
             case {"outputs": [{"data": [*found]}]} | {"probabilities": [*found]} | [*found]:
                 return [float(value) for value in found]
-        raise CheckdigitError(f"{self.name}: unexpected reply {reply}")
+        raise CheckreaderError(f"{self.name}: unexpected reply {reply}")
 
     def install(self) -> None:
         """Makes its virtual environment, unless that is there with the same requirements."""
@@ -75,7 +75,7 @@ class Server:
         pip = [str(self.venv / "bin/pip"), "install", "--quiet", "--disable-pip-version-check"]
         for command in (venv, [*pip, "--requirement", str(self.requirements)]):
             if subprocess.run(command, stdout=sys.stderr).returncode:  # standard output is for the table
-                raise CheckdigitError(f"cannot install {self.name}: see above")
+                raise CheckreaderError(f"cannot install {self.name}: see above")
         done.write_text(wanted)
 
     def start(self, ports: tuple[int, int, int], mark: str, log: Path) -> subprocess.Popen[bytes]:
@@ -101,7 +101,7 @@ class Server:
             )
 
 
-class Checkdigit(Server):
+class Checkreader(Server):
     """The one of this checkout. In an environment of its own as well: the memory of libraries that it
     shared with the load generator would count by half."""
 
@@ -110,11 +110,11 @@ class Checkdigit(Server):
         return ROOT / "requirements/serve.txt"
 
     def packages(self) -> dict[str, str]:
-        return {"checkdigit": __version__, **super().packages()}
+        return {"checkreader": __version__, **super().packages()}
 
 
-CHECKDIGIT = Checkdigit(
-    "checkdigit",
+CHECKREADER = Checkreader(
+    "checkreader",
     ("python", "-m", "serving.cli.main", "serve", "--port", "{port}"),
     environment={"PYTHONPATH": str(ROOT)},
 )

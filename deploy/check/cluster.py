@@ -18,7 +18,7 @@ from deploy.check.engine import Engine
 from deploy.check.image import FOLDER, ROOT
 
 KUBERNETES: Final = "1.37"
-TOOLS: Final = "checkdigit-tools"
+TOOLS: Final = "checkreader-tools"
 
 
 def check(engine: Engine) -> None:

@@ -12,7 +12,7 @@ from deploy.check.engine import Container, Engine, shell, wait
 
 ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = ("--volume", f"{ROOT / 'deploy'}:/deploy:ro")
-IMAGE: Final = "checkdigit:0.1.0"
+IMAGE: Final = "checkreader:0.2.0"
 # The Dockerfile's base, made of Debian's packages, since no registry can be assumed: the same Debian
 # and the same Python, at /usr/bin instead of /usr/local/bin.
 BASE: Final = "docker.io/library/python:3.13-slim-trixie"
@@ -49,11 +49,11 @@ def _inside(engine: Engine) -> dict[str, str]:
     code = "import importlib.metadata as m; print(*(f'{d.name}={d.version}' for d in m.distributions()))"
     packages = dict(one.split("=") for one in engine.run(IMAGE, "-c", code, options=_PYTHON).split())
     assert not {"tensorflow", "keras", "pip", "hatchling", "editables"} & set(packages), packages
-    assert {"checkdigit", "onnxruntime"} <= set(packages), packages
+    assert {"checkreader", "onnxruntime"} <= set(packages), packages
     return dict(sorted(packages.items()))
 
 
-_PYTHON: Final = ("--entrypoint", "/opt/checkdigit/bin/python")
+_PYTHON: Final = ("--entrypoint", "/opt/checkreader/bin/python")
 
 
 def _serve(engine: Engine) -> None:
@@ -61,7 +61,7 @@ def _serve(engine: Engine) -> None:
     # Podman alone would put a writable folder in more places than Docker does.
     system = ["--read-only", "--read-only-tmpfs=false", "--tmpfs", "/tmp"]
     rights = ["--cap-drop", "all", "--security-opt", "no-new-privileges"]
-    limits = ["--memory", "1g", "--cpus", "2", "--env", f"CHECKDIGIT_API_KEYS={KEY}"]
+    limits = ["--memory", "1g", "--cpus", "2", "--env", f"CHECKREADER_API_KEYS={KEY}"]
     health, *command = json.loads(engine("image", "inspect", IMAGE, shown=False))[0]["Healthcheck"]["Test"]
     assert health == "CMD", health
     with engine.start(IMAGE, "--workers", "2", options=[*system, *rights, *limits]) as container:
@@ -72,7 +72,7 @@ def _serve(engine: Engine) -> None:
             post = (*_AS_CLIENT, "--data-binary", f"@{golden / file}.png", f"{_URL}/{path}")
             reading = json.loads(container.curl(*post))[path][0]
             assert found.items() <= reading.items(), reading
-        assert "checkdigit_workers 2.0" in container.curl(*_AS_CLIENT, f"{_URL}/metrics")
+        assert "checkreader_workers 2.0" in container.curl(*_AS_CLIENT, f"{_URL}/metrics")
         assert container.exec("id", "-u").strip() == "65532"
         _refuses_strangers(container)
         _refuses_writing(container)

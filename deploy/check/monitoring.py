@@ -40,7 +40,7 @@ def check(engine: Engine) -> None:
     lost = list(_lost(dashboard, json.loads(JSONEncoder().encode(Dashboard.from_json(dashboard)))))
     assert not lost, f"{DASHBOARD.name}: fields that Grafana's schema does not know: {lost}"
     found = sorted({_plain(expression) for expression in expressions(dashboard)})
-    rules = [{"record": "checkdigit:dashboard", "expr": expression} for expression in found]
+    rules = [{"record": "checkreader:dashboard", "expr": expression} for expression in found]
     with tempfile.TemporaryDirectory() as folder:
         # Each in a group of its own: promtool takes equal records for copies.
         groups = [{"name": f"panel {i}", "rules": [rule]} for i, rule in enumerate(rules)]

@@ -68,9 +68,9 @@ int main(void)
     for (int i = 0; i < COUNT; i++) {
         int8_t logits[10];
         char line[96], *end = line;
-        const int found = checkdigit_normalize(&pictures[i][0][0], WIDTH, HEIGHT, WIDTH, pixels) == 1;
-        end = number(end, checkdigit_lenet5_classify(pixels, logits));
-        end = number(end, found && checkdigit_lenet5_margin(logits) >= CHECKDIGIT_LENET5_MARGIN);
+        const int found = checkreader_normalize(&pictures[i][0][0], WIDTH, HEIGHT, WIDTH, pixels) == 1;
+        end = number(end, checkreader_lenet5_classify(pixels, logits));
+        end = number(end, found && checkreader_lenet5_margin(logits) >= CHECKREADER_LENET5_MARGIN);
         for (int digit = 0; digit < 10; digit++)
             end = number(end, logits[digit]);
         end[-1] = '\n';

@@ -9,7 +9,7 @@ On the board, in a checkout:
 
 prints `7, confidence 1.000, accepted`. Without a file it reads what the camera sees: one digit, in dark ink on
 light paper, that fills a good part of the picture and has nothing else around it. What is not accepted says why, and
-a human should look. Pictures are normalized, and answers judged, as by `checkdigit classify` and the service.
+a human should look. Pictures are normalized, and answers judged, as by `checkreader classify` and the service.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from serving.decoding.thresholds import Reading, threshold
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.codec import Gray, decode
 from serving.images.digit import normalize, tensor
 from serving.recognition import digits
@@ -31,17 +31,19 @@ SETTLING = 30  # frames after which exposure and white balance have settled
 
 
 def photograph() -> Gray:
-    """What the camera sees, uint8 [480, 640], 0 = black; CheckdigitError if there is none."""
+    """What the camera sees, uint8 [480, 640], 0 = black; CheckreaderError if there is none."""
     try:
         from picamera2 import Picamera2
     except ImportError:
-        raise CheckdigitError(
+        raise CheckreaderError(
             "no camera software: apt install python3-picamera2, or name a picture"
         ) from None
     except ValueError:  # Raspberry Pi OS 12's picamera2 comes with a package that is built for NumPy 1
-        raise CheckdigitError("picamera2 needs: .venv/bin/pip install --force-reinstall simplejpeg") from None
+        raise CheckreaderError(
+            "picamera2 needs: .venv/bin/pip install --force-reinstall simplejpeg"
+        ) from None
     if not Picamera2.global_camera_info():
-        raise CheckdigitError("no camera is connected: check its cable, or name a picture")
+        raise CheckreaderError("no camera is connected: check its cable, or name a picture")
     with Picamera2() as camera:
         # This name means red first in the array.
         camera.configure(camera.create_still_configuration(main={"format": "BGR888", "size": (640, 480)}))
@@ -63,7 +65,7 @@ def read(gray: Gray) -> Reading:
 def main() -> int:
     try:
         found = read(decode(Path(sys.argv[1]).read_bytes()) if len(sys.argv) > 1 else photograph())
-    except CheckdigitError as error:
+    except CheckreaderError as error:
         return _fail(str(error))
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}")

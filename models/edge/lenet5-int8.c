@@ -1,30 +1,30 @@
-/* LeNet-5 in 8-bit integers. Written by checkdigit 0.1.0 from a .tflite with the SHA-256
-   c387567fe1b9a6b98269188eea110f7d1c0ee681a1dbdc557e8d7a04d0500b64.
+/* LeNet-5 in 8-bit integers. Written by checkreader 0.2.0 from a .tflite with the SHA-256
+   7560570632e648a3bf75ac3ecd6f14fe547c5d10bea84b703a1675c211150645.
    Constants 62,539 bytes, static RAM 5,880 bytes (the classifier's),
    416,520 multiply-accumulates a picture. */
 
 #include "lenet5-int8.h"
 
-static const int8_t checkdigit_c1_weights[] = {
+static const int8_t checkreader_c1_weights[] = {
 -2,6,20,26,10,35,72,91,62,29,26,46,48,26,7,-25,-69,-127,-96,-30,-41,-74,-39,7,12,11,21,12,
 0,-24,-31,24,40,37,-6,-49,-27,42,56,4,-34,-127,19,45,12,65,-100,-32,25,-1,5,-21,-31,2,12,25,
 14,-61,-100,3,34,44,39,-99,-127,25,52,83,84,-24,-3,13,34,52,30,5,35,27,24,-27,27,56,61,26,
 -104,39,64,52,-7,-127,33,36,9,-76,-87,9,12,-11,-43,8,-22,-42,2,2,12,-127,-19,73,16,7,-100,115,
 37,-1,-5,33,73,7,-5,-9,20,21,-7,-26,-6,-67,-1,11,62,73,-3,2,1,69,96,-42,-1,-57,69,124,
 -25,-46,-110,-23,127,-16,-62,-89,-30,72};
-typedef char checkdigit_c1_weights_checked[sizeof checkdigit_c1_weights == 150 ? 1 : -1];
-static const int32_t checkdigit_c1_bias[] = {
+typedef char checkreader_c1_weights_checked[sizeof checkreader_c1_weights == 150 ? 1 : -1];
+static const int32_t checkreader_c1_bias[] = {
 -4315,-654,-15496,-10516,-8858,-24205};
-typedef char checkdigit_c1_bias_checked[sizeof checkdigit_c1_bias == 24 ? 1 : -1];
-static const int32_t checkdigit_c1_multipliers[] = {
+typedef char checkreader_c1_bias_checked[sizeof checkreader_c1_bias == 24 ? 1 : -1];
+static const int32_t checkreader_c1_multipliers[] = {
 1130629919,1141336610,1155652831,1960094796,2130979696,1486426953};
-typedef char checkdigit_c1_multipliers_checked[sizeof checkdigit_c1_multipliers == 24 ? 1 : -1];
-static const int8_t checkdigit_c1_shifts[] = {
+typedef char checkreader_c1_multipliers_checked[sizeof checkreader_c1_multipliers == 24 ? 1 : -1];
+static const int8_t checkreader_c1_shifts[] = {
 -8,-8,-8,-9,-9,-9};
-typedef char checkdigit_c1_shifts_checked[sizeof checkdigit_c1_shifts == 6 ? 1 : -1];
+typedef char checkreader_c1_shifts_checked[sizeof checkreader_c1_shifts == 6 ? 1 : -1];
 
 
-static const int8_t checkdigit_c3_weights[] = {
+static const int8_t checkreader_c3_weights[] = {
 -11,14,-9,-15,-13,-39,37,-34,-80,-5,27,-56,45,-38,-66,-15,46,-29,15,-48,-42,-22,22,-47,11,-36,-32,-16,
 27,-33,-6,13,61,-28,-25,-18,-16,-6,48,21,1,-41,48,-41,5,-4,94,-22,23,-35,-5,7,64,-56,27,-31,
 -5,-7,20,-21,8,23,46,-32,29,22,-58,32,63,14,-34,-11,-70,-30,31,16,17,-35,0,-18,-5,20,36,-26,
@@ -111,19 +111,19 @@ static const int8_t checkdigit_c3_weights[] = {
 15,15,34,29,-9,-19,39,2,18,-21,16,8,-9,-4,20,-17,-54,27,-52,25,-34,48,-100,35,-10,21,44,43,
 -43,24,56,-15,25,22,10,-2,42,-53,-75,-47,18,-35,10,-38,23,-53,9,-5,4,22,-20,18,-98,3,-22,15,
 37,48,-25,-34,43,-24,-3,-16,44,5,47,-5,-94,-4,81,9,-6,-18,-6,-18};
-typedef char checkdigit_c3_weights_checked[sizeof checkdigit_c3_weights == 2400 ? 1 : -1];
-static const int32_t checkdigit_c3_bias[] = {
+typedef char checkreader_c3_weights_checked[sizeof checkreader_c3_weights == 2400 ? 1 : -1];
+static const int32_t checkreader_c3_bias[] = {
 -4524,565,-4058,3445,1989,-3949,2800,-1209,-1506,-6969,-542,-633,183,-296,-409,-2419};
-typedef char checkdigit_c3_bias_checked[sizeof checkdigit_c3_bias == 64 ? 1 : -1];
-static const int32_t checkdigit_c3_multipliers[] = {
+typedef char checkreader_c3_bias_checked[sizeof checkreader_c3_bias == 64 ? 1 : -1];
+static const int32_t checkreader_c3_multipliers[] = {
 1327965881,1379328880,1148571876,1292676897,1628354329,1267487137,1534323271,1277481031,1258736870,1543904710,1603307065,1195192855,1370320972,1462765163,1635537146,1441626764};
-typedef char checkdigit_c3_multipliers_checked[sizeof checkdigit_c3_multipliers == 64 ? 1 : -1];
-static const int8_t checkdigit_c3_shifts[] = {
+typedef char checkreader_c3_multipliers_checked[sizeof checkreader_c3_multipliers == 64 ? 1 : -1];
+static const int8_t checkreader_c3_shifts[] = {
 -8,-8,-8,-8,-8,-8,-9,-8,-8,-10,-8,-8,-8,-8,-9,-8};
-typedef char checkdigit_c3_shifts_checked[sizeof checkdigit_c3_shifts == 16 ? 1 : -1];
+typedef char checkreader_c3_shifts_checked[sizeof checkreader_c3_shifts == 16 ? 1 : -1];
 
 
-static const int8_t checkdigit_c5_weights[] = {
+static const int8_t checkreader_c5_weights[] = {
 5,1,-22,-11,20,-7,-8,-10,11,-6,-27,9,-13,-27,3,-3,-11,-14,-7,10,7,-2,-6,-18,-8,5,-31,-15,
 -5,-25,-2,-26,-18,0,-4,-20,9,-20,3,-14,-24,-2,-13,-30,0,-25,11,-7,-20,3,-11,-12,7,-29,-7,-26,
 -21,0,-10,-11,7,1,5,-2,-21,8,-20,-13,-6,-17,5,-3,-19,-6,-23,-21,-3,-11,18,-20,-7,13,-10,-13,
@@ -1839,22 +1839,22 @@ static const int8_t checkdigit_c5_weights[] = {
 -7,0,-4,3,-4,0,1,5,3,5,5,-2,-8,4,-5,1,4,-2,-6,1,6,-9,0,2,-3,-2,5,-7,
 3,-10,2,-8,3,-3,-1,5,-6,2,-6,4,9,2,-5,-3,-3,-6,-1,-7,4,-5,4,4,-3,-5,2,-9,
 -2,0,1,-7,1,-1,-3,-9};
-typedef char checkdigit_c5_weights_checked[sizeof checkdigit_c5_weights == 48000 ? 1 : -1];
-static const int32_t checkdigit_c5_bias[] = {
+typedef char checkreader_c5_weights_checked[sizeof checkreader_c5_weights == 48000 ? 1 : -1];
+static const int32_t checkreader_c5_bias[] = {
 -642,784,73,830,-174,1213,-649,-46,-211,245,228,67,748,751,611,774,454,-138,786,-119,-43,-184,-72,959,1057,-545,1112,220,
 30,-350,-88,1024,269,5666,724,1372,1671,-131,157,925,336,-88,659,-467,-494,1081,-100,1052,338,780,1871,1059,895,965,261,914,
 1563,1164,545,427,-110,1594,239,-376,-88,-295,-418,-731,137,158,994,-1109,-424,725,-488,469,-116,-196,3140,535,1368,42,198,521,
 435,-191,1641,416,1330,1298,-657,-133,-130,-716,-225,1584,-94,1368,155,788,-237,-269,-195,936,-646,-105,204,-144,105,831,952,1531,
 1181,-184,240,-255,-847,-12,-88,-92};
-typedef char checkdigit_c5_bias_checked[sizeof checkdigit_c5_bias == 480 ? 1 : -1];
-static const int32_t checkdigit_c5_multipliers[] = {
+typedef char checkreader_c5_bias_checked[sizeof checkreader_c5_bias == 480 ? 1 : -1];
+static const int32_t checkreader_c5_multipliers[] = {
 1640821993};
-typedef char checkdigit_c5_multipliers_checked[sizeof checkdigit_c5_multipliers == 4 ? 1 : -1];
-static const int8_t checkdigit_c5_shifts[] = {
+typedef char checkreader_c5_multipliers_checked[sizeof checkreader_c5_multipliers == 4 ? 1 : -1];
+static const int8_t checkreader_c5_shifts[] = {
 -8};
-typedef char checkdigit_c5_shifts_checked[sizeof checkdigit_c5_shifts == 1 ? 1 : -1];
+typedef char checkreader_c5_shifts_checked[sizeof checkreader_c5_shifts == 1 ? 1 : -1];
 
-static const int8_t checkdigit_f6_weights[] = {
+static const int8_t checkreader_f6_weights[] = {
 19,12,-41,-13,-13,3,-13,-12,6,20,-88,-52,15,11,27,-10,-17,-13,21,-10,10,-7,41,22,24,-10,-6,-40,
 20,3,14,-14,-33,-20,-3,-58,7,18,0,5,-11,-23,31,23,-14,-1,-4,-18,-43,21,45,2,24,-22,27,-2,
 -25,-6,-1,-38,-22,4,1,-33,-4,-29,-23,12,-11,25,-18,-13,-8,-44,-16,9,13,-12,-75,4,8,27,-21,-14,
@@ -2215,20 +2215,20 @@ static const int8_t checkdigit_f6_weights[] = {
 -32,-51,-61,-24,25,11,9,-19,-38,-6,-27,56,-25,-22,23,-1,-2,-52,6,-54,31,23,6,-34,12,30,36,-7,
 -7,14,-18,-22,1,-64,-44,6,-37,-89,-35,17,6,19,16,29,25,-3,-18,10,63,-64,3,-47,-10,-15,4,-5,
 -8,-17,6,22,-9,24,23,-67,7,8,-47,52,-40,-8,7,0,-19,67,5,-19,57,-25,12,6,-7,17,8,15};
-typedef char checkdigit_f6_weights_checked[sizeof checkdigit_f6_weights == 10080 ? 1 : -1];
-static const int32_t checkdigit_f6_bias[] = {
+typedef char checkreader_f6_weights_checked[sizeof checkreader_f6_weights == 10080 ? 1 : -1];
+static const int32_t checkreader_f6_bias[] = {
 238,32,182,-20,198,26,-23,-510,-198,202,-247,66,38,145,196,-155,106,202,264,-151,-190,187,328,437,137,-155,-34,245,
 44,-215,-98,-127,-302,246,-301,117,-39,66,-19,-103,-210,-215,267,223,-83,-103,-35,144,-179,95,271,-168,331,-82,114,-119,
 118,-273,219,151,-209,37,146,-83,-416,-43,-93,310,386,-744,-14,-127,-169,542,14,-33,-93,333,182,-308,421,-235,-97,364};
-typedef char checkdigit_f6_bias_checked[sizeof checkdigit_f6_bias == 336 ? 1 : -1];
-static const int32_t checkdigit_f6_multipliers[] = {
+typedef char checkreader_f6_bias_checked[sizeof checkreader_f6_bias == 336 ? 1 : -1];
+static const int32_t checkreader_f6_multipliers[] = {
 1240224822};
-typedef char checkdigit_f6_multipliers_checked[sizeof checkdigit_f6_multipliers == 4 ? 1 : -1];
-static const int8_t checkdigit_f6_shifts[] = {
+typedef char checkreader_f6_multipliers_checked[sizeof checkreader_f6_multipliers == 4 ? 1 : -1];
+static const int8_t checkreader_f6_shifts[] = {
 -7};
-typedef char checkdigit_f6_shifts_checked[sizeof checkdigit_f6_shifts == 1 ? 1 : -1];
+typedef char checkreader_f6_shifts_checked[sizeof checkreader_f6_shifts == 1 ? 1 : -1];
 
-static const int8_t checkdigit_logits_weights[] = {
+static const int8_t checkreader_logits_weights[] = {
 -11,-16,25,-27,-7,7,30,35,0,-22,-13,-31,-2,-14,-12,-3,28,-30,-5,-36,-2,-2,1,-15,-3,20,2,29,
 -18,-6,-15,-29,-34,38,-13,22,-11,-21,32,25,-33,-17,-4,9,-7,-23,-43,52,22,-15,17,3,-13,-8,-23,-43,
 12,-31,-13,-17,-19,-12,-29,-13,15,-1,37,-8,5,-29,37,27,-22,7,-32,-7,24,-3,-10,-33,-7,-12,25,61,
@@ -2259,22 +2259,22 @@ static const int8_t checkdigit_logits_weights[] = {
 -19,-8,-8,-33,9,-16,-22,-12,-23,-31,18,38,-13,1,-24,-8,11,12,28,-14,6,-4,-5,-19,5,-5,40,23,
 -1,-1,-10,-29,-34,-6,12,2,-33,32,14,-2,-38,-44,-28,9,-7,-48,-18,-34,7,18,-48,3,-15,-34,-2,-26,
 0,-27,40,-18,-16,-16,-14,17,11,13,29,18,31,-1,35,-7,3,42,41,-21,14,-6,-25,-26,-1,9,11,-5};
-typedef char checkdigit_logits_weights_checked[sizeof checkdigit_logits_weights == 840 ? 1 : -1];
-static const int32_t checkdigit_logits_bias[] = {
+typedef char checkreader_logits_weights_checked[sizeof checkreader_logits_weights == 840 ? 1 : -1];
+static const int32_t checkreader_logits_bias[] = {
 6,0,-1,-1,5,-5,2,2,0,-3};
-typedef char checkdigit_logits_bias_checked[sizeof checkdigit_logits_bias == 40 ? 1 : -1];
-static const int32_t checkdigit_logits_multipliers[] = {
+typedef char checkreader_logits_bias_checked[sizeof checkreader_logits_bias == 40 ? 1 : -1];
+static const int32_t checkreader_logits_multipliers[] = {
 1876873981};
-typedef char checkdigit_logits_multipliers_checked[sizeof checkdigit_logits_multipliers == 4 ? 1 : -1];
-static const int8_t checkdigit_logits_shifts[] = {
+typedef char checkreader_logits_multipliers_checked[sizeof checkreader_logits_multipliers == 4 ? 1 : -1];
+static const int8_t checkreader_logits_shifts[] = {
 -8};
-typedef char checkdigit_logits_shifts_checked[sizeof checkdigit_logits_shifts == 1 ? 1 : -1];
+typedef char checkreader_logits_shifts_checked[sizeof checkreader_logits_shifts == 1 ? 1 : -1];
 
 /* The layers. Activations are kept as integer + 128, so that a pixel is one too. */
 
 /* sum * multiplier * 2^(shift - 31), rounded twice as TensorFlow Lite Micro does
    (MultiplyByQuantizedMultiplier of gemmlowp), and clamped. */
-static uint8_t checkdigit_requantized(
+static uint8_t checkreader_requantized(
     int32_t sum, int32_t multiplier, int shift, int32_t zero, int32_t low, int32_t high)
 {
     const int left = shift > 0 ? shift : 0, right = shift > 0 ? 0 : -shift;
@@ -2289,7 +2289,7 @@ static uint8_t checkdigit_requantized(
 }
 
 /* Convolution; a dense layer is one of a single pixel. `patch` holds what a filter sees, the zero point taken out. */
-static void checkdigit_convolution(
+static void checkreader_convolution(
     const uint8_t *in, int height, int width, int channels, int input_zero,
     int window_rows, int window_columns, int stride_rows, int stride_columns, int above, int before,
     int rows, int columns, int filters, const int8_t *weights, const int32_t *bias,
@@ -2322,13 +2322,13 @@ static void checkdigit_convolution(
                 int32_t sum = bias[filter];
                 for (int i = 0; i < taps; i++)
                     sum += patch[i] * weight[i];
-                *out++ = checkdigit_requantized(sum, multipliers[scale], shifts[scale], zero, low, high);
+                *out++ = checkreader_requantized(sum, multipliers[scale], shifts[scale], zero, low, high);
             }
         }
     }
 }
 
-static void checkdigit_max_pool(
+static void checkreader_max_pool(
     const uint8_t *in, int width, int channels, int window_rows, int window_columns, int stride_rows,
     int stride_columns, int rows, int columns, int low, int high, uint8_t *out)
 {
@@ -2350,29 +2350,29 @@ static void checkdigit_max_pool(
 }
 
 /* Two activations at a time, at its two ends, and between them what a filter sees. */
-static int16_t checkdigit_arena[2940];
+static int16_t checkreader_arena[2940];
 
-int checkdigit_lenet5_classify(const uint8_t pixels[784], int8_t logits[10])
+int checkreader_lenet5_classify(const uint8_t pixels[784], int8_t logits[10])
 {
-    uint8_t *const arena = (uint8_t *)checkdigit_arena;
+    uint8_t *const arena = (uint8_t *)checkreader_arena;
     int best = 0;
-    checkdigit_convolution(pixels, 28, 28, 1, -128, 5, 5, 1, 1, 2, 2, 28, 28, 6,
-        checkdigit_c1_weights, checkdigit_c1_bias, checkdigit_c1_multipliers, checkdigit_c1_shifts,
-        6, -128, -128, 127, checkdigit_arena + 2352, arena + 0);
-    checkdigit_max_pool(arena + 0, 28, 6, 2, 2, 2, 2, 14, 14, -128, 127, arena + 4704);
-    checkdigit_convolution(arena + 4704, 14, 14, 6, -128, 5, 5, 1, 1, 0, 0, 10, 10, 16,
-        checkdigit_c3_weights, checkdigit_c3_bias, checkdigit_c3_multipliers, checkdigit_c3_shifts,
-        16, -128, -128, 127, checkdigit_arena + 800, arena + 0);
-    checkdigit_max_pool(arena + 0, 10, 16, 2, 2, 2, 2, 5, 5, -128, 127, arena + 5480);
-    checkdigit_convolution(arena + 5480, 1, 1, 400, -128, 1, 1, 1, 1, 0, 0, 1, 1, 120,
-        checkdigit_c5_weights, checkdigit_c5_bias, checkdigit_c5_multipliers, checkdigit_c5_shifts,
-        1, -128, -128, 127, checkdigit_arena + 60, arena + 0);
-    checkdigit_convolution(arena + 0, 1, 1, 120, -128, 1, 1, 1, 1, 0, 0, 1, 1, 84,
-        checkdigit_f6_weights, checkdigit_f6_bias, checkdigit_f6_multipliers, checkdigit_f6_shifts,
-        1, -128, -128, 127, checkdigit_arena + 60, arena + 5796);
-    checkdigit_convolution(arena + 5796, 1, 1, 84, -128, 1, 1, 1, 1, 0, 0, 1, 1, 10,
-        checkdigit_logits_weights, checkdigit_logits_bias, checkdigit_logits_multipliers, checkdigit_logits_shifts,
-        1, -42, -128, 127, checkdigit_arena + 5, arena + 0);
+    checkreader_convolution(pixels, 28, 28, 1, -128, 5, 5, 1, 1, 2, 2, 28, 28, 6,
+        checkreader_c1_weights, checkreader_c1_bias, checkreader_c1_multipliers, checkreader_c1_shifts,
+        6, -128, -128, 127, checkreader_arena + 2352, arena + 0);
+    checkreader_max_pool(arena + 0, 28, 6, 2, 2, 2, 2, 14, 14, -128, 127, arena + 4704);
+    checkreader_convolution(arena + 4704, 14, 14, 6, -128, 5, 5, 1, 1, 0, 0, 10, 10, 16,
+        checkreader_c3_weights, checkreader_c3_bias, checkreader_c3_multipliers, checkreader_c3_shifts,
+        16, -128, -128, 127, checkreader_arena + 800, arena + 0);
+    checkreader_max_pool(arena + 0, 10, 16, 2, 2, 2, 2, 5, 5, -128, 127, arena + 5480);
+    checkreader_convolution(arena + 5480, 1, 1, 400, -128, 1, 1, 1, 1, 0, 0, 1, 1, 120,
+        checkreader_c5_weights, checkreader_c5_bias, checkreader_c5_multipliers, checkreader_c5_shifts,
+        1, -128, -128, 127, checkreader_arena + 60, arena + 0);
+    checkreader_convolution(arena + 0, 1, 1, 120, -128, 1, 1, 1, 1, 0, 0, 1, 1, 84,
+        checkreader_f6_weights, checkreader_f6_bias, checkreader_f6_multipliers, checkreader_f6_shifts,
+        1, -128, -128, 127, checkreader_arena + 60, arena + 5796);
+    checkreader_convolution(arena + 5796, 1, 1, 84, -128, 1, 1, 1, 1, 0, 0, 1, 1, 10,
+        checkreader_logits_weights, checkreader_logits_bias, checkreader_logits_multipliers, checkreader_logits_shifts,
+        1, -42, -128, 127, checkreader_arena + 5, arena + 0);
     for (int i = 0; i < 10; i++) {
         logits[i] = (int8_t)(arena[0 + i] - 128);
         best = logits[i] > logits[best] ? i : best;
@@ -2380,7 +2380,7 @@ int checkdigit_lenet5_classify(const uint8_t pixels[784], int8_t logits[10])
     return best;
 }
 
-int checkdigit_lenet5_margin(const int8_t logits[10])
+int checkreader_lenet5_margin(const int8_t logits[10])
 {
     int best = -256, second = -256;
     for (int i = 0; i < 10; i++) {
@@ -2398,56 +2398,56 @@ int checkdigit_lenet5_margin(const int8_t logits[10])
    specifies it: the numbers in the comments are its steps. Integers alone; every
    size from 1x1. */
 
-enum { CHECKDIGIT_SIDE = 28, CHECKDIGIT_BODY = 20, CHECKDIGIT_WORK = 128 };
-enum { CHECKDIGIT_AREA = CHECKDIGIT_WORK * CHECKDIGIT_WORK, CHECKDIGIT_MOST = 1 << 30 };
+enum { CHECKREADER_SIDE = 28, CHECKREADER_BODY = 20, CHECKREADER_WORK = 128 };
+enum { CHECKREADER_AREA = CHECKREADER_WORK * CHECKREADER_WORK, CHECKREADER_MOST = 1 << 30 };
 
 /* The picture and a copy are needed until its ink is known, the stack afterwards. */
 static union {
     struct {
-        uint8_t work[CHECKDIGIT_AREA];
-        uint8_t copy[CHECKDIGIT_AREA];
+        uint8_t work[CHECKREADER_AREA];
+        uint8_t copy[CHECKREADER_AREA];
     } pictures;
-    uint16_t stack[CHECKDIGIT_AREA];
-} checkdigit_memory;
-static uint8_t checkdigit_ink[CHECKDIGIT_AREA];
-static uint8_t checkdigit_seen[CHECKDIGIT_AREA];
+    uint16_t stack[CHECKREADER_AREA];
+} checkreader_memory;
+static uint8_t checkreader_ink[CHECKREADER_AREA];
+static uint8_t checkreader_seen[CHECKREADER_AREA];
 
-static int64_t checkdigit_divided(int64_t numerator, int64_t denominator)
+static int64_t checkreader_divided(int64_t numerator, int64_t denominator)
 {
     return (numerator + denominator / 2) / denominator; /* of numbers above 0 */
 }
 
-static int checkdigit_least(int a, int b) { return a < b ? a : b; }
+static int checkreader_least(int a, int b) { return a < b ? a : b; }
 
-static int checkdigit_most(int a, int b) { return a > b ? a : b; }
+static int checkreader_most(int a, int b) { return a > b ? a : b; }
 
 /* 1. */
-static void checkdigit_shrink(const uint8_t *gray, int width, int height, int stride, int block, uint8_t *work)
+static void checkreader_shrink(const uint8_t *gray, int width, int height, int stride, int block, uint8_t *work)
 {
     for (int top = 0; top < height; top += block) {
         for (int left = 0; left < width; left += block) {
-            const int bottom = checkdigit_least(height - top, block) + top;
-            const int right = checkdigit_least(width - left, block) + left;
+            const int bottom = checkreader_least(height - top, block) + top;
+            const int right = checkreader_least(width - left, block) + left;
             int64_t sum = 0;
             for (int y = top; y < bottom; y++)
                 for (int x = left; x < right; x++)
                     sum += gray[(int64_t)y * stride + x];
-            *work++ = (uint8_t)checkdigit_divided(sum, (int64_t)(bottom - top) * (right - left));
+            *work++ = (uint8_t)checkreader_divided(sum, (int64_t)(bottom - top) * (right - left));
         }
     }
 }
 
 /* 3. */
-static void checkdigit_dark_on_light(uint8_t *work, int width, int height)
+static void checkreader_dark_on_light(uint8_t *work, int width, int height)
 {
-    const int reach = (checkdigit_most(width, height) + 2) / 3;
-    int32_t columns[CHECKDIGIT_WORK] = {0};
+    const int reach = (checkreader_most(width, height) + 2) / 3;
+    int32_t columns[CHECKREADER_WORK] = {0};
     int64_t cubes = 0, sizes = 0, edge = 0, edge_sizes = 0;
-    for (int y = 0; y < checkdigit_least(reach, height); y++)
+    for (int y = 0; y < checkreader_least(reach, height); y++)
         for (int x = 0; x < width; x++)
             columns[x] += work[y * width + x];
     for (int y = 0; y < height; y++) {
-        const int top = checkdigit_most(y - reach, 0), bottom = checkdigit_least(y + reach + 1, height);
+        const int top = checkreader_most(y - reach, 0), bottom = checkreader_least(y + reach + 1, height);
         int64_t sum = 0;
         for (int x = 0; x < width; x++) {
             if (y + reach < height)
@@ -2455,10 +2455,10 @@ static void checkdigit_dark_on_light(uint8_t *work, int width, int height)
             if (y - reach > 0)
                 columns[x] -= work[(y - reach - 1) * width + x];
         }
-        for (int x = 0; x < checkdigit_least(reach, width); x++)
+        for (int x = 0; x < checkreader_least(reach, width); x++)
             sum += columns[x];
         for (int x = 0; x < width; x++) {
-            const int left = checkdigit_most(x - reach, 0), right = checkdigit_least(x + reach + 1, width);
+            const int left = checkreader_most(x - reach, 0), right = checkreader_least(x + reach + 1, width);
             if (x + reach < width)
                 sum += columns[x + reach];
             if (x - reach > 0)
@@ -2479,14 +2479,14 @@ static void checkdigit_dark_on_light(uint8_t *work, int width, int height)
 }
 
 /* 4. The maximum, or minimum, of up to 2 reach + 1 values along one axis. */
-static void checkdigit_extreme(
+static void checkreader_extreme(
     const uint8_t *from, uint8_t *to, int length, int step, int lines, int next, int reach, int minimum)
 {
     for (int line = 0; line < lines; line++) {
         for (int i = 0; i < length; i++) {
-            const int last = checkdigit_least(i + reach, length - 1);
+            const int last = checkreader_least(i + reach, length - 1);
             int best = from[line * next + i * step];
-            for (int j = checkdigit_most(i - reach, 0); j <= last; j++) {
+            for (int j = checkreader_most(i - reach, 0); j <= last; j++) {
                 const int value = from[line * next + j * step];
                 if (minimum ? value < best : value > best)
                     best = value;
@@ -2497,21 +2497,21 @@ static void checkdigit_extreme(
 }
 
 /* 2. to 7. Returns 0 where there is no ink. */
-static int checkdigit_find_ink(int width, int height)
+static int checkreader_find_ink(int width, int height)
 {
-    uint8_t *const work = checkdigit_memory.pictures.work, *const copy = checkdigit_memory.pictures.copy;
-    uint8_t *const ink = checkdigit_ink;
-    const int reach = (checkdigit_most(width, height) + 5) / 6, n = width * height;
+    uint8_t *const work = checkreader_memory.pictures.work, *const copy = checkreader_memory.pictures.copy;
+    uint8_t *const ink = checkreader_ink;
+    const int reach = (checkreader_most(width, height) + 5) / 6, n = width * height;
     int32_t histogram[256] = {0};
-    checkdigit_dark_on_light(work, width, height);
-    checkdigit_extreme(work, copy, height, width, width, 1, reach, 0);
-    checkdigit_extreme(copy, ink, width, 1, height, width, reach, 0);
-    checkdigit_extreme(ink, copy, height, width, width, 1, reach, 1);
-    checkdigit_extreme(copy, ink, width, 1, height, width, reach, 1);
+    checkreader_dark_on_light(work, width, height);
+    checkreader_extreme(work, copy, height, width, width, 1, reach, 0);
+    checkreader_extreme(copy, ink, width, 1, height, width, reach, 0);
+    checkreader_extreme(ink, copy, height, width, width, 1, reach, 1);
+    checkreader_extreme(copy, ink, width, 1, height, width, reach, 1);
     int64_t sum = 0;
     for (int i = 0; i < n; i++) {
-        const int paper = ink[i], darker = checkdigit_most(paper - work[i], 0);
-        ink[i] = (uint8_t)checkdigit_divided(255 * (int64_t)darker, checkdigit_most(paper, 1));
+        const int paper = ink[i], darker = checkreader_most(paper - work[i], 0);
+        ink[i] = (uint8_t)checkreader_divided(255 * (int64_t)darker, checkreader_most(paper, 1));
         histogram[ink[i]]++;
         sum += ink[i];
     }
@@ -2541,31 +2541,31 @@ static int checkdigit_find_ink(int width, int height)
             high = t;
     }
     for (int i = 0; i < n; i++) {
-        const int64_t level = checkdigit_divided(255 * (int64_t)checkdigit_most(ink[i] - low, 0), high - low);
+        const int64_t level = checkreader_divided(255 * (int64_t)checkreader_most(ink[i] - low, 0), high - low);
         ink[i] = (uint8_t)(level < 255 ? level : 255);
     }
     return 1;
 }
 
 /* 8. One component: where its pixels are goes onto the stack, from its bottom. Returns how many there are. */
-static int checkdigit_component(int start, int width, int height, int64_t *mass, int *at_edge)
+static int checkreader_component(int start, int width, int height, int64_t *mass, int *at_edge)
 {
-    uint16_t *const stack = checkdigit_memory.stack;
+    uint16_t *const stack = checkreader_memory.stack;
     int count = 1;
     stack[0] = (uint16_t)start;
-    checkdigit_seen[start] = 1;
+    checkreader_seen[start] = 1;
     *mass = 0;
     *at_edge = 0;
     for (int done = 0; done < count; done++) {
         const int x = stack[done] % width, y = stack[done] / width;
-        *mass += checkdigit_ink[stack[done]];
+        *mass += checkreader_ink[stack[done]];
         if (x == 0 || y == 0 || x == width - 1 || y == height - 1)
             *at_edge = 1;
-        for (int v = checkdigit_most(y - 1, 0); v <= checkdigit_least(y + 1, height - 1); v++) {
-            for (int u = checkdigit_most(x - 1, 0); u <= checkdigit_least(x + 1, width - 1); u++) {
+        for (int v = checkreader_most(y - 1, 0); v <= checkreader_least(y + 1, height - 1); v++) {
+            for (int u = checkreader_most(x - 1, 0); u <= checkreader_least(x + 1, width - 1); u++) {
                 const int i = v * width + u;
-                if (checkdigit_ink[i] >= 64 && !checkdigit_seen[i]) {
-                    checkdigit_seen[i] = 1;
+                if (checkreader_ink[i] >= 64 && !checkreader_seen[i]) {
+                    checkreader_seen[i] = 1;
                     stack[count++] = (uint16_t)i;
                 }
             }
@@ -2575,15 +2575,15 @@ static int checkdigit_component(int start, int width, int height, int64_t *mass,
 }
 
 /* 8. Erases specks; `box` becomes left, top, right and bottom of what is left. */
-static void checkdigit_body(int width, int height, int box[4])
+static void checkreader_body(int width, int height, int box[4])
 {
     int64_t heaviest = 0, mass;
     int heaviest_at_edge = 0, at_edge;
     for (int i = 0; i < width * height; i++)
-        checkdigit_seen[i] = 0;
+        checkreader_seen[i] = 0;
     for (int i = 0; i < width * height; i++) {
-        if (checkdigit_ink[i] >= 64 && !checkdigit_seen[i]) {
-            checkdigit_component(i, width, height, &mass, &at_edge);
+        if (checkreader_ink[i] >= 64 && !checkreader_seen[i]) {
+            checkreader_component(i, width, height, &mass, &at_edge);
             if (mass > heaviest) {
                 heaviest = mass;
                 heaviest_at_edge = at_edge;
@@ -2591,99 +2591,99 @@ static void checkdigit_body(int width, int height, int box[4])
         }
     }
     for (int i = 0; i < width * height; i++)
-        checkdigit_seen[i] = 0;
+        checkreader_seen[i] = 0;
     box[0] = width;
     box[1] = height;
     box[2] = box[3] = 0;
     for (int i = 0; i < width * height; i++) {
-        if (checkdigit_ink[i] < 64 || checkdigit_seen[i])
+        if (checkreader_ink[i] < 64 || checkreader_seen[i])
             continue;
-        const int count = checkdigit_component(i, width, height, &mass, &at_edge);
+        const int count = checkreader_component(i, width, height, &mass, &at_edge);
         const int keep = mass * 16 >= heaviest && (heaviest_at_edge || !at_edge);
         for (int k = 0; k < count; k++) {
-            const int pixel = checkdigit_memory.stack[k], x = pixel % width, y = pixel / width;
+            const int pixel = checkreader_memory.stack[k], x = pixel % width, y = pixel / width;
             if (!keep) {
-                checkdigit_ink[pixel] = 0;
+                checkreader_ink[pixel] = 0;
                 continue;
             }
-            box[0] = checkdigit_least(box[0], x);
-            box[1] = checkdigit_least(box[1], y);
-            box[2] = checkdigit_most(box[2], x + 1);
-            box[3] = checkdigit_most(box[3], y + 1);
+            box[0] = checkreader_least(box[0], x);
+            box[1] = checkreader_least(box[1], y);
+            box[2] = checkreader_most(box[2], x + 1);
+            box[3] = checkreader_most(box[3], y + 1);
         }
     }
 }
 
 /* 9. Pixel i of `to` from the `from` pixels that stand `step` apart. */
-static uint8_t checkdigit_scaled(const uint8_t *pixels, int step, int from, int to, int i)
+static uint8_t checkreader_scaled(const uint8_t *pixels, int step, int from, int to, int i)
 {
     int64_t sum = 0, weights = 0;
     for (int j = 0; j < from; j++) {
         const int d = (2 * i + 1) * from - (2 * j + 1) * to;
-        const int weight = 2 * checkdigit_most(from, to) - (d < 0 ? -d : d);
+        const int weight = 2 * checkreader_most(from, to) - (d < 0 ? -d : d);
         if (weight > 0) {
             sum += (int64_t)weight * pixels[j * step];
             weights += weight;
         }
     }
-    return (uint8_t)checkdigit_divided(sum, weights);
+    return (uint8_t)checkreader_divided(sum, weights);
 }
 
 /* 11. */
-static int checkdigit_offset(int64_t moment, int64_t mass, int length)
+static int checkreader_offset(int64_t moment, int64_t mass, int length)
 {
-    const int64_t numerator = moment - CHECKDIGIT_SIDE * mass, denominator = 2 * mass;
+    const int64_t numerator = moment - CHECKREADER_SIDE * mass, denominator = 2 * mass;
     int64_t offset = numerator / denominator;
     if (numerator % denominator < 0)
         offset--;
-    return checkdigit_least(checkdigit_most((int)-offset, 0), CHECKDIGIT_SIDE - length);
+    return checkreader_least(checkreader_most((int)-offset, 0), CHECKREADER_SIDE - length);
 }
 
-int checkdigit_normalize(const uint8_t *gray, int width, int height, int stride, uint8_t out[784])
+int checkreader_normalize(const uint8_t *gray, int width, int height, int stride, uint8_t out[784])
 {
-    for (int i = 0; i < CHECKDIGIT_SIDE * CHECKDIGIT_SIDE; i++)
+    for (int i = 0; i < CHECKREADER_SIDE * CHECKREADER_SIDE; i++)
         out[i] = 0;
-    if (width < 1 || height < 1 || stride < width || width > CHECKDIGIT_MOST || height > CHECKDIGIT_MOST)
+    if (width < 1 || height < 1 || stride < width || width > CHECKREADER_MOST || height > CHECKREADER_MOST)
         return -1;
-    const int block = (checkdigit_most(width, height) - 1) / CHECKDIGIT_WORK + 1;
-    checkdigit_shrink(gray, width, height, stride, block, checkdigit_memory.pictures.work);
+    const int block = (checkreader_most(width, height) - 1) / CHECKREADER_WORK + 1;
+    checkreader_shrink(gray, width, height, stride, block, checkreader_memory.pictures.work);
     width = (width - 1) / block + 1;
     height = (height - 1) / block + 1;
-    if (!checkdigit_find_ink(width, height))
+    if (!checkreader_find_ink(width, height))
         return 0;
     int box[4];
-    checkdigit_body(width, height, box);
-    const int wide = box[2] - box[0], high = box[3] - box[1], longer = checkdigit_most(wide, high);
-    const int columns = checkdigit_most(1, (CHECKDIGIT_BODY * wide + longer / 2) / longer);
-    const int rows = checkdigit_most(1, (CHECKDIGIT_BODY * high + longer / 2) / longer);
-    const uint8_t *const ink = checkdigit_ink + box[1] * width + box[0];
-    uint8_t *const across = checkdigit_seen; /* [high][columns] */
+    checkreader_body(width, height, box);
+    const int wide = box[2] - box[0], high = box[3] - box[1], longer = checkreader_most(wide, high);
+    const int columns = checkreader_most(1, (CHECKREADER_BODY * wide + longer / 2) / longer);
+    const int rows = checkreader_most(1, (CHECKREADER_BODY * high + longer / 2) / longer);
+    const uint8_t *const ink = checkreader_ink + box[1] * width + box[0];
+    uint8_t *const across = checkreader_seen; /* [high][columns] */
     for (int y = 0; y < high; y++)
         for (int x = 0; x < columns; x++)
-            across[y * columns + x] = checkdigit_scaled(ink + y * width, 1, wide, columns, x);
-    uint8_t body[CHECKDIGIT_BODY * CHECKDIGIT_BODY];
+            across[y * columns + x] = checkreader_scaled(ink + y * width, 1, wide, columns, x);
+    uint8_t body[CHECKREADER_BODY * CHECKREADER_BODY];
     int largest = 1;
     for (int y = 0; y < rows; y++) {
         for (int x = 0; x < columns; x++) {
-            body[y * columns + x] = checkdigit_scaled(across + x, columns, high, rows, y);
-            largest = checkdigit_most(largest, body[y * columns + x]);
+            body[y * columns + x] = checkreader_scaled(across + x, columns, high, rows, y);
+            largest = checkreader_most(largest, body[y * columns + x]);
         }
     }
     int64_t mass = 0, moment_x = 0, moment_y = 0;
     for (int y = 0; y < rows; y++) {
         for (int x = 0; x < columns; x++) {
-            const int level = (int)checkdigit_divided(255 * (int64_t)body[y * columns + x], largest); /* 10. */
+            const int level = (int)checkreader_divided(255 * (int64_t)body[y * columns + x], largest); /* 10. */
             body[y * columns + x] = (uint8_t)level;
             mass += level;
             moment_x += (int64_t)level * (2 * x + 1);
             moment_y += (int64_t)level * (2 * y + 1);
         }
     }
-    const int left = checkdigit_offset(moment_x, mass, columns), top = checkdigit_offset(moment_y, mass, rows);
+    const int left = checkreader_offset(moment_x, mass, columns), top = checkreader_offset(moment_y, mass, rows);
     for (int y = 0; y < rows; y++)
         for (int x = 0; x < columns; x++)
-            out[(top + y) * CHECKDIGIT_SIDE + left + x] = body[y * columns + x];
+            out[(top + y) * CHECKREADER_SIDE + left + x] = body[y * columns + x];
     return 1;
 }
 
-/* checkdigit {"checkdigit":"0.1.0","data":{"name":"mnist","sha256":{"qmnist-train-labels-idx2-int.gz":"2c05dc77f6b916b38e455e97ab129a42a444f3dbef09b278a366f82904e0dd9f","t10k-images-idx3-ubyte.gz":"8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6","t10k-labels-idx1-ubyte.gz":"f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6","train-images-idx3-ubyte.gz":"440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609","train-labels-idx1-ubyte.gz":"3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"}},"format":"c","model":"lenet5-int8","seed":0,"source":{"quantized/fingerprint.pb":"60ee27525a9757dffc8384362f19ae66d3f3ff11f0b3e17bf1c78cddba4543af","quantized/saved_model.pb":"3e475c11c1637fdcfed8cab3e4d72f42f18b129278056d82983eae841459b56d","quantized/variables/variables.data-00000-of-00001":"b796483c8cc94749b894f7c5fdb6e55680870cc75d140f1e804d4e2db0189ad0","quantized/variables/variables.index":"c57ada3149637f73699e1ce90706faf951f8780007f778aa35b17cb9e0bbd059"},"temperature":1.197118624812384} */
+/* checkreader {"checkreader":"0.1.0","data":{"name":"mnist","sha256":{"qmnist-train-labels-idx2-int.gz":"2c05dc77f6b916b38e455e97ab129a42a444f3dbef09b278a366f82904e0dd9f","t10k-images-idx3-ubyte.gz":"8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6","t10k-labels-idx1-ubyte.gz":"f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6","train-images-idx3-ubyte.gz":"440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609","train-labels-idx1-ubyte.gz":"3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"}},"format":"c","model":"lenet5-int8","seed":0,"source":{"quantized/fingerprint.pb":"60ee27525a9757dffc8384362f19ae66d3f3ff11f0b3e17bf1c78cddba4543af","quantized/saved_model.pb":"3e475c11c1637fdcfed8cab3e4d72f42f18b129278056d82983eae841459b56d","quantized/variables/variables.data-00000-of-00001":"b796483c8cc94749b894f7c5fdb6e55680870cc75d140f1e804d4e2db0189ad0","quantized/variables/variables.index":"c57ada3149637f73699e1ce90706faf951f8780007f778aa35b17cb9e0bbd059"},"temperature":1.197118624812384} */

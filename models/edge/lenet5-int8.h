@@ -1,10 +1,10 @@
-/* LeNet-5 in 8-bit integers. Written by checkdigit 0.1.0 from a .tflite with the SHA-256
-   c387567fe1b9a6b98269188eea110f7d1c0ee681a1dbdc557e8d7a04d0500b64.
+/* LeNet-5 in 8-bit integers. Written by checkreader 0.2.0 from a .tflite with the SHA-256
+   7560570632e648a3bf75ac3ecd6f14fe547c5d10bea84b703a1675c211150645.
    Constants 62,539 bytes, static RAM 5,880 bytes (the classifier's),
    416,520 multiply-accumulates a picture. */
 
-#ifndef CHECKDIGIT_LENET5_INT8_H
-#define CHECKDIGIT_LENET5_INT8_H
+#ifndef CHECKREADER_LENET5_INT8_H
+#define CHECKREADER_LENET5_INT8_H
 
 #include <stdint.h>
 
@@ -12,26 +12,26 @@
 extern "C" {
 #endif
 
-typedef char checkdigit_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
+typedef char checkreader_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
 
 /* From this margin on a digit may be taken without a human: its probability is then 0.9980625510215759 at least. */
-#define CHECKDIGIT_LENET5_MARGIN 38
+#define CHECKREADER_LENET5_MARGIN 38
 
-/* For a caller with floating point: the probabilities are softmax(CHECKDIGIT_LENET5_SCALE * logits). */
-#define CHECKDIGIT_LENET5_SCALE 0.22401505708694458
+/* For a caller with floating point: the probabilities are softmax(CHECKREADER_LENET5_SCALE * logits). */
+#define CHECKREADER_LENET5_SCALE 0.22401505708694458
 
 /* The digit in 28x28 pixels, 0 = paper and 255 = ink, normalized as below; of equally good ones the smallest.
    `logits` becomes what the network says of each digit. Not reentrant. */
-int checkdigit_lenet5_classify(const uint8_t pixels[784], int8_t logits[10]);
+int checkreader_lenet5_classify(const uint8_t pixels[784], int8_t logits[10]);
 
-/* How far the best of ten logits is above the second: accepted from CHECKDIGIT_LENET5_MARGIN on. */
-int checkdigit_lenet5_margin(const int8_t logits[10]);
+/* How far the best of ten logits is above the second: accepted from CHECKREADER_LENET5_MARGIN on. */
+int checkreader_lenet5_margin(const int8_t logits[10]);
 
 /* The network's pixels from a picture of one digit: 8-bit gray levels, rows `stride` bytes apart, any size from
    1x1, dark ink on light or light on dark. Returns 1; 0 where no ink was found, and -1 for an impossible size:
    then all pixels are paper, and there is no digit to classify. Not reentrant; takes 64 KiB of static RAM, which a linker leaves out (with
    -ffunction-sections -fdata-sections -Wl,--gc-sections) where nobody calls it. */
-int checkdigit_normalize(const uint8_t *gray, int width, int height, int stride, uint8_t out[784]);
+int checkreader_normalize(const uint8_t *gray, int width, int height, int stride, uint8_t out[784]);
 
 #ifdef __cplusplus
 }

@@ -26,12 +26,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.data.download import fetch
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.codec import FORMATS, decode
 from serving.images.digit import normalize
 
 NAMES: Final = ("digits", "mnist", "folder")
-VARIABLE: Final = "CHECKDIGIT_DATA"
+VARIABLE: Final = "CHECKREADER_DATA"
 VALIDATION: Final = 5_000  # pictures of MNIST's training set, to the nearest whole writer
 
 Pixels = npt.NDArray[np.uint8]
@@ -96,11 +96,11 @@ def load(name: str, folder: Path | None = None) -> Dataset:
 
     Args:
         name: one of `NAMES`.
-        folder: where the files lie; for mnist the default is $CHECKDIGIT_DATA,
+        folder: where the files lie; for mnist the default is $CHECKREADER_DATA,
             then the user's cache, then a download into that cache.
 
     Raises:
-        CheckdigitError: unknown name; a file that is missing, damaged, changed, or no picture.
+        CheckreaderError: unknown name; a file that is missing, damaged, changed, or no picture.
     """
     if name == "digits":
         return _digits()
@@ -108,11 +108,11 @@ def load(name: str, folder: Path | None = None) -> Dataset:
         return _mnist(folder)
     if name == "folder":
         if folder is None:
-            raise CheckdigitError(
+            raise CheckreaderError(
                 "--data folder needs --data-dir: a folder of LABEL/*.png or a CSV of file,label"
             )
         return _folder(folder)
-    raise CheckdigitError(f"unknown data set {name!r}: choose one of {', '.join(NAMES)}")
+    raise CheckreaderError(f"unknown data set {name!r}: choose one of {', '.join(NAMES)}")
 
 
 def _digits() -> Dataset:
@@ -153,7 +153,7 @@ def _digest(*arrays: npt.NDArray[np.generic]) -> str:
 def cache() -> Path:
     """The user's cache folder for downloaded data."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "checkdigit"
+    return Path(base) / "checkreader"
 
 
 def _mnist(folder: Path | None) -> Dataset:
@@ -168,7 +168,7 @@ def _mnist(folder: Path | None) -> Dataset:
     else:
         if _NPZ not in files:
             if folder:
-                raise CheckdigitError(
+                raise CheckreaderError(
                     f"{folder}: MNIST not found: expected {', '.join(_MNIST)} there or in its subfolder mnist"
                 )
             files[_NPZ] = fetch(_NPZ_URL, cache() / _NPZ, _NPZ_SHA256)
@@ -193,7 +193,7 @@ def _find(name: str, places: list[Path]) -> Path | None:
 def _checked(path: Path, sha256: str) -> Path:
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != sha256:
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"{path}: truncated or changed: its SHA-256 is {found[:12]}…, expected {sha256[:12]}…: get the file anew"
         )
     return path
@@ -207,7 +207,7 @@ def _idx(path: Path) -> npt.NDArray[np.generic]:
         shape = np.frombuffer(raw, ">i4", raw[3], 4)
         return np.frombuffer(raw, kind, offset=4 + 4 * raw[3]).reshape(shape)
     except (OSError, EOFError, zlib.error, KeyError, IndexError, ValueError) as error:
-        raise CheckdigitError(f"{path}: not a readable IDX file ({error}): get the file anew") from None
+        raise CheckreaderError(f"{path}: not a readable IDX file ({error}): get the file anew") from None
 
 
 def _by_writer(pictures: Split, writers: npt.NDArray[np.generic]) -> tuple[Split, Split]:
@@ -222,26 +222,26 @@ def _by_writer(pictures: Split, writers: npt.NDArray[np.generic]) -> tuple[Split
 def _folder(path: Path) -> Dataset:
     rows = list(_csv_rows(path) if path.is_file() else _tree_rows(path))
     if not rows:
-        raise CheckdigitError(f"{path}: no pictures found: expected LABEL/*.png or a CSV of file,label")
+        raise CheckreaderError(f"{path}: no pictures found: expected LABEL/*.png or a CSV of file,label")
     images, labels = [], []
     for file, label, where in rows:
         if label not in tuple("0123456789"):
-            raise CheckdigitError(f"{where}: label {label!r} is not a digit 0–9")
+            raise CheckreaderError(f"{where}: label {label!r} is not a digit 0–9")
         try:
             pixels = normalize(decode(file.read_bytes()))
         except OSError as error:
-            raise CheckdigitError(f"{where}: cannot read {file}: {error.strerror}") from None
-        except CheckdigitError as error:
-            raise CheckdigitError(f"{file}: {error}") from None
+            raise CheckreaderError(f"{where}: cannot read {file}: {error.strerror}") from None
+        except CheckreaderError as error:
+            raise CheckreaderError(f"{file}: {error}") from None
         if not pixels.any():
-            raise CheckdigitError(f"{file}: blank: no ink found: remove it or mend it")
+            raise CheckreaderError(f"{file}: blank: no ink found: remove it or mend it")
         images.append(pixels)
         labels.append(int(label))
     pictures = Split(np.stack(images), np.array(labels, np.uint8))
     counts = np.bincount(pictures.labels, minlength=10)
     if (counts < 3).any():
         digit = int(np.argmin(counts))
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"{path}: {counts[digit]} pictures of the digit {digit}: at least 3 of every digit are needed, "
             "one each for training, validation and test"
         )
@@ -250,7 +250,7 @@ def _folder(path: Path) -> Dataset:
 
 def _tree_rows(folder: Path) -> list[tuple[Path, str, str]]:
     if not folder.is_dir():
-        raise CheckdigitError(f"{folder}: no such folder or CSV file")
+        raise CheckreaderError(f"{folder}: no such folder or CSV file")
     return [
         (file, file.parent.name, str(file))
         for file in sorted(folder.glob("*/*"))
@@ -260,14 +260,14 @@ def _tree_rows(folder: Path) -> list[tuple[Path, str, str]]:
 
 def _csv_rows(path: Path) -> list[tuple[Path, str, str]]:
     if path.suffix.lower() != ".csv":
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"{path}: not a CSV file; pictures ({', '.join(FORMATS)}) go into LABEL/ folders"
         )
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             if not {"file", "label"} <= set(reader.fieldnames or ()):
-                raise CheckdigitError(f"{path}: line 1: expected a header with the columns file and label")
+                raise CheckreaderError(f"{path}: line 1: expected a header with the columns file and label")
             return [
                 (
                     path.parent / (row["file"] or ""),
@@ -277,4 +277,4 @@ def _csv_rows(path: Path) -> list[tuple[Path, str, str]]:
                 for row in reader
             ]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise CheckdigitError(f"{path}: not a readable CSV file ({error})") from None
+        raise CheckreaderError(f"{path}: not a readable CSV file ({error})") from None

@@ -16,7 +16,7 @@ from typing import Final
 import requests
 from tqdm import tqdm
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 PATIENCE: Final = 5.0  # seconds
 
@@ -25,7 +25,7 @@ def fetch(url: str, path: Path, sha256: str) -> Path:
     """Downloads `url` to `path`, resuming `path.part` where there is one.
 
     Raises:
-        CheckdigitError: no answer in time, an error from the server, or other bytes than expected.
+        CheckreaderError: no answer in time, an error from the server, or other bytes than expected.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
@@ -38,15 +38,15 @@ def fetch(url: str, path: Path, sha256: str) -> Path:
                 start = start if response.status_code == 206 else 0
                 _append(response, part, start)
             else:
-                raise CheckdigitError(f"{url}: the server answered {response.status_code} {response.reason}")
+                raise CheckreaderError(f"{url}: the server answered {response.status_code} {response.reason}")
     except requests.RequestException as error:
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"{url}: {_reason(error)}: check the network and try again, or put the files into a folder "
             "and name it with --data-dir"
         ) from None
     if _digest(part) != sha256:
         part.unlink()
-        raise CheckdigitError(f"{url}: other bytes than expected (SHA-256): try again, or use --data-dir")
+        raise CheckreaderError(f"{url}: other bytes than expected (SHA-256): try again, or use --data-dir")
     return part.replace(path)
 
 

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.decoding.ctc import SEPARATOR
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.codec import Gray, decode
 
 NAMES: Final = ("labels.csv", "labels.jsonl")
@@ -105,7 +105,7 @@ def load(folder: Path) -> Labeled:
     """The labeled fields in `folder`.
 
     Raises:
-        CheckdigitError: no labels, or a line of them that cannot be used: it says
+        CheckreaderError: no labels, or a line of them that cannot be used: it says
             which, what is wrong, and what to do.
     """
     path = _labels(folder)
@@ -114,7 +114,7 @@ def load(folder: Path) -> Labeled:
     texts, boxes, encoded, digests = [], [], [], []
     for where, row in _csv_rows(path) if path.suffix == ".csv" else _json_rows(path):
         if row.file in files:
-            raise CheckdigitError(
+            raise CheckreaderError(
                 f"{where}: {row.file} is labeled a second time, first in {files[row.file]}: remove one"
             )
         text = _text(row.text, where)
@@ -122,7 +122,7 @@ def load(folder: Path) -> Labeled:
         digest = hashlib.sha256(data).hexdigest()
         twin, said = seen.setdefault(digest, (row.file, text))
         if said != text:
-            raise CheckdigitError(
+            raise CheckreaderError(
                 f"{where}: {row.file} is the same picture as {twin}, but labeled {text} instead of {said}: "
                 "correct one or remove both"
             )
@@ -132,7 +132,7 @@ def load(folder: Path) -> Labeled:
         encoded.append(data)
         digests.append(digest)
     if not files:
-        raise CheckdigitError(f"{path}: no labels in it: expected a line with file and text for each field")
+        raise CheckreaderError(f"{path}: no labels in it: expected a line with file and text for each field")
     pictures = hashlib.sha256("".join(digests).encode()).hexdigest()
     labels = hashlib.sha256(path.read_bytes()).hexdigest()
     return Labeled(
@@ -160,13 +160,13 @@ def folds(labeled: Labeled, count: int, seed: int) -> tuple[Index, ...]:
         Per part the ascending indices of its fields; every field is in exactly one.
 
     Raises:
-        CheckdigitError: fewer than two parts, or fewer different pictures than parts.
+        CheckreaderError: fewer than two parts, or fewer different pictures than parts.
     """
     groups: dict[str, list[int]] = {}
     for i, digest in enumerate(labeled.digests):
         groups.setdefault(digest, []).append(i)
     if not 2 <= count <= len(groups):
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"{labeled.name}: {len(groups)} different pictures cannot be cut into {count} folds: "
             "at least 2 folds, with at least one picture each"
         )
@@ -179,11 +179,11 @@ def folds(labeled: Labeled, count: int, seed: int) -> tuple[Index, ...]:
 
 def _labels(folder: Path) -> Path:
     if not folder.is_dir():
-        raise CheckdigitError(f"{folder}: no such folder: expected one with {' or '.join(NAMES)} in it")
+        raise CheckreaderError(f"{folder}: no such folder: expected one with {' or '.join(NAMES)} in it")
     found = [folder / name for name in NAMES if (folder / name).is_file()]
     if len(found) != 1:
         problem = "both" if found else "neither"
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"{folder}: {problem} labels.csv {'and' if found else 'nor'} labels.jsonl in it: "
             "one of them must name each picture's file and text"
         )
@@ -195,16 +195,18 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, _Row]]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
             if not {"file", "text"} <= set(reader.fieldnames or ()):
-                raise CheckdigitError(f"{path}: line 1: expected a header with the columns file and text")
+                raise CheckreaderError(f"{path}: line 1: expected a header with the columns file and text")
             for row in reader:
                 where = f"{path}: line {reader.line_num}"
                 if None in row:
-                    raise CheckdigitError(
+                    raise CheckreaderError(
                         f"{where}: more columns than the header has: put a text with a comma into quotes"
                     )
                 yield where, _Row((row["file"] or "").strip(), row["text"] or "")
     except (UnicodeDecodeError, csv.Error) as error:
-        raise CheckdigitError(f"{path}: not a readable CSV file ({error}): save it as CSV in UTF-8") from None
+        raise CheckreaderError(
+            f"{path}: not a readable CSV file ({error}): save it as CSV in UTF-8"
+        ) from None
 
 
 def _json_rows(path: Path) -> Iterator[tuple[str, _Row]]:
@@ -214,7 +216,7 @@ def _json_rows(path: Path) -> Iterator[tuple[str, _Row]]:
             try:
                 yield where, msgspec.json.decode(line, type=_Row)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise CheckdigitError(
+                raise CheckreaderError(
                     f'{where}: {error}: expected {{"file": "…", "text": "…"}}, '
                     'and where there are any "boxes": [[digit, x, y, width, height], …]'
                 ) from None
@@ -223,9 +225,9 @@ def _json_rows(path: Path) -> Iterator[tuple[str, _Row]]:
 def _text(text: str, where: str) -> str:
     text = text.strip()
     if not text:
-        raise CheckdigitError(f"{where}: text is empty: write the digits of the field, or remove the line")
+        raise CheckreaderError(f"{where}: text is empty: write the digits of the field, or remove the line")
     if not _TEXT.fullmatch(text) or len(text) > _COUNT:
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"{where}: text {text[:40]!r} is not digits with single points or commas between them: "
             "write only those, without currency signs and spaces"
         )
@@ -237,28 +239,28 @@ def _boxes(row: _Row, text: str, where: str) -> tuple[Box, ...] | None:
         return None
     digits = re.sub("[.,]", "", text)
     if "".join(str(digit) for digit, *_ in row.boxes) != digits:
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"{where}: the boxes are not those of the digits {digits}, one for each, in their order: "
             "correct them, or leave boxes out"
         )
     if any(width <= 0 or height <= 0 for *_, width, height in row.boxes):
-        raise CheckdigitError(f"{where}: a box without width or height: correct it, or leave boxes out")
+        raise CheckreaderError(f"{where}: a box without width or height: correct it, or leave boxes out")
     return tuple((x, y, width, height) for _, x, y, width, height in row.boxes)
 
 
 def _read(folder: Path, name: str, where: str) -> bytes:
     if not name:
-        raise CheckdigitError(f"{where}: file is empty: name the picture, or remove the line")
+        raise CheckreaderError(f"{where}: file is empty: name the picture, or remove the line")
     if not name.isprintable():
-        raise CheckdigitError(f"{where}: {name!r} is no file's name: correct it, or remove the line")
+        raise CheckreaderError(f"{where}: {name!r} is no file's name: correct it, or remove the line")
     try:
         path = next((path for path in (folder / name, folder / "images" / name) if path.is_file()), None)
         if path is None:
-            raise CheckdigitError(f"not found in {folder} or {folder / 'images'}: correct the name")
+            raise CheckreaderError(f"not found in {folder} or {folder / 'images'}: correct the name")
         data = path.read_bytes()
         decode(data)
     except OSError as error:
-        raise CheckdigitError(f"{where}: cannot read {name}: {error.strerror}") from None
-    except CheckdigitError as error:
-        raise CheckdigitError(f"{where}: {name}: {error}") from None
+        raise CheckreaderError(f"{where}: cannot read {name}: {error.strerror}") from None
+    except CheckreaderError as error:
+        raise CheckreaderError(f"{where}: {name}: {error}") from None
     return data

@@ -1,6 +1,6 @@
 """What each format costs: size, load time, latency, throughput, memory.
 
-    checkdigit benchmark --run NAME
+    checkreader benchmark --run NAME
 
 Every format runs in processes of its own, one with one thread and one with
 all usable cores, which import nothing but that format's runtime. All processes
@@ -34,7 +34,7 @@ from pipeline.export import predictor
 from pipeline.export.formats import FOLDER, TABLE, Format, get
 from pipeline.networks import spec
 from pipeline.run import Run
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 from serving.runtime.cpu import cpus
 from serving.table import format_table
@@ -77,7 +77,7 @@ def benchmark(
         whole batches; the last three once more under `all_cores`. Of fields also their `width`.
 
     Raises:
-        CheckdigitError: an exported file is missing or changed, or a worker fails.
+        CheckreaderError: an exported file is missing or changed, or a worker fails.
     """
     from tqdm import tqdm
 
@@ -192,7 +192,7 @@ def _worker(row: Format, path: Path, pictures: Path, threads: int) -> Iterator[C
                 requests.flush()
             answer = json.loads(answers.readline() or '{"error": "its process ended"}')
             if "error" in answer:
-                raise CheckdigitError(f"benchmark of {row.name}, threads {threads}: {answer['error']}")
+                raise CheckreaderError(f"benchmark of {row.name}, threads {threads}: {answer['error']}")
             return dict(answer)
 
         try:
@@ -262,7 +262,7 @@ def peak_bytes() -> int:
 
 def _main(arguments: Sequence[str]) -> None:
     if len(arguments) != 6 or arguments[0] != "--worker":
-        raise SystemExit("error: this is the benchmark's worker; run `checkdigit benchmark`")
+        raise SystemExit("error: this is the benchmark's worker; run `checkreader benchmark`")
     _, reads, name, path, pictures, threads = arguments
     # Answers keep the standard output for themselves; whatever a runtime prints goes to the error output.
     with os.fdopen(os.dup(1), "w") as answers:

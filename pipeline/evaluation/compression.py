@@ -1,6 +1,6 @@
 """Measures what pruning and clustering do to size and accuracy, alone and before quantization.
 
-checkdigit quantize --run mnist --compare
+checkreader quantize --run mnist --compare
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from pipeline.evaluation import field_calibration
 from pipeline.evaluation.field import measure, share, summary
 from pipeline.evaluation.field_readings import Raw, correct, right
 from pipeline.metrics.calibration import CONFIDENCE
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 FOLDS: Final = 5
 
@@ -33,7 +33,7 @@ def pooled(parts: Sequence[Index], readings: Sequence[Sequence[Raw]], count: int
         count: how many fields there are.
 
     Raises:
-        CheckdigitError: a field has no reading, or more than one.
+        CheckreaderError: a field has no reading, or more than one.
     """
     found = {
         int(i): raw
@@ -41,7 +41,7 @@ def pooled(parts: Sequence[Index], readings: Sequence[Sequence[Raw]], count: int
         for i, raw in zip(part, raws, strict=True)
     }
     if sorted(found) != list(range(count)) or sum(map(len, parts)) != count:
-        raise CheckdigitError(f"cross-validation: the folds do not hold each of {count} fields once")
+        raise CheckreaderError(f"cross-validation: the folds do not hold each of {count} fields once")
     return [found[i] for i in range(count)]
 
 

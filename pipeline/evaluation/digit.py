@@ -1,6 +1,6 @@
 """Measures what was chosen: accuracy, calibration and rejection on the test set.
 
-    checkdigit evaluate --run mnist
+    checkreader evaluate --run mnist
 
 Nothing is fitted here, and nothing else reads the test labels. Each family is
 measured through the file that the service runs; the other files of the family
@@ -24,7 +24,7 @@ from pipeline.run import Run
 from pipeline.synthesis import nondigits
 from serving.decoding.thresholds import MAX_ERROR
 from serving.decoding.thresholds import threshold as operating_point
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 from serving.manifest import Threshold
 
@@ -152,7 +152,7 @@ def nondigits_accepted(probabilities: Floats, images: Floats, calibration: dict[
         threshold = operating_point(
             msgspec.convert(calibration["thresholds"], list[Threshold]), MAX_ERROR
         ).threshold
-    except CheckdigitError:  # no threshold is that strict: the service refuses, and accepts nothing
+    except CheckreaderError:  # no threshold is that strict: the service refuses, and accepts nothing
         threshold = None
     score = np.where(images.any((1, 2, 3)), probabilities.max(1), 0.0)
     kinds = np.arange(len(score)) % len(nondigits.KINDS)

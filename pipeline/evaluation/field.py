@@ -1,6 +1,6 @@
 """Measures how well fields are read: strings, digits, boxes, confidence, rejection.
 
-    checkdigit evaluate --task field --run field --data FOLDER
+    checkreader evaluate --task field --run field --data FOLDER
 
 Nothing is fitted here. `measured` alone looks for thresholds, and says so: it is the accepted share at an
 error that was counted on these very fields, which certifies nothing (see `pipeline.evaluation.field_calibration`).
@@ -32,7 +32,7 @@ from pipeline.metrics.edit_distance import align
 from pipeline.synthesis import nonfields
 from serving.decoding.thresholds import MAX_ERROR
 from serving.decoding.thresholds import threshold as operating_point
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.manifest import Threshold
 
 WORST: Final = 40
@@ -256,7 +256,7 @@ def nonfields_accepted(
     """
     try:
         least: float | None = operating_point(thresholds, MAX_ERROR).threshold
-    except CheckdigitError:
+    except CheckreaderError:
         least = None
     found = {
         kind: scores(raws) for kind, raws in read_nonfields(reader, count, nonfields.TEST, field).items()

@@ -39,7 +39,7 @@ from pipeline.metrics.calibration import (
     upper_bound,
 )
 from serving.decoding import field_string
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.manifest import Confidence, Threshold
 
 ERROR_RATES: Final = (0.05, 0.03, 0.02, 0.01, 0.005)
@@ -77,10 +77,10 @@ def fit(
         nonfield_rate: the share of such pictures that may reach the floor.
 
     Raises:
-        CheckdigitError: nothing was read, so that there is nothing to fit.
+        CheckreaderError: nothing was read, so that there is nothing to fit.
     """
     if not any(raw.problem is None for raw in readings):
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"calibration: none of the {len(readings)} labeled fields could be read: "
             "check that the pictures are dark writing on light paper, one field each"
         )

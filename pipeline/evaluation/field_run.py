@@ -1,7 +1,7 @@
 """The two field models of a run on labeled fields, each through the file that the service runs.
 
-    checkdigit calibrate --run field --data FOLDER    # confidence and thresholds
-    checkdigit evaluate --run field --data FOLDER     # measures, and chooses nothing
+    checkreader calibrate --run field --data FOLDER    # confidence and thresholds
+    checkreader evaluate --run field --data FOLDER     # measures, and chooses nothing
 
 The labeled fields may be any: a bank's own say best what its own fields need.
 """
@@ -22,7 +22,7 @@ from pipeline.export.predictor import predictor
 from pipeline.networks import spec
 from pipeline.run import Run
 from pipeline.synthesis.sampler import Hands
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.manifest import Confidence, Threshold
 
 # Per model the format that is served.
@@ -44,11 +44,11 @@ def calibrate(run: Run, labeled: Labeled, seed: int = 0, count: int = _NONFIELDS
         The record; `families` holds for each model its `format` and what `field.calibrate.fit` chose.
 
     Raises:
-        CheckdigitError: a file is missing or changed, the network was trained on these fields, or none of
+        CheckreaderError: a file is missing or changed, the network was trained on these fields, or none of
             them could be read.
     """
     if _trained_on(run, labeled):
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"{labeled.name}: the network was trained on these fields: `train` has calibrated it, "
             "by cross-validation"
         )
@@ -88,7 +88,7 @@ def evaluate(run: Run, labeled: Labeled) -> dict[str, Any]:
         the network was trained on these very fields: then the cross-validation in `train.json` is what counts.
 
     Raises:
-        CheckdigitError: a file is missing or changed, or could not be exported.
+        CheckreaderError: a file is missing or changed, or could not be exported.
     """
     parts, seed = None, None
     if _calibrated_on(run, labeled):
@@ -117,7 +117,7 @@ def _reader(run: Run, served: str, confidence: Confidence | None = None) -> Read
     """What a format reads."""
     exported = run.require("export")
     if served in exported["refused"]:
-        raise CheckdigitError(f"{run.path}: {served} could not be exported: {exported['refused'][served]}")
+        raise CheckreaderError(f"{run.path}: {served} could not be exported: {exported['refused'][served]}")
     row = get(served, "field")
     return reader(predictor(row, run / FOLDER / row.file), confidence)
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.data.labeled_fields import Labeled
 from pipeline.run import write_bytes
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.field import normalize_field
 
 _COLUMNS: Final = 4
@@ -37,14 +37,14 @@ def worst(record: dict[str, Any], labeled: Labeled, path: Path) -> int:
         How many are shown; where nothing was wrong, no picture is written.
 
     Raises:
-        CheckdigitError: the record is of other fields.
+        CheckreaderError: the record is of other fields.
     """
     rows = record["worst"]
     if not rows:
         return 0
     where = {file: i for i, file in enumerate(labeled.files)}
     if record["data"]["sha256"] != labeled.sha256 or not all(row["file"] in where for row in rows):
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"{labeled.name}: not the fields that the record was measured on: evaluate again"
         )
     high = -(-len(rows) // _COLUMNS)

@@ -28,7 +28,7 @@ from pipeline.networks import integer_reference
 from pipeline.networks.integer_reference import Layer, Reference, Unsupported
 from serving import __version__
 from serving.decoding.thresholds import MAX_ERROR
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.manifest import Threshold
 from serving.repository.store import Repository
 from serving.table import format_table
@@ -153,7 +153,7 @@ def write(network: Reference, sha256: str, threshold: float | None) -> tuple[str
     """
     placed = plan(network)
     about = (
-        f"LeNet-5 in 8-bit integers. Written by checkdigit {__version__} from a .tflite with the SHA-256\n"
+        f"LeNet-5 in 8-bit integers. Written by checkreader {__version__} from a .tflite with the SHA-256\n"
         f"   {sha256}.\n"
         f"   Constants {placed.constants:,} bytes, static RAM {placed.arena:,} bytes (the classifier's),\n"
         f"   {sum(step.multiply_accumulates for step in placed.steps):,} multiply-accumulates a picture."
@@ -179,8 +179,8 @@ def write(network: Reference, sha256: str, threshold: float | None) -> tuple[str
 
 _HEADER: Final = """/* {about} */
 
-#ifndef CHECKDIGIT_LENET5_INT8_H
-#define CHECKDIGIT_LENET5_INT8_H
+#ifndef CHECKREADER_LENET5_INT8_H
+#define CHECKREADER_LENET5_INT8_H
 
 #include <stdint.h>
 
@@ -188,26 +188,26 @@ _HEADER: Final = """/* {about} */
 extern "C" {{
 #endif
 
-typedef char checkdigit_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
+typedef char checkreader_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
 
 /* {accepted} */
-#define CHECKDIGIT_LENET5_MARGIN {margin}
+#define CHECKREADER_LENET5_MARGIN {margin}
 
-/* For a caller with floating point: the probabilities are softmax(CHECKDIGIT_LENET5_SCALE * logits). */
-#define CHECKDIGIT_LENET5_SCALE {scale!r}
+/* For a caller with floating point: the probabilities are softmax(CHECKREADER_LENET5_SCALE * logits). */
+#define CHECKREADER_LENET5_SCALE {scale!r}
 
 /* The digit in 28x28 pixels, 0 = paper and 255 = ink, normalized as below; of equally good ones the smallest.
    `logits` becomes what the network says of each digit. Not reentrant. */
-int checkdigit_lenet5_classify(const uint8_t pixels[784], int8_t logits[10]);
+int checkreader_lenet5_classify(const uint8_t pixels[784], int8_t logits[10]);
 
-/* How far the best of ten logits is above the second: accepted from CHECKDIGIT_LENET5_MARGIN on. */
-int checkdigit_lenet5_margin(const int8_t logits[10]);
+/* How far the best of ten logits is above the second: accepted from CHECKREADER_LENET5_MARGIN on. */
+int checkreader_lenet5_margin(const int8_t logits[10]);
 
 /* The network's pixels from a picture of one digit: 8-bit gray levels, rows `stride` bytes apart, any size from
    1x1, dark ink on light or light on dark. Returns 1; 0 where no ink was found, and -1 for an impossible size:
    then all pixels are paper, and there is no digit to classify. Not reentrant; takes 64 KiB of static RAM, which a linker leaves out (with
    -ffunction-sections -fdata-sections -Wl,--gc-sections) where nobody calls it. */
-int checkdigit_normalize(const uint8_t *gray, int width, int height, int stride, uint8_t out[784]);
+int checkreader_normalize(const uint8_t *gray, int width, int height, int stride, uint8_t out[784]);
 
 #ifdef __cplusplus
 }}
@@ -233,7 +233,7 @@ def _constants(layer: Layer) -> dict[str, npt.NDArray[np.integer]]:
 def _arrays(layer: Layer) -> str:
     lines = []
     for name, values in _constants(layer).items():
-        symbol = f"checkdigit_{layer.name}_{name}"
+        symbol = f"checkreader_{layer.name}_{name}"
         numbers = values.tolist()
         rows = [",".join(map(str, numbers[at : at + 28])) for at in range(0, len(numbers), 28)]
         body = ",\n".join(rows)
@@ -252,27 +252,27 @@ def _classify(network: Reference, placed: Plan) -> str:
         window = ", ".join(map(str, (*layer.window, *layer.stride)))
         if layer.kind in _POOLS:
             calls.append(
-                f"checkdigit_{layer.kind}({source}, {columns}, {channels}, {window}, {to_rows}, {to_columns}, "
+                f"checkreader_{layer.kind}({source}, {columns}, {channels}, {window}, {to_rows}, {to_columns}, "
                 f"{layer.low}, {layer.high}, {target});"
             )
         else:
             above, _, before, _ = layer.padding
-            arrays = ", ".join(f"checkdigit_{layer.name}_{name}" for name in _constants(layer))
+            arrays = ", ".join(f"checkreader_{layer.name}_{name}" for name in _constants(layer))
             calls.append(
-                f"checkdigit_convolution({source}, {rows}, {columns}, {channels}, {layer.input.zero_point}, "
+                f"checkreader_convolution({source}, {rows}, {columns}, {channels}, {layer.input.zero_point}, "
                 f"{window}, {above}, {before}, {to_rows}, {to_columns}, {filters},\n        {arrays},\n        "
                 f"{len(layer.weight_scales)}, {layer.output.zero_point}, {layer.low}, {layer.high}, "
-                f"checkdigit_arena + {step.patch // 2}, {target});"
+                f"checkreader_arena + {step.patch // 2}, {target});"
             )
         source = target
     body = "\n    ".join(calls)
     classes = network.task.classes
     return f"""/* Two activations at a time, at its two ends, and between them what a filter sees. */
-static int16_t checkdigit_arena[{placed.arena // 2}];
+static int16_t checkreader_arena[{placed.arena // 2}];
 
-int checkdigit_lenet5_classify(const uint8_t pixels[784], int8_t logits[10])
+int checkreader_lenet5_classify(const uint8_t pixels[784], int8_t logits[10])
 {{
-    uint8_t *const arena = (uint8_t *)checkdigit_arena;
+    uint8_t *const arena = (uint8_t *)checkreader_arena;
     int best = 0;
     {body}
     for (int i = 0; i < {classes}; i++) {{
@@ -282,7 +282,7 @@ int checkdigit_lenet5_classify(const uint8_t pixels[784], int8_t logits[10])
     return best;
 }}
 
-int checkdigit_lenet5_margin(const int8_t logits[10])
+int checkreader_lenet5_margin(const int8_t logits[10])
 {{
     int best = -256, second = -256;
     for (int i = 0; i < {classes}; i++) {{
@@ -333,17 +333,17 @@ def made(options: argparse.Namespace, tflite: bytes) -> tuple[str, str, str]:
     """The C file, its header and the table, by the command line.
 
     Raises:
-        CheckdigitError: as `reference.load`, or there is no threshold for this file.
+        CheckreaderError: as `reference.load`, or there is no threshold for this file.
     """
     network, digest = integer_reference.load(tflite), hashlib.sha256(tflite).hexdigest()
     threshold = options.threshold
     if threshold is None:
         known = [entry.threshold for entry in _released(digest) if entry.max_error == MAX_ERROR]
         if not known:
-            raise CheckdigitError("no threshold is known for this file: give one, --threshold 0.99")
+            raise CheckreaderError("no threshold is known for this file: give one, --threshold 0.99")
         threshold = known[0]
     if not 0 < threshold < 1:
-        raise CheckdigitError(f"--threshold is a probability between 0 and 1, got {threshold}")
+        raise CheckreaderError(f"--threshold is a probability between 0 and 1, got {threshold}")
     return *write(network, digest, threshold), table(network)
 
 

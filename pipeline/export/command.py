@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.run import write_bytes
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 
 def parser(module: str, description: str) -> argparse.ArgumentParser:
@@ -31,7 +31,7 @@ def run(
     """
     try:
         files, text = made(options.tflite.read_bytes())
-    except (CheckdigitError, OSError) as error:
+    except (CheckreaderError, OSError) as error:
         return _refused(options.tflite, error)
     try:
         for name, data in files.items():
@@ -42,7 +42,7 @@ def run(
     return 0
 
 
-def _refused(path: Path, error: CheckdigitError | OSError) -> int:
+def _refused(path: Path, error: CheckreaderError | OSError) -> int:
     reason = error.strerror if isinstance(error, OSError) else error
     print(f"error: {path}: {reason}", file=sys.stderr)
     return 1

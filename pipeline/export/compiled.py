@@ -14,7 +14,7 @@ import numpy.typing as npt
 import wasmtime
 
 from pipeline.export import zig
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 Pixels = npt.NDArray[np.uint8]
 Int8 = npt.NDArray[np.int8]
@@ -32,12 +32,12 @@ def load(path: Path) -> Classifier:
     """The classifier in a `.c` file, with its header beside it, or in a `.wasm` file.
 
     Raises:
-        CheckdigitError: it does not compile, or is no such module.
+        CheckreaderError: it does not compile, or is no such module.
     """
     if path.suffix == ".wasm":
         return _wasm(path)
     library = ctypes.CDLL(str(built(path)))
-    classify, scale = library.checkdigit_lenet5_classify, library.checkdigit_lenet5_scale
+    classify, scale = library.checkreader_lenet5_classify, library.checkreader_lenet5_scale
     classify.argtypes, scale.restype = (ctypes.c_void_p, ctypes.c_void_p), ctypes.c_double
 
     def logits(pixels: Pixels) -> Int8:
@@ -56,7 +56,7 @@ def built(path: Path) -> Path:
     """The shared library of a C file, compiled for this processor once in a process.
 
     Raises:
-        CheckdigitError: it does not compile.
+        CheckreaderError: it does not compile.
     """
     header = path.with_suffix(".h")
     content = zig.compiled(path.read_text(), header.read_text(), header.name, "native")
@@ -68,7 +68,7 @@ def built(path: Path) -> Path:
 
 @functools.cache
 def _folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="checkdigit-")  # until the process ends
+    return tempfile.TemporaryDirectory(prefix="checkreader-")  # until the process ends
 
 
 def _wasm(path: Path) -> Classifier:
@@ -76,10 +76,10 @@ def _wasm(path: Path) -> Classifier:
     store = wasmtime.Store(engine)
     try:
         exports = wasmtime.Instance(store, wasmtime.Module(engine, path.read_bytes()), []).exports(store)
-        classify, memory = exports["checkdigit_lenet5_classify"], exports["memory"]
-        base, scale = exports["__heap_base"].value(store), exports["checkdigit_lenet5_scale"](store)
+        classify, memory = exports["checkreader_lenet5_classify"], exports["memory"]
+        base, scale = exports["__heap_base"].value(store), exports["checkreader_lenet5_scale"](store)
     except (wasmtime.WasmtimeError, KeyError) as error:
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"{path}: not the classifier as WebAssembly: {str(error).splitlines()[0]}"
         ) from None
 

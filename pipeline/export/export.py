@@ -1,6 +1,6 @@
 """Writes a quantized run in every format of the table (`formats.py`).
 
-    checkdigit export --run mnist
+    checkreader export --run mnist
 
 One file per family of formats, each a function from a `Source` to bytes; this
 stage writes them atomically and records their checksums. Exporting the same run
@@ -31,7 +31,7 @@ def export(run: Run) -> dict[str, Any]:
         (8 bits beside other activations than ReLU).
 
     Raises:
-        CheckdigitError: `train` or `quantize` was not run or its files have
+        CheckreaderError: `train` or `quantize` was not run or its files have
             changed.
     """
     # Here, so that the table of formats can be read without TensorFlow.

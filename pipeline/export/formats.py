@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Final, Literal
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 FOLDER: Final = "export"  # inside a run
 
@@ -202,11 +202,11 @@ def get(name: str, task: str = "digit") -> Format:
     """The row of that name.
 
     Raises:
-        CheckdigitError: there is none.
+        CheckreaderError: there is none.
     """
     for row in TABLE[task]:
         if row.name == name:
             return row
-    raise CheckdigitError(
+    raise CheckreaderError(
         f"unknown format {name!r}: choose one of {', '.join(row.name for row in TABLE[task])}"
     )

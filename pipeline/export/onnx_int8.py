@@ -24,7 +24,7 @@ from pipeline.export.source import Source
 from pipeline.networks import integer_reference
 from pipeline.networks.integer_reference import Layer, Reference, Scale, Unsupported
 from pipeline.networks.spec import FAST
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.runtime.onnx import ort
 
 OPSET: Final = 17
@@ -42,7 +42,7 @@ def int8(source: Source, provenance: dict[str, Any]) -> bytes:
     """`image` float32 [N, H, W, 1] → `probabilities` float32 [N, 10] or, of a field, [N, T, 12]; integer kernels between.
 
     Raises:
-        CheckdigitError: an operator that is not written here, or one that ONNX
+        CheckreaderError: an operator that is not written here, or one that ONNX
             Runtime did not turn into an integer kernel.
     """
     network = integer_reference.load(tflite.integers(source))
@@ -184,7 +184,7 @@ def fused(content: bytes, network: Reference) -> dict[str, int]:
         The operators of the optimized graph and how often each occurs.
 
     Raises:
-        CheckdigitError: one is left in float.
+        CheckreaderError: one is left in float.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "optimized.onnx"
@@ -200,5 +200,5 @@ def fused(content: bytes, network: Reference) -> dict[str, int]:
     integer = all(sum(found[name] for name in _INTEGER[kind]) == count for kind, count in wanted.items())
     left = found.keys() - rest - {name for kind in wanted for name in _INTEGER[kind]}
     if not integer or left or found["QuantizeLinear"] != 1 or found["DequantizeLinear"] != 1:
-        raise CheckdigitError(f"ONNX Runtime computes the 8-bit network not only in integers: {dict(found)}")
+        raise CheckreaderError(f"ONNX Runtime computes the 8-bit network not only in integers: {dict(found)}")
     return dict(found)

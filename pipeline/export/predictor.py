@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from pipeline.networks.lenet5 import LAYERS
 from pipeline.networks.spec import TASKS
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 from serving.runtime.network import softmax
 
@@ -64,7 +64,7 @@ def predictor(row: Format, path: Path, threads: int | None = None) -> Callable[[
         [N, T, 12]; N ≥ 1.
 
     Raises:
-        CheckdigitError: the runtime cannot load the file.
+        CheckreaderError: the runtime cannot load the file.
         RuntimeError: `threads` comes too late for TensorFlow.
     """
     if row.runtime == "keras":
@@ -98,7 +98,7 @@ def int8_logits(row: Format, path: Path, scale: Scale) -> Callable[[Pixels], Int
         scale: of the logits; Keras computes with real numbers on that grid.
 
     Raises:
-        CheckdigitError: the runtime cannot load the file.
+        CheckreaderError: the runtime cannot load the file.
     """
     if row.runtime in ("c", "wasm"):
         from pipeline.export import compiled
@@ -151,11 +151,11 @@ def inside(row: Format, path: Path) -> Callable[[Pixels], dict[str, Floats]]:
         layers, in their order.
 
     Raises:
-        CheckdigitError: the file does not hold the task's layers one after the other, or shows none.
+        CheckreaderError: the file does not hold the task's layers one after the other, or shows none.
     """
     task = TASKS[row.task]
     if row.runtime in ("c", "wasm"):
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"{row.name} shows no layers: it computes what the reference does, explain that"
         )
     readers = {"keras": _keras_activations, "litert": _litert_activations, "onnxruntime": _onnx_activations}
@@ -183,7 +183,7 @@ def layer_outputs(
         The tensor of each layer.
 
     Raises:
-        CheckdigitError: there are not as many layers.
+        CheckreaderError: there are not as many layers.
     """
     producers = {outputs[0]: (operator, inputs[0]) for operator, inputs, outputs in nodes if len(inputs)}
     found: list[Any] = []
@@ -201,7 +201,7 @@ def layer_outputs(
             output = None
         end = source
     if len(found) != len(layers):
-        raise CheckdigitError(f"{len(found)} layers found, expected {len(layers)}: {', '.join(layers)}")
+        raise CheckreaderError(f"{len(found)} layers found, expected {len(layers)}: {', '.join(layers)}")
     return dict(zip(layers, reversed(found), strict=True))
 
 
@@ -246,7 +246,7 @@ def _load_keras(path: Path, threads: int | None = None) -> Any:
     try:
         return keras.models.load_model(path, compile=False)
     except (OSError, ValueError) as error:
-        raise CheckdigitError(f"{path}: Keras cannot load it: {str(error).splitlines()[0]}") from None
+        raise CheckreaderError(f"{path}: Keras cannot load it: {str(error).splitlines()[0]}") from None
 
 
 def _keras(model: Any) -> Callable[[Floats], Floats]:

@@ -1,10 +1,10 @@
 """Where a model file comes from, written into the file's own metadata as JSON.
 
-    .keras     a member `checkdigit.json` of the zip archive
-    .tflite    the metadata buffer `checkdigit`
-    .onnx      the metadata property `checkdigit`
+    .keras     a member `checkreader.json` of the zip archive
+    .tflite    the metadata buffer `checkreader`
+    .onnx      the metadata property `checkreader`
     .c         the comment in its last line
-    .wasm      the custom section `checkdigit`, the last one
+    .wasm      the custom section `checkreader`, the last one
 
 Other metadata of the file is left as it was.
 """
@@ -22,9 +22,9 @@ import numpy as np
 import onnx
 from ai_edge_litert import schema_py_generated as schema
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
-KEY: Final = "checkdigit"
+KEY: Final = "checkreader"
 _MEMBER: Final = f"{KEY}.json"
 
 
@@ -51,7 +51,7 @@ def keras_with(archive: bytes, provenance: dict[str, Any]) -> bytes:
 def onnx_with(model: onnx.ModelProto, provenance: dict[str, Any]) -> bytes:
     """An ONNX model with its provenance, serialized."""
     onnx.helper.set_model_props(model, {KEY: encode(provenance)})
-    model.producer_name, model.producer_version = KEY, provenance["checkdigit"]
+    model.producer_name, model.producer_version = KEY, provenance["checkreader"]
     onnx.checker.check_model(model, full_check=True)
     return model.SerializeToString(deterministic=True)  # type: ignore[no-any-return]
 
@@ -104,7 +104,7 @@ def read(path: Path) -> dict[str, Any]:
     """The provenance in a model file.
 
     Raises:
-        CheckdigitError: the file has none or is damaged.
+        CheckreaderError: the file has none or is damaged.
     """
     try:
         match path.suffix:
@@ -122,10 +122,10 @@ def read(path: Path) -> dict[str, Any]:
             case ".wasm":
                 text = path.read_bytes().rpartition(bytes([len(KEY)]) + KEY.encode())[2].decode()
             case suffix:
-                raise CheckdigitError(f"{path}: no provenance is read from {suffix or 'a nameless'} file")
+                raise CheckreaderError(f"{path}: no provenance is read from {suffix or 'a nameless'} file")
         return dict(json.loads(text))
-    except CheckdigitError:
+    except CheckreaderError:
         raise
     # Three libraries, and damage shows as whatever each meets first.
     except Exception as error:
-        raise CheckdigitError(f"{path}: no readable provenance ({type(error).__name__}: {error})") from None
+        raise CheckreaderError(f"{path}: no readable provenance ({type(error).__name__}: {error})") from None

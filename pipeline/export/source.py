@@ -19,7 +19,7 @@ from pipeline.networks import spec as task
 from pipeline.networks.spec import Task
 from pipeline.run import Run
 from serving import __version__
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.manifest import Threshold
 
 FLOAT = "float.keras"
@@ -54,14 +54,14 @@ class Source:
         """Reads a run's `train` and `quantize` records and checks their files.
 
         Raises:
-            CheckdigitError: one was not run, has changed since, or cannot be read.
+            CheckreaderError: one was not run, has changed since, or cannot be read.
         """
         train, quantize = run.require("train"), run.require("quantize")
         found = task.named(train)
         try:
             network = keras.models.load_model(run / FLOAT, compile=False)
         except Exception as error:
-            raise CheckdigitError(f"{run / FLOAT}: Keras cannot load it: {error}") from None
+            raise CheckreaderError(f"{run / FLOAT}: Keras cannot load it: {error}") from None
         if found is task.FAST:
             network = folded.folded(keras, network)
         return cls(
@@ -91,7 +91,7 @@ class Source:
         """What the file says about itself in its metadata."""
         family = self.task.int8 if row.model == self.task.int8 else self.task.model
         return {
-            "checkdigit": __version__,
+            "checkreader": __version__,
             "model": row.model,
             "format": row.name,
             "data": {"name": self.data["name"], "sha256": self._data_sha256()},

@@ -17,7 +17,7 @@ from ai_edge_litert import schema_py_generated as schema
 from pipeline.export.provenance import pack, tflite_with
 from pipeline.export.source import Source
 from pipeline.export.tf_function import plain
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 # Of a field's file, before it is resized; the converter puts 1, less than the first convolution's window.
 _WIDTH: Final = 128
@@ -92,7 +92,7 @@ def convert_int8(quantized: Path, temperature: float) -> bytes:
     codes = [model.operatorCodes[operator.opcodeIndex].builtinCode for operator in graph.operators]
     tail = 1 if codes[-1] in _MOVING else 0  # what only moves the logits keeps their scale
     if len(codes) <= tail or codes[-1 - tail] not in _WEIGHTED:
-        raise CheckdigitError("the quantized network does not end in a dense layer or a convolution")
+        raise CheckreaderError("the quantized network does not end in a dense layer or a convolution")
     last, *moving = graph.operators[-1 - tail :]
     outputs = {index for operator in (last, *moving) for index in operator.outputs}
     for index in {*last.inputs[1:], *outputs} - {-1}:  # −1: no bias, all of it being 0
@@ -114,7 +114,7 @@ def _named(model: Any, output: str) -> Any:
         image.shape = np.array([batch, height, _WIDTH, channels], np.int32)
     graph.tensors[graph.inputs[0]].name, graph.tensors[graph.outputs[0]].name = "image", output
     model.signatureDefs[0].signatureKey = "serving_default"
-    model.description = "LeNet-5, checkdigit"
+    model.description = "LeNet-5, checkreader"
     return model
 
 

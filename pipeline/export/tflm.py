@@ -19,7 +19,7 @@ from typing import Final
 from pipeline.export import c_source, command
 from pipeline.networks import integer_reference
 from serving import __version__
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 NAME: Final = "lenet5-int8-model"
 _MEASURE: Final = """
@@ -41,10 +41,10 @@ def arena(tflite: bytes) -> int:
     """Bytes of memory that the interpreter takes for this model.
 
     Raises:
-        CheckdigitError: it is not installed, or cannot run the model.
+        CheckreaderError: it is not installed, or cannot run the model.
     """
     if not available():
-        raise CheckdigitError(
+        raise CheckreaderError(
             "the arena is measured by TensorFlow Lite Micro: pip install --pre tflite-micro"
         )
     # What it prints comes from C++, past Python's streams.
@@ -52,7 +52,9 @@ def arena(tflite: bytes) -> int:
     printed = (done.stdout + done.stderr).decode(errors="replace")
     total = _TOTAL.search(printed)
     if done.returncode or total is None:
-        raise CheckdigitError(f"TensorFlow Lite Micro: {(printed.strip().splitlines() or ['no answer'])[-1]}")
+        raise CheckreaderError(
+            f"TensorFlow Lite Micro: {(printed.strip().splitlines() or ['no answer'])[-1]}"
+        )
     return int(total[1])
 
 
@@ -64,31 +66,31 @@ def write(tflite: bytes, bytes_needed: int) -> tuple[str, str]:
         bytes_needed: see `arena`.
 
     Raises:
-        CheckdigitError: as `reference.load`.
+        CheckreaderError: as `reference.load`.
     """
     operators = integer_reference.operators(tflite)
     lines = ", ".join(operators)
     about = (
         f"LeNet-5 in 8-bit integers for TensorFlow Lite Micro: a .tflite with the SHA-256\n"
-        f"   {hashlib.sha256(tflite).hexdigest()},\n   written by checkdigit {__version__}."
+        f"   {hashlib.sha256(tflite).hexdigest()},\n   written by checkreader {__version__}."
     )
     header = f"""/* {about}
    Operators: {lines}. */
 
-#ifndef CHECKDIGIT_LENET5_INT8_MODEL_H
-#define CHECKDIGIT_LENET5_INT8_MODEL_H
+#ifndef CHECKREADER_LENET5_INT8_MODEL_H
+#define CHECKREADER_LENET5_INT8_MODEL_H
 
 #ifdef __cplusplus
 extern "C" {{
 #endif
 
-#define CHECKDIGIT_LENET5_MODEL_SIZE {len(tflite)}
-#define CHECKDIGIT_LENET5_OPERATORS {len(operators)}
+#define CHECKREADER_LENET5_MODEL_SIZE {len(tflite)}
+#define CHECKREADER_LENET5_OPERATORS {len(operators)}
 /* Bytes of tensor arena, measured on a 64-bit machine with the reference kernels: others may take more. */
-#define CHECKDIGIT_LENET5_ARENA {bytes_needed}
+#define CHECKREADER_LENET5_ARENA {bytes_needed}
 
 /* In: int8 [1, 28, 28, 1], pixel - 128, 0 = paper before that. Out: int8 [1, 10], logits. Aligned to 16 bytes. */
-extern const unsigned char checkdigit_lenet5_model[CHECKDIGIT_LENET5_MODEL_SIZE];
+extern const unsigned char checkreader_lenet5_model[CHECKREADER_LENET5_MODEL_SIZE];
 
 #ifdef __cplusplus
 }}
@@ -100,7 +102,7 @@ extern const unsigned char checkdigit_lenet5_model[CHECKDIGIT_LENET5_MODEL_SIZE]
     body = ",\n".join(rows)
     code = (
         f'/* {about} */\n\n#include "{NAME}.h"\n\n__attribute__((aligned(16)))\n'
-        f"const unsigned char checkdigit_lenet5_model[CHECKDIGIT_LENET5_MODEL_SIZE] = {{\n{body}}};\n"
+        f"const unsigned char checkreader_lenet5_model[CHECKREADER_LENET5_MODEL_SIZE] = {{\n{body}}};\n"
     )
     return code, header
 

@@ -21,7 +21,7 @@ from ai_edge_litert import schema_py_generated as schema
 from pipeline.export import c_source, command
 from pipeline.export.c_source import NAME
 from pipeline.networks import integer_reference
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 ACCELERATOR: Final = "ethos-u55-128"
 # Stated, since Vela's defaults change; these are of the file that comes with it.
@@ -69,11 +69,11 @@ def compiled(tflite: bytes) -> tuple[bytes, Estimate]:
         tflite: the int8 model.
 
     Raises:
-        CheckdigitError: as `reference.load`; Vela is not installed, or refuses the model.
+        CheckreaderError: as `reference.load`; Vela is not installed, or refuses the model.
     """
     c_source.plan(integer_reference.load(tflite))  # a digit's network, and no other
     if not available():
-        raise CheckdigitError("Ethos-U needs Arm's compiler Vela: pip install ethos-u-vela")
+        raise CheckreaderError("Ethos-U needs Arm's compiler Vela: pip install ethos-u-vela")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "model.tflite").write_bytes(tflite)
@@ -88,7 +88,7 @@ def compiled(tflite: bytes) -> tuple[bytes, Estimate]:
         written = folder / "out" / "model_vela.tflite"
         if done.returncode or not written.exists():
             lines = (done.stderr + done.stdout).strip().splitlines() or [f"status {done.returncode}"]
-            raise CheckdigitError(f"Vela: {lines[-1]}")
+            raise CheckreaderError(f"Vela: {lines[-1]}")
         (summary,) = (folder / "out").glob("model_summary_*.csv")
         with summary.open(newline="") as file:
             (row,) = csv.DictReader(file)

@@ -2,9 +2,9 @@
 
     python -m pipeline.export.wasm models/edge/lenet5-int8.tflite OUT    # OUT/lenet5-int8.wasm
 
-The module imports nothing; it exports `checkdigit_normalize`, `checkdigit_lenet5_classify`,
-`checkdigit_lenet5_margin`, `checkdigit_lenet5_threshold` (the margin from which a digit is accepted),
-`checkdigit_lenet5_scale` (probabilities are softmax(scale·logits)), its memory, and `__heap_base`, from where on
+The module imports nothing; it exports `checkreader_normalize`, `checkreader_lenet5_classify`,
+`checkreader_lenet5_margin`, `checkreader_lenet5_threshold` (the margin from which a digit is accepted),
+`checkreader_lenet5_scale` (probabilities are softmax(scale·logits)), its memory, and `__heap_base`, from where on
 that memory is the caller's.
 """
 
@@ -29,7 +29,7 @@ def compiled(code: str, header: str) -> bytes:
     """The module from the texts that `to_c.write` gave; equal texts give equal bytes.
 
     Raises:
-        CheckdigitError: it does not compile.
+        CheckreaderError: it does not compile.
     """
     return zig.compiled(code, header, f"{c_source.NAME}.h", "wasm")
 

@@ -12,28 +12,28 @@ import tempfile
 from pathlib import Path
 from typing import Final, Literal
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 FLAGS: Final = {
     "wasm": ("--target=wasm32-freestanding", "-Os", "-Wl,--no-entry", "-Wl,--strip-all"),
     "native": ("-O3", "-march=native", "-shared", "-fPIC"),
 }
 _EXPORTS: Final = (
-    "checkdigit_normalize",
-    "checkdigit_lenet5_classify",
-    "checkdigit_lenet5_margin",
-    "checkdigit_lenet5_threshold",
-    "checkdigit_lenet5_scale",
+    "checkreader_normalize",
+    "checkreader_lenet5_classify",
+    "checkreader_lenet5_margin",
+    "checkreader_lenet5_threshold",
+    "checkreader_lenet5_scale",
     "__heap_base",
 )
 _COMPILER: Final = (sys.executable, "-m", "ziglang", "cc", "-std=c99", "-nostdlib")
 # A number in a header has no address; who loads a compiled file asks for it.
 _CONSTANTS: Final = """#include "%s"
 
-int checkdigit_lenet5_threshold(void);
-double checkdigit_lenet5_scale(void);
-int checkdigit_lenet5_threshold(void) { return CHECKDIGIT_LENET5_MARGIN; }
-double checkdigit_lenet5_scale(void) { return CHECKDIGIT_LENET5_SCALE; }
+int checkreader_lenet5_threshold(void);
+double checkreader_lenet5_scale(void);
+int checkreader_lenet5_threshold(void) { return CHECKREADER_LENET5_MARGIN; }
+double checkreader_lenet5_scale(void) { return CHECKREADER_LENET5_SCALE; }
 """
 
 
@@ -46,7 +46,7 @@ def compiled(code: str, header: str, name: str, target: Literal["wasm", "native"
         target: WebAssembly, or a shared library for the processor at hand.
 
     Raises:
-        CheckdigitError: it does not compile.
+        CheckreaderError: it does not compile.
     """
     with tempfile.TemporaryDirectory() as folder:
         for file, text in (("code.c", code), (name, header), ("constants.c", _CONSTANTS % name)):
@@ -66,5 +66,7 @@ def compiled(code: str, header: str, name: str, target: Literal["wasm", "native"
         )
         if done.returncode:
             lines = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
-            raise CheckdigitError(f"ziglang: {next((line for line in lines if 'error:' in line), lines[-1])}")
+            raise CheckreaderError(
+                f"ziglang: {next((line for line in lines if 'error:' in line), lines[-1])}"
+            )
         return Path(folder, "out").read_bytes()

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from pipeline.networks.lenet5_field import SLIDING
 from pipeline.networks.spec import Task
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images import sliding_window
 
 Pixels = npt.NDArray[np.uint8]
@@ -63,16 +63,16 @@ def of(task: Task, pictures: Pixels | Sequence[Pixels]) -> list[Batch]:
         pictures: digits uint8 [N, 28, 28], or fields uint8 [32, w] of any widths.
 
     Raises:
-        CheckdigitError: there are none, or pictures of another size.
+        CheckreaderError: there are none, or pictures of another size.
     """
     if not len(pictures):
-        raise CheckdigitError("there are no pictures to compare the formats on")
+        raise CheckreaderError("there are no pictures to compare the formats on")
     if task.width is not None:
         digits = np.asarray(pictures)
         return [Batch(digits, np.arange(len(digits)))]
     for field in pictures:
         if field.ndim != 2 or field.shape[0] != task.height or not field.shape[1]:
-            raise CheckdigitError(f"a field is [{task.height}, width], got {list(field.shape)}")
+            raise CheckreaderError(f"a field is [{task.height}, width], got {list(field.shape)}")
     return list(_fields(pictures))
 
 

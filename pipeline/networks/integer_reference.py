@@ -28,7 +28,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from pipeline.networks.lenet5 import SIDE
 from pipeline.networks.spec import DIGIT, TASKS, Task
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 Int8 = npt.NDArray[np.int8]
 Floats = npt.NDArray[np.float32]
@@ -54,7 +54,7 @@ _TYPES: Final = _names(schema.TensorType)
 _ACTIVATIONS: Final = _names(schema.ActivationFunctionType)
 
 
-class Unsupported(CheckdigitError):
+class Unsupported(CheckreaderError):
     """The network has an operator or option that a format does not do; the message names it."""
 
 
@@ -247,30 +247,30 @@ def load(tflite: bytes) -> Reference:
     """Reads the integer network from an int8 `.tflite`.
 
     Raises:
-        CheckdigitError: not a TensorFlow Lite file, damaged, a float model, an
+        CheckreaderError: not a TensorFlow Lite file, damaged, a float model, an
             operator or option that is not computed here (`Unsupported`), a
             dynamic shape, or not the layers of a digit's or a field's network.
     """
     if tflite[4:8] != b"TFL3":
-        raise CheckdigitError("not a TensorFlow Lite file: its identifier TFL3 is missing")
+        raise CheckreaderError("not a TensorFlow Lite file: its identifier TFL3 is missing")
     try:
         model = schema.ModelT.InitFromPackedBuf(tflite, 0)
         return _read(model)
-    except CheckdigitError:
+    except CheckreaderError:
         raise
     # The flatbuffer library checks nothing: damage shows as whatever error Python meets first.
     except Exception as error:
-        raise CheckdigitError(f"damaged TensorFlow Lite file ({type(error).__name__}: {error})") from None
+        raise CheckreaderError(f"damaged TensorFlow Lite file ({type(error).__name__}: {error})") from None
 
 
 def _read(model: Any) -> Reference:
     graph = model.subgraphs[0]
     names = operator_names(model)
     if len(model.subgraphs) != 1 or len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        raise CheckdigitError("expected one graph with one input and one output")
+        raise CheckreaderError("expected one graph with one input and one output")
     source = graph.inputs[0]
     if (kind := _TYPES[graph.tensors[source].type]) != "INT8":
-        raise CheckdigitError(f"the input is {kind}, expected INT8: not an integer model")
+        raise CheckreaderError(f"the input is {kind}, expected INT8: not an integer model")
     for operator in names:
         if operator not in _KINDS and operator not in _MOVING:
             raise Unsupported(
@@ -281,15 +281,15 @@ def _read(model: Any) -> Reference:
     layers: list[Layer] = []
     for operator, entry in zip(names, graph.operators, strict=True):
         if entry.inputs[0] != source:
-            raise CheckdigitError(f"operator {operator} does not follow the one before it: not a chain")
+            raise CheckreaderError(f"operator {operator} does not follow the one before it: not a chain")
         if operator in _KINDS:
             layers.append(_layer(task.layers[len(layers)], _KINDS[operator], model, entry))
         source = entry.outputs[0]
     if source != graph.outputs[0]:
-        raise CheckdigitError("the last operator is not the output")
+        raise CheckreaderError("the last operator is not the output")
     reference = Reference(tuple(layers), task)
     if not math.isclose(reference.input.scale, 1 / 255, rel_tol=1e-6) or reference.input.zero_point != -128:
-        raise CheckdigitError(f"the input is quantized as {reference.input}, expected 1/255 and -128")
+        raise CheckreaderError(f"the input is quantized as {reference.input}, expected 1/255 and -128")
     return reference
 
 
@@ -302,13 +302,13 @@ def _task(image: Any, count: int) -> Task:
             return task
     if fitting:
         expected = " or ".join(f"{len(task.layers)}: {', '.join(task.layers)}" for task in fitting)
-        raise CheckdigitError(f"{count} layers, expected LeNet-5's {expected}")
+        raise CheckreaderError(f"{count} layers, expected LeNet-5's {expected}")
     if -1 in shape:
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"dynamic shape {list(shape)}: expected a static batch of 1, free in nothing but a field's width"
         )
     shapes = dict.fromkeys(str([1, task.height, task.width or -1, 1]) for task in TASKS.values())
-    raise CheckdigitError(f"the input is {list(shape)}, expected {' or '.join(shapes)}")
+    raise CheckreaderError(f"the input is {list(shape)}, expected {' or '.join(shapes)}")
 
 
 def _layer(name: str, kind: Kind, model: Any, entry: Any) -> Layer:

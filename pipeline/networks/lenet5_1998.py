@@ -71,7 +71,7 @@ def _near_zero(fan_in: int) -> Any:
     return keras.initializers.RandomUniform(-2.4 / fan_in, 2.4 / fan_in)
 
 
-@keras.saving.register_keras_serializable("checkdigit")
+@keras.saving.register_keras_serializable("checkreader")
 class Subsampling(keras.layers.Layer):
     """Sums of 2×2 pixels, times a trained coefficient plus a trained bias, squashed: [N, H, W, C] → [N, H/2, W/2, C]."""
 
@@ -83,7 +83,7 @@ class Subsampling(keras.layers.Layer):
         return squash(4 * ops.average_pool(x, 2) * self.coefficient + self.bias)
 
 
-@keras.saving.register_keras_serializable("checkdigit")
+@keras.saving.register_keras_serializable("checkreader")
 class TableConvolution(keras.layers.Layer):
     """A valid 5×5 convolution whose maps see only what `TABLE_I` names: [N, H, W, 6] → [N, H−4, W−4, 16].
 
@@ -110,7 +110,7 @@ class TableConvolution(keras.layers.Layer):
         return squash(ops.conv(x, kernel) + self.bias)
 
 
-@keras.saving.register_keras_serializable("checkdigit")
+@keras.saving.register_keras_serializable("checkreader")
 class Distances(keras.layers.Layer):
     """Minus the squared Euclidean distances to the ten fixed `codes`: [N, 84] → [N, 10].
 

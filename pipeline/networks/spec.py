@@ -15,7 +15,7 @@ from pipeline.networks import folded, lenet5
 from pipeline.networks import lenet5_field as network
 from pipeline.networks.lenet5 import LayerRow
 from pipeline.run import Run
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 Name = Literal["digit", "field", "fast"]
 
@@ -93,11 +93,11 @@ def named(record: dict[str, Any]) -> Task:
     """The task of a `train` record.
 
     Raises:
-        CheckdigitError: it is none of this version's.
+        CheckreaderError: it is none of this version's.
     """
     name = record.get("task", "digit")
     if name not in _TRAINED:
-        raise CheckdigitError(f"train.json: unknown task {name!r}: expected {' or '.join(_TRAINED)}")
+        raise CheckreaderError(f"train.json: unknown task {name!r}: expected {' or '.join(_TRAINED)}")
     network = record.get("config", {}).get("network")
     if name == "digit" and network == dataclasses.asdict(folded.OPTIONS):
         return FAST
@@ -108,6 +108,6 @@ def of(run: Run) -> Task:
     """The task of a trained run.
 
     Raises:
-        CheckdigitError: `train` was not run, has changed since, or names no task of this version.
+        CheckreaderError: `train` was not run, has changed since, or names no task of this version.
     """
     return named(run.require("train"))

@@ -1,8 +1,8 @@
 """Makes the 8-bit sibling of a trained network, with tensorflow-model-optimization.
 
-    checkdigit quantize --run mnist                  # quantization-aware training, a minute
-    checkdigit quantize --run mnist --method ptq     # ranges measured, nothing trained
-    checkdigit quantize --run mnist --compare        # what pruning and clustering do to size and accuracy
+    checkreader quantize --run mnist                  # quantization-aware training, a minute
+    checkreader quantize --run mnist --method ptq     # ranges measured, nothing trained
+    checkreader quantize --run mnist --compare        # what pruning and clustering do to size and accuracy
 
 That library takes only models of the legacy `tf_keras`. So the network is built
 once more with it and the weights are copied; this file alone imports the two.
@@ -40,7 +40,7 @@ from pipeline.networks import folded, lenet5
 from pipeline.run import Run, replacing
 from pipeline.synthesis import nondigits
 from pipeline.training import distillation
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 
 FLOAT: Final = "float.keras"
@@ -78,7 +78,7 @@ def quantize(run: Run, config: QuantizeConfig, data: Dataset) -> dict[str, Any]:
         The run's record: config, data, calibration, validation metrics.
 
     Raises:
-        CheckdigitError: `train` was not run, or the config asks for both pruning and clustering.
+        CheckreaderError: `train` was not run, or the config asks for both pruning and clustering.
     """
     float_model, training_data, trained = open_network(run, config, data)
     model = quantize_network(compressed(float_model, config, training_data), config, data, training_data)
@@ -120,7 +120,7 @@ def _legacy() -> tuple[ModuleType, Any]:
 def open_network(run: Run, config: QuantizeConfig, data: Dataset) -> tuple[Any, TrainingData, TrainConfig]:
     """The run's float network in `tf_keras`, what it goes on learning from, and its config."""
     if config.prune and config.cluster:
-        raise CheckdigitError("pruning and clustering exclude each other: choose one")
+        raise CheckreaderError("pruning and clustering exclude each other: choose one")
     trained = TrainConfig.from_json(run.require("train")["config"])
     import keras
 
@@ -131,7 +131,7 @@ def open_network(run: Run, config: QuantizeConfig, data: Dataset) -> tuple[Any, 
         original = keras.models.load_model(run / FLOAT, compile=False)
     # A damaged archive, HDF5 file or configuration: each library has its own errors.
     except Exception as error:
-        raise CheckdigitError(f"{run / FLOAT}: Keras cannot load it: {error}") from None
+        raise CheckreaderError(f"{run / FLOAT}: Keras cannot load it: {error}") from None
     if trained.network == folded.OPTIONS:
         original, model = folded.folded(keras, original), folded.build(tf_keras)
     else:

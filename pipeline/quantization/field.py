@@ -1,6 +1,6 @@
 """Makes the 8-bit sibling of a trained field network.
 
-    checkdigit quantize --run field
+    checkreader quantize --run field
 
 The network is spelled once more with fake-quantization nodes (Jacob et al.,
 CVPR 2018): weights symmetric per channel, activations by the ranges that they
@@ -24,7 +24,7 @@ import tensorflow as tf
 from pipeline.networks import batching
 from pipeline.networks import spec as task
 from pipeline.run import Run, replacing
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 
 FLOAT: Final = "float.keras"
@@ -61,16 +61,16 @@ def quantize(run: Run, config: FieldQuantizeConfig, fields: Sequence[Pixels]) ->
         network have the same best symbol at a step.
 
     Raises:
-        CheckdigitError: `train` was not run or is of another task, or there are no fields.
+        CheckreaderError: `train` was not run or is of another task, or there are no fields.
     """
     trained = run.require("train")
     if task.named(trained) is not task.FIELD:
-        raise CheckdigitError(f"{run.path}: not a run of the task field")
+        raise CheckreaderError(f"{run.path}: not a run of the task field")
     try:
         network = keras.models.load_model(run / FLOAT, compile=False)
     # A damaged archive, HDF5 file or configuration: each library has its own errors.
     except Exception as error:
-        raise CheckdigitError(f"{run / FLOAT}: Keras cannot load it: {error}") from None
+        raise CheckreaderError(f"{run / FLOAT}: Keras cannot load it: {error}") from None
     groups = batching.of(task.FIELD, fields)
     found = ranges(network, groups, config.share, config.logits)
     quantized = simulated(network, found)

@@ -29,7 +29,7 @@ from serving import __version__
 from serving.decoding import ctc
 from serving.decoding.ctc import SEPARATOR
 from serving.decoding.field_string import wanted
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images import sliding_window
 from serving.images.codec import decode
 from serving.images.digit import tensor
@@ -190,6 +190,6 @@ def _drawn(
             answers[row] = rows
         else:
             return buffer.getvalue(), labels, {row: answers[row] for row in ask}
-    raise CheckdigitError(
+    raise CheckreaderError(
         f"not released: of {_ATTEMPTS} drawn fields none is read by every format: train longer or on more data"
     )

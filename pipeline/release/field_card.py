@@ -107,7 +107,7 @@ def measured(benchmarks: Path) -> str:
         f"{aba['numbers']:,} drawn 9-digit numbers, wrong: as any number, with `scheme=aba`": (
             f"{aba['without']['error']:.1%}, {aba['with']['error']:.1%}"
         ),
-        f"`checkdigit read FOLDER`, {folder['pictures']:,} pictures: pictures/s, peak resident MB": (
+        f"`checkreader read FOLDER`, {folder['pictures']:,} pictures: pictures/s, peak resident MB": (
             f"{folder['pictures_per_second']:,}, {folder['peak_mb']:,}"
         ),
         f"going on with own fields ({pooled['data']['name']}), exact strings, "

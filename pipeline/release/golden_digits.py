@@ -16,7 +16,7 @@ from pipeline.export.formats import FOLDER, Format
 from pipeline.export.predictor import predictor
 from pipeline.run import Run, sha256, write_bytes
 from pipeline.synthesis import digit_drawing
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.codec import decode
 from serving.images.digit import normalize, tensor
 from serving.manifest import Golden, GoldenDigit, GoldenDigits
@@ -67,6 +67,6 @@ def _drawn(
         answers = {name: predict(image)[0] for name, predict in ask.items()}
         if all(answer.argmax() == digit and answer.max() > _CONFIDENCE for answer in answers.values()):
             return buffer.getvalue(), answers
-    raise CheckdigitError(
+    raise CheckreaderError(
         f"not released: in 100 drawings of a {digit} none is read by every format: train longer or on more data"
     )

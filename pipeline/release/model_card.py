@@ -106,7 +106,7 @@ def model_card(found: dict[str, Any], manifest: Manifest, fields: dict[str, Any]
         golden = " and a few fields"
     return f"""# Model card: LeNet-5 for handwritten digits
 
-Written by `checkdigit release`; every number is from the JSON in `records/`.
+Written by `checkreader release`; every number is from the JSON in `records/`.
 
 **What it does.** Reads one handwritten digit, normalized as MNIST is, and says how sure it is. Meant for
 digits on forms and bank checks, one at a time; a reading whose confidence is below the threshold

@@ -17,7 +17,7 @@ from typing import Final
 from pipeline.release import artifacts, fast_card, field_card, model_card, readme_boards, readme_limits
 from pipeline.run import write_bytes
 from serving import __version__
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 BLOCKS: Final = ("table", "numbers", "limits", "edge", "service", "operations")
 FIELD_BLOCK: Final = "fields"  # and this, if it is there and a field model is released
@@ -27,7 +27,7 @@ def renewed(text: str, root: Path) -> str:
     """The README's text with the generated blocks renewed from the JSON below `root`.
 
     Raises:
-        CheckdigitError: a block's markers are missing.
+        CheckreaderError: a block's markers are missing.
     """
     content = {
         "table": model_card.format_table(model_card.records(root / "models" / "records")),
@@ -43,7 +43,7 @@ def renewed(text: str, root: Path) -> str:
     for name in BLOCKS:
         begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
         if begin not in text or end not in text:
-            raise CheckdigitError(f"README: nothing to renew: expected the lines {begin} and {end}")
+            raise CheckreaderError(f"README: nothing to renew: expected the lines {begin} and {end}")
         text = re.sub(
             f"(?s){begin}.*?{end}",
             lambda _, name=name: f"<!-- {name} -->\n{content[name]}\n<!-- /{name} -->",
@@ -83,11 +83,11 @@ def service(benchmarks: Path) -> str:
     own = json.loads((benchmarks / "service.json").read_text())
     lines = [
         "| one worker, one picture a request, JSON | requests/s, 16 clients | p50 ms, 1 client | resident MB "
-        "| ready after s | checkdigit's rate is |",
+        "| ready after s | checkreader's rate is |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for name, one in peers["servers"].items():
-        ratios = peers["checkdigit_to_peer"].get(name)
+        ratios = peers["checkreader_to_peer"].get(name)
         times = f"{median(ratios['rate_16']):.1f} ×" if ratios else ""
         lines.append(
             f"| {_with_version(name, peers['packages'][name])} | {one['rate_16']:,.0f} "

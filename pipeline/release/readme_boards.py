@@ -8,9 +8,9 @@ from typing import Any
 def table(found: dict[str, Any]) -> str:
     """What each extra takes there and whether it answers as released, in Markdown; from `benchmarks/arm64.json`."""
     rows = (
-        ("`.[edge]`: `checkdigit classify`, one picture", "edge", "classify"),
+        ("`.[edge]`: `checkreader classify`, one picture", "edge", "classify"),
         ("`.[serve]`: the same", "serve", "classify"),
-        ("`.[serve]`: `checkdigit serve`, until it has answered a posted picture", "serve", "service"),
+        ("`.[serve]`: `checkreader serve`, until it has answered a posted picture", "serve", "service"),
     )
     golden = [row for row in found["agreement"].values() if "golden" in row]
     same, of = min(row["same_digit"] for row in golden), golden[0]["golden"]

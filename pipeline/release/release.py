@@ -1,6 +1,6 @@
 """Copies a verified run into `models/`; nothing else writes there.
 
-    checkdigit release --run mnist
+    checkreader release --run mnist
 
 The new version's folder is written first and the manifest renamed into place
 last: whoever watches the manifest never sees half a release. A release of one
@@ -25,7 +25,7 @@ from pipeline.release import digit, fast, field, model_card
 from pipeline.release.artifacts import RECORDS, RELEASED, without
 from pipeline.release.previous import forget, kept
 from pipeline.run import Run, write_bytes
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.manifest import NAME, Manifest, Model
 from serving.manifest import decode as decode_manifest
 
@@ -45,22 +45,22 @@ def release(run: Run, models: Path, keep: bool = False) -> dict[str, Any]:
         The manifest.
 
     Raises:
-        CheckdigitError: a stage is missing, its files have changed, a bound is broken, or it is not a digit
+        CheckreaderError: a stage is missing, its files have changed, a bound is broken, or it is not a digit
             run and there is no digit model to stand beside.
     """
     reads = spec.of(run)
     records = run.records()
     if not records["verify"]["passed"]:
-        raise CheckdigitError(
-            f"{run / 'verify.json'}: not released: {records['verify']['broken'][0]}: see `checkdigit verify --explain`"
+        raise CheckreaderError(
+            f"{run / 'verify.json'}: not released: {records['verify']['broken'][0]}: see `checkreader verify --explain`"
         )
     refused = records["export"]["refused"]
     for name in RELEASED[reads.name]:
         if name in refused:
-            raise CheckdigitError(f"{run.path}: not released: {name} could not be exported: {refused[name]}")
+            raise CheckreaderError(f"{run.path}: not released: {name} could not be exported: {refused[name]}")
     previous = _previous(models)
     if reads is not spec.DIGIT and previous is None:
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"{models}: not released: a {reads.name} model stands beside a digit model: "
             "release a digit run there first"
         )

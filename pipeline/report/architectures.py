@@ -38,7 +38,7 @@ class Variant:
     note: str
 
 
-@keras.saving.register_keras_serializable("checkdigit")
+@keras.saving.register_keras_serializable("checkreader")
 class MedianPooling(layers.Layer):
     """The median of 2×2, the mean of its two middle values: [N, H, W, C] → [N, H/2, W/2, C]."""
 
@@ -47,7 +47,7 @@ class MedianPooling(layers.Layer):
         return (4 * ops.average_pool(x, 2) - largest - least) / 2
 
 
-@keras.saving.register_keras_serializable("checkdigit")
+@keras.saving.register_keras_serializable("checkreader")
 class NormPooling(layers.Layer):
     """L2 pooling, the root of the mean square of 2×2: [N, H, W, C] → [N, H/2, W/2, C]."""
 

@@ -1,6 +1,6 @@
 """The report of a run: one HTML file that shows what the network is, learned and does, and its pictures beside it.
 
-    checkdigit report --run mnist       # runs/mnist/report/index.html
+    checkreader report --run mnist       # runs/mnist/report/index.html
 
 Needs the stages up to `benchmark`. The networks that it compares are trained first, where the run does not
 hold them yet (`report.comparisons`): half an hour on MNIST, a minute or two on the embedded digits; the rest takes
@@ -57,7 +57,7 @@ def report(
         The record; what each chapter measured stands under its name.
 
     Raises:
-        CheckdigitError: a stage before is missing, or one of its files changed.
+        CheckreaderError: a stage before is missing, or one of its files changed.
     """
     require(run)  # before anything is trained
     folder = run / FOLDER

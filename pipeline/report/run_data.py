@@ -19,7 +19,7 @@ from pipeline.networks import spec
 from pipeline.networks.lenet5 import LAYERS
 from pipeline.run import Run
 from pipeline.training.digit import WEIGHTS
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 
 NEEDED: Final = ("train", "export", "verify", "evaluate", "benchmark")
@@ -51,7 +51,7 @@ class Evidence:
         """Reads a run.
 
         Raises:
-            CheckdigitError: a stage before is missing, or one of its files changed.
+            CheckreaderError: a stage before is missing, or one of its files changed.
         """
         records = require(run)
         return cls(run, data, records, comparisons, keras.models.load_model(run / WEIGHTS, compile=False))
@@ -104,10 +104,10 @@ def require(run: Run) -> dict[str, dict[str, Any]]:
     """The records of the stages that a report tells of.
 
     Raises:
-        CheckdigitError: one is missing or its files changed, or the run is one of fields or a folded network's.
+        CheckreaderError: one is missing or its files changed, or the run is one of fields or a folded network's.
     """
     reads = spec.of(run)
     if reads is not spec.DIGIT:
         what = "reads fields" if reads is spec.FIELD else "has its pooling folded away"
-        raise CheckdigitError(f"{run.path}: a report is made of a digit run, this one {what}")
+        raise CheckreaderError(f"{run.path}: a report is made of a digit run, this one {what}")
     return {stage: run.require(stage) for stage in NEEDED}

@@ -20,7 +20,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 VERSION: Final = "5.3.0"  # of every package
 # @fontsource/NAME → SHA-256 of its packed archive
@@ -81,7 +81,7 @@ def fetch(folder: Path, names: dict[str, str] = FONTS) -> list[Path]:
         names: package names below @fontsource with their archives' SHA-256.
 
     Raises:
-        CheckdigitError: npm is missing or fails, or an archive has other bytes than expected.
+        CheckreaderError: npm is missing or fails, or an archive has other bytes than expected.
     """
     npm = shutil.which("npm")
     folder.mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,7 @@ def fetch(folder: Path, names: dict[str, str] = FONTS) -> list[Path]:
         if path.exists():
             continue
         if npm is None:
-            raise CheckdigitError(
+            raise CheckreaderError(
                 "npm not found: it fetches the fonts; install Node.js or train without fonts"
             )
         with tempfile.TemporaryDirectory() as place:
@@ -104,7 +104,7 @@ def fetch(folder: Path, names: dict[str, str] = FONTS) -> list[Path]:
             if done.returncode or len(archives) != 1:
                 lines = (done.stderr or done.stdout).strip().splitlines()
                 reason = lines[-1] if lines else f"status {done.returncode}"
-                raise CheckdigitError(f"npm pack {package}: {reason}")
+                raise CheckreaderError(f"npm pack {package}: {reason}")
             unpack(archives[0], name, sha256, path)
     return paths
 
@@ -113,11 +113,11 @@ def unpack(archive: Path, name: str, sha256: str, path: Path) -> None:
     """Writes the one font file of a packed package to `path`.
 
     Raises:
-        CheckdigitError: other bytes than expected, or the font is not in the archive.
+        CheckreaderError: other bytes than expected, or the font is not in the archive.
     """
     found = hashlib.sha256(archive.read_bytes()).hexdigest()
     if found != sha256:
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"{archive.name}: its SHA-256 is {found[:12]}…, expected {sha256[:12]}…: not the package that was chosen"
         )
     member = f"package/files/{name}-latin-400-normal.woff2"
@@ -127,7 +127,7 @@ def unpack(archive: Path, name: str, sha256: str, path: Path) -> None:
         except KeyError:
             file = None
         if file is None:
-            raise CheckdigitError(f"{archive.name}: {member} is not in it")
+            raise CheckreaderError(f"{archive.name}: {member} is not in it")
         part = path.with_name(path.name + ".part")
         part.write_bytes(file.read())
     part.replace(path)
@@ -140,7 +140,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         paths = fetch(Path(arguments[0]))
-    except CheckdigitError as error:
+    except CheckreaderError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(f"{len(paths)} fonts in {arguments[0]}")

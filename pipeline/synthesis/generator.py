@@ -24,7 +24,7 @@ from PIL import Image, ImageDraw
 
 from pipeline.synthesis import amount_text, glyph_bank, line_rendering, scanner
 from pipeline.synthesis import writers as handwriting
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.field import normalize_field
 
 SHARES: Final = {"mnist": 0.27, "strokes": 0.53, "fonts": 0.2}
@@ -101,7 +101,7 @@ def sources(
         writers: number of invented hands.
 
     Raises:
-        CheckdigitError: no MNIST, no fonts where they should be.
+        CheckreaderError: no MNIST, no fonts where they should be.
     """
     found = [handwriting.strokes(np.random.default_rng(("train", "validation").index(part)), writers)]
     if mnist:
@@ -146,7 +146,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         found = sources(options.data_dir, options.fonts, mnist=options.data_dir is not None, writers=60)
         sheet(Generator(found), options.seed).save(options.sheet)
-    except (CheckdigitError, OSError, ValueError) as error:
+    except (CheckreaderError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -29,7 +29,7 @@ from pipeline.synthesis.glyph_bank import (
     levels,
     measured,
 )
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 _MARKS: Final = {**stroke_styles.SEPARATORS, **stroke_styles.MARKS}
 
@@ -219,11 +219,11 @@ def fonts(folder: Path) -> Source:
     """Handwriting fonts (`pipeline.synthesis.fonts`): every font file in the folder is a hand.
 
     Raises:
-        CheckdigitError: no font in the folder, or one that cannot be read.
+        CheckreaderError: no font in the folder, or one that cannot be read.
     """
     files = sorted(path for path in folder.glob("**/*") if path.suffix in (".woff2", ".woff", ".ttf", ".otf"))
     if not files:
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"{folder}: no fonts there: `python -m pipeline.synthesis.fonts {folder}` fetches them"
         )
     maps: list[Maps] = []
@@ -232,7 +232,7 @@ def fonts(folder: Path) -> Source:
         try:
             glyphs = _typed(file)
         except OSError as error:
-            raise CheckdigitError(f"{file}: not a readable font ({error})") from None
+            raise CheckreaderError(f"{file}: not a readable font ({error})") from None
         first = len(maps)
         maps += glyphs.values()
         hands.append(Hand("fonts", {char: (first + i,) for i, char in enumerate(glyphs)}))

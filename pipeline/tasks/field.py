@@ -16,7 +16,7 @@ from pipeline.data import labeled_fields
 from pipeline.data.labeled_fields import Index, Labeled
 from pipeline.run import Run
 from pipeline.synthesis.sampler import Hands
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.field import normalize_field
 
 RUN: Final = "field"  # unless another is named
@@ -164,7 +164,7 @@ def benchmark(run: Run, options: Namespace) -> Answer:
 
 def _labeled(stage: str, options: Namespace) -> Labeled:
     if options.data is None:
-        raise CheckdigitError(
-            f"'checkdigit {stage}' of a field run needs --data FOLDER: pictures with labels.csv or labels.jsonl"
+        raise CheckreaderError(
+            f"'checkreader {stage}' of a field run needs --data FOLDER: pictures with labels.csv or labels.jsonl"
         )
     return labeled_fields.load(Path(options.data))

@@ -1,9 +1,9 @@
 """Trains LeNet-5 in float, Keras 3.
 
-    checkdigit train                                     # embedded digits, half a minute
-    checkdigit train --data mnist --preset quick         # about a minute on two cores, ≥ 99.2 %
-    checkdigit train --data mnist --preset release       # the released weights, ≥ 99.5 %: a teacher first, half an hour
-    checkdigit train --data mnist --preset release --distillation 0       # without the teacher
+    checkreader train                                     # embedded digits, half a minute
+    checkreader train --data mnist --preset quick         # about a minute on two cores, ≥ 99.2 %
+    checkreader train --data mnist --preset release       # the released weights, ≥ 99.5 %: a teacher first, half an hour
+    checkreader train --data mnist --preset release --distillation 0       # without the teacher
 
 The run's `train.json` says what it saw and what came out; `float.keras` holds
 the averaged weights, pixels → logits. Every epoch ends with a checkpoint, and
@@ -35,7 +35,7 @@ from pipeline.networks import lenet5
 from pipeline.run import Run, replacing
 from pipeline.synthesis import nondigits
 from pipeline.training import distillation
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 
 WEIGHTS: Final = "float.keras"
@@ -186,14 +186,14 @@ def _restore(path: Path, model: Any, config: TrainConfig) -> int:
     try:
         with path.open("rb") as raw, np.load(raw) as file:
             if str(file["config"]) != repr(config):
-                raise CheckdigitError(
+                raise CheckreaderError(
                     f"{path}: written with another config: train without --resume, or with the config it names"
                 )
             for i, variable in enumerate(_variables(model)):
                 variable.assign(file[f"v{i}"])
             return int(file["epoch"])
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise CheckdigitError(f"{path}: damaged checkpoint ({error}): train without --resume") from None
+        raise CheckreaderError(f"{path}: damaged checkpoint ({error}): train without --resume") from None
 
 
 def undated(path: Path) -> None:

@@ -1,6 +1,6 @@
 """Trains `lenet5-field` from scratch on drawn fields, or goes on from released weights.
 
-    checkdigit train --task field --data mnist --preset release --fonts FONTS --run field     # the released weights
+    checkreader train --task field --data mnist --preset release --fonts FONTS --run field     # the released weights
 
 The run's `train.json` says what it saw and what came out; `float.keras` holds
 the averaged weights with batch normalization folded in, pixels → logits.

@@ -1,7 +1,7 @@
 """Proves that every exported file computes the same network.
 
-    checkdigit verify --run NAME
-    checkdigit verify --run NAME --explain onnx_int8 reference
+    checkreader verify --run NAME
+    checkreader verify --run NAME --explain onnx_int8 reference
 
 All pictures of a test set go through all formats, and every pair of one family
 is compared, a field step by step and as the string that is read: largest
@@ -31,7 +31,7 @@ from pipeline.verification import drift
 from pipeline.verification.agreement import Answers, compare, judge
 from pipeline.verification.drift import REFERENCE, real
 from serving.decoding import ctc
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 from serving.runtime.network import softmax
 
@@ -57,7 +57,7 @@ def verify(run: Run, images: Pixels | Sequence[Pixels]) -> dict[str, Any]:
         could not be exported or have nothing to be compared with, and why.
 
     Raises:
-        CheckdigitError: an exported file is missing, changed, cannot be loaded or gives no probabilities.
+        CheckreaderError: an exported file is missing, changed, cannot be loaded or gives no probabilities.
     """
     exported, reads = run.require("export"), spec.of(run)
     pictures = batching.of(reads, images)
@@ -107,7 +107,7 @@ def ask(
     """One format's answers to pictures.
 
     Raises:
-        CheckdigitError: the file cannot be loaded, or what it gives is not [N, 10] or [N, T, 12] and finite.
+        CheckreaderError: the file cannot be loaded, or what it gives is not [N, 10] or [N, T, 12] and finite.
     """
     path = run / FOLDER / row.file
     reads = spec.TASKS[row.task]
@@ -117,7 +117,7 @@ def ask(
         probabilities = answer(tensor(pixels))
         shape = reads.answers(len(pixels), pixels.shape[2])
         if probabilities.shape != shape or not np.isfinite(probabilities).all():
-            raise CheckdigitError(f"{path}: does not give {list(shape)} finite probabilities")
+            raise CheckreaderError(f"{path}: does not give {list(shape)} finite probabilities")
         return probabilities
 
     probabilities = batching.answered(pictures, checked)
@@ -148,7 +148,7 @@ def explain(run: Run, left: str, right: str, images: Pixels | Sequence[Pixels]) 
     pictures = batching.of(reads, images)
     for name in (left, right):
         if name in refused or (name == REFERENCE and integers is None):
-            raise CheckdigitError(
+            raise CheckreaderError(
                 f"{name} is not there to be compared: {refused.get(name) or refused[INTEGERS]}"
             )
 

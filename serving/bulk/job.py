@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.decoding.field_string import Wanted
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.crop import Crop
 from serving.recognition import fields
 from serving.repository.store import Repository
@@ -79,17 +79,17 @@ class Worker:
             (reading,) = self._read([load(Path(self._job.folder, file))])
         except OSError as error:
             return failed(file, error.strerror or str(error))
-        except CheckdigitError as error:
+        except CheckreaderError as error:
             return failed(file, str(error))
         return msgspec.json.encode({"file": shown(file)} | msgspec.to_builtins(reading))
 
 
 def load(path: Path) -> bytes:
-    """A file's bytes; raises OSError, or CheckdigitError if it is too large for a picture."""
+    """A file's bytes; raises OSError, or CheckreaderError if it is too large for a picture."""
     with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise CheckdigitError(f"file too large for a picture: at most {MAX_BYTES:,} bytes are read")
+        raise CheckreaderError(f"file too large for a picture: at most {MAX_BYTES:,} bytes are read")
     return data
 
 
@@ -133,7 +133,7 @@ def read(
         progress: passes lines on and shows that they come; gets how many were there before.
 
     Raises:
-        CheckdigitError: `out` is another kind of file, or the model cannot be used.
+        CheckreaderError: `out` is another kind of file, or the model cannot be used.
         OSError: the folder or `out` cannot be used.
     """
     tally = Tally()
@@ -184,7 +184,7 @@ def _resume(file: BinaryIO, path: Path) -> Iterator[str]:
             row = msgspec.json.decode(line, type=_Row)
         except (msgspec.DecodeError, UnicodeDecodeError):
             if line.endswith(b"\n") or not b'{"file":'.startswith(line[:8]):
-                raise CheckdigitError(
+                raise CheckreaderError(
                     f"{path}, line {number}: not a line of readings; name a new file, or one of an earlier run"
                 ) from None
             break

@@ -15,7 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Final
 
 from serving.bulk.job import Job, Lines, Worker, failed
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.runtime.cpu import cpus
 
 _AHEAD: Final = 4  # chunks for each process that may be under way
@@ -32,7 +32,7 @@ def read(job: Job, chunks: Iterator[list[str]], processes: int | None = None) ->
         processes: None = what this process may use.
 
     Raises:
-        CheckdigitError: the model cannot be used.
+        CheckreaderError: the model cannot be used.
     """
     processes = processes or cpus()
     window: deque[tuple[list[str], Future[Lines]]] = deque()
@@ -75,7 +75,7 @@ class _Pool:
         self._pool.shutdown(cancel_futures=True)
 
 
-_worker: Worker | CheckdigitError | None = None
+_worker: Worker | CheckreaderError | None = None
 
 
 def _start(job: Job) -> None:
@@ -86,12 +86,12 @@ def _start(job: Job) -> None:
     threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     try:
         _worker = Worker(job)
-    except CheckdigitError as error:  # told by the first answer: an initializer can only break the pool
+    except CheckreaderError as error:  # told by the first answer: an initializer can only break the pool
         _worker = error
 
 
 def _run(files: list[str]) -> Lines:
-    if isinstance(_worker, CheckdigitError):
+    if isinstance(_worker, CheckreaderError):
         raise _worker
     assert _worker is not None
     return _worker(files)

@@ -1,6 +1,6 @@
 """The same reading as `serving.bulk.job`, on a Ray cluster: Ray Data, one ONNX Runtime actor for each core.
 
-Every machine of the cluster needs checkdigit, the models and the folder of pictures at the same paths.
+Every machine of the cluster needs checkreader, the models and the folder of pictures at the same paths.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import ray.data
 import ray.exceptions
 
 from serving.bulk.job import Job, Lines, Worker
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.runtime.cpu import cpus
 
 # Chunks of one data set; a folder of more becomes several, one after the other.
@@ -76,11 +76,11 @@ def _lines(job: Job, chunks: list[list[str]], actors: int) -> Iterator[Lines]:
         for row in read.iter_rows():
             yield row["lines"].split(b"\n")
     except ray.exceptions.RayError as error:
-        raise CheckdigitError(f"the Ray cluster failed: {str(error).strip().splitlines()[-1]}") from None
+        raise CheckreaderError(f"the Ray cluster failed: {str(error).strip().splitlines()[-1]}") from None
 
 
 def _check_reachable(address: str) -> None:
-    """Raises CheckdigitError where nothing listens: Ray itself would try for many minutes."""
+    """Raises CheckreaderError where nothing listens: Ray itself would try for many minutes."""
     host, colon, port = address.rpartition("://")[2].rpartition(":")
     if not (colon and port.isdigit()):
         return  # "local", "auto"
@@ -88,7 +88,7 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((host, int(port)), _PATIENCE).close()
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise CheckdigitError(f"no Ray cluster at {address!r}: {reason}") from None
+        raise CheckreaderError(f"no Ray cluster at {address!r}: {reason}") from None
 
 
 @contextmanager
@@ -105,7 +105,7 @@ def _connected(address: str, actors: int | None) -> Iterator[None]:
         )
     except Exception as error:  # whatever its many layers raise
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CheckdigitError(f"Ray does not start at {address!r}: {reason}") from None
+        raise CheckreaderError(f"Ray does not start at {address!r}: {reason}") from None
     try:
         for name in ("ray", "ray.data"):
             logging.getLogger(name).setLevel(logging.ERROR)

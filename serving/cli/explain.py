@@ -1,4 +1,4 @@
-"""`checkdigit explain`: one picture as the network sees it, layer by layer, and which of its ink the reading hangs on.
+"""`checkreader explain`: one picture as the network sees it, layer by layer, and which of its ink the reading hangs on.
 
 The layers come from `lenet5-features`, the released network with every layer's activations as outputs.
 Which ink matters is found by occlusion (Zeiler, Fergus: Visualizing and Understanding Convolutional Networks, 2014):
@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.codec import Gray
 from serving.images.digit import SIDE, tensor
 from serving.recognition import digits
@@ -76,11 +76,11 @@ def explain(network: Network, pixels: Gray) -> Explanation:
         pixels: uint8 [28, 28], normalized.
 
     Raises:
-        CheckdigitError: the network does not show its layers.
+        CheckreaderError: the network does not show its layers.
     """
     names = [output.name for output in network.outputs]
     if missing := [name for name in (*_LAYERS, "probabilities") if name not in names]:
-        raise CheckdigitError(f"the model shows no {', '.join(missing)}: expected the released {MODEL}")
+        raise CheckreaderError(f"the model shows no {', '.join(missing)}: expected the released {MODEL}")
     whole = dict(zip(names, network.run(tensor(pixels[None])), strict=True))
     probabilities = np.asarray(whole["probabilities"][0], np.float32)
     digit = int(probabilities.argmax())
@@ -211,10 +211,10 @@ def run(options: argparse.Namespace) -> int:
     data = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
     try:
         pixels = digits.pixels([data])[0]
-    except CheckdigitError as error:
-        raise CheckdigitError(f"{options.file}: {error}") from None
+    except CheckreaderError as error:
+        raise CheckreaderError(f"{options.file}: {error}") from None
     if not pixels.any():
-        raise CheckdigitError(f"{options.file}: blank: no ink found, nothing to explain")
+        raise CheckreaderError(f"{options.file}: blank: no ink found, nothing to explain")
     found = explain(network, pixels)
     picture = io.BytesIO()
     draw(found).save(picture, "PNG", optimize=True)
@@ -231,8 +231,8 @@ def run(options: argparse.Namespace) -> int:
 def _writable(path: Path) -> None:
     """Refuses what is to be written where no picture can be, before anything is computed."""
     if path.suffix.lower() != ".png":
-        raise CheckdigitError(f"--out {path}: a PNG is written: name it .png")
+        raise CheckreaderError(f"--out {path}: a PNG is written: name it .png")
     if not path.parent.is_dir():
-        raise CheckdigitError(f"--out {path}: there is no folder {path.parent}")
+        raise CheckreaderError(f"--out {path}: there is no folder {path.parent}")
     if path.exists() and not path.is_file():
-        raise CheckdigitError(f"--out {path}: is there already and no file: choose another name")
+        raise CheckreaderError(f"--out {path}: is there already and no file: choose another name")

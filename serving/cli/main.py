@@ -1,4 +1,4 @@
-"""The command `checkdigit`.
+"""The command `checkreader`.
 
 It loads what a subcommand needs only when that is called: `classify` runs
 without a web server installed, and nothing here needs TensorFlow.
@@ -20,11 +20,11 @@ from typing import Any
 import msgspec
 
 from serving import __version__
-from serving.cli import explain
+from serving.cli import explain, renamed
 from serving.cli import read as reading
 from serving.decoding.thresholds import MAX_ERROR, Reading, threshold
-from serving.errors import CheckdigitError
-from serving.extras import needed
+from serving.errors import CheckreaderError
+from serving.extras import install, needed
 from serving.images.digit import tensor
 from serving.manifest import Model
 from serving.recognition import digits
@@ -43,7 +43,7 @@ PIPELINE = (
     ("release", "put a verified run into models/"),
 )
 _BROKEN_PIPE = 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1
-_SERVE = "this needs the serve extra: pip install 'checkdigit[serve]'"
+_SERVE = f"this needs the serve extra: {install('serve')}"
 _INTERRUPTED = 128 + signal.SIGINT
 
 
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _run(arguments)
         sys.stdout.flush()
         return code
-    except CheckdigitError as error:
+    except CheckreaderError as error:
         return _fail(str(error))
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -75,6 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    renamed.check_variables(os.environ)
+    renamed.check_command(arguments)
     if arguments and arguments[0] in dict(PIPELINE):
         return _pipeline(arguments)
     options = _parser().parse_args(arguments)
@@ -94,17 +96,17 @@ def _drop_output() -> None:
 
 
 def _pipeline(arguments: list[str]) -> int:
-    with needed(f"'checkdigit {arguments[0]}' needs the training extra: pip install 'checkdigit[train]'"):
-        (entry,) = metadata.entry_points(group="checkdigit.commands", name="pipeline")
+    with needed(f"'checkreader {arguments[0]}' needs the training extra: {install('train')}"):
+        (entry,) = metadata.entry_points(group="checkreader.commands", name="pipeline")
         command: Callable[[list[str]], int] = entry.load()
         return command(arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="checkdigit", description="Reads handwritten digits; trains, exports and serves LeNet-5."
+        prog="checkreader", description="Reads handwritten digits; trains, exports and serves LeNet-5."
     )
-    parser.add_argument("--version", action="version", version=f"checkdigit {__version__}")
+    parser.add_argument("--version", action="version", version=f"checkreader {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def add(name: str, run: Callable[[argparse.Namespace], int], help: str, example: str) -> Any:
@@ -118,12 +120,12 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--models",
             metavar="DIR",
-            help="models folder; default: $CHECKDIGIT_MODELS, else the released ones",
+            help="models folder; default: $CHECKREADER_MODELS, else the released ones",
         )
         command.set_defaults(run=run)
         return command
 
-    serve = add("serve", _serve, "answer over HTTP", "checkdigit serve --port 8000")
+    serve = add("serve", _serve, "answer over HTTP", "checkreader serve --port 8000")
     serve.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (%(default)s; 0.0.0.0 = all)"
     )
@@ -146,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help="keys, one in each line, of which a request must have one as Authorization: Bearer KEY; "
-        "default: $CHECKDIGIT_API_KEYS, else everybody may ask",
+        "default: $CHECKREADER_API_KEYS, else everybody may ask",
     )
     serve.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate chain in PEM: HTTPS")
     serve.add_argument("--tls-key", type=Path, metavar="FILE", help="its key, in PEM and not encrypted")
@@ -200,7 +202,7 @@ def _parser() -> argparse.ArgumentParser:
         "a lone client's requests never wait",
     )
 
-    classify = add("classify", _classify, "read pictures of digits", "checkdigit classify seven.png")
+    classify = add("classify", _classify, "read pictures of digits", "checkreader classify seven.png")
     classify.add_argument(
         "files", nargs="+", metavar="FILE", help="PNG, JPEG, TIFF, BMP or WebP; - = standard input"
     )
@@ -224,9 +226,9 @@ def _parser() -> argparse.ArgumentParser:
         "read",
         reading.run,
         "read amounts and numbers, from pictures or a whole folder of them",
-        "checkdigit read amount.png --draw seen.png\n"
-        "  checkdigit read account.png --scheme aba --json\n"
-        "  checkdigit read scans/ --crop 410,120,180,40 --out results.jsonl",
+        "checkreader read amount.png --draw seen.png\n"
+        "  checkreader read account.png --scheme aba --json\n"
+        "  checkreader read scans/ --crop 410,120,180,40 --out results.jsonl",
     )
     reading.add_options(read)
 
@@ -234,11 +236,11 @@ def _parser() -> argparse.ArgumentParser:
         "explain",
         explain.run,
         "draw what the network makes of one digit, layer by layer",
-        "checkdigit explain seven.png --out explained.png",
+        "checkreader explain seven.png --out explained.png",
     )
     explain.add_options(explained)
 
-    info = add("info", _info, "list the released models", "checkdigit info --json")
+    info = add("info", _info, "list the released models", "checkreader info --json")
     info.add_argument("--json", action="store_true", help="print JSON")
 
     for name, help in PIPELINE:  # listed here, run by _pipeline
@@ -312,7 +314,7 @@ def _classify(options: argparse.Namespace) -> int:
         try:
             pixels = digits.pixels([data])
             results += [(file, one) for one in digits.read(pixels, loaded.network.infer(tensor(pixels)), bar)]
-        except CheckdigitError as error:
+        except CheckreaderError as error:
             bad += 1
             _fail(f"{file}: {error}")
     if options.json:

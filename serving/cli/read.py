@@ -1,4 +1,4 @@
-"""`checkdigit read`: amounts and numbers, from a few pictures or from a folder of any number."""
+"""`checkreader read`: amounts and numbers, from a few pictures or from a folder of any number."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from serving.decoding.amounts import LOCALES
 from serving.decoding.check_digits import MAX_LENGTH, SCHEMES
 from serving.decoding.field_string import KINDS, Wanted, wanted
 from serving.decoding.thresholds import MAX_ERROR
-from serving.errors import CheckdigitError
-from serving.extras import needed
+from serving.errors import CheckreaderError
+from serving.extras import install, needed
 from serving.images.codec import decode
 from serving.images.crop import Crop, parse_crop
 from serving.recognition import annotate, fields
@@ -30,7 +30,7 @@ from serving.repository.store import Repository
 from serving.table import format_table
 
 MODEL = "lenet5-field"
-_CLUSTER = "--ray needs an extra: pip install 'checkdigit[cluster]'"
+_CLUSTER = f"--ray needs an extra: {install('cluster')}"
 _HEAD = ("file", "text", "raw", "amount", "confidence", "accepted", "reason")
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
@@ -73,16 +73,16 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Raises CheckdigitError, or OSError where a file cannot be written."""
+    """Raises CheckreaderError, or OSError where a file cannot be written."""
     what = wanted(options.kind, options.scheme, options.length, options.locale)
     crop = parse_crop(options.crop) if options.crop is not None else None
     if options.out is not None:
         return _folder(options, what, crop)
     if options.ray is not None:
-        raise CheckdigitError("--ray reads a folder: name the file for its results by --out")
+        raise CheckreaderError("--ray reads a folder: name the file for its results by --out")
     for file in options.files:
         if Path(file).is_dir():
-            raise CheckdigitError(f"{file} is a folder: name the file for its results by --out")
+            raise CheckreaderError(f"{file} is a folder: name the file for its results by --out")
     return _files(options, what, crop)
 
 
@@ -103,7 +103,7 @@ def _files(options: argparse.Namespace, what: Wanted, crop: Crop | None) -> int:
             bad += 1
             print(f"error: {file}: {error.strerror}", file=sys.stderr)
             continue
-        except CheckdigitError as error:
+        except CheckreaderError as error:
             bad += 1
             print(f"error: {file}: {error}", file=sys.stderr)
             continue
@@ -152,9 +152,9 @@ def _csv(results: list[tuple[str, FieldReading]]) -> str:
 def _folder(options: argparse.Namespace, what: Wanted, crop: Crop | None) -> int:
     for name in ("csv", "draw"):
         if getattr(options, name):
-            raise CheckdigitError(f"--{name} does not go with --out, which writes lines of JSON")
+            raise CheckreaderError(f"--{name} does not go with --out, which writes lines of JSON")
     if len(options.files) != 1 or not Path(options.files[0]).is_dir():
-        raise CheckdigitError("--out reads one folder: name that, and nothing else")
+        raise CheckreaderError("--out reads one folder: name that, and nothing else")
     repository = Repository.open(options.models)
     model = repository.model(options.model)
     fields.require(options.model, model)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from serving.decoding.ctc import SEPARATOR as SEPARATOR_LABEL
 from serving.decoding.ctc import Hypothesis
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 SEPARATOR = "·"  # written for a separator of which nobody knows whether it is a point or a comma
 LOCALES = {"en": ".", "de": ",", "es": ","}  # the decimal character; the other one groups thousands
@@ -80,11 +80,11 @@ def interpret(raw: str, locale: str | None = None) -> Amount:
         locale: a key of `LOCALES`, or None where both uses are possible.
 
     Raises:
-        CheckdigitError: an unknown locale.
+        CheckreaderError: an unknown locale.
         ValueError: other characters in `raw`.
     """
     if locale is not None and locale not in LOCALES:
-        raise CheckdigitError(f"unknown locale {locale!r}: the known ones are {', '.join(LOCALES)}")
+        raise CheckreaderError(f"unknown locale {locale!r}: the known ones are {', '.join(LOCALES)}")
     if not re.fullmatch(f"[0-9.,{SEPARATOR}]*", raw):
         raise ValueError(f"an amount has digits and separators only, got {raw!r}")
     groups = re.split(f"[.,{SEPARATOR}]", raw)
@@ -117,7 +117,7 @@ def weigh(
             hide: `lambda digits: ctc.probability(ctc.without_separators(probabilities), digits)`.
 
     Raises:
-        CheckdigitError: an unknown locale.
+        CheckreaderError: an unknown locale.
         ValueError: no hypotheses.
     """
     if not hypotheses:

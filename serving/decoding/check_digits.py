@@ -20,7 +20,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 DEAD = -1
 MAX_LENGTH = 30  # digits; an IBAN, the longest number in use, has 34 characters with its letters
@@ -167,10 +167,10 @@ def length(count: int) -> Automaton:
     """Exactly `count` digits.
 
     Raises:
-        CheckdigitError: `count` is not between 1 and `MAX_LENGTH`.
+        CheckreaderError: `count` is not between 1 and `MAX_LENGTH`.
     """
     if not 1 <= count <= MAX_LENGTH:
-        raise CheckdigitError(f"length must be between 1 and {MAX_LENGTH} digits, got {count}")
+        raise CheckreaderError(f"length must be between 1 and {MAX_LENGTH} digits, got {count}")
     return build(0, lambda n, _: n + 1 if n < count else None, lambda n: n == count)
 
 
@@ -199,10 +199,10 @@ def parse(scheme: str | None = None, length: int | None = None) -> Automaton | N
     """The automaton of a request: a scheme's name, a number of digits, both, or None for neither.
 
     Raises:
-        CheckdigitError: an unknown scheme, a length that is not read, or a pair that no number satisfies.
+        CheckreaderError: an unknown scheme, a length that is not read, or a pair that no number satisfies.
     """
     if scheme is not None and scheme not in SCHEMES:
-        raise CheckdigitError(f"unknown scheme {scheme!r}: the known ones are {', '.join(SCHEMES)}")
+        raise CheckreaderError(f"unknown scheme {scheme!r}: the known ones are {', '.join(SCHEMES)}")
     check = SCHEMES[scheme]() if scheme is not None else None
     if length is None:
         return check
@@ -211,7 +211,7 @@ def parse(scheme: str | None = None, length: int | None = None) -> Automaton | N
         return digits
     result = both(check, digits)
     if result.empty:
-        raise CheckdigitError(f"no number of {length} digits satisfies the scheme {scheme!r}")
+        raise CheckreaderError(f"no number of {length} digits satisfies the scheme {scheme!r}")
     return result
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from serving.decoding import check_digits, ctc, ensemble
 from serving.decoding.amounts import LOCALES, Amount, weigh
 from serving.decoding.ctc import Hypothesis
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.manifest import Confidence
 from serving.runtime.network import Floats
 
@@ -73,7 +73,7 @@ def wanted(
         locale: one of `amounts.LOCALES`, in which the amount is written; None = any.
 
     Raises:
-        CheckdigitError: there is no such thing, or not together.
+        CheckreaderError: there is no such thing, or not together.
     """
     if kind is None:
         kind = "number" if scheme else "amount"
@@ -83,11 +83,11 @@ def wanted(
         ("locale", locale, LOCALES),
     ):
         if given is not None and given not in known:
-            raise CheckdigitError(f"{name} must be one of {', '.join(known)}, got {given[:40]!r}")
+            raise CheckreaderError(f"{name} must be one of {', '.join(known)}, got {given[:40]!r}")
     if scheme and kind != "number":
-        raise CheckdigitError(f"scheme {scheme!r} is for kind number: an amount has no check digit")
+        raise CheckreaderError(f"scheme {scheme!r} is for kind number: an amount has no check digit")
     if locale and kind != "amount":
-        raise CheckdigitError(f"locale {locale!r} is for kind amount: a number has no decimal point")
+        raise CheckreaderError(f"locale {locale!r} is for kind amount: a number has no decimal point")
     check_digits.parse(scheme, length)
     return Wanted(kind, scheme, length, locale)
 

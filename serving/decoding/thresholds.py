@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.manifest import Threshold
 from serving.runtime.network import Array
 
@@ -38,15 +38,15 @@ def threshold(thresholds: Sequence[Threshold], max_error: float = MAX_ERROR) -> 
     """The entry with the largest `max_error` that does not exceed the requested one.
 
     Raises:
-        CheckdigitError: `max_error` is no share, or below what the calibration data supports.
+        CheckreaderError: `max_error` is no share, or below what the calibration data supports.
     """
     if not 0 < max_error <= 1:
-        raise CheckdigitError(f"max_error must be above 0 and at most 1, got {max_error}")
+        raise CheckreaderError(f"max_error must be above 0 and at most 1, got {max_error}")
     if not thresholds:
-        raise CheckdigitError("this model has no thresholds: it does not say what may be accepted")
+        raise CheckreaderError("this model has no thresholds: it does not say what may be accepted")
     smallest = min(entry.max_error for entry in thresholds)
     if max_error < smallest:
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"max_error {max_error} is below {smallest}, the smallest that the calibration data supports"
         )
     return max(

@@ -18,7 +18,7 @@ from serving.engine.offload import Decoders
 from serving.engine.served_model import Served, with_queue
 from serving.engine.statistics import Counts
 from serving.engine.tensor_checks import brackets, check_range, check_shape
-from serving.errors import CheckdigitError, Unknown
+from serving.errors import CheckreaderError, Unknown
 from serving.images import sliding_window
 from serving.images.crop import Crop, small
 from serving.images.digit import tensor
@@ -139,13 +139,13 @@ class DataPlane:
         Raises:
             Busy: the queue is full.
             Expired: it waited beyond its timeout.
-            CheckdigitError: the tensors do not fit the model.
+            CheckreaderError: the tensors do not fit the model.
         """
         began = time.perf_counter_ns() if start is None else start
         specs = served.outputs
         for output in outputs:
             if output not in specs:
-                raise CheckdigitError(
+                raise CheckreaderError(
                     f"unexpected inference output {output!r} for model {served.name!r}, "
                     f"it has {', '.join(specs)}"
                 )
@@ -176,7 +176,7 @@ class DataPlane:
         Raises:
             Unknown: no such model.
             Busy, Expired: as `infer`.
-            CheckdigitError: a picture cannot be read, or a parameter makes no sense.
+            CheckreaderError: a picture cannot be read, or a parameter makes no sense.
         """
         start = time.perf_counter_ns()
         served = self.find(self.default if model is None else model)
@@ -195,7 +195,7 @@ class DataPlane:
         start: int,
     ) -> list[Reading]:
         if served.loaded.model.task != "digit":
-            raise CheckdigitError(f"model {served.name!r} does not read digits")
+            raise CheckreaderError(f"model {served.name!r} does not read digits")
         bar = threshold(served.loaded.model.thresholds, MAX_ERROR if max_error is None else max_error)
         pixels = await self._normalized(pictures, crop)
         outputs = await self._run(served, tensor(pixels), None, start)
@@ -290,11 +290,11 @@ class DataPlane:
         spec = served.loaded.network.input
         for given in inputs:
             if given.name != spec.name:
-                raise CheckdigitError(
+                raise CheckreaderError(
                     f"unexpected inference input {given.name!r} for model {served.name!r}, expected {spec.name!r}"
                 )
         if len(inputs) != 1:
-            raise CheckdigitError(f"model {served.name!r} takes one input, {spec.name!r}, got {len(inputs)}")
+            raise CheckreaderError(f"model {served.name!r} takes one input, {spec.name!r}, got {len(inputs)}")
         (given,) = inputs
         if given.datatype == "BYTES":
             return await self._pictures(served, given.data)
@@ -304,7 +304,7 @@ class DataPlane:
         if given.datatype == "UINT8":
             return given.data.astype(np.float32) / np.float32(255)
         if given.datatype != "FP32":
-            raise CheckdigitError(
+            raise CheckreaderError(
                 f"inference input {spec.name!r} data-type is {given.datatype!r}, "
                 f"but model {served.name!r} expects 'FP32' in [0, 1], 'UINT8' 0–255 or 'BYTES', encoded pictures"
             )
@@ -318,15 +318,17 @@ class DataPlane:
         name = served.name
         if served.loaded.network.input.shape[1:] != (28, 28, 1):
             hint = ": post them to /fields" if served.loaded.model.task == "field" else " of single digits"
-            raise CheckdigitError(f"model {name!r} takes no encoded pictures{hint}")
+            raise CheckreaderError(f"model {name!r} takes no encoded pictures{hint}")
         if data.ndim not in (1, 2) or data.shape[1:] not in ((), (1,)):
-            raise CheckdigitError(
+            raise CheckreaderError(
                 f"unexpected shape for encoded pictures for model {name!r}. Expected [N] or [N,1], "
                 f"got {brackets(data.shape)}"
             )
         most = self.settings.max_pictures
         if not 1 <= len(data) <= most:
-            raise CheckdigitError(f"encoded pictures for model {name!r} must be 1 to {most}, got {len(data)}")
+            raise CheckreaderError(
+                f"encoded pictures for model {name!r} must be 1 to {most}, got {len(data)}"
+            )
         return tensor(await self._normalized(list(data.ravel())))
 
     async def _normalized(self, pictures: Sequence[bytes], crop: Crop | None = None) -> npt.NDArray[np.uint8]:

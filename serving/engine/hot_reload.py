@@ -20,14 +20,14 @@ from serving.engine.dataplane import DataPlane
 from serving.engine.served_model import Served, load, with_queue
 from serving.engine.statistics import Counts, count
 from serving.engine.worker_state import Board, Report, total
-from serving.errors import CheckdigitError, Unknown
+from serving.errors import CheckreaderError, Unknown
 from serving.manifest import NAME, Manifest, Model
 from serving.repository.store import Repository
 
 _TICK: Final = 0.1  # s between two looks
 _AGAIN: Final = 10.0  # s until what was refused is tried again: a file may have been restored since
 _PATIENCE: Final = 60.0  # s that load and unload wait for all workers
-_log = logging.getLogger("checkdigit")
+_log = logging.getLogger("checkreader")
 
 Stamp: TypeAlias = tuple[int, int, int]
 State = Literal["READY", "UNAVAILABLE"]
@@ -104,7 +104,7 @@ class Keeper:
 
         Raises:
             Unknown: the manifest has none of that name.
-            CheckdigitError: it was refused; what was served before still is.
+            CheckreaderError: it was refused; what was served before still is.
         """
         manifest = (await asyncio.to_thread(Repository.open, self._folder)).manifest
         allowed = self.plane.settings.only or tuple(manifest.models)
@@ -159,11 +159,13 @@ class Keeper:
             if len(done) == len(reports):
                 break
             if time.monotonic() > end:
-                raise CheckdigitError(f"model {name!r}: not every worker has switched within {_PATIENCE:g} s")
+                raise CheckreaderError(
+                    f"model {name!r}: not every worker has switched within {_PATIENCE:g} s"
+                )
             await asyncio.sleep(_TICK)
         for report in done:
             if name in report.refused:
-                raise CheckdigitError(report.refused[name])
+                raise CheckreaderError(report.refused[name])
 
     async def _look(self) -> None:
         now, desired = stamp(self._folder), self.board.desired()
@@ -173,7 +175,7 @@ class Keeper:
         self._seen, self._tried = now, time.monotonic()
         try:
             manifest = (await asyncio.to_thread(Repository.open, self._folder)).manifest
-        except (CheckdigitError, OSError) as error:
+        except (CheckreaderError, OSError) as error:
             self._complain(f"{error}; what was served before still is")
             manifest = self._manifest
         else:
@@ -211,7 +213,7 @@ class Keeper:
                     continue
                 try:
                     target[name] = await asyncio.to_thread(self._loaded, repository, name, entry)
-                except CheckdigitError as error:
+                except CheckreaderError as error:
                     refused.append(self._refuse(Refused(name, entry.version, str(error), target is before)))
                     if target is now and old is not None:
                         now[name] = old

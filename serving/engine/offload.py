@@ -23,7 +23,7 @@ class Decoders:
     """
 
     def __init__(self, threads: int) -> None:
-        self._threads = ThreadPoolExecutor(threads, "checkdigit-decode")
+        self._threads = ThreadPoolExecutor(threads, "checkreader-decode")
         self._waiting = 0
 
     async def run(self, work: Callable[[], T], begun: bool = False) -> T:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from serving.engine.batcher import INLINE, Batcher
 from serving.engine.statistics import Statistics
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.manifest import Model
 from serving.repository.golden import Loaded
 from serving.repository.store import Repository
@@ -48,15 +48,15 @@ def load(repository: Repository, name: str, entry: Model, settings: Settings) ->
         settings: which device computes.
 
     Raises:
-        CheckdigitError: it cannot be served, whatever the runtime or the file system raised.
+        CheckreaderError: it cannot be served, whatever the runtime or the file system raised.
     """
     try:
         # One thread: the batcher spreads what is worth it over the cores.
         return repository.load(name, threads=1, device=settings.device, tf32=settings.tf32, entry=entry)
-    except CheckdigitError:
+    except CheckreaderError:
         raise
     except Exception as error:
-        raise CheckdigitError(f"model {name!r}: {type(error).__name__}: {error}") from error
+        raise CheckreaderError(f"model {name!r}: {type(error).__name__}: {error}") from error
 
 
 def with_queue(loaded: Loaded, statistics: Statistics, settings: Settings) -> Served:
@@ -71,7 +71,7 @@ def with_queue(loaded: Loaded, statistics: Statistics, settings: Settings) -> Se
     lanes = cpus() if cpu else 1
     batcher = Batcher(
         loaded.network.run,
-        ThreadPoolExecutor(lanes, f"checkdigit-{loaded.name}"),
+        ThreadPoolExecutor(lanes, f"checkreader-{loaded.name}"),
         lanes,
         statistics,
         settings.batch_rows,

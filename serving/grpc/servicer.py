@@ -33,7 +33,7 @@ from serving.engine.served_model import Served
 from serving.engine.tensor_checks import check_shape
 from serving.errors import (
     Busy,
-    CheckdigitError,
+    CheckreaderError,
     Expired,
     Forbidden,
     TooLarge,
@@ -47,7 +47,7 @@ from serving.runtime.network import Array
 
 SERVICE: Final = "inference.GRPCInferenceService"
 STATUS: Final = {
-    CheckdigitError: grpc.StatusCode.INVALID_ARGUMENT,
+    CheckreaderError: grpc.StatusCode.INVALID_ARGUMENT,
     Unauthorized: grpc.StatusCode.UNAUTHENTICATED,
     Forbidden: grpc.StatusCode.PERMISSION_DENIED,
     Unknown: grpc.StatusCode.NOT_FOUND,
@@ -59,7 +59,7 @@ STATUS: Final = {
 _CONTENTS: Final = {"FP32": "fp32_contents", "UINT8": "uint_contents", "BYTES": "bytes_contents"}
 _PUBLIC: Final = ("ServerLive", "ServerReady")  # what an orchestrator asks, without a key
 _STREAMS: Final = 128  # calls at a time of one connection
-_log = logging.getLogger("checkdigit")
+_log = logging.getLogger("checkreader")
 
 
 async def serve(plane: DataPlane, keeper: Keeper, door: Door, port: int) -> tuple[grpc.aio.Server, int]:
@@ -75,7 +75,7 @@ async def serve(plane: DataPlane, keeper: Keeper, door: Door, port: int) -> tupl
         The server, already listening (end it by its `stop(grace)`), and its port.
 
     Raises:
-        CheckdigitError: the address cannot be listened on.
+        CheckreaderError: the address cannot be listened on.
     """
     settings = plane.settings
     options = [
@@ -95,7 +95,7 @@ async def serve(plane: DataPlane, keeper: Keeper, door: Door, port: int) -> tupl
         else:
             bound = server.add_insecure_port(address)
     except RuntimeError:  # which tells no more than that
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"cannot listen on {address} for gRPC: the port is in use, or the address not this machine's"
         ) from None
     await server.start()
@@ -171,7 +171,7 @@ class _Service:
             outputs = await self.plane.infer(served, inputs, names, wait / 1e6 if wait else None, start)
             computed = time.perf_counter_ns()
             reply = _render(request, served, outputs)
-        except CheckdigitError:
+        except CheckreaderError:
             served.statistics.fail.add(time.perf_counter_ns() - start)
             raise
         served.statistics.answered(start, computed, time.perf_counter_ns())
@@ -196,7 +196,7 @@ class _Service:
 def _read(served: Served, request: Any, max_rows: int) -> list[Tensor]:
     raw = request.raw_input_contents
     if raw and len(raw) != len(request.inputs):
-        raise CheckdigitError(f"{len(raw)} raw_input_contents are given for {len(request.inputs)} inputs")
+        raise CheckreaderError(f"{len(raw)} raw_input_contents are given for {len(request.inputs)} inputs")
     spec = served.loaded.network.input
     check = partial(check_shape, served.name, spec, max_rows=max_rows)
     inputs = []
@@ -204,7 +204,7 @@ def _read(served: Served, request: Any, max_rows: int) -> list[Tensor]:
         name, datatype, shape = given.name, given.datatype, list(given.shape)
         check_declared(name, datatype, shape, spec, check)
         if raw and given.contents.ListFields():
-            raise CheckdigitError(f"input {name!r}: 'contents' must be left out beside raw_input_contents")
+            raise CheckreaderError(f"input {name!r}: 'contents' must be left out beside raw_input_contents")
         if raw:
             part = raw[at]  # which is copied each time it is asked for
             data = from_bytes(name, datatype, part, 0, len(part), shape)
@@ -217,21 +217,23 @@ def _read(served: Served, request: Any, max_rows: int) -> list[Tensor]:
 def _from_contents(given: Any, shape: list[int]) -> Array:
     field = _CONTENTS.get(given.datatype)
     if field is None:
-        raise CheckdigitError(f"input {given.name!r}: {given.datatype} is read from raw_input_contents alone")
+        raise CheckreaderError(
+            f"input {given.name!r}: {given.datatype} is read from raw_input_contents alone"
+        )
     other = [filled.name for filled, _ in given.contents.ListFields() if filled.name != field]
     if other:
-        raise CheckdigitError(f"input {given.name!r}: {given.datatype} belongs into {field}, not {other[0]}")
+        raise CheckreaderError(f"input {given.name!r}: {given.datatype} belongs into {field}, not {other[0]}")
     elements = getattr(given.contents, field)
     if given.datatype == "BYTES":
         return objects(given.name, elements, shape)
     if len(elements) != math.prod(shape):
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"input {given.name!r}: its shape takes {math.prod(shape)} elements, {field} has {len(elements)}"
         )
     try:
         return np.fromiter(elements, DTYPES[given.datatype], len(elements)).reshape(shape)
     except OverflowError as error:
-        raise CheckdigitError(f"input {given.name!r}: bad {field} for {given.datatype}: {error}") from None
+        raise CheckreaderError(f"input {given.name!r}: bad {field} for {given.datatype}: {error}") from None
 
 
 def _number(parameters: Any, name: str, limit: int) -> int:
@@ -299,7 +301,7 @@ def _stream(service: _Service) -> Callable[[AsyncIterator[bytes], Any], AsyncIte
         name = "ModelStreamInfer"
         try:
             service.door.enter(_told(context, "authorization"))
-        except CheckdigitError as error:
+        except CheckreaderError as error:
             code, why = _described(name, error)
             service.door.refused(error)
             _record(service.door, name, code, 0, context)
@@ -335,11 +337,11 @@ def _parse(name: str, body: bytes) -> Any:
     try:
         return _MESSAGES[name][0].FromString(body)
     except DecodeError as error:
-        raise CheckdigitError(f"failed to parse the {name} message: {error}") from None
+        raise CheckreaderError(f"failed to parse the {name} message: {error}") from None
 
 
 def _described(name: str, error: Exception) -> tuple[grpc.StatusCode, str]:
-    if isinstance(error, CheckdigitError):
+    if isinstance(error, CheckreaderError):
         return STATUS.get(type(error), grpc.StatusCode.INVALID_ARGUMENT), str(error)
     _log.error("internal error at %s", name, exc_info=error)
     return grpc.StatusCode.INTERNAL, "internal error: see the service's log"

@@ -17,7 +17,7 @@ import msgspec
 from serving.engine.statistics import Counts, Histogram, count
 from serving.errors import (
     Busy,
-    CheckdigitError,
+    CheckreaderError,
     Expired,
     Forbidden,
     TooLarge,
@@ -29,7 +29,7 @@ from serving.http.api_keys import Keys
 
 # What `/metrics` calls the reasons for which a request is refused.
 REASONS: Final[dict[type[Exception], str]] = {
-    CheckdigitError: "invalid",
+    CheckreaderError: "invalid",
     Unknown: "unknown",
     TooLarge: "too_large",
     Unsupported: "unsupported",
@@ -160,7 +160,7 @@ class _Log:
     def __call__(self, line: bytes) -> None:
         if not self._begun:
             self._begun = True
-            threading.Thread(target=self._write, name="checkdigit-log", daemon=True).start()
+            threading.Thread(target=self._write, name="checkreader-log", daemon=True).start()
         with contextlib.suppress(queue.Full):
             self._lines.put_nowait(line)
 

@@ -1,6 +1,6 @@
 """API keys: read from a file or the environment, compared in constant time.
 
-openssl rand -hex 32 > keys.txt && checkdigit serve --api-keys keys.txt
+openssl rand -hex 32 > keys.txt && checkreader serve --api-keys keys.txt
 curl -H "Authorization: Bearer $(cat keys.txt)" …
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from serving.errors import CheckdigitError, Unauthorized
+from serving.errors import CheckreaderError, Unauthorized
 from serving.settings import API_KEYS_VARIABLE
 
 _SHORTEST: Final = 16  # characters; what is shorter can be guessed
@@ -55,7 +55,7 @@ def read(path: Path | None) -> Keys | None:
     One key in each line, in the variable also separated by commas; lines that begin with # are left out.
 
     Raises:
-        CheckdigitError: the file cannot be read, holds no key, or one that is no key.
+        CheckreaderError: the file cannot be read, holds no key, or one that is no key.
     """
     where = API_KEYS_VARIABLE if path is None else str(path)
     if path is None:
@@ -67,15 +67,15 @@ def read(path: Path | None) -> Keys | None:
             text = path.read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not a text file"
-            raise CheckdigitError(f"API keys: {where}: {reason}") from None
+            raise CheckreaderError(f"API keys: {where}: {reason}") from None
     lines = [line.strip() for line in text.splitlines()]
     keys = [key.strip() for line in lines if not line.startswith("#") for key in line.split(",")]
     keys = [key for key in keys if key]
     if not keys:
-        raise CheckdigitError(f"API keys: {where}: no key there: write one in each line")
+        raise CheckreaderError(f"API keys: {where}: no key there: write one in each line")
     for number, key in enumerate(keys, 1):
         if len(key) < _SHORTEST or not re.fullmatch(r"[!-~]+", key):
-            raise CheckdigitError(
+            raise CheckreaderError(
                 f"API keys: {where}: key {number} is no secret: expected {_SHORTEST} or more visible ASCII "
                 "characters without blanks, as from `openssl rand -hex 32`"
             )

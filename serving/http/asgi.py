@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from serving.errors import (
     Busy,
-    CheckdigitError,
+    CheckreaderError,
     Expired,
     Forbidden,
     TooLarge,
@@ -33,8 +33,8 @@ from serving.http.admission import GONE, Door, request_id
 T = TypeVar("T")
 
 JSON: Final = b"application/json"
-STATUS: Final[dict[type[CheckdigitError], int]] = {
-    CheckdigitError: 400,
+STATUS: Final[dict[type[CheckreaderError], int]] = {
+    CheckreaderError: 400,
     Unauthorized: 401,
     Forbidden: 403,
     Unknown: 404,
@@ -48,7 +48,7 @@ _WORTH_COMPRESSING: Final = 1024
 # What zlib calls the formats that HTTP calls gzip and deflate.
 _WINDOW: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 _REFUSED: Final = re.compile(r"q\s*=\s*0(\.0*)?")
-_log = logging.getLogger("checkdigit")
+_log = logging.getLogger("checkreader")
 
 
 class Gone(Exception):
@@ -99,7 +99,7 @@ class Request:
 
         Raises:
             TooLarge, Unsupported, Gone.
-            CheckdigitError: it is not what its Content-Encoding says.
+            CheckreaderError: it is not what its Content-Encoding says.
         """
         encoding = (self.header(b"content-encoding") or "identity").lower()
         if encoding != "identity" and encoding not in _WINDOW:
@@ -202,7 +202,7 @@ class Endpoint:
             if not self.public:
                 self.door.enter(request.header(b"authorization"))
             return await self.handler(request)
-        except CheckdigitError as error:
+        except CheckreaderError as error:
             self.door.refused(error)
             return mistake(error)
         except Gone:
@@ -213,7 +213,7 @@ class Endpoint:
             return json({"error": "internal error: see the service's log"}, 500)
 
 
-def mistake(error: CheckdigitError) -> Reply:
+def mistake(error: CheckreaderError) -> Reply:
     """The reply to a request that failed."""
     reply = json({"error": str(error)}, STATUS[type(error)])
     if isinstance(error, Busy):
@@ -255,11 +255,11 @@ def _decompressed(body: bytes, encoding: str, limit: int) -> bytes:
     try:
         plain = unpacker.decompress(body, limit + 1)  # never more than that, however small `body` is
     except zlib.error as error:
-        raise CheckdigitError(f"the body is not {encoding}, as its Content-Encoding says: {error}") from None
+        raise CheckreaderError(f"the body is not {encoding}, as its Content-Encoding says: {error}") from None
     if len(plain) > limit:
         raise _too_large(limit)
     if not unpacker.eof or unpacker.unused_data:
-        raise CheckdigitError(f"the {encoding} body is cut short, or bytes follow it")
+        raise CheckreaderError(f"the {encoding} body is cut short, or bytes follow it")
     return plain
 
 

@@ -47,12 +47,12 @@ def exposition(counts: Counts, reports: Iterable[Report], serving: Mapping[str, 
 
 def _requests(counts: Counts) -> Iterator[Metric]:
     requests = CounterMetricFamily(
-        "checkdigit_http_requests", "Requests over HTTP and gRPC, by status.", labels=("operation", "status")
+        "checkreader_http_requests", "Requests over HTTP and gRPC, by status.", labels=("operation", "status")
     )
     for name, number in counts.requests.items():
         requests.add_metric(name.rsplit(" ", 1), number)
     durations = HistogramMetricFamily(
-        "checkdigit_http_request_duration_seconds",
+        "checkreader_http_request_duration_seconds",
         "From a request's headers to its reply.",
         labels=("operation",),
     )
@@ -61,7 +61,7 @@ def _requests(counts: Counts) -> Iterator[Metric]:
     yield requests
     yield durations
     yield _counter(
-        "checkdigit_refused_requests",
+        "checkreader_refused_requests",
         "Requests that were turned away or could not be answered.",
         ("reason",),
         {(reason,): number for reason, number in counts.refused.items()},
@@ -73,9 +73,9 @@ def _models(counts: Counts) -> Iterator[Metric]:
     readings: dict[tuple[str, ...], float] = {}
     rejected: dict[tuple[str, ...], float] = {}
     waited: dict[tuple[str, ...], float] = {}
-    rows = HistogramMetricFamily("checkdigit_batch_rows", "Rows of the batches that ran.", labels=("model",))
+    rows = HistogramMetricFamily("checkreader_batch_rows", "Rows of the batches that ran.", labels=("model",))
     runs = HistogramMetricFamily(
-        "checkdigit_inference_duration_seconds", "Of one batch in the network.", labels=("model",)
+        "checkreader_inference_duration_seconds", "Of one batch in the network.", labels=("model",)
     )
     names = dict.fromkeys(key.rpartition("/")[0] for key in counts.models)
     for name in names:
@@ -95,11 +95,11 @@ def _models(counts: Counts) -> Iterator[Metric]:
     yield rows
     yield runs
     yield _counter(
-        "checkdigit_queue_duration_seconds", "Seconds that requests waited in all.", ("model",), waited
+        "checkreader_queue_duration_seconds", "Seconds that requests waited in all.", ("model",), waited
     )
-    yield _counter("checkdigit_readings", "Pictures read.", ("model", "verdict"), readings)
+    yield _counter("checkreader_readings", "Pictures read.", ("model", "verdict"), readings)
     yield _counter(
-        "checkdigit_rejected_readings",
+        "checkreader_rejected_readings",
         "Readings for a human, by kind of reason.",
         ("model", "reason"),
         rejected,
@@ -111,22 +111,22 @@ def _now(counts: Counts, reports: list[Report], serving: Mapping[str, str]) -> I
     for report in reports:
         for name, number in report.queued.items():
             queued[(name,)] = queued.get((name,), 0) + number
-    yield _gauge("checkdigit_queue_rows", "Rows that wait.", ("model",), queued)
+    yield _gauge("checkreader_queue_rows", "Rows that wait.", ("model",), queued)
     yield _gauge(
-        "checkdigit_model_info",
+        "checkreader_model_info",
         "Which version of a model answers.",
         ("model", "version"),
         {(name, version): 1 for name, version in serving.items()},
     )
     yield _counter(
-        "checkdigit_model_loads",
+        "checkreader_model_loads",
         "Attempts to load a model, in all workers.",
         ("model", "result"),
         {tuple(name.rsplit(" ", 1)): number for name, number in counts.loads.items()},
     )
-    yield _gauge("checkdigit_workers", "Worker processes.", (), {(): len(reports)})
+    yield _gauge("checkreader_workers", "Worker processes.", (), {(): len(reports)})
     yield _counter(
-        "checkdigit_worker_restarts",
+        "checkreader_worker_restarts",
         "Workers that were replaced.",
         (),
         {(): max(0, counts.starts - len(reports))},

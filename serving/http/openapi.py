@@ -81,7 +81,7 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation, schemas)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "checkdigit", "version": __version__, "description": "Reads handwritten digits."},
+        "info": {"title": "checkreader", "version": __version__, "description": "Reads handwritten digits."},
         "paths": paths,
         "components": {
             "schemas": components,

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from serving.errors import CheckdigitError, TooLarge
+from serving.errors import CheckreaderError, TooLarge
 
 Gray = npt.NDArray[np.uint8]
 
@@ -32,7 +32,7 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Gray:
         uint8 [height, width], 0 = black.
 
     Raises:
-        CheckdigitError: the bytes are no such picture, are damaged or too large.
+        CheckreaderError: the bytes are no such picture, are damaged or too large.
     """
     picture = None
     try:
@@ -42,10 +42,10 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Gray:
             raise _too_large(max_pixels, f"{width}×{height}")
         ImageOps.exif_transpose(picture, in_place=True)
         return _gray(picture)
-    except CheckdigitError:
+    except CheckreaderError:
         raise
     except UnidentifiedImageError:
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"not a picture: expected {', '.join(FORMATS)}, got {_describe(data)}"
         ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -53,7 +53,7 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Gray:
     # Pillow's decoders raise whatever their format's parser stumbles over.
     except Exception as error:
         kind = "" if picture is None else f"{picture.format} "
-        raise CheckdigitError(f"damaged {kind}picture: {error}") from None
+        raise CheckreaderError(f"damaged {kind}picture: {error}") from None
 
 
 def size(data: bytes) -> int:
@@ -91,7 +91,7 @@ def _levels(picture: Image.Image) -> Gray:
         levels = np.asarray(picture)
         return np.asarray(np.clip(levels >> 8, 0, 255), np.uint8)
     if picture.mode == "F":
-        raise CheckdigitError("floating-point TIFF is not read: save it as 8-bit gray")
+        raise CheckreaderError("floating-point TIFF is not read: save it as 8-bit gray")
     if picture.has_transparency_data:
         rgba = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TypeAlias, TypeVar
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.codec import Gray, decode, size
 
 T = TypeVar("T")
@@ -26,13 +26,13 @@ def each(pictures: Sequence[bytes], crop: Crop | None, normalize: Callable[[Gray
         normalize: gets the gray levels of the part, uint8 [height, width].
 
     Raises:
-        CheckdigitError: a picture cannot be read, or the crop lies outside it.
+        CheckreaderError: a picture cannot be read, or the crop lies outside it.
     """
     made = []
     for number, data in enumerate(pictures, 1):
         try:
             made.append(normalize(cut(decode(data), crop)))
-        except CheckdigitError as error:
+        except CheckreaderError as error:
             which = f"picture {number} of {len(pictures)}: " if len(pictures) > 1 else ""
             raise type(error)(f"{which}{error}") from None
     return made
@@ -44,13 +44,13 @@ def small(data: bytes) -> bool:
 
 
 def cut(gray: Gray, crop: Crop | None) -> Gray:
-    """The part of a picture; raises CheckdigitError if it does not lie inside."""
+    """The part of a picture; raises CheckreaderError if it does not lie inside."""
     if crop is None:
         return gray
     x, y, width, height = crop
     rows, columns = gray.shape
     if x < 0 or y < 0 or width < 1 or height < 1 or x + width > columns or y + height > rows:
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"crop {x},{y},{width},{height} does not lie inside the picture of {columns}×{rows} pixels"
         )
     return gray[y : y + height, x : x + width]
@@ -60,9 +60,9 @@ def parse_crop(text: str) -> Crop:
     """ "x,y,width,height" as numbers.
 
     Raises:
-        CheckdigitError: it is anything else.
+        CheckreaderError: it is anything else.
     """
     if not _CROP.fullmatch(text):
-        raise CheckdigitError(f"crop must be x,y,width,height in whole pixels, got {text[:40]!r}")
+        raise CheckreaderError(f"crop must be x,y,width,height in whole pixels, got {text[:40]!r}")
     x, y, width, height = (int(part) for part in text.split(","))
     return x, y, width, height

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.field import MAX_WIDTH, Field
 from serving.manifest import Sliding
 from serving.runtime.network import Floats
@@ -77,10 +77,10 @@ def looks(count: int, output: Floats, sliding: Sliding) -> Floats:
 
 
 def check_width(name: str, width: int, sliding: Sliding) -> None:
-    """Raises CheckdigitError unless the model called `name` reads inputs of that many columns."""
+    """Raises CheckreaderError unless the model called `name` reads inputs of that many columns."""
     most = padded(MAX_WIDTH, sliding)
     if not sliding.receptive <= width <= most:
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"model {name!r} reads pictures of {sliding.height} rows and {sliding.receptive} to {most} columns, "
             f"got {width} columns"
         )

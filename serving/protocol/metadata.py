@@ -11,7 +11,7 @@ from serving import __version__
 from serving.engine.hot_reload import Entry
 from serving.engine.served_model import Served
 from serving.engine.statistics import Counts, Duration, Statistics
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.manifest import Tensor
 from serving.runtime.network import Spec
 
@@ -122,7 +122,7 @@ class StatisticsResponse(msgspec.Struct):
 
 
 def server_metadata() -> ServerMetadata:
-    return ServerMetadata("checkdigit", __version__, list(EXTENSIONS))
+    return ServerMetadata("checkreader", __version__, list(EXTENSIONS))
 
 
 def model_metadata(served: Served) -> ModelMetadata:
@@ -164,7 +164,7 @@ def index_query(body: bytes) -> bool:
     """Whether the body of a request for the index asks for what is ready alone.
 
     Raises:
-        CheckdigitError: it is no such request.
+        CheckreaderError: it is no such request.
     """
     return _request(body, IndexRequest).ready
 
@@ -173,16 +173,16 @@ def control_query(body: bytes) -> None:
     """Looks at the body of a request to load or unload.
 
     Raises:
-        CheckdigitError: it is no such request, or wants a model that is not the repository's.
+        CheckreaderError: it is no such request, or wants a model that is not the repository's.
     """
     check_control(_request(body, ControlRequest).parameters)
 
 
 def check_control(parameters: Iterable[str]) -> None:
-    """Raises CheckdigitError for parameters of load and unload that would change what they do."""
+    """Raises CheckreaderError for parameters of load and unload that would change what they do."""
     for name in parameters:
         if name != "unload_dependents":  # there are none
-            raise CheckdigitError(
+            raise CheckreaderError(
                 f"parameter {name!r} is not supported: models come from the repository alone"
             )
 
@@ -191,7 +191,7 @@ def _request(body: bytes, type: type[T]) -> T:
     try:
         return msgspec.json.decode(body or b"{}", type=type)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CheckdigitError(f"failed to parse the request JSON buffer: {error}") from None
+        raise CheckreaderError(f"failed to parse the request JSON buffer: {error}") from None
 
 
 def index(entries: Sequence[Entry], ready: bool = False) -> list[IndexEntry]:

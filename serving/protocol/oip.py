@@ -20,7 +20,7 @@ import numpy as np
 from serving.decoding.thresholds import classification
 from serving.engine.dataplane import Tensor
 from serving.engine.served_model import Served
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.protocol.tensors import (
     DTYPES,
     check_declared,
@@ -136,11 +136,11 @@ def parse(
         body: JSON, JSON and binary tensors, or the model's input alone (`header_length` "0").
         header_length: the header Inference-Header-Content-Length.
         spec: the model's input, for a body that is the input alone.
-        check: raises CheckdigitError for a shape that the model does not take; called before an
+        check: raises CheckreaderError for a shape that the model does not take; called before an
             array is made, so that a small body cannot claim a large tensor.
 
     Raises:
-        CheckdigitError: the body is no such request.
+        CheckreaderError: the body is no such request.
     """
     length = _header_length(header_length, len(body))
     if header_length is not None and length == 0:
@@ -155,14 +155,16 @@ def parse(
             data = from_bytes(name, datatype, body, offset, size, shape)
             offset += whole(size, "binary_data_size", 2**63)
         elif isinstance(given.data, msgspec.UnsetType):
-            raise CheckdigitError(f"input {name!r}: neither 'data' nor parameter 'binary_data_size' is given")
+            raise CheckreaderError(
+                f"input {name!r}: neither 'data' nor parameter 'binary_data_size' is given"
+            )
         elif isinstance(given.data, list):
             data = from_floats(name, given.data, shape)
         else:
             data = from_json(name, datatype, bytes(given.data), shape)
         inputs.append(Tensor(name, datatype, data))
     if offset != len(body):
-        raise CheckdigitError(f"{len(body) - offset} bytes follow the last tensor")
+        raise CheckreaderError(f"{len(body) - offset} bytes follow the last tensor")
     binary = request.parameters.get("binary_data_output") is True
     outputs = [
         Output(
@@ -202,10 +204,10 @@ def classified(output: Tensor, classes: int, served: Served) -> Tensor:
     """The `classes` largest of each row as BYTES [N, classes], "value:index[:label]".
 
     Raises:
-        CheckdigitError: the output has no rows of numbers.
+        CheckreaderError: the output has no rows of numbers.
     """
     if output.data.ndim != 2:
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"output {output.name!r} has no classes: its shape is {list(output.data.shape)}"
         )
     labels = served.loaded.model.labels
@@ -216,7 +218,7 @@ def _header_length(value: str | None, total: int) -> int:
     if value is None:
         return total
     if not (value.isascii() and value.isdigit() and len(value) < 20 and int(value) <= total):
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"Inference-Header-Content-Length must be the JSON's length, 0 to {total}, got {value[:40]!r}"
         )
     return int(value)
@@ -225,13 +227,13 @@ def _header_length(value: str | None, total: int) -> int:
 def _raw(body: bytes, spec: Spec, check: Callable[[Sequence[int]], None]) -> Tensor:
     dtype = np.dtype(DTYPES[spec.datatype])
     if -1 in spec.shape[1:]:
-        raise CheckdigitError(
+        raise CheckreaderError(
             "a raw body does not say how wide its pictures are: name the shape in JSON before it, "
             "with its length in Inference-Header-Content-Length"
         )
     row = dtype.itemsize * math.prod(spec.shape[1:])
     if not body or len(body) % row:
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"a raw body holds whole {spec.datatype} pictures of {row} bytes, got {len(body)} bytes"
         )
     shape = (len(body) // row, *spec.shape[1:])
@@ -248,4 +250,4 @@ def _decoded(body: bytes) -> InferRequest | _FlatRequest:
     try:
         return _request.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CheckdigitError(f"failed to parse the request JSON: {error}") from None
+        raise CheckreaderError(f"failed to parse the request JSON: {error}") from None

@@ -13,7 +13,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from serving.decoding.field_string import Wanted, wanted
 from serving.decoding.thresholds import Reading
 from serving.engine.served_model import Served
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.crop import Crop, parse_crop
 from serving.recognition.fields import FieldReading
 
@@ -39,14 +39,14 @@ def query(parameters: Iterable[tuple[str, str]], known: Sequence[str] = PARAMETE
         known: `PARAMETERS` or `FIELD_PARAMETERS`.
 
     Raises:
-        CheckdigitError: one is unknown, given twice or makes no sense.
+        CheckreaderError: one is unknown, given twice or makes no sense.
     """
     given: dict[str, str] = {}
     for name, value in parameters:
         if name not in known:
-            raise CheckdigitError(f"unknown parameter {name!r}, expected {', '.join(known)}")
+            raise CheckreaderError(f"unknown parameter {name!r}, expected {', '.join(known)}")
         if name in given:
-            raise CheckdigitError(f"parameter {name!r} is given twice")
+            raise CheckreaderError(f"parameter {name!r} is given twice")
         given[name] = value
     return Query(
         given.get("model"),
@@ -72,12 +72,14 @@ def pictures(content_type: str | None, body: bytes, limit: int) -> list[bytes]:
         limit: how many files a form may hold.
 
     Raises:
-        CheckdigitError: no picture at all, too many, or a broken form.
+        CheckreaderError: no picture at all, too many, or a broken form.
     """
     kind, options = parse_options_header(content_type)
     if kind != b"multipart/form-data":
         if not body:
-            raise CheckdigitError("empty body: post the bytes of a picture, as curl --data-binary @FILE does")
+            raise CheckreaderError(
+                "empty body: post the bytes of a picture, as curl --data-binary @FILE does"
+            )
         return [body]
     return _files(options.get(b"boundary", b""), body, limit)
 
@@ -109,13 +111,13 @@ def render_fields(served: Served, readings: list[FieldReading]) -> bytes:
 
 def _number(text: str) -> float:
     if not _NUMBER.fullmatch(text):  # Python reads more than a number: " 1", "0_1", "nan"
-        raise CheckdigitError(f"max_error must be a number above 0 and at most 1, got {text[:40]!r}")
+        raise CheckreaderError(f"max_error must be a number above 0 and at most 1, got {text[:40]!r}")
     return float(text)
 
 
 def _whole(name: str, text: str) -> int:
     if not _WHOLE.fullmatch(text):
-        raise CheckdigitError(f"{name} must be a whole number, got {text[:40]!r}")
+        raise CheckreaderError(f"{name} must be a whole number, got {text[:40]!r}")
     return int(text)
 
 
@@ -144,12 +146,12 @@ def _files(boundary: bytes, body: bytes, limit: int) -> list[bytes]:
         _, options = parse_options_header(header["disposition"])
         if b"filename" not in options:
             field = options.get(b"name", b"").decode("utf-8", "replace")
-            raise CheckdigitError(
+            raise CheckreaderError(
                 f"form field {field!r} is no file: pictures are sent as curl -F name=@FILE does, "
                 "parameters in the URL"
             )
         if len(found) == limit:
-            raise CheckdigitError(f"too many pictures: at most {limit} in one request")
+            raise CheckreaderError(f"too many pictures: at most {limit} in one request")
         found.append(bytearray())
 
     def part(data: bytes, start: int, end: int) -> None:
@@ -160,7 +162,7 @@ def _files(boundary: bytes, body: bytes, limit: int) -> list[bytes]:
         complete = True
 
     if not boundary:
-        raise CheckdigitError("broken multipart form: its Content-Type names no boundary")
+        raise CheckreaderError("broken multipart form: its Content-Type names no boundary")
     try:
         parser = MultipartParser(
             boundary,
@@ -176,9 +178,9 @@ def _files(boundary: bytes, body: bytes, limit: int) -> list[bytes]:
         )
         parser.write(body)
     except FormParserError as error:
-        raise CheckdigitError(f"broken multipart form: {error}") from None
+        raise CheckreaderError(f"broken multipart form: {error}") from None
     if not complete:
-        raise CheckdigitError("broken multipart form: it ends before its last boundary")
+        raise CheckreaderError("broken multipart form: it ends before its last boundary")
     if not found:
-        raise CheckdigitError("the form holds no file: send pictures as curl -F name=@FILE does")
+        raise CheckreaderError("the form holds no file: send pictures as curl -F name=@FILE does")
     return [bytes(file) for file in found]

@@ -16,7 +16,7 @@ import numpy as np
 
 from serving.engine.dataplane import Tensor
 from serving.engine.served_model import Served
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.protocol.tensors import MAX_RANK, objects
 from serving.runtime.network import Spec
 
@@ -84,7 +84,7 @@ def parse(body: bytes, spec: Spec, check: _Check) -> Request:
     Args:
         body: JSON.
         spec: the model's only input.
-        check: raises CheckdigitError for a shape that the model does not take; called before
+        check: raises CheckreaderError for a shape that the model does not take; called before
             numbers or objects are built, for pictures with the shape that they will be decoded to.
 
     Returns:
@@ -92,17 +92,17 @@ def parse(body: bytes, spec: Spec, check: _Check) -> Request:
         missing; or BYTES [N], the encoded pictures given as {"b64": "…"}.
 
     Raises:
-        CheckdigitError: the body is no such request.
+        CheckreaderError: the body is no such request.
     """
     fields = _object(body, "JSON Parse error")
     _check_signature(fields)
     row = "instances" in fields
     if row and "inputs" in fields:
-        raise CheckdigitError(
+        raise CheckreaderError(
             "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist"
         )
     if not row and "inputs" not in fields:
-        raise CheckdigitError("Missing 'inputs' or 'instances' key")
+        raise CheckreaderError("Missing 'inputs' or 'instances' key")
     text = _rows(fields["instances"], spec, check) if row else _column(fields["inputs"], spec.name)
     tensor = (_pictures if b"{" in text else _numbers)(text, spec, check)
     return Request([tensor], row)
@@ -174,16 +174,16 @@ def _check_signature(fields: _Fields) -> None:
     name = _decode(_STRING, fields["signature_name"], "'signature_name' key must be a string value")
     if name not in ("", SIGNATURE):
         shown = msgspec.json.encode(name[:40]).decode()
-        raise CheckdigitError(f"Serving signature name: {shown} not found in signature def")
+        raise CheckreaderError(f"Serving signature name: {shown} not found in signature def")
 
 
 def _rows(instances: msgspec.Raw, spec: Spec, check: _Check) -> bytes:
     """The JSON list of the rows' values, out of their objects if they are named."""
     text = bytes(instances)
     if not text.startswith(b"["):
-        raise CheckdigitError("Expecting 'instances' to be an list/array")
+        raise CheckreaderError("Expecting 'instances' to be an list/array")
     if not text[1:-1].strip():
-        raise CheckdigitError("No values in 'instances' array")
+        raise CheckreaderError("No values in 'instances' array")
     if b"{" not in text:
         return text
     name = spec.name
@@ -192,7 +192,7 @@ def _rows(instances: msgspec.Raw, spec: Spec, check: _Check) -> bytes:
     key = name if name in rows[0] else "b64"
     for number, row in enumerate(rows):
         if row.keys() != {key}:
-            raise CheckdigitError(
+            raise CheckreaderError(
                 f"Failed to process element: {number} of 'instances' list. "
                 f"JSON object keys must be equal to: {name}"
             )
@@ -206,7 +206,7 @@ def _column(inputs: msgspec.Raw, name: str) -> bytes:
         return text
     fields = _object(text, "'inputs'")
     if name not in fields:
-        raise CheckdigitError(f"Missing named input: {name} in 'inputs' object.")
+        raise CheckreaderError(f"Missing named input: {name} in 'inputs' object.")
     return bytes(fields[name])
 
 
@@ -214,7 +214,7 @@ def _pictures(text: bytes, spec: Spec, check: _Check) -> Tensor:
     what = f"input {spec.name!r} must be a list of numbers or of {{'b64': picture}}"
     rows = _objects(text, what, spec, check)
     if any(row.keys() != {"b64"} for row in rows):
-        raise CheckdigitError(f"{what}: an object has other keys than 'b64'")
+        raise CheckreaderError(f"{what}: an object has other keys than 'b64'")
     found = [_decode(_BASE64, row["b64"], what) for row in rows]
     return Tensor(spec.name, "BYTES", objects(spec.name, found, [len(found)]))
 
@@ -227,23 +227,23 @@ def _numbers(text: bytes, spec: Spec, check: _Check) -> Tensor:
     """
     what = f"input {spec.name!r} must hold numbers alone"
     if b'"' in text:  # whose brackets would count
-        raise CheckdigitError(f"{what}: there is a string")
+        raise CheckreaderError(f"{what}: there is a string")
     brackets = text.translate(None, _NO_BRACKETS)
     shape = _shape(brackets)
     if not 1 <= len(shape) <= MAX_RANK:
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"input {spec.name!r} must be a list of numbers, nested at most {MAX_RANK} deep"
         )
     size = math.prod(shape)
     # The commas are counted first, lest a ragged list of few elements makes much of `_brackets`.
     if brackets.count(b",") + 1 != size or brackets != _brackets(shape):
-        raise CheckdigitError(f"input {spec.name!r} is ragged: its lists differ in length or depth")
+        raise CheckreaderError(f"input {spec.name!r} is ragged: its lists differ in length or depth")
     if spec.shape[-1] == 1 and shape[1:] == list(spec.shape[1:-1]):
         shape.append(1)  # pictures are often sent without the axis of their one channel
     check(shape)
     values = _decode(_NUMBERS, b"[" + text.translate(None, b"[]") + b"]", what)
     if len(values) != size:  # [] has the brackets of [0]
-        raise CheckdigitError(f"input {spec.name!r} holds an empty list")
+        raise CheckreaderError(f"input {spec.name!r} holds an empty list")
     with np.errstate(over="ignore"):  # becomes infinite, which no model takes
         return Tensor(spec.name, "FP32", np.array(values, np.float32).reshape(shape))
 
@@ -277,7 +277,7 @@ def _objects(text: bytes, what: str, spec: Spec, check: _Check) -> list[_Fields]
 
 
 def _unique(text: bytes, objects: list[_Fields], what: str) -> list[_Fields]:
-    """`objects`, decoded from `text`; raises CheckdigitError if it gave a key twice.
+    """`objects`, decoded from `text`; raises CheckreaderError if it gave a key twice.
 
     msgspec keeps one of the two: the other's colon is then missing among those kept.
     """
@@ -285,13 +285,13 @@ def _unique(text: bytes, objects: list[_Fields], what: str) -> list[_Fields]:
         1 + key.count(":") + bytes(value).count(b":") for fields in objects for key, value in fields.items()
     )
     if text.count(b":") > kept:
-        raise CheckdigitError(f"{what}: a key is given twice")
+        raise CheckreaderError(f"{what}: a key is given twice")
     return objects
 
 
 def _decode(decoder: msgspec.json.Decoder[_Decoded], text: bytes | msgspec.Raw, what: str) -> _Decoded:
-    """Raises CheckdigitError: `what` and the reason."""
+    """Raises CheckreaderError: `what` and the reason."""
     try:
         return decoder.decode(text)
     except (ValueError, RecursionError) as error:
-        raise CheckdigitError(f"{what}: {error}") from None
+        raise CheckreaderError(f"{what}: {error}") from None

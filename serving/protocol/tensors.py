@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.runtime.network import Array, Spec
 
 DTYPES = {
@@ -42,7 +42,7 @@ def from_floats(name: str, values: list[float], shape: Sequence[int]) -> Array:
     """FP32 of a flat list: float32 of `shape`; what is too large for float32 becomes infinite.
 
     Raises:
-        CheckdigitError: there are more or fewer elements than the shape takes.
+        CheckreaderError: there are more or fewer elements than the shape takes.
     """
     _count(name, shape, len(values))
     with contextlib.suppress(OverflowError):  # twice as fast as NumPy, which makes those infinite
@@ -55,7 +55,7 @@ def from_json(name: str, datatype: str, text: bytes, shape: Sequence[int]) -> Ar
     """A JSON array, nested or flat, as an array of `shape`; `datatype` is a key of `DTYPES`, or BYTES in base64.
 
     Raises:
-        CheckdigitError: it is not that, or has more or fewer elements.
+        CheckreaderError: it is not that, or has more or fewer elements.
     """
     if datatype == "BYTES":
         return _strings(name, text, shape)
@@ -73,7 +73,7 @@ def from_json(name: str, datatype: str, text: bytes, shape: Sequence[int]) -> Ar
             values = _decoder(_rank(text), integer).decode(text)
         wide = np.array(values, dtype if integer else "<f8")
     except (msgspec.DecodeError, ValueError, OverflowError) as error:
-        raise CheckdigitError(f"input {name!r}: bad 'data' for {datatype}: {error}") from None
+        raise CheckreaderError(f"input {name!r}: bad 'data' for {datatype}: {error}") from None
     _count(name, shape, wide.size)
     with np.errstate(over="ignore"):  # becomes infinite, which no model takes
         return wide.astype(dtype, copy=False).reshape(shape)
@@ -83,14 +83,16 @@ def from_bytes(name: str, datatype: str, body: bytes, offset: int, size: Any, sh
     """The tensor at `offset` of `body`; `size` is its binary_data_size.
 
     Raises:
-        CheckdigitError: the body is too short, or `size` is not what the shape takes.
+        CheckreaderError: the body is too short, or `size` is not what the shape takes.
     """
     if datatype == "BYTES":
         return _elements(name, body, offset, size, shape)
     dtype = np.dtype(DTYPES[datatype])
     expected = dtype.itemsize * math.prod(shape)
     if size != expected:
-        raise CheckdigitError(f"input {name!r}: its shape takes {expected} bytes, binary_data_size is {size}")
+        raise CheckreaderError(
+            f"input {name!r}: its shape takes {expected} bytes, binary_data_size is {size}"
+        )
     _reaches(name, offset + expected, body)
     return np.frombuffer(body, dtype, math.prod(shape), offset).reshape(shape)
 
@@ -99,7 +101,7 @@ def objects(name: str, elements: Sequence[bytes], shape: Sequence[int]) -> Array
     """BYTES as an object array of `shape`.
 
     Raises:
-        CheckdigitError: there are more or fewer elements than the shape takes.
+        CheckreaderError: there are more or fewer elements than the shape takes.
     """
     _count(name, shape, len(elements))
     made = np.empty(len(elements), object)
@@ -118,13 +120,13 @@ def whole(value: object, name: str, limit: int) -> int:
     """A parameter that is a whole number, 0 ≤ value < limit, also written as a string.
 
     Raises:
-        CheckdigitError: it is none.
+        CheckreaderError: it is none.
     """
     text = str(value)
     if isinstance(value, bool) or not (text.isascii() and text.isdigit() and len(text) < 20):
         text = "-1"
     if not 0 <= int(text) < limit:
-        raise CheckdigitError(f"parameter {name!r} must be a whole number from 0, got {str(value)[:40]!r}")
+        raise CheckreaderError(f"parameter {name!r} must be a whole number from 0, got {str(value)[:40]!r}")
     return int(text)
 
 
@@ -136,14 +138,14 @@ def check_declared(
     Args:
         name, datatype, shape: of the input.
         spec: the model's input.
-        check: raises CheckdigitError for a shape that the model's input does not have.
+        check: raises CheckreaderError for a shape that the model's input does not have.
 
     Raises:
-        CheckdigitError: the datatype is not read, or there is no such array.
+        CheckreaderError: the datatype is not read, or there is no such array.
     """
     if datatype != "BYTES":
         if datatype not in DTYPES:
-            raise CheckdigitError(
+            raise CheckreaderError(
                 f"input {name!r}: datatype {datatype!r} is not read, expected 'FP32', 'UINT8' or 'BYTES'"
             )
         if name == spec.name:
@@ -151,7 +153,7 @@ def check_declared(
     # However few elements it holds.
     sides = [side or 1 for side in shape]
     if len(sides) > MAX_RANK or min(sides, default=1) < 0 or math.prod(sides) >= _MAX_ELEMENTS:
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"input {name!r}: a shape has up to {MAX_RANK} sides, none of them negative, and less than "
             f"{_MAX_ELEMENTS:,} elements"
         )
@@ -159,14 +161,14 @@ def check_declared(
 
 def _count(name: str, shape: Sequence[int], found: int) -> None:
     if math.prod(shape) != found:
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"input {name!r}: its shape takes {math.prod(shape)} elements, 'data' has {found}"
         )
 
 
 def _reaches(name: str, end: int, body: bytes) -> None:
     if end > len(body):
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"unexpected size for input {name!r}, expecting {end - len(body)} additional bytes"
         )
 
@@ -177,16 +179,16 @@ def _elements(name: str, body: bytes, offset: int, size: Any, shape: Sequence[in
     found: list[bytes] = []
     count = math.prod(shape)
     if count > _MAX_STRINGS:
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"input {name!r}: at most {_MAX_STRINGS:,} BYTES are read, its shape takes {count:,}"
         )
     while offset < end:
         if len(found) == count:
-            raise CheckdigitError(f"input {name!r}: its shape takes {count} elements, more are given")
+            raise CheckreaderError(f"input {name!r}: its shape takes {count} elements, more are given")
         start = offset + 4
         offset = start + int.from_bytes(body[offset:start], "little")
         if offset > end:
-            raise CheckdigitError(
+            raise CheckreaderError(
                 f"input {name!r}: element {len(found)} is longer than binary_data_size leaves"
             )
         found.append(body[start:offset])
@@ -197,7 +199,7 @@ def _strings(name: str, text: bytes, shape: Sequence[int]) -> Array:
     try:
         elements = [b64decode(one, validate=True) for one in msgspec.json.decode(text, type=list[str])]
     except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error, ValueError):
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"input {name!r}: bad 'data' for BYTES: expected a list of pictures in base64"
         ) from None
     return objects(name, elements, shape)

@@ -25,7 +25,7 @@ def pixels(pictures: Sequence[bytes], crop: Crop | None = None) -> npt.NDArray[n
         uint8 [N, 28, 28], 255 = ink.
 
     Raises:
-        CheckdigitError: a picture cannot be read, or the crop lies outside it.
+        CheckreaderError: a picture cannot be read, or the crop lies outside it.
     """
     return np.stack(each(pictures, crop, normalize))
 

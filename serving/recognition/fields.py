@@ -16,7 +16,7 @@ import numpy as np
 from serving.decoding import ctc, ensemble
 from serving.decoding.field_string import Decoded, Wanted, confidence, decode, written
 from serving.decoding.thresholds import MAX_ERROR, doubt, short, threshold
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images import sliding_window
 from serving.images.codec import Gray
 from serving.images.crop import Crop, each
@@ -83,7 +83,7 @@ def sources(pictures: Sequence[bytes], crop: Crop | None = None) -> list[Source]
         crop: x, y, width and height of the field, in every picture alike.
 
     Raises:
-        CheckdigitError: a picture cannot be read, or the crop lies outside it.
+        CheckreaderError: a picture cannot be read, or the crop lies outside it.
     """
     corner = crop[:2] if crop else (0, 0)
 
@@ -94,9 +94,9 @@ def sources(pictures: Sequence[bytes], crop: Crop | None = None) -> list[Source]
 
 
 def require(name: str, model: Model) -> Sliding:
-    """How the model slides; raises CheckdigitError if it is none that reads fields."""
+    """How the model slides; raises CheckreaderError if it is none that reads fields."""
     if model.task != "field" or model.sliding is None:
-        raise CheckdigitError(f"model {name!r} does not read fields")
+        raise CheckreaderError(f"model {name!r} does not read fields")
     return model.sliding
 
 
@@ -109,13 +109,13 @@ def accepted_from(thresholds: Sequence[Threshold], max_error: float | None = Non
             calibration does not support that.
 
     Raises:
-        CheckdigitError: as `decode.threshold`, where a share was asked for.
+        CheckreaderError: as `decode.threshold`, where a share was asked for.
     """
     if max_error is not None:
         return threshold(thresholds, max_error)
     try:
         return threshold(thresholds, MAX_ERROR)
-    except CheckdigitError as error:
+    except CheckreaderError as error:
         return f"nothing is accepted unless another max_error is asked for: {error}"
 
 
@@ -185,7 +185,7 @@ class Reader:
     crop: Crop | None
 
     def __call__(self, pictures: Sequence[bytes]) -> list[FieldReading]:
-        """The readings of encoded pictures; raises CheckdigitError as `sources` does."""
+        """The readings of encoded pictures; raises CheckreaderError as `sources` does."""
         found = sources(pictures, self.crop)
         assert self.model.sliding is not None
         placed = sliding_window.place([source.field for source in found], self.model.sliding)
@@ -205,7 +205,7 @@ def reader(
     max_error: float | None = None,
     crop: Crop | None = None,
 ) -> Reader:
-    """A `Reader`; raises CheckdigitError if the model reads no fields or does not support `max_error`."""
+    """A `Reader`; raises CheckreaderError if the model reads no fields or does not support `max_error`."""
     require(name, model)
     return Reader(model, network, what, accepted_from(model.thresholds, max_error), crop)
 

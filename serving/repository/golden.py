@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images import sliding_window
 from serving.images.field import Field
 from serving.manifest import Artifact, GoldenDigit, GoldenField, GoldenSteps, Model
@@ -34,7 +34,7 @@ class Loaded:
 
 
 def check_digits(loaded: Loaded, digits: Sequence[GoldenDigit], images: Floats) -> None:
-    """Raises CheckdigitError unless the model reads `images`, float32 [N, 28, 28, 1], as the release did."""
+    """Raises CheckreaderError unless the model reads `images`, float32 [N, 28, 28, 1], as the release did."""
     rows = [digit.expected.get(loaded.name, {}).get(loaded.artifact.format) for digit in digits]
     if not rows or None in rows:
         raise _refused(loaded, "the golden set does not say what it should answer")
@@ -52,7 +52,7 @@ def check_digits(loaded: Loaded, digits: Sequence[GoldenDigit], images: Floats) 
 
 
 def check_fields(loaded: Loaded, fields: Sequence[tuple[GoldenField, Field]]) -> None:
-    """Raises CheckdigitError unless the model reads the normalized fields as the release did."""
+    """Raises CheckreaderError unless the model reads the normalized fields as the release did."""
     slides = loaded.model.sliding
     if slides is None:
         raise _refused(loaded, "the manifest does not say how it slides over a field")
@@ -94,5 +94,5 @@ def _collapsed(labels: npt.NDArray[np.int64]) -> list[int]:
     return [int(label) for label in labels[new] if label != _BLANK]
 
 
-def _refused(loaded: Loaded, reason: str) -> CheckdigitError:
-    return CheckdigitError(f"model {loaded.name!r} ({loaded.artifact.format}) is refused: {reason}")
+def _refused(loaded: Loaded, reason: str) -> CheckreaderError:
+    return CheckreaderError(f"model {loaded.name!r} ({loaded.artifact.format}) is refused: {reason}")

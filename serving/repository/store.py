@@ -22,7 +22,8 @@ from typing import Final, TypeVar
 import msgspec
 import numpy as np
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
+from serving.extras import install
 from serving.images import sliding_window
 from serving.images.codec import decode
 from serving.images.digit import normalize, tensor
@@ -64,24 +65,24 @@ class Repository:
         """The repository in `folder`, else where `find` finds it.
 
         Raises:
-            CheckdigitError: no manifest there, or a garbled one.
+            CheckreaderError: no manifest there, or a garbled one.
         """
         where = find(folder)
         path = where / NAME
         try:
             data = path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
-            raise CheckdigitError(
-                f"no models in {where}: no {NAME}; name their folder by --models or $CHECKDIGIT_MODELS"
+            raise CheckreaderError(
+                f"no models in {where}: no {NAME}; name their folder by --models or $CHECKREADER_MODELS"
             ) from None
         return cls(where, decode_manifest(data, str(path)))
 
     def model(self, name: str) -> Model:
-        """Raises CheckdigitError if there is none of that name."""
+        """Raises CheckreaderError if there is none of that name."""
         try:
             return self.manifest.models[name]
         except KeyError:
-            raise CheckdigitError(
+            raise CheckreaderError(
                 f"unknown model {name!r}: {self.folder} has {', '.join(self.manifest.models)}"
             ) from None
 
@@ -89,21 +90,21 @@ class Repository:
         """The bytes of a file of the repository, checked.
 
         Raises:
-            CheckdigitError: it is missing, or not the file that was released.
+            CheckreaderError: it is missing, or not the file that was released.
         """
         relative = PurePosixPath(path)
         if relative.is_absolute() or ".." in relative.parts:
-            raise CheckdigitError(f"{NAME}: {path!r} leads out of the models folder")
+            raise CheckreaderError(f"{NAME}: {path!r} leads out of the models folder")
         file = self.folder / relative
         try:
             data = file.read_bytes()
         except FileNotFoundError:
-            raise CheckdigitError(
+            raise CheckreaderError(
                 f"{file} is missing: restore it from release {self.manifest.release}"
             ) from None
         found = hashlib.sha256(data).hexdigest()
         if found != sha256:
-            raise CheckdigitError(
+            raise CheckreaderError(
                 f"{file} is not the file that was released: its SHA-256 is {found}, "
                 f"{NAME} says {sha256}; restore it from release {self.manifest.release}"
             )
@@ -128,21 +129,21 @@ class Repository:
             entry: which of its versions; None = the one that the manifest names first.
 
         Raises:
-            CheckdigitError: there is no such model, file or runtime, the file's hash differs, the
+            CheckreaderError: there is no such model, file or runtime, the file's hash differs, the
                 runtime refuses it, or it does not compute what the release computed.
         """
         model = self.model(name) if entry is None else entry
         runtime = _installed() if runtime == "auto" else runtime
         artifact = next((artifact for artifact in model.artifacts if artifact.runtime == runtime), None)
         if artifact is None:
-            raise CheckdigitError(f"model {name!r} has no file for {runtime}")
+            raise CheckreaderError(f"model {name!r} has no file for {runtime}")
         module = importlib.import_module(RUNTIMES[runtime][1])
         data = self.read(artifact.path, artifact.sha256)
         try:
             chosen = {"device": device, "tf32": tf32} if runtime == "onnxruntime" else {}
             loaded = Loaded(name, model, artifact, module.load(data, threads, **chosen))
-        except CheckdigitError as error:
-            raise CheckdigitError(f"{self.folder / artifact.path}: {error}") from None
+        except CheckreaderError as error:
+            raise CheckreaderError(f"{self.folder / artifact.path}: {error}") from None
         if model.task == "field":  # of which the width to warm up with is known no sooner
             golden.check_fields(
                 loaded, self._fields(model.golden) if model.golden is not None else self.golden_fields
@@ -173,7 +174,7 @@ class Repository:
     def _named(self, kind: str) -> Golden:
         entry = self.manifest.golden.get(kind)
         if entry is None:
-            raise CheckdigitError(f"{self.folder / NAME}: names no golden {kind} to check models against")
+            raise CheckreaderError(f"{self.folder / NAME}: names no golden {kind} to check models against")
         return entry
 
     def _digits(self, entry: Golden) -> tuple[list[GoldenDigit], Floats]:
@@ -195,14 +196,14 @@ class Repository:
         try:
             content = msgspec.json.decode(data, type=type)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise CheckdigitError(f"{self.folder / entry.path}: not a golden set ({error})") from None
+            raise CheckreaderError(f"{self.folder / entry.path}: not a golden set ({error})") from None
         return PurePosixPath(entry.path).parent, content
 
 
 def find(folder: str | Path | None = None) -> Path:
-    """The models folder: the argument, else $CHECKDIGIT_MODELS, else the one that was installed
+    """The models folder: the argument, else $CHECKREADER_MODELS, else the one that was installed
     with this package, else `models/` of the checkout."""
-    named = folder or os.environ.get("CHECKDIGIT_MODELS")
+    named = folder or os.environ.get("CHECKREADER_MODELS")
     if named:
         return Path(named)
     here = Path(__file__).resolve().parents[1]
@@ -214,6 +215,6 @@ def _installed() -> str:
     for runtime, (package, _) in RUNTIMES.items():
         if importlib.util.find_spec(package) is not None:
             return runtime
-    raise CheckdigitError(
-        "no runtime is installed: pip install 'checkdigit[serve]', or 'checkdigit[edge]' on a small board"
+    raise CheckreaderError(
+        f"no runtime is installed: {install('serve')}; on a small board [edge] instead of [serve]"
     )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.runtime.cpu import cpus
 from serving.runtime.network import Array, Floats, Network, Spec, softmax
 
@@ -27,7 +27,7 @@ def load(model: str | Path | bytes, threads: int | None = None) -> Network:
         threads: None = what this process may use.
 
     Raises:
-        CheckdigitError: LiteRT cannot load it, or it is neither float32 nor int8.
+        CheckreaderError: LiteRT cannot load it, or it is neither float32 nor int8.
     """
     content = model if isinstance(model, bytes) else Path(model).read_bytes()
     try:
@@ -35,10 +35,10 @@ def load(model: str | Path | bytes, threads: int | None = None) -> Network:
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         reason = (str(error).splitlines() or ["no reason given"])[0]
-        raise CheckdigitError(f"LiteRT cannot load the model: {reason}") from None
+        raise CheckreaderError(f"LiteRT cannot load the model: {reason}") from None
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     if len(inputs) != 1 or any(detail["dtype"] not in _DATATYPES for detail in (*inputs, *outputs)):
-        raise CheckdigitError("expected a .tflite with one input, float32 or int8 throughout")
+        raise CheckreaderError("expected a .tflite with one input, float32 or int8 throughout")
     # An interpreter has one set of buffers.
     busy = threading.Lock()
     shape = tuple(inputs[0]["shape"].tolist())

@@ -18,7 +18,8 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime as ort
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
+from serving.extras import install
 from serving.runtime.cpu import cpus, has_vnni
 from serving.runtime.network import Array, Floats, Network, Spec
 
@@ -56,7 +57,7 @@ def session(
         tf32: let a GPU round float32 to TF32's 10 bits of mantissa.
 
     Raises:
-        CheckdigitError: ONNX Runtime cannot load it, or has no such device.
+        CheckreaderError: ONNX Runtime cannot load it, or has no such device.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or cpus()
@@ -74,9 +75,9 @@ def session(
         made = ort.InferenceSession(source, options, providers=_providers(device, tf32))
     # What it raises is a class of its own for every status code, without a common base.
     except Exception as error:
-        raise CheckdigitError(f"ONNX Runtime cannot load the model: {_first_line(error)}") from None
+        raise CheckreaderError(f"ONNX Runtime cannot load the model: {_first_line(error)}") from None
     if made.get_providers()[0] != DEVICES[device]:  # it falls back to the CPU with no more than a warning
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"device {device!r} does not work here: ONNX Runtime could not start it "
             f"(driver, CUDA or cuDNN libraries); available: {', '.join(devices(device))}"
         )
@@ -95,7 +96,7 @@ def load(
         tf32: see `session`.
 
     Raises:
-        CheckdigitError: ONNX Runtime cannot load it, or has no such device.
+        CheckreaderError: ONNX Runtime cannot load it, or has no such device.
     """
     if device == "auto":
         device = _works(model)
@@ -113,7 +114,7 @@ def load(
         for nodes in (loaded.get_inputs(), loaded.get_outputs())
     )
     if len(inputs) != 1:
-        raise CheckdigitError(f"expected a model with one input, got {len(inputs)}")
+        raise CheckreaderError(f"expected a model with one input, got {len(inputs)}")
     name = inputs[0].name
     names = [output.name for output in outputs]
     most = (CHUNK if device == "cpu" else GPU_CHUNK) * 28 * 28
@@ -141,10 +142,10 @@ def load(
 
 
 def require(device: str) -> None:
-    """Raises CheckdigitError unless this build of ONNX Runtime knows the device; "auto" is always there."""
+    """Raises CheckreaderError unless this build of ONNX Runtime knows the device; "auto" is always there."""
     if device not in ("auto", *devices()):
-        hint = "" if device == "cpu" else "; for a GPU: pip install 'checkdigit[serve-gpu]' without [serve]"
-        raise CheckdigitError(
+        hint = "" if device == "cpu" else f"; for a GPU, without [serve]: {install('serve-gpu')}"
+        raise CheckreaderError(
             f"device {device!r} is not in this build of ONNX Runtime; available: {', '.join(devices())}{hint}"
         )
 
@@ -159,7 +160,7 @@ def _works(model: str | Path | bytes) -> str:
     """The first device on which the model loads. TensorRT, which compiles for minutes, has to be asked for."""
     for device in devices("tensorrt"):
         if device != "cpu":
-            with contextlib.suppress(CheckdigitError):
+            with contextlib.suppress(CheckreaderError):
                 session(model, 1, device)
                 return device
     return "cpu"
@@ -179,7 +180,7 @@ def _providers(device: str, tf32: bool) -> list[Any]:
 
 @functools.cache
 def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, "checkdigit-run")
+    return ThreadPoolExecutor(threads, "checkreader-run")
 
 
 def _first_line(error: Exception) -> str:

@@ -16,7 +16,7 @@ import uvicorn
 from serving import __version__
 from serving.app import App, build_app
 from serving.engine.worker_state import Board
-from serving.extras import needed
+from serving.extras import install, needed
 from serving.http.admission import flush
 from serving.http.connection import DRAIN, config
 from serving.server.sockets import format_address
@@ -40,12 +40,12 @@ def run(
         parent: readable when the process that started this one is no more; this one ends, too.
 
     Raises:
-        CheckdigitError: the models or the port for gRPC cannot be used.
+        CheckreaderError: the models or the port for gRPC cannot be used.
         SystemExit: with 0, after SIGTERM.
     """
     grpc = None
     if settings.grpc_port is not None:
-        with needed("gRPC needs an extra: pip install 'checkdigit[serve,grpc]'"):
+        with needed(f"gRPC needs an extra: {install('serve,grpc')}"):
             grpc = importlib.import_module("serving.grpc.servicer")
     app = build_app(settings, board)
     # Uvicorn finishes what is in flight and then raises the signal again; it ends here, as success.
@@ -85,7 +85,7 @@ class _Server(uvicorn.Server):
             asyncio.get_running_loop().add_reader(self._parent, self._orphaned)
         host, port = self._listener.getsockname()[:2]
         scheme = "https" if settings.tls_cert else "http"
-        self._ready(f"checkdigit {__version__} at {scheme}://{format_address(host, port)}{also}")
+        self._ready(f"checkreader {__version__} at {scheme}://{format_address(host, port)}{also}")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._app.plane.stopping = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 
 from serving.engine.worker_state import Board
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.server import process, supervisor
 from serving.server.sockets import listen
 from serving.settings import Settings
@@ -15,12 +15,12 @@ def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT, in as many processes as `settings` says.
 
     Raises:
-        CheckdigitError: the models, the addresses, the keys or the certificate cannot be used.
+        CheckreaderError: the models, the addresses, the keys or the certificate cannot be used.
         SystemExit: with 0, after SIGTERM.
     """
     check_tls(settings)
     if settings.grpc_port and settings.grpc_port == settings.port:
-        raise CheckdigitError(
+        raise CheckreaderError(
             f"HTTP and gRPC need a port each: both --port and --grpc-port are {settings.port}"
         )
     if settings.workers > 1:
@@ -33,24 +33,24 @@ def check_tls(settings: Settings) -> None:
     """Looks at the certificate before anything is started.
 
     Raises:
-        CheckdigitError: there is no key to it or no certificate, or they are no pair.
+        CheckreaderError: there is no key to it or no certificate, or they are no pair.
     """
     cert, key = settings.tls_cert, settings.tls_key
     if cert is None and key is None:
         return
     if cert is None or key is None:
-        raise CheckdigitError("TLS takes a certificate and its key: give both --tls-cert and --tls-key")
+        raise CheckreaderError("TLS takes a certificate and its key: give both --tls-cert and --tls-key")
     for path in (cert, key):
         try:
             path.read_bytes()
         except OSError as error:
-            raise CheckdigitError(f"TLS: {path}: {error.strerror}") from None
+            raise CheckreaderError(f"TLS: {path}: {error.strerror}") from None
     try:
         # An encrypted key would ask at the terminal.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=lambda: "")
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
-            raise CheckdigitError(f"TLS: the certificate {cert} does not belong to the key {key}") from None
-        raise CheckdigitError(
+            raise CheckreaderError(f"TLS: the certificate {cert} does not belong to the key {key}") from None
+        raise CheckreaderError(
             f"TLS: {cert} and {key} are no certificate and unencrypted key in PEM: {error.reason or error}"
         ) from None

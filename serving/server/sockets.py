@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import socket
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 
 def listen(host: str, port: int, shared: bool = False) -> socket.socket:
     """A listening socket, or one that shares its port with others of its kind.
 
     Raises:
-        CheckdigitError: the address cannot be had.
+        CheckreaderError: the address cannot be had.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048, reuse_port=shared)
     except OSError as error:
         reason = (error.strerror or str(error)).partition(" (while")[0]  # Python repeats the address
-        raise CheckdigitError(f"cannot listen on {host}:{port}: {reason}") from None
+        raise CheckreaderError(f"cannot listen on {host}:{port}: {reason}") from None
 
 
 def format_address(host: str, port: int) -> str:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from serving.engine.worker_state import Board
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.http.connection import DRAIN
 from serving.server import process
 from serving.server.sockets import listen
@@ -31,7 +31,7 @@ from serving.settings import Settings
 _SPAWN: Final = multiprocessing.get_context("spawn")
 _KILL_AFTER: Final = DRAIN + 5  # s after the signal to stop
 _PAUSE: Final = 1.0  # s before a worker that died young is replaced
-_log = logging.getLogger("checkdigit")
+_log = logging.getLogger("checkreader")
 
 
 @dataclass(eq=False)
@@ -47,7 +47,7 @@ def supervise(settings: Settings) -> NoReturn:
     """Runs the workers until SIGTERM or SIGINT, then lets them finish.
 
     Raises:
-        CheckdigitError: an address cannot be had, or a worker cannot start.
+        CheckreaderError: an address cannot be had, or a worker cannot start.
         SystemExit: 0 after SIGTERM, 130 after SIGINT.
     """
     with contextlib.ExitStack() as stack:
@@ -57,7 +57,7 @@ def supervise(settings: Settings) -> NoReturn:
             settings = dataclasses.replace(
                 settings, grpc_port=stack.enter_context(_reserved(settings.host, settings.grpc_port))
             )
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="checkdigit-")))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="checkreader-")))
         signals = stack.enter_context(_signals())
         workers = [_start(settings, place, folder) for place in range(settings.workers)]
         try:
@@ -79,7 +79,7 @@ def _watch(settings: Settings, folder: Path, workers: list[_Worker], signals: so
             if one.told in found:
                 with contextlib.suppress(EOFError):  # it died before
                     told = one.told.recv()
-                    if isinstance(told, CheckdigitError):
+                    if isinstance(told, CheckreaderError):
                         if not announced:
                             raise told
                         _log.error("worker %d cannot start: %s", place, told)
@@ -91,7 +91,7 @@ def _watch(settings: Settings, folder: Path, workers: list[_Worker], signals: so
             if one.process.sentinel in found:
                 one.process.join()
                 if not one.ready and not announced:
-                    raise CheckdigitError(
+                    raise CheckreaderError(
                         f"worker {place} ended with status {one.process.exitcode} at its start"
                     )
                 _log.error("worker %d ended with status %s and is replaced", place, one.process.exitcode)
@@ -117,7 +117,7 @@ def _work(settings: Settings, place: int, folder: Path, tell: Connection) -> Non
         with listen(settings.host, settings.port, shared=True) as listener:
             board = Board(folder, place, settings.workers)
             process.run(settings, listener, board, tell.send, int(parent.sentinel))
-    except CheckdigitError as error:
+    except CheckreaderError as error:
         tell.send(error)
         raise SystemExit(1) from None
 

@@ -19,7 +19,7 @@ import msgspec
 from serving import __version__
 from serving.decoding.thresholds import MAX_ERROR
 from serving.engine.dataplane import DataPlane
-from serving.errors import CheckdigitError, Unknown
+from serving.errors import CheckreaderError, Unknown
 from serving.http.asgi import JSON, Handler, Reply, Request, chosen
 from serving.manifest import Artifact, GoldenDigit, GoldenField, Model, Threshold
 from serving.protocol import pictures
@@ -47,7 +47,7 @@ _HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"vary", b"accept-encoding"),
 )
-_log = logging.getLogger("checkdigit")
+_log = logging.getLogger("checkreader")
 
 
 class Reader(msgspec.Struct, frozen=True):
@@ -247,7 +247,7 @@ def _module(
         if model.task == "digit" and artifact is not None:
             try:
                 code = File.of("module.wasm", repository.read(artifact.path, artifact.sha256))
-            except CheckdigitError as error:  # everything else can do without it
+            except CheckreaderError as error:  # everything else can do without it
                 _log.warning("%s; the page reads on the server alone", error)
                 return None, None, f"the file of {name} on this server is not the one that was released"
             return _described(name, model, artifact, golden), code, None

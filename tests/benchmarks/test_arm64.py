@@ -1,6 +1,6 @@
 """The emulated arm64 machine: what is asked of it, answered by this one; its report; and the recorded result.
 
-Booting it takes minutes: only with CHECKDIGIT_EMULATE=1, and where `make edge-arm64` has installed the tools.
+Booting it takes minutes: only with CHECKREADER_EMULATE=1, and where `make edge-arm64` has installed the tools.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pytest
 from benchmarks.arm64 import __main__ as arm64
 from benchmarks.arm64 import agreement, answers, emulator, inside
 from pipeline.networks import integer_reference
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.repository.store import Repository
 from tests.support.paths import ROOT
 
@@ -155,7 +155,7 @@ def test_the_report_is_found_among_what_is_printed() -> None:
     ],
 )
 def test_a_machine_without_a_report(lines: list[str], said: str) -> None:
-    with pytest.raises(CheckdigitError, match=said):
+    with pytest.raises(CheckreaderError, match=said):
         emulator.report(lines)
 
 
@@ -171,7 +171,7 @@ def test_a_start_is_measured() -> None:
 def test_without_the_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(emulator.shutil, "which", lambda _: None)
     with pytest.raises(
-        CheckdigitError, match=r"`make edge-arm64` installs .* mmdebstrap, cpio, qemu-system-aarch64"
+        CheckreaderError, match=r"`make edge-arm64` installs .* mmdebstrap, cpio, qemu-system-aarch64"
     ):
         arm64.main()
 
@@ -201,7 +201,7 @@ def test_the_recorded_run_keeps_the_bounds() -> None:
 
 
 @pytest.mark.skipif(
-    "CHECKDIGIT_EMULATE" not in os.environ, reason="takes minutes: CHECKDIGIT_EMULATE=1 runs it"
+    "CHECKREADER_EMULATE" not in os.environ, reason="takes minutes: CHECKREADER_EMULATE=1 runs it"
 )
 @pytest.mark.skipif(bool(MISSING), reason=f"`make edge-arm64` installs {', '.join(MISSING)}")
 def test_the_emulated_machine() -> None:

@@ -125,7 +125,7 @@ def test_server(client: Client) -> None:
     assert client("is_server_live") is True
     assert client("is_server_ready") is True
     metadata = client.told("get_server_metadata")
-    assert (metadata["name"], metadata["version"]) == ("checkdigit", __version__)
+    assert (metadata["name"], metadata["version"]) == ("checkreader", __version__)
     assert {"binary_tensor_data", "classification", "statistics"} <= set(metadata["extensions"])
 
 

@@ -20,22 +20,22 @@ def test_every_flag_is_one_of_serve(where: str, capsys: pytest.CaptureFixture[st
 
 
 def test_the_image_and_the_unit_run_the_same_command() -> None:
-    assert command_of("ENTRYPOINT")[:2] == ["checkdigit", "serve"]
-    for name in ("checkdigit.service", "tls.conf"):
-        assert unit(name)["ExecStart"][-1].startswith("/opt/checkdigit/bin/checkdigit serve ")
+    assert command_of("ENTRYPOINT")[:2] == ["checkreader", "serve"]
+    for name in ("checkreader.service", "tls.conf"):
+        assert unit(name)["ExecStart"][-1].startswith("/opt/checkreader/bin/checkreader serve ")
 
 
 def test_environment_variables_are_the_service_s() -> None:
     code = "".join(path.read_text() for path in (ROOT / "serving").glob("*.py"))
     code += (DEPLOY / "health.py").read_text()
     files = [path for path in DEPLOY.rglob("*") if path.suffix in (".yaml", ".service", ".conf")]
-    named = {name for path in files for name in re.findall(r"CHECKDIGIT_[A-Z_]+", path.read_text())}
+    named = {name for path in files for name in re.findall(r"CHECKREADER_[A-Z_]+", path.read_text())}
     assert named
     assert [name for name in sorted(named) if name not in code] == []
 
 
 def test_requests_in_flight_may_end_before_the_service_is_killed() -> None:
-    assert int(unit("checkdigit.service")["TimeoutStopSec"][0]) > DRAIN
+    assert int(unit("checkreader.service")["TimeoutStopSec"][0]) > DRAIN
     for pod in pods():
         (container,) = pod["containers"]
         before = container.get("lifecycle", {}).get("preStop")
@@ -44,7 +44,7 @@ def test_requests_in_flight_may_end_before_the_service_is_killed() -> None:
 
 
 def test_the_unit_gives_few_rights() -> None:
-    settings = unit("checkdigit.service")
+    settings = unit("checkreader.service")
     for name in ("DynamicUser", "NoNewPrivileges", "PrivateTmp", "ProtectHome", "MemoryDenyWriteExecute"):
         assert settings[name] == ["yes"]
     assert settings["ProtectSystem"] == ["strict"]

@@ -39,7 +39,7 @@ def health(server: HTTPServer, scheme: str = "http", path: str = "/v2/health/rea
     thread = threading.Thread(target=server.handle_request)
     thread.start()
     env = {
-        "CHECKDIGIT_HEALTH": f"{scheme}://127.0.0.1:{server.server_port}{path}",
+        "CHECKREADER_HEALTH": f"{scheme}://127.0.0.1:{server.server_port}{path}",
         "http_proxy": "http://x.invalid",
     }
     code = subprocess.run(
@@ -55,7 +55,7 @@ def test_the_health_check_tells_ready_from_not(server: HTTPServer) -> None:
 
 
 def test_the_health_check_says_why() -> None:
-    env = {"CHECKDIGIT_HEALTH": "http://127.0.0.1:1/"}
+    env = {"CHECKREADER_HEALTH": "http://127.0.0.1:1/"}
     done = subprocess.run(
         [sys.executable, "-I", DEPLOY / "health.py"], env=env, capture_output=True, text=True
     )
@@ -93,7 +93,7 @@ def test_the_stand_in_stands_in_for_the_dockerfile_s_base() -> None:
 
 def test_the_label_is_the_version() -> None:
     assert f'image.version="{__version__}"' in instructions("LABEL")[0]
-    assert f"checkdigit:{__version__}" == image.IMAGE
+    assert f"checkreader:{__version__}" == image.IMAGE
 
 
 def test_the_readme_states_the_measured_size() -> None:
@@ -112,5 +112,5 @@ def test_the_readme_states_the_measured_size() -> None:
 
 def test_no_training_is_in_the_image() -> None:
     packages = json.loads((ROOT / "benchmarks" / "image.json").read_text())["packages"]
-    assert packages["checkdigit"] == __version__
+    assert packages["checkreader"] == __version__
     assert not {"tensorflow", "keras", "hatchling", "pip"} & set(packages)

@@ -19,7 +19,7 @@ from tests.support.deploy_files import (
 )
 
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
-LABELS = {"app.kubernetes.io/name": "checkdigit"}
+LABELS = {"app.kubernetes.io/name": "checkreader"}
 
 
 def container(pod: dict[str, Any]) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def test_a_pod_has_few_rights(pod: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("pod", pods(), ids=["deployment", "inference service"])
 def test_without_keys_no_pod_starts(pod: dict[str, Any]) -> None:
-    (keys,) = (one for one in container(pod)["env"] if one["name"] == "CHECKDIGIT_API_KEYS")
+    (keys,) = (one for one in container(pod)["env"] if one["name"] == "CHECKREADER_API_KEYS")
     assert "optional" not in keys["valueFrom"]["secretKeyRef"]
 
 

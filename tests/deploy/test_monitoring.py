@@ -17,19 +17,19 @@ from tests.support.deploy_files import DEPLOY, manifests
 
 # Name → labels, as GET /metrics gives them; histograms without the suffixes of their series.
 METRICS = {
-    "checkdigit_http_requests_total": {"operation", "status"},
-    "checkdigit_http_request_duration_seconds": {"operation"},
-    "checkdigit_queue_rows": {"model"},
-    "checkdigit_queue_duration_seconds_total": {"model"},
-    "checkdigit_batch_rows": {"model"},
-    "checkdigit_inference_duration_seconds": {"model"},
-    "checkdigit_readings_total": {"model", "verdict"},
-    "checkdigit_rejected_readings_total": {"model", "reason"},
-    "checkdigit_refused_requests_total": {"reason"},
-    "checkdigit_model_info": {"model", "version"},
-    "checkdigit_model_loads_total": {"model", "result"},
-    "checkdigit_workers": set(),
-    "checkdigit_worker_restarts_total": set(),
+    "checkreader_http_requests_total": {"operation", "status"},
+    "checkreader_http_request_duration_seconds": {"operation"},
+    "checkreader_queue_rows": {"model"},
+    "checkreader_queue_duration_seconds_total": {"model"},
+    "checkreader_batch_rows": {"model"},
+    "checkreader_inference_duration_seconds": {"model"},
+    "checkreader_readings_total": {"model", "verdict"},
+    "checkreader_rejected_readings_total": {"model", "reason"},
+    "checkreader_refused_requests_total": {"reason"},
+    "checkreader_model_info": {"model", "version"},
+    "checkreader_model_loads_total": {"model", "result"},
+    "checkreader_workers": set(),
+    "checkreader_worker_restarts_total": set(),
     "process_resident_memory_bytes": set(),
 }
 # Prometheus adds these to whatever it scrapes, the operator the last two.
@@ -63,7 +63,7 @@ def metric(series: str) -> str:
 
 @pytest.mark.parametrize("file", [*FILES, "prometheus/rules.test.yaml"])
 def test_metrics_are_the_service_s(file: str) -> None:
-    found = {metric(one) for one in re.findall(r"\b(?:checkdigit|process)_\w+", (DEPLOY / file).read_text())}
+    found = {metric(one) for one in re.findall(r"\b(?:checkreader|process)_\w+", (DEPLOY / file).read_text())}
     assert found
     assert found <= set(METRICS)
 
@@ -81,13 +81,13 @@ def expressions() -> list[str]:
 @pytest.mark.parametrize("expression", expressions())
 def test_labels_are_the_metric_s(expression: str) -> None:
     """Those that series are selected by."""
-    for series, selector in re.findall(r"((?:checkdigit|process)_\w+)\{([^}]*)\}", expression):
+    for series, selector in re.findall(r"((?:checkreader|process)_\w+)\{([^}]*)\}", expression):
         assert set(re.findall(r"(\w+)=", selector)) <= METRICS[metric(series)] | SCRAPED
 
 
 @pytest.mark.parametrize("expression", expressions())
 def test_groups_are_by_labels_of_some_metric_in_it(expression: str) -> None:
-    series = [metric(one) for one in re.findall(r"(?:checkdigit|process)_\w+", expression)]
+    series = [metric(one) for one in re.findall(r"(?:checkreader|process)_\w+", expression)]
     known = set().union(*(METRICS[name] for name in series)) | SCRAPED | {"le"}
     for grouped in re.findall(r"by \(([^)]*)\)", expression):
         assert set(grouped.split(", ")) <= known

@@ -201,7 +201,7 @@ def test_model_file_of_another_hash(run: Run, failed, stage: str, file: str, com
     line = failed(command, "--run", "mine")
     assert line == (
         f"error: runs/mine/{file}: its SHA-256 differs from the one in {stage}.json: "
-        f"run `checkdigit {stage} --run mine` again"
+        f"run `checkreader {stage} --run mine` again"
     )
 
 
@@ -211,9 +211,9 @@ def test_model_file_of_another_hash(run: Run, failed, stage: str, file: str, com
     [
         (
             json.dumps({"schema": SCHEMA + 1}),
-            f"written by another version of checkdigit (run schema {SCHEMA + 1}",
+            f"written by another version of checkreader (run schema {SCHEMA + 1}",
         ),
-        ("{}", "written by another version of checkdigit (run schema None"),
+        ("{}", "written by another version of checkreader (run schema None"),
         ('{"schema": 1, "files": {"a', "not valid JSON"),
         ("", "not valid JSON"),
     ],
@@ -223,7 +223,7 @@ def test_run_of_another_version(run: Run, failed, stage: str, text: str, message
     (run / f"{stage}.json").write_text(text)
     line = failed(NEEDS[stage][-1], "--run", "mine")
     assert line.startswith(f"error: runs/mine/{stage}.json: {message}")
-    assert f"run `checkdigit {stage} --run mine` again" in line
+    assert f"run `checkreader {stage} --run mine` again" in line
 
 
 def test_record_without_its_fields(run: Run, failed) -> None:

@@ -94,7 +94,7 @@ class Wire:
 
 
 def message(method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> bytes:
-    given = {"Host": "checkdigit", "Content-Length": str(len(body)), **(headers or {})}
+    given = {"Host": "checkreader", "Content-Length": str(len(body)), **(headers or {})}
     head = "".join(f"{name}: {value}\r\n" for name, value in given.items())
     return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
@@ -256,7 +256,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "head", [b"", b"POST", b"GET /v2 HTTP/1.1\r\n", b"POST /digits HTTP/1.1\r\nHost: checkdigit\r\nContent-"]
+    "head", [b"", b"POST", b"GET /v2 HTTP/1.1\r\n", b"POST /digits HTTP/1.1\r\nHost: checkreader\r\nContent-"]
 )
 def test_slow_headers(hasty, service: Service, head: bytes) -> None:
     wire = service.wire().send(head)
@@ -566,7 +566,7 @@ def test_too_large_by_its_length(service: Service, path: str) -> None:
 @pytest.mark.parametrize("path", ["/digits", "/fields", *TENSORS])
 def test_too_large_in_chunks(service: Service, path: str) -> None:
     wire = service.wire().send(
-        f"POST {path} HTTP/1.1\r\nHost: checkdigit\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+        f"POST {path} HTTP/1.1\r\nHost: checkreader\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
     )
     for _ in range(5):
         wire.send(b"186a0\r\n" + bytes(100_000) + b"\r\n")

@@ -13,7 +13,7 @@ from pipeline.run import Run
 from pipeline.training import digit as train
 from pipeline.verification import agreement, verify
 from serving.cli.main import PIPELINE, main
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from tests.support.paths import ROOT
 
 STAGES = [name for name, _ in PIPELINE]
@@ -32,8 +32,8 @@ def test_help_shows_an_example(stage: str, capsys) -> None:
         main([stage, "--help"])
     out = capsys.readouterr().out
     example = out.split("example:\n")[1].split()
-    assert example[:2] == ["checkdigit", stage]
-    assert out.startswith(f"usage: checkdigit {stage} ")
+    assert example[:2] == ["checkreader", stage]
+    assert out.startswith(f"usage: checkreader {stage} ")
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -69,7 +69,7 @@ def test_usage_mistakes(arguments: list[str], capsys) -> None:
         main(arguments)
     output = capsys.readouterr()
     assert output.out == ""
-    assert output.err.startswith("usage: checkdigit ")
+    assert output.err.startswith("usage: checkreader ")
     assert "Traceback" not in output.err
 
 
@@ -79,7 +79,7 @@ def test_first_things_first(stage: str, capsys, here: Path) -> None:
     output = capsys.readouterr()
     assert output.out == ""
     (line,) = output.err.splitlines()
-    assert line.startswith("error: runs/mine/train.json: not found: run `checkdigit train --run mine` first")
+    assert line.startswith("error: runs/mine/train.json: not found: run `checkreader train --run mine` first")
     assert list(here.iterdir()) == []
 
 
@@ -192,7 +192,7 @@ def test_without_the_training_extra(capsys, monkeypatch: pytest.MonkeyPatch) -> 
         raise ModuleNotFoundError("No module named 'keras'", name="keras.models")
 
     monkeypatch.setattr(cli, "_export", missing)
-    with pytest.raises(CheckdigitError, match=r"'checkdigit export' needs the training extra \(keras"):
+    with pytest.raises(CheckreaderError, match=r"'checkreader export' needs the training extra \(keras"):
         cli.main(["export"])
 
 

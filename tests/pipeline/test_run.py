@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline import run as module
 from pipeline.run import Run, replacing, sha256, write_bytes, write_json
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 
 @pytest.fixture
@@ -47,21 +47,21 @@ def change_schema(run: Run, schema: object) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda run: (run / "train.json").unlink(), r"train.json: not found: run `checkdigit train --run mine` first"),
-        (lambda run: garble(run, b""), r"train.json: not valid JSON .*: run `checkdigit train --run mine` again"),
+        (lambda run: (run / "train.json").unlink(), r"train.json: not found: run `checkreader train --run mine` first"),
+        (lambda run: garble(run, b""), r"train.json: not valid JSON .*: run `checkreader train --run mine` again"),
         (lambda run: garble(run, b'{"schema": 1, "fil'), r"train.json: not valid JSON"),
         (lambda run: garble(run, b"\xff\xfe"), r"train.json: not valid JSON"),
         (lambda run: garble(run, b"[1]"), r"train.json: written by another version"),
         (lambda run: garble(run, b"{}"), r"run schema None, expected 1"),
-        (lambda run: change_schema(run, 2), r"another version of checkdigit \(run schema 2, expected 1\): run .*--run"),
-        (lambda run: (run / "weights").unlink(), r"mine/weights: missing: run `checkdigit train --run mine` again"),
+        (lambda run: change_schema(run, 2), r"another version of checkreader \(run schema 2, expected 1\): run .*--run"),
+        (lambda run: (run / "weights").unlink(), r"mine/weights: missing: run `checkreader train --run mine` again"),
         (lambda run: (run / "weights").write_bytes(b"abd"), r"mine/weights: its SHA-256 differs from the one in train"),
         (lambda run: (run / "sub/more").write_bytes(b"x"), r"sub/more: its SHA-256 differs"),
     ],
 )  # fmt: skip
 def test_require_refuses(run: Run, spoil, message: str) -> None:
     spoil(run)
-    with pytest.raises(CheckdigitError, match=message) as caught:
+    with pytest.raises(CheckreaderError, match=message) as caught:
         run.require("train")
     assert "\n" not in str(caught.value)
 

@@ -85,7 +85,7 @@ def test_health(client) -> None:
 def test_metadata(client) -> None:
     server = client("GET", "/v2").json()
     assert server == {
-        "name": "checkdigit",
+        "name": "checkreader",
         "version": __version__,
         "extensions": [
             *("binary_tensor_data", "classification", "model_configuration", "model_repository"),

@@ -35,7 +35,7 @@ def picture(tmp_path: Path) -> str:
 
 
 def environment(models: Path) -> dict[str, str]:
-    return {"CHECKDIGIT_MODELS": str(models), "PYTHONPATH": str(ROOT)}
+    return {"CHECKREADER_MODELS": str(models), "PYTHONPATH": str(ROOT)}
 
 
 @pytest.mark.parametrize(

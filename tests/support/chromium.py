@@ -3,7 +3,7 @@
     with launched(folder) as tab:
         browser = tab()
         browser.open("http://127.0.0.1:8000/")
-        browser.until("document.title === 'checkdigit'")
+        browser.until("document.title === 'checkreader'")
 
 Nothing sleeps: whoever waits, waits for a condition in the page.
 """

@@ -60,11 +60,11 @@ def unit(name: str) -> dict[str, list[str]]:
 
 
 def serve_commands() -> dict[str, list[str]]:
-    """What stands behind `checkdigit serve` wherever it is started."""
+    """What stands behind `checkreader serve` wherever it is started."""
     entry = command_of("ENTRYPOINT")
     found = {"Dockerfile": entry[2:]}
     for name, pod in zip(("deployment", "inference service"), pods(), strict=True):
         found[name] = [*entry[2:], *pod["containers"][0]["args"]]
-    for name in ("checkdigit.service", "tls.conf"):
+    for name in ("checkreader.service", "tls.conf"):
         found[name] = shlex.split(unit(name)["ExecStart"][-1])[2:]
     return found

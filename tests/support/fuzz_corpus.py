@@ -84,7 +84,7 @@ def run(
     target: Callable[[bytes], object], seeds: Iterable[bytes], longest: int, **more: Callable[..., bytes]
 ) -> None:
     """Fuzzes `target` from `seeds`; the command line is libFuzzer's, `more` is for `atheris.Setup`."""
-    with tempfile.TemporaryDirectory(prefix="checkdigit-fuzz-") as folder:
+    with tempfile.TemporaryDirectory(prefix="checkreader-fuzz-") as folder:
         for number, seed in enumerate(seeds):
             (Path(folder) / f"{number:02}").write_bytes(seed)
         options = [f"-max_len={longest}", f"-rss_limit_mb={MEMORY}"]

@@ -1,4 +1,4 @@
-"""The released models as `checkdigit serve` serves them, and as ONNX Runtime runs them in this process."""
+"""The released models as `checkreader serve` serves them, and as ONNX Runtime runs them in this process."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def served(errors: Path) -> Iterator[Service]:
     ports = ["--port", "0", "--grpc-port", "0"]
     # On the CPU, where the results to compare with are made.
     command = [sys.executable, "-m", "serving.cli.main", "serve", *ports, "--device", "cpu"]
-    environment = {name: value for name, value in os.environ.items() if name != "CHECKDIGIT_MODELS"}
+    environment = {name: value for name, value in os.environ.items() if name != "CHECKREADER_MODELS"}
     with (
         errors.open("w") as log,
         subprocess.Popen(
@@ -57,7 +57,7 @@ def served(errors: Path) -> Iterator[Service]:
         try:
             line = process.stdout.readline()
             found = re.fullmatch(
-                rf"checkdigit {re.escape(__version__)} at http://(\S+), gRPC at (\S+)\n", line
+                rf"checkreader {re.escape(__version__)} at http://(\S+), gRPC at (\S+)\n", line
             )
             assert found, line + errors.read_text()
             yield Service(*found.groups())

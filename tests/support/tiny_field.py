@@ -69,7 +69,7 @@ def trained() -> Run:
     """`train` done, in a few seconds: printed digits are easily told apart."""
     import keras
 
-    folder = tempfile.mkdtemp(prefix="checkdigit-")
+    folder = tempfile.mkdtemp(prefix="checkreader-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     run = Run(Path(folder) / "field")
     run.path.mkdir()

@@ -31,7 +31,7 @@ def digits() -> Dataset:
 
 def _temporary(name: str) -> Run:
     """An empty run that is gone when the tests end."""
-    folder = tempfile.mkdtemp(prefix="checkdigit-")
+    folder = tempfile.mkdtemp(prefix="checkreader-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Run(Path(folder) / name)
 

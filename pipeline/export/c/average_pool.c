@@ -1,5 +1,5 @@
 /* The mean of the integers, halves away from zero. */
-static void checkdigit_average_pool(
+static void checkreader_average_pool(
     const uint8_t *in, int width, int channels, int window_rows, int window_columns, int stride_rows,
     int stride_columns, int rows, int columns, int low, int high, uint8_t *out)
 {

@@ -2,7 +2,7 @@
 
 /* sum * multiplier * 2^(shift - 31), rounded twice as TensorFlow Lite Micro does
    (MultiplyByQuantizedMultiplier of gemmlowp), and clamped. */
-static uint8_t checkdigit_requantized(
+static uint8_t checkreader_requantized(
     int32_t sum, int32_t multiplier, int shift, int32_t zero, int32_t low, int32_t high)
 {
     const int left = shift > 0 ? shift : 0, right = shift > 0 ? 0 : -shift;
@@ -17,7 +17,7 @@ static uint8_t checkdigit_requantized(
 }
 
 /* Convolution; a dense layer is one of a single pixel. `patch` holds what a filter sees, the zero point taken out. */
-static void checkdigit_convolution(
+static void checkreader_convolution(
     const uint8_t *in, int height, int width, int channels, int input_zero,
     int window_rows, int window_columns, int stride_rows, int stride_columns, int above, int before,
     int rows, int columns, int filters, const int8_t *weights, const int32_t *bias,
@@ -50,7 +50,7 @@ static void checkdigit_convolution(
                 int32_t sum = bias[filter];
                 for (int i = 0; i < taps; i++)
                     sum += patch[i] * weight[i];
-                *out++ = checkdigit_requantized(sum, multipliers[scale], shifts[scale], zero, low, high);
+                *out++ = checkreader_requantized(sum, multipliers[scale], shifts[scale], zero, low, high);
             }
         }
     }

@@ -1,4 +1,4 @@
-static void checkdigit_max_pool(
+static void checkreader_max_pool(
     const uint8_t *in, int width, int channels, int window_rows, int window_columns, int stride_rows,
     int stride_columns, int rows, int columns, int low, int high, uint8_t *out)
 {

@@ -2,56 +2,56 @@
    specifies it: the numbers in the comments are its steps. Integers alone; every
    size from 1x1. */
 
-enum { CHECKDIGIT_SIDE = 28, CHECKDIGIT_BODY = 20, CHECKDIGIT_WORK = 128 };
-enum { CHECKDIGIT_AREA = CHECKDIGIT_WORK * CHECKDIGIT_WORK, CHECKDIGIT_MOST = 1 << 30 };
+enum { CHECKREADER_SIDE = 28, CHECKREADER_BODY = 20, CHECKREADER_WORK = 128 };
+enum { CHECKREADER_AREA = CHECKREADER_WORK * CHECKREADER_WORK, CHECKREADER_MOST = 1 << 30 };
 
 /* The picture and a copy are needed until its ink is known, the stack afterwards. */
 static union {
     struct {
-        uint8_t work[CHECKDIGIT_AREA];
-        uint8_t copy[CHECKDIGIT_AREA];
+        uint8_t work[CHECKREADER_AREA];
+        uint8_t copy[CHECKREADER_AREA];
     } pictures;
-    uint16_t stack[CHECKDIGIT_AREA];
-} checkdigit_memory;
-static uint8_t checkdigit_ink[CHECKDIGIT_AREA];
-static uint8_t checkdigit_seen[CHECKDIGIT_AREA];
+    uint16_t stack[CHECKREADER_AREA];
+} checkreader_memory;
+static uint8_t checkreader_ink[CHECKREADER_AREA];
+static uint8_t checkreader_seen[CHECKREADER_AREA];
 
-static int64_t checkdigit_divided(int64_t numerator, int64_t denominator)
+static int64_t checkreader_divided(int64_t numerator, int64_t denominator)
 {
     return (numerator + denominator / 2) / denominator; /* of numbers above 0 */
 }
 
-static int checkdigit_least(int a, int b) { return a < b ? a : b; }
+static int checkreader_least(int a, int b) { return a < b ? a : b; }
 
-static int checkdigit_most(int a, int b) { return a > b ? a : b; }
+static int checkreader_most(int a, int b) { return a > b ? a : b; }
 
 /* 1. */
-static void checkdigit_shrink(const uint8_t *gray, int width, int height, int stride, int block, uint8_t *work)
+static void checkreader_shrink(const uint8_t *gray, int width, int height, int stride, int block, uint8_t *work)
 {
     for (int top = 0; top < height; top += block) {
         for (int left = 0; left < width; left += block) {
-            const int bottom = checkdigit_least(height - top, block) + top;
-            const int right = checkdigit_least(width - left, block) + left;
+            const int bottom = checkreader_least(height - top, block) + top;
+            const int right = checkreader_least(width - left, block) + left;
             int64_t sum = 0;
             for (int y = top; y < bottom; y++)
                 for (int x = left; x < right; x++)
                     sum += gray[(int64_t)y * stride + x];
-            *work++ = (uint8_t)checkdigit_divided(sum, (int64_t)(bottom - top) * (right - left));
+            *work++ = (uint8_t)checkreader_divided(sum, (int64_t)(bottom - top) * (right - left));
         }
     }
 }
 
 /* 3. */
-static void checkdigit_dark_on_light(uint8_t *work, int width, int height)
+static void checkreader_dark_on_light(uint8_t *work, int width, int height)
 {
-    const int reach = (checkdigit_most(width, height) + 2) / 3;
-    int32_t columns[CHECKDIGIT_WORK] = {0};
+    const int reach = (checkreader_most(width, height) + 2) / 3;
+    int32_t columns[CHECKREADER_WORK] = {0};
     int64_t cubes = 0, sizes = 0, edge = 0, edge_sizes = 0;
-    for (int y = 0; y < checkdigit_least(reach, height); y++)
+    for (int y = 0; y < checkreader_least(reach, height); y++)
         for (int x = 0; x < width; x++)
             columns[x] += work[y * width + x];
     for (int y = 0; y < height; y++) {
-        const int top = checkdigit_most(y - reach, 0), bottom = checkdigit_least(y + reach + 1, height);
+        const int top = checkreader_most(y - reach, 0), bottom = checkreader_least(y + reach + 1, height);
         int64_t sum = 0;
         for (int x = 0; x < width; x++) {
             if (y + reach < height)
@@ -59,10 +59,10 @@ static void checkdigit_dark_on_light(uint8_t *work, int width, int height)
             if (y - reach > 0)
                 columns[x] -= work[(y - reach - 1) * width + x];
         }
-        for (int x = 0; x < checkdigit_least(reach, width); x++)
+        for (int x = 0; x < checkreader_least(reach, width); x++)
             sum += columns[x];
         for (int x = 0; x < width; x++) {
-            const int left = checkdigit_most(x - reach, 0), right = checkdigit_least(x + reach + 1, width);
+            const int left = checkreader_most(x - reach, 0), right = checkreader_least(x + reach + 1, width);
             if (x + reach < width)
                 sum += columns[x + reach];
             if (x - reach > 0)
@@ -83,14 +83,14 @@ static void checkdigit_dark_on_light(uint8_t *work, int width, int height)
 }
 
 /* 4. The maximum, or minimum, of up to 2 reach + 1 values along one axis. */
-static void checkdigit_extreme(
+static void checkreader_extreme(
     const uint8_t *from, uint8_t *to, int length, int step, int lines, int next, int reach, int minimum)
 {
     for (int line = 0; line < lines; line++) {
         for (int i = 0; i < length; i++) {
-            const int last = checkdigit_least(i + reach, length - 1);
+            const int last = checkreader_least(i + reach, length - 1);
             int best = from[line * next + i * step];
-            for (int j = checkdigit_most(i - reach, 0); j <= last; j++) {
+            for (int j = checkreader_most(i - reach, 0); j <= last; j++) {
                 const int value = from[line * next + j * step];
                 if (minimum ? value < best : value > best)
                     best = value;
@@ -101,21 +101,21 @@ static void checkdigit_extreme(
 }
 
 /* 2. to 7. Returns 0 where there is no ink. */
-static int checkdigit_find_ink(int width, int height)
+static int checkreader_find_ink(int width, int height)
 {
-    uint8_t *const work = checkdigit_memory.pictures.work, *const copy = checkdigit_memory.pictures.copy;
-    uint8_t *const ink = checkdigit_ink;
-    const int reach = (checkdigit_most(width, height) + 5) / 6, n = width * height;
+    uint8_t *const work = checkreader_memory.pictures.work, *const copy = checkreader_memory.pictures.copy;
+    uint8_t *const ink = checkreader_ink;
+    const int reach = (checkreader_most(width, height) + 5) / 6, n = width * height;
     int32_t histogram[256] = {0};
-    checkdigit_dark_on_light(work, width, height);
-    checkdigit_extreme(work, copy, height, width, width, 1, reach, 0);
-    checkdigit_extreme(copy, ink, width, 1, height, width, reach, 0);
-    checkdigit_extreme(ink, copy, height, width, width, 1, reach, 1);
-    checkdigit_extreme(copy, ink, width, 1, height, width, reach, 1);
+    checkreader_dark_on_light(work, width, height);
+    checkreader_extreme(work, copy, height, width, width, 1, reach, 0);
+    checkreader_extreme(copy, ink, width, 1, height, width, reach, 0);
+    checkreader_extreme(ink, copy, height, width, width, 1, reach, 1);
+    checkreader_extreme(copy, ink, width, 1, height, width, reach, 1);
     int64_t sum = 0;
     for (int i = 0; i < n; i++) {
-        const int paper = ink[i], darker = checkdigit_most(paper - work[i], 0);
-        ink[i] = (uint8_t)checkdigit_divided(255 * (int64_t)darker, checkdigit_most(paper, 1));
+        const int paper = ink[i], darker = checkreader_most(paper - work[i], 0);
+        ink[i] = (uint8_t)checkreader_divided(255 * (int64_t)darker, checkreader_most(paper, 1));
         histogram[ink[i]]++;
         sum += ink[i];
     }
@@ -145,31 +145,31 @@ static int checkdigit_find_ink(int width, int height)
             high = t;
     }
     for (int i = 0; i < n; i++) {
-        const int64_t level = checkdigit_divided(255 * (int64_t)checkdigit_most(ink[i] - low, 0), high - low);
+        const int64_t level = checkreader_divided(255 * (int64_t)checkreader_most(ink[i] - low, 0), high - low);
         ink[i] = (uint8_t)(level < 255 ? level : 255);
     }
     return 1;
 }
 
 /* 8. One component: where its pixels are goes onto the stack, from its bottom. Returns how many there are. */
-static int checkdigit_component(int start, int width, int height, int64_t *mass, int *at_edge)
+static int checkreader_component(int start, int width, int height, int64_t *mass, int *at_edge)
 {
-    uint16_t *const stack = checkdigit_memory.stack;
+    uint16_t *const stack = checkreader_memory.stack;
     int count = 1;
     stack[0] = (uint16_t)start;
-    checkdigit_seen[start] = 1;
+    checkreader_seen[start] = 1;
     *mass = 0;
     *at_edge = 0;
     for (int done = 0; done < count; done++) {
         const int x = stack[done] % width, y = stack[done] / width;
-        *mass += checkdigit_ink[stack[done]];
+        *mass += checkreader_ink[stack[done]];
         if (x == 0 || y == 0 || x == width - 1 || y == height - 1)
             *at_edge = 1;
-        for (int v = checkdigit_most(y - 1, 0); v <= checkdigit_least(y + 1, height - 1); v++) {
-            for (int u = checkdigit_most(x - 1, 0); u <= checkdigit_least(x + 1, width - 1); u++) {
+        for (int v = checkreader_most(y - 1, 0); v <= checkreader_least(y + 1, height - 1); v++) {
+            for (int u = checkreader_most(x - 1, 0); u <= checkreader_least(x + 1, width - 1); u++) {
                 const int i = v * width + u;
-                if (checkdigit_ink[i] >= 64 && !checkdigit_seen[i]) {
-                    checkdigit_seen[i] = 1;
+                if (checkreader_ink[i] >= 64 && !checkreader_seen[i]) {
+                    checkreader_seen[i] = 1;
                     stack[count++] = (uint16_t)i;
                 }
             }
@@ -179,15 +179,15 @@ static int checkdigit_component(int start, int width, int height, int64_t *mass,
 }
 
 /* 8. Erases specks; `box` becomes left, top, right and bottom of what is left. */
-static void checkdigit_body(int width, int height, int box[4])
+static void checkreader_body(int width, int height, int box[4])
 {
     int64_t heaviest = 0, mass;
     int heaviest_at_edge = 0, at_edge;
     for (int i = 0; i < width * height; i++)
-        checkdigit_seen[i] = 0;
+        checkreader_seen[i] = 0;
     for (int i = 0; i < width * height; i++) {
-        if (checkdigit_ink[i] >= 64 && !checkdigit_seen[i]) {
-            checkdigit_component(i, width, height, &mass, &at_edge);
+        if (checkreader_ink[i] >= 64 && !checkreader_seen[i]) {
+            checkreader_component(i, width, height, &mass, &at_edge);
             if (mass > heaviest) {
                 heaviest = mass;
                 heaviest_at_edge = at_edge;
@@ -195,97 +195,97 @@ static void checkdigit_body(int width, int height, int box[4])
         }
     }
     for (int i = 0; i < width * height; i++)
-        checkdigit_seen[i] = 0;
+        checkreader_seen[i] = 0;
     box[0] = width;
     box[1] = height;
     box[2] = box[3] = 0;
     for (int i = 0; i < width * height; i++) {
-        if (checkdigit_ink[i] < 64 || checkdigit_seen[i])
+        if (checkreader_ink[i] < 64 || checkreader_seen[i])
             continue;
-        const int count = checkdigit_component(i, width, height, &mass, &at_edge);
+        const int count = checkreader_component(i, width, height, &mass, &at_edge);
         const int keep = mass * 16 >= heaviest && (heaviest_at_edge || !at_edge);
         for (int k = 0; k < count; k++) {
-            const int pixel = checkdigit_memory.stack[k], x = pixel % width, y = pixel / width;
+            const int pixel = checkreader_memory.stack[k], x = pixel % width, y = pixel / width;
             if (!keep) {
-                checkdigit_ink[pixel] = 0;
+                checkreader_ink[pixel] = 0;
                 continue;
             }
-            box[0] = checkdigit_least(box[0], x);
-            box[1] = checkdigit_least(box[1], y);
-            box[2] = checkdigit_most(box[2], x + 1);
-            box[3] = checkdigit_most(box[3], y + 1);
+            box[0] = checkreader_least(box[0], x);
+            box[1] = checkreader_least(box[1], y);
+            box[2] = checkreader_most(box[2], x + 1);
+            box[3] = checkreader_most(box[3], y + 1);
         }
     }
 }
 
 /* 9. Pixel i of `to` from the `from` pixels that stand `step` apart. */
-static uint8_t checkdigit_scaled(const uint8_t *pixels, int step, int from, int to, int i)
+static uint8_t checkreader_scaled(const uint8_t *pixels, int step, int from, int to, int i)
 {
     int64_t sum = 0, weights = 0;
     for (int j = 0; j < from; j++) {
         const int d = (2 * i + 1) * from - (2 * j + 1) * to;
-        const int weight = 2 * checkdigit_most(from, to) - (d < 0 ? -d : d);
+        const int weight = 2 * checkreader_most(from, to) - (d < 0 ? -d : d);
         if (weight > 0) {
             sum += (int64_t)weight * pixels[j * step];
             weights += weight;
         }
     }
-    return (uint8_t)checkdigit_divided(sum, weights);
+    return (uint8_t)checkreader_divided(sum, weights);
 }
 
 /* 11. */
-static int checkdigit_offset(int64_t moment, int64_t mass, int length)
+static int checkreader_offset(int64_t moment, int64_t mass, int length)
 {
-    const int64_t numerator = moment - CHECKDIGIT_SIDE * mass, denominator = 2 * mass;
+    const int64_t numerator = moment - CHECKREADER_SIDE * mass, denominator = 2 * mass;
     int64_t offset = numerator / denominator;
     if (numerator % denominator < 0)
         offset--;
-    return checkdigit_least(checkdigit_most((int)-offset, 0), CHECKDIGIT_SIDE - length);
+    return checkreader_least(checkreader_most((int)-offset, 0), CHECKREADER_SIDE - length);
 }
 
-int checkdigit_normalize(const uint8_t *gray, int width, int height, int stride, uint8_t out[784])
+int checkreader_normalize(const uint8_t *gray, int width, int height, int stride, uint8_t out[784])
 {
-    for (int i = 0; i < CHECKDIGIT_SIDE * CHECKDIGIT_SIDE; i++)
+    for (int i = 0; i < CHECKREADER_SIDE * CHECKREADER_SIDE; i++)
         out[i] = 0;
-    if (width < 1 || height < 1 || stride < width || width > CHECKDIGIT_MOST || height > CHECKDIGIT_MOST)
+    if (width < 1 || height < 1 || stride < width || width > CHECKREADER_MOST || height > CHECKREADER_MOST)
         return -1;
-    const int block = (checkdigit_most(width, height) - 1) / CHECKDIGIT_WORK + 1;
-    checkdigit_shrink(gray, width, height, stride, block, checkdigit_memory.pictures.work);
+    const int block = (checkreader_most(width, height) - 1) / CHECKREADER_WORK + 1;
+    checkreader_shrink(gray, width, height, stride, block, checkreader_memory.pictures.work);
     width = (width - 1) / block + 1;
     height = (height - 1) / block + 1;
-    if (!checkdigit_find_ink(width, height))
+    if (!checkreader_find_ink(width, height))
         return 0;
     int box[4];
-    checkdigit_body(width, height, box);
-    const int wide = box[2] - box[0], high = box[3] - box[1], longer = checkdigit_most(wide, high);
-    const int columns = checkdigit_most(1, (CHECKDIGIT_BODY * wide + longer / 2) / longer);
-    const int rows = checkdigit_most(1, (CHECKDIGIT_BODY * high + longer / 2) / longer);
-    const uint8_t *const ink = checkdigit_ink + box[1] * width + box[0];
-    uint8_t *const across = checkdigit_seen; /* [high][columns] */
+    checkreader_body(width, height, box);
+    const int wide = box[2] - box[0], high = box[3] - box[1], longer = checkreader_most(wide, high);
+    const int columns = checkreader_most(1, (CHECKREADER_BODY * wide + longer / 2) / longer);
+    const int rows = checkreader_most(1, (CHECKREADER_BODY * high + longer / 2) / longer);
+    const uint8_t *const ink = checkreader_ink + box[1] * width + box[0];
+    uint8_t *const across = checkreader_seen; /* [high][columns] */
     for (int y = 0; y < high; y++)
         for (int x = 0; x < columns; x++)
-            across[y * columns + x] = checkdigit_scaled(ink + y * width, 1, wide, columns, x);
-    uint8_t body[CHECKDIGIT_BODY * CHECKDIGIT_BODY];
+            across[y * columns + x] = checkreader_scaled(ink + y * width, 1, wide, columns, x);
+    uint8_t body[CHECKREADER_BODY * CHECKREADER_BODY];
     int largest = 1;
     for (int y = 0; y < rows; y++) {
         for (int x = 0; x < columns; x++) {
-            body[y * columns + x] = checkdigit_scaled(across + x, columns, high, rows, y);
-            largest = checkdigit_most(largest, body[y * columns + x]);
+            body[y * columns + x] = checkreader_scaled(across + x, columns, high, rows, y);
+            largest = checkreader_most(largest, body[y * columns + x]);
         }
     }
     int64_t mass = 0, moment_x = 0, moment_y = 0;
     for (int y = 0; y < rows; y++) {
         for (int x = 0; x < columns; x++) {
-            const int level = (int)checkdigit_divided(255 * (int64_t)body[y * columns + x], largest); /* 10. */
+            const int level = (int)checkreader_divided(255 * (int64_t)body[y * columns + x], largest); /* 10. */
             body[y * columns + x] = (uint8_t)level;
             mass += level;
             moment_x += (int64_t)level * (2 * x + 1);
             moment_y += (int64_t)level * (2 * y + 1);
         }
     }
-    const int left = checkdigit_offset(moment_x, mass, columns), top = checkdigit_offset(moment_y, mass, rows);
+    const int left = checkreader_offset(moment_x, mass, columns), top = checkreader_offset(moment_y, mass, rows);
     for (int y = 0; y < rows; y++)
         for (int x = 0; x < columns; x++)
-            out[(top + y) * CHECKDIGIT_SIDE + left + x] = body[y * columns + x];
+            out[(top + y) * CHECKREADER_SIDE + left + x] = body[y * columns + x];
     return 1;
 }

@@ -7,7 +7,7 @@ export async function load({ path, golden }) {
   const { instance } = await WebAssembly.instantiate(await bytes(path));
   const reader = wrapped(instance.exports);
   // Without golden digits the logits are all that can be shown.
-  const scale = golden.length ? instance.exports.checkdigit_lenet5_scale() : null;
+  const scale = golden.length ? instance.exports.checkreader_lenet5_scale() : null;
   for (const { file, probabilities } of golden) {
     const bitmap = await createImageBitmap(new Blob([await bytes(`/web/golden/${file}`)]), { colorSpaceConversion: "none" });
     const { logits } = reader(gray(bitmap, bitmap.width, bitmap.height), bitmap.width, bitmap.height);
@@ -31,9 +31,9 @@ function wrapped({ memory, __heap_base: base, ...c }) {
     const missing = given + levels.length - memory.buffer.byteLength;
     if (missing > 0) memory.grow(Math.ceil(missing / 65536));
     new Uint8Array(memory.buffer, given).set(levels);
-    const found = c.checkdigit_normalize(given, width, height, width, pixels) === 1;
-    const digit = c.checkdigit_lenet5_classify(pixels, logits);
-    const margin = c.checkdigit_lenet5_margin(logits), threshold = c.checkdigit_lenet5_threshold();
+    const found = c.checkreader_normalize(given, width, height, width, pixels) === 1;
+    const digit = c.checkreader_lenet5_classify(pixels, logits);
+    const margin = c.checkreader_lenet5_margin(logits), threshold = c.checkreader_lenet5_threshold();
     return {
       digit: found ? digit : null,
       accepted: found && margin >= threshold,

@@ -43,7 +43,7 @@ export async function control({ changed, taken, failed }) {
   try {
     offered = await service.models();
     const models = [offered.digit, offered.field].filter(Boolean).map(({ model, version }) => `${model} ${version}`);
-    $("versions").textContent = [`checkdigit ${offered.version}`, ...models].join(" · ");
+    $("versions").textContent = [`checkreader ${offered.version}`, ...models].join(" · ");
   } catch (error) {
     failed(error);
   }

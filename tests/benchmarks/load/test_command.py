@@ -6,7 +6,7 @@ import re
 import pytest
 
 from benchmarks.load.__main__ import parser, run
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 
 def test_of_a_service_of_its_own(capsys) -> None:
@@ -38,5 +38,5 @@ def test_by_rate_as_a_table(capsys) -> None:
     ],
 )
 def test_mistakes(arguments: list[str], message: str) -> None:
-    with pytest.raises(CheckdigitError, match=re.escape(message)):
+    with pytest.raises(CheckreaderError, match=re.escape(message)):
         run(parser().parse_args(arguments))

@@ -25,7 +25,7 @@ from benchmarks.load import generator as load
 from benchmarks.load import scenarios
 from benchmarks.load.generator import Request, arrivals, closed_loop, open_loop, summarize
 from benchmarks.load.scenarios import requests, split, stats
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"
@@ -123,7 +123,7 @@ def test_nothing_listens(run: Run) -> None:
     expected = f"^cannot connect to 127.0.0.1:{port}: Connection refused: is the service running\\?$"
     request = Request("127.0.0.1", port, "/")
     for call in (closed_loop(request, 1, 1), open_loop(request, 1, 1, 1), stats("127.0.0.1", port, "m")):
-        with pytest.raises(CheckdigitError, match=expected):
+        with pytest.raises(CheckreaderError, match=expected):
             run(call)
 
 
@@ -244,13 +244,13 @@ def test_picture_request(pixels: np.ndarray) -> None:
 
 @pytest.mark.parametrize("url", ["host:8000", "https://host", "http://", "http://host:x", "http://[::1"])
 def test_bad_address(url: str, pixels: np.ndarray) -> None:
-    with pytest.raises(CheckdigitError):
+    with pytest.raises(CheckreaderError):
         requests(url, "m", "json", 1, pixels)
 
 
 @pytest.mark.parametrize(("kind", "rows"), [("picture", 2), ("json", 0), ("binary", -1)])
 def test_bad_rows(kind: scenarios.Kind, rows: int, pixels: np.ndarray) -> None:
-    with pytest.raises(CheckdigitError):
+    with pytest.raises(CheckreaderError):
         requests("http://host", "m", kind, rows, pixels)
 
 
@@ -260,10 +260,10 @@ def test_stats(run: Run) -> None:
             return await stats("127.0.0.1", port, "m")
 
     assert run(ask(CHUNKED)) == {}
-    with pytest.raises(CheckdigitError, match="404: no such model"):
+    with pytest.raises(CheckreaderError, match="404: no such model"):
         run(ask(b'HTTP/1.1 404 X\r\nContent-Length: 25\r\n\r\n{"error":"no such model"}'))
     for reply in (FAILED, HANG_UP, b"SMTP ready\r\n", OK[:-2] + b"[]"):
-        with pytest.raises(CheckdigitError, match="no JSON object"):
+        with pytest.raises(CheckreaderError, match="no JSON object"):
             run(ask(reply))
 
 

@@ -1,4 +1,4 @@
-"""Pictures to `serving.images`, where nothing but CheckdigitError may escape; run it with -max_total_time=60."""
+"""Pictures to `serving.images`, where nothing but CheckreaderError may escape; run it with -max_total_time=60."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import warnings
 import atheris
 
 with atheris.instrument_imports(include=["serving", "PIL"]):
-    from serving.errors import CheckdigitError
+    from serving.errors import CheckreaderError
     from serving.images.codec import decode
     from serving.images.digit import SIDE, normalize
 
@@ -20,7 +20,7 @@ PIXELS = 2**18  # few enough for many pictures a second
 def target(data: bytes) -> None:
     try:
         gray = decode(data, PIXELS)
-    except CheckdigitError as error:
+    except CheckreaderError as error:
         str(error).encode()  # so that a reply can hold it
         return
     assert gray.ndim == 2

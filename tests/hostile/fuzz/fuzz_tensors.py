@@ -1,4 +1,4 @@
-"""Bytes to both protocols' parsers, where nothing but CheckdigitError may escape; run it with -max_total_time=60."""
+"""Bytes to both protocols' parsers, where nothing but CheckreaderError may escape; run it with -max_total_time=60."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import atheris
 
 with atheris.instrument_imports(include=["serving"]):
     from serving.engine.tensor_checks import check_shape
-    from serving.errors import CheckdigitError
+    from serving.errors import CheckreaderError
     from serving.protocol import oip, tensorflow_serving
     from serving.runtime.network import Spec
 
@@ -91,7 +91,7 @@ def target(data: bytes) -> None:
     ):
         try:
             inputs = parse().inputs
-        except CheckdigitError as error:
+        except CheckreaderError as error:
             str(error).encode()  # so that a reply can hold it
             continue
         for given in inputs:

@@ -16,7 +16,7 @@ from PIL import Image
 from pipeline.data import digits as data
 from pipeline.data.digits import Split
 from pipeline.synthesis import digit_drawing
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.codec import decode
 from serving.images.digit import normalize
 
@@ -36,7 +36,7 @@ def check_contract(found: data.Dataset) -> None:
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(CheckdigitError, match="unknown data set 'letters': choose one of digits, mnist"):
+    with pytest.raises(CheckreaderError, match="unknown data set 'letters': choose one of digits, mnist"):
         data.load("letters")
 
 
@@ -173,7 +173,7 @@ def test_mnist_in_subfolders_without_a_writer_on_both_sides(
 
 
 def test_mnist_missing(tmp_path: Path) -> None:
-    with pytest.raises(CheckdigitError, match="MNIST not found: expected train-images-idx3-ubyte"):
+    with pytest.raises(CheckreaderError, match="MNIST not found: expected train-images-idx3-ubyte"):
         data.load("mnist", tmp_path)
 
 
@@ -208,7 +208,7 @@ def test_damaged_file(small: Path, monkeypatch, name: str, spoil) -> None:
     add_writers(small, monkeypatch)
     file = small / name
     file.write_bytes(spoil(file.read_bytes()))
-    with pytest.raises(CheckdigitError, match=f"{name}: truncated or changed: .*: get the file anew"):
+    with pytest.raises(CheckreaderError, match=f"{name}: truncated or changed: .*: get the file anew"):
         data.load("mnist", small)
 
 
@@ -217,7 +217,7 @@ def test_damaged_file(small: Path, monkeypatch, name: str, spoil) -> None:
 def test_rubbish_is_an_array_or_a_clear_error(tmp_path_factory, raw: bytes, packed: bool) -> None:
     file = tmp_path_factory.getbasetemp() / "rubbish.gz"
     file.write_bytes(gzip.compress(raw) if packed else raw)
-    with contextlib.suppress(CheckdigitError):  # and no other error
+    with contextlib.suppress(CheckreaderError):  # and no other error
         assert isinstance(data._idx(file), np.ndarray)
 
 
@@ -314,7 +314,7 @@ def put(path: Path, content: bytes | str) -> None:
 )
 def test_folder_mistakes(own: Path, spoil, message: str) -> None:
     spoil(own)
-    with pytest.raises(CheckdigitError, match=message) as caught:
+    with pytest.raises(CheckreaderError, match=message) as caught:
         data.load("folder", own)
     assert "\n" not in str(caught.value)
 
@@ -335,7 +335,7 @@ def test_folder_mistakes(own: Path, spoil, message: str) -> None:
 )
 def test_csv_mistakes(own: Path, content: str | bytes, message: str) -> None:
     put(own / "text.csv", content)
-    with pytest.raises(CheckdigitError, match=message) as caught:
+    with pytest.raises(CheckreaderError, match=message) as caught:
         data.load("folder", own / "text.csv")
     assert "\n" not in str(caught.value)
 
@@ -352,7 +352,7 @@ def test_csv_mistakes(own: Path, content: str | bytes, message: str) -> None:
 def test_no_folder(tmp_path: Path, path: str | None, message: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "picture.png").write_bytes(b"")
-    with pytest.raises(CheckdigitError, match=message):
+    with pytest.raises(CheckreaderError, match=message):
         data.load("folder", tmp_path / path if path else None)
 
 

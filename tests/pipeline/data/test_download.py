@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.data import download
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 CONTENT = bytes(range(256)) * 2_000  # eight of the chunks that are written at once
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -98,7 +98,7 @@ def test_progress_goes_to_standard_error(server: Server, tmp_path: Path, capsys)
 
 def test_goes_on_after_a_broken_connection(server: Server, tmp_path: Path) -> None:
     server.cut = 200_000
-    with pytest.raises(CheckdigitError, match=r"check the network and try again"):
+    with pytest.raises(CheckreaderError, match=r"check the network and try again"):
         download.fetch(server.url, tmp_path / "file", SHA256)
     assert names(tmp_path) == ["file.part"]
     got = (tmp_path / "file.part").stat().st_size
@@ -158,13 +158,13 @@ def test_other_bytes_leave_nothing_behind(server: Server, tmp_path: Path, part: 
     wanted = SHA256 if part else "0" * 64
     if part:
         (tmp_path / "file.part").write_bytes(part)
-    with pytest.raises(CheckdigitError, match=r"other bytes than expected \(SHA-256\): try again"):
+    with pytest.raises(CheckreaderError, match=r"other bytes than expected \(SHA-256\): try again"):
         download.fetch(server.url, tmp_path / "file", wanted)
     assert names(tmp_path) == []
 
 
 def test_not_found(server: Server, tmp_path: Path) -> None:
-    with pytest.raises(CheckdigitError, match=r"/missing: the server answered 404 Not Found"):
+    with pytest.raises(CheckreaderError, match=r"/missing: the server answered 404 Not Found"):
         download.fetch(server.url.replace("file", "missing"), tmp_path / "file", SHA256)
     assert names(tmp_path) == []
 
@@ -172,14 +172,14 @@ def test_not_found(server: Server, tmp_path: Path) -> None:
 def test_refused(tmp_path: Path, server: Server) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with pytest.raises(CheckdigitError, match=r"no connection: check the network and try again, or put"):
+    with pytest.raises(CheckreaderError, match=r"no connection: check the network and try again, or put"):
         download.fetch(f"http://127.0.0.1:{port}/file", tmp_path / "file", SHA256)
     assert names(tmp_path) == []
 
 
 def test_silence(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "PATIENCE", 0.1)
-    with pytest.raises(CheckdigitError, match=r"/silent: no answer within 0 seconds: check the network"):
+    with pytest.raises(CheckreaderError, match=r"/silent: no answer within 0 seconds: check the network"):
         download.fetch(server.url.replace("file", "silent"), tmp_path / "file", SHA256)
     assert names(tmp_path) == []
 
@@ -188,14 +188,14 @@ def test_silent_name_server(server: Server, tmp_path: Path, monkeypatch: pytest.
     """A look-up that hangs is bounded by no time-out of the HTTP library."""
     monkeypatch.setattr(download, "PATIENCE", 0.1)
     monkeypatch.setattr(download.requests, "get", lambda *_, **__: server.done.wait(60))
-    with pytest.raises(CheckdigitError, match="no answer within"):
+    with pytest.raises(CheckreaderError, match="no answer within"):
         download.fetch(server.url, tmp_path / "file", SHA256)
 
 
 def test_silence_in_the_middle(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "PATIENCE", 0.3)
     server.cut, server.stall = 100_000, True
-    with pytest.raises(CheckdigitError, match="check the network and try again"):
+    with pytest.raises(CheckreaderError, match="check the network and try again"):
         download.fetch(server.url, tmp_path / "file", SHA256)
     assert names(tmp_path) == ["file.part"]
 

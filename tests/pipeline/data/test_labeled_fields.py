@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.data.labeled_fields import Labeled, folds, load
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 
 def picture(path: Path, level: int = 200) -> None:
@@ -115,14 +115,14 @@ def test_without_separators(folder: Path) -> None:
 )
 def test_spoilt_csv(folder: Path, rows: list[tuple[str, ...]], message: str) -> None:
     write_csv(folder, *rows)
-    with pytest.raises(CheckdigitError, match=message) as error:
+    with pytest.raises(CheckreaderError, match=message) as error:
         load(folder)
     assert "\n" not in str(error.value)
 
 
 def test_spoilt_header(folder: Path) -> None:
     write_csv(folder, ("a.png", "1"), header=("file", "label"))
-    with pytest.raises(CheckdigitError, match="line 1: expected a header with the columns file and text"):
+    with pytest.raises(CheckreaderError, match="line 1: expected a header with the columns file and text"):
         load(folder)
 
 
@@ -130,7 +130,7 @@ def test_spoilt_header(folder: Path) -> None:
 def test_unreadable_csv(folder: Path, content: bytes) -> None:
     (folder / "labels.csv").write_bytes(content)
     with pytest.raises(
-        CheckdigitError, match=r"labels.csv: not a readable CSV file .*: save it as CSV in UTF-8"
+        CheckreaderError, match=r"labels.csv: not a readable CSV file .*: save it as CSV in UTF-8"
     ):
         load(folder)
 
@@ -168,7 +168,7 @@ BOXES = [["1", 2, 3, 4, 5], ["2", 9, 3, 4, 5]]
 def test_spoilt_jsonl(folder: Path, line: str, message: str) -> None:
     first = json.dumps({"file": "a.png", "text": "12", "boxes": BOXES})
     (folder / "labels.jsonl").write_bytes(f"{first}\n{line}\n".encode(errors="surrogatepass"))
-    with pytest.raises(CheckdigitError, match=message) as error:
+    with pytest.raises(CheckreaderError, match=message) as error:
         load(folder)
     assert "\n" not in str(error.value)
 
@@ -176,21 +176,21 @@ def test_spoilt_jsonl(folder: Path, line: str, message: str) -> None:
 def test_no_picture(folder: Path) -> None:
     (folder / "a.png").write_bytes(b"hello")
     write_csv(folder, ("a.png", "1"))
-    with pytest.raises(CheckdigitError, match=r"line 2: .*a.png: not a picture: expected PNG"):
+    with pytest.raises(CheckreaderError, match=r"line 2: .*a.png: not a picture: expected PNG"):
         load(folder)
 
 
 def test_labels_missing(folder: Path) -> None:
-    with pytest.raises(CheckdigitError, match=r"neither labels.csv nor labels.jsonl in it"):
+    with pytest.raises(CheckreaderError, match=r"neither labels.csv nor labels.jsonl in it"):
         load(folder)
-    with pytest.raises(CheckdigitError, match=r"nowhere: no such folder: expected one with labels.csv"):
+    with pytest.raises(CheckreaderError, match=r"nowhere: no such folder: expected one with labels.csv"):
         load(folder / "nowhere")
 
 
 def test_labels_twice(folder: Path) -> None:
     write_csv(folder, ("a.png", "1"))
     write_json(folder, {"file": "a.png", "text": "1"})
-    with pytest.raises(CheckdigitError, match=r"both labels.csv and labels.jsonl in it: one of them"):
+    with pytest.raises(CheckreaderError, match=r"both labels.csv and labels.jsonl in it: one of them"):
         load(folder)
 
 
@@ -200,7 +200,7 @@ def test_same_picture_with_other_text(folder: Path) -> None:
     assert len(load(folder)) == 2
     write_csv(folder, ("a.png", "1"), ("b.png", "2"))
     with pytest.raises(
-        CheckdigitError, match=r"line 3: b.png is the same picture as a.png, but labeled 2 instead of 1"
+        CheckreaderError, match=r"line 3: b.png is the same picture as a.png, but labeled 2 instead of 1"
     ):
         load(folder)
 
@@ -221,7 +221,7 @@ DIGESTS = st.lists(st.sampled_from("abcdefghijklmnop"), min_size=1, max_size=60)
 def test_folds_are_a_partition(digests: list[str], count: int, seed: int) -> None:
     fields = made(digests)
     if len(set(digests)) < count:
-        with pytest.raises(CheckdigitError, match=f"different pictures cannot be cut into {count} folds"):
+        with pytest.raises(CheckreaderError, match=f"different pictures cannot be cut into {count} folds"):
             folds(fields, count, seed)
         return
     parts = folds(fields, count, seed)
@@ -254,5 +254,5 @@ def test_folds_differ_by_seed() -> None:
 
 
 def test_folds_below_two() -> None:
-    with pytest.raises(CheckdigitError, match="at least 2 folds"):
+    with pytest.raises(CheckreaderError, match="at least 2 folds"):
         folds(made(["a", "b"]), 1, 0)

@@ -9,7 +9,7 @@ import pytest
 from pipeline.data import digits
 from pipeline.evaluation import benchmark
 from pipeline.export.formats import FOLDER, get
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from tests.support.paths import ROOT
 from tests.support.tiny_run import copied, exported, record
 
@@ -44,13 +44,13 @@ def test_a_worker_that_fails_is_named(tmp_path: Path, images: np.ndarray) -> Non
     run = copied(tmp_path)
     (run / FOLDER / get("onnx_float32").file).write_bytes(b"no model")
     record(run)
-    with pytest.raises(CheckdigitError, match=r"benchmark of onnx_float32, threads 1: .*cannot load"):
+    with pytest.raises(CheckreaderError, match=r"benchmark of onnx_float32, threads 1: .*cannot load"):
         benchmark.benchmark(run, images, [get("onnx_float32")])
 
 
 def test_a_worker_that_dies_is_named(monkeypatch: pytest.MonkeyPatch, images: np.ndarray) -> None:
     monkeypatch.setattr(sys, "executable", "false")
-    with pytest.raises(CheckdigitError, match=r"benchmark of tflite_int8, threads 1: its process ended"):
+    with pytest.raises(CheckreaderError, match=r"benchmark of tflite_int8, threads 1: its process ended"):
         benchmark.benchmark(exported(), images, [get("tflite_int8")])
 
 
@@ -92,5 +92,5 @@ def test_figures() -> None:
 
 
 def test_the_worker_says_what_it_is_for() -> None:
-    with pytest.raises(SystemExit, match="run `checkdigit benchmark`"):
+    with pytest.raises(SystemExit, match="run `checkreader benchmark`"):
         benchmark._main([])

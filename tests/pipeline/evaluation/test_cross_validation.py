@@ -10,7 +10,7 @@ from pipeline.evaluation import cross_validation
 from pipeline.evaluation.cross_validation import mean, pooled, report
 from pipeline.evaluation.field_calibration import fit, out_of_fold
 from pipeline.evaluation.field_readings import correct
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from tests.support.field_readings import fields, raw
 
 LABELED = fields([str(i % 10) for i in range(203)])
@@ -33,11 +33,11 @@ def test_pooled_is_in_the_order_of_the_fields() -> None:
 
 def test_every_field_once() -> None:
     one = [raw("1")]
-    with pytest.raises(CheckdigitError, match="do not hold each of 2 fields once"):
+    with pytest.raises(CheckreaderError, match="do not hold each of 2 fields once"):
         pooled([np.array([0]), np.array([0])], [one, one], 2)
-    with pytest.raises(CheckdigitError, match="do not hold each of 2 fields once"):
+    with pytest.raises(CheckreaderError, match="do not hold each of 2 fields once"):
         pooled([np.array([0]), np.array([0, 1])], [one, one * 2], 2)
-    with pytest.raises(CheckdigitError, match="do not hold each of 3 fields once"):
+    with pytest.raises(CheckreaderError, match="do not hold each of 3 fields once"):
         pooled([np.array([0]), np.array([1])], [one, one], 3)
 
 

@@ -10,7 +10,7 @@ from pipeline.metrics.calibration import calibration_error
 from pipeline.run import Run
 from pipeline.synthesis import nondigits
 from serving.decoding.thresholds import MAX_ERROR
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 LEVELS = ((0.02, 0.6), (0.01, 0.7), (0.001, 0.95))
 
@@ -138,7 +138,7 @@ def test_without_the_default_operating_point(levels, threshold: float | None, ac
 
 
 def test_evaluates_what_was_exported(tmp_path) -> None:
-    with pytest.raises(CheckdigitError, match=r"export.json: not found: run `checkdigit export --run"):
+    with pytest.raises(CheckreaderError, match=r"export.json: not found: run `checkreader export --run"):
         evaluate.evaluate(Run(tmp_path), None, "digits")
 
 

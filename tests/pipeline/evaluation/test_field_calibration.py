@@ -18,7 +18,7 @@ from pipeline.metrics.calibration import (
     upper_bound,
 )
 from serving.decoding import field_string
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from tests.support.field_readings import raw, sampled
 
 
@@ -269,5 +269,5 @@ def test_measured_at_exactly_the_rate(rate: float, count: int) -> None:
 
 
 def test_nothing_read() -> None:
-    with pytest.raises(CheckdigitError, match="none of the 3 labeled fields could be read"):
+    with pytest.raises(CheckreaderError, match="none of the 3 labeled fields could be read"):
         field_calibration.fit([raw("", 0.0, problem="blank")] * 3, np.zeros(3, bool), parts(3, 3))

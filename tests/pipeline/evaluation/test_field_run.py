@@ -9,7 +9,7 @@ from pipeline.data import labeled_fields
 from pipeline.evaluation import field_run
 from pipeline.run import Run
 from pipeline.synthesis import nonfields
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from tests.support import tiny_field
 
 # Keras asks its variables for an array in NumPy 1's way.
@@ -59,7 +59,7 @@ def test_a_format_that_was_refused(own: labeled_fields.Labeled, tmp_path: Path) 
     run.path.mkdir()
     run.record("train", [], task="field", data={}, calibration=None)
     run.record("export", [], refused={"onnx_float32": "no such layer"})
-    with pytest.raises(CheckdigitError, match="onnx_float32 could not be exported: no such layer"):
+    with pytest.raises(CheckreaderError, match="onnx_float32 could not be exported: no such layer"):
         field_run.evaluate(run, own)
 
 
@@ -95,7 +95,7 @@ def test_not_calibrated_on_what_it_was_trained_on(own: labeled_fields.Labeled, t
     run.record(
         "train", ["float.keras"], task="field", data={**train["data"], "own": own.record()}, calibration=None
     )
-    with pytest.raises(CheckdigitError, match="the network was trained on these fields"):
+    with pytest.raises(CheckreaderError, match="the network was trained on these fields"):
         field_run.calibrate(run, own)
 
 

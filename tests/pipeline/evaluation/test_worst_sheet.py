@@ -6,7 +6,7 @@ from PIL import Image
 
 from pipeline.evaluation import worst_sheet
 from pipeline.evaluation.field import measure
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from tests.support.field_readings import fields, raw
 
 
@@ -46,6 +46,6 @@ def test_other_fields(tmp_path: Path) -> None:
     record = measure([raw("2")], labeled)
     record["data"]["sha256"] = {"labels.csv": "1" * 64}
     with pytest.raises(
-        CheckdigitError, match="some: not the fields that the record was measured on: evaluate"
+        CheckreaderError, match="some: not the fields that the record was measured on: evaluate"
     ):
         worst_sheet.worst(record, labeled, tmp_path / "worst.png")

@@ -213,7 +213,7 @@ def test_every_symbol_is_prefixed_and_nothing_is_included(tmp_path: Path, networ
         ["nm", tmp_path / "lenet5.o"], capture_output=True, text=True, check=True
     ).stdout.split("\n")
     symbols = [line.split()[-1] for line in names if line]
-    assert all(name.startswith("checkdigit_") for name in symbols if name != "_GLOBAL_OFFSET_TABLE_")
+    assert all(name.startswith("checkreader_") for name in symbols if name != "_GLOBAL_OFFSET_TABLE_")
     undefined = {line.split()[-1] for line in names if " U " in line}
     assert undefined <= {"_GLOBAL_OFFSET_TABLE_", "memset", "__stack_chk_fail"}  # what compilers put in
     code = (tmp_path / f"{c_source.NAME}.c").read_text()

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.export import c_source, compiled, wasm
 from pipeline.networks import integer_reference
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.repository.store import Repository
 
 
@@ -48,12 +48,12 @@ def test_a_file_is_compiled_once(folder: Path) -> None:
 def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.wasm"
     path.write_bytes(content)
-    with pytest.raises(CheckdigitError, match=r"a\.wasm: not the classifier as WebAssembly"):
+    with pytest.raises(CheckreaderError, match=r"a\.wasm: not the classifier as WebAssembly"):
         compiled.load(path)
 
 
 def test_c_that_does_not_compile_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.c").write_text("int x = ;")
     (tmp_path / "a.h").write_text("")
-    with pytest.raises(CheckdigitError, match="ziglang: "):
+    with pytest.raises(CheckreaderError, match="ziglang: "):
         compiled.load(tmp_path / "a.c")

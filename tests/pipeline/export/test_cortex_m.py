@@ -75,8 +75,8 @@ def make(target: str, core: str, folder: Path) -> str:
 @pytest.mark.parametrize("core", CORES)
 @pytest.mark.parametrize("source", [golden, mnist])
 def test_a_core_computes_the_reference_to_the_bit(tmp_path: Path, released: bytes, core: str, source) -> None:
-    if source is mnist and "CHECKDIGIT_DATA" not in os.environ:
-        pytest.skip("$CHECKDIGIT_DATA names no folder with MNIST")
+    if source is mnist and "CHECKREADER_DATA" not in os.environ:
+        pytest.skip("$CHECKREADER_DATA names no folder with MNIST")
     pictures = source()
     lines = make("run", core, built(tmp_path, released, pictures)).splitlines()
     found = np.array([[int(number) for number in line.split()] for line in lines])

@@ -16,7 +16,7 @@ from pipeline.export.export import export, writer
 from pipeline.export.formats import FOLDER, FORMATS, get
 from pipeline.networks import lenet5
 from pipeline.run import Run
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.runtime import litert
 from serving.runtime import onnx as runtime
 
@@ -76,7 +76,7 @@ def test_a_file_without_provenance_is_refused(trained: Run, tmp_path: Path) -> N
     (tmp_path / "model.wasm").write_bytes(b"\0asm\1\0\0\0")
     others = [tmp_path / f"model.{suffix}" for suffix in ("onnx", "txt", "c", "wasm")]
     for path in (trained / "float.keras", *others):
-        with pytest.raises(CheckdigitError, match=r"no (readable )?provenance"):
+        with pytest.raises(CheckreaderError, match=r"no (readable )?provenance"):
             provenance.read(path)
 
 
@@ -236,18 +236,18 @@ def test_what_8_bits_cannot_do_is_refused_by_name_and_the_rest_is_written(
 def test_it_needs_a_quantized_run(trained: Run, tmp_path: Path) -> None:
     for name in ("train.json", "float.keras"):
         shutil.copy(trained / name, tmp_path / name)
-    with pytest.raises(CheckdigitError, match=r"quantize\.json: not found: run `checkdigit quantize"):
+    with pytest.raises(CheckreaderError, match=r"quantize\.json: not found: run `checkreader quantize"):
         export(Run(tmp_path))
 
 
 def test_a_changed_saved_model_is_refused(copy: Run) -> None:
     (copy / "quantized/saved_model.pb").write_bytes(b"changed")
-    with pytest.raises(CheckdigitError, match=r"saved_model\.pb: its SHA-256 differs"):
+    with pytest.raises(CheckreaderError, match=r"saved_model\.pb: its SHA-256 differs"):
         export(copy)
 
 
 def test_a_record_of_another_version_is_refused(copy: Run) -> None:
     record = json.loads((copy / "quantize.json").read_text())
     (copy / "quantize.json").write_text(json.dumps({**record, "schema": 0}))
-    with pytest.raises(CheckdigitError, match="another version of checkdigit"):
+    with pytest.raises(CheckreaderError, match="another version of checkreader"):
         export(copy)

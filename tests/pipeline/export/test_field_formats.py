@@ -17,7 +17,7 @@ from pipeline.export.formats import FIELD_FORMATS, FOLDER, Format, get
 from pipeline.networks import batching, integer_reference, spec
 from pipeline.run import Run
 from pipeline.verification import drift
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 from serving.runtime import litert
 from serving.runtime import onnx as runtime
@@ -194,5 +194,5 @@ def test_the_reference_takes_chunks_of_any_width(
 
 def test_a_damaged_reference_is_an_error_line(run: Run) -> None:
     content = file(run, get("tflite_int8", "field")).read_bytes()
-    with pytest.raises(CheckdigitError):
+    with pytest.raises(CheckreaderError):
         integer_reference.load(content[: len(content) // 2])

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from pipeline.export import formats
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 
 def test_files_are_unique_and_names_in_their_task() -> None:
@@ -29,7 +29,7 @@ def test_each_family_has_what_the_others_are_compared_with(name: str) -> None:
 
 
 def test_an_unknown_format_is_named() -> None:
-    with pytest.raises(CheckdigitError, match=r"unknown format 'onnx_int4': choose one of keras, "):
+    with pytest.raises(CheckreaderError, match=r"unknown format 'onnx_int4': choose one of keras, "):
         formats.get("onnx_int4")
 
 

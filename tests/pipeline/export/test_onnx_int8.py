@@ -9,7 +9,7 @@ from pipeline.export import onnx_int8
 from pipeline.export.formats import FOLDER, get
 from pipeline.networks import integer_reference
 from pipeline.run import Run
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_a_layer_left_in_float_is_noticed(network: integer_reference.Reference) 
             model.graph.initializer.append(weights)
             node.input[1] = "w"
             break
-    with pytest.raises(CheckdigitError, match="not only in integers"):
+    with pytest.raises(CheckreaderError, match="not only in integers"):
         onnx_int8.fused(model.SerializeToString(), network)
 
 

@@ -6,7 +6,7 @@ from pipeline.export import predictor
 from pipeline.export.formats import FOLDER, FORMATS, Format, get
 from pipeline.networks import integer_reference, lenet5
 from pipeline.run import Run
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 from serving.runtime.network import softmax
 from tests.support.tiny_run import exported
@@ -102,7 +102,7 @@ def test_activations_lie_on_the_integer_grid(
 @pytest.mark.parametrize("name", ["c", "wasm"])
 def test_what_shows_no_layers_says_so(run: Run, name: str) -> None:
     row = get(name)
-    with pytest.raises(CheckdigitError, match=f"{name} shows no layers"):
+    with pytest.raises(CheckreaderError, match=f"{name} shows no layers"):
         predictor.inside(row, run / FOLDER / row.file)
 
 
@@ -122,7 +122,7 @@ def test_layer_outputs_follow_the_operators() -> None:
 
 
 def test_a_network_of_another_depth_is_refused() -> None:
-    with pytest.raises(CheckdigitError, match="1 layers found, expected 7"):
+    with pytest.raises(CheckreaderError, match="1 layers found, expected 7"):
         predictor.layer_outputs([("Gemm", ["image"], ["end"])], "end")
 
 
@@ -130,5 +130,5 @@ def test_a_network_of_another_depth_is_refused() -> None:
 def test_a_damaged_file(name: str, tmp_path) -> None:
     row = get(name)
     (tmp_path / row.file).write_bytes(b"no model")
-    with pytest.raises(CheckdigitError, match="cannot load"):
+    with pytest.raises(CheckreaderError, match="cannot load"):
         predictor.predictor(row, tmp_path / row.file)

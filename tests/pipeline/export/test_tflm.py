@@ -31,7 +31,7 @@ def released() -> bytes:
 
 def pixels() -> np.ndarray:
     """MNIST's test digits where they are at hand, else drawn ones."""
-    if "CHECKDIGIT_DATA" in os.environ:
+    if "CHECKREADER_DATA" in os.environ:
         return digits.load("mnist", None).test.images
     rng = np.random.default_rng(0)
     return np.stack([normalize(digit_drawing.digit(i % 10, rng)) for i in range(500)])

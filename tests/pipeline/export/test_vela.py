@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.export import vela
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.repository.store import Repository
 
 needs_compiler = pytest.mark.skipif(not vela.available(), reason="`make edge-tools` installs ethos-u-vela")
@@ -48,5 +48,5 @@ def test_without_the_compiler(
     ("name", "reason"), [("lenet5", "not an integer model"), ("lenet5-field-int8", "any width")]
 )
 def test_another_model_is_refused(name: str, reason: str) -> None:
-    with pytest.raises(CheckdigitError, match=reason):
+    with pytest.raises(CheckreaderError, match=reason):
         vela.compiled(released().with_name(f"{name}.tflite").read_bytes())

@@ -34,7 +34,7 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 # A page that reads all pictures of `digits.bin`, side × side each, and shows what came out.
 PAGE = """<!doctype html><pre id="out"></pre><script type="module">
-import { load } from "./checkdigit.js";
+import { load } from "./checkreader.js";
 const read = await load("./lenet5-int8.wasm");
 const side = SIDE, all = new Uint8Array(await (await fetch("./digits.bin")).arrayBuffer());
 const found = [];
@@ -86,7 +86,7 @@ def browse(folder: Path, address: str) -> str:
 
 def pictures() -> np.ndarray:
     """A thousand digits: MNIST's where it is at hand, else drawn ones."""
-    if "CHECKDIGIT_DATA" in os.environ:
+    if "CHECKREADER_DATA" in os.environ:
         return data.load("mnist", None).test.images[:1_000]
     rng = np.random.default_rng(0)
     return np.stack([digit_drawing.digit(i % 10, rng, 40) for i in range(1_000)])
@@ -124,7 +124,7 @@ def test_the_example_page_reads_what_is_drawn(served: tuple[Path, str]) -> None:
     page = (EXAMPLE / "index.html").read_text()
     (folder / "drawn.html").write_text(page.replace("blank();\n</script>", f"blank(); {seven}\n</script>"))
     assert re.search(r">7, [a-z ]+</output>", browse(folder, f"{address}/drawn.html"))
-    for file in ("index.html", "checkdigit.js"):
+    for file in ("index.html", "checkreader.js"):
         assert "http" not in (EXAMPLE / file).read_text()
 
 

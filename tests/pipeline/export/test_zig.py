@@ -7,10 +7,10 @@ from typing import Literal
 import pytest
 
 from pipeline.export import zig
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 
 @pytest.mark.parametrize("target", ["wasm", "native"])
 def test_code_that_does_not_compile_is_an_error_line(target: Literal["wasm", "native"]) -> None:
-    with pytest.raises(CheckdigitError, match=r"ziglang: .*error: .*expression"):
+    with pytest.raises(CheckreaderError, match=r"ziglang: .*error: .*expression"):
         zig.compiled("int x = ;", "", "x.h", target)

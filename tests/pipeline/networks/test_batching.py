@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pipeline.networks import batching, spec
 from pipeline.networks.lenet5_field import SLIDING
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images import sliding_window
 from serving.images.field import Field
 
@@ -73,5 +73,5 @@ def test_answers_of_all_batches() -> None:
     ],
 )
 def test_other_pictures_are_refused(pictures: list[np.ndarray], message: str) -> None:
-    with pytest.raises(CheckdigitError, match=message):
+    with pytest.raises(CheckreaderError, match=message):
         batching.of(spec.FIELD, pictures)

@@ -16,7 +16,7 @@ from pipeline.networks.lenet5 import build
 from pipeline.report import run_data
 from pipeline.run import Run
 from pipeline.verification import verify
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 from serving.runtime import onnx as runtime
 from tests.support import tiny_run
@@ -91,7 +91,9 @@ def test_the_run_keeps_the_trained_network_and_exports_the_folded(fast: Run, dig
 
 
 def test_what_is_not_written_is_unknown() -> None:
-    with pytest.raises(CheckdigitError, match="unknown format 'c': choose one of keras, keras_int8, tflite_"):
+    with pytest.raises(
+        CheckreaderError, match="unknown format 'c': choose one of keras, keras_int8, tflite_"
+    ):
         get("c", "fast")
 
 
@@ -166,5 +168,5 @@ def test_measured(fast: Run, digits: Dataset) -> None:
 
 
 def test_no_report_is_made_of_it(fast: Run) -> None:
-    with pytest.raises(CheckdigitError, match="this one has its pooling folded away"):
+    with pytest.raises(CheckreaderError, match="this one has its pooling folded away"):
         run_data.require(fast)

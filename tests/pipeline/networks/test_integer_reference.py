@@ -16,7 +16,7 @@ from pipeline.networks import integer_reference
 from pipeline.networks.integer_reference import Unsupported
 from pipeline.networks.lenet5 import LAYERS
 from pipeline.run import Run
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def test_requantize_examples(value: int, multiplier: int, shift: int, expected: 
 
 def test_a_float_model_is_refused(exported: Run) -> None:
     content = (exported / "export/lenet5.tflite").read_bytes()
-    with pytest.raises(CheckdigitError, match="the input is FLOAT32, expected INT8"):
+    with pytest.raises(CheckreaderError, match="the input is FLOAT32, expected INT8"):
         integer_reference.load(content)
 
 
@@ -150,7 +150,7 @@ def test_a_dynamic_shape_is_refused(integers: bytes) -> None:
             [-1, 28, 28, 1], np.int32
         )
 
-    with pytest.raises(CheckdigitError, match=r"dynamic shape \[-1, 28, 28, 1\]"):
+    with pytest.raises(CheckreaderError, match=r"dynamic shape \[-1, 28, 28, 1\]"):
         integer_reference.load(change(integers, edit))
 
 
@@ -158,7 +158,7 @@ def test_another_network_is_refused(integers: bytes) -> None:
     def edit(model: Any) -> None:
         del model.subgraphs[0].operators[-1]
 
-    with pytest.raises(CheckdigitError, match="6 layers, expected LeNet-5's 7"):
+    with pytest.raises(CheckreaderError, match="6 layers, expected LeNet-5's 7"):
         integer_reference.load(change(integers, edit))
 
 
@@ -174,13 +174,13 @@ def test_names_do_not_matter(integers: bytes, digits: Dataset) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"TFL3", b"\0" * 64, b"PK\x03\x04 a zip"])
 def test_another_file_is_refused(content: bytes) -> None:
-    with pytest.raises(CheckdigitError, match="not a TensorFlow Lite file"):
+    with pytest.raises(CheckreaderError, match="not a TensorFlow Lite file"):
         integer_reference.load(content)
 
 
 @pytest.mark.parametrize("share", [0.001, 0.1, 0.5, 0.9])
 def test_a_truncated_file_is_refused(integers: bytes, share: float) -> None:
-    with pytest.raises(CheckdigitError):
+    with pytest.raises(CheckreaderError):
         integer_reference.load(integers[: max(8, int(len(integers) * share))])
 
 
@@ -189,5 +189,5 @@ def test_damage_is_an_error_line_or_a_network(integers: bytes) -> None:
     for _ in range(60):
         damaged = bytearray(integers)
         damaged[rng.integers(len(damaged))] ^= int(rng.integers(1, 256))
-        with contextlib.suppress(CheckdigitError):
+        with contextlib.suppress(CheckreaderError):
             integer_reference.load(bytes(damaged))

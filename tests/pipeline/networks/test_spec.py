@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.networks import spec
 from pipeline.run import Run
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 
 def test_a_record_without_a_task_is_a_digits() -> None:
@@ -20,18 +20,18 @@ def test_a_digits_run_whose_pooling_folds_is_a_fast_one() -> None:
     assert spec.named({"task": "digit", "config": {"network": network}}) is spec.FAST
     for change in ({"pooling": "max"}, {"activation": "tanh"}, {"activate": "before"}):
         assert spec.named({"config": {"network": network | change}}) is spec.DIGIT
-    with pytest.raises(CheckdigitError, match="unknown task 'fast'"):  # derived, never recorded
+    with pytest.raises(CheckreaderError, match="unknown task 'fast'"):  # derived, never recorded
         spec.named({"task": "fast"})
 
 
 def test_an_unknown_task_is_named() -> None:
-    with pytest.raises(CheckdigitError, match="unknown task 'page': expected digit or field"):
+    with pytest.raises(CheckreaderError, match="unknown task 'page': expected digit or field"):
         spec.named({"task": "page"})
 
 
 def test_of_a_run(tmp_path: Path) -> None:
     run = Run(tmp_path)
-    with pytest.raises(CheckdigitError, match=r"train\.json: not found"):
+    with pytest.raises(CheckreaderError, match=r"train\.json: not found"):
         spec.of(run)
     run.record("train", [], task="field")
     assert spec.of(run) is spec.FIELD

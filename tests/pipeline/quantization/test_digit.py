@@ -17,7 +17,7 @@ from pipeline.quantization import digit
 from pipeline.run import Run
 from pipeline.training import distillation
 from pipeline.training.distillation import TransferSet
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 # Keras asks its variables for an array in NumPy 1's way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -89,18 +89,18 @@ def test_quantizing_again_replaces_the_first_result(copy: Run, digits: Dataset) 
 
 
 def test_pruning_and_clustering_together_are_refused(copy: Run, digits: Dataset) -> None:
-    with pytest.raises(CheckdigitError, match="exclude each other"):
+    with pytest.raises(CheckreaderError, match="exclude each other"):
         digit.quantize(copy, dataclasses.replace(SHORT, prune=0.5, cluster=16), digits)
 
 
 def test_it_needs_a_trained_run(tmp_path: Path, digits: Dataset) -> None:
-    with pytest.raises(CheckdigitError, match=r"train\.json: not found: run `checkdigit train"):
+    with pytest.raises(CheckreaderError, match=r"train\.json: not found: run `checkreader train"):
         digit.quantize(Run(tmp_path), SHORT, digits)
 
 
 def test_changed_weights_are_refused(copy: Run, digits: Dataset) -> None:
     (copy / "float.keras").write_bytes(b"not what train wrote")
-    with pytest.raises(CheckdigitError, match=r"float\.keras: its SHA-256 differs"):
+    with pytest.raises(CheckreaderError, match=r"float\.keras: its SHA-256 differs"):
         digit.quantize(copy, SHORT, digits)
 
 

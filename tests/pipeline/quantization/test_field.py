@@ -11,7 +11,7 @@ from pipeline.networks import batching, integer_reference, lenet5_field, spec
 from pipeline.quantization import field
 from pipeline.quantization.field import FieldQuantizeConfig
 from pipeline.run import Run
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from tests.support import tiny_field
 
 # Keras asks its variables for an array in NumPy 1's way.
@@ -73,12 +73,12 @@ def test_quantizing_again_replaces_the_first_result(copy: Run) -> None:
 def test_a_digit_run_is_refused(tmp_path: Path) -> None:
     run = Run(tmp_path)
     run.record("train", [], task="digit")
-    with pytest.raises(CheckdigitError, match="not a run of the task field"):
+    with pytest.raises(CheckreaderError, match="not a run of the task field"):
         field.quantize(run, FieldQuantizeConfig(), tiny_field.fields(1))
 
 
 def test_no_fields_are_refused(copy: Run) -> None:
-    with pytest.raises(CheckdigitError, match="no pictures"):
+    with pytest.raises(CheckreaderError, match="no pictures"):
         field.quantize(copy, FieldQuantizeConfig(), [])
     assert not (copy / "quantize.json").exists()
 
@@ -86,5 +86,5 @@ def test_no_fields_are_refused(copy: Run) -> None:
 def test_weights_that_are_none(copy: Run) -> None:
     (copy / "float.keras").write_bytes(b"no model")
     copy.record("train", ["float.keras"], task="field", data={})
-    with pytest.raises(CheckdigitError, match=r"float\.keras: Keras cannot load it"):
+    with pytest.raises(CheckreaderError, match=r"float\.keras: Keras cannot load it"):
         field.quantize(copy, FieldQuantizeConfig(), tiny_field.fields(1))

@@ -19,7 +19,7 @@ from pipeline.release import artifacts, fast_card, model_card, release
 from pipeline.run import STAGES, Run, sha256, write_json
 from pipeline.synthesis import digit_drawing
 from serving.app import build_app
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.manifest import Threshold
 from serving.repository.store import Repository
 from serving.settings import Settings
@@ -154,7 +154,7 @@ def test_a_network_that_answers_otherwise_is_refused(models: Path, tmp_path: Pat
     for name in MODELS:
         manifest["models"][name]["golden"]["sha256"] = sha256(path)
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(CheckdigitError, match=r"model 'lenet5-fast' .* is refused: for 3a\.png it reads"):
+    with pytest.raises(CheckreaderError, match=r"model 'lenet5-fast' .* is refused: for 3a\.png it reads"):
         Repository.open(folder).load("lenet5-fast")
     assert Repository.open(folder).load("lenet5-fast-int8").model.version == "1"
 
@@ -213,7 +213,7 @@ def test_versions_are_its_own_and_the_one_before_may_stay(models: Path, fast: Ru
 
 
 def test_not_without_a_digit_model(fast: Run, tmp_path: Path) -> None:
-    with pytest.raises(CheckdigitError, match="a fast model stands beside a digit model: release a digit"):
+    with pytest.raises(CheckreaderError, match="a fast model stands beside a digit model: release a digit"):
         release.release(fast, tmp_path / "models")
     assert not (tmp_path / "models").exists()
 
@@ -224,5 +224,7 @@ def test_a_format_that_was_refused_is_not_released(fast: Run, models: Path, tmp_
     record = run.require("export")
     kept = {key: record[key] for key in ("data", "formats", "temperature")}
     run.record("export", list(record["files"]), refused={"onnx_int8": "operator TANH"}, **kept)
-    with pytest.raises(CheckdigitError, match="not released: onnx_int8 could not be exported: operator TANH"):
+    with pytest.raises(
+        CheckreaderError, match="not released: onnx_int8 could not be exported: operator TANH"
+    ):
         release.release(run, models)

@@ -12,7 +12,7 @@ from pipeline.networks.lenet5_field import SLIDING
 from pipeline.release import artifacts, field, release
 from pipeline.run import STAGES, Run, sha256
 from pipeline.synthesis import generator as drawing
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.repository.store import Repository
 from tests.pipeline.release.test_field_card import family
 from tests.support import tiny_field
@@ -187,7 +187,7 @@ def test_a_network_that_answers_otherwise_is_refused(models: Path, tmp_path: Pat
     manifest = json.loads((tmp_path / "models" / "manifest.json").read_text())
     manifest["golden"]["fields"]["sha256"] = sha256(path)
     (tmp_path / "models" / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(CheckdigitError, match=r"field-a\.png its probabilities are off by 0\.1"):
+    with pytest.raises(CheckreaderError, match=r"field-a\.png its probabilities are off by 0\.1"):
         Repository.open(tmp_path / "models").load("lenet5-field")
 
 
@@ -219,7 +219,9 @@ def test_next_release_takes_the_place_of_the_last(models: Path, finished: Run, t
 
 
 def test_not_without_a_digit_model(finished: Run, tmp_path: Path) -> None:
-    with pytest.raises(CheckdigitError, match="stands beside a digit model: release a digit run there first"):
+    with pytest.raises(
+        CheckreaderError, match="stands beside a digit model: release a digit run there first"
+    ):
         release.release(finished, tmp_path / "models")
     assert not (tmp_path / "models").exists()
 
@@ -229,7 +231,7 @@ def test_a_broken_bound_is_not_released(finished: Run, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "models", tmp_path / "models")
     run, before = Run(tmp_path / "run"), files(ROOT / "models")
     run.record("verify", [], passed=False, broken=["onnx_int8: differs by 3 lsb, allowed 1"])
-    with pytest.raises(CheckdigitError, match="not released: onnx_int8: differs by 3 lsb"):
+    with pytest.raises(CheckreaderError, match="not released: onnx_int8: differs by 3 lsb"):
         release.release(run, tmp_path / "models")
     assert files(tmp_path / "models") == before
 
@@ -238,6 +240,6 @@ def test_no_drawing_is_read(finished: Run, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(Printed, "sample", lambda *_: drawing.Sample(tiny_field.picture("1"), (2,), None))
     monkeypatch.setattr(field, "_ATTEMPTS", 3)
     shutil.copytree(ROOT / "models", tmp_path / "models")
-    with pytest.raises(CheckdigitError, match="of 3 drawn fields none is read by every format"):
+    with pytest.raises(CheckreaderError, match="of 3 drawn fields none is read by every format"):
         release.release(finished, tmp_path / "models")
     assert files(tmp_path / "models") == files(ROOT / "models")

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.release import model_card, readme, readme_limits
 from pipeline.run import STAGES, write_json
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from tests.support.paths import ROOT
 from tests.support.tiny_records import entry, records
 
@@ -30,9 +30,9 @@ def root(found: dict, tmp_path: Path) -> Path:
     service |= {"memory": {"resident_mb": {"before": 81.2, "100000": 83.4}}}
     write_json(tmp_path / "benchmarks" / "service.json", service)
     speed = {"rate_16": 2000.4, "p50_ms_1": 0.5, "resident_mb": 90.4, "ready_seconds": 1.23}
-    peers = {"servers": {"checkdigit": speed, "fastapi": speed}, "machine": {"cpu": "CPU", "cores": 2}}
-    peers |= {"packages": {"checkdigit": {}, "fastapi": {"fastapi": "0.165.0"}}}
-    peers |= {"checkdigit_to_peer": {"fastapi": {"rate_16": [2.0, 2.5, 9.0]}}}
+    peers = {"servers": {"checkreader": speed, "fastapi": speed}, "machine": {"cpu": "CPU", "cores": 2}}
+    peers |= {"packages": {"checkreader": {}, "fastapi": {"fastapi": "0.165.0"}}}
+    peers |= {"checkreader_to_peer": {"fastapi": {"rate_16": [2.0, 2.5, 9.0]}}}
     write_json(tmp_path / "benchmarks" / "peers.json", peers)
     workers = {"one": 8_000, "two": 13_000, "ratio": 1.625, "client_cpu": 0.141}
     released = {
@@ -117,7 +117,7 @@ def test_edge(root: Path) -> None:
     assert lines[4] == "| Arm Ethos-U55-128, by Vela's estimate | 55,936 | 10,656 |"
     assert "0.81 of the time" in lines[7]
     assert "all 8 operators; at 500 MHz Vela estimates 6,314 pictures/s" in lines[7]
-    assert lines[11] == "| `.[edge]`: `checkdigit classify`, one picture | 1 | 151 | 54 | 0.88 |"
+    assert lines[11] == "| `.[edge]`: `checkreader classify`, one picture | 1 | 151 | 54 | 0.88 |"
     assert "emulated (QEMU 7.2)" in lines[-1]
     assert (
         "read 19 of 20 golden digits as released, the largest difference of a probability 1.2e-07"
@@ -145,7 +145,7 @@ def test_only_the_blocks_are_renewed(found: dict, root: Path) -> None:
 
 
 def test_a_text_without_markers_is_refused(root: Path) -> None:
-    with pytest.raises(CheckdigitError, match="nothing to renew"):
+    with pytest.raises(CheckreaderError, match="nothing to renew"):
         readme.renewed("no table here", root)
 
 

@@ -13,7 +13,7 @@ from pipeline.release import digit as digit_release
 from pipeline.run import STAGES, Run, write_json
 from pipeline.run import sha256 as checksum
 from pipeline.synthesis import digit_drawing
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.repository.store import Repository
 from tests.support.tiny_run import copied
 
@@ -196,22 +196,22 @@ def unverified(run: Run) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (unverified, r"verify.json: not released: onnx_int8: differs by 3 lsb, allowed 1: see `checkdigit verify"),
+        (unverified, r"verify.json: not released: onnx_int8: differs by 3 lsb, allowed 1: see `checkreader verify"),
         *(
-            (lambda run, stage=stage: (run / f"{stage}.json").unlink(), f"{stage}.json: not found: run `checkdigit {stage}")
+            (lambda run, stage=stage: (run / f"{stage}.json").unlink(), f"{stage}.json: not found: run `checkreader {stage}")
             for stage in STAGES
         ),
         (lambda run: (run / FOLDER / "lenet5.onnx").write_bytes(b"x"), r"export/lenet5.onnx: its SHA-256 differs"),
         (lambda run: (run / "float.keras").write_bytes(b"x"), r"float.keras: its SHA-256 differs"),
         (
             lambda run: write_json(run / "evaluate.json", {"schema": 0}),
-            r"evaluate.json: written by another version of checkdigit",
+            r"evaluate.json: written by another version of checkreader",
         ),
     ],
 )  # fmt: skip
 def test_refused(run: Run, tmp_path: Path, spoil, message: str) -> None:
     spoil(run)
-    with pytest.raises(CheckdigitError, match=message) as caught:
+    with pytest.raises(CheckreaderError, match=message) as caught:
         release.release(run, tmp_path / "models")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "models").exists()
@@ -220,7 +220,7 @@ def test_refused(run: Run, tmp_path: Path, spoil, message: str) -> None:
 def test_no_drawing_is_read(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     blank = np.full((28, 28), 255, np.uint8)
     monkeypatch.setattr(digit_drawing, "digit", lambda *_: blank)
-    with pytest.raises(CheckdigitError, match="not released: in 100 drawings of a 0 none is read by every"):
+    with pytest.raises(CheckreaderError, match="not released: in 100 drawings of a 0 none is read by every"):
         release.release(run, tmp_path / "models")
     assert not (tmp_path / "models" / "manifest.json").exists()
 

@@ -16,7 +16,7 @@ from pipeline.export.formats import get
 from pipeline.run import Run
 from pipeline.synthesis import nondigits
 from pipeline.verification import verify
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from tests.support import tiny_run
 from tests.support.html import Checked
 
@@ -148,17 +148,17 @@ def test_summary(finished: Run, reported: dict) -> None:
 
 
 def test_before_it_is_measured(exported: Run, digits: Dataset, tmp_path: Path) -> None:
-    with pytest.raises(CheckdigitError, match=r"train.json: not found"):
+    with pytest.raises(CheckreaderError, match=r"train.json: not found"):
         report.report(Run(tmp_path), digits)
     run = tiny_run.copied(tmp_path)
-    with pytest.raises(CheckdigitError, match=r"verify.json: not found: run `checkdigit verify --run"):
+    with pytest.raises(CheckreaderError, match=r"verify.json: not found: run `checkreader verify --run"):
         report.report(run, digits)
 
 
 def test_fields_have_no_report(tmp_path: Path, digits: Dataset) -> None:
     run = Run(tmp_path)
     run.record("train", [], task="field")
-    with pytest.raises(CheckdigitError, match="a report is made of a digit run"):
+    with pytest.raises(CheckreaderError, match="a report is made of a digit run"):
         report.report(run, digits)
 
 
@@ -167,7 +167,7 @@ def test_the_command_refuses_fields(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cli, "_load_tensorflow", lambda: None)
     Run(tmp_path / "runs" / "field").record("train", [], task="field")
-    with pytest.raises(CheckdigitError, match="runs/field: a report is made of a digit run"):
+    with pytest.raises(CheckreaderError, match="runs/field: a report is made of a digit run"):
         cli.main(["report", "--run", "field"])
 
 

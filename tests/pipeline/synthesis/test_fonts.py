@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.synthesis import fonts
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 
 def _archive(path: Path, member: str, data: bytes) -> str:
@@ -43,25 +43,25 @@ def test_fetches_once(npm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_refuses_other_bytes(npm: str, tmp_path: Path) -> None:
-    with pytest.raises(CheckdigitError, match="SHA-256"):
+    with pytest.raises(CheckreaderError, match="SHA-256"):
         fonts.fetch(tmp_path / "fonts", {"hand": "0" * 64})
     assert not list((tmp_path / "fonts").iterdir())
 
 
 def test_says_what_npm_said(npm: str, tmp_path: Path) -> None:
-    with pytest.raises(CheckdigitError, match="404 @fontsource/unknown"):
+    with pytest.raises(CheckreaderError, match="404 @fontsource/unknown"):
         fonts.fetch(tmp_path / "fonts", {"unknown": npm})
 
 
 def test_no_npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(CheckdigitError, match="npm not found"):
+    with pytest.raises(CheckreaderError, match="npm not found"):
         fonts.fetch(tmp_path, {"hand": "0" * 64})
 
 
 def test_archive_without_the_font(tmp_path: Path) -> None:
     sha256 = _archive(tmp_path / "a.tgz", "package/README.md", b"")
-    with pytest.raises(CheckdigitError, match="is not in it"):
+    with pytest.raises(CheckreaderError, match="is not in it"):
         fonts.unpack(tmp_path / "a.tgz", "hand", sha256, tmp_path / "hand.woff2")
 
 

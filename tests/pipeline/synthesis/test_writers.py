@@ -7,7 +7,7 @@ import pytest
 from pipeline.data import digits
 from pipeline.synthesis import glyph_bank, stroke_styles
 from pipeline.synthesis import writers as handwriting
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 
 @pytest.fixture(scope="module")
@@ -107,11 +107,11 @@ def test_barred_sevens_have_a_bar_more(mnist: tuple[Path, np.ndarray]) -> None:
 
 
 def test_folder_without_fonts(tmp_path: Path) -> None:
-    with pytest.raises(CheckdigitError, match=r"python -m pipeline\.synthesis\.fonts"):
+    with pytest.raises(CheckreaderError, match=r"python -m pipeline\.synthesis\.fonts"):
         handwriting.fonts(tmp_path)
 
 
 def test_damaged_font(tmp_path: Path) -> None:
     (tmp_path / "hand.woff2").write_bytes(b"no font")
-    with pytest.raises(CheckdigitError, match="not a readable font"):
+    with pytest.raises(CheckreaderError, match="not a readable font"):
         handwriting.fonts(tmp_path)

@@ -17,7 +17,7 @@ from pipeline.metrics import calibration
 from pipeline.run import Run
 from pipeline.synthesis import nondigits
 from pipeline.training import digit, distillation
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from tests.support.paths import ROOT
 
 # Keras about its own insides, on which the command line is silent.
@@ -177,7 +177,7 @@ def test_checkpoint_of_another_config(
 ) -> None:
     run = Run(tmp_path)
     (run / digit._CHECKPOINT).write_bytes(interrupted.read_bytes())
-    with pytest.raises(CheckdigitError, match=r"checkpoint.npz: written with another config: train without"):
+    with pytest.raises(CheckreaderError, match=r"checkpoint.npz: written with another config: train without"):
         digit.train(run, dataclasses.replace(CONFIG, **change), digits, resume=True)
     assert [path.name for path in tmp_path.iterdir()] == [digit._CHECKPOINT]
 
@@ -189,7 +189,7 @@ def test_damaged_checkpoint(interrupted: Path, digits: data.Dataset, tmp_path: P
     run = Run(tmp_path)
     (run / digit._CHECKPOINT).write_bytes(spoil(interrupted.read_bytes()))
     with pytest.raises(
-        CheckdigitError, match=r"checkpoint.npz: damaged checkpoint .*: train without --resume"
+        CheckreaderError, match=r"checkpoint.npz: damaged checkpoint .*: train without --resume"
     ):
         digit.train(run, CONFIG, digits, resume=True)
 

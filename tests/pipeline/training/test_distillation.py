@@ -39,7 +39,7 @@ def taught(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Path]:
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(teacher, "train", train)
-    (tmp_path / "checkdigit").mkdir()
+    (tmp_path / "checkreader").mkdir()
     return trained
 
 
@@ -70,7 +70,7 @@ def test_made_once(digits: data.Dataset, taught: list[Path], tmp_path: Path) -> 
     stronger = distillation.load(dataclasses.replace(CONFIG, elastic=1.0), digits)
     assert not np.array_equal(first.views, stronger.views)
     assert len(taught) == 1
-    assert sorted(path.name.split("-")[0] for path in (tmp_path / "checkdigit").iterdir()) == [
+    assert sorted(path.name.split("-")[0] for path in (tmp_path / "checkreader").iterdir()) == [
         "teacher",
         "transfer",
         "transfer",
@@ -85,7 +85,7 @@ def test_an_interruption_leaves_no_half_a_set(digits, taught, tmp_path: Path, mo
         patch.setattr(distillation.digit, "distort", stopped)
         with pytest.raises(KeyboardInterrupt):
             distillation.load(CONFIG, digits)
-    assert [path.suffix for path in (tmp_path / "checkdigit").iterdir()] == [".keras"]
+    assert [path.suffix for path in (tmp_path / "checkreader").iterdir()] == [".keras"]
     distillation.load(CONFIG, digits)
     assert len(taught) == 1  # the teacher was there already
 

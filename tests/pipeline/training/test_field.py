@@ -14,7 +14,7 @@ from pipeline.networks import lenet5_field
 from pipeline.run import Run
 from pipeline.synthesis.sampler import Hands
 from pipeline.training import field
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from tests.support import tiny_field
 
 # Keras asks its variables for an array in NumPy 1's way.
@@ -49,8 +49,8 @@ def test_from_scratch(tmp_path: Path) -> None:
 
 
 def test_no_released_weights_to_go_on_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("CHECKDIGIT_MODELS", str(tmp_path))
-    with pytest.raises(CheckdigitError, match="no models in"):
+    monkeypatch.setenv("CHECKREADER_MODELS", str(tmp_path))
+    with pytest.raises(CheckreaderError, match="no models in"):
         field.started()
 
 

@@ -13,7 +13,7 @@ from pipeline.networks import batching, spec
 from pipeline.run import Run
 from pipeline.verification import agreement, verify
 from pipeline.verification.agreement import Answers, compare, judge
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from tests.support import tiny_field
 from tests.support.tiny_field import copied, exported, fields, record
 
@@ -116,7 +116,7 @@ def test_a_step_away_from_a_tie_is_broken() -> None:
 
 
 def test_a_digit_among_the_fields_is_refused() -> None:
-    with pytest.raises(CheckdigitError, match=r"a field is \[32, width\]"):
+    with pytest.raises(CheckreaderError, match=r"a field is \[32, width\]"):
         verify.verify(exported(), [np.zeros((28, 28), np.uint8)])
 
 

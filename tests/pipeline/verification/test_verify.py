@@ -13,7 +13,7 @@ from pipeline.networks import integer_reference
 from pipeline.run import Run
 from pipeline.verification import agreement, drift, verify
 from pipeline.verification.agreement import Answers, compare, judge
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.runtime.network import softmax
 from tests.support.tiny_run import copied, exported, record
 
@@ -129,7 +129,7 @@ def test_a_changed_file_is_refused(tmp_path: Path, images: np.ndarray) -> None:
     run = copied(tmp_path)
     path = run / FOLDER / get("onnx_float32").file
     path.write_bytes(path.read_bytes() + b"\0")
-    with pytest.raises(CheckdigitError, match="SHA-256"):
+    with pytest.raises(CheckreaderError, match="SHA-256"):
         verify.verify(run, images)
 
 
@@ -213,7 +213,7 @@ def test_values_that_are_no_numbers(tmp_path: Path, only: Callable[..., None], i
 
     spoil(run, "onnx_float32", damage)
     only("onnx_float32")
-    with pytest.raises(CheckdigitError, match=r"does not give .* finite probabilities"):
+    with pytest.raises(CheckreaderError, match=r"does not give .* finite probabilities"):
         verify.verify(run, images)
 
 
@@ -228,7 +228,7 @@ def test_what_was_not_exported_is_not_compared_and_said_so(tmp_path: Path, image
     assert not any("int8" in pair["left"] + pair["right"] for pair in found["pairs"])
     assert "not compared: onnx_int8: TANH is not computed" in agreement.summary(found)
     for name in ("onnx_int8", "reference"):
-        with pytest.raises(CheckdigitError, match=f"{name} is not there to be compared: TANH"):
+        with pytest.raises(CheckreaderError, match=f"{name} is not there to be compared: TANH"):
             verify.explain(run, "keras", name, images[:20])
 
 
@@ -245,7 +245,7 @@ def test_an_integer_file_without_a_reference_is_not_judged(
 
 
 def test_an_unknown_format_is_named() -> None:
-    with pytest.raises(CheckdigitError, match="unknown format 'onnx_int4'"):
+    with pytest.raises(CheckreaderError, match="unknown format 'onnx_int4'"):
         verify.explain(exported(), "keras", "onnx_int4", np.zeros((1, 28, 28), np.uint8))
 
 

@@ -18,7 +18,7 @@ from serving.bulk import job as bulk
 from serving.bulk import local
 from serving.bulk.job import Job, Worker
 from serving.decoding.field_string import Wanted
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from tests.support.paths import ROOT
 from tests.support.tiny import amount, png
 
@@ -151,7 +151,7 @@ def test_results_within_the_folder_are_no_picture(job: Job) -> None:
 def test_no_other_file_is_touched(job: Job, tmp_path: Path, content: bytes) -> None:
     out = tmp_path / "out"
     out.write_bytes(content)
-    with pytest.raises(CheckdigitError, match="line 1: not a line of readings"):
+    with pytest.raises(CheckreaderError, match="line 1: not a line of readings"):
         bulk.read(job, out, here, plain)
     assert out.read_bytes() == content
 
@@ -190,7 +190,7 @@ def test_a_process_that_dies_costs_no_picture(job: Job) -> None:
 
 def test_a_model_that_cannot_be_used(job: Job) -> None:
     other = Job(job.folder, job.models, "lenet5", job.what, job.max_error)
-    with pytest.raises(CheckdigitError, match="does not read fields"):
+    with pytest.raises(CheckreaderError, match="does not read fields"):
         list(local.read(other, iter([["00.png"]]), 1))
 
 

@@ -57,5 +57,5 @@ def test_no_such_cluster() -> None:
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.stderr.splitlines()[-1] == (
-        "serving.errors.CheckdigitError: no Ray cluster at '127.0.0.1:9': Connection refused"
+        "serving.errors.CheckreaderError: no Ray cluster at '127.0.0.1:9': Connection refused"
     )

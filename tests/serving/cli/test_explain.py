@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from serving.cli import explain, main
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.codec import decode
 from serving.images.digit import normalize
 from serving.repository.store import Repository
@@ -32,7 +32,7 @@ def found(network: Network) -> explain.Explanation:
 
 @pytest.fixture(autouse=True)
 def released(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CHECKDIGIT_MODELS", str(MODELS))
+    monkeypatch.setenv("CHECKREADER_MODELS", str(MODELS))
 
 
 def test_occluded_lays_paper_over_every_place() -> None:
@@ -144,5 +144,5 @@ def test_where_it_cannot_write(tmp_path: Path, capsys, name: str, why: str) -> N
 
 def test_a_model_without_its_layers(models: Path) -> None:
     network = Repository.open(models).load(explain.MODEL, "onnxruntime").network
-    with pytest.raises(CheckdigitError, match="the model shows no c1, s2, c3, s4, c5, f6"):
+    with pytest.raises(CheckreaderError, match="the model shows no c1, s2, c3, s4, c5, f6"):
         explain.explain(network, np.zeros((28, 28), np.uint8))

@@ -20,6 +20,7 @@ import pytest
 from serving import __version__
 from serving.cli import main as cli
 from serving.cli.main import main
+from serving.extras import install
 from tests.support.paths import ROOT
 from tests.support.tiny import png, seven
 
@@ -34,7 +35,7 @@ def picture(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def released(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every command finds the tiny models."""
-    monkeypatch.setenv("CHECKDIGIT_MODELS", str(models))
+    monkeypatch.setenv("CHECKREADER_MODELS", str(models))
 
 
 def failed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -103,7 +104,7 @@ def test_classify_mistakes(picture: Path, capsys, arguments: list[str], message:
 
 def test_no_runtime_installed(picture: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert "pip install 'checkdigit[serve]'" in failed(capsys, "classify", str(picture))
+    assert ".whl[serve]'" in failed(capsys, "classify", str(picture))
 
 
 def test_litert_where_onnx_runtime_is_absent(picture: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,13 +136,13 @@ def test_help(command: list[str], capsys) -> None:
     with pytest.raises(SystemExit, match="0"):
         main([*command, "--help"])
     out = capsys.readouterr().out
-    assert f"checkdigit {command[0]}" in out.split("example:")[1] if command else "train LeNet-5" in out
+    assert f"checkreader {command[0]}" in out.split("example:")[1] if command else "train LeNet-5" in out
 
 
 def test_version(capsys) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
-    assert capsys.readouterr().out == f"checkdigit {__version__}\n"
+    assert capsys.readouterr().out == f"checkreader {__version__}\n"
 
 
 @pytest.mark.parametrize(
@@ -163,7 +164,7 @@ def test_version(capsys) -> None:
 def test_usage_mistakes(arguments: list[str], capsys) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(arguments)
-    assert "usage: checkdigit" in capsys.readouterr().err
+    assert "usage: checkreader" in capsys.readouterr().err
 
 
 def test_pipeline_commands_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +181,7 @@ def test_pipeline_without_its_extra(capsys, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setitem(sys.modules, "pipeline.cli", types.SimpleNamespace(main=missing))
     assert failed(capsys, "train") == (
-        "error: 'checkdigit train' needs the training extra: pip install 'checkdigit[train]'"
+        "error: 'checkreader train' needs the training extra: " + install("train")
     )
 
 
@@ -245,7 +246,7 @@ def test_port_in_use(capsys) -> None:
     [
         (["--model", "lenet6"], "unknown model 'lenet6'"),
         (["--device", "cuda"], "device 'cuda' is not in this build of ONNX Runtime; available: cpu"),
-        (["--device", "tensorrt"], "pip install 'checkdigit[serve-gpu]' without [serve]"),
+        (["--device", "tensorrt"], "for a GPU, without [serve]: pip install"),
     ],
 )
 def test_serve_mistakes(capsys, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str) -> None:
@@ -256,9 +257,7 @@ def test_serve_mistakes(capsys, monkeypatch: pytest.MonkeyPatch, arguments: list
 def test_grpc_without_its_extra(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "serving.grpc.servicer", raising=False)
     monkeypatch.setitem(sys.modules, "grpc", None)
-    assert "pip install 'checkdigit[serve,grpc]'" in failed(
-        capsys, "serve", "--port", "0", "--grpc-port", "0"
-    )
+    assert install("serve,grpc") in failed(capsys, "serve", "--port", "0", "--grpc-port", "0")
 
 
 def test_serves_and_stops(picture: Path) -> None:

@@ -1,4 +1,4 @@
-"""`checkdigit read` as a person uses it."""
+"""`checkreader read` as a person uses it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from serving.cli.main import main
+from serving.extras import install
 from tests.serving.cli.test_main import failed
 from tests.support.tiny import amount, png
 
@@ -37,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def released(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every command finds the tiny models."""
-    monkeypatch.setenv("CHECKDIGIT_MODELS", str(models))
+    monkeypatch.setenv("CHECKREADER_MODELS", str(models))
 
 
 def test_table(picture: Path, tmp_path: Path, capsys) -> None:
@@ -165,7 +166,7 @@ def test_without_ray(folder: Path, tmp_path: Path, capsys, monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.delitem(sys.modules, "serving.bulk.ray", raising=False)
     line = failed(capsys, "read", str(folder), "--out", str(tmp_path / "out"), "--ray", "local")
-    assert line == "error: --ray needs an extra: pip install 'checkdigit[cluster]'"
+    assert line == "error: --ray needs an extra: " + install("cluster")
 
 
 def test_progress_on_a_terminal(folder: Path, tmp_path: Path, capsys, monkeypatch) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from serving.decoding import ctc
 from serving.decoding.amounts import SEPARATOR, Amount, interpret, weigh, written
 from serving.decoding.ctc import Hypothesis
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 CLEAR = [
     ("1250", "1250"),
@@ -120,7 +120,7 @@ def test_locale(raw: str, locale: str, amount: str | None) -> None:
 
 
 def test_unknown_locale() -> None:
-    with pytest.raises(CheckdigitError, match="'en-US': the known ones are en, de, es"):
+    with pytest.raises(CheckreaderError, match="'en-US': the known ones are en, de, es"):
         interpret("1", "en-US")
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from serving.decoding import check_digits
 from serving.decoding.check_digits import DEAD, Automaton, accepts, both, build, length, parse
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 
 NUMBERS = st.text("0123456789", max_size=12)
 
@@ -116,21 +116,21 @@ def test_parse() -> None:
 
 @pytest.mark.parametrize("name", ["ABA", "", "iban", "aba "])
 def test_unknown_scheme(name: str) -> None:
-    with pytest.raises(CheckdigitError, match=r"the known ones are aba, luhn, mod97$"):
+    with pytest.raises(CheckreaderError, match=r"the known ones are aba, luhn, mod97$"):
         parse(name)
 
 
 @pytest.mark.parametrize("count", [0, -1, 31, 10**9])
 def test_length_that_is_not_read(count: int) -> None:
-    with pytest.raises(CheckdigitError, match=f"between 1 and 30 digits, got {count}"):
+    with pytest.raises(CheckreaderError, match=f"between 1 and 30 digits, got {count}"):
         parse(None, count)
-    with pytest.raises(CheckdigitError, match="between 1 and 30 digits"):
+    with pytest.raises(CheckreaderError, match="between 1 and 30 digits"):
         parse("luhn", count)
 
 
 @pytest.mark.parametrize(("name", "count"), [("aba", 8), ("aba", 10), ("luhn", 1), ("mod97", 2)])
 def test_pair_that_no_number_satisfies(name: str, count: int) -> None:
-    with pytest.raises(CheckdigitError, match=f"no number of {count} digits satisfies the scheme '{name}'"):
+    with pytest.raises(CheckreaderError, match=f"no number of {count} digits satisfies the scheme '{name}'"):
         parse(name, count)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.decoding.thresholds import BLANK, readings, threshold
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.manifest import Threshold
 
 
@@ -40,18 +40,18 @@ def test_largest_entry_that_does_not_exceed(asked: float, chosen: float) -> None
 
 
 def test_below_what_the_data_supports() -> None:
-    with pytest.raises(CheckdigitError, match=r"0\.0001 is below 0\.001, the smallest that the calibration"):
+    with pytest.raises(CheckreaderError, match=r"0\.0001 is below 0\.001, the smallest that the calibration"):
         threshold(BARS, 0.0001)
 
 
 @pytest.mark.parametrize("asked", [0, -1, 1.01, float("nan"), float("inf")])
 def test_no_share(asked: float) -> None:
-    with pytest.raises(CheckdigitError, match="above 0 and at most 1"):
+    with pytest.raises(CheckreaderError, match="above 0 and at most 1"):
         threshold(BARS, asked)
 
 
 def test_without_thresholds_nothing_can_be_accepted() -> None:
-    with pytest.raises(CheckdigitError, match="no thresholds"):
+    with pytest.raises(CheckreaderError, match="no thresholds"):
         threshold([])
 
 

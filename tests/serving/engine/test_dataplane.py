@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from serving.engine.dataplane import DataPlane, Served, Tensor
-from serving.errors import Busy, CheckdigitError, Unknown
+from serving.errors import Busy, CheckreaderError, Unknown
 from serving.repository.store import Repository
 from serving.settings import Settings
 from tests.support.tiny import amount, png, seven
@@ -99,7 +99,7 @@ def test_encoded_pictures(plane: DataPlane, served: Served, run, shape: tuple[in
 def test_encoded_pictures_that_cannot_be_read(
     plane: DataPlane, served: Served, run, data: np.ndarray, message: str
 ) -> None:
-    with pytest.raises(CheckdigitError, match=message):
+    with pytest.raises(CheckreaderError, match=message):
         run(plane.infer(served, [Tensor("image", "BYTES", data)]))
 
 
@@ -117,7 +117,7 @@ def test_encoded_pictures_that_cannot_be_read(
 def test_values_out_of_range(plane: DataPlane, served: Served, run, value: float, message: str) -> None:
     image = np.zeros((1, 28, 28, 1), np.float32)
     image[0, 5, 5] = value
-    with pytest.raises(CheckdigitError, match=message):
+    with pytest.raises(CheckreaderError, match=message):
         run(plane.infer(served, [Tensor("image", "FP32", image)]))
 
 
@@ -179,7 +179,7 @@ def test_fields_are_counted(plane: DataPlane, run) -> None:
     rows, success, fail = counted.rows, counted.success.count, counted.fail.count
     blank = png(seven(ink=255, paper=255))
     run(plane.read_fields([png(amount("12.50")), blank, png(amount("4250.75"))]))
-    with pytest.raises(CheckdigitError, match="not a picture"):
+    with pytest.raises(CheckreaderError, match="not a picture"):
         run(plane.read_fields([b"no picture"]))
     assert (counted.rows, counted.success.count, counted.fail.count) == (
         rows + 4,
@@ -215,5 +215,5 @@ def test_a_small_picture_is_read_at_once_and_a_large_one_beside(
         begun.clear()
         run(plane.read_digits(picture, "lenet5"))
         assert len(begun) == expected
-    with pytest.raises(CheckdigitError, match="not a picture"):
+    with pytest.raises(CheckreaderError, match="not a picture"):
         run(plane.read_digits([b"no picture"], "lenet5"))

@@ -20,7 +20,7 @@ from serving.app import App, build_app
 from serving.engine import hot_reload as module
 from serving.engine.hot_reload import Entry, Keeper
 from serving.engine.worker_state import Board
-from serving.errors import CheckdigitError, Unknown
+from serving.errors import CheckreaderError, Unknown
 from serving.manifest import NAME, Manifest, decode
 from serving.repository.store import Repository
 from serving.settings import Settings
@@ -151,7 +151,7 @@ def test_a_bad_version_is_refused_and_the_old_one_goes_on(
         shutil.copytree(other / "golden", staged / "golden", dirs_exist_ok=True)
         golden = decode((other / NAME).read_bytes()).golden
         (staged / NAME).write_bytes(msgspec.json.encode(msgspec.structs.replace(content, golden=golden)))
-    with caplog.at_level(logging.ERROR, "checkdigit"):
+    with caplog.at_level(logging.ERROR, "checkreader"):
         shutil.copytree(staged, own_models, dirs_exist_ok=True)
         service.until(lambda: len(service.index()) > 1)
     assert service.version() == "1"
@@ -230,7 +230,7 @@ def test_a_worker_in_the_place_of_another_serves_what_it_can(own_models: Path, t
         assert again.version() == "1"
         (entry,) = (one for one in again.keeper.index() if one.name == "lenet5-features")
         assert (entry.state, "is missing" in entry.reason) == ("UNAVAILABLE", True)
-        with pytest.raises(CheckdigitError, match="is missing"):
+        with pytest.raises(CheckreaderError, match="is missing"):
             build_app(settings, Board(tmp_path, 1, 2))  # the first in its place
 
 
@@ -266,7 +266,7 @@ def test_a_manifest_that_is_none(
         shutil.rmtree(own_models)  # the whole folder
     else:
         (own_models / NAME).write_bytes(content)
-    with caplog.at_level(logging.ERROR, "checkdigit"):
+    with caplog.at_level(logging.ERROR, "checkreader"):
         service.until(lambda: service.index()[0].reason != "")
     assert len(caplog.records) == 1
     assert service.version() == "1"
@@ -405,7 +405,7 @@ def test_a_worker_that_refuses_is_told(own_models: Path, tmp_path: Path) -> None
         report = other._report()
         report.generation, report.refused = 99, {"lenet5": "not on my machine"}
         other.board.report(report)
-        with pytest.raises(CheckdigitError, match="not on my machine"):
+        with pytest.raises(CheckreaderError, match="not on my machine"):
             one.run(one.keeper.load("lenet5"))
 
 
@@ -415,7 +415,7 @@ def test_a_worker_that_never_answers(
     monkeypatch.setattr(module, "_PATIENCE", 0.0)
     with asyncio.Runner() as runner:
         one = Service(build_app(Settings(models=own_models), Board(tmp_path, 0, 2)), runner)
-        with pytest.raises(CheckdigitError, match="not every worker has switched"):
+        with pytest.raises(CheckreaderError, match="not every worker has switched"):
             one.run(one.keeper.load("lenet5"))
 
 

@@ -20,7 +20,7 @@ import uvloop
 from google.protobuf import descriptor_pb2
 
 from serving.app import build_app
-from serving.errors import Busy, CheckdigitError, Expired, TooLarge
+from serving.errors import Busy, CheckreaderError, Expired, TooLarge
 from serving.grpc.servicer import SERVICE, serve
 from serving.settings import Settings
 from tests.support.paths import ROOT
@@ -39,7 +39,7 @@ ZEROS = np.zeros((2, 28, 28, 1), np.float32)
 
 
 class Service:
-    """A server in an event loop of its own, as `checkdigit serve` runs it beside uvicorn."""
+    """A server in an event loop of its own, as `checkreader serve` runs it beside uvicorn."""
 
     def __init__(self, models: Path) -> None:
         self.loop = uvloop.new_event_loop()
@@ -99,7 +99,7 @@ def test_health_and_metadata(client: triton.InferenceServerClient) -> None:
     assert client.is_server_live()
     assert client.is_server_ready()
     assert client.is_model_ready("lenet5", "1")
-    assert client.get_server_metadata().name == "checkdigit"
+    assert client.get_server_metadata().name == "checkreader"
     assert "classification" in client.get_server_metadata().extensions
     metadata = client.get_model_metadata("lenet5-features", as_json=True)
     assert metadata["platform"] == "onnx_onnxv1"
@@ -242,7 +242,7 @@ def test_too_large(client: triton.InferenceServerClient) -> None:
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (CheckdigitError("no"), "INVALID_ARGUMENT no"),
+        (CheckreaderError("no"), "INVALID_ARGUMENT no"),
         (TooLarge("no"), "RESOURCE_EXHAUSTED no"),
         (Busy("no"), "UNAVAILABLE no"),
         (Expired("no"), "DEADLINE_EXCEEDED no"),
@@ -326,7 +326,7 @@ def test_cancellation(service: Service, stub: Any, monkeypatch: pytest.MonkeyPat
 
 def test_port_in_use(service: Service) -> None:
     port = int(service.address.rpartition(":")[2])
-    with pytest.raises(CheckdigitError, match=f"cannot listen on 127.0.0.1:{port} for gRPC"):
+    with pytest.raises(CheckreaderError, match=f"cannot listen on 127.0.0.1:{port} for gRPC"):
         service.run(serve(service.app.plane, service.app.keeper, service.app.door, port))
 
 

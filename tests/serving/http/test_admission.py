@@ -198,4 +198,4 @@ def test_another_site_s_page_unloads_nothing(models: Path) -> None:
     path = "/v2/repository/models/lenet5/load"
     with opened(models) as (_, client):
         assert client("POST", path, headers={"origin": "http://evil.example"}).status_code == 403
-        assert client("POST", path, headers={"origin": "http://checkdigit"}).status_code == 200
+        assert client("POST", path, headers={"origin": "http://checkreader"}).status_code == 200

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.errors import CheckdigitError, Unauthorized
+from serving.errors import CheckreaderError, Unauthorized
 from serving.http.api_keys import Keys, read
 from serving.settings import API_KEYS_VARIABLE
 
@@ -78,7 +78,7 @@ def test_what_is_no_key_is_refused(tmp_path: Path, content: bytes | None, messag
     file = tmp_path / "keys"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(CheckdigitError, match=message) as raised:
+    with pytest.raises(CheckreaderError, match=message) as raised:
         read(file)
     assert str(file) in str(raised.value)
     assert "short" not in str(raised.value)  # nothing of a secret is told
@@ -86,5 +86,5 @@ def test_what_is_no_key_is_refused(tmp_path: Path, content: bytes | None, messag
 
 def test_an_empty_variable_is_no_open_door(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(API_KEYS_VARIABLE, "")
-    with pytest.raises(CheckdigitError, match=f"{API_KEYS_VARIABLE}: no key there"):
+    with pytest.raises(CheckreaderError, match=f"{API_KEYS_VARIABLE}: no key there"):
         read(None)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from serving import errors
 from serving.engine.statistics import Counts
-from serving.errors import Busy, CheckdigitError, TooLarge, Unauthorized, Unsupported
+from serving.errors import Busy, CheckreaderError, TooLarge, Unauthorized, Unsupported
 from serving.http.admission import Door
 from serving.http.asgi import STATUS, Endpoint, Gone, Reply, Request, json, mistake, respond
 
@@ -151,7 +151,7 @@ def test_compressed_reply(accepted: bytes | None, encoding: bytes | None) -> Non
 
 
 @pytest.mark.parametrize("kind", STATUS)
-def test_mistakes(kind: type[CheckdigitError]) -> None:
+def test_mistakes(kind: type[CheckreaderError]) -> None:
     status, headers, content = sent(mistake(kind("what")))
     assert (status, content) == (STATUS[kind], b'{"error":"what"}')
     assert (headers.get(b"retry-after") == b"1") is (kind is Busy)

@@ -38,19 +38,19 @@ def test_what_was_served_is_counted(client) -> None:
     def grown(name: str, *labels: str) -> float:
         return after[name, labels] - before.get((name, labels), 0)
 
-    assert grown("checkdigit_http_requests_total", "POST /digits", "200") == 1
-    assert grown("checkdigit_http_requests_total", "POST /digits", "400") == 1
-    assert grown("checkdigit_http_requests_total", "other", "404") == 1
-    assert grown("checkdigit_http_request_duration_seconds_count", "POST /digits") == 2
-    assert grown("checkdigit_refused_requests_total", "invalid") == 1
-    assert grown("checkdigit_refused_requests_total", "unknown") == 1
-    verdicts = [grown("checkdigit_readings_total", "lenet5", one) for one in ("accepted", "rejected")]
+    assert grown("checkreader_http_requests_total", "POST /digits", "200") == 1
+    assert grown("checkreader_http_requests_total", "POST /digits", "400") == 1
+    assert grown("checkreader_http_requests_total", "other", "404") == 1
+    assert grown("checkreader_http_request_duration_seconds_count", "POST /digits") == 2
+    assert grown("checkreader_refused_requests_total", "invalid") == 1
+    assert grown("checkreader_refused_requests_total", "unknown") == 1
+    verdicts = [grown("checkreader_readings_total", "lenet5", one) for one in ("accepted", "rejected")]
     assert sum(verdicts) == 1
-    assert grown("checkdigit_batch_rows_bucket", "lenet5", "1") == 1
-    assert grown("checkdigit_batch_rows_sum", "lenet5") == 1
-    assert grown("checkdigit_inference_duration_seconds_count", "lenet5") == 1
-    assert after["checkdigit_model_info", ("lenet5", "1")] == 1
-    assert after["checkdigit_workers", ()] == 1
+    assert grown("checkreader_batch_rows_bucket", "lenet5", "1") == 1
+    assert grown("checkreader_batch_rows_sum", "lenet5") == 1
+    assert grown("checkreader_inference_duration_seconds_count", "lenet5") == 1
+    assert after["checkreader_model_info", ("lenet5", "1")] == 1
+    assert after["checkreader_workers", ()] == 1
     assert after["process_resident_memory_bytes", ()] > 1_000_000
 
 
@@ -63,13 +63,13 @@ def test_versions_of_a_model_are_added_up() -> None:
     found = samples(
         exposition(counts, [Report(queued={"a": 2}), Report(queued={"a": 5})], {"a": "2"}).decode()
     )
-    assert found["checkdigit_readings_total", ("a", "accepted")] == 2
-    assert found["checkdigit_rejected_readings_total", ("a", "unsure")] == 2
-    assert found["checkdigit_batch_rows_bucket", ("a", "4")] == 1
-    assert found["checkdigit_batch_rows_bucket", ("a", "4096")] == 1
-    assert found["checkdigit_batch_rows_bucket", ("a", "+Inf")] == 2
-    assert found["checkdigit_batch_rows_sum", ("a",)] == 5_003
-    assert found["checkdigit_inference_duration_seconds_bucket", ("a", "5e-05")] == 0
-    assert found["checkdigit_inference_duration_seconds_bucket", ("a", "0.0001")] == 2
-    assert found["checkdigit_queue_rows", ("a",)] == 7
-    assert found["checkdigit_worker_restarts_total", ()] == 3
+    assert found["checkreader_readings_total", ("a", "accepted")] == 2
+    assert found["checkreader_rejected_readings_total", ("a", "unsure")] == 2
+    assert found["checkreader_batch_rows_bucket", ("a", "4")] == 1
+    assert found["checkreader_batch_rows_bucket", ("a", "4096")] == 1
+    assert found["checkreader_batch_rows_bucket", ("a", "+Inf")] == 2
+    assert found["checkreader_batch_rows_sum", ("a",)] == 5_003
+    assert found["checkreader_inference_duration_seconds_bucket", ("a", "5e-05")] == 0
+    assert found["checkreader_inference_duration_seconds_bucket", ("a", "0.0001")] == 2
+    assert found["checkreader_queue_rows", ("a",)] == 7
+    assert found["checkreader_worker_restarts_total", ()] == 3

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images.codec import MAX_PIXELS, decode, size
 from tests.support.tiny import png, seven
 
@@ -72,26 +72,26 @@ def test_first_frame_is_read() -> None:
 
 
 def test_too_many_pixels() -> None:
-    with pytest.raises(CheckdigitError, match="too large: 40×40 pixels, at most 1,000"):
+    with pytest.raises(CheckreaderError, match="too large: 40×40 pixels, at most 1,000"):
         decode(png(seven()), max_pixels=1000)
 
 
 def test_cut_off_picture() -> None:
     data = png(seven())
-    with pytest.raises(CheckdigitError, match="damaged"):
+    with pytest.raises(CheckreaderError, match="damaged"):
         decode(data[: len(data) // 2])
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"GIF89a" + bytes(40), b"%PDF-1.7", b"<svg/>"])
 def test_no_picture(data: bytes) -> None:
-    with pytest.raises(CheckdigitError, match="not a picture: expected PNG"):
+    with pytest.raises(CheckreaderError, match="not a picture: expected PNG"):
         decode(data)
 
 
 def test_gif_is_not_read() -> None:
     file = io.BytesIO()
     seven().save(file, "GIF")
-    with pytest.raises(CheckdigitError, match="not a picture"):
+    with pytest.raises(CheckreaderError, match="not a picture"):
         decode(file.getvalue())
 
 

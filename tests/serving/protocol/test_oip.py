@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.protocol.oip import parse
 from serving.runtime.network import Spec
 
@@ -33,7 +33,7 @@ def read(body: bytes, header: str | None = None):
 
 
 def refusal(body: bytes, header: str | None = None) -> str:
-    with pytest.raises(CheckdigitError) as raised:
+    with pytest.raises(CheckreaderError) as raised:
         read(body, header)
     return str(raised.value)
 
@@ -130,9 +130,9 @@ def test_neither_data_nor_size() -> None:
 
 def test_shape_is_checked_before_data_is_read() -> None:
     def check(shape: Sequence[int]) -> None:
-        raise CheckdigitError(f"shape {shape}")
+        raise CheckreaderError(f"shape {shape}")
 
-    with pytest.raises(CheckdigitError, match=r"shape \[1000000000, 2\]"):
+    with pytest.raises(CheckreaderError, match=r"shape \[1000000000, 2\]"):
         parse(request([0], (10**9, 2)), None, SPEC, check)
 
 

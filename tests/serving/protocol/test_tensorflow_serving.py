@@ -18,7 +18,7 @@ from hypothesis.extra import numpy as hnp
 
 from serving.engine.dataplane import Tensor
 from serving.engine.tensor_checks import check_shape
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.protocol.tensorflow_serving import (
     ColumnReply,
     PredictRequest,
@@ -54,7 +54,7 @@ def alone(body: object, spec: Spec = SPEC) -> Tensor:
 
 
 def refusal(body: object, spec: Spec = SPEC) -> str:
-    with pytest.raises(CheckdigitError) as raised:
+    with pytest.raises(CheckreaderError) as raised:
         read(body, spec)
     message = str(raised.value)
     assert message.isprintable()  # one line
@@ -299,7 +299,7 @@ def test_only_its_own_error_escapes(body: dict, cut: bool, random: Any) -> None:
         )
     try:
         request = parse(text, SPEC, accept)
-    except CheckdigitError:
+    except CheckreaderError:
         pass
     else:
         sent = json.loads(text)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from serving.decoding.field_string import Wanted, confidence, logit, wanted
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.images import sliding_window
 from serving.images.field import HEIGHT, Field
 from serving.manifest import Confidence, Model, Sliding, Tensor, Threshold
@@ -204,7 +204,7 @@ def test_a_separator_that_is_missed_is_another_amount() -> None:
 def test_what_the_calibration_does_not_support_is_not_promised() -> None:
     only = [Threshold(0.05, 0.9, 0.03, 0.02, 0.04, 0.5, 400)]
     assert fields.accepted_from(only, 0.05) == only[0]
-    with pytest.raises(CheckdigitError, match=r"max_error 0\.01 is below 0\.05"):
+    with pytest.raises(CheckreaderError, match=r"max_error 0\.01 is below 0\.05"):
         fields.accepted_from(only, 0.01)
     reason = fields.accepted_from(only)
     assert isinstance(reason, str)
@@ -403,6 +403,6 @@ def test_encoded_pictures_are_for_fields(client) -> None:
     ],
 )
 def test_wanted_refuses(options: dict, message: str) -> None:
-    with pytest.raises(CheckdigitError) as raised:
+    with pytest.raises(CheckreaderError) as raised:
         wanted(**options)
     assert message in str(raised.value)

@@ -11,13 +11,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.repository.store import Repository, find
 from tests.support.tiny import SLIDING, tiny_onnx, write_models
 
 
 def refused(folder: Path, name: str = "lenet5") -> str:
-    with pytest.raises(CheckdigitError) as raised:
+    with pytest.raises(CheckreaderError) as raised:
         Repository.open(folder).load(name)
     message = str(raised.value)
     assert "\n" not in message
@@ -33,13 +33,13 @@ def test_loads_and_infers(models: Path) -> None:
 
 
 def test_argument_before_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CHECKDIGIT_MODELS", "from/environment")
+    monkeypatch.setenv("CHECKREADER_MODELS", "from/environment")
     assert find("from/argument") == Path("from/argument")
     assert find() == Path("from/environment")
 
 
 def test_without_either_the_released_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CHECKDIGIT_MODELS", raising=False)
+    monkeypatch.delenv("CHECKREADER_MODELS", raising=False)
     assert find().name == "models"
 
 
@@ -58,7 +58,7 @@ def test_garbled_manifest(own_models: Path, content: bytes) -> None:
 
 def test_other_schema(own_models: Path) -> None:
     (own_models / "manifest.json").write_bytes(b'{"schema":2,"models":[]}')
-    assert "schema 2, but this checkdigit reads schema 1" in refused(own_models)
+    assert "schema 2, but this checkreader reads schema 1" in refused(own_models)
 
 
 def test_unknown_default(own_models: Path, edit_manifest) -> None:
@@ -196,7 +196,7 @@ def test_no_golden_set(own_models: Path, edit_manifest) -> None:
 
 
 def test_no_file_for_the_runtime(models: Path) -> None:
-    with pytest.raises(CheckdigitError, match="has no file for litert"):
+    with pytest.raises(CheckreaderError, match="has no file for litert"):
         Repository.open(models).load("lenet5", "litert")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from serving.errors import CheckdigitError
+from serving.errors import CheckreaderError
 from serving.runtime import litert, onnx
 from serving.runtime.cpu import cpus, has_vnni
 from serving.runtime.network import Spec, softmax
@@ -97,7 +97,7 @@ def test_onnx_from_a_path(tmp_path: Path) -> None:
 
 
 def test_onnx_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(CheckdigitError, match="cannot load the model"):
+    with pytest.raises(CheckreaderError, match="cannot load the model"):
         onnx.session(tmp_path / "nothing.onnx")
 
 
@@ -127,7 +127,7 @@ def test_litert_int8() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"no model", tiny_tflite(integer=False)[0][:500]])
 def test_litert_no_model(data: bytes) -> None:
-    with pytest.raises(CheckdigitError, match="LiteRT cannot load the model"):
+    with pytest.raises(CheckreaderError, match="LiteRT cannot load the model"):
         litert.load(data)
 
 
@@ -195,7 +195,7 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     assert onnx.devices() == ["cuda", "cpu"]
     for device in ("auto", "cpu", "cuda"):
         onnx.require(device)
-    with pytest.raises(CheckdigitError, match=r"'tensorrt' is not in this build .*; available: cuda, cpu"):
+    with pytest.raises(CheckreaderError, match=r"'tensorrt' is not in this build .*; available: cuda, cpu"):
         onnx.require("tensorrt")
 
 
@@ -213,9 +213,9 @@ def test_a_device_that_does_not_start_is_an_error(monkeypatch: pytest.MonkeyPatc
         return real(source, options, providers=["CPUExecutionProvider"])
 
     monkeypatch.setattr(onnx.ort, "InferenceSession", session)
-    with pytest.raises(CheckdigitError, match=r"'cuda' does not work here: .*; available: cpu"):
+    with pytest.raises(CheckreaderError, match=r"'cuda' does not work here: .*; available: cpu"):
         onnx.load(tiny_onnx(), device="cuda")
-    with pytest.raises(CheckdigitError, match="'cuda' does not work here"):
+    with pytest.raises(CheckreaderError, match="'cuda' does not work here"):
         onnx.load(tiny_onnx(), device="cuda", tf32=True)
     assert asked == [[("CUDAExecutionProvider", {"use_tf32": on})] for on in (0, 1)]
     assert onnx.load(tiny_onnx(), device="auto").device == "cpu"

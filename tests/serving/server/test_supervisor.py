@@ -27,7 +27,7 @@ CLIENTS = 8
 
 
 class Service:
-    """`checkdigit serve`; what it says on its error output is at `errors`."""
+    """`checkreader serve`; what it says on its error output is at `errors`."""
 
     def __init__(self, models: Path, *options: str) -> None:
         self.errors = models.with_name("errors")
@@ -164,13 +164,13 @@ def test_a_killed_worker_fails_its_own_clients_alone_and_is_replaced(own_models:
         others = theirs(service.serving()[1], service.port)
         lost = theirs(victim, service.port)
         victim.kill()
-        until(lambda: service.metric("checkdigit_worker_restarts_total") == 1)
+        until(lambda: service.metric("checkreader_worker_restarts_total") == 1)
         until(lambda: len(service.serving()) == 2 and victim not in service.serving())
         more(found)
         assert {port for port, _ in found.failed}.isdisjoint(others)
         assert len(found.failed) <= len(lost) + CLIENTS  # who came to the closing door came again
-        assert service.metric("checkdigit_workers") == 2
-        answered = service.metric('checkdigit_http_requests_total{operation="POST /digits",status="200"}')
+        assert service.metric("checkreader_workers") == 2
+        answered = service.metric('checkreader_http_requests_total{operation="POST /digits",status="200"}')
         assert answered >= 0.5 * len(found.versions)  # what the dead worker had told is not forgotten
         assert "worker 0 ended with status -9 and is replaced" in service.errors.read_text()
 

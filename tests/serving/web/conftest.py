@@ -77,7 +77,7 @@ def address(complete: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     ):
         try:
             line = process.stdout.readline()
-            assert line.startswith("checkdigit "), errors.read_text()
+            assert line.startswith("checkreader "), errors.read_text()
             yield f"{line.split()[-1]}/"
         finally:
             process.terminate()

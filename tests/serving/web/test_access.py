@@ -1,6 +1,6 @@
 """The page by keyboard, by screen reader, at every width, in light and dark.
 
-With $CHECKDIGIT_SHOTS, a folder, it leaves screenshots there to be looked at.
+With $CHECKREADER_SHOTS, a folder, it leaves screenshots there to be looked at.
 """
 
 from __future__ import annotations
@@ -96,9 +96,9 @@ def test_every_width(page: Browser, golden: Repository, width: int, dark: bool) 
     assert page.get("getComputedStyle(document.body).backgroundColor") == (
         "rgb(18, 20, 23)" if dark else "rgb(250, 249, 246)"
     )
-    if "CHECKDIGIT_SHOTS" in os.environ:  # to be looked at
+    if "CHECKREADER_SHOTS" in os.environ:  # to be looked at
         name = f"{width}-{'dark' if dark else 'light'}.png"
-        (Path(os.environ["CHECKDIGIT_SHOTS"]) / name).write_bytes(page.picture(whole=True))
+        (Path(os.environ["CHECKREADER_SHOTS"]) / name).write_bytes(page.picture(whole=True))
 
 
 def test_the_colors_can_be_told_apart(page: Browser, golden: Repository) -> None:

@@ -223,7 +223,7 @@ def test_a_module_that_was_not_released_is_refused(spoiled, started, caplog, cod
     models = spoiled(code or b"")
     if code is None:
         (models / "edge/lenet5.wasm").unlink()
-    with caplog.at_level(logging.WARNING, "checkdigit"):
+    with caplog.at_level(logging.WARNING, "checkreader"):
         client = started(models)
     assert "lenet5.wasm is " in caplog.text
     offered = client("GET", "/web/models.json").json()

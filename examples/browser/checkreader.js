@@ -10,11 +10,11 @@ export async function load(url) {
     const missing = given + gray.length - memory.buffer.byteLength;
     if (missing > 0) memory.grow(Math.ceil(missing / 65536));
     new Uint8Array(memory.buffer, given).set(gray);
-    const found = c.checkdigit_normalize(given, width, height, width, pixels) === 1;
-    const digit = c.checkdigit_lenet5_classify(pixels, logits);
+    const found = c.checkreader_normalize(given, width, height, width, pixels) === 1;
+    const digit = c.checkreader_lenet5_classify(pixels, logits);
     return {
       digit: found ? digit : null,
-      accepted: found && c.checkdigit_lenet5_margin(logits) >= c.checkdigit_lenet5_threshold(),
+      accepted: found && c.checkreader_lenet5_margin(logits) >= c.checkreader_lenet5_threshold(),
       logits: [...new Int8Array(memory.buffer, logits, 10)],
     };
   };

@@ -1,0 +1,1 @@
+"""Reads handwritten digits, amounts and numbers on bank checks."""
