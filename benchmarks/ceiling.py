@@ -45,7 +45,7 @@ from pipeline.run import Run, environment, write_json
 from pipeline.synthesis import nondigits
 from pipeline.training import distillation
 from pipeline.training.digit import WEIGHTS, predict, train
-from serving.decoding.thresholds import MAX_ERROR, threshold
+from serving.decoding.thresholds import MAX_ERROR, choose_threshold
 
 RESULT: Final = Path(__file__).with_suffix(".json")
 RELEASE: Final = train_preset("release", "mnist")
@@ -111,7 +111,7 @@ def measured(run: Run, validation: Split) -> dict[str, float]:
     logits = predict(model, validation.images)
     others = predict(model, nondigits.pictures(config["outliers"], config["seed"] + nondigits.VALIDATION))
     found = calibration.fit(logits, validation.labels, others)
-    accepted = threshold(found.thresholds, MAX_ERROR).accepted
+    accepted = choose_threshold(found.thresholds, MAX_ERROR).accepted
     return {**scores(logits, validation.labels), "accepted": accepted}
 
 

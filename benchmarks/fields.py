@@ -31,7 +31,7 @@ from pipeline.synthesis import amount_text
 from pipeline.synthesis import generator as drawing
 from pipeline.synthesis.sampler import Hands
 from serving.decoding import check_digits
-from serving.decoding.field_string import wanted
+from serving.decoding.field_string import field_format
 from serving.images.codec import decode
 from serving.manifest import Threshold
 from serving.recognition import fields
@@ -64,9 +64,9 @@ def png(picture: Any) -> bytes:
     return file.getvalue()
 
 
-def _reader(kind: str, scheme: str | None = None, model: str = MODEL) -> fields.Reader:
+def _reader(kind: str, scheme: str | None = None, model: str = MODEL) -> fields.FieldRecognizer:
     loaded = Repository.open().load(model, "onnxruntime", 1)
-    return fields.Reader(loaded.model, loaded.network, wanted(kind, scheme), _ANY, None)
+    return fields.FieldRecognizer(loaded.model, loaded.network, field_format(kind, scheme), _ANY, None)
 
 
 def _one(hands: Hands) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from serving.http.api_keys import read as read_keys
 from serving.http.asgi import JSON, Endpoint, Handler, Reply, Request
 from serving.http.endpoints import Endpoints
 from serving.http.routes import operations
-from serving.repository.golden import Loaded
+from serving.repository.golden import LoadedModel
 from serving.repository.store import Repository, find
 from serving.runtime import onnx
 from serving.settings import Settings
@@ -92,8 +92,8 @@ def build_app(settings: Settings, board: Board | None = None) -> App:
     manifest, unloaded = repository.manifest, board.desired().unloaded
     names = [name for name in settings.only or manifest.models if name not in unloaded]
 
-    models: list[Loaded] = []
-    previous: list[Loaded] = []
+    models: list[LoadedModel] = []
+    previous: list[LoadedModel] = []
     refused: list[Refused] = []
     entries = [(name, repository.model(name), models) for name in names]
     entries += [(name, entry, previous) for name, entry in manifest.previous.items() if name in names]

@@ -20,7 +20,7 @@ from serving.decoding import ctc
 from serving.images import sliding_window
 from serving.images.codec import Gray
 from serving.images.field import HEIGHT
-from serving.recognition.boxes import cut
+from serving.recognition.boxes import cut_column
 
 Cut = tuple[int, int]  # so many labels, and columns, are before it
 
@@ -51,7 +51,7 @@ def cuts(
     ink = (pixels > _INK).sum(0).tolist()
     found = []
     for count, ((_, one, left), (next_, _, right)) in enumerate(itertools.pairwise(places), 1):
-        column = cut(ink, sliding_window.center(one, SLIDING), sliding_window.center(next_, SLIDING))
+        column = cut_column(ink, sliding_window.center(one, SLIDING), sliding_window.center(next_, SLIDING))
         if ink[column] <= _SPECK and min(left, right) >= _SURE:
             found.append((count, column))
     return tuple(found)

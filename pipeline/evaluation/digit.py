@@ -23,7 +23,7 @@ from pipeline.networks import spec
 from pipeline.run import Run
 from pipeline.synthesis import nondigits
 from serving.decoding.thresholds import MAX_ERROR
-from serving.decoding.thresholds import threshold as operating_point
+from serving.decoding.thresholds import choose_threshold as operating_point
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 from serving.manifest import Threshold

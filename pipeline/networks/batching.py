@@ -77,7 +77,7 @@ def of(task: Task, pictures: Pixels | Sequence[Pixels]) -> list[Batch]:
 
 
 def _fields(fields: Sequence[Pixels]) -> Iterator[Batch]:
-    widths = np.array([sliding_window.padded(field.shape[1], SLIDING) for field in fields])
+    widths = np.array([sliding_window.padded_width(field.shape[1], SLIDING) for field in fields])
     for width in np.unique(widths):
         same = np.flatnonzero(widths == width)
         for start in range(0, len(same), _MOST):
