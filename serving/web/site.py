@@ -206,7 +206,7 @@ class Site:
         settings = self._plane.settings
         body = await request.body(settings.max_body)
         posted = pictures.pictures(request.header(b"content-type"), body, settings.max_pictures)
-        pixels = await request.unless_gone(self._plane.beside(lambda: digits.pixels(posted, query.crop)))
+        pixels = await request.unless_gone(self._plane.offload(lambda: digits.pixels(posted, query.crop)))
         return Reply(pixels.tobytes(), b"application/octet-stream")
 
 
