@@ -20,10 +20,10 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from serving.engine.dataplane import DataPlane
-from serving.engine.hot_reload import Keeper, Refused, stamp
+from serving.engine.hot_reload import ModelReloader, Refused, stamp
 from serving.engine.served_model import load
 from serving.engine.statistics import Counts
-from serving.engine.worker_state import Board
+from serving.engine.worker_state import SharedState
 from serving.errors import CheckreaderError
 from serving.http import openapi
 from serving.http.admission import Door, request_id
@@ -49,17 +49,19 @@ class App:
 
     Args:
         plane: what answers.
-        keeper: what keeps its models up to date.
+        reloader: what keeps its models up to date.
         site: the page for people.
         keys: who may ask; None: everybody.
     """
 
-    def __init__(self, plane: DataPlane, keeper: Keeper, site: Site, keys: Keys | None = None) -> None:
+    def __init__(
+        self, plane: DataPlane, reloader: ModelReloader, site: Site, keys: Keys | None = None
+    ) -> None:
         self.plane = plane
-        self.keeper = keeper
+        self.reloader = reloader
         settings = plane.settings
         self.door = Door(plane.counts, keys, settings.max_requests, settings.access_log)
-        endpoints = Endpoints(plane, keeper)
+        endpoints = Endpoints(plane, reloader)
         self._infer = Endpoint(endpoints.infer, f"POST {_INFER_PATH}", self.door)
         self._rest = _routed(endpoints, site, self.door)
 
@@ -73,12 +75,12 @@ class App:
         await self._rest(scope, receive, send)
 
 
-def build_app(settings: Settings, board: Board | None = None) -> App:
+def build_app(settings: Settings, state: SharedState | None = None) -> App:
     """The application, with the released ONNX models loaded and checked.
 
     Args:
         settings: what the operator chose.
-        board: shared with the other workers; None: there are none.
+        state: shared with the other workers; None: there are none.
 
     Raises:
         CheckreaderError: the models cannot be found, one of them fails its check, or the API keys are none.
@@ -87,9 +89,9 @@ def build_app(settings: Settings, board: Board | None = None) -> App:
     onnx.require(settings.device)
     seen = stamp(find(settings.models))
     repository = Repository.open(settings.models)
-    board = board or Board()
-    before = board.before()
-    manifest, unloaded = repository.manifest, board.desired().unloaded
+    state = state or SharedState()
+    before = state.last_report()
+    manifest, unloaded = repository.manifest, state.desired().unloaded
     names = [name for name in settings.only or manifest.models if name not in unloaded]
 
     models: list[LoadedModel] = []
@@ -111,7 +113,7 @@ def build_app(settings: Settings, board: Board | None = None) -> App:
     default = manifest.default if manifest.default in chosen else chosen[0]
     plane = DataPlane(models, default, settings, previous, counts)
     site = Site(plane, repository)
-    app = App(plane, Keeper(plane, repository, board, site.use, seen, refused), site, keys)
+    app = App(plane, ModelReloader(plane, repository, state, site.use, seen, refused), site, keys)
     _settle_memory()
     return app
 

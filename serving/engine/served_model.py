@@ -18,7 +18,7 @@ from serving.settings import Settings
 
 
 @dataclass(frozen=True, eq=False)
-class Served:
+class ServedModel:
     """What answers requests for one version of a model; it ends when nobody holds it any more."""
 
     loaded: LoadedModel
@@ -59,7 +59,7 @@ def load(repository: Repository, name: str, entry: Model, settings: Settings) ->
         raise CheckreaderError(f"model {name!r}: {type(error).__name__}: {error}") from error
 
 
-def with_queue(loaded: LoadedModel, statistics: Statistics, settings: Settings) -> Served:
+def start_serving(loaded: LoadedModel, statistics: Statistics, settings: Settings) -> ServedModel:
     """A model with a queue of its own.
 
     Args:
@@ -80,4 +80,4 @@ def with_queue(loaded: LoadedModel, statistics: Statistics, settings: Settings) 
         # A GPU may tune itself for a batch of a new size, which takes seconds.
         INLINE if cpu else 0,
     )
-    return Served(loaded, batcher, statistics)
+    return ServedModel(loaded, batcher, statistics)

@@ -28,8 +28,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool, json_format, messag
 from google.protobuf.message import DecodeError, Message
 
 from serving.engine.dataplane import SMALL, DataPlane, Tensor
-from serving.engine.hot_reload import Keeper
-from serving.engine.served_model import Served
+from serving.engine.hot_reload import ModelReloader
+from serving.engine.served_model import ServedModel
 from serving.engine.tensor_checks import check_shape
 from serving.errors import (
     Busy,
@@ -62,12 +62,14 @@ _STREAMS: Final = 128  # calls at a time of one connection
 _log = logging.getLogger("checkreader")
 
 
-async def serve(plane: DataPlane, keeper: Keeper, door: Door, port: int) -> tuple[grpc.aio.Server, int]:
+async def serve(
+    plane: DataPlane, reloader: ModelReloader, door: Door, port: int
+) -> tuple[grpc.aio.Server, int]:
     """Answers gRPC in the running event loop.
 
     Args:
         plane: the models, as HTTP serves them, and the settings.
-        keeper: reloads them.
+        reloader: reloads them.
         door: admits and records requests, over HTTP too.
         port: 0 = any free one.
 
@@ -85,7 +87,7 @@ async def serve(plane: DataPlane, keeper: Keeper, door: Door, port: int) -> tupl
         ("grpc.so_reuseport", int(settings.workers > 1)),
     ]
     server = grpc.aio.server(options=options, maximum_concurrent_rpcs=settings.max_requests)
-    server.add_generic_rpc_handlers([_handler(_Service(plane, keeper, door))])
+    server.add_generic_rpc_handlers([_handler(_Service(plane, reloader, door))])
     host = settings.host
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
@@ -119,9 +121,9 @@ _MESSAGES: Final = _messages()
 class _Service:
     """One method for each call, by its name in `inference.proto`: message in, message or what msgspec turns into one out."""
 
-    def __init__(self, plane: DataPlane, keeper: Keeper, door: Door) -> None:
+    def __init__(self, plane: DataPlane, reloader: ModelReloader, door: Door) -> None:
         self.door = door
-        self.keeper = keeper
+        self.reloader = reloader
         self.plane = plane
 
     async def ServerLive(self, request: Any) -> Any:
@@ -146,19 +148,19 @@ class _Service:
         return {"config": metadata.model_config(served, *batching)}
 
     async def ModelStatistics(self, request: Any) -> Any:
-        named = [self._find(request.name, request.version)] if request.name else self.plane.served
-        return metadata.statistics(named, self.keeper.counts())
+        named = [self._find(request.name, request.version)] if request.name else self.plane.served_models
+        return metadata.statistics(named, self.reloader.counts())
 
     async def RepositoryIndex(self, request: Any) -> Any:
-        models = metadata.index(self.keeper.index(), request.ready)
+        models = metadata.index(self.reloader.index(), request.ready)
         return {"models": msgspec.to_builtins(models)}
 
     async def RepositoryModelLoad(self, request: Any) -> Any:
-        await self.keeper.load(self._controlled(request))
+        await self.reloader.load(self._controlled(request))
         return {}
 
     async def RepositoryModelUnload(self, request: Any) -> Any:
-        await self.keeper.unload(self._controlled(request))
+        await self.reloader.unload(self._controlled(request))
         return {}
 
     async def ModelInfer(self, request: Any) -> Any:
@@ -174,7 +176,7 @@ class _Service:
         except CheckreaderError:
             served.statistics.fail.add(time.perf_counter_ns() - start)
             raise
-        served.statistics.answered(start, computed, time.perf_counter_ns())
+        served.statistics.record_success(start, computed, time.perf_counter_ns())
         return reply
 
     def _controlled(self, request: Any) -> str:
@@ -182,18 +184,18 @@ class _Service:
         self.plane.settings.require_control()
         return str(request.model_name)
 
-    def _find(self, name: str, version: str) -> Served:
+    def _find(self, name: str, version: str) -> ServedModel:
         return self.plane.find(name, version or None)
 
-    async def _inputs(self, served: Served, request: Any) -> list[Tensor]:
+    async def _inputs(self, served: ServedModel, request: Any) -> list[Tensor]:
         read = partial(_read, served, request, self.plane.settings.max_rows)
         # Raw tensors are taken as they are; numbers in `contents` are looked at one by one.
         if request.raw_input_contents or request.ByteSize() <= SMALL:
             return read()
-        return await self.plane.beside(read)
+        return await self.plane.offload(read)
 
 
-def _read(served: Served, request: Any, max_rows: int) -> list[Tensor]:
+def _read(served: ServedModel, request: Any, max_rows: int) -> list[Tensor]:
     raw = request.raw_input_contents
     if raw and len(raw) != len(request.inputs):
         raise CheckreaderError(f"{len(raw)} raw_input_contents are given for {len(request.inputs)} inputs")
@@ -244,7 +246,7 @@ def _number(parameters: Any, name: str, limit: int) -> int:
     return whole(getattr(parameters[name], chosen) if chosen else "", name, limit)
 
 
-def _render(request: Any, served: Served, outputs: list[Tensor]) -> Message:
+def _render(request: Any, served: ServedModel, outputs: list[Tensor]) -> Message:
     reply = _MESSAGES["ModelInfer"][1](model_name=served.name, model_version=served.version, id=request.id)
     for at, output in enumerate(outputs):
         classes = _number(request.outputs[at].parameters, "classification", 2**31) if request.outputs else 0

@@ -8,10 +8,10 @@ from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from serving.engine.dataplane import SMALL, DataPlane, Tensor
-from serving.engine.hot_reload import Keeper
-from serving.engine.served_model import Served
+from serving.engine.hot_reload import ModelReloader
+from serving.engine.served_model import ServedModel
 from serving.engine.tensor_checks import check_shape
-from serving.engine.worker_state import total
+from serving.engine.worker_state import total_counts
 from serving.errors import Forbidden
 from serving.http import metrics
 from serving.http.asgi import Reply, Request, json
@@ -34,9 +34,9 @@ class _Asked(NamedTuple):
 class Endpoints:
     """One method for each operation; `operations.py` says which path it answers."""
 
-    def __init__(self, plane: DataPlane, keeper: Keeper) -> None:
+    def __init__(self, plane: DataPlane, reloader: ModelReloader) -> None:
         self.plane = plane
-        self.keeper = keeper
+        self.reloader = reloader
         self.settings = plane.settings
 
     async def digits(self, request: Request) -> Reply:
@@ -72,31 +72,31 @@ class Endpoints:
         return json(metadata.model_config(self._served(request), settings.batch_rows, settings.batch_delay))
 
     async def statistics(self, request: Request) -> Reply:
-        named = [self._served(request)] if request.parameters else self.plane.served
-        return json(metadata.statistics(named, self.keeper.counts()))
+        named = [self._served(request)] if request.parameters else self.plane.served_models
+        return json(metadata.statistics(named, self.reloader.counts()))
 
     async def metrics(self, request: Request) -> Reply:
         serving = {name: one.version for name, one in self.plane.models.items()}
-        reports = self.keeper.reports()
-        text = metrics.exposition(total(reports), reports, serving)
+        reports = self.reloader.reports()
+        text = metrics.exposition(total_counts(reports), reports, serving)
         return Reply(text, metrics.CONTENT_TYPE)
 
     async def index(self, request: Request) -> Reply:
         ready = metadata.index_query(await self._body(request))
-        return json(metadata.index(self.keeper.index(), ready))
+        return json(metadata.index(self.reloader.index(), ready))
 
     async def load(self, request: Request) -> Reply:
-        await self.keeper.load(await self._controlled(request))
+        await self.reloader.load(await self._controlled(request))
         return json({})
 
     async def unload(self, request: Request) -> Reply:
-        await self.keeper.unload(await self._controlled(request))
+        await self.reloader.unload(await self._controlled(request))
         return json({})
 
     async def infer(self, request: Request) -> Reply:
         length = request.header(_LENGTH)
 
-        def parse(body: bytes, served: Served, check: Check) -> _Asked:
+        def parse(body: bytes, served: ServedModel, check: Check) -> _Asked:
             asked = oip.parse(body, length, served.loaded.network.input, check)
 
             def render(outputs: list[Tensor]) -> Reply:
@@ -112,7 +112,7 @@ class Endpoints:
         return await self._tensors(request, parse, parsed)
 
     async def predict(self, request: Request) -> Reply:
-        def parse(body: bytes, served: Served, check: Check) -> _Asked:
+        def parse(body: bytes, served: ServedModel, check: Check) -> _Asked:
             asked = tensorflow_serving.parse(body, served.loaded.network.input, check)
             return _Asked(asked.inputs, lambda outputs: Reply(tensorflow_serving.render(asked, outputs)))
 
@@ -121,7 +121,7 @@ class Endpoints:
     async def _tensors(
         self,
         request: Request,
-        parse: Callable[[bytes, Served, Check], _Asked],
+        parse: Callable[[bytes, ServedModel, Check], _Asked],
         parsed: int | None = None,
     ) -> Reply:
         served = self._served(request)
@@ -133,7 +133,7 @@ class Endpoints:
             if (len(body) if parsed is None else parsed) <= SMALL:
                 asked = parse(body, served, check)
             else:
-                asked = await self.plane.beside(lambda: parse(body, served, check))
+                asked = await self.plane.offload(lambda: parse(body, served, check))
             running = self.plane.infer(served, asked.inputs, asked.outputs, asked.timeout, start)
             # What runs at once is answered before anybody could have gone.
             waits = served.batcher.busy or (asked.inputs[:1] and asked.inputs[0].datatype == "BYTES")
@@ -143,7 +143,7 @@ class Endpoints:
         except BaseException:  # the client may be gone, too
             served.statistics.fail.add(time.perf_counter_ns() - start)
             raise
-        served.statistics.answered(start, computed, time.perf_counter_ns())
+        served.statistics.record_success(start, computed, time.perf_counter_ns())
         return reply
 
     async def status(self, request: Request) -> Reply:
@@ -168,6 +168,6 @@ class Endpoints:
             raise Forbidden("another site's page may not load or unload models")
         return request.parameters["model"]
 
-    def _served(self, request: Request) -> Served:
+    def _served(self, request: Request) -> ServedModel:
         named = request.parameters
         return self.plane.find(named["model"], named.get("version"), named.get("label"))

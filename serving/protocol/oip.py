@@ -19,7 +19,7 @@ import numpy as np
 
 from serving.decoding.thresholds import classification
 from serving.engine.dataplane import Tensor
-from serving.engine.served_model import Served
+from serving.engine.served_model import ServedModel
 from serving.errors import CheckreaderError
 from serving.protocol.tensors import (
     DTYPES,
@@ -178,7 +178,7 @@ def parse(
     return Request(request.id, inputs, outputs, binary, wait / 1e6 if wait else None)
 
 
-def render(request: Request, served: Served, outputs: Sequence[Tensor]) -> Response:
+def render(request: Request, served: ServedModel, outputs: Sequence[Tensor]) -> Response:
     """The reply to `request`."""
     described: list[ResponseOutput] = []
     tail: list[bytes] = []
@@ -200,7 +200,7 @@ def render(request: Request, served: Served, outputs: Sequence[Tensor]) -> Respo
     return Response(header + b"".join(tail), len(header)) if tail else Response(header, None)
 
 
-def classified(output: Tensor, classes: int, served: Served) -> Tensor:
+def classified(output: Tensor, classes: int, served: ServedModel) -> Tensor:
     """The `classes` largest of each row as BYTES [N, classes], "value:index[:label]".
 
     Raises:

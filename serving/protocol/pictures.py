@@ -12,7 +12,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from serving.decoding.field_string import FieldFormat, field_format
 from serving.decoding.thresholds import DigitPrediction
-from serving.engine.served_model import Served
+from serving.engine.served_model import ServedModel
 from serving.errors import CheckreaderError
 from serving.images.crop import Crop, parse_crop
 from serving.recognition.fields import FieldPrediction
@@ -99,12 +99,12 @@ class FieldsResponse(msgspec.Struct, frozen=True):
     fields: list[FieldPrediction]
 
 
-def render_digits(served: Served, readings: list[DigitPrediction]) -> bytes:
+def render_digits(served: ServedModel, readings: list[DigitPrediction]) -> bytes:
     """The reply as JSON."""
     return msgspec.json.encode(DigitsResponse(Model(served.name, served.version), readings))
 
 
-def render_fields(served: Served, readings: list[FieldPrediction]) -> bytes:
+def render_fields(served: ServedModel, readings: list[FieldPrediction]) -> bytes:
     """The reply as JSON."""
     return msgspec.json.encode(FieldsResponse(Model(served.name, served.version), readings))
 

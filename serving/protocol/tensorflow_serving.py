@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from serving.engine.dataplane import Tensor
-from serving.engine.served_model import Served
+from serving.engine.served_model import ServedModel
 from serving.errors import CheckreaderError
 from serving.protocol.tensors import MAX_RANK, objects
 from serving.runtime.network import Spec
@@ -130,7 +130,7 @@ def status(version: str) -> StatusReply:
     return StatusReply([VersionStatus(version, "AVAILABLE", fine)])
 
 
-def metadata(served: Served) -> SignatureReply:
+def metadata(served: ServedModel) -> SignatureReply:
     """The model's signature."""
     network = served.loaded.network
     signature = {

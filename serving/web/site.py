@@ -207,7 +207,7 @@ class Site:
         body = await request.body(settings.max_body)
         posted = pictures.pictures(request.header(b"content-type"), body, settings.max_pictures)
         pixels = await request.unless_gone(
-            self._plane.beside(lambda: digits.normalize_pictures(posted, query.crop))
+            self._plane.offload(lambda: digits.normalize_pictures(posted, query.crop))
         )
         return Reply(pixels.tobytes(), b"application/octet-stream")
 

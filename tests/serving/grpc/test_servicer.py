@@ -47,7 +47,7 @@ class Service:
         self.thread.start()
         self.app = app = build_app(Settings(models=models, max_rows=8, max_pictures=3, max_body=MAX_BODY))
         self.plane = app.plane
-        self.server, port = self.run(serve(app.plane, app.keeper, app.door, 0))
+        self.server, port = self.run(serve(app.plane, app.reloader, app.door, 0))
         self.address = f"127.0.0.1:{port}"
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
@@ -327,7 +327,7 @@ def test_cancellation(service: Service, stub: Any, monkeypatch: pytest.MonkeyPat
 def test_port_in_use(service: Service) -> None:
     port = int(service.address.rpartition(":")[2])
     with pytest.raises(CheckreaderError, match=f"cannot listen on 127.0.0.1:{port} for gRPC"):
-        service.run(serve(service.app.plane, service.app.keeper, service.app.door, port))
+        service.run(serve(service.app.plane, service.app.reloader, service.app.door, port))
 
 
 def compiled() -> descriptor_pb2.FileDescriptorProto:
@@ -408,7 +408,7 @@ def test_without_a_key(models: Path, tmp_path: Path) -> None:
     app = build_app(Settings(models=models, api_keys=tmp_path / "keys"))
 
     async def ask() -> None:
-        server, port = await serve(app.plane, app.keeper, app.door, 0)
+        server, port = await serve(app.plane, app.reloader, app.door, 0)
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             stub = triton.service_pb2_grpc.GRPCInferenceServiceStub(channel)
             assert (await stub.ServerReady(service_pb2.ServerReadyRequest())).ready
