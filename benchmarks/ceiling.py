@@ -7,7 +7,7 @@ The first three recipes each add something to the one before: a teacher's probab
 loss (`pipeline/training/distillation.py`); defects (`pipeline/augmentation/defects.py`), which make the release preset. `fast` is that for the
 network that folds (`pipeline/networks/lenet5.py`). The others were tried and are not kept: they are trained only where they
 are named, some with fewer seeds. Every run is a folder `runs/ceiling-RECIPE-SEED`; a
-finished one is measured and not trained again, and `benchmarks/ceiling.json`, which says how many seeds each mean is
+finished one is measured and not trained again, and `benchmarks/results/ceiling.json`, which says how many seeds each mean is
 over, is written after each. The validation part has 4,949 pictures, so a difference of 0.02 points is one picture,
 and it also chose between the recipes. The test labels are not read.
 

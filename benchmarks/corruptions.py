@@ -1,6 +1,6 @@
 """Accuracy of the released digit models under the fifteen corruptions of MNIST-C, on the test pictures.
 
-CHECKREADER_DATA=FOLDER .venv/bin/python -m benchmarks.corruptions      # three minutes → benchmarks/corruptions.json
+CHECKREADER_DATA=FOLDER .venv/bin/python -m benchmarks.corruptions      # three minutes → benchmarks/results/corruptions.json
 
 Each corruption is made anew from its description (`pipeline/evaluation/corruptions.py`). `raw` is what the network makes
 of the pixels as they are, as MNIST-C is reported; `normalized` what it makes of them after the service's

@@ -1,6 +1,6 @@
 """How fast the released field model reads, and what knowing the check digit is worth.
 
-.venv/bin/python -m benchmarks.fields > benchmarks/fields.json      # a quarter of an hour, on an idle machine
+.venv/bin/python -m benchmarks.fields > benchmarks/results/fields.json      # a quarter of an hour, on an idle machine
 
 `one` is a posted picture, encoded bytes → reading, in one thread; `png` is what Pillow takes of that. `aba` are
 numbers of nine digits with the check digit of American routing numbers, drawn

@@ -1,6 +1,6 @@
 """What going on with a user's own labeled fields gives, cross-validated: each field read by a network that never saw it.
 
-.venv/bin/python -m benchmarks.finetune FOLDER > benchmarks/finetune.json      # a quarter of an hour
+.venv/bin/python -m benchmarks.finetune FOLDER > benchmarks/results/finetune.json      # a quarter of an hour
 
 The released weights go on as `checkreader train --task field --data FOLDER --preset release` does; neither
 pictures nor labels nor weights are written anywhere.

@@ -4,7 +4,7 @@ Event-driven: nothing polls, and a lone request waits for nobody. A batch that
 is quickly computed runs in the event loop itself, since handing it to a thread
 and back costs more than LeNet-5; a longer one runs beside it, cut over the
 lanes that are idle, one for each core. The measurement behind the defaults is
-`benchmarks/batching.json`.
+`benchmarks/results/batching.json`.
 """
 
 from __future__ import annotations
