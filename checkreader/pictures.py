@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from serving.bulk.job import load
+from serving.bulk.job import read_file
 from serving.errors import CheckreaderError
 
 Picture: TypeAlias = str | os.PathLike[str] | bytes | npt.NDArray[Any] | Image.Image
@@ -34,7 +34,7 @@ def encoded(picture: Picture) -> bytes:
         return bytes(picture)
     if isinstance(picture, str | os.PathLike):
         try:
-            return load(Path(picture))
+            return read_file(Path(picture))
         except OSError as error:
             raise CheckreaderError(f"{os.fspath(picture)}: {error.strerror}") from None
     if isinstance(picture, np.ndarray):

@@ -10,13 +10,13 @@ from typing import Any, TypeAlias, TypeVar, overload
 
 from checkreader.pictures import Picture, encoded
 from checkreader.results import Alternative, Amount, CheckDigit, Choice, Digit, FieldDigit, Model, Number
-from serving.decoding.field_string import wanted
-from serving.decoding.thresholds import MAX_ERROR, threshold
+from serving.decoding.field_string import field_format
+from serving.decoding.thresholds import MAX_ERROR, choose_threshold
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 from serving.recognition import digits, fields
-from serving.recognition.fields import FieldReading
-from serving.repository.golden import Loaded
+from serving.recognition.fields import FieldPrediction
+from serving.repository.golden import LoadedModel
 from serving.repository.store import Repository
 
 __all__ = ["Picture", "Reader", "open"]
@@ -41,7 +41,7 @@ class Reader:
     def __init__(self, repository: Repository, runtime: str = "auto") -> None:
         self._repository = repository
         self._runtime = runtime
-        self._loaded: dict[str, Loaded] = {}
+        self._loaded: dict[str, LoadedModel] = {}
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -85,12 +85,12 @@ class Reader:
             checkreader.Error: a picture, the bound or the model cannot be used; the message says why.
         """
         loaded = self._load(model or self._repository.manifest.default)
-        accepted_from = threshold(loaded.model.thresholds, max_error)
+        threshold = choose_threshold(loaded.model.thresholds, max_error)
         about = Model(loaded.name, loaded.model.version)
 
         def read(pictures: list[bytes]) -> list[Digit]:
-            pixels = digits.pixels(pictures, crop)
-            predictions = digits.read(pixels, loaded.network.infer(tensor(pixels)), accepted_from)
+            pixels = digits.normalize_pictures(pictures, crop)
+            predictions = digits.recognize(pixels, loaded.network.infer(tensor(pixels)), threshold)
             return [
                 Digit(
                     about,
@@ -228,13 +228,13 @@ class Reader:
         max_error: float | None,
         crop: Crop | None,
         name: str,
-    ) -> tuple[Callable[[list[bytes]], list[FieldReading]], Model]:
-        field_format = wanted(kind, scheme, length, locale)
+    ) -> tuple[Callable[[list[bytes]], list[FieldPrediction]], Model]:
+        expected = field_format(kind, scheme, length, locale)
         loaded = self._load(name)
-        recognizer = fields.reader(name, loaded.model, loaded.network, field_format, max_error, crop)
+        recognizer = fields.field_recognizer(name, loaded.model, loaded.network, expected, max_error, crop)
         return recognizer, Model(name, loaded.model.version)
 
-    def _load(self, name: str) -> Loaded:
+    def _load(self, name: str) -> LoadedModel:
         with self._lock:
             if name not in self._loaded:
                 self._loaded[name] = self._repository.load(name, self._runtime)
@@ -274,7 +274,7 @@ def _encoded(picture: Picture, where: str) -> bytes:
         raise CheckreaderError(f"{where}{error}") from None
 
 
-def _number(prediction: FieldReading, about: Model) -> dict[str, Any]:
+def _number(prediction: FieldPrediction, about: Model) -> dict[str, Any]:
     check = prediction.check_digit
     return {
         "model": about,
