@@ -211,7 +211,7 @@ def mean(numbers: Sequence[float]) -> float:
 
 def formats(records: dict[str, Any]) -> tuple[Format, ...]:
     """The table of formats of a run's task."""
-    return TABLE[spec.named(records["train"]).name]
+    return TABLE[spec.task_of_record(records["train"]).name]
 
 
 def exported_bytes(records: dict[str, Any], row: Format) -> int:

@@ -200,7 +200,7 @@ def _draw(
         # Every other one with a separator.
         if field.problem is not None or (SEPARATOR in labels) != (number % 2 == 1):
             continue
-        (batch,) = batching.of(spec.FIELD, [field.pixels])
+        (batch,) = batching.make_batches(spec.FIELD, [field.pixels])
         answers = {}
         for row in order:
             rows = batch.rows(predictors[row](tensor(batch.pixels)))
