@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from serving.images import sliding_window as slide
 from serving.images.codec import Gray
+from serving.images.digit import INK_LEVEL
 from serving.images.field import Field
 from serving.manifest import Sliding
 
@@ -19,7 +20,6 @@ from serving.manifest import Sliding
 Box: TypeAlias = tuple[int, int, int, int]
 # x and y of several places in the picture, float64 [2, n], continuous coordinates.
 _Places: TypeAlias = npt.NDArray[np.float64]
-_INK = 64
 
 
 def boxes(
@@ -43,7 +43,7 @@ def boxes(
     """
     if not spans:
         return []
-    column, row = np.nonzero(field.pixels.T >= _INK)  # column by column
+    column, row = np.nonzero(field.pixels.T >= INK_LEVEL)  # column by column
     mapped = np.zeros((2, len(row) + 1))  # and one more, that no symbol has
     a, b, c = field.to_picture.T[:, :, None]
     mapped[:, :-1] = a * (column + 0.5) + b * (row + 0.5) + c

@@ -9,10 +9,10 @@ import numpy as np
 
 from serving.images import sliding_window as slide
 from serving.images.codec import Gray
+from serving.images.digit import INK_LEVEL
 from serving.images.field import BODY
 from serving.manifest import Sliding
 
-_INK: Final = 64
 _REACH: Final = 11  # columns to each side of its steps that a digit may take
 _TALL: Final = BODY * 3 // 4  # rows; a dash, "=" or a rest of a rule is less
 _WIDE: Final = 3  # columns
@@ -26,7 +26,7 @@ def uncovered_ink(pixels: Gray, spans: Sequence[tuple[int, int]], sliding: Slidi
         spans: for each symbol the first and the last step that stand for it.
         sliding: the network's.
     """
-    ink = pixels >= _INK
+    ink = pixels >= INK_LEVEL
     free = np.any(ink, 0)
     for first, last in spans:
         start, stop = (round(slide.center(step, sliding)) for step in (first, last))
