@@ -1,4 +1,4 @@
-"""Ink that no symbol stands for: a digit may have been passed over, as where a field is upside down."""
+"""Finds ink that no symbol covers: a digit may have been missed, as in a field that is upside down."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WIDE: Final = 3  # columns
 
 
 def uncovered_ink(pixels: Gray, spans: Sequence[tuple[int, int]], sliding: Sliding) -> bool:
-    """Whether ink as tall as a digit stands apart from all symbols.
+    """Returns whether ink as tall as a digit stands apart from all symbols.
 
     Args:
         pixels: uint8 [32, w], of a field.
