@@ -38,7 +38,7 @@ def main() -> None:
     content = (Repository.open().folder / "edge/lenet5-int8.tflite").read_bytes()
     network = integer_reference.load(content)
     pixels = digits.load("mnist", None).test.images
-    code, header = c_source.write(network, "0" * 64, 0.99)
+    code, header = c_source.render(network, "0" * 64, 0.99)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / f"{c_source.NAME}.c").write_text(code)
@@ -51,8 +51,8 @@ def main() -> None:
     result |= {
         "macs": sum(step.multiply_accumulates for step in plan.steps),
         "wasm_bytes": (Repository.open().folder / "edge/lenet5-int8.wasm").stat().st_size,
-        "tflm_arena_bytes": tflm.arena(content),
-        "ethos_u55": dataclasses.asdict(vela.compiled(content)[1]),
+        "tflm_arena_bytes": tflm.arena_bytes(content),
+        "ethos_u55": dataclasses.asdict(vela.compile_model(content)[1]),
         "machine": machine(),
     }
     print(json.dumps(result, indent=1))

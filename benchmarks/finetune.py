@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from pipeline.config import finetune_preset
 from pipeline.data import labeled_fields
-from pipeline.evaluation.field import public
+from pipeline.evaluation.field import anonymized
 from pipeline.run import Run
 from pipeline.synthesis.sampler import HandwritingSampler
 from pipeline.tasks.field import finetune
@@ -32,7 +32,7 @@ def main() -> None:
         config = finetune_preset("release", 0)
         record = finetune(Run(Path(folder)), config, sampler, sampler.record(), own, "release")
     report = record["cross_validation"]
-    report["pooled"] = public(report["pooled"])
+    report["pooled"] = anonymized(report["pooled"])
     result = {key: record[key] for key in ("config", "data", "seconds", "environment")}
     print(json.dumps({**result, **report}, indent=1))
 

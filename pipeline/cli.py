@@ -307,7 +307,7 @@ def _quantize(options: argparse.Namespace) -> int:
         from pipeline.evaluation import compression
 
         record = compression.compare(run, config, data)
-        _show(record, options, compression.comparison(record))
+        _show(record, options, compression.summary(record))
         return 0
     record = quantize.quantize(run, config, data)
     _show(

@@ -47,7 +47,7 @@ def copy(run: Run, models: Path, version: str, reads: Task) -> dict[str, list[Ar
     for row in TABLE[reads.name]:
         if row.name in released:
             path = Path(released[row.name].format(version=version))
-            targets = {row.file: path} | {file: path.with_name(file) for file, _ in row.beside}
+            targets = {row.file: path} | {file: path.with_name(file) for file, _ in row.companions}
             for file, target in targets.items():
                 write_bytes(models / target, (run / FOLDER / file).read_bytes())
                 size = (models / target).stat().st_size
