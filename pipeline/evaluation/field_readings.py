@@ -22,6 +22,7 @@ from serving.images.field import normalize_field
 from serving.images.sliding_window import place
 from serving.manifest import Confidence, Model, Tensor, Threshold
 from serving.recognition import fields
+from serving.recognition.fields import LocatedField
 
 Floats = npt.NDArray[np.floating[Any]]
 Infer = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]

@@ -19,6 +19,7 @@ from pipeline.metrics.calibration import (
     calibration_error,
     expected_error,
     interval,
+    minimum_threshold,
     supported_thresholds,
     upper_bound,
 )
