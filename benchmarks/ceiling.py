@@ -41,10 +41,10 @@ from pipeline.data import digits as datasets
 from pipeline.data.digits import Dataset, Split
 from pipeline.metrics import calibration
 from pipeline.networks import folded
-from pipeline.run import Run, environment, write_json
+from pipeline.run import WEIGHTS, Run, environment, write_json
 from pipeline.synthesis import nondigits
 from pipeline.training import distillation
-from pipeline.training.digit import WEIGHTS, predict, train
+from pipeline.training.digit import predict, train
 from serving.decoding.thresholds import MAX_ERROR, choose_threshold
 
 RESULT: Final = Path(__file__).with_suffix(".json")

@@ -20,17 +20,17 @@ from pipeline.config import finetune_preset
 from pipeline.data import labeled_fields
 from pipeline.evaluation.field import public
 from pipeline.run import Run
-from pipeline.synthesis.sampler import Hands
+from pipeline.synthesis.sampler import HandwritingSampler
 from pipeline.tasks.field import finetune
 
 
 def main() -> None:
     """Measures and prints JSON."""
     own = labeled_fields.load(Path(sys.argv[1]))
-    hands = Hands()
+    sampler = HandwritingSampler()
     with tempfile.TemporaryDirectory() as folder:
         config = finetune_preset("release", 0)
-        record = finetune(Run(Path(folder)), config, hands, hands.record(), own, "release")
+        record = finetune(Run(Path(folder)), config, sampler, sampler.record(), own, "release")
     report = record["cross_validation"]
     report["pooled"] = public(report["pooled"])
     result = {key: record[key] for key in ("config", "data", "seconds", "environment")}

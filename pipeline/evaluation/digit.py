@@ -59,7 +59,7 @@ def evaluate(run: Run, test: Split, data_name: str) -> dict[str, Any]:
     images = tensor(test.images)
     others = tensor(nondigits.pictures(_NONDIGITS, nondigits.TEST))
     files, families = {}, {}
-    for row in TABLE[spec.of(run).name]:
+    for row in TABLE[spec.task_of_run(run).name]:
         if f"{FOLDER}/{row.file}" not in exported["files"] or row.model not in FAMILIES:
             continue
         predict = predictor(row, run / FOLDER / row.file)

@@ -182,7 +182,7 @@ def _drawn(
         # Every other one with a separator.
         if field.problem is not None or (SEPARATOR in labels) != (number % 2 == 1):
             continue
-        (batch,) = batching.of(spec.FIELD, [field.pixels])
+        (batch,) = batching.make_batches(spec.FIELD, [field.pixels])
         answers = {}
         for row in order:
             rows = batch.rows(ask[row](tensor(batch.pixels)))

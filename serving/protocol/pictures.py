@@ -28,23 +28,23 @@ class Query:
     model: str | None = None
     max_error: float | None = None
     crop: Crop | None = None
-    what: FieldFormat = field(default_factory=FieldFormat)
+    constraints: FieldFormat = field(default_factory=FieldFormat)
 
 
-def query(parameters: Iterable[tuple[str, str]], known: Sequence[str] = PARAMETERS) -> Query:
+def parse_query(parameters: Iterable[tuple[str, str]], allowed: Sequence[str] = PARAMETERS) -> Query:
     """The URL's parameters; one that is misspelt is refused, not ignored.
 
     Args:
         parameters: names and values.
-        known: `PARAMETERS` or `FIELD_PARAMETERS`.
+        allowed: `PARAMETERS` or `FIELD_PARAMETERS`.
 
     Raises:
         CheckreaderError: one is unknown, given twice or makes no sense.
     """
     given: dict[str, str] = {}
     for name, value in parameters:
-        if name not in known:
-            raise CheckreaderError(f"unknown parameter {name!r}, expected {', '.join(known)}")
+        if name not in allowed:
+            raise CheckreaderError(f"unknown parameter {name!r}, expected {', '.join(allowed)}")
         if name in given:
             raise CheckreaderError(f"parameter {name!r} is given twice")
         given[name] = value
@@ -61,7 +61,7 @@ def query(parameters: Iterable[tuple[str, str]], known: Sequence[str] = PARAMETE
     )
 
 
-def pictures(content_type: str | None, body: bytes, limit: int) -> list[bytes]:
+def parse_body(content_type: str | None, body: bytes, limit: int) -> list[bytes]:
     """The pictures of a body: itself, or the files of a multipart form.
 
     Parsed in memory: a bank's checks do not belong into temporary files.

@@ -207,7 +207,10 @@ def test_the_recorded_run_keeps_the_bounds() -> None:
 def test_the_emulated_machine() -> None:
     command = [sys.executable, "-m", "benchmarks.arm64"]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    found, recorded = json.loads(done.stdout), json.loads((ROOT / "benchmarks" / "results" / "arm64.json").read_text())
+    found, recorded = (
+        json.loads(done.stdout),
+        json.loads((ROOT / "benchmarks" / "results" / "arm64.json").read_text()),
+    )
     for extra in ("edge", "serve"):
         for key in ("instructions", "peak_bytes"):
             assert found[extra]["classify"][key] == pytest.approx(recorded[extra]["classify"][key], rel=0.2)
