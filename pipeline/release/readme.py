@@ -39,7 +39,9 @@ def renewed(text: str, root: Path) -> str:
     }
     fast = root / "models" / artifacts.RECORDS["fast"]
     if fast.is_dir():
-        content["table"] += f"\n\n{fast_card.sentence(model_card.records(fast), root / 'benchmarks' / 'results')}"
+        content["table"] += (
+            f"\n\n{fast_card.sentence(model_card.records(fast), root / 'benchmarks' / 'results')}"
+        )
     for name in BLOCKS:
         begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
         if begin not in text or end not in text:

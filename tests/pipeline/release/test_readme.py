@@ -22,7 +22,9 @@ def root(found: dict, tmp_path: Path) -> Path:
     run = {"data": "mnist", "preset": "quick", "seed": 0, "accuracy": accuracy}
     run |= {"seconds": {"total": 330.0}, "machine": {"cpu": "CPU", "cores": 2}}
     mean = {"mnist release": {"seeds": [0, 1, 2], "lenet5": 0.9952, "lenet5-int8": 0.9950}}
-    write_json(tmp_path / "benchmarks" / "results" / "runs.json", {"runs": {"mnist": run}, "mean_over_seeds": mean})
+    write_json(
+        tmp_path / "benchmarks" / "results" / "runs.json", {"runs": {"mnist": run}, "mean_over_seeds": mean}
+    )
     single = {"rate": 7000, "ratio": 0.912, "p50_ms": 0.2211}
     large = {"pictures_per_second": 80000, "ratio": 0.85}
     service = {"single": {name: single for name in ("json_1", "json_16", "binary_1", "binary_16")}}
@@ -69,7 +71,9 @@ def root(found: dict, tmp_path: Path) -> Path:
     recipe["mean"] = {"validation_accuracy": 0.9960, "log_loss": 0.01712, "accepted": 0.9434}
     fast = {**recipe, "what": "folded", "seeds": {"1": {"validation_accuracy": 0.9951}}}
     ceiling = {"recipes": {"labels": recipe, "release": recipe, "fast": fast}, "validation_pictures": 4_949}
-    write_json(tmp_path / "benchmarks" / "results" / "folding.json", {"folded_against_plain": 2.78, "batch": 256})
+    write_json(
+        tmp_path / "benchmarks" / "results" / "folding.json", {"folded_against_plain": 2.78, "batch": 256}
+    )
     write_json(tmp_path / "benchmarks" / "results" / "ceiling.json", ceiling)
     kinds = {
         kind: {"lenet5": {"raw": value, "normalized": value - 0.1}}
@@ -134,8 +138,14 @@ def test_only_the_blocks_are_renewed(found: dict, root: Path) -> None:
     )
     renewed = readme.renewed(text, root)
     table, numbers = model_card.format_table(found), readme.numbers(root / "benchmarks" / "results")
-    edge, service = readme.edge(root / "benchmarks" / "results"), readme.service(root / "benchmarks" / "results")
-    operations, limited = readme.operations(root / "benchmarks" / "results"), readme_limits.table(root / "benchmarks" / "results")
+    edge, service = (
+        readme.edge(root / "benchmarks" / "results"),
+        readme.service(root / "benchmarks" / "results"),
+    )
+    operations, limited = (
+        readme.operations(root / "benchmarks" / "results"),
+        readme_limits.table(root / "benchmarks" / "results"),
+    )
     assert renewed == (
         f"# Title\n\n<!-- table -->\n{table}\n<!-- /table -->\nThe rest, \\g<0>.\n"
         f"<!-- numbers -->\n{numbers}\n<!-- /numbers --><!-- limits -->\n{limited}\n<!-- /limits -->\n<!-- edge -->\n{edge}\n<!-- /edge -->\n"
