@@ -10,7 +10,7 @@ WORKDIR /build
 COPY requirements/serve.txt ./
 RUN python3 -m pip download --quiet --only-binary :all: --require-hashes --dest /wheels --requirement serve.txt
 
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY checkreader checkreader
 COPY pipeline pipeline
 COPY serving serving

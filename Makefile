@@ -17,7 +17,8 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help train quantize export verify evaluate benchmark report release serve test lint fuzz check-gpu peers edge-tools edge-test edge-arm64 check-deploy lock clean
+.PHONY: all help train quantize export verify evaluate benchmark report release serve \
+	test lint types format coverage docs fuzz check-gpu peers edge-tools edge-test edge-arm64 check-deploy lock clean
 
 all: $(VENV)/train.done  ## the whole pipeline: train, quantize, export, verify, evaluate, benchmark
 	@$(CHECKREADER) train $(ARGUMENTS) --data $(DATA) --preset $(PRESET) --seed $(SEED)
@@ -62,6 +63,19 @@ test: lint  ## install what tests need, then lint, types and tests
 lint: $(VENV)/test.done  ## ruff, and strict types for serving/
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache --no-logo
 
+types: $(VENV)/test.done  ## check the types alone
+	@$(BIN)/mypy
+
+format: $(VENV)/test.done  ## let ruff mend and format the code
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+coverage: $(VENV)/test.done  ## run the tests and fail below 90 % branch coverage
+	@$(BIN)/coverage erase && $(BIN)/coverage run -m pytest && $(BIN)/coverage combine --quiet && \
+	$(BIN)/coverage report
+
+docs: $(VENV)/test.done  ## draw docs/architecture.svg from the code's imports
+	@$(BIN)/python scripts/draw_architecture.py docs/architecture.svg
+
 fuzz: $(VENV)/test.done  ## throw mutated bytes at the parsers, SECONDS=60 each
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
 	@for target in fuzz_tensors fuzz_pictures; do \
@@ -91,7 +105,7 @@ lock:  ## renew requirements/*.txt from pyproject.toml (needs uv)
 	@sh requirements/lock.sh
 
 clean:  ## remove the virtual environment, runs and caches
-	rm -rf $(VENV) $(VENV)-gpu .deploy runs dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-gpu .deploy runs dist .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 # One environment; what is installed so far is marked by a file per requirement set.

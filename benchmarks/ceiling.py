@@ -42,11 +42,11 @@ from pipeline.data import digits as datasets
 from pipeline.data.digits import Dataset, Split
 from pipeline.metrics import calibration
 from pipeline.networks import folded
-from pipeline.run import Run, environment, write_json
+from pipeline.run import WEIGHTS, Run, environment, write_json
 from pipeline.synthesis import nondigits
 from pipeline.training import distillation
-from pipeline.training.digit import WEIGHTS, predict, train
-from serving.decoding.thresholds import MAX_ERROR, threshold
+from pipeline.training.digit import predict, train
+from serving.decoding.thresholds import MAX_ERROR, choose_threshold
 
 RELEASE: Final = train_preset("release", "mnist")
 RECIPES: Final = {
@@ -111,7 +111,7 @@ def measure(run: Run, validation: Split) -> dict[str, float]:
     logits = predict(model, validation.images)
     others = predict(model, nondigits.pictures(config["outliers"], config["seed"] + nondigits.VALIDATION))
     fitted = calibration.fit(logits, validation.labels, others)
-    accepted = threshold(fitted.thresholds, MAX_ERROR).accepted
+    accepted = choose_threshold(fitted.thresholds, MAX_ERROR).accepted
     return {**scores(logits, validation.labels), "accepted": accepted}
 
 

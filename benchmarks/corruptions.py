@@ -16,7 +16,7 @@ from typing import Any, Final
 from benchmarks import output
 from pipeline.data import digits
 from pipeline.data.digits import Split
-from pipeline.data.normalize_many import normalizing
+from pipeline.data.normalize_many import parallel_normalizer
 from pipeline.evaluation.corruptions import KINDS, corrupt
 from pipeline.run import environment, write_json
 from serving.images.digit import tensor
@@ -42,7 +42,7 @@ def measure(test: Split, names: Sequence[str] = tuple(KINDS)) -> dict[str, Any]:
     repository = Repository.open()
     networks = {name: repository.load(name).network for name in MODELS}
     kinds: dict[str, dict[str, dict[str, float]]] = {}
-    with normalizing() as normalized:
+    with parallel_normalizer() as normalized:
         for kind in names:
             raw = corrupt(test.images, kind)
             variants = {"raw": raw, "normalized": normalized(raw)}

@@ -30,9 +30,9 @@ from pipeline.metrics.calibration import interval
 from pipeline.run import machine, write_json
 from pipeline.synthesis import amount_text
 from pipeline.synthesis import generator as drawing
-from pipeline.synthesis.sampler import Hands
+from pipeline.synthesis.sampler import HandwritingSampler
 from serving.decoding import check_digits
-from serving.decoding.field_string import wanted
+from serving.decoding.field_string import field_format
 from serving.images.codec import decode
 from serving.manifest import Threshold
 from serving.recognition import fields
@@ -50,7 +50,7 @@ _WEIGHTS: Final = (3, 7, 1)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures and writes JSON."""
     options = output.parser("fields", "Measures the released field model.").parse_args(arguments)
-    sampler = Hands().validation()
+    sampler = HandwritingSampler().validation()
     record = {
         "one": single_pictures(sampler),
         "aba": routing_numbers(sampler),
@@ -67,12 +67,12 @@ def png(picture: Any) -> bytes:
     return file.getvalue()
 
 
-def _reader(kind: str, scheme: str | None = None, model: str = MODEL) -> fields.Reader:
+def _reader(kind: str, scheme: str | None = None, model: str = MODEL) -> fields.FieldRecognizer:
     loaded = Repository.open().load(model, "onnxruntime", 1)
-    return fields.Reader(loaded.model, loaded.network, wanted(kind, scheme), _ANY, None)
+    return fields.FieldRecognizer(loaded.model, loaded.network, field_format(kind, scheme), _ANY, None)
 
 
-def single_pictures(sampler: Hands, count: int = TIMED) -> dict[str, Any]:
+def single_pictures(sampler: HandwritingSampler, count: int = TIMED) -> dict[str, Any]:
     """Measures the milliseconds of reading one encoded picture, and of decoding it alone, over `count` of them."""
     rng = np.random.default_rng(0)
     pictures = [png(sampler.field(rng)[0]) for _ in range(count)]
@@ -96,7 +96,7 @@ def single_pictures(sampler: Hands, count: int = TIMED) -> dict[str, Any]:
     return {"fields": count, **figures}
 
 
-def routing_numbers(sampler: Hands, count: int = NUMBERS) -> dict[str, Any]:
+def routing_numbers(sampler: HandwritingSampler, count: int = NUMBERS) -> dict[str, Any]:
     """Measures the errors on `count` routing numbers, read with and without knowledge of their check digit."""
     rng = np.random.default_rng(1)
     generator = drawing.Generator(drawing.sources(mnist=False, part=sampler.part, writers=sampler.invented))
@@ -128,7 +128,9 @@ def routing_number(rng: np.random.Generator) -> str:
     return "".join(map(str, first)) + str(-total % 10)
 
 
-def folder_of_pictures(sampler: Hands, files: int = FILES, distinct: int = DISTINCT) -> dict[str, Any]:
+def folder_of_pictures(
+    sampler: HandwritingSampler, files: int = FILES, distinct: int = DISTINCT
+) -> dict[str, Any]:
     """Measures `checkreader read` on a folder of `files`, of which `distinct` differ."""
     rng = np.random.default_rng(2)
     with tempfile.TemporaryDirectory() as root:

@@ -22,7 +22,7 @@ from pipeline.data import labeled_fields
 from pipeline.data.labeled_fields import Labeled
 from pipeline.evaluation.field import public
 from pipeline.run import Run, write_json
-from pipeline.synthesis.sampler import Hands
+from pipeline.synthesis.sampler import HandwritingSampler
 from pipeline.tasks.field import finetune
 
 
@@ -32,10 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command.add_argument("folder", type=Path, metavar="FOLDER", help="the labeled fields")
     options = command.parse_args(arguments)
     labeled = labeled_fields.load(options.folder)
-    write_json(options.out, measure(labeled, finetune_preset("release", 0), Hands()))
+    write_json(options.out, measure(labeled, finetune_preset("release", 0), HandwritingSampler()))
 
 
-def measure(labeled: Labeled, config: FieldTrainConfig, sampler: Hands) -> dict[str, Any]:
+def measure(labeled: Labeled, config: FieldTrainConfig, sampler: HandwritingSampler) -> dict[str, Any]:
     """Fine-tunes on labeled fields and returns the cross-validation without readings and labels.
 
     Args:

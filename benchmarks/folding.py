@@ -48,7 +48,7 @@ def measure(rounds: int) -> dict[str, Any]:
     networks = {
         "plain": plain(lenet5.deployable(keras, usual, 1.0)),
         "exported": exported(usual, spec.DIGIT),
-        "folded": exported(folded.folded(keras, foldable), spec.FAST),
+        "folded": exported(folded.fold(keras, foldable), spec.FAST),
     }
     sessions = {name: runtime.session(content, threads=1) for name, content in networks.items()}
     image = np.random.default_rng(0).random((BATCH, lenet5.SIDE, lenet5.SIDE, 1), np.float32)

@@ -20,19 +20,20 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from serving.engine.dataplane import DataPlane
-from serving.engine.hot_reload import Keeper, Refused, stamp
+from serving.engine.hot_reload import ModelReloader, Refused, stamp
 from serving.engine.served_model import load
 from serving.engine.statistics import Counts
-from serving.engine.worker_state import Board
+from serving.engine.worker_state import SharedState
 from serving.errors import CheckreaderError
 from serving.http import openapi
-from serving.http.admission import Door, request_id
+from serving.http.access_log import AccessLog, request_id
+from serving.http.admission import AdmissionControl
 from serving.http.api_keys import Keys
 from serving.http.api_keys import read as read_keys
-from serving.http.asgi import JSON, Endpoint, Handler, Reply, Request
+from serving.http.asgi import JSON, Endpoint, Handler, HttpRequest, HttpResponse
 from serving.http.endpoints import Endpoints
-from serving.http.routes import operations
-from serving.repository.golden import Loaded
+from serving.http.routes import route_table
+from serving.repository.golden import LoadedModel
 from serving.repository.store import Repository, find
 from serving.runtime import onnx
 from serving.settings import Settings
@@ -49,19 +50,22 @@ class App:
 
     Args:
         plane: what answers.
-        keeper: what keeps its models up to date.
+        reloader: what keeps its models up to date.
         site: the page for people.
         keys: who may ask; None: everybody.
     """
 
-    def __init__(self, plane: DataPlane, keeper: Keeper, site: Site, keys: Keys | None = None) -> None:
+    def __init__(
+        self, plane: DataPlane, reloader: ModelReloader, site: Site, keys: Keys | None = None
+    ) -> None:
         self.plane = plane
-        self.keeper = keeper
+        self.reloader = reloader
         settings = plane.settings
-        self.door = Door(plane.counts, keys, settings.max_requests, settings.access_log)
-        endpoints = Endpoints(plane, keeper)
-        self._infer = Endpoint(endpoints.infer, f"POST {_INFER_PATH}", self.door)
-        self._rest = _routed(endpoints, site, self.door)
+        access_log = AccessLog(settings.access_log)
+        self.admission = AdmissionControl(plane.counts, keys, settings.max_requests, access_log)
+        endpoints = Endpoints(plane, reloader)
+        self._infer = Endpoint(endpoints.infer, f"POST {_INFER_PATH}", self.admission)
+        self._rest = _routed(endpoints, site, self.admission)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # The one path that is asked thousands of times a second goes past the router.
@@ -73,12 +77,12 @@ class App:
         await self._rest(scope, receive, send)
 
 
-def build_app(settings: Settings, board: Board | None = None) -> App:
+def build_app(settings: Settings, state: SharedState | None = None) -> App:
     """The application, with the released ONNX models loaded and checked.
 
     Args:
         settings: what the operator chose.
-        board: shared with the other workers; None: there are none.
+        state: shared with the other workers; None: there are none.
 
     Raises:
         CheckreaderError: the models cannot be found, one of them fails its check, or the API keys are none.
@@ -87,13 +91,13 @@ def build_app(settings: Settings, board: Board | None = None) -> App:
     onnx.require(settings.device)
     seen = stamp(find(settings.models))
     repository = Repository.open(settings.models)
-    board = board or Board()
-    before = board.before()
-    manifest, unloaded = repository.manifest, board.desired().unloaded
+    state = state or SharedState()
+    before = state.last_report()
+    manifest, unloaded = repository.manifest, state.desired().unloaded
     names = [name for name in settings.only or manifest.models if name not in unloaded]
 
-    models: list[Loaded] = []
-    previous: list[Loaded] = []
+    models: list[LoadedModel] = []
+    previous: list[LoadedModel] = []
     refused: list[Refused] = []
     entries = [(name, repository.model(name), models) for name in names]
     entries += [(name, entry, previous) for name, entry in manifest.previous.items() if name in names]
@@ -111,7 +115,7 @@ def build_app(settings: Settings, board: Board | None = None) -> App:
     default = manifest.default if manifest.default in chosen else chosen[0]
     plane = DataPlane(models, default, settings, previous, counts)
     site = Site(plane, repository)
-    app = App(plane, Keeper(plane, repository, board, site.use, seen, refused), site, keys)
+    app = App(plane, ModelReloader(plane, repository, state, site.show_release, seen, refused), site, keys)
     _settle_memory()
     return app
 
@@ -124,34 +128,36 @@ def _settle_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _routed(endpoints: Endpoints, site: Site, door: Door) -> Starlette:
-    table = operations(endpoints)
+def _routed(endpoints: Endpoints, site: Site, admission: AdmissionControl) -> Starlette:
+    table = route_table(endpoints)
     description = msgspec.json.encode(openapi.document(table))
     page = openapi.page(table).encode()
 
-    async def describe(request: Request) -> Reply:
-        return Reply(description)
+    async def describe(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(description)
 
-    async def docs(request: Request) -> Reply:
-        return Reply(page, b"text/html; charset=utf-8")
+    async def docs(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(page, b"text/html; charset=utf-8")
 
     def route(method: str, path: str, handler: Handler, public: bool) -> Route:
-        return Route(path, Endpoint(handler, f"{method} {path}", door, public), methods=[method])
+        return Route(path, Endpoint(handler, f"{method} {path}", admission, public), methods=[method])
 
     routes = [route(one.method, one.path, one.handler, one.path in _HEALTH) for one in table]
-    pages = ("GET", "/openapi.json", describe), ("GET", "/docs", docs), *site.operations()
+    pages = ("GET", "/openapi.json", describe), ("GET", "/docs", docs), *site.routes()
     # What a browser loads by itself comes without a key.
     routes += [route(method, path, handler, method == "GET") for method, path, handler in pages]
 
     async def unrouted(request: StarletteRequest, error: Exception) -> Response:
         response = _unrouted(request, error)
-        door.refused("unknown")
-        door.record("other", response.status_code, 0)
-        if door.logs:
+        admission.count_refusal("unknown")
+        admission.record_request("other", response.status_code, 0)
+        if admission.access_log.enabled:
             known = request_id(request.headers.get("x-request-id"))
             response.headers["x-request-id"] = known
             client, path = request.client.host if request.client else "", request.url.path
-            door.log(known, client, request.method, path, response.status_code, 0, 0, len(response.body))
+            admission.access_log.log_request(
+                known, client, request.method, path, response.status_code, 0, 0, len(response.body)
+            )
         return response
 
     app = Starlette(routes=routes, exception_handlers={HTTPException: unrouted})

@@ -22,7 +22,7 @@ import msgspec
 from serving import __version__
 from serving.cli import explain, renamed
 from serving.cli import read as reading
-from serving.decoding.thresholds import MAX_ERROR, Reading, threshold
+from serving.decoding.thresholds import MAX_ERROR, DigitPrediction, choose_threshold
 from serving.errors import CheckreaderError
 from serving.extras import install, needed
 from serving.images.digit import tensor
@@ -301,8 +301,8 @@ def _classify(options: argparse.Namespace) -> int:
     name = options.model or repository.manifest.default
     runtime = "onnxruntime" if options.runtime == "onnx" else options.runtime
     loaded = repository.load(name, runtime)
-    bar = threshold(loaded.model.thresholds, options.max_error)  # refused once, not for every file
-    results: list[tuple[str, Reading]] = []
+    bar = choose_threshold(loaded.model.thresholds, options.max_error)  # refused once, not for every file
+    results: list[tuple[str, DigitPrediction]] = []
     bad = 0
     for file in options.files:
         try:
@@ -312,8 +312,10 @@ def _classify(options: argparse.Namespace) -> int:
             _fail(f"{file}: {error.strerror}")
             continue
         try:
-            pixels = digits.pixels([data])
-            results += [(file, one) for one in digits.read(pixels, loaded.network.infer(tensor(pixels)), bar)]
+            pixels = digits.normalize_pictures([data])
+            results += [
+                (file, one) for one in digits.recognize(pixels, loaded.network.infer(tensor(pixels)), bar)
+            ]
         except CheckreaderError as error:
             bad += 1
             _fail(f"{file}: {error}")

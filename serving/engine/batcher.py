@@ -245,7 +245,7 @@ class Batcher:
         if rows:
             cost = (end - start) / rows
             self._row_ns += (cost - self._row_ns) / 8 if self._row_ns else cost
-            self._statistics.ran(rows, end - start)
+            self._statistics.record_batch(rows, end - start)
         if len(jobs) > 1:
             self._shared = end
         for job, answer in zip(jobs, answers, strict=True):

@@ -11,20 +11,20 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from serving.decoding.field_string import Wanted
-from serving.decoding.thresholds import MAX_ERROR, Reading, threshold
+from serving.decoding.field_string import FieldFormat
+from serving.decoding.thresholds import MAX_ERROR, DigitPrediction, choose_threshold
 from serving.engine.batcher import Outputs
-from serving.engine.offload import Decoders
-from serving.engine.served_model import Served, with_queue
+from serving.engine.offload import Offloader
+from serving.engine.served_model import ServedModel, start_serving
 from serving.engine.statistics import Counts
 from serving.engine.tensor_checks import brackets, check_range, check_shape
 from serving.errors import CheckreaderError, Unknown
 from serving.images import sliding_window
-from serving.images.crop import Crop, small
+from serving.images.crop import Crop, is_small
 from serving.images.digit import tensor
 from serving.recognition import digits, fields
-from serving.recognition.fields import FieldReading
-from serving.repository.golden import Loaded
+from serving.recognition.fields import FieldPrediction
+from serving.repository.golden import LoadedModel
 from serving.runtime.cpu import cpus
 from serving.runtime.network import Array, Floats
 from serving.settings import Settings
@@ -60,22 +60,22 @@ class DataPlane:
 
     def __init__(
         self,
-        models: Sequence[Loaded],
+        models: Sequence[LoadedModel],
         default: str,
         settings: Settings,
-        previous: Sequence[Loaded] = (),
+        previous: Sequence[LoadedModel] = (),
         counts: Counts | None = None,
     ) -> None:
         self.default = default
         self.settings = settings
         self.counts = counts or Counts()
         self.stopping = False  # whether the process is about to end
-        self._decoders = Decoders(cpus())
-        self.models: Mapping[str, Served] = {one.name: self._serve(one) for one in models}
-        self.previous: Mapping[str, Served] = {one.name: self._serve(one) for one in previous}
+        self._offloader = Offloader(cpus())
+        self.models: Mapping[str, ServedModel] = {one.name: self._serve(one) for one in models}
+        self.previous: Mapping[str, ServedModel] = {one.name: self._serve(one) for one in previous}
 
-    def _serve(self, loaded: Loaded) -> Served:
-        return with_queue(loaded, self.counts.of(loaded.name, loaded.model.version), self.settings)
+    def _serve(self, loaded: LoadedModel) -> ServedModel:
+        return start_serving(loaded, self.counts.for_model(loaded.name, loaded.model.version), self.settings)
 
     @property
     def ready(self) -> bool:
@@ -83,15 +83,17 @@ class DataPlane:
         return bool(self.models) and not self.stopping
 
     @property
-    def served(self) -> list[Served]:
+    def served_models(self) -> list[ServedModel]:
         """Every version."""
         return [*self.models.values(), *self.previous.values()]
 
-    def swap(self, models: Mapping[str, Served], previous: Mapping[str, Served], default: str) -> None:
+    def swap(
+        self, models: Mapping[str, ServedModel], previous: Mapping[str, ServedModel], default: str
+    ) -> None:
         """Serves these from now on; requests that are under way end with what they began with."""
         self.models, self.previous, self.default = models, previous, default
 
-    def find(self, name: str, version: str | None = None, label: str | None = None) -> Served:
+    def find(self, name: str, version: str | None = None, label: str | None = None) -> ServedModel:
         """A served version of a model.
 
         Args:
@@ -121,7 +123,7 @@ class DataPlane:
 
     async def infer(
         self,
-        served: Served,
+        served: ServedModel,
         inputs: Sequence[Tensor],
         outputs: Sequence[str] = (),
         timeout: float | None = None,
@@ -164,7 +166,7 @@ class DataPlane:
         model: str | None = None,
         max_error: float | None = None,
         crop: Crop | None = None,
-    ) -> tuple[Served, list[Reading]]:
+    ) -> tuple[ServedModel, list[DigitPrediction]]:
         """Reads pictures of one digit each.
 
         Args:
@@ -188,22 +190,22 @@ class DataPlane:
 
     async def _read(
         self,
-        served: Served,
+        served: ServedModel,
         pictures: Sequence[bytes],
         max_error: float | None,
         crop: Crop | None,
         start: int,
-    ) -> list[Reading]:
+    ) -> list[DigitPrediction]:
         if served.loaded.model.task != "digit":
             raise CheckreaderError(f"model {served.name!r} does not read digits")
-        bar = threshold(served.loaded.model.thresholds, MAX_ERROR if max_error is None else max_error)
+        bar = choose_threshold(served.loaded.model.thresholds, MAX_ERROR if max_error is None else max_error)
         pixels = await self._normalized(pictures, crop)
         outputs = await self._run(served, tensor(pixels), None, start)
         computed = time.perf_counter_ns()
-        found = digits.read(pixels, outputs[0], bar)
+        found = digits.recognize(pixels, outputs[0], bar)
         for one in found:
-            served.statistics.read(one.reason)
-        served.statistics.answered(start, computed, time.perf_counter_ns())
+            served.statistics.record_reading(one.reason)
+        served.statistics.record_success(start, computed, time.perf_counter_ns())
         return found
 
     async def read_fields(
@@ -212,16 +214,16 @@ class DataPlane:
         model: str | None = None,
         max_error: float | None = None,
         crop: Crop | None = None,
-        what: Wanted = Wanted(),
-    ) -> tuple[Served, list[FieldReading]]:
+        what: FieldFormat = FieldFormat(),
+    ) -> tuple[ServedModel, list[FieldPrediction]]:
         """Reads pictures of one field each, an amount or a number.
 
         Args:
             pictures: encoded, as `images.decode` takes them.
             model: None = the first served one that reads fields.
-            max_error: the largest share of wrong readings among the accepted ones, see `fields.accepted_from`.
+            max_error: the largest share of wrong readings among the accepted ones, see `fields.threshold_or_reason`.
             crop: x, y, width and height of the field, in every picture alike.
-            what: what `decode.strings.wanted` made of the request.
+            what: what `field_string.field_format` made of the request.
 
         Raises:
             As `read_digits`.
@@ -236,36 +238,36 @@ class DataPlane:
 
     async def _read_fields(
         self,
-        served: Served,
+        served: ServedModel,
         pictures: Sequence[bytes],
         max_error: float | None,
         crop: Crop | None,
-        what: Wanted,
+        what: FieldFormat,
         start: int,
-    ) -> list[FieldReading]:
+    ) -> list[FieldPrediction]:
         described = served.loaded.model
-        slides = fields.require(served.name, described)
-        bar = fields.accepted_from(described.thresholds, max_error)
+        slides = fields.require_sliding(served.name, described)
+        bar = fields.threshold_or_reason(described.thresholds, max_error)
 
-        def normalized() -> tuple[list[fields.Source], list[tuple[list[int], Floats]]]:
-            found = fields.sources(pictures, crop)
+        def normalized() -> tuple[list[fields.LocatedField], list[tuple[list[int], Floats]]]:
+            found = fields.normalize_pictures(pictures, crop)
             return found, sliding_window.place([source.field for source in found], slides)
 
-        sources, placed = await self.beside(normalized)
+        sources, placed = await self.offload(normalized)
         outputs = await asyncio.gather(*(self._run(served, image, None, start) for _, image in placed))
         computed = time.perf_counter_ns()
 
-        def decoded() -> list[FieldReading]:
-            rows = fields.in_order(len(sources), zip(placed, outputs, strict=True), slides)
+        def decoded() -> list[FieldPrediction]:
+            rows = fields.probabilities_by_field(len(sources), zip(placed, outputs, strict=True), slides)
             return [
-                fields.read(source, row, described, what, bar)
+                fields.recognize(source, row, described, what, bar)
                 for source, row in zip(sources, rows, strict=True)
             ]
 
-        found = await self.beside(decoded, begun=True)
+        found = await self.offload(decoded, begun=True)
         for one in found:
-            served.statistics.read(one.reason)
-        served.statistics.answered(start, computed, time.perf_counter_ns())
+            served.statistics.record_reading(one.reason)
+        served.statistics.record_success(start, computed, time.perf_counter_ns())
         return found
 
     @property
@@ -276,17 +278,17 @@ class DataPlane:
                 return name
         raise Unknown("no model that reads fields is served")
 
-    async def beside(self, work: Callable[[], T], begun: bool = False) -> T:
-        """See `Decoders.run`."""
-        return await self._decoders.run(work, begun)
+    async def offload(self, work: Callable[[], T], begun: bool = False) -> T:
+        """See `Offloader.run`."""
+        return await self._offloader.run(work, begun)
 
-    async def _run(self, served: Served, image: Floats, timeout: float | None, start: int) -> Outputs:
+    async def _run(self, served: ServedModel, image: Floats, timeout: float | None, start: int) -> Outputs:
         limit = self.settings.queue_timeout
         waiting = served.batcher.submit(image, limit if timeout is None else min(timeout, limit))
         served.statistics.compute_input.add(time.perf_counter_ns() - start)
         return await waiting
 
-    async def _image(self, served: Served, inputs: Sequence[Tensor]) -> Floats:
+    async def _image(self, served: ServedModel, inputs: Sequence[Tensor]) -> Floats:
         spec = served.loaded.network.input
         for given in inputs:
             if given.name != spec.name:
@@ -314,7 +316,7 @@ class DataPlane:
             check_range(spec.name, image)
         return image
 
-    async def _pictures(self, served: Served, data: Array) -> Floats:
+    async def _pictures(self, served: ServedModel, data: Array) -> Floats:
         name = served.name
         if served.loaded.network.input.shape[1:] != (28, 28, 1):
             hint = ": post them to /fields" if served.loaded.model.task == "field" else " of single digits"
@@ -332,8 +334,8 @@ class DataPlane:
         return tensor(await self._normalized(list(data.ravel())))
 
     async def _normalized(self, pictures: Sequence[bytes], crop: Crop | None = None) -> npt.NDArray[np.uint8]:
-        """What `digits.pixels` makes of pictures: one that is small in the event loop, since threads that
+        """What `digits.normalize_pictures` makes of pictures: one that is small in the event loop, since threads that
         take the interpreter from each other on two cores would take twice as long."""
-        if len(pictures) == 1 and small(pictures[0]):
-            return digits.pixels(pictures, crop)
-        return await self.beside(lambda: digits.pixels(pictures, crop))
+        if len(pictures) == 1 and is_small(pictures[0]):
+            return digits.normalize_pictures(pictures, crop)
+        return await self.offload(lambda: digits.normalize_pictures(pictures, crop))

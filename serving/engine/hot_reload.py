@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from serving.engine.dataplane import DataPlane
-from serving.engine.served_model import Served, load, with_queue
+from serving.engine.served_model import ServedModel, load, start_serving
 from serving.engine.statistics import Counts, count
-from serving.engine.worker_state import Board, Report, total
+from serving.engine.worker_state import SharedState, WorkerReport, total_counts
 from serving.errors import CheckreaderError, Unknown
 from serving.manifest import NAME, Manifest, Model
 from serving.repository.store import Repository
@@ -52,13 +52,13 @@ class Refused(NamedTuple):
     earlier: bool = False
 
 
-class Keeper:
+class ModelReloader:
     """Of one worker.
 
     Args:
         plane: what answers requests.
         repository: what was loaded at the start.
-        board: shared with the other workers.
+        state: shared with the other workers.
         follow: what else wants to know of a new release.
         seen: the manifest's `stamp` before it was read, so that no change is missed.
         refused: what could not be loaded at the start.
@@ -68,19 +68,19 @@ class Keeper:
         self,
         plane: DataPlane,
         repository: Repository,
-        board: Board | None = None,
+        state: SharedState | None = None,
         follow: Callable[[Repository], object] | None = None,
         seen: Stamp | None = None,
         refused: Sequence[Refused] = (),
     ) -> None:
         self.plane = plane
         self._tell = follow
-        self.board = board or Board()
+        self.state = state or SharedState()
         self._folder = repository.folder
         self._manifest = repository.manifest
         self._refused = list(refused)
         self._trouble = ""  # with the manifest as a whole
-        self._done = self.board.desired()
+        self._done = self.state.desired()
         self._seen = stamp(self._folder) if seen is None else seen
         self._tried = 0.0
         self._busy = asyncio.Lock()
@@ -97,7 +97,7 @@ class Keeper:
     async def _act(self) -> None:
         async with self._busy:
             await self._look()
-            self.board.report(self._report())
+            self.state.publish(self._report())
 
     async def load(self, name: str) -> None:
         """Loads a model again in every worker, from the manifest as it is now.
@@ -110,7 +110,7 @@ class Keeper:
         allowed = self.plane.settings.only or tuple(manifest.models)
         if name not in manifest.models or name not in allowed:
             raise Unknown(f"unknown model {name!r}: {self._folder / NAME} has {', '.join(allowed)}")
-        await self._everywhere(name, self.board.ask(name, loaded=True))
+        await self._everywhere(name, self.state.request(name, loaded=True))
 
     async def unload(self, name: str) -> None:
         """Stops serving a model in every worker, until it is loaded again.
@@ -120,7 +120,7 @@ class Keeper:
         """
         if name not in self._manifest.models:
             raise Unknown(f"unknown model {name!r}; there are {', '.join(self._manifest.models)}")
-        await self._everywhere(name, self.board.ask(name, loaded=False))
+        await self._everywhere(name, self.state.request(name, loaded=False))
 
     def index(self) -> list[Entry]:
         """Every version that is served, was refused, or is unloaded."""
@@ -139,22 +139,22 @@ class Keeper:
                 entries.append(Entry(name, self._manifest.models[name].version, "UNAVAILABLE", reason))
         return entries
 
-    def reports(self) -> list[Report]:
-        """Of all workers, this one's first, which is put on the board: what was shown is not lost with this process."""
+    def reports(self) -> list[WorkerReport]:
+        """Of all workers, this one's first, which is put on the state: what was shown is not lost with this process."""
         own = self._report()
-        self.board.report(own)
-        return [own, *(report for report in self.board.others() if report is not None)]
+        self.state.publish(own)
+        return [own, *(report for report in self.state.other_reports() if report is not None)]
 
     def counts(self) -> Counts:
         """Of all workers together."""
-        return total(self.reports())
+        return total_counts(self.reports())
 
     async def _everywhere(self, name: str, generation: int) -> None:
         """Does what was asked, and waits until all workers have."""
         await self._act()
         end = time.monotonic() + _PATIENCE
         while True:
-            reports = [self._report(), *self.board.others()]
+            reports = [self._report(), *self.state.other_reports()]
             done = [one for one in reports if one is not None and one.generation >= generation]
             if len(done) == len(reports):
                 break
@@ -168,7 +168,7 @@ class Keeper:
                 raise CheckreaderError(report.refused[name])
 
     async def _look(self) -> None:
-        now, desired = stamp(self._folder), self.board.desired()
+        now, desired = stamp(self._folder), self.state.desired()
         again = (self._refused or self._trouble) and time.monotonic() - self._tried > _AGAIN
         if now == self._seen and desired == self._done and not again:
             return
@@ -191,8 +191,8 @@ class Keeper:
         names = [name for name in plane.settings.only or manifest.models if name not in unloaded]
         repository = Repository(self._folder, manifest)
         refused: list[Refused] = []
-        now: dict[str, Served] = {}
-        before: dict[str, Served] = {}
+        now: dict[str, ServedModel] = {}
+        before: dict[str, ServedModel] = {}
         for name in names:
             model = manifest.models.get(name)
             old = plane.models.get(name)
@@ -206,7 +206,8 @@ class Keeper:
                 if entry is None:
                     continue
                 same = next(
-                    (one for one in plane.served if one.name == name and one.loaded.model == entry), None
+                    (one for one in plane.served_models if one.name == name and one.loaded.model == entry),
+                    None,
                 )
                 if same is not None and not (name in asked and target is now):
                     target[name] = same
@@ -220,11 +221,11 @@ class Keeper:
         self._refused = refused
         plane.swap(now, before, manifest.default if manifest.default in now else plane.default)
 
-    def _loaded(self, repository: Repository, name: str, entry: Model) -> Served:
+    def _loaded(self, repository: Repository, name: str, entry: Model) -> ServedModel:
         settings = self.plane.settings
         loaded = load(repository, name, entry, settings)
         count(self.plane.counts.loads, f"{name} ok")
-        return with_queue(loaded, self.plane.counts.of(name, entry.version), settings)
+        return start_serving(loaded, self.plane.counts.for_model(name, entry.version), settings)
 
     def _refuse(self, found: Refused) -> Refused:
         """Counts and logs it, once for the same reason."""
@@ -239,13 +240,13 @@ class Keeper:
             _log.error("%s", trouble)
         self._trouble = trouble
 
-    def _report(self) -> Report:
+    def _report(self) -> WorkerReport:
         plane = self.plane
         refused = {one.name: one.reason for one in self._refused if not one.earlier}
         if self._trouble:
             refused |= {name: self._trouble for name in self._manifest.models}
         queued = {name: one.batcher.rows for name, one in plane.models.items()}
-        return Report(self._done.generation, refused, queued, _resident(), plane.counts)
+        return WorkerReport(self._done.generation, refused, queued, _resident(), plane.counts)
 
 
 def stamp(folder: Path) -> Stamp:

@@ -15,7 +15,7 @@ T = TypeVar("T")
 QUEUE: Final = 64
 
 
-class Decoders:
+class Offloader:
     """Lives in one event loop.
 
     Args:

@@ -10,7 +10,7 @@ from serving.engine.batcher import INLINE, Batcher
 from serving.engine.statistics import Statistics
 from serving.errors import CheckreaderError
 from serving.manifest import Model
-from serving.repository.golden import Loaded
+from serving.repository.golden import LoadedModel
 from serving.repository.store import Repository
 from serving.runtime.cpu import cpus
 from serving.runtime.network import Spec
@@ -18,10 +18,10 @@ from serving.settings import Settings
 
 
 @dataclass(frozen=True, eq=False)
-class Served:
+class ServedModel:
     """What answers requests for one version of a model; it ends when nobody holds it any more."""
 
-    loaded: Loaded
+    loaded: LoadedModel
     batcher: Batcher
     statistics: Statistics
 
@@ -38,7 +38,7 @@ class Served:
         return {spec.name: spec for spec in self.loaded.network.outputs}
 
 
-def load(repository: Repository, name: str, entry: Model, settings: Settings) -> Loaded:
+def load(repository: Repository, name: str, entry: Model, settings: Settings) -> LoadedModel:
     """A version of a model, checked, as the service runs it.
 
     Args:
@@ -59,7 +59,7 @@ def load(repository: Repository, name: str, entry: Model, settings: Settings) ->
         raise CheckreaderError(f"model {name!r}: {type(error).__name__}: {error}") from error
 
 
-def with_queue(loaded: Loaded, statistics: Statistics, settings: Settings) -> Served:
+def start_serving(loaded: LoadedModel, statistics: Statistics, settings: Settings) -> ServedModel:
     """A model with a queue of its own.
 
     Args:
@@ -80,4 +80,4 @@ def with_queue(loaded: Loaded, statistics: Statistics, settings: Settings) -> Se
         # A GPU may tune itself for a batch of a new size, which takes seconds.
         INLINE if cpu else 0,
     )
-    return Served(loaded, batcher, statistics)
+    return ServedModel(loaded, batcher, statistics)

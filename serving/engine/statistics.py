@@ -67,7 +67,7 @@ class Statistics(msgspec.Struct):
     rejected: dict[str, int] = msgspec.field(default_factory=dict)  # by the kind of reason
     last: int = 0  # ms since 1970
 
-    def ran(self, rows: int, ns: int) -> None:
+    def record_batch(self, rows: int, ns: int) -> None:
         """A batch was run."""
         self.rows += rows
         batches = self.batches.get(rows)
@@ -76,13 +76,13 @@ class Statistics(msgspec.Struct):
         batches.add(ns)
         self.runs.add(ns)
 
-    def answered(self, start: int, computed: int, end: int) -> None:
+    def record_success(self, start: int, computed: int, end: int) -> None:
         """A request was answered; times as `time.perf_counter_ns` gives them."""
         self.success.add(end - start)
         self.compute_output.add(end - computed)
         self.last = time.time_ns() // 1_000_000
 
-    def read(self, reason: str | None) -> None:
+    def record_reading(self, reason: str | None) -> None:
         """A picture was read, and accepted unless there was a reason not to, of which the kind is counted."""
         if reason is None:
             self.accepted += 1
@@ -109,7 +109,7 @@ class Counts(msgspec.Struct):
     loads: dict[str, int] = msgspec.field(default_factory=dict)
     starts: int = 0
 
-    def of(self, name: str, version: str) -> Statistics:
+    def for_model(self, name: str, version: str) -> Statistics:
         """The statistics of a model's version, empty at first."""
         return self.models.setdefault(f"{name}/{version}", Statistics())
 
@@ -119,7 +119,7 @@ def count(counters: dict[str, int], name: str) -> None:
     counters[name] = counters.get(name, 0) + 1
 
 
-def combined(left: T, right: T) -> T:
+def combine(left: T, right: T) -> T:
     """The sum of two of the same kind; of two times of day the later."""
     return msgspec.convert(
         _sum(msgspec.to_builtins(left), msgspec.to_builtins(right)), type(left), strict=False

@@ -16,14 +16,14 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from serving.engine.statistics import Counts, combined
+from serving.engine.statistics import Counts, combine
 
 T = TypeVar("T")
 _DESIRED: Final = "desired.json"
 _LOCK: Final = "lock"
 
 
-class Desired(msgspec.Struct, frozen=True):
+class DesiredModels(msgspec.Struct, frozen=True):
     """What the operator asked for beyond the manifest.
 
     Attributes:
@@ -37,7 +37,7 @@ class Desired(msgspec.Struct, frozen=True):
     reloads: dict[str, int] = {}
 
 
-class Report(msgspec.Struct):
+class WorkerReport(msgspec.Struct):
     """How far a worker is.
 
     Attributes:
@@ -55,7 +55,7 @@ class Report(msgspec.Struct):
     counts: Counts = msgspec.field(default_factory=Counts)
 
 
-class Board:
+class SharedState:
     """The folder, as one worker sees it.
 
     Args:
@@ -68,45 +68,45 @@ class Board:
         self._folder = folder
         self._place = place
         self._workers = workers
-        self._desired = Desired()
+        self._desired = DesiredModels()
 
-    def desired(self) -> Desired:
+    def desired(self) -> DesiredModels:
         """What is asked for now."""
         if self._folder is not None:
-            found = _read(self._folder / _DESIRED, Desired)
+            found = _read(self._folder / _DESIRED, DesiredModels)
             if found is not None:
                 self._desired = found
             elif self._desired.generation:  # somebody cleaned up: a worker that comes later needs it
                 _write(self._folder / _DESIRED, self._desired)
         return self._desired
 
-    def ask(self, name: str, loaded: bool) -> int:
+    def request(self, name: str, loaded: bool) -> int:
         """Asks all workers to load a model again, or to unload it; the generation in which they will have."""
         with self._locked():
             now = self.desired()
             generation = now.generation + 1
             unloaded = [other for other in now.unloaded if other != name] + [name] * (not loaded)
             reloads = now.reloads | ({name: generation} if loaded else {})
-            self._desired = Desired(generation, unloaded, reloads)
+            self._desired = DesiredModels(generation, unloaded, reloads)
             if self._folder is not None:
                 _write(self._folder / _DESIRED, self._desired)
         return generation
 
-    def report(self, report: Report) -> None:
+    def publish(self, report: WorkerReport) -> None:
         """Tells the others."""
         if self._folder is not None:
             _write(self._file(self._place), report)
 
-    def before(self) -> Report | None:
+    def last_report(self) -> WorkerReport | None:
         """The last report from this worker's place: that of a process which is no more."""
-        return None if self._folder is None else _read(self._file(self._place), Report)
+        return None if self._folder is None else _read(self._file(self._place), WorkerReport)
 
-    def others(self) -> list[Report | None]:
+    def other_reports(self) -> list[WorkerReport | None]:
         """The other workers' last reports; None of those that have not reported yet."""
         if self._folder is None:
             return []
         places = (place for place in range(self._workers) if place != self._place)
-        return [_read(self._file(place), Report) for place in places]
+        return [_read(self._file(place), WorkerReport) for place in places]
 
     def _file(self, place: int) -> Path:
         assert self._folder is not None
@@ -122,9 +122,9 @@ class Board:
             yield
 
 
-def total(reports: Sequence[Report]) -> Counts:
+def total_counts(reports: Sequence[WorkerReport]) -> Counts:
     """The counts of one worker or more together."""
-    return functools.reduce(combined, (report.counts for report in reports))
+    return functools.reduce(combine, (report.counts for report in reports))
 
 
 def _read(path: Path, type: type[T]) -> T | None:

@@ -28,33 +28,17 @@ from google.protobuf import descriptor_pb2, descriptor_pool, json_format, messag
 from google.protobuf.message import DecodeError, Message
 
 from serving.engine.dataplane import SMALL, DataPlane, Tensor
-from serving.engine.hot_reload import Keeper
-from serving.engine.served_model import Served
+from serving.engine.hot_reload import ModelReloader
+from serving.engine.served_model import ServedModel
 from serving.engine.tensor_checks import check_shape
-from serving.errors import (
-    Busy,
-    CheckreaderError,
-    Expired,
-    Forbidden,
-    TooLarge,
-    Unauthorized,
-    Unknown,
-)
-from serving.http.admission import Door, request_id
+from serving.errors import CheckreaderError
+from serving.http.access_log import request_id
+from serving.http.admission import AdmissionControl
 from serving.protocol import metadata, oip
 from serving.protocol.tensors import DTYPES, check_declared, from_bytes, objects, to_bytes, whole
 from serving.runtime.network import Array
 
 SERVICE: Final = "inference.GRPCInferenceService"
-STATUS: Final = {
-    CheckreaderError: grpc.StatusCode.INVALID_ARGUMENT,
-    Unauthorized: grpc.StatusCode.UNAUTHENTICATED,
-    Forbidden: grpc.StatusCode.PERMISSION_DENIED,
-    Unknown: grpc.StatusCode.NOT_FOUND,
-    TooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    Busy: grpc.StatusCode.UNAVAILABLE,
-    Expired: grpc.StatusCode.DEADLINE_EXCEEDED,
-}
 # Where InferTensorContents keeps the elements of a datatype.
 _CONTENTS: Final = {"FP32": "fp32_contents", "UINT8": "uint_contents", "BYTES": "bytes_contents"}
 _PUBLIC: Final = ("ServerLive", "ServerReady")  # what an orchestrator asks, without a key
@@ -62,13 +46,15 @@ _STREAMS: Final = 128  # calls at a time of one connection
 _log = logging.getLogger("checkreader")
 
 
-async def serve(plane: DataPlane, keeper: Keeper, door: Door, port: int) -> tuple[grpc.aio.Server, int]:
+async def serve(
+    plane: DataPlane, reloader: ModelReloader, admission: AdmissionControl, port: int
+) -> tuple[grpc.aio.Server, int]:
     """Answers gRPC in the running event loop.
 
     Args:
         plane: the models, as HTTP serves them, and the settings.
-        keeper: reloads them.
-        door: admits and records requests, over HTTP too.
+        reloader: reloads them.
+        admission: admits and records requests, over HTTP too.
         port: 0 = any free one.
 
     Returns:
@@ -85,7 +71,7 @@ async def serve(plane: DataPlane, keeper: Keeper, door: Door, port: int) -> tupl
         ("grpc.so_reuseport", int(settings.workers > 1)),
     ]
     server = grpc.aio.server(options=options, maximum_concurrent_rpcs=settings.max_requests)
-    server.add_generic_rpc_handlers([_handler(_Service(plane, keeper, door))])
+    server.add_generic_rpc_handlers([_handler(_Service(plane, reloader, admission))])
     host = settings.host
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
@@ -119,9 +105,9 @@ _MESSAGES: Final = _messages()
 class _Service:
     """One method for each call, by its name in `inference.proto`: message in, message or what msgspec turns into one out."""
 
-    def __init__(self, plane: DataPlane, keeper: Keeper, door: Door) -> None:
-        self.door = door
-        self.keeper = keeper
+    def __init__(self, plane: DataPlane, reloader: ModelReloader, admission: AdmissionControl) -> None:
+        self.admission = admission
+        self.reloader = reloader
         self.plane = plane
 
     async def ServerLive(self, request: Any) -> Any:
@@ -146,19 +132,19 @@ class _Service:
         return {"config": metadata.model_config(served, *batching)}
 
     async def ModelStatistics(self, request: Any) -> Any:
-        named = [self._find(request.name, request.version)] if request.name else self.plane.served
-        return metadata.statistics(named, self.keeper.counts())
+        named = [self._find(request.name, request.version)] if request.name else self.plane.served_models
+        return metadata.statistics(named, self.reloader.counts())
 
     async def RepositoryIndex(self, request: Any) -> Any:
-        models = metadata.index(self.keeper.index(), request.ready)
+        models = metadata.index(self.reloader.index(), request.ready)
         return {"models": msgspec.to_builtins(models)}
 
     async def RepositoryModelLoad(self, request: Any) -> Any:
-        await self.keeper.load(self._controlled(request))
+        await self.reloader.load(self._controlled(request))
         return {}
 
     async def RepositoryModelUnload(self, request: Any) -> Any:
-        await self.keeper.unload(self._controlled(request))
+        await self.reloader.unload(self._controlled(request))
         return {}
 
     async def ModelInfer(self, request: Any) -> Any:
@@ -174,7 +160,7 @@ class _Service:
         except CheckreaderError:
             served.statistics.fail.add(time.perf_counter_ns() - start)
             raise
-        served.statistics.answered(start, computed, time.perf_counter_ns())
+        served.statistics.record_success(start, computed, time.perf_counter_ns())
         return reply
 
     def _controlled(self, request: Any) -> str:
@@ -182,18 +168,18 @@ class _Service:
         self.plane.settings.require_control()
         return str(request.model_name)
 
-    def _find(self, name: str, version: str) -> Served:
+    def _find(self, name: str, version: str) -> ServedModel:
         return self.plane.find(name, version or None)
 
-    async def _inputs(self, served: Served, request: Any) -> list[Tensor]:
+    async def _inputs(self, served: ServedModel, request: Any) -> list[Tensor]:
         read = partial(_read, served, request, self.plane.settings.max_rows)
         # Raw tensors are taken as they are; numbers in `contents` are looked at one by one.
         if request.raw_input_contents or request.ByteSize() <= SMALL:
             return read()
-        return await self.plane.beside(read)
+        return await self.plane.offload(read)
 
 
-def _read(served: Served, request: Any, max_rows: int) -> list[Tensor]:
+def _read(served: ServedModel, request: Any, max_rows: int) -> list[Tensor]:
     raw = request.raw_input_contents
     if raw and len(raw) != len(request.inputs):
         raise CheckreaderError(f"{len(raw)} raw_input_contents are given for {len(request.inputs)} inputs")
@@ -244,7 +230,7 @@ def _number(parameters: Any, name: str, limit: int) -> int:
     return whole(getattr(parameters[name], chosen) if chosen else "", name, limit)
 
 
-def _render(request: Any, served: Served, outputs: list[Tensor]) -> Message:
+def _render(request: Any, served: ServedModel, outputs: list[Tensor]) -> Message:
     reply = _MESSAGES["ModelInfer"][1](model_name=served.name, model_version=served.version, id=request.id)
     for at, output in enumerate(outputs):
         classes = _number(request.outputs[at].parameters, "classification", 2**31) if request.outputs else 0
@@ -262,19 +248,19 @@ def _handler(service: _Service) -> Any:
     handlers: dict[str, Any] = {"ModelStreamInfer": grpc.stream_stream_rpc_method_handler(_stream(service))}
     for name in _MESSAGES.keys() - handlers.keys():
         handlers[name] = grpc.unary_unary_rpc_method_handler(
-            _unary(name, getattr(service, name), service.door)
+            _unary(name, getattr(service, name), service.admission)
         )
     return grpc.method_handlers_generic_handler(SERVICE, handlers)
 
 
-def _unary(name: str, call: _Call, door: Door) -> Callable[[bytes, Any], Awaitable[bytes]]:
+def _unary(name: str, call: _Call, admission: AdmissionControl) -> Callable[[bytes, Any], Awaitable[bytes]]:
     """A call from bytes to bytes, so that garbled ones are answered like any other mistake."""
 
     async def answer(body: bytes, context: Any) -> bytes:
         start, code = time.perf_counter_ns(), grpc.StatusCode.OK
         try:
             if name not in _PUBLIC:
-                door.enter(_told(context, "authorization"))
+                admission.admit(_told(context, "authorization"))
             reply = await call(_parse(name, body))
             if not isinstance(reply, Message):
                 # Not every field of the replies over HTTP has its place in `inference.proto`.
@@ -285,11 +271,11 @@ def _unary(name: str, call: _Call, door: Door) -> Callable[[bytes, Any], Awaitab
             return encoded
         except Exception as error:
             code, why = _described(name, error)
-            door.refused(error)
+            admission.count_refusal(error)
             await context.abort(code, why)
             raise  # never reached: abort raises
         finally:
-            _record(door, name, code, time.perf_counter_ns() - start, context)
+            _record(admission, name, code, time.perf_counter_ns() - start, context)
 
     return answer
 
@@ -300,11 +286,11 @@ def _stream(service: _Service) -> Callable[[AsyncIterator[bytes], Any], AsyncIte
     async def answer(bodies: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
         name = "ModelStreamInfer"
         try:
-            service.door.enter(_told(context, "authorization"))
+            service.admission.admit(_told(context, "authorization"))
         except CheckreaderError as error:
             code, why = _described(name, error)
-            service.door.refused(error)
-            _record(service.door, name, code, 0, context)
+            service.admission.count_refusal(error)
+            _record(service.admission, name, code, 0, context)
             await context.abort(code, why)
         async for body in bodies:
             reply, start, code = _MESSAGES[name][1](), time.perf_counter_ns(), grpc.StatusCode.OK
@@ -314,18 +300,18 @@ def _stream(service: _Service) -> Callable[[AsyncIterator[bytes], Any], AsyncIte
                 reply.infer_response.MergeFrom(await service.ModelInfer(request))
             except Exception as error:
                 code, reply.error_message = _described(name, error)
-                service.door.refused(error)
-            _record(service.door, name, code, time.perf_counter_ns() - start, context)
+                service.admission.count_refusal(error)
+            _record(service.admission, name, code, time.perf_counter_ns() - start, context)
             yield reply.SerializeToString()
 
     return answer
 
 
-def _record(door: Door, name: str, code: grpc.StatusCode, ns: int, context: Any) -> None:
-    door.record(f"grpc {name}", code.name, ns)
-    if door.logs:
+def _record(admission: AdmissionControl, name: str, code: grpc.StatusCode, ns: int, context: Any) -> None:
+    admission.record_request(f"grpc {name}", code.name, ns)
+    if admission.access_log.enabled:
         known = request_id(_told(context, "x-request-id"))
-        door.log(known, context.peer(), "gRPC", f"/{SERVICE}/{name}", code.name, ns)
+        admission.access_log.log_request(known, context.peer(), "gRPC", f"/{SERVICE}/{name}", code.name, ns)
 
 
 def _told(context: Any, name: str) -> str | None:
@@ -342,6 +328,6 @@ def _parse(name: str, body: bytes) -> Any:
 
 def _described(name: str, error: Exception) -> tuple[grpc.StatusCode, str]:
     if isinstance(error, CheckreaderError):
-        return STATUS.get(type(error), grpc.StatusCode.INVALID_ARGUMENT), str(error)
+        return grpc.StatusCode[error.grpc_code], str(error)
     _log.error("internal error at %s", name, exc_info=error)
     return grpc.StatusCode.INTERNAL, "internal error: see the service's log"

@@ -19,7 +19,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from serving.engine.statistics import DURATIONS, Counts, Duration, Histogram
-from serving.engine.worker_state import Report
+from serving.engine.worker_state import WorkerReport
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4.encode()
 _ROWS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)  # upper bounds of a batch's buckets
@@ -33,7 +33,7 @@ class _Families(Collector):
         return self._families
 
 
-def exposition(counts: Counts, reports: Iterable[Report], serving: Mapping[str, str]) -> bytes:
+def exposition(counts: Counts, reports: Iterable[WorkerReport], serving: Mapping[str, str]) -> bytes:
     """The text.
 
     Args:
@@ -106,7 +106,7 @@ def _models(counts: Counts) -> Iterator[Metric]:
     )
 
 
-def _now(counts: Counts, reports: list[Report], serving: Mapping[str, str]) -> Iterator[Metric]:
+def _now(counts: Counts, reports: list[WorkerReport], serving: Mapping[str, str]) -> Iterator[Metric]:
     queued: dict[tuple[str, ...], float] = {}
     for report in reports:
         for name, number in report.queued.items():

@@ -9,7 +9,7 @@ import msgspec
 
 from serving import __version__
 from serving.engine.hot_reload import Entry
-from serving.engine.served_model import Served
+from serving.engine.served_model import ServedModel
 from serving.engine.statistics import Counts, Duration, Statistics
 from serving.errors import CheckreaderError
 from serving.manifest import Tensor
@@ -125,13 +125,13 @@ def server_metadata() -> ServerMetadata:
     return ServerMetadata("checkreader", __version__, list(EXTENSIONS))
 
 
-def model_metadata(served: Served) -> ModelMetadata:
+def model_metadata(served: ServedModel) -> ModelMetadata:
     model = served.loaded.model
     outputs = [Tensor(one.name, one.datatype, list(one.shape)) for one in served.loaded.network.outputs]
     return ModelMetadata(served.name, [served.version], _PLATFORM, [model.input], outputs)
 
 
-def model_config(served: Served, batch_rows: int, batch_delay: float) -> ModelConfig:
+def model_config(served: ServedModel, batch_rows: int, batch_delay: float) -> ModelConfig:
     """A model's configuration; `batch_delay` in s."""
     network = served.loaded.network
     kind = "KIND_CPU" if network.device == "cpu" else "KIND_GPU"
@@ -160,7 +160,7 @@ class ControlRequest(msgspec.Struct):
     parameters: dict[str, Any] = {}
 
 
-def index_query(body: bytes) -> bool:
+def parse_index_request(body: bytes) -> bool:
     """Whether the body of a request for the index asks for what is ready alone.
 
     Raises:
@@ -169,7 +169,7 @@ def index_query(body: bytes) -> bool:
     return _request(body, IndexRequest).ready
 
 
-def control_query(body: bytes) -> None:
+def check_control_request(body: bytes) -> None:
     """Looks at the body of a request to load or unload.
 
     Raises:
@@ -202,10 +202,10 @@ def index(entries: Sequence[Entry], ready: bool = False) -> list[IndexEntry]:
     ]
 
 
-def statistics(models: Sequence[Served], counts: Counts) -> StatisticsResponse:
+def statistics(models: Sequence[ServedModel], counts: Counts) -> StatisticsResponse:
     """Of these models, out of all workers' counters."""
     return StatisticsResponse(
-        [_counted(one.name, one.version, counts.of(one.name, one.version)) for one in models]
+        [_counted(one.name, one.version, counts.for_model(one.name, one.version)) for one in models]
     )
 
 

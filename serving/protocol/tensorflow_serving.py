@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from serving.engine.dataplane import Tensor
-from serving.engine.served_model import Served
+from serving.engine.served_model import ServedModel
 from serving.errors import CheckreaderError
 from serving.protocol.tensors import MAX_RANK, objects
 from serving.runtime.network import Spec
@@ -71,14 +71,14 @@ class SignatureReply(msgspec.Struct, frozen=True):
     metadata: dict[str, Any]
 
 
-class Request(msgspec.Struct, frozen=True):
+class ParsedPredictRequest(msgspec.Struct, frozen=True):
     """`row` tells whether the inputs came by `instances`, and the reply is to be by `predictions`."""
 
     inputs: list[Tensor]
     row: bool
 
 
-def parse(body: bytes, spec: Spec, check: _Check) -> Request:
+def parse(body: bytes, spec: Spec, check: _Check) -> ParsedPredictRequest:
     """A predict request.
 
     Args:
@@ -105,10 +105,10 @@ def parse(body: bytes, spec: Spec, check: _Check) -> Request:
         raise CheckreaderError("Missing 'inputs' or 'instances' key")
     text = _rows(fields["instances"], spec, check) if row else _column(fields["inputs"], spec.name)
     tensor = (_pictures if b"{" in text else _numbers)(text, spec, check)
-    return Request([tensor], row)
+    return ParsedPredictRequest([tensor], row)
 
 
-def render(request: Request, outputs: Sequence[Tensor]) -> bytes:
+def render(request: ParsedPredictRequest, outputs: Sequence[Tensor]) -> bytes:
     """The reply to `request`, as JSON; strings of an output named …_bytes become {"b64": "…"}.
 
     Args:
@@ -130,7 +130,7 @@ def status(version: str) -> StatusReply:
     return StatusReply([VersionStatus(version, "AVAILABLE", fine)])
 
 
-def metadata(served: Served) -> SignatureReply:
+def metadata(served: ServedModel) -> SignatureReply:
     """The model's signature."""
     network = served.loaded.network
     signature = {

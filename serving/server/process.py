@@ -15,10 +15,10 @@ import uvicorn
 
 from serving import __version__
 from serving.app import App, build_app
-from serving.engine.worker_state import Board
+from serving.engine.worker_state import SharedState
 from serving.extras import install, needed
-from serving.http.admission import flush
-from serving.http.connection import DRAIN, config
+from serving.http.access_log import flush
+from serving.http.connection import DRAIN, uvicorn_config
 from serving.server.sockets import format_address
 from serving.settings import Settings
 
@@ -26,7 +26,7 @@ from serving.settings import Settings
 def run(
     settings: Settings,
     listener: socket.socket,
-    board: Board,
+    state: SharedState,
     ready: Callable[[str], object],
     parent: int | None = None,
 ) -> None:
@@ -35,7 +35,7 @@ def run(
     Args:
         settings: what the operator chose.
         listener: a listening socket.
-        board: shared with the other workers.
+        state: shared with the other workers.
         ready: is called with one line that says where it answers.
         parent: readable when the process that started this one is no more; this one ends, too.
 
@@ -47,7 +47,7 @@ def run(
     if settings.grpc_port is not None:
         with needed(f"gRPC needs an extra: {install('serve,grpc')}"):
             grpc = importlib.import_module("serving.grpc.servicer")
-    app = build_app(settings, board)
+    app = build_app(settings, state)
     # Uvicorn finishes what is in flight and then raises the signal again; it ends here, as success.
     signal.signal(signal.SIGTERM, _stop)
     _Server(app, listener, grpc, ready, parent).run(sockets=[listener])
@@ -63,7 +63,7 @@ class _Server(uvicorn.Server):
         parent: int | None,
     ) -> None:
         settings = app.plane.settings
-        super().__init__(uvicorn.Config(**config(app, settings.tls_cert, settings.tls_key)))
+        super().__init__(uvicorn.Config(**uvicorn_config(app, settings.tls_cert, settings.tls_key)))
         self._app = app
         self._listener = listener
         self._module = grpc
@@ -76,11 +76,11 @@ class _Server(uvicorn.Server):
         also, settings = "", self._app.plane.settings
         if self._module is not None:
             self._grpc, port = await self._module.serve(
-                self._app.plane, self._app.keeper, self._app.door, settings.grpc_port
+                self._app.plane, self._app.reloader, self._app.admission, settings.grpc_port
             )
             also = f", gRPC at {format_address(settings.host, port)}"
         await super().startup(sockets)
-        self._keeping = asyncio.create_task(self._app.keeper.run())
+        self._keeping = asyncio.create_task(self._app.reloader.run())
         if self._parent is not None:
             asyncio.get_running_loop().add_reader(self._parent, self._orphaned)
         host, port = self._listener.getsockname()[:2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 
-from serving.engine.worker_state import Board
+from serving.engine.worker_state import SharedState
 from serving.errors import CheckreaderError
 from serving.server import process, supervisor
 from serving.server.sockets import listen
@@ -26,7 +26,7 @@ def serve(settings: Settings) -> None:
     if settings.workers > 1:
         supervisor.supervise(settings)
     with listen(settings.host, settings.port) as listener:
-        process.run(settings, listener, Board(), lambda address: print(address, flush=True))
+        process.run(settings, listener, SharedState(), lambda address: print(address, flush=True))
 
 
 def check_tls(settings: Settings) -> None:

@@ -1,7 +1,7 @@
 """Several processes that share a port, and the one that watches them.
 
 The kernel spreads connections over the workers (SO_REUSEPORT); a worker that dies is replaced. They meet on
-a `Board` in a temporary folder.
+a `SharedState` in a temporary folder.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from serving.engine.worker_state import Board
+from serving.engine.worker_state import SharedState
 from serving.errors import CheckreaderError
 from serving.http.connection import DRAIN
 from serving.server import process
@@ -115,8 +115,8 @@ def _work(settings: Settings, place: int, folder: Path, tell: Connection) -> Non
     assert parent is not None
     try:
         with listen(settings.host, settings.port, shared=True) as listener:
-            board = Board(folder, place, settings.workers)
-            process.run(settings, listener, board, tell.send, int(parent.sentinel))
+            state = SharedState(folder, place, settings.workers)
+            process.run(settings, listener, state, tell.send, int(parent.sentinel))
     except CheckreaderError as error:
         tell.send(error)
         raise SystemExit(1) from None

@@ -131,7 +131,7 @@ def test_info_json(models: Path, capsys) -> None:
     assert json.loads(capsys.readouterr().out) == json.loads((models / "manifest.json").read_bytes())
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["classify"], ["info"], ["benchmark", "serve"]])
+@pytest.mark.parametrize("command", [[], ["serve"], ["classify"], ["info"]])
 def test_help(command: list[str], capsys) -> None:
     with pytest.raises(SystemExit, match="0"):
         main([*command, "--help"])
@@ -157,8 +157,6 @@ def test_version(capsys) -> None:
         ["serve", "--batch-rows", "0"],
         ["serve", "--batch-delay", "2000000"],
         ["serve", "--device", "abacus"],
-        ["benchmark", "serve", "--kind", "xml"],
-        ["benchmark", "serve", "--rate", "9", "--connections", "9"],
     ],
 )
 def test_usage_mistakes(arguments: list[str], capsys) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from serving.engine.dataplane import DataPlane, Served, Tensor
+from serving.engine.dataplane import DataPlane, ServedModel, Tensor
 from serving.errors import Busy, CheckreaderError, Unknown
 from serving.repository.store import Repository
 from serving.settings import Settings
@@ -40,7 +40,7 @@ def plane(models: Path) -> DataPlane:
 
 
 @pytest.fixture
-def served(plane: DataPlane) -> Served:
+def served(plane: DataPlane) -> ServedModel:
     return plane.find("lenet5")
 
 
@@ -64,14 +64,14 @@ def test_outputs_in_the_order_asked_for(plane: DataPlane, run) -> None:
     assert (turned[1].data == every[0].data).all()
 
 
-def test_pixels_as_floats_or_integers(plane: DataPlane, served: Served, run) -> None:
+def test_pixels_as_floats_or_integers(plane: DataPlane, served: ServedModel, run) -> None:
     (one,), (two,) = (
         run(plane.infer(served, [t])) for t in (floats(PIXELS), Tensor("image", "UINT8", PIXELS))
     )
     assert (one.data == two.data).all()
 
 
-def test_noncontiguous_input(plane: DataPlane, served: Served, run) -> None:
+def test_noncontiguous_input(plane: DataPlane, served: ServedModel, run) -> None:
     image = np.random.default_rng(0).random((1, 28, 28, 1), np.float32)
     turned = Tensor("image", "FP32", np.ascontiguousarray(image.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3))
     (ours,), (plain,) = (run(plane.infer(served, [t])) for t in (turned, Tensor("image", "FP32", image)))
@@ -79,7 +79,7 @@ def test_noncontiguous_input(plane: DataPlane, served: Served, run) -> None:
 
 
 @pytest.mark.parametrize("shape", [(2,), (2, 1)])
-def test_encoded_pictures(plane: DataPlane, served: Served, run, shape: tuple[int, ...]) -> None:
+def test_encoded_pictures(plane: DataPlane, served: ServedModel, run, shape: tuple[int, ...]) -> None:
     encoded = [png(seven(size)) for size in (30, 60)]
     given = Tensor("image", "BYTES", pictures(*encoded).reshape(shape))
     (output,) = run(plane.infer(served, [given]))
@@ -97,7 +97,7 @@ def test_encoded_pictures(plane: DataPlane, served: Served, run, shape: tuple[in
     ],
 )
 def test_encoded_pictures_that_cannot_be_read(
-    plane: DataPlane, served: Served, run, data: np.ndarray, message: str
+    plane: DataPlane, served: ServedModel, run, data: np.ndarray, message: str
 ) -> None:
     with pytest.raises(CheckreaderError, match=message):
         run(plane.infer(served, [Tensor("image", "BYTES", data)]))
@@ -114,14 +114,14 @@ def test_encoded_pictures_that_cannot_be_read(
         (-np.inf, "spans -inf to 0"),
     ],
 )
-def test_values_out_of_range(plane: DataPlane, served: Served, run, value: float, message: str) -> None:
+def test_values_out_of_range(plane: DataPlane, served: ServedModel, run, value: float, message: str) -> None:
     image = np.zeros((1, 28, 28, 1), np.float32)
     image[0, 5, 5] = value
     with pytest.raises(CheckreaderError, match=message):
         run(plane.infer(served, [Tensor("image", "FP32", image)]))
 
 
-def test_negative_zero_is_paper(plane: DataPlane, served: Served, run) -> None:
+def test_negative_zero_is_paper(plane: DataPlane, served: ServedModel, run) -> None:
     (ours,), (zero,) = (
         run(plane.infer(served, [Tensor("image", "FP32", np.full((1, 28, 28, 1), value, np.float32))]))
         for value in (-0.0, 0.0)
@@ -149,15 +149,15 @@ def test_too_much_to_decode_is_refused(plane: DataPlane, run, monkeypatch: pytes
     gate = threading.Event()
 
     async def work() -> None:
-        waiting = [asyncio.ensure_future(plane.beside(lambda: gate.wait(10))) for _ in range(2)]
+        waiting = [asyncio.ensure_future(plane.offload(lambda: gate.wait(10))) for _ in range(2)]
         await asyncio.sleep(0)
         with pytest.raises(Busy, match="waiting to be decoded"):
-            await plane.beside(bool)
-        ending = asyncio.ensure_future(plane.beside(lambda: 8, begun=True))
+            await plane.offload(bool)
+        ending = asyncio.ensure_future(plane.offload(lambda: 8, begun=True))
         gate.set()
         assert await ending == 8
         await asyncio.gather(*waiting)
-        assert await plane.beside(lambda: 7) == 7
+        assert await plane.offload(lambda: 7) == 7
 
     run(work())
 
@@ -198,13 +198,13 @@ def test_a_small_picture_is_read_at_once_and_a_large_one_beside(
     plane: DataPlane, run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[int] = []
-    beside = plane.beside
+    offload = plane.offload
 
     async def counted(work, begun_before: bool = False):
         begun.append(1)
-        return await beside(work, begun_before)
+        return await offload(work, begun_before)
 
-    monkeypatch.setattr(plane, "beside", counted)
+    monkeypatch.setattr(plane, "offload", counted)
     for picture, expected in (
         ([png(seven(40))], 0),
         ([png(seven(180))], 0),
