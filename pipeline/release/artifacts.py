@@ -63,7 +63,7 @@ def copy(
     for row in TABLE[task.name]:
         if row.name in files:
             path = Path(files[row.name].format(version=version))
-            targets = {row.file: path} | {file: path.with_name(file) for file, _ in row.beside}
+            targets = {row.file: path} | {file: path.with_name(file) for file, _ in row.companions}
             for file, target in targets.items():
                 write_bytes(folder / target, (run / FOLDER / file).read_bytes())
                 size = (folder / target).stat().st_size

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pipeline.evaluation.field import public
-from pipeline.evaluation.field_run import FAMILIES, chosen
+from pipeline.evaluation.field import anonymized
+from pipeline.evaluation.field_run import FAMILIES, stored_calibration
 from pipeline.export.formats import FIELD_FORMATS, FOLDER, Format, get
 from pipeline.export.predictor import predictor
 from pipeline.networks import batching, spec
@@ -115,9 +115,9 @@ def _public(record: dict[str, Any]) -> dict[str, Any]:
     record = dict(record)
     if "cross_validation" in record:
         report = record["cross_validation"]
-        record["cross_validation"] = {**report, "pooled": public(report["pooled"])}
+        record["cross_validation"] = {**report, "pooled": anonymized(report["pooled"])}
     if "families" in record:
-        record["families"] = {name: public(family) for name, family in record["families"].items()}
+        record["families"] = {name: anonymized(family) for name, family in record["families"].items()}
     settings = record.get("config") or {}
     if settings.get("start"):
         record["config"] = {**settings, "start": Path(settings["start"]).name}
@@ -126,7 +126,7 @@ def _public(record: dict[str, Any]) -> dict[str, Any]:
 
 def describe(run: Run, name: str, version: str, artifacts: list[Artifact], records: dict[str, Any]) -> Model:
     """The manifest's entry of a model of fields."""
-    confidence, thresholds = chosen(run, name)
+    confidence, thresholds = stored_calibration(run, name)
     measured, note = records["evaluate"]["families"][name], ""
     if records["evaluate"]["trained_on"]:
         measured, note = records["train"]["cross_validation"]["pooled"], ", cross-validated"

@@ -91,7 +91,7 @@ def quantize(run: Run, options: Namespace) -> Answer:
     )
     if options.compare:
         record = compression.compare(run, config, dataset)
-        return record, compression.comparison(record)
+        return record, compression.summary(record)
     record = quantization.quantize(run, config, dataset)
     accuracy = record["metrics"]["validation_accuracy"]
     return record, f"{run.path}: {config.method}: validation accuracy {accuracy:.2%}"

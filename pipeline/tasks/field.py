@@ -105,15 +105,15 @@ def finetune(
             config, augmentation.mixed_batches(real, synthetic, config, labeled.separators)
         )
 
-    def reader(model: Any) -> field_readings.Reader:
-        return field_readings.reader(ctc.probabilities(model))
+    def reader(model: Any) -> field_readings.FieldRecognizer:
+        return field_readings.field_recognizer(ctc.probabilities(model))
 
     readings = []
     for part in parts:
         model = train_on(np.setdiff1d(np.arange(len(labeled)), part))
-        readings.append(field_readings.read(reader(model), labeled.take(part)))
+        readings.append(field_readings.recognize(reader(model), labeled.take(part)))
     model = train_on(np.arange(len(labeled)))
-    others = field_readings.read_nonfields(reader(model), nonfields, config.seed, sampler.field)
+    others = field_readings.recognize_nonfields(reader(model), nonfields, config.seed, sampler.field)
     report = cross_validation.report(labeled, parts, readings, config.seed, others)
     return training.write_record(
         run,
@@ -171,7 +171,7 @@ def evaluate(run: Run, options: Namespace) -> Answer:
     from pipeline.evaluation import field_run, worst_sheet
 
     record = field_run.evaluate(run, labeled)
-    worst_sheet.worst(next(iter(record["families"].values())), labeled, run / _WORST)
+    worst_sheet.write_worst_sheet(next(iter(record["families"].values())), labeled, run / _WORST)
     return record, f"{field_run.summary(record)}\nthe worst of them: {run / _WORST}"
 
 

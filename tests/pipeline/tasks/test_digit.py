@@ -54,7 +54,7 @@ def test_quantized_as_the_options_say(run: Run, monkeypatch: pytest.MonkeyPatch,
 
     monkeypatch.setattr("pipeline.quantization.digit.quantize", quantize)
     monkeypatch.setattr("pipeline.evaluation.compression.compare", quantize)
-    monkeypatch.setattr("pipeline.evaluation.compression.comparison", lambda record: "a table")
+    monkeypatch.setattr("pipeline.evaluation.compression.summary", lambda record: "a table")
     record, text = digit.quantize(run, options(method="ptq", prune=0.5, cluster=8, compare=compare))
     wanted = QuantizeConfig(method="ptq", prune=0.5, cluster=8, steps=600, seed=5)
     assert record["config"] == dataclasses.asdict(wanted)
