@@ -12,6 +12,7 @@ import numpy as np
 from pipeline.config import Lenet5Options, QuantizeConfig, quantize_preset, train_preset
 from pipeline.data import digits
 from pipeline.networks.lenet5 import format_table, table
+from pipeline.records import TrainRecord
 from pipeline.run import Run
 from pipeline.tasks import stages
 from pipeline.tasks.stages import Answer, TaskStages, export, load_tensorflow
@@ -31,10 +32,10 @@ def load_dataset(run: Run, options: Namespace) -> digits.Dataset:
     Raises:
         CheckreaderError: the run was not trained, or the data have changed since.
     """
-    record = run.require("train")
-    folder = options.data_dir or (Path(record["data_dir"]) if record["data_dir"] else None)
-    dataset = digits.load(record["data"]["name"], folder)
-    if dataset.record() != record["data"]:
+    trained = run.read(TrainRecord)
+    folder = options.data_dir or (Path(trained.data_dir) if trained.data_dir else None)
+    dataset = digits.load(trained.data["name"], folder)
+    if dataset.record() != trained.data:
         raise CheckreaderError(
             f"{run.path}: was trained on other data than {folder or dataset.name} now holds: train again, "
             "or name the data with --data-dir"
@@ -81,13 +82,13 @@ def quantize(run: Run, options: Namespace) -> Answer:
     from pipeline.evaluation import compression
     from pipeline.quantization import digit as quantization
 
-    trained = run.require("train")
+    trained = run.read(TrainRecord)
     config: QuantizeConfig = dataclasses.replace(
-        quantize_preset(trained["preset"]),
+        quantize_preset(trained.preset),
         method=options.method,
         prune=options.prune,
         cluster=options.cluster,
-        seed=trained["config"]["seed"],
+        seed=trained.config["seed"],
     )
     if options.compare:
         record = compression.compare(run, config, dataset)

@@ -15,6 +15,7 @@ import numpy as np
 from pipeline.config import FieldTrainConfig, field_preset, finetune_preset
 from pipeline.data import labeled_fields
 from pipeline.data.labeled_fields import Index, Labeled
+from pipeline.records import TrainRecord
 from pipeline.run import Run
 from pipeline.synthesis.sampler import HandwritingSampler
 from pipeline.tasks import digit, stages
@@ -129,7 +130,7 @@ def finetune(
 
 def quantize(run: Run, options: Namespace) -> Answer:
     """Makes the 8-bit network after training, by drawn fields."""
-    seed = run.require("train")["config"]["seed"]
+    seed = run.read(TrainRecord).config["seed"]
     load_tensorflow()
     from pipeline.quantization import field as quantization
 
@@ -141,7 +142,7 @@ def quantize(run: Run, options: Namespace) -> Answer:
 
 def verify(run: Run, options: Namespace) -> Answer:
     """Compares the formats on drawn fields, or explains where two differ."""
-    seed = run.require("train")["config"]["seed"]
+    seed = run.read(TrainRecord).config["seed"]
     load_tensorflow()
     from pipeline.verification import agreement, verify
 

@@ -158,7 +158,7 @@ def test_json_is_all_that_is_printed(asked: dict[str, object], capsys) -> None:
 def trained(here: Path) -> Run:
     """A run whose training is on record."""
     run = Run(Path("runs/digits"))
-    run.record("train", [], data=data.load("digits").record(), data_dir=None, preset="quick")
+    run.record("train", [], data=data.load("digits").record(), data_dir=None, preset="quick", config={})
     return run
 
 
