@@ -24,7 +24,6 @@ from pipeline.data import digits
 from pipeline.export.formats import FOLDER
 from pipeline.run import SCHEMA, Run
 from pipeline.synthesis import digit_drawing
-from pipeline.training import digit as training
 from serving.cli.main import main
 from tests.support.paths import ROOT
 from tests.support.tiny import png, seven
@@ -325,7 +324,7 @@ def test_full_disk_while_training(here: Path) -> None:
 
 
 def test_checkpoint_of_another_config(here: Path, failed) -> None:
-    path = here / "runs" / "digits" / training._CHECKPOINT
+    path = here / "runs" / "digits" / "checkpoint.npz"
     path.parent.mkdir(parents=True)
     np.savez(path, config="TrainConfig(…)", epoch=1)
     line = failed("train", "--resume")
