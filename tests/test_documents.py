@@ -8,17 +8,17 @@ import shlex
 import shutil
 import subprocess
 import sys
-import textwrap
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from serving import __version__
 from serving.manifest import NAME
 from serving.manifest import decode as decode_manifest
+from tests.support.documents import Block, parse_blocks
 from tests.support.paths import ROOT
 from tests.support.released import served
 
@@ -33,57 +33,6 @@ OLD_NAME_ALLOWED: Final = re.compile(
     r"CHANGELOG\.md|serving/cli/renamed\.py|tests/serving/cli/test_renamed\.py"  # these tell of it
     r"|models/records/.*|benchmarks/.*\.json"  # records of runs under it
 )
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block of a document.
-
-    Attributes:
-        where: document and line.
-        language: what stands behind the fence.
-        text: without the fences and their indent.
-        skipped: `<!-- not run -->` stands before it.
-        output: the block of language `text` or `json` that follows at once: what the block prints; else None.
-    """
-
-    where: str
-    language: str
-    text: str
-    skipped: bool
-    output: Block | None
-
-
-def parse_blocks(document: str) -> list[Block]:
-    """Returns the fenced blocks of a document."""
-    lines = (ROOT / document).read_text().splitlines()
-    blocks: list[tuple[int, int, str]] = []  # first and last line of the fences, language
-    start: int | None = None
-    for number, line in enumerate(lines):
-        if line.lstrip().startswith("```"):
-            if start is None:
-                start = number
-            else:
-                blocks.append((start, number, lines[start].strip().removeprefix("```")))
-                start = None
-    assert start is None, f"{document}:{start}: a block without an end"
-    parsed: list[Block] = []
-    end_of_next, following = None, None
-    for first, last, language in reversed(blocks):
-        before = next((line.strip() for line in reversed(lines[:first]) if line.strip()), "")
-        between = (
-            lines[last + 1 : end_of_next] if following and following.language in ("text", "json") else ["-"]
-        )
-        block = Block(
-            where=f"{document}:{first + 1}",
-            language=language,
-            text=textwrap.dedent("\n".join(lines[first + 1 : last])) + "\n",
-            skipped=before == "<!-- not run -->",
-            output=None if any(line.strip() for line in between) else following,
-        )
-        parsed.append(block)
-        end_of_next, following = first, block
-    return parsed[::-1]
 
 
 BLOCKS: Final = [block for document in DOCUMENTS for block in parse_blocks(document)]
@@ -254,6 +203,15 @@ def test_no_document_installs_from_an_index() -> None:
     """The name belongs to nobody there yet: whoever takes it would be installed."""
     bare = re.compile(r"pip install [^\n`]*?(?<![/\w-])checkreader\b(?!-\d)")
     assert [document for document in DOCUMENTS if bare.search((ROOT / document).read_text())] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_wheel_and_image_are_of_this_version(document: str) -> None:
+    text = (ROOT / document).read_text()
+    assert set(re.findall(r"checkreader-(\d[\d.]*)-py3|\bcheckreader:(\d[\d.]*\d)", text)) <= {
+        (__version__, ""),
+        ("", __version__),
+    }
 
 
 def test_the_architecture_names_every_package() -> None:
