@@ -73,7 +73,8 @@ coverage: $(VENV)/test.done  ## run the tests and fail below 90 % branch coverag
 	@$(BIN)/coverage erase && $(BIN)/coverage run -m pytest && $(BIN)/coverage combine --quiet && \
 	$(BIN)/coverage report
 
-docs: $(VENV)/test.done  ## draw docs/architecture.svg from the code's imports
+docs: $(VENV)/test.done  ## renew the documents' tables, and draw docs/architecture.svg from the imports
+	@$(BIN)/python -m pipeline.release.documents README.md $(wildcard docs/*.md)
 	@$(BIN)/python scripts/draw_architecture.py docs/architecture.svg
 
 fuzz: $(VENV)/test.done  ## throw mutated bytes at the parsers, SECONDS=60 each
