@@ -50,7 +50,7 @@ benchmark: $(VENV)/train.done  ## measure size, speed and memory
 report: $(VENV)/train.done  ## show a finished run: runs/RUN/report/index.html
 	@$(CHECKREADER) report $(ARGUMENTS)
 
-release: $(VENV)/train.done  ## put the verified run into models/ and the README
+release: $(VENV)/train.done  ## put the verified run into models/ and the documents
 	@$(CHECKREADER) release $(ARGUMENTS)
 	@$(BIN)/python -m pipeline.release.documents README.md $(wildcard docs/*.md)
 

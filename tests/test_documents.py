@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shlex
@@ -190,9 +191,18 @@ def test_the_readme_is_short() -> None:
 def test_the_readme_states_the_certified_bounds() -> None:
     models = decode_manifest((ROOT / "models" / NAME).read_bytes()).models
     bounds = sorted(threshold.max_error for threshold in models["lenet5-field"].thresholds)
-    stated = re.search(r"field model supports (.*?), not the default", (ROOT / "README.md").read_text())
+    stated = re.search(
+        r"field model is certified for (.*?), not for the default", (ROOT / "README.md").read_text()
+    )
     assert stated is not None
     assert [float(number) / 100 for number in re.findall(r"(\d+) %", stated[1])] == bounds
+
+
+def test_the_license_is_the_unmodified_one() -> None:
+    digest = hashlib.sha256((ROOT / "LICENSE").read_bytes()).hexdigest()
+    assert digest == "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"  # Apache 2.0
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (project["license"], project["license-files"]) == ("Apache-2.0", ["LICENSE", "NOTICE"])
 
 
 def test_no_document_installs_from_an_index() -> None:
