@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     content = models.file(MODEL, "litert", repository).read_bytes()
     network = integer_reference.load(content)
     pixels = digits.load("mnist", None).test.images
-    code, header = c_source.write(network, "0" * 64, 0.99)
+    code, header = c_source.render(network, "0" * 64, 0.99)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / f"{c_source.NAME}.c").write_text(code)
@@ -57,8 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     record |= {
         "macs": sum(step.multiply_accumulates for step in plan.steps),
         "wasm_bytes": models.file(MODEL, "wasm", repository).stat().st_size,
-        "tflm_arena_bytes": tflm.arena(content),
-        "ethos_u55": dataclasses.asdict(vela.compiled(content)[1]),
+        "tflm_arena_bytes": tflm.arena_bytes(content),
+        "ethos_u55": dataclasses.asdict(vela.compile_model(content)[1]),
         "machine": machine(),
     }
     write_json(options.out, record)

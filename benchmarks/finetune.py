@@ -20,7 +20,7 @@ from benchmarks import output
 from pipeline.config import FieldTrainConfig, finetune_preset
 from pipeline.data import labeled_fields
 from pipeline.data.labeled_fields import Labeled
-from pipeline.evaluation.field import public
+from pipeline.evaluation.field import anonymized
 from pipeline.run import Run, write_json
 from pipeline.synthesis.sampler import HandwritingSampler
 from pipeline.tasks.field import finetune
@@ -46,7 +46,7 @@ def measure(labeled: Labeled, config: FieldTrainConfig, sampler: HandwritingSamp
     with tempfile.TemporaryDirectory() as folder:
         record = finetune(Run(Path(folder)), config, sampler, sampler.record(), labeled, "release")
     report = record["cross_validation"]
-    report["pooled"] = public(report["pooled"])
+    report["pooled"] = anonymized(report["pooled"])
     return {**{key: record[key] for key in ("config", "data", "seconds", "environment")}, **report}
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import pytest
 
-from serving.engine.dataplane import DataPlane, ServedModel, Tensor
+from serving.engine.dataplane import DataPlane, Tensor
+from serving.engine.offload import Offloader
+from serving.engine.served_model import ServedModel, load_model, load_models
+from serving.engine.statistics import Counts
 from serving.errors import Busy, CheckreaderError, Unknown
 from serving.repository.store import Repository
 from serving.settings import Settings
@@ -23,8 +26,8 @@ T = TypeVar("T")
 
 @pytest.fixture(scope="module")
 def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner() as made:
-        yield made
+    with asyncio.Runner() as runner:
+        yield runner
 
 
 @pytest.fixture
@@ -35,8 +38,9 @@ def run(runner: asyncio.Runner) -> Callable[[Coroutine[Any, Any, T]], T]:
 @pytest.fixture(scope="module")
 def plane(models: Path) -> DataPlane:
     repository = Repository.open(models)
-    loaded = [repository.load(name) for name in repository.manifest.models]
-    return DataPlane(loaded, "lenet5", Settings(max_rows=4, max_pictures=3))
+    settings = Settings(max_rows=4, max_pictures=3)
+    load = partial(load_model, repository, Counts(), settings)
+    return DataPlane(load_models(repository, settings, load).models, "lenet5", settings)
 
 
 @pytest.fixture
@@ -49,9 +53,9 @@ def floats(pixels: np.ndarray) -> Tensor:
 
 
 def pictures(*encoded: bytes) -> np.ndarray:
-    made = np.empty(len(encoded), object)
-    made[:] = encoded
-    return made
+    array = np.empty(len(encoded), object)
+    array[:] = encoded
+    return array
 
 
 def test_outputs_in_the_order_asked_for(plane: DataPlane, run) -> None:
@@ -144,22 +148,10 @@ def test_unknown(plane: DataPlane, run) -> None:
         plane.find("lenet5", "2")
 
 
-def test_too_much_to_decode_is_refused(plane: DataPlane, run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.engine.offload.QUEUE", 2)
-    gate = threading.Event()
-
-    async def work() -> None:
-        waiting = [asyncio.ensure_future(plane.offload(lambda: gate.wait(10))) for _ in range(2)]
-        await asyncio.sleep(0)
-        with pytest.raises(Busy, match="waiting to be decoded"):
-            await plane.offload(bool)
-        ending = asyncio.ensure_future(plane.offload(lambda: 8, begun=True))
-        gate.set()
-        assert await ending == 8
-        await asyncio.gather(*waiting)
-        assert await plane.offload(lambda: 7) == 7
-
-    run(work())
+def test_offloaded_work_is_bounded(models: Path, run) -> None:
+    plane = DataPlane({}, "lenet5", Settings(), offloader=Offloader(1, queue=0))
+    with pytest.raises(Busy, match="waiting to be decoded"):
+        run(plane.offload(bool))
 
 
 def test_fields_of_many_requests_at_once(plane: DataPlane, run) -> None:
@@ -189,12 +181,14 @@ def test_fields_are_counted(plane: DataPlane, run) -> None:
 
 
 def test_no_model_that_reads_fields(models: Path, run) -> None:
-    plane = DataPlane([Repository.open(models).load("lenet5")], "lenet5", Settings())
+    entry = Repository.open(models).model("lenet5")
+    model = load_model(Repository.open(models), Counts(), Settings(), "lenet5", entry)
+    plane = DataPlane({"lenet5": model}, "lenet5", Settings())
     with pytest.raises(Unknown, match="no model that reads fields is served"):
         run(plane.read_fields([png(amount())]))
 
 
-def test_a_small_picture_is_read_at_once_and_a_large_one_beside(
+def test_a_small_picture_is_decoded_in_the_loop_and_a_large_one_off_it(
     plane: DataPlane, run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[int] = []

@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 
 from serving.app import App, build_app
-from serving.engine import hot_reload as module
 from serving.engine.hot_reload import Entry, ModelReloader
 from serving.engine.worker_state import SharedState
 from serving.errors import CheckreaderError, Unknown
@@ -29,10 +28,11 @@ from tests.support.tiny import png, seven, write_models
 
 
 class Service:
-    """An application whose reloader is at work, in an event loop of its own."""
+    """An application whose reloader runs, in an event loop of its own."""
 
     def __init__(self, app: App, runner: asyncio.Runner) -> None:
         self.app, self.reloader, self.client = app, app.reloader, Client(app, runner)
+        self.reloader.interval = 0.001
         self.runner = runner
         self.task = runner.run(self._start())
 
@@ -61,11 +61,6 @@ class Service:
 def service(own_models: Path) -> Iterator[Service]:
     with asyncio.Runner() as runner:
         yield Service(build_app(Settings(models=own_models)), runner)
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_TICK", 0.001)
 
 
 def replaced(folder: Path, change: Callable[[dict], object]) -> None:
@@ -183,7 +178,7 @@ def test_whatever_a_version_raises_the_others_switch(service: Service, own_model
         )
     shutil.copytree(staged, own_models, dirs_exist_ok=True)
     service.until(lambda: service.app.plane.find("lenet5").version == "2")
-    service.until(lambda: "lenet5-features" in service.reloader._report().refused)
+    service.until(lambda: "lenet5-features" in service.reloader.reports()[0].refused)
     assert service.app.plane.find("lenet5-features").version == "1"
     assert service.client("POST", "/v2/repository/models/lenet5/load").status_code == 200
 
@@ -243,10 +238,8 @@ def test_an_unloaded_default_is_nobody_else(own_models: Path, tmp_path: Path) ->
         assert service.version() is None
 
 
-def test_what_was_refused_is_tried_again(
-    service: Service, own_models: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_AGAIN", 0.0)
+def test_what_was_refused_is_tried_again(service: Service, own_models: Path) -> None:
+    service.reloader.retry_after = 0.0
     write_models(own_models, "2")
     file = own_models / "repository/lenet5/2/model.onnx"
     kept = file.read_bytes()
@@ -402,19 +395,17 @@ def test_a_worker_that_refuses_is_told(own_models: Path, tmp_path: Path) -> None
     with asyncio.Runner() as runner:
         one = Service(build_app(Settings(models=own_models), SharedState(shared, 0, 2)), runner)
         other = ModelReloader(one.app.plane, Repository.open(own_models), SharedState(shared, 1, 2))
-        report = other._report()
+        report = other.reports()[0]
         report.generation, report.refused = 99, {"lenet5": "not on my machine"}
         other.state.publish(report)
         with pytest.raises(CheckreaderError, match="not on my machine"):
             one.run(one.reloader.load("lenet5"))
 
 
-def test_a_worker_that_never_answers(
-    own_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_PATIENCE", 0.0)
+def test_a_worker_that_never_answers(own_models: Path, tmp_path: Path) -> None:
     with asyncio.Runner() as runner:
         one = Service(build_app(Settings(models=own_models), SharedState(tmp_path, 0, 2)), runner)
+        one.reloader.patience = 0.0
         with pytest.raises(CheckreaderError, match="not every worker has switched"):
             one.run(one.reloader.load("lenet5"))
 

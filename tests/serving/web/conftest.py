@@ -35,7 +35,7 @@ def with_module(folder: Path) -> Path:
     (source,) = (artifact for artifact in model.artifacts if artifact.format == "tflite_int8")
     network = integer_reference.load((folder / source.path).read_bytes())
     threshold = choose_threshold(model.thresholds, MAX_ERROR).threshold
-    code = wasm.compiled(*c_source.write(network, source.sha256, threshold))
+    code = wasm.compile_module(*c_source.render(network, source.sha256, threshold))
     path = f"edge/{MODEL}.wasm"
     (folder / path).write_bytes(code)
     model.artifacts.append(
