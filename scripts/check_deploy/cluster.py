@@ -78,7 +78,7 @@ def _check_inference_service(service: dict[str, Any]) -> None:
     assert not unknown, f"fields that KServe does not know: {unknown}"
     predictor = service["spec"]["predictor"]
     if "containers" in predictor:
-        spec = {name: value for name, value in predictor.items() if name not in {*extension, "model"}}
+        spec = {key: setting for key, setting in predictor.items() if key not in {*extension, "model"}}
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "as-a-pod"}, "spec": spec}
         kubernetes_validate.validate(pod, KUBERNETES, strict=True)
     name = service["metadata"]["name"]
