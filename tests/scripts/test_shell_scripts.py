@@ -68,11 +68,11 @@ def test_edge_arm64(programs: FakePrograms) -> None:
 
 def test_check_deploy(programs: FakePrograms, tmp_path: Path) -> None:
     """The validators go into an environment of their own, from which the check is run."""
-    own = FakePrograms(tmp_path / "deploy" / "venv" / "bin", ["python"])
+    validators = FakePrograms(tmp_path / "deploy" / "venv" / "bin", ["python"])
     run("check_deploy.sh", programs, "python", str(tmp_path / "deploy"))
     assert programs.calls[-1] == ["python", "-m", "venv", str(tmp_path / "deploy" / "venv")]
     assert {"podman", "runc", "mmdebstrap", "curl"} <= set(programs.calls[1])
-    *pips, check = own.calls
+    *pips, check = validators.calls
     assert check == ["python", "-m", "scripts.check_deploy", str(tmp_path / "deploy")]
     assert importlib.util.find_spec("scripts.check_deploy.__main__")
     requirements = [word for pip in pips for word in pip if "==" in word]

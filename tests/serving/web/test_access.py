@@ -88,8 +88,8 @@ def test_everything_has_a_name(tab: Tab, golden: Repository) -> None:
 @pytest.mark.parametrize("width", [360, 390, 768, 1280])
 def test_every_width(open_tab: OpenTab, golden: Repository, width: int, dark: bool) -> None:
     tab = open_tab(width, 800, dark=dark, mobile=width < 500)
-    for what, file in (("digit", "5b.png"), ("amount", "field-g.png")):
-        switch(tab, what)
+    for kind, file in (("digit", "5b.png"), ("amount", "field-g.png")):
+        switch(tab, kind)
         tab.drop("#stage", golden.folder / "golden" / file)
         tab.until(f"{LAYERS} === 8")
         assert tab.evaluate("document.documentElement.scrollWidth") <= width

@@ -44,7 +44,7 @@ def test_what_is_no_picture(tab: Tab, tmp_path: Path, where: str) -> None:
     tab.drop("#stage", tmp_path / "letter.png")
     line = tab.until(PROBLEM)
     assert ("not a picture: expected PNG" in line) if where == "server" else ("cannot open that file" in line)
-    tab.complaints = [one for one in tab.complaints if "status of 400" not in one]
+    tab.complaints = [complaint for complaint in tab.complaints if "status of 400" not in complaint]
     (tmp_path / "large.png").write_bytes(bytes(16 * 2**20 + 1))
     tab.drop("#stage", tmp_path / "large.png")
     assert "at most 16" in tab.until(f"{PROBLEM}.includes('MB') && {PROBLEM}")
@@ -74,7 +74,9 @@ def test_the_server_is_gone(tab: Tab, golden: Repository) -> None:
     tab.page.context.set_offline(False)
     switch(tab, "server")
     tab.until(f"document.querySelectorAll('#times tr').length === 2 && {READ} === '8'")
-    tab.complaints = [one for one in tab.complaints if "ERR_INTERNET_DISCONNECTED" not in one]
+    tab.complaints = [
+        complaint for complaint in tab.complaints if "ERR_INTERNET_DISCONNECTED" not in complaint
+    ]
 
 
 def test_a_key_is_asked_for_and_kept_in_memory(tab: Tab, golden: Repository) -> None:
@@ -102,7 +104,7 @@ def test_a_key_is_asked_for_and_kept_in_memory(tab: Tab, golden: Repository) -> 
     ) == [0, 0, "", ""]
     tab.drop("#stage", golden.folder / "golden" / "1b.png")
     wait_for_reading(tab, "1")
-    tab.complaints = [one for one in tab.complaints if "status of 401" not in one]
+    tab.complaints = [complaint for complaint in tab.complaints if "status of 401" not in complaint]
 
 
 def test_a_module_that_computes_something_else_reads_nothing(

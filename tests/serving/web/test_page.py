@@ -78,11 +78,11 @@ def test_the_probabilities_are_those_of_the_golden_set(tab: Tab, golden: Reposit
     for digit in golden.golden[0][::3]:
         tab.drop("#stage", golden.folder / "golden" / digit.file)
         wait_for_reading(tab, str(digit.digit))
-        shown = tab.evaluate(
+        widths = tab.evaluate(
             "[...document.querySelectorAll('#bars i')].map((one) => parseFloat(one.style.width) / 100)"
         )
         expected = digit.expected["lenet5-int8"]["tflite_int8"]
-        assert shown == pytest.approx(expected, abs=1e-5), digit.file
+        assert widths == pytest.approx(expected, abs=1e-5), digit.file
 
 
 def test_the_layers(tab: Tab, golden: Repository) -> None:
@@ -101,8 +101,8 @@ def test_the_layers(tab: Tab, golden: Repository) -> None:
     assert tab.evaluate(
         f"[...{strip}.getContext('2d').getImageData(0, 0, 10, 1).data].filter((_, i) => i % 4 === 3)"
     ) == [255 if digit == 4 else 0 for digit in range(10)]
-    given = tensor(normalize(decode((golden.folder / "golden/4a.png").read_bytes()))[np.newaxis])
-    c1, s2, *_ = golden.load("lenet5-features").network.run(given)
+    pixels = tensor(normalize(decode((golden.folder / "golden/4a.png").read_bytes()))[np.newaxis])
+    c1, s2, *_ = golden.load("lenet5-features").network.run(pixels)
     for layer, expected in (("C1", c1[0]), ("S2", s2[0])):
         alphas = tab.evaluate(
             f"[...[...document.querySelectorAll('.layer')].find((one) => one.querySelector('b').textContent === '{layer}')"
@@ -151,9 +151,9 @@ def test_a_dropped_amount(tab: Tab, golden: Repository) -> None:
         data = (golden.folder / "golden" / field.file).read_bytes()
         rows, columns = decode(data).shape
         scale = [width / columns, height / rows] * 2
-        shown = (np.array(boxes) - [x, y, 0, 0]) / scale
+        scaled = (np.array(boxes) - [x, y, 0, 0]) / scale
         (reading,) = reads([data])
-        np.testing.assert_allclose(shown, [digit.box for digit in reading.digits], atol=0.05)
+        np.testing.assert_allclose(scaled, [digit.box for digit in reading.digits], atol=0.05)
     tab.until(f"{LAYERS} === 8")
     tab.page.click("#symbols button:nth-child(2)")
     tab.until("document.querySelector('#layers-note').textContent.startsWith('Digit 2 of ')")
@@ -210,8 +210,8 @@ def between(golden: Repository, folder: Path) -> Path:
     for field, blur in itertools.product(golden.golden_fields, range(2, 24)):
         picture = Image.open(golden.folder / "golden" / field[0].file)
         picture.filter(ImageFilter.GaussianBlur(blur / 4)).save(path)
-        (one,), (other,) = strict([path.read_bytes()]), lax([path.read_bytes()])
-        if other.accepted and not one.accepted:
+        (strict_prediction,), (lax_prediction,) = strict([path.read_bytes()]), lax([path.read_bytes()])
+        if lax_prediction.accepted and not strict_prediction.accepted:
             return path
     raise AssertionError("no blur does it")
 
