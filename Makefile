@@ -60,8 +60,9 @@ serve: $(VENV)/serve.done  ## read posted pictures on port 8000, without TensorF
 test: lint  ## install what tests need, then lint, types and tests
 	@$(BIN)/python -m pytest
 
-lint: $(VENV)/test.done  ## ruff, and strict types for serving/
+lint: $(VENV)/test.done  ## ruff, strict types, import contracts, names and tests' structure
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache --no-logo
+	@$(BIN)/python scripts/check_names.py && $(BIN)/python scripts/check_tests.py
 
 types: $(VENV)/test.done  ## check the types alone
 	@$(BIN)/mypy
