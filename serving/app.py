@@ -84,7 +84,7 @@ def build_app(settings: Settings, board: Board | None = None) -> App:
         CheckreaderError: the models cannot be found, one of them fails its check, or the API keys are none.
     """
     keys = read_keys(settings.api_keys)
-    onnx.require(settings.device)
+    onnx.require_device(settings.device)
     seen = stamp(find(settings.models))
     repository = Repository.open(settings.models)
     board = board or Board()

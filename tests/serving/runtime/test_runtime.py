@@ -194,9 +194,9 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     assert onnx.devices() == ["cuda", "cpu"]
     for device in ("auto", "cpu", "cuda"):
-        onnx.require(device)
+        onnx.require_device(device)
     with pytest.raises(CheckreaderError, match=r"'tensorrt' is not in this build .*; available: cuda, cpu"):
-        onnx.require("tensorrt")
+        onnx.require_device("tensorrt")
 
 
 def test_a_device_that_does_not_start_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
