@@ -102,6 +102,16 @@ def test_equal_amounts_count_together() -> None:
     assert decoded.best[0].probability == pytest.approx(1.0)
 
 
+def test_rivals_that_the_search_does_not_list_count() -> None:
+    rows = steps_of("12345678", 1.0)
+    for step in range(2, 16, 2):  # at seven places a separator of 0.4 %, of which the search lists two
+        shared(rows, step, blank=0.996, point=0.004)
+    decoded = decode(rows, field_format())
+    assert decoded.amount is not None
+    assert decoded.amount.amount is None
+    assert "12345678 may be" in str(decoded.amount.doubt)
+
+
 def test_the_length_chooses_among_strings() -> None:
     rows = shared(steps_of("471", 1.0), 3, d7=0.6, blank=0.4)
     assert decode(rows, field_format("number")).best[0].labels == (4, 7, 1)
