@@ -25,7 +25,9 @@ class Settings:
     max_body: int = 16 * 2**20  # bytes; a 50-megapixel photograph fits as JPEG
     max_rows: int = 4096  # pictures in one inference request; as JSON each takes 25 kB of memory
     max_pictures: int = 100  # encoded ones in one request; each may cost a large picture's decoding
-    batch_rows: int = 256  # see serving.engine.batcher, and benchmarks/batching.json for this and the next
+    batch_rows: int = (
+        256  # see serving.engine.batcher, and benchmarks/results/batching.json for this and the next
+    )
     batch_delay: float = 0.0  # s
     queue_rows: int = 8192  # two of the largest requests
     queue_timeout: float = 10.0  # s

@@ -59,7 +59,7 @@ def evaluate(run: Run, test: Split, data_name: str) -> dict[str, Any]:
     images = tensor(test.images)
     others = tensor(nondigits.pictures(_NONDIGITS, nondigits.TEST))
     files, families = {}, {}
-    for row in TABLE[spec.of(run).name]:
+    for row in TABLE[spec.task_of_run(run).name]:
         if f"{FOLDER}/{row.file}" not in exported["files"] or row.model not in FAMILIES:
             continue
         predict = predictor(row, run / FOLDER / row.file)
@@ -116,13 +116,15 @@ def measure(
         },
         "error_reject": error_reject(probabilities, labels),
         "thresholds": [
-            msgspec.to_builtins(apply(entry["max_error"], entry["threshold"], probabilities, labels))
+            msgspec.to_builtins(
+                apply_threshold(entry["max_error"], entry["threshold"], probabilities, labels)
+            )
             for entry in calibration["thresholds"]
         ],
     }
 
 
-def apply(
+def apply_threshold(
     max_error: float, threshold: float, probabilities: Floats, labels: npt.NDArray[np.uint8]
 ) -> Threshold:
     """What a stored threshold really gives."""

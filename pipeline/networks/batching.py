@@ -55,7 +55,7 @@ class Batch:
         )
 
 
-def of(task: Task, pictures: Pixels | Sequence[Pixels]) -> list[Batch]:
+def make_batches(task: Task, pictures: Pixels | Sequence[Pixels]) -> list[Batch]:
     """The pictures in batches.
 
     Args:
@@ -85,6 +85,6 @@ def _fields(fields: Sequence[Pixels]) -> Iterator[Batch]:
             yield Batch(pixels, numbers, steps)
 
 
-def answered(batches: Sequence[Batch], ask: Callable[[Pixels], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+def predict(batches: Sequence[Batch], ask: Callable[[Pixels], npt.NDArray[Any]]) -> npt.NDArray[Any]:
     """What `ask` says of all batches' pixels, the rows that count: [R, K]."""
     return np.concatenate([batch.rows(ask(batch.pixels)) for batch in batches])

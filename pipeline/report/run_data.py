@@ -17,8 +17,7 @@ from pipeline.export.formats import FOLDER, get
 from pipeline.export.predictor import predictor
 from pipeline.networks import spec
 from pipeline.networks.lenet5 import LAYERS
-from pipeline.run import Run
-from pipeline.training.digit import WEIGHTS
+from pipeline.run import WEIGHTS, Run
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 
@@ -29,7 +28,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Evidence:
+class RunData:
     """A finished run of digits.
 
     Attributes:
@@ -47,7 +46,7 @@ class Evidence:
     model: keras.Model
 
     @classmethod
-    def of(cls, run: Run, data: Dataset, comparisons: dict[str, Any]) -> Evidence:
+    def of(cls, run: Run, data: Dataset, comparisons: dict[str, Any]) -> RunData:
         """Reads a run.
 
         Raises:
@@ -59,15 +58,15 @@ class Evidence:
     @functools.cached_property
     def probabilities(self) -> Floats:
         """What the served file says of the test pictures, float32 [N, 10]."""
-        return self.ask(self.data.test.images)
+        return self.predict(self.data.test.images)
 
-    def ask(self, pixels: Pixels) -> Floats:
+    def predict(self, pixels: Pixels) -> Floats:
         """The served file's probabilities of normalized pixels uint8 [N, 28, 28]; float32 [N, 10]."""
         return self._served(tensor(pixels))
 
-    def answers(self, pixels: Pixels) -> npt.NDArray[np.intp]:
+    def predicted_digits(self, pixels: Pixels) -> npt.NDArray[np.intp]:
         """The digits that it reads; [N]."""
-        return np.argmax(self.ask(pixels), axis=1)
+        return np.argmax(self.predict(pixels), axis=1)
 
     @functools.cached_property
     def _served(self) -> Any:
@@ -75,14 +74,14 @@ class Evidence:
         return predictor(row, self.run / FOLDER / row.file)
 
     @functools.cached_property
-    def chosen_index(self) -> int:
+    def example_index(self) -> int:
         """Of the test picture that the chapters look at closely: the first 4 that is read as one."""
         return int(np.argmax((self.data.test.labels == 4) & (self.probabilities.argmax(1) == 4)))
 
     @property
-    def chosen(self) -> Pixels:
+    def example(self) -> Pixels:
         """That picture, uint8 [28, 28]."""
-        return np.asarray(self.data.test.images[self.chosen_index])
+        return np.asarray(self.data.test.images[self.example_index])
 
     def features(self, pixels: Pixels) -> dict[str, Floats]:
         """Every layer's output after its activation: float32 [N, H, W, C] or [N, C], by name."""
@@ -106,7 +105,7 @@ def require(run: Run) -> dict[str, dict[str, Any]]:
     Raises:
         CheckreaderError: one is missing or its files changed, or the run is one of fields or a folded network's.
     """
-    reads = spec.of(run)
+    reads = spec.task_of_run(run)
     if reads is not spec.DIGIT:
         what = "reads fields" if reads is spec.FIELD else "has its pooling folded away"
         raise CheckreaderError(f"{run.path}: a report is made of a digit run, this one {what}")

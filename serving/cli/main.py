@@ -24,7 +24,7 @@ from serving.cli import explain, renamed
 from serving.cli import read as reading
 from serving.decoding.thresholds import MAX_ERROR, DigitPrediction, choose_threshold
 from serving.errors import CheckreaderError
-from serving.extras import install, needed
+from serving.extras import install_command, require_packages
 from serving.images.digit import tensor
 from serving.manifest import Model
 from serving.recognition import digits
@@ -43,7 +43,7 @@ PIPELINE = (
     ("release", "put a verified run into models/"),
 )
 _BROKEN_PIPE = 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1
-_SERVE = f"this needs the serve extra: {install('serve')}"
+_SERVE = f"this needs the serve extra: {install_command('serve')}"
 _INTERRUPTED = 128 + signal.SIGINT
 
 
@@ -96,7 +96,9 @@ def _drop_output() -> None:
 
 
 def _pipeline(arguments: list[str]) -> int:
-    with needed(f"'checkreader {arguments[0]}' needs the training extra: {install('train')}"):
+    with require_packages(
+        f"'checkreader {arguments[0]}' needs the training extra: {install_command('train')}"
+    ):
         (entry,) = metadata.entry_points(group="checkreader.commands", name="pipeline")
         command: Callable[[list[str]], int] = entry.load()
         return command(arguments)
@@ -290,7 +292,7 @@ def _serve(options: argparse.Namespace) -> int:
         batch_rows=options.batch_rows,
         batch_delay=options.batch_delay / 1e6,
     )
-    with needed(_SERVE):
+    with require_packages(_SERVE):
         server = importlib.import_module("serving.server.serve")
     server.serve(settings)
     return 0

@@ -1,4 +1,4 @@
-"""What a tensor has to look like before a model gets it."""
+"""Checks tensors from clients before a model gets them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from serving.runtime.network import Floats, Spec
 
 
 def check_range(name: str, image: Floats) -> None:
-    """Raises CheckreaderError, saying what is wrong with an image that does not lie in [0, 1]."""
+    """Checks that an image, float32, lies in [0, 1].
+
+    Raises:
+        CheckreaderError: it does not; the message says why.
+    """
     low, high = float(image.min()), float(image.max())  # NaN anywhere makes both NaN
     if math.isnan(low):
         raise CheckreaderError(f"input {name!r} holds NaN; expected 0 (paper) to 1 (ink)")
@@ -22,7 +26,17 @@ def check_range(name: str, image: Floats) -> None:
 
 
 def check_shape(model: str, spec: Spec, shape: Sequence[int], max_rows: int) -> None:
-    """Raises CheckreaderError unless `shape` is a batch of 1 to `max_rows` of what `spec` takes."""
+    """Checks that a shape is a batch of an input.
+
+    Args:
+        model: the model's name, for the message.
+        spec: the model's input.
+        shape: a shape, as the client declares it.
+        max_rows: the largest batch that a request may hold.
+
+    Raises:
+        CheckreaderError: it is not, or not a batch of 1 to `max_rows` rows.
+    """
     if len(shape) < 2 or (tuple(shape[1:]) != spec.shape[1:] and not _fits(spec.shape, shape)):
         raise CheckreaderError(
             f"unexpected shape for input {spec.name!r} for model {model!r}. "
@@ -34,12 +48,12 @@ def check_shape(model: str, spec: Spec, shape: Sequence[int], max_rows: int) -> 
         )
 
 
-def _fits(wanted: Sequence[int], shape: Sequence[int]) -> bool:
-    return len(shape) == len(wanted) and all(
-        want == got or (want == -1 and got > 0) for want, got in zip(wanted[1:], shape[1:], strict=True)
+def _fits(expected: Sequence[int], shape: Sequence[int]) -> bool:
+    return len(shape) == len(expected) and all(
+        size == side or (side == -1 and size > 0) for side, size in zip(expected[1:], shape[1:], strict=True)
     )
 
 
 def brackets(shape: Sequence[int]) -> str:
-    """A shape as clients write it."""
+    """Formats a shape as clients write it, [1,28,28,1]."""
     return "[" + ",".join(map(str, shape)) + "]"

@@ -19,14 +19,14 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime as ort
 
 from serving.errors import CheckreaderError
-from serving.extras import install
+from serving.extras import install_command
 from serving.runtime.cpu import cpus, has_vnni
 from serving.runtime.network import Array, Floats, Network, Spec
 
 ort.disable_telemetry_events()
 
 # Pictures of 28×28 per run, or as many pixels of fields. In one thread 16 to 64 are up to a tenth faster, as
-# their activations stay in the cache (benchmarks/batching.json); but between runs a thread has to wait for
+# their activations stay in the cache (benchmarks/results/batching.json); but between runs a thread has to wait for
 # Python's lock, and the service as a whole is fastest from 128 on. On a GPU only memory bounds a run.
 CHUNK: Final = 128
 GPU_CHUNK: Final = 4096
@@ -144,7 +144,7 @@ def load(
 def require_device(device: str) -> None:
     """Raises CheckreaderError unless this build of ONNX Runtime has the device; "auto" always passes."""
     if device not in ("auto", *devices()):
-        hint = "" if device == "cpu" else f"; for a GPU, without [serve]: {install('serve-gpu')}"
+        hint = "" if device == "cpu" else f"; for a GPU, without [serve]: {install_command('serve-gpu')}"
         raise CheckreaderError(
             f"device {device!r} is not in this build of ONNX Runtime; available: {', '.join(devices())}{hint}"
         )

@@ -20,7 +20,7 @@ import pytest
 from serving import __version__
 from serving.cli import main as cli
 from serving.cli.main import main
-from serving.extras import install
+from serving.extras import install_command
 from tests.support.paths import ROOT
 from tests.support.tiny import png, seven
 
@@ -131,7 +131,7 @@ def test_info_json(models: Path, capsys) -> None:
     assert json.loads(capsys.readouterr().out) == json.loads((models / "manifest.json").read_bytes())
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["classify"], ["info"], ["benchmark", "serve"]])
+@pytest.mark.parametrize("command", [[], ["serve"], ["classify"], ["info"]])
 def test_help(command: list[str], capsys) -> None:
     with pytest.raises(SystemExit, match="0"):
         main([*command, "--help"])
@@ -157,8 +157,6 @@ def test_version(capsys) -> None:
         ["serve", "--batch-rows", "0"],
         ["serve", "--batch-delay", "2000000"],
         ["serve", "--device", "abacus"],
-        ["benchmark", "serve", "--kind", "xml"],
-        ["benchmark", "serve", "--rate", "9", "--connections", "9"],
     ],
 )
 def test_usage_mistakes(arguments: list[str], capsys) -> None:
@@ -181,7 +179,7 @@ def test_pipeline_without_its_extra(capsys, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setitem(sys.modules, "pipeline.cli", types.SimpleNamespace(main=missing))
     assert failed(capsys, "train") == (
-        "error: 'checkreader train' needs the training extra: " + install("train")
+        "error: 'checkreader train' needs the training extra: " + install_command("train")
     )
 
 
@@ -257,7 +255,7 @@ def test_serve_mistakes(capsys, monkeypatch: pytest.MonkeyPatch, arguments: list
 def test_grpc_without_its_extra(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "serving.grpc.servicer", raising=False)
     monkeypatch.setitem(sys.modules, "grpc", None)
-    assert install("serve,grpc") in failed(capsys, "serve", "--port", "0", "--grpc-port", "0")
+    assert install_command("serve,grpc") in failed(capsys, "serve", "--port", "0", "--grpc-port", "0")
 
 
 def test_serves_and_stops(picture: Path) -> None:

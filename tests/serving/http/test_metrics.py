@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client.parser import text_string_to_metric_families
 
 from serving.engine.statistics import Counts
-from serving.engine.worker_state import Report
+from serving.engine.worker_state import WorkerReport
 from serving.http.metrics import exposition
 from tests.support.tiny import png, seven
 
@@ -57,11 +57,13 @@ def test_what_was_served_is_counted(client) -> None:
 def test_versions_of_a_model_are_added_up() -> None:
     counts = Counts(starts=5)
     for version, rows in (("1", 3), ("2", 5_000)):
-        counts.of("a", version).ran(rows, 60_000)
-        counts.of("a", version).read("unsure: 0.5")
-        counts.of("a", version).read(None)
+        counts.for_model("a", version).record_batch(rows, 60_000)
+        counts.for_model("a", version).record_reading("unsure: 0.5")
+        counts.for_model("a", version).record_reading(None)
     found = samples(
-        exposition(counts, [Report(queued={"a": 2}), Report(queued={"a": 5})], {"a": "2"}).decode()
+        exposition(
+            counts, [WorkerReport(queued={"a": 2}), WorkerReport(queued={"a": 5})], {"a": "2"}
+        ).decode()
     )
     assert found["checkreader_readings_total", ("a", "accepted")] == 2
     assert found["checkreader_rejected_readings_total", ("a", "unsure")] == 2
