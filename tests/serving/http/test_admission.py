@@ -48,16 +48,6 @@ def test_what_stands_open(models: Path, keys: Path) -> None:
             assert client("GET", path).status_code == 200, path
 
 
-def test_who_may_load_and_unload(models: Path, keys: Path) -> None:
-    path = "/v2/repository/models/lenet5/load"
-    with running(models, host="0.0.0.0") as (_, client):
-        reply = client("POST", path)
-        assert reply.status_code == 403
-        assert "need --api-keys" in reply.json()["error"]
-    with running(models, host="0.0.0.0", api_keys=keys) as (_, client):
-        assert client("POST", path, headers={"authorization": f"Bearer {KEY}"}).status_code == 200
-
-
 def test_more_requests_than_may_be_under_way(models: Path) -> None:
     with running(models, max_requests=2) as (app, client):
         app.admission.in_flight = 2  # as if they were
@@ -85,10 +75,3 @@ def test_a_client_that_goes_away_is_recorded(models: Path) -> None:
     assert sent == []
     assert app.plane.counts.requests == {"POST /digits 499": 1}
     assert app.admission.in_flight == 0
-
-
-def test_another_site_s_page_unloads_nothing(models: Path) -> None:
-    path = "/v2/repository/models/lenet5/load"
-    with running(models) as (_, client):
-        assert client("POST", path, headers={"origin": "http://evil.example"}).status_code == 403
-        assert client("POST", path, headers={"origin": "http://checkreader"}).status_code == 200
