@@ -46,9 +46,9 @@ def schema(app: App) -> Any:
 
 
 def operations(schema: Any) -> list[Any]:
-    found = [result.ok() for result in schema.get_all_operations()]
-    assert found
-    return found
+    listed = [result.ok() for result in schema.get_all_operations()]
+    assert listed
+    return listed
 
 
 def test_it_is_openapi_3_1(schema: Any) -> None:
@@ -63,7 +63,7 @@ def test_its_references_and_parameters_lead_somewhere(schema: Any) -> None:
     assert names == {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     for path, methods in document["paths"].items():
         for operation in methods.values():
-            parameters = [(one["in"], one["name"]) for one in operation["parameters"]]
+            parameters = [(parameter["in"], parameter["name"]) for parameter in operation["parameters"]]
             assert len(parameters) == len(set(parameters))
             assert {name for place, name in parameters if place == "path"} == set(
                 re.findall(r"{(\w+)}", path)
@@ -89,15 +89,15 @@ def test_it_lists_every_mistake_that_a_body_can_hold(schema: Any) -> None:
             assert expected <= operation.definition.raw["responses"].keys()
 
 
-@pytest.mark.parametrize("known", [False, True], ids=["any model", "lenet5"])
-def test_what_it_allows(schema: Any, subtests: pytest.Subtests, known: bool) -> None:
+@pytest.mark.parametrize("served", [False, True], ids=["any model", "lenet5"])
+def test_what_it_allows(schema: Any, subtests: pytest.Subtests, served: bool) -> None:
     for operation in operations(schema):
         with subtests.test(operation.label):
 
             @few
             @given(operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
             def send(case: Any) -> None:
-                if known:
+                if served:
                     case.path_parameters.update({name: KNOWN[name] for name in case.path_parameters})
                 case.call_and_validate(checks=CHECKS)
 
@@ -119,8 +119,8 @@ def test_what_it_does_not_allow(schema: Any, subtests: pytest.Subtests) -> None:
 
 
 def infer(**more: object) -> dict[str, Any]:
-    given = {"name": "image", "datatype": "UINT8", "shape": [1, 28, 28, 1], "data": [0] * 784}
-    return {"inputs": [given]} | more
+    tensor = {"name": "image", "datatype": "UINT8", "shape": [1, 28, 28, 1], "data": [0] * 784}
+    return {"inputs": [tensor]} | more
 
 
 ROW = np.zeros((28, 28)).tolist()
