@@ -23,7 +23,7 @@ def url(service: Service) -> str:
 
 
 def ask(url: str, content: Any = None) -> Any:
-    """What a GET, or a POST of JSON, is answered."""
+    """The reply to a GET, or to a POST of JSON."""
     body = None if content is None else json.dumps(content).encode()
     request = urllib.request.Request(url, body, {"content-type": "application/json"})
     with urllib.request.urlopen(request, timeout=60) as reply:

@@ -1,4 +1,4 @@
-"""What `/openapi.json` says is so: valid, complete, and kept to by every reply, whatever is sent."""
+"""`/openapi.json` is valid and complete, and every reply keeps to it, whatever is sent."""
 
 from __future__ import annotations
 

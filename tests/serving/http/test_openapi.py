@@ -44,16 +44,16 @@ TABLE = [
             "Ask <something>.",
             "At length & in detail.",
             (Parameter("limit", "how much", {"type": "integer"}), Parameter("X-Mode", "how", place="header")),
-            takes={JSON: Question},
-            optional=True,
-            gives={JSON: (Yes, No)},
+            request_bodies={JSON: Question},
+            body_optional=True,
+            response_bodies={JSON: (Yes, No)},
             errors=(CheckreaderError, Unknown),
             curl="curl -d '{}' localhost/ask",
             reply='{"yes":true}',
         )
         for path in PATHS
     ),
-    Operation("GET", "/look", look, "Others", "Look.", gives={"text/plain": {"type": "string"}}),
+    Operation("GET", "/look", look, "Others", "Look.", response_bodies={"text/plain": {"type": "string"}}),
 ]
 
 

@@ -40,7 +40,7 @@ def test_example_replies_are_of_the_declared_type(table: list[Operation]) -> Non
     examples = [operation for operation in table if operation.reply]
     assert len(examples) >= 4
     for operation in examples:
-        body = operation.gives["application/json"]
+        body = operation.response_bodies["application/json"]
         assert any(decodes(operation.reply, kind) for kind in (body if isinstance(body, tuple) else (body,)))
 
 
@@ -63,7 +63,7 @@ def test_example_requests_go_to_their_path(table: list[Operation]) -> None:
 
 def test_what_takes_a_body_names_its_errors(table: list[Operation]) -> None:
     for operation in table:
-        if operation.takes:
+        if operation.request_bodies:
             assert {400, 401, 404, 408, 413, 415, 503, 504} <= {error.status for error in operation.errors}
 
 
