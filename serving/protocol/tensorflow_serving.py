@@ -33,7 +33,7 @@ _decode_base64 = msgspec.json.Decoder(bytes).decode
 
 
 class PredictRequest(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The JSON that `parse` reads, for the API's description: either `instances` or `inputs`."""
+    """The request's JSON: either `instances` or `inputs`."""
 
     signature_name: str = ""
     instances: list[Any] | msgspec.UnsetType = msgspec.UNSET
