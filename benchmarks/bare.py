@@ -14,7 +14,7 @@ import numpy as np
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from serving.http.connection import config
+from serving.http.connection import uvicorn_config
 from serving.repository.store import Repository
 from serving.runtime.onnx import session
 
@@ -64,4 +64,4 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 if __name__ == "__main__":
-    uvicorn.run(**config(app), port=int(sys.argv[1]))
+    uvicorn.run(**uvicorn_config(app), port=int(sys.argv[1]))

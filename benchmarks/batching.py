@@ -1,6 +1,6 @@
 """What batching is worth: the measurement behind `serving.runtime.onnx.CHUNK` and the batcher's defaults.
 
-.venv/bin/python -m benchmarks.batching > benchmarks/batching.json      # four minutes, on an idle machine
+.venv/bin/python -m benchmarks.batching > benchmarks/results/batching.json      # four minutes, on an idle machine
 
 `chunks` is the network alone: µs per row against rows per run, in one thread,
 and of 256 rows on all cores, cut over threads or shared inside the operators.

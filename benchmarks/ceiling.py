@@ -7,7 +7,7 @@ The first three recipes each add something to the one before: a teacher's probab
 loss (`pipeline/training/distillation.py`); defects (`pipeline/augmentation/defects.py`), which make the release preset. `fast` is that for the
 network that folds (`pipeline/networks/lenet5.py`). The others were tried and are not kept: they are trained only where they
 are named, some with fewer seeds. Every run is a folder `runs/ceiling-RECIPE-SEED`; a
-finished one is measured and not trained again, and `benchmarks/ceiling.json`, which says how many seeds each mean is
+finished one is measured and not trained again, and `benchmarks/results/ceiling.json`, which says how many seeds each mean is
 over, is written after each. The validation part has 4,949 pictures, so a difference of 0.02 points is one picture,
 and it also chose between the recipes. The test labels are not read.
 
@@ -41,11 +41,11 @@ from pipeline.data import digits as datasets
 from pipeline.data.digits import Dataset, Split
 from pipeline.metrics import calibration
 from pipeline.networks import folded
-from pipeline.run import Run, environment, write_json
+from pipeline.run import WEIGHTS, Run, environment, write_json
 from pipeline.synthesis import nondigits
 from pipeline.training import distillation
-from pipeline.training.digit import WEIGHTS, predict, train
-from serving.decoding.thresholds import MAX_ERROR, threshold
+from pipeline.training.digit import predict, train
+from serving.decoding.thresholds import MAX_ERROR, choose_threshold
 
 RESULT: Final = Path(__file__).with_suffix(".json")
 RELEASE: Final = train_preset("release", "mnist")
@@ -111,7 +111,7 @@ def measured(run: Run, validation: Split) -> dict[str, float]:
     logits = predict(model, validation.images)
     others = predict(model, nondigits.pictures(config["outliers"], config["seed"] + nondigits.VALIDATION))
     found = calibration.fit(logits, validation.labels, others)
-    accepted = threshold(found.thresholds, MAX_ERROR).accepted
+    accepted = choose_threshold(found.thresholds, MAX_ERROR).accepted
     return {**scores(logits, validation.labels), "accepted": accepted}
 
 

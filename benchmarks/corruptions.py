@@ -1,6 +1,6 @@
 """Accuracy of the released digit models under the fifteen corruptions of MNIST-C, on the test pictures.
 
-CHECKREADER_DATA=FOLDER .venv/bin/python -m benchmarks.corruptions      # three minutes → benchmarks/corruptions.json
+CHECKREADER_DATA=FOLDER .venv/bin/python -m benchmarks.corruptions      # three minutes → benchmarks/results/corruptions.json
 
 Each corruption is made anew from its description (`pipeline/evaluation/corruptions.py`). `raw` is what the network makes
 of the pixels as they are, as MNIST-C is reported; `normalized` what it makes of them after the service's
@@ -14,7 +14,7 @@ from statistics import mean
 from typing import Final
 
 from pipeline.data import digits
-from pipeline.data.normalize_many import normalizing
+from pipeline.data.normalize_many import parallel_normalizer
 from pipeline.evaluation.corruptions import KINDS, corrupt
 from pipeline.run import environment, write_json
 from serving.images.digit import tensor
@@ -30,7 +30,7 @@ def main() -> None:
     repository = Repository.open()
     networks = {name: repository.load(name).network for name in MODELS}
     kinds: dict[str, dict[str, dict[str, float]]] = {}
-    with normalizing() as normalized:
+    with parallel_normalizer() as normalized:
         for kind in KINDS:
             raw = corrupt(test.images, kind)
             ways = {"raw": raw, "normalized": normalized(raw)}

@@ -1,6 +1,6 @@
 """What the digit model takes outside a server: C beside LiteRT on this machine, flash and RAM on Cortex-M, WebAssembly.
 
-.venv/bin/python -m benchmarks.edge > benchmarks/edge.json      # a minute, after `make edge-tools`
+.venv/bin/python -m benchmarks.edge > benchmarks/results/edge.json      # a minute, after `make edge-tools`
 
 C and LiteRT (XNNPACK, one thread) read the same pictures in turn. Cortex-M is compiled, and emulated by the tests;
 an emulator knows no cycles, so that there is no time here; Ethos-U's is Vela's own estimate.

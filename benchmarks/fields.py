@@ -1,6 +1,6 @@
 """How fast the released field model reads, and what knowing the check digit is worth.
 
-.venv/bin/python -m benchmarks.fields > benchmarks/fields.json      # a quarter of an hour, on an idle machine
+.venv/bin/python -m benchmarks.fields > benchmarks/results/fields.json      # a quarter of an hour, on an idle machine
 
 `one` is a posted picture, encoded bytes → reading, in one thread; `png` is what Pillow takes of that. `aba` are
 numbers of nine digits with the check digit of American routing numbers, drawn
@@ -29,9 +29,9 @@ from pipeline.metrics.calibration import interval
 from pipeline.run import machine
 from pipeline.synthesis import amount_text
 from pipeline.synthesis import generator as drawing
-from pipeline.synthesis.sampler import Hands
+from pipeline.synthesis.sampler import HandwritingSampler
 from serving.decoding import check_digits
-from serving.decoding.field_string import wanted
+from serving.decoding.field_string import field_format
 from serving.images.codec import decode
 from serving.manifest import Threshold
 from serving.recognition import fields
@@ -47,11 +47,11 @@ _WEIGHTS: Final = (3, 7, 1)
 
 def main() -> None:
     """Measures and prints JSON."""
-    hands = Hands().validation()
+    sampler = HandwritingSampler().validation()
     result = {
-        "one": _one(hands),
-        "aba": _aba(hands),
-        "folder": _folder(hands),
+        "one": _one(sampler),
+        "aba": _aba(sampler),
+        "folder": _folder(sampler),
         "machine": machine(),
     }
     print(json.dumps(result, indent=1))
@@ -64,14 +64,14 @@ def png(picture: Any) -> bytes:
     return file.getvalue()
 
 
-def _reader(kind: str, scheme: str | None = None, model: str = MODEL) -> fields.Reader:
+def _reader(kind: str, scheme: str | None = None, model: str = MODEL) -> fields.FieldRecognizer:
     loaded = Repository.open().load(model, "onnxruntime", 1)
-    return fields.Reader(loaded.model, loaded.network, wanted(kind, scheme), _ANY, None)
+    return fields.FieldRecognizer(loaded.model, loaded.network, field_format(kind, scheme), _ANY, None)
 
 
-def _one(hands: Hands) -> dict[str, Any]:
+def _one(sampler: HandwritingSampler) -> dict[str, Any]:
     rng = np.random.default_rng(0)
-    pictures = [png(hands.field(rng)[0]) for _ in range(_TIMED)]
+    pictures = [png(sampler.field(rng)[0]) for _ in range(_TIMED)]
     found = {}
     for model in (MODEL, f"{MODEL}-int8"):
         read = _reader("amount", model=model)
@@ -91,9 +91,9 @@ def _one(hands: Hands) -> dict[str, Any]:
     return {"fields": _TIMED, **found}
 
 
-def _aba(hands: Hands) -> dict[str, Any]:
+def _aba(sampler: HandwritingSampler) -> dict[str, Any]:
     rng = np.random.default_rng(1)
-    generator = drawing.Generator(drawing.sources(mnist=False, part=hands.part))
+    generator = drawing.Generator(drawing.sources(mnist=False, part=sampler.part))
     free, bound = _reader("number"), _reader("number", "aba")
     rule = check_digits.parse("aba", None)
     wrong = {"without": 0, "with": 0}
@@ -121,14 +121,14 @@ def _routing(rng: np.random.Generator) -> str:
     return "".join(map(str, first)) + str(-total % 10)
 
 
-def _folder(hands: Hands) -> dict[str, Any]:
+def _folder(sampler: HandwritingSampler) -> dict[str, Any]:
     rng = np.random.default_rng(2)
     with tempfile.TemporaryDirectory() as root:
         folder = Path(root, "scans")
         folder.mkdir()
         distinct = 1_000
         for i in range(distinct):
-            (folder / f"{i:06d}.png").write_bytes(png(hands.field(rng)[0]))
+            (folder / f"{i:06d}.png").write_bytes(png(sampler.field(rng)[0]))
         for i in range(distinct, _FOLDER):
             os.link(folder / f"{i % distinct:06d}.png", folder / f"{i:06d}.png")
         out = Path(root, "results.jsonl")

@@ -1,6 +1,6 @@
 """What going on with a user's own labeled fields gives, cross-validated: each field read by a network that never saw it.
 
-.venv/bin/python -m benchmarks.finetune FOLDER > benchmarks/finetune.json      # a quarter of an hour
+.venv/bin/python -m benchmarks.finetune FOLDER > benchmarks/results/finetune.json      # a quarter of an hour
 
 The released weights go on as `checkreader train --task field --data FOLDER --preset release` does; neither
 pictures nor labels nor weights are written anywhere.
@@ -20,17 +20,17 @@ from pipeline.config import finetune_preset
 from pipeline.data import labeled_fields
 from pipeline.evaluation.field import public
 from pipeline.run import Run
-from pipeline.synthesis.sampler import Hands
+from pipeline.synthesis.sampler import HandwritingSampler
 from pipeline.tasks.field import finetune
 
 
 def main() -> None:
     """Measures and prints JSON."""
     own = labeled_fields.load(Path(sys.argv[1]))
-    hands = Hands()
+    sampler = HandwritingSampler()
     with tempfile.TemporaryDirectory() as folder:
         config = finetune_preset("release", 0)
-        record = finetune(Run(Path(folder)), config, hands, hands.record(), own, "release")
+        record = finetune(Run(Path(folder)), config, sampler, sampler.record(), own, "release")
     report = record["cross_validation"]
     report["pooled"] = public(report["pooled"])
     result = {key: record[key] for key in ("config", "data", "seconds", "environment")}

@@ -1,6 +1,6 @@
 """Pictures per second of LeNet-5 with its pooling folded away, beside what tf2onnx makes of the usual network.
 
-.venv/bin/python -m benchmarks.folding > benchmarks/folding.json       # half a minute
+.venv/bin/python -m benchmarks.folding > benchmarks/results/folding.json       # half a minute
 
 ONNX Runtime, one thread, 256 pictures at once, all networks in turns. Speed does not depend on what the weights
 are, so they are random ones. `plain` is tf2onnx's conversion of the Keras model with maximum pooling as it is;
@@ -46,7 +46,7 @@ def measured(rounds: int) -> dict[str, Any]:
     networks = {
         "plain": plain(lenet5.deployable(keras, usual, 1.0)),
         "exported": exported(usual, spec.DIGIT),
-        "folded": exported(folded.folded(keras, foldable), spec.FAST),
+        "folded": exported(folded.fold(keras, foldable), spec.FAST),
     }
     sessions = {name: runtime.session(content, threads=1) for name, content in networks.items()}
     image = np.random.default_rng(0).random((BATCH, lenet5.SIDE, lenet5.SIDE, 1), np.float32)

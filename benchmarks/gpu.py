@@ -1,6 +1,6 @@
 """A GPU against the CPU: do they agree, and what is it worth? Ends with 1 if they do not agree.
 
-make check-gpu      # on a machine with CUDA: writes benchmarks/gpu.json
+make check-gpu      # on a machine with CUDA: writes benchmarks/results/gpu.json
 
 Needs `pip install '.[serve-gpu]'` alone. The pictures are the golden digits, shifted by up to two pixels.
 """

@@ -1,6 +1,6 @@
 """The service in operation: two workers against one, a release under load, what the page transfers.
 
-.venv/bin/python -m benchmarks.operations > benchmarks/operations.json    # four minutes, idle; apt install wrk
+.venv/bin/python -m benchmarks.operations > benchmarks/results/operations.json    # four minutes, idle; apt install wrk
 
 Workers share two cores with wrk, a load generator in C whose own share is stated. A release is a manifest
 that names other versions, so that all digit models are loaded, checked and swapped; requests arrive at random

@@ -2,7 +2,7 @@
 
 for seed in 0 1 2; do make DATA=mnist PRESET=release RUN=release-$seed SEED=$seed; done
 make && make DATA=mnist
-.venv/bin/python -m benchmarks.runs digits mnist release-0 release-1 release-2 > benchmarks/runs.json
+.venv/bin/python -m benchmarks.runs digits mnist release-0 release-1 release-2 > benchmarks/results/runs.json
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The service against the least that could serve the model, side by side in one run.
 
-.venv/bin/python -m benchmarks.service > benchmarks/service.json      # ten minutes, on an idle machine
+.venv/bin/python -m benchmarks.service > benchmarks/results/service.json      # ten minutes, on an idle machine
 
 Rates and times are medians over rounds in which all are measured in turns; a
 ratio is the median of the rounds' ratios. The load generator shares the two

@@ -275,7 +275,7 @@ def _train(options: argparse.Namespace) -> int:
 
 def _of_fields(run: Run, stage: str, options: argparse.Namespace) -> int | None:
     """The stage of a field run; None where the run is one of digits."""
-    if spec.of(run) is not spec.FIELD:
+    if spec.task_of_run(run) is not spec.FIELD:
         return None
     return _field(run, stage, options)
 

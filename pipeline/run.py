@@ -24,6 +24,8 @@ from typing import Any
 from serving.errors import CheckreaderError
 
 SCHEMA = 1
+WEIGHTS = "float.keras"  # the averaged weights that `train` writes, pixels → logits
+QUANTIZED = "quantized"  # the SavedModel folder that `quantize` writes
 # Each stage with the one whose files it reads.
 STAGES = ("train", "quantize", "export", "verify", "evaluate", "benchmark")
 _STARTED = time.monotonic()  # the process's first moments: stages import TensorFlow later

@@ -17,10 +17,30 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 EMPTY: Final = frozenset(
-    "found one what given known said made ran met shown chosen drawn own whole told asked taken seen wanted".split()
+    [
+        "found",
+        "one",
+        "what",
+        "given",
+        "known",
+        "said",
+        "made",
+        "ran",
+        "met",
+        "shown",
+        "chosen",
+        "drawn",
+        "own",
+        "whole",
+        "told",
+        "asked",
+        "taken",
+        "seen",
+        "wanted",
+    ]
 )
 EMPTY_BOUND: Final = 0.003
-VAGUE: Final = frozenset("item value result data obj res tmp it this".split())
+VAGUE: Final = frozenset(["item", "value", "result", "data", "obj", "res", "tmp", "it", "this"])
 # What each package had when this was first counted.
 VAGUE_BOUNDS: Final = {"pipeline": 0.0118, "serving": 0.0141, "checkreader": 0.0141, "benchmarks": 0.0321}
 
@@ -44,7 +64,9 @@ def main(arguments: list[str]) -> int:
         count = sum(map(len, files.values()))
         shares = []
         for names, bound in ((EMPTY, EMPTY_BOUND), (VAGUE, vague_bound)):
-            hits = [(path, line, name) for path, rows in files.items() for line, name in rows if name in names]
+            hits = [
+                (path, line, name) for path, rows in files.items() for line, name in rows if name in names
+            ]
             shares.append(f"{len(hits) / max(count, 1):.2%} of at most {bound:.2%}")
             status |= len(hits) > bound * count
             if "--list" in arguments:

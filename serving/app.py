@@ -27,12 +27,13 @@ from serving.engine.served_model import load_model, load_models
 from serving.engine.statistics import Counts
 from serving.engine.worker_state import SharedState
 from serving.http import openapi
-from serving.http.admission import Door, request_id
+from serving.http.access_log import AccessLog, request_id
+from serving.http.admission import AdmissionControl
 from serving.http.api_keys import Keys
 from serving.http.api_keys import read as read_keys
-from serving.http.asgi import JSON, Endpoint, Handler, Reply, Request
+from serving.http.asgi import JSON, Endpoint, Handler, HttpRequest, HttpResponse
 from serving.http.endpoints import Endpoints
-from serving.http.routes import operations
+from serving.http.routes import route_table
 from serving.repository.store import Repository, find
 from serving.runtime import onnx
 from serving.settings import Settings
@@ -60,10 +61,11 @@ class App:
         self.plane = plane
         self.reloader = reloader
         settings = plane.settings
-        self.door = Door(plane.counts, keys, settings.max_requests, settings.access_log)
+        access_log = AccessLog(settings.access_log)
+        self.admission = AdmissionControl(plane.counts, keys, settings.max_requests, access_log)
         endpoints = Endpoints(plane, reloader)
-        self._infer = Endpoint(endpoints.infer, f"POST {_INFER_PATH}", self.door)
-        self._rest = _routed(endpoints, site, self.door)
+        self._infer = Endpoint(endpoints.infer, f"POST {_INFER_PATH}", self.admission)
+        self._rest = _routed(endpoints, site, self.admission)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # The one path that is requested thousands of times a second bypasses the router.
@@ -111,7 +113,7 @@ def build_app(settings: Settings, state: SharedState | None = None) -> App:
         default = settings.only[0]
     plane = DataPlane(models, default, settings, previous, counts)
     site = Site(plane, repository)
-    reloader = ModelReloader(plane, repository, state, site.use, manifest_stamp, refused)
+    reloader = ModelReloader(plane, repository, state, site.show_release, manifest_stamp, refused)
     app = App(plane, reloader, site, keys)
     _settle_memory()
     return app
@@ -125,38 +127,40 @@ def _settle_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _routed(endpoints: Endpoints, site: Site, door: Door) -> Starlette:
+def _routed(endpoints: Endpoints, site: Site, admission: AdmissionControl) -> Starlette:
     """Builds the router: the operations, their description, and the page."""
-    table = operations(endpoints)
+    table = route_table(endpoints)
     description = msgspec.json.encode(openapi.document(table))
     page = openapi.page(table).encode()
 
-    async def describe(request: Request) -> Reply:
-        return Reply(description)
+    async def describe(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(description)
 
-    async def docs(request: Request) -> Reply:
-        return Reply(page, b"text/html; charset=utf-8")
+    async def docs(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(page, b"text/html; charset=utf-8")
 
     def route(method: str, path: str, handler: Handler, public: bool) -> Route:
-        return Route(path, Endpoint(handler, f"{method} {path}", door, public), methods=[method])
+        return Route(path, Endpoint(handler, f"{method} {path}", admission, public), methods=[method])
 
     routes = [
         route(operation.method, operation.path, operation.handler, operation.path in _PUBLIC)
         for operation in table
     ]
-    pages = ("GET", "/openapi.json", describe), ("GET", "/docs", docs), *site.operations()
+    pages = ("GET", "/openapi.json", describe), ("GET", "/docs", docs), *site.routes()
     # A browser requests pages by itself, without a key.
     routes += [route(method, path, handler, method == "GET") for method, path, handler in pages]
 
     async def unrouted(request: StarletteRequest, error: Exception) -> Response:
         response = _unrouted(request, error)
-        door.refused("unknown")
-        door.record("other", response.status_code, 0)
-        if door.logs:
+        admission.count_refusal("unknown")
+        admission.record_request("other", response.status_code, 0)
+        if admission.access_log.enabled:
             id = request_id(request.headers.get("x-request-id"))
             response.headers["x-request-id"] = id
             client, path = request.client.host if request.client else "", request.url.path
-            door.log(id, client, request.method, path, response.status_code, 0, 0, len(response.body))
+            admission.access_log.log_request(
+                id, client, request.method, path, response.status_code, 0, 0, len(response.body)
+            )
         return response
 
     app = Starlette(routes=routes, exception_handlers={HTTPException: unrouted})

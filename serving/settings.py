@@ -130,7 +130,7 @@ class Settings:
     )
     # TF32 rounds float32 products to 10 bits.
     tf32: bool = _option("on a GPU, round products to TF32: faster, less exact", False, action="store_true")
-    # `benchmarks/batching.json` has the measurements behind this and the next default.
+    # `benchmarks/results/batching.json` has the measurements behind this and the next default.
     batch_rows: int = _option("rows that share a batch (%(default)s)", "256", _positive, metavar="N")
     # In s
     batch_delay: float = _option(

@@ -1,6 +1,6 @@
 """What a Linux board with an arm64 processor takes, on an emulated one. Ends with 1 if it reads anything otherwise.
 
-    make edge-arm64      # on Debian, as root: installs what it needs, writes benchmarks/arm64.json, ten minutes
+    make edge-arm64      # on Debian, as root: installs what it needs, writes benchmarks/results/arm64.json, ten minutes
 
 A Debian 12 machine is emulated (`emulator`); on it `inside` installs the wheel of this project with the extra
 `edge`, and again with `serve`, from the packages' own aarch64 wheels, runs what they give, and reports. What the

@@ -1,6 +1,6 @@
 """checkreader beside the model servers one would use instead: speed, memory, time to start.
 
-.venv/bin/python -m benchmarks.peers > benchmarks/peers.json      # about 8 minutes, Linux only
+.venv/bin/python -m benchmarks.peers > benchmarks/results/peers.json      # about 8 minutes, Linux only
 
 Every server gets the same ONNX model, the same picture as JSON and the same two cores, which it shares
 with the load generator. In each round checkreader goes first and last, so that its ratio to a peer holds on

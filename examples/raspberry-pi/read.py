@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from serving.decoding.thresholds import Reading, threshold
+from serving.decoding.thresholds import DigitPrediction, choose_threshold
 from serving.errors import CheckreaderError
 from serving.images.codec import Gray, decode
 from serving.images.digit import normalize, tensor
@@ -53,12 +53,14 @@ def photograph() -> Gray:
     return np.asarray(Image.fromarray(frame).convert("L"))
 
 
-def read(gray: Gray) -> Reading:
+def read(gray: Gray) -> DigitPrediction:
     """The digit in a picture, uint8 [height, width] of any size."""
     repository = Repository.open()
     loaded = repository.load(repository.manifest.default, "litert")
     pixels = normalize(gray)[np.newaxis]
-    (reading,) = digits.read(pixels, loaded.network.infer(tensor(pixels)), threshold(loaded.model.thresholds))
+    (reading,) = digits.recognize(
+        pixels, loaded.network.infer(tensor(pixels)), choose_threshold(loaded.model.thresholds)
+    )
     return reading
 
 

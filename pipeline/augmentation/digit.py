@@ -49,17 +49,17 @@ def stream(
 
     def epoch_batches(number: tf.Tensor) -> tf.data.Dataset:
         strength = fade(number, config)
-        seed = fold(tf.constant([config.seed, 0], tf.int64), number)
+        seed = fold_in(tf.constant([config.seed, 0], tf.int64), number)
         taken = order(split, config, seed)
         return tf.data.Dataset.zip(
             tf.data.Dataset.from_tensor_slices(taken),
-            tf.data.Dataset.range(taken.shape[0]).map(lambda step: (fold(seed, step + 1), strength)),
+            tf.data.Dataset.range(taken.shape[0]).map(lambda step: (fold_in(seed, step + 1), strength)),
         )
 
     def batch(chosen: tf.Tensor, how: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         seed, strength = how
         pixels = tf.gather(images, chosen)
-        target = smoothed(tf.gather(labels, chosen), config)
+        target = smooth_labels(tf.gather(labels, chosen), config)
         if extra:
             others = tf.random.stateless_uniform([extra], seed, maxval=len(outliers), dtype=tf.int32)
             pixels = tf.concat([pixels, tf.gather(pool, others)], 0)
@@ -88,7 +88,7 @@ def order(split: Split, config: TrainConfig, seed: tf.Tensor) -> tf.Tensor:
     return tf.reshape(shuffled[: per_epoch * config.batch], [per_epoch, config.batch])
 
 
-def smoothed(labels: tf.Tensor, config: TrainConfig) -> tf.Tensor:
+def smooth_labels(labels: tf.Tensor, config: TrainConfig) -> tf.Tensor:
     """What is to be answered: int32 [B] → float32 [B, 10] summing to 1."""
     return tf.one_hot(labels, CLASSES) * (1 - config.label_smoothing) + config.label_smoothing / CLASSES
 
@@ -119,18 +119,18 @@ def distort(
     if config.affine or config.elastic:
         images = _warp(images, _field(tf.shape(images)[0], seed, config, strength))
     if config.pen:
-        images = _pen(images, fold(seed, 3), config.pen * strength)
+        images = _pen(images, fold_in(seed, 3), config.pen * strength)
     return images
 
 
-def fold(seed: tf.Tensor, number: tf.Tensor | int) -> tf.Tensor:
+def fold_in(seed: tf.Tensor, number: tf.Tensor | int) -> tf.Tensor:
     """Another seed, of the same shape, for each number."""
     return tf.random.experimental.stateless_fold_in(seed, tf.cast(number, tf.int64))
 
 
 def _field(count: tf.Tensor, seed: tf.Tensor, config: TrainConfig, strength: tf.Tensor | float) -> tf.Tensor:
     """Where each pixel comes from: float32 [B, 28, 28, 2] as (row, column)."""
-    u = tf.random.stateless_uniform([count, 6], fold(seed, 1), -1.0, 1.0) * (config.affine * strength)
+    u = tf.random.stateless_uniform([count, 6], fold_in(seed, 1), -1.0, 1.0) * (config.affine * strength)
     angle, shear = u[:, 0] * _ROTATION, u[:, 1] * _SHEAR
     tall, wide = 1 + u[:, 2] * _SCALE, 1 + u[:, 3] * _SCALE
     # [B, 2, 2]: rotation after shear after scale, in (row, column)
@@ -145,7 +145,7 @@ def _field(count: tf.Tensor, seed: tf.Tensor, config: TrainConfig, strength: tf.
     axis = np.arange(SIDE, dtype=np.float32) - center
     grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
     moved = tf.einsum("pj,bij->bpi", tf.constant(grid), matrix) + center + u[:, None, 4:] * _SHIFT
-    nodes = tf.random.stateless_normal([count, _NODES, _NODES, 2], fold(seed, 2))
+    nodes = tf.random.stateless_normal([count, _NODES, _NODES, 2], fold_in(seed, 2))
     bumps = tf.constant(_bumps())
     elastic = tf.einsum("yi,bijc->byjc", bumps, nodes)
     elastic = tf.einsum("xj,byjc->byxc", bumps, elastic)

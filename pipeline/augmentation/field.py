@@ -50,7 +50,7 @@ class Batch:
     separators: bool = True
 
 
-def drawn(make: Any, seed: int, processes: int = 1) -> Iterator[list[Item]]:
+def draw_blocks(make: Any, seed: int, processes: int = 1) -> Iterator[list[Item]]:
     """Endless blocks of drawn fields, in an order that depends on the seed alone.
 
     Args:
@@ -78,15 +78,15 @@ def _block(make: Any, seed: int, number: int) -> list[Item]:
     return made
 
 
-def endless(blocks: Iterator[list[Item]], config: FieldTrainConfig) -> Iterator[Batch]:
-    """Batches from what `drawn` yields, some blocks at a time."""
+def batch_stream(blocks: Iterator[list[Item]], config: FieldTrainConfig) -> Iterator[Batch]:
+    """Batches from what `draw_blocks` yields, some blocks at a time."""
     rng = np.random.default_rng([config.seed, 1])
     while True:
         items = [item for block in itertools.islice(blocks, _TOGETHER) for item in block]
         yield from batches(items, config.batch, config.views, rng)
 
 
-def mixed(
+def mixed_batches(
     real: Callable[[np.random.Generator], Item],
     synthetic: Sequence[Item],
     config: FieldTrainConfig,
@@ -118,23 +118,23 @@ def batches(items: Sequence[Item], size: int, views: int, rng: np.random.Generat
     """The items `views` times each, shaken, in batches of about equal width, in random order."""
     order = np.concatenate([rng.permutation(len(items)) for _ in range(views)])
     for start in range(0, len(order), _POOL):
-        pool = [(shaken(items[i][0], rng), items[i][1]) for i in order[start : start + _POOL]]
-        pool = [item for item in pool if readable(*item)]
+        pool = [(distort(items[i][0], rng), items[i][1]) for i in order[start : start + _POOL]]
+        pool = [item for item in pool if alignable(*item)]
         # The jitter keeps the same fields from always meeting.
         widths = np.array([pixels.shape[1] for pixels, _ in pool]) * rng.uniform(0.9, 1.1, len(pool))
         by_width = np.argsort(widths)
         cuts = [by_width[at : at + size] for at in range(0, len(pool) - size + 1, size)]
         for cut in rng.permutation(len(cuts)):
-            yield padded([pool[i] for i in cuts[cut]], rng)
+            yield pad([pool[i] for i in cuts[cut]], rng)
 
 
-def readable(pixels: Gray, labels: tuple[int, ...]) -> bool:
+def alignable(pixels: Gray, labels: tuple[int, ...]) -> bool:
     """Whether CTC can align the labels: a step for each, and one between equal neighbors."""
     repeats = sum(a == b for a, b in itertools.pairwise(labels))
     return len(labels) + repeats <= steps_of(pixels.shape[1], SLIDING)
 
 
-def shaken(pixels: Gray, rng: np.random.Generator, strength: float = 1.0) -> Gray:
+def distort(pixels: Gray, rng: np.random.Generator, strength: float = 1.0) -> Gray:
     """The same writing scaled, slanted, moved, bent and darker or paler.
 
     Bent is elastic distortion (Simard, Steinkraus, Platt, ICDAR 2003), drawn on a coarse grid.
@@ -188,7 +188,7 @@ def _curves() -> npt.NDArray[np.uint8]:
 _LEVELS: Final = _curves()
 
 
-def padded(items: Sequence[Item], rng: np.random.Generator | None = None) -> Batch:
+def pad(items: Sequence[Item], rng: np.random.Generator | None = None) -> Batch:
     """Items on paper of a common width; with `rng` each is moved by up to `_SHIFT` columns."""
     widths = np.array([pixels.shape[1] for pixels, _ in items])
     total = SLIDING.left + int(widths.max()) + SLIDING.right

@@ -13,14 +13,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.augmentation.field import readable
+from pipeline.augmentation.field import alignable
 from pipeline.networks.lenet5_field import SLIDING
 from pipeline.synthesis.sampler import Item
 from serving.decoding import ctc
 from serving.images import sliding_window
 from serving.images.codec import Gray
 from serving.images.field import HEIGHT
-from serving.recognition.boxes import cut
+from serving.recognition.boxes import cut_column
 
 Cut = tuple[int, int]  # so many labels, and columns, are before it
 
@@ -43,7 +43,7 @@ def cuts(
         probabilities: what a network says of it, float32 [T, 12].
         separators: whether the labels name separators; if not, one may stand anywhere.
     """
-    if not readable(pixels, tuple(labels)):
+    if not alignable(pixels, tuple(labels)):
         return ()
     shares = probabilities if separators else ctc.without_separators(probabilities)
     shares = np.maximum(shares, _NEVER)  # so that there is an alignment
@@ -51,16 +51,16 @@ def cuts(
     ink = (pixels > _INK).sum(0).tolist()
     found = []
     for count, ((_, one, left), (next_, _, right)) in enumerate(itertools.pairwise(places), 1):
-        column = cut(ink, sliding_window.center(one, SLIDING), sliding_window.center(next_, SLIDING))
+        column = cut_column(ink, sliding_window.center(one, SLIDING), sliding_window.center(next_, SLIDING))
         if ink[column] <= _SPECK and min(left, right) >= _SURE:
             found.append((count, column))
     return tuple(found)
 
 
-def source(
+def item_source(
     items: Sequence[Item], places: Sequence[Sequence[Cut]], share: float
 ) -> Callable[[np.random.Generator], Item]:
-    """Draws one of the fields, or at a share of draws what `recombined` makes of two.
+    """Draws one of the fields, or at a share of draws what `recombine_pair` makes of two.
 
     Args:
         items: fields.
@@ -71,13 +71,13 @@ def source(
 
     def draw(rng: np.random.Generator) -> Item:
         if able and rng.random() < share:
-            return recombined(items, places, rng)
+            return recombine_pair(items, places, rng)
         return items[int(rng.integers(len(items)))]
 
     return draw
 
 
-def recombined(items: Sequence[Item], places: Sequence[Sequence[Cut]], rng: np.random.Generator) -> Item:
+def recombine_pair(items: Sequence[Item], places: Sequence[Sequence[Cut]], rng: np.random.Generator) -> Item:
     """The left part of one field and the right part of another.
 
     Args:

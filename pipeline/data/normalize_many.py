@@ -21,7 +21,7 @@ Normalize = Callable[[Pixels], Pixels]
 
 
 @contextlib.contextmanager
-def normalizing() -> Iterator[Normalize]:
+def parallel_normalizer() -> Iterator[Normalize]:
     """`serving.images.digit.normalize` for many pictures, uint8 [N, H, W] → [N, 28, 28], on all cores."""
     # Forked from a process in which TensorFlow has started threads, they could hang.
     with ProcessPoolExecutor(cpus(), multiprocessing.get_context("spawn")) as pool:

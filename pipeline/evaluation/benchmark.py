@@ -81,7 +81,7 @@ def benchmark(
     """
     from tqdm import tqdm
 
-    exported, reads = run.require("export"), spec.of(run)
+    exported, reads = run.require("export"), spec.task_of_run(run)
     batch = FIELD_BATCH if reads is spec.FIELD else BATCH
     if formats is None:
         formats = [row for row in TABLE[reads.name] if row.name not in exported["refused"]]

@@ -45,7 +45,7 @@ def compare(run: Run, config: QuantizeConfig, data: Dataset) -> dict[str, Any]:
         ("cluster", {"cluster": config.cluster or _CLUSTER}),
     ):
         variant = dataclasses.replace(config, **{"prune": 0.0, "cluster": 0, **change})
-        model = quantization.compressed(float_model, variant, training_data)
+        model = quantization.compress(float_model, variant, training_data)
         quantized = quantization.quantize_network(model, variant, data, training_data)
         with tempfile.TemporaryDirectory() as folder:
             quantization.save(quantized, Path(folder))

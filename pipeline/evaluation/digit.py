@@ -23,7 +23,7 @@ from pipeline.networks import spec
 from pipeline.run import Run
 from pipeline.synthesis import nondigits
 from serving.decoding.thresholds import MAX_ERROR
-from serving.decoding.thresholds import threshold as operating_point
+from serving.decoding.thresholds import choose_threshold as operating_point
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 from serving.manifest import Threshold
@@ -59,7 +59,7 @@ def evaluate(run: Run, test: Split, data_name: str) -> dict[str, Any]:
     images = tensor(test.images)
     others = tensor(nondigits.pictures(_NONDIGITS, nondigits.TEST))
     files, families = {}, {}
-    for row in TABLE[spec.of(run).name]:
+    for row in TABLE[spec.task_of_run(run).name]:
         if f"{FOLDER}/{row.file}" not in exported["files"] or row.model not in FAMILIES:
             continue
         predict = predictor(row, run / FOLDER / row.file)

@@ -31,7 +31,7 @@ from pipeline.metrics.calibration import Flags, Floats, expected_error, interval
 from pipeline.metrics.edit_distance import align
 from pipeline.synthesis import nonfields
 from serving.decoding.thresholds import MAX_ERROR
-from serving.decoding.thresholds import threshold as operating_point
+from serving.decoding.thresholds import choose_threshold as operating_point
 from serving.errors import CheckreaderError
 from serving.manifest import Threshold
 

@@ -32,10 +32,10 @@ from pipeline.metrics.calibration import (
     CONFIDENCE,
     Flags,
     Floats,
-    accepting,
     candidates,
-    floor,
-    supported,
+    minimum_threshold,
+    supported_thresholds,
+    threshold_at,
     upper_bound,
 )
 from serving.decoding import field_string
@@ -88,7 +88,7 @@ def fit(
     others = {kind: scores(calibrated(raws, fitted)) for kind, raws in (nonfields or {}).items()}
     least = nonfield_floor(np.concatenate([np.zeros(0), *others.values()]), nonfield_rate)
     score, wrong = scores(readings, out_of_fold(readings, right, parts)), ~right
-    thresholds = supported(score, wrong, ERROR_RATES, max(least, _LEAST))
+    thresholds = supported_thresholds(score, wrong, ERROR_RATES, max(least, _LEAST))
     return FieldCalibration(
         fitted,
         least,
@@ -144,7 +144,7 @@ def nonfield_floor(confidence: Floats, rate: float = NONFIELD_RATE) -> float:
             about how the others are distributed.
     """
     read = confidence[confidence > 0]
-    return floor(read, rate * len(confidence) / len(read)) if len(read) else 0.0
+    return minimum_threshold(read, rate * len(confidence) / len(read)) if len(read) else 0.0
 
 
 def measured(
@@ -163,7 +163,7 @@ def measured(
     least = max(least, _LEAST)
     errors, count, usable = candidates(score, wrong, least)
     best = [(rate, np.flatnonzero(usable & (errors / count <= rate))) for rate in rates]
-    return tuple(accepting(score, wrong, int(ks[-1]), rate, least) for rate, ks in best if len(ks))
+    return tuple(threshold_at(score, wrong, int(ks[-1]), rate, least) for rate, ks in best if len(ks))
 
 
 def needed(rate: float) -> int:

@@ -15,14 +15,14 @@ from pipeline.data.labeled_fields import Box, Labeled
 from pipeline.networks.lenet5_field import SLIDING
 from pipeline.synthesis import nonfields
 from serving.decoding import field_string
-from serving.decoding.field_string import Wanted
-from serving.decoding.thresholds import short
+from serving.decoding.field_string import FieldFormat
+from serving.decoding.thresholds import shortest_float
 from serving.images.codec import Gray
 from serving.images.field import normalize_field
 from serving.images.sliding_window import place
 from serving.manifest import Confidence, Model, Tensor, Threshold
 from serving.recognition import fields
-from serving.recognition.fields import Source
+from serving.recognition.fields import LocatedField
 
 Floats = npt.NDArray[np.floating[Any]]
 Infer = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
@@ -72,7 +72,7 @@ def reader(
         kind: "number" judges the digits alone; "amount" also rejects where the decimal point is in doubt.
         locale: in which amounts are written, one of `amounts.LOCALES`.
     """
-    what = field_string.wanted(kind, locale=locale)
+    what = field_string.field_format(kind, locale=locale)
     model = Model(
         "0",
         "field",
@@ -111,13 +111,15 @@ def read_nonfields(
     return readings
 
 
-def _read(pictures: Sequence[Gray], infer: Infer, model: Model, what: Wanted) -> list[Raw]:
-    sources = [Source(normalize_field(gray), (0, 0), (gray.shape[1], gray.shape[0])) for gray in pictures]
+def _read(pictures: Sequence[Gray], infer: Infer, model: Model, what: FieldFormat) -> list[Raw]:
+    sources = [
+        LocatedField(normalize_field(gray), (0, 0), (gray.shape[1], gray.shape[0])) for gray in pictures
+    ]
     placed = place([source.field for source in sources], SLIDING)
-    rows = fields.in_order(len(sources), ((one, (infer(one[1]),)) for one in placed), SLIDING)
+    rows = fields.probabilities_by_field(len(sources), ((one, (infer(one[1]),)) for one in placed), SLIDING)
     found = []
     for source, row in zip(sources, rows, strict=True):
-        reading = fields.read(source, row, model, what, _ANY)
+        reading = fields.recognize(source, row, model, what, _ANY)
         probability = _probability(reading.confidence) if reading.text else 0.0
         boxes = tuple(tuple(map(float, digit.box)) for digit in reading.digits)
         others = tuple((other.raw, other.probability) for other in reading.alternatives)
@@ -150,7 +152,7 @@ def calibrated(readings: Sequence[Raw], confidence: Confidence | None) -> list[R
 
 def served(confidence: float) -> float:
     """A confidence as the service shows it and compares it with thresholds."""
-    return short(np.float32(confidence))
+    return shortest_float(np.float32(confidence))
 
 
 def scores(readings: Sequence[Raw], values: Sequence[float] | None = None) -> Floats:

@@ -21,7 +21,7 @@ from pipeline.export.formats import FOLDER, get
 from pipeline.export.predictor import predictor
 from pipeline.networks import spec
 from pipeline.run import Run
-from pipeline.synthesis.sampler import Hands
+from pipeline.synthesis.sampler import HandwritingSampler
 from serving.errors import CheckreaderError
 from serving.manifest import Confidence, Threshold
 
@@ -57,7 +57,7 @@ def calibrate(run: Run, labeled: Labeled, seed: int = 0, count: int = _NONFIELDS
     for name, served in FAMILIES.items():
         ask = _reader(run, served)
         readings = read(ask, labeled)
-        others = read_nonfields(ask, count, seed, Hands(invented=_INVENTED).field)
+        others = read_nonfields(ask, count, seed, HandwritingSampler(invented=_INVENTED).field)
         found = calibration.fit(readings, correct(readings, labeled), parts, others)
         families[name] = {"format": served, "calibration": msgspec.to_builtins(found)}
     return run.record("calibrate", [], task="field", data=labeled.record(), seed=seed, families=families)
@@ -98,7 +98,7 @@ def evaluate(run: Run, labeled: Labeled) -> dict[str, Any]:
     for name, served in FAMILIES.items():
         confidence, thresholds = chosen(run, name)
         ask = _reader(run, served, confidence)
-        field = Hands(part="validation", invented=_INVENTED).field
+        field = HandwritingSampler(part="validation", invented=_INVENTED).field
         record = evaluation.evaluate(ask, labeled, thresholds, parts, seed, field)
         families[name] = {"format": served, **record}
     values = [families[name]["exact"]["value"] for name in (spec.FIELD.int8, spec.FIELD.model)]

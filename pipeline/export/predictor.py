@@ -124,7 +124,7 @@ def int8_logits(row: Format, path: Path, scale: Scale) -> Callable[[Pixels], Int
 
     def logits(pixels: Pixels) -> Int8:
         shape = task.table(pixels.shape[2])[-1].shape
-        return _channels_last(read(pixels), shape).reshape(task.answers(len(pixels), pixels.shape[2]))
+        return _channels_last(read(pixels), shape).reshape(task.output_shape(len(pixels), pixels.shape[2]))
 
     return logits
 

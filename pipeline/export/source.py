@@ -17,13 +17,10 @@ from pipeline.networks import folded, lenet5
 from pipeline.networks import lenet5_field as field
 from pipeline.networks import spec as task
 from pipeline.networks.spec import Task
-from pipeline.run import Run
+from pipeline.run import QUANTIZED, WEIGHTS, Run
 from serving import __version__
 from serving.errors import CheckreaderError
 from serving.manifest import Threshold
-
-FLOAT = "float.keras"
-QUANTIZED = "quantized"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -57,13 +54,13 @@ class Source:
             CheckreaderError: one was not run, has changed since, or cannot be read.
         """
         train, quantize = run.require("train"), run.require("quantize")
-        found = task.named(train)
+        found = task.task_of_record(train)
         try:
-            network = keras.models.load_model(run / FLOAT, compile=False)
+            network = keras.models.load_model(run / WEIGHTS, compile=False)
         except Exception as error:
-            raise CheckreaderError(f"{run / FLOAT}: Keras cannot load it: {error}") from None
+            raise CheckreaderError(f"{run / WEIGHTS}: Keras cannot load it: {error}") from None
         if found is task.FAST:
-            network = folded.folded(keras, network)
+            network = folded.fold(keras, network)
         return cls(
             network,
             run / QUANTIZED,

@@ -56,7 +56,7 @@ def fit(logits: Floats, labels: Labels, nondigit_logits: Floats) -> Calibration:
     """
     t = temperature(logits, labels)
     nondigits = confidence(nondigit_logits, t)
-    least = floor(nondigits)
+    least = minimum_threshold(nondigits)
     return Calibration(t, least, len(nondigits), thresholds(softmax(logits / t, 1), labels, least))
 
 
@@ -75,7 +75,7 @@ def temperature(logits: Floats, labels: Labels) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))
 
 
-def floor(nondigit_confidence: Floats, rate: float = NONDIGIT_RATE) -> float:
+def minimum_threshold(nondigit_confidence: Floats, rate: float = NONDIGIT_RATE) -> float:
     """The threshold that a share of `rate` of such pictures would reach.
 
     That is rarer than the pictures at hand can show, so the highest hundredth of their log-odds is
@@ -99,10 +99,12 @@ def thresholds(probabilities: Floats, labels: Labels, least: float) -> tuple[Thr
         labels: int [N].
         least: no threshold is smaller.
     """
-    return supported(probabilities.max(1), probabilities.argmax(1) != labels, ERROR_RATES, least)
+    return supported_thresholds(probabilities.max(1), probabilities.argmax(1) != labels, ERROR_RATES, least)
 
 
-def supported(score: Floats, wrong: Flags, rates: Sequence[float], least: float) -> tuple[Threshold, ...]:
+def supported_thresholds(
+    score: Floats, wrong: Flags, rates: Sequence[float], least: float
+) -> tuple[Threshold, ...]:
     """A threshold for each error rate that readings can support, and none for the others.
 
     Args:
@@ -118,7 +120,7 @@ def supported(score: Floats, wrong: Flags, rates: Sequence[float], least: float)
     errors, count, usable = candidates(score, wrong, least)
     upper = upper_bound(errors, count)
     best = [(rate, np.flatnonzero(usable & (upper <= rate))) for rate in rates]
-    return tuple(accepting(score, wrong, int(ks[-1]), rate, least) for rate, ks in best if len(ks))
+    return tuple(threshold_at(score, wrong, int(ks[-1]), rate, least) for rate, ks in best if len(ks))
 
 
 def candidates(score: Floats, wrong: Flags, least: float) -> tuple[Labels, Labels, Flags]:
@@ -134,7 +136,7 @@ def candidates(score: Floats, wrong: Flags, least: float) -> tuple[Labels, Label
     return np.cumsum(wrong[order]), np.arange(1, len(score) + 1), last & (score[order] >= least)
 
 
-def accepting(score: Floats, wrong: Flags, k: int, rate: float, least: float) -> Threshold:
+def threshold_at(score: Floats, wrong: Flags, k: int, rate: float, least: float) -> Threshold:
     """The threshold that accepts the k+1 surest readings, with what it gives on them."""
     order = np.argsort(-score, kind="stable")
     errors, count = int(wrong[order[: k + 1]].sum()), k + 1

@@ -55,7 +55,7 @@ class Batch:
         )
 
 
-def of(task: Task, pictures: Pixels | Sequence[Pixels]) -> list[Batch]:
+def make_batches(task: Task, pictures: Pixels | Sequence[Pixels]) -> list[Batch]:
     """The pictures in batches.
 
     Args:
@@ -77,7 +77,7 @@ def of(task: Task, pictures: Pixels | Sequence[Pixels]) -> list[Batch]:
 
 
 def _fields(fields: Sequence[Pixels]) -> Iterator[Batch]:
-    widths = np.array([sliding_window.padded(field.shape[1], SLIDING) for field in fields])
+    widths = np.array([sliding_window.padded_width(field.shape[1], SLIDING) for field in fields])
     for width in np.unique(widths):
         same = np.flatnonzero(widths == width)
         for start in range(0, len(same), _MOST):
@@ -89,6 +89,6 @@ def _fields(fields: Sequence[Pixels]) -> Iterator[Batch]:
             yield Batch(pixels, numbers, steps)
 
 
-def answered(batches: Sequence[Batch], ask: Callable[[Pixels], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+def predict(batches: Sequence[Batch], ask: Callable[[Pixels], npt.NDArray[Any]]) -> npt.NDArray[Any]:
     """What `ask` says of all batches' pixels, the rows that count: [R, K]."""
     return np.concatenate([batch.rows(ask(batch.pixels)) for batch in batches])

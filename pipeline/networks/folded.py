@@ -25,7 +25,7 @@ LAYERS: Final = ("c1", "c3", "c5", "f6", "logits")
 _CONVOLUTIONS: Final = ("c1", "c3")
 
 
-def kernel(kernel: Floats) -> Floats:
+def fold_kernel(kernel: Floats) -> Floats:
     """The kernel that convolves and averages 2×2: float32 [K, K, Cin, Cout] → [K+1, K+1, Cin, Cout]."""
     shifted = [
         np.pad(kernel, ((down, 1 - down), (right, 1 - right), (0, 0), (0, 0)))
@@ -56,7 +56,7 @@ def build(keras: ModuleType) -> Any:
     return keras.Model(image, x, name="lenet5_fast")
 
 
-def folded(keras: ModuleType, model: Any) -> Any:
+def fold(keras: ModuleType, model: Any) -> Any:
     """The same function in fewer operations.
 
     Args:
@@ -75,7 +75,9 @@ def folded(keras: ModuleType, model: Any) -> Any:
     network = build(keras)
     for name in LAYERS:
         weights, bias = layers[name].get_weights()
-        network.get_layer(name).set_weights([kernel(weights) if name in _CONVOLUTIONS else weights, bias])
+        network.get_layer(name).set_weights(
+            [fold_kernel(weights) if name in _CONVOLUTIONS else weights, bias]
+        )
     return network
 
 

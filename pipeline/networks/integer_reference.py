@@ -119,7 +119,7 @@ class Reference:
 def logits(reference: Reference, pixels: npt.NDArray[np.uint8], mode: Mode = "tflm") -> Int8:
     """int8 [N, 10] from uint8 pixels [N, 28, 28], or [N, T, 12] from a field's [N, 32, W]; 0 = paper."""
     found = activations(reference, pixels, mode)[reference.layers[-1].name]
-    return found.reshape(reference.task.answers(len(pixels), pixels.shape[2]))
+    return found.reshape(reference.task.output_shape(len(pixels), pixels.shape[2]))
 
 
 def activations(reference: Reference, pixels: npt.NDArray[np.uint8], mode: Mode = "tflm") -> dict[str, Int8]:

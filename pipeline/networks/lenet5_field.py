@@ -69,7 +69,7 @@ def build(keras: ModuleType, normalized: bool = True) -> Any:
     )
 
 
-def folded(keras: ModuleType, model: Any) -> Any:
+def fold(keras: ModuleType, model: Any) -> Any:
     """The same function without batch normalization: its scale and shift are taken into the convolutions."""
     plain = build(keras, normalized=False)
     for name, _, _ in _LAYERS[:-1]:
@@ -83,7 +83,7 @@ def folded(keras: ModuleType, model: Any) -> Any:
 
 
 def deployable(keras: ModuleType, model: Any) -> Any:
-    """The network to release: `model`, one of `folded`'s, with softmax at the end.
+    """The network to release: `model`, one of `fold`'s, with softmax at the end.
 
     Returns:
         A model `image` float32 [N, 32, W, 1] → `probabilities` float32 [N, T, 12].

@@ -47,7 +47,7 @@ class Task:
         """The input's shape, [N, H, W, 1]; None is any size."""
         return (None, self.height, self.width, 1)
 
-    def answers(self, count: int, width: int) -> tuple[int, ...]:
+    def output_shape(self, count: int, width: int) -> tuple[int, ...]:
         """The shape of what the network says of `count` pictures: [N, classes], or [N, steps, classes]."""
         if self.width is not None:
             return (count, self.classes)
@@ -89,7 +89,7 @@ TASKS: Final[dict[str, Task]] = {task.name: task for task in (DIGIT, FIELD, FAST
 _TRAINED: Final = ("digit", "field")  # what a `train` record may name
 
 
-def named(record: dict[str, Any]) -> Task:
+def task_of_record(record: dict[str, Any]) -> Task:
     """The task of a `train` record.
 
     Raises:
@@ -104,10 +104,10 @@ def named(record: dict[str, Any]) -> Task:
     return TASKS[name]
 
 
-def of(run: Run) -> Task:
+def task_of_run(run: Run) -> Task:
     """The task of a trained run.
 
     Raises:
         CheckreaderError: `train` was not run, has changed since, or names no task of this version.
     """
-    return named(run.require("train"))
+    return task_of_record(run.require("train"))

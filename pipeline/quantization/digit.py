@@ -37,14 +37,12 @@ from pipeline.config import QuantizeConfig, TrainConfig
 from pipeline.data.digits import Dataset
 from pipeline.metrics import calibration as calibrate
 from pipeline.networks import folded, lenet5
-from pipeline.run import Run, replacing
+from pipeline.run import QUANTIZED, WEIGHTS, Run, replacing
 from pipeline.synthesis import nondigits
 from pipeline.training import distillation
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 
-FLOAT: Final = "float.keras"
-QUANTIZED: Final = "quantized"
 _KERAS: Final = "TF_USE_LEGACY_KERAS"
 # The logits' range beyond what was measured. Runtimes round differently inside, and with a coarser last
 # place these differences stay below it; pictures unlike the training's also saturate later.
@@ -81,7 +79,7 @@ def quantize(run: Run, config: QuantizeConfig, data: Dataset) -> dict[str, Any]:
         CheckreaderError: `train` was not run, or the config asks for both pruning and clustering.
     """
     float_model, training_data, trained = open_network(run, config, data)
-    model = quantize_network(compressed(float_model, config, training_data), config, data, training_data)
+    model = quantize_network(compress(float_model, config, training_data), config, data, training_data)
     logits = predict(model, data.validation.images)
     others = predict(model, nondigits.pictures(trained.outliers, trained.seed + nondigits.VALIDATION))
     calibration = calibrate.fit(logits, data.validation.labels, others)
@@ -128,12 +126,12 @@ def open_network(run: Run, config: QuantizeConfig, data: Dataset) -> tuple[Any, 
     tf_keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
     try:
-        original = keras.models.load_model(run / FLOAT, compile=False)
+        original = keras.models.load_model(run / WEIGHTS, compile=False)
     # A damaged archive, HDF5 file or configuration: each library has its own errors.
     except Exception as error:
-        raise CheckreaderError(f"{run / FLOAT}: Keras cannot load it: {error}") from None
+        raise CheckreaderError(f"{run / WEIGHTS}: Keras cannot load it: {error}") from None
     if trained.network == folded.OPTIONS:
-        original, model = folded.folded(keras, original), folded.build(tf_keras)
+        original, model = folded.fold(keras, original), folded.build(tf_keras)
     else:
         model = lenet5.build(tf_keras, trained.network)
     for layer in original.layers:
@@ -149,7 +147,7 @@ def open_network(run: Run, config: QuantizeConfig, data: Dataset) -> tuple[Any, 
     return model, TrainingData(batches, tf_keras.losses.CategoricalCrossentropy(from_logits=True)), trained
 
 
-def compressed(model: Any, config: QuantizeConfig, training_data: TrainingData) -> Any:
+def compress(model: Any, config: QuantizeConfig, training_data: TrainingData) -> Any:
     """The float network pruned or clustered and trained on; the same network where neither is asked for."""
     _, tfmot = _legacy()
     rate = config.learning_rate * _COMPRESS_RATE

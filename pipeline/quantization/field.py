@@ -14,7 +14,7 @@ import dataclasses
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,12 +23,9 @@ import tensorflow as tf
 
 from pipeline.networks import batching
 from pipeline.networks import spec as task
-from pipeline.run import Run, replacing
+from pipeline.run import QUANTIZED, WEIGHTS, Run, replacing
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
-
-FLOAT: Final = "float.keras"
-QUANTIZED: Final = "quantized"
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
@@ -64,22 +61,22 @@ def quantize(run: Run, config: FieldQuantizeConfig, fields: Sequence[Pixels]) ->
         CheckreaderError: `train` was not run or is of another task, or there are no fields.
     """
     trained = run.require("train")
-    if task.named(trained) is not task.FIELD:
+    if task.task_of_record(trained) is not task.FIELD:
         raise CheckreaderError(f"{run.path}: not a run of the task field")
     try:
-        network = keras.models.load_model(run / FLOAT, compile=False)
+        network = keras.models.load_model(run / WEIGHTS, compile=False)
     # A damaged archive, HDF5 file or configuration: each library has its own errors.
     except Exception as error:
-        raise CheckreaderError(f"{run / FLOAT}: Keras cannot load it: {error}") from None
-    groups = batching.of(task.FIELD, fields)
-    found = ranges(network, groups, config.share, config.logits)
-    quantized = simulated(network, found)
+        raise CheckreaderError(f"{run / WEIGHTS}: Keras cannot load it: {error}") from None
+    groups = batching.make_batches(task.FIELD, fields)
+    found = activation_ranges(network, groups, config.share, config.logits)
+    quantized = fake_quantized(network, found)
     with replacing(run / QUANTIZED) as temporary:
         _save(quantized, temporary)
         shutil.rmtree(run / QUANTIZED, ignore_errors=True)  # a folder cannot replace a full one
     files = sorted(path for path in (run / QUANTIZED).rglob("*") if path.is_file())
     float_best, best = (
-        batching.answered(groups, lambda pixels, ask=ask: ask(tensor(pixels))).argmax(1)
+        batching.predict(groups, lambda pixels, ask=ask: ask(tensor(pixels))).argmax(1)
         for ask in (lambda image: np.asarray(network(image, training=False)), _infer(quantized))
     )
     return run.record(
@@ -94,11 +91,11 @@ def quantize(run: Run, config: FieldQuantizeConfig, fields: Sequence[Pixels]) ->
     )
 
 
-def ranges(network: Any, groups: Sequence[batching.Batch], share: float, logits: float) -> Ranges:
+def activation_ranges(network: Any, groups: Sequence[batching.Batch], share: float, logits: float) -> Ranges:
     """Lower (at most 0) and upper end of each convolution's outputs, over the steps and columns of all fields.
 
     Args:
-        network: `network.folded`'s.
+        network: `lenet5_field.fold`'s.
         groups: fields, padded.
         share: of the largest outputs of each batch, how many are taken into the range; 1 = all. What is
             beyond saturates: rare, and finer steps for the rest.
@@ -120,7 +117,7 @@ def ranges(network: Any, groups: Sequence[batching.Batch], share: float, logits:
     } | {convolutions[-1].name: (min(0.0, low), max(0.0, high))}
 
 
-def simulated(network: Any, ranges: Ranges) -> Callable[[tf.Tensor], tf.Tensor]:
+def fake_quantized(network: Any, ranges: Ranges) -> Callable[[tf.Tensor], tf.Tensor]:
     """The network with fake-quantization nodes, weights constant: float32 [N, 32, W, 1] → logits [N, T, 12]."""
     layers = [(layer, layer.get_weights()) for layer in network.layers]
 

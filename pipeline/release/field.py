@@ -28,7 +28,7 @@ from pipeline.synthesis import generator as fields
 from serving import __version__
 from serving.decoding import ctc
 from serving.decoding.ctc import SEPARATOR
-from serving.decoding.field_string import wanted
+from serving.decoding.field_string import field_format
 from serving.errors import CheckreaderError
 from serving.images import sliding_window
 from serving.images.codec import decode
@@ -46,7 +46,7 @@ from serving.manifest import (
     Tensor,
 )
 from serving.recognition.annotate import draw
-from serving.recognition.fields import Source, accepted_from, read
+from serving.recognition.fields import LocatedField, recognize, threshold_or_reason
 
 _DESCRIPTIONS: Final = {
     spec.FIELD.model: "LeNet-5 sliding over a field, float: a whole amount or number",
@@ -136,10 +136,12 @@ def _model(run: Run, name: str, version: str, artifacts: list[Artifact], records
 def _picture(models: Path, model: Model, ask: Ask) -> None:
     """A golden amount with its reading and boxes, for the README."""
     gray = decode((models / "golden" / _PICTURED).read_bytes())
-    source = Source(normalize_field(gray), (0, 0), (gray.shape[1], gray.shape[0]))
+    source = LocatedField(normalize_field(gray), (0, 0), (gray.shape[1], gray.shape[0]))
     ((_, image),) = sliding_window.place([source.field], SLIDING)
-    bar = accepted_from(model.thresholds, max((one.max_error for one in model.thresholds), default=None))
-    reading = read(source, ask(image), model, wanted("amount"), bar)
+    bar = threshold_or_reason(
+        model.thresholds, max((one.max_error for one in model.thresholds), default=None)
+    )
+    reading = recognize(source, ask(image), model, field_format("amount"), bar)
     with replacing(models / "amount.png") as temporary:
         draw(gray, reading).quantize(32).save(temporary, optimize=True)
 
@@ -180,7 +182,7 @@ def _drawn(
         # Every other one with a separator.
         if field.problem is not None or (SEPARATOR in labels) != (number % 2 == 1):
             continue
-        (batch,) = batching.of(spec.FIELD, [field.pixels])
+        (batch,) = batching.make_batches(spec.FIELD, [field.pixels])
         answers = {}
         for row in order:
             rows = batch.rows(ask[row](tensor(batch.pixels)))

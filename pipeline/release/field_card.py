@@ -122,8 +122,8 @@ def measured(benchmarks: Path) -> str:
         [
             *lines,
             "",
-            f"On {cpu['cores']} cores of {cpu['cpu']}. From `benchmarks/fields.json` (`python -m benchmarks.fields`) "
-            "and `benchmarks/finetune.json` (`python -m benchmarks.finetune FOLDER`).",
+            f"On {cpu['cores']} cores of {cpu['cpu']}. From `benchmarks/results/fields.json` (`python -m benchmarks.fields`) "
+            "and `benchmarks/results/finetune.json` (`python -m benchmarks.finetune FOLDER`).",
         ]
     )
 

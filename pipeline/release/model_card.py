@@ -37,7 +37,7 @@ def format_table(found: dict[str, Any]) -> str:
         "| format | kB | accuracy | p50 ms, one picture | pictures/s, 256 at once | peak MB |",
         "|---|---:|---:|---:|---:|---:|",
     ]
-    for row in TABLE[spec.named(found["train"]).name]:
+    for row in TABLE[spec.task_of_record(found["train"]).name]:
         if row.name not in evaluated:
             continue
         size = found["export"]["files"][f"{FOLDER}/{row.file}"]["bytes"] / 1000

@@ -31,15 +31,17 @@ def renewed(text: str, root: Path) -> str:
     """
     content = {
         "table": model_card.format_table(model_card.records(root / "models" / "records")),
-        "numbers": numbers(root / "benchmarks"),
-        "limits": readme_limits.table(root / "benchmarks"),
-        "edge": edge(root / "benchmarks"),
-        "service": service(root / "benchmarks"),
-        "operations": operations(root / "benchmarks"),
+        "numbers": numbers(root / "benchmarks" / "results"),
+        "limits": readme_limits.table(root / "benchmarks" / "results"),
+        "edge": edge(root / "benchmarks" / "results"),
+        "service": service(root / "benchmarks" / "results"),
+        "operations": operations(root / "benchmarks" / "results"),
     }
     fast = root / "models" / artifacts.RECORDS["fast"]
     if fast.is_dir():
-        content["table"] += f"\n\n{fast_card.sentence(model_card.records(fast), root / 'benchmarks')}"
+        content["table"] += (
+            f"\n\n{fast_card.sentence(model_card.records(fast), root / 'benchmarks' / 'results')}"
+        )
     for name in BLOCKS:
         begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
         if begin not in text or end not in text:
@@ -52,7 +54,7 @@ def renewed(text: str, root: Path) -> str:
     fields = root / "models" / artifacts.RECORDS["field"]
     begin, end = f"<!-- {FIELD_BLOCK} -->", f"<!-- /{FIELD_BLOCK} -->"
     if fields.is_dir() and begin in text:
-        table = f"{field_card.reading_table(model_card.records(fields))}\n\n{field_card.measured(root / 'benchmarks')}"
+        table = f"{field_card.reading_table(model_card.records(fields))}\n\n{field_card.measured(root / 'benchmarks' / 'results')}"
         text = re.sub(f"(?s){begin}.*?{end}", lambda _: f"{begin}\n{table}\n{end}", text)
     return text
 
@@ -63,8 +65,8 @@ def numbers(benchmarks: Path) -> str:
     lines = ["| | measured | by |", "|---|---:|---|"]
     for name, group in runs["mean_over_seeds"].items():
         label = f"{name} preset, mean of {len(group['seeds'])} seeds"
-        lines.append(f"| {label}, float | {group['lenet5']:.2%} | `benchmarks/runs.json` |")
-        lines.append(f"| {label}, int8 | {group['lenet5-int8']:.2%} | `benchmarks/runs.json` |")
+        lines.append(f"| {label}, float | {group['lenet5']:.2%} | `benchmarks/results/runs.json` |")
+        lines.append(f"| {label}, int8 | {group['lenet5-int8']:.2%} | `benchmarks/results/runs.json` |")
     for name, run in runs["runs"].items():
         if run["preset"] == "quick":
             accuracy = run["accuracy"]["lenet5"]["value"]
@@ -72,7 +74,7 @@ def numbers(benchmarks: Path) -> str:
             command = "make" if name == "digits" else f"make DATA={name}"
             lines.append(
                 f"| `{command}`, {run['machine']['cores']} cores: minutes (accuracy) "
-                f"| {total:.1f} ({accuracy:.2%}) | `benchmarks/runs.json` |"
+                f"| {total:.1f} ({accuracy:.2%}) | `benchmarks/results/runs.json` |"
             )
     return "\n".join(lines)
 
@@ -116,7 +118,7 @@ def service(benchmarks: Path) -> str:
         "",
         "The peers are tuned (asynchronous handlers, uvloop, no access logs, no metrics) but for those marked "
         f"as out of the box. Load generator and server share {cpu['cores']} cores of {cpu['cpu']}. From "
-        "`benchmarks/peers.json` (`make peers`) and `benchmarks/service.json` (`python -m benchmarks.service`).",
+        "`benchmarks/results/peers.json` (`make peers`) and `benchmarks/results/service.json` (`python -m benchmarks.service`).",
     ]
     return "\n".join(lines)
 
@@ -154,7 +156,7 @@ def operations(benchmarks: Path) -> str:
             "|---|---:|",
             *(f"| {what} | {how} |" for what, how in rows.items()),
             "",
-            f"On {machine['cores']} cores of {machine['cpu']}. From `benchmarks/operations.json` "
+            f"On {machine['cores']} cores of {machine['cpu']}. From `benchmarks/results/operations.json` "
             "(`python -m benchmarks.operations`).",
         ]
     )
@@ -182,7 +184,7 @@ def edge(benchmarks: Path) -> str:
         f"and one thread: {c['ratio']:.2f} of the time of LiteRT's int8 kernels (XNNPACK) in the same run. "
         f"Over {c['pictures']:,} pictures of mnist test the largest difference from the reference is "
         f"{c['largest_difference_lsb']} LSB. On the Ethos-U55 run all {npu['operators']} operators{left}; at "
-        f"{npu['clock_hz'] / 1e6:.0f} MHz Vela estimates {npu['inferences_per_second']:,.0f} pictures/s. From `benchmarks/edge.json` (`python -m benchmarks.edge`).",
+        f"{npu['clock_hz'] / 1e6:.0f} MHz Vela estimates {npu['inferences_per_second']:,.0f} pictures/s. From `benchmarks/results/edge.json` (`python -m benchmarks.edge`).",
         "",
         readme_boards.table(json.loads((benchmarks / "arm64.json").read_text())),
     ]

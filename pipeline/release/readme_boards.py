@@ -6,7 +6,7 @@ from typing import Any
 
 
 def table(found: dict[str, Any]) -> str:
-    """What each extra takes there and whether it answers as released, in Markdown; from `benchmarks/arm64.json`."""
+    """What each extra takes there and whether it answers as released, in Markdown; from `benchmarks/results/arm64.json`."""
     rows = (
         ("`.[edge]`: `checkreader classify`, one picture", "edge", "classify"),
         ("`.[serve]`: the same", "serve", "classify"),
@@ -31,6 +31,6 @@ def table(found: dict[str, Any]) -> str:
         f"LiteRT and ONNX Runtime, float and int8, read {same} of {of} golden digits as released, the largest "
         f"difference of a probability {apart:.1e}, and over {found['pictures']} pictures, the golden ones and some of mnist test, the int8 "
         f"logits differ from the reference by at most {lsb['tflite_int8']} LSB in LiteRT, {lsb['onnx_int8']} in ONNX "
-        f"Runtime and {lsb['c']} in the exported C. From `benchmarks/arm64.json` (`make edge-arm64`).",
+        f"Runtime and {lsb['c']} in the exported C. From `benchmarks/results/arm64.json` (`make edge-arm64`).",
     ]
     return "\n".join(lines)

@@ -18,7 +18,7 @@ def table(benchmarks: Path) -> str:
         *(_recipe(name, one) for name, one in ceiling["recipes"].items()),
         "",
         f"Accuracy on the {ceiling['validation_pictures']:,} pictures of MNIST's validation writers; *accepted* is the "
-        "share of them at the default operating point. From `benchmarks/ceiling.json` (`python -m benchmarks.ceiling`). "
+        "share of them at the default operating point. From `benchmarks/results/ceiling.json` (`python -m benchmarks.ceiling`). "
         + _folded(ceiling["recipes"]),
         "",
         "| 15 corruptions of MNIST-C, mean accuracy on test | pixels as they are | normalized by the service |",
@@ -29,7 +29,7 @@ def table(benchmarks: Path) -> str:
         ),
         "",
         f"{_worst(corruptions)} Training draws defects with MNIST-C's descriptions in mind (`pipeline/augmentation/defects.py`), so this is no "
-        "test of the unforeseen. From `benchmarks/corruptions.json` (`python -m benchmarks.corruptions`).",
+        "test of the unforeseen. From `benchmarks/results/corruptions.json` (`python -m benchmarks.corruptions`).",
     ]
     return "\n".join(lines)
 

@@ -48,7 +48,7 @@ def release(run: Run, models: Path, keep: bool = False) -> dict[str, Any]:
         CheckreaderError: a stage is missing, its files have changed, a bound is broken, or it is not a digit
             run and there is no digit model to stand beside.
     """
-    reads = spec.of(run)
+    reads = spec.task_of_run(run)
     records = run.records()
     if not records["verify"]["passed"]:
         raise CheckreaderError(

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.data.digits import Split
-from pipeline.data.normalize_many import Normalize, Pixels, normalizing
+from pipeline.data.normalize_many import Normalize, Pixels, parallel_normalizer
 from pipeline.evaluation import shifts
 from pipeline.evaluation.corruptions import KINDS, corrupt
 from pipeline.report import image_grid, plots
@@ -23,7 +23,7 @@ _FEW: Final = 1_000  # and where each takes longer still
 
 def chapter(evidence: Evidence) -> Chapter:
     """The chapter of a run."""
-    with normalizing() as normalized:
+    with parallel_normalizer() as normalized:
         corrupted, corruptions = _corruptions(evidence, normalized)
         harder, hardness = _hardships(evidence, normalized)
     return Chapter(

@@ -120,7 +120,7 @@ def layer_errors(evidence: Evidence) -> list[dict[str, Any]]:
     """Float against 8 bits: per layer the largest difference as a share of the range, and the root mean square of it by that of the values."""
     if "onnx_int8" in evidence.records["export"].get("refused", {}):
         return []
-    shown = batching.of(spec.DIGIT, evidence.data.test.images[:_EXPLAINED])
+    shown = batching.make_batches(spec.DIGIT, evidence.data.test.images[:_EXPLAINED])
     left, right = (
         drift.activations(evidence.run, name, shown, None) for name in ("onnx_float32", "onnx_int8")
     )

@@ -17,8 +17,7 @@ from pipeline.export.formats import FOLDER, get
 from pipeline.export.predictor import predictor
 from pipeline.networks import spec
 from pipeline.networks.lenet5 import LAYERS
-from pipeline.run import Run
-from pipeline.training.digit import WEIGHTS
+from pipeline.run import WEIGHTS, Run
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 
@@ -106,7 +105,7 @@ def require(run: Run) -> dict[str, dict[str, Any]]:
     Raises:
         CheckreaderError: one is missing or its files changed, or the run is one of fields or a folded network's.
     """
-    reads = spec.of(run)
+    reads = spec.task_of_run(run)
     if reads is not spec.DIGIT:
         what = "reads fields" if reads is spec.FIELD else "has its pooling folded away"
         raise CheckreaderError(f"{run.path}: a report is made of a digit run, this one {what}")

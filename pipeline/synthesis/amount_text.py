@@ -25,7 +25,7 @@ _AFTER: Final = {
 
 
 @dataclass(frozen=True)
-class Text:
+class AmountText:
     """A field's characters with their labels (None = has none); `raised` is the index of the first raised one.
 
     A space is a wide gap.
@@ -35,12 +35,12 @@ class Text:
     labels: tuple[int | None, ...]
     raised: int
 
-    def read(self) -> tuple[int, ...]:
+    def classes(self) -> tuple[int, ...]:
         """The labels that are to be read, left to right."""
         return tuple(label for label in self.labels if label is not None)
 
 
-def write(rng: np.random.Generator) -> Text:
+def random_text(rng: np.random.Generator) -> AmountText:
     """A field's text; three in five are amounts of two to seven digits, many of them round."""
     kind, raised = rng.random(), -1
     if kind < 0.64:
@@ -66,7 +66,7 @@ def write(rng: np.random.Generator) -> Text:
     return label(text, before, after, raised)
 
 
-def label(text: str, before: str = "", after: str = "", raised: int = -1) -> Text:
+def label(text: str, before: str = "", after: str = "", raised: int = -1) -> AmountText:
     """Digits, separators and spaces with marks around them; `raised` counts in `text`, -1 = nothing is raised."""
     chars = before + text + after
     last = len(before) + max((i for i, char in enumerate(text) if char.isdigit()), default=-1)
@@ -74,7 +74,7 @@ def label(text: str, before: str = "", after: str = "", raised: int = -1) -> Tex
         int(char) if char.isdigit() else SEPARATOR if char in ".," and len(before) <= i < last else None
         for i, char in enumerate(chars)
     )
-    return Text(chars, labels, len(chars) if raised < 0 else len(before) + raised)
+    return AmountText(chars, labels, len(chars) if raised < 0 else len(before) + raised)
 
 
 def _amount(rng: np.random.Generator) -> str:

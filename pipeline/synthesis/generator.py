@@ -55,33 +55,37 @@ class Generator:
         seed: decides the papers.
     """
 
-    def __init__(self, sources: list[glyph_bank.Source], seed: int = 0) -> None:
+    def __init__(self, sources: list[glyph_bank.GlyphSource], seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
-        self.bank, hands = glyph_bank.join(sources)
-        self._hands = {
-            name: [h for h in hands if h.source == name] for name in {hand.source for hand in hands}
+        self.bank, writers = glyph_bank.join(sources)
+        self.writers = {
+            name: [writer for writer in writers if writer.source == name]
+            for name in {writer.source for writer in writers}
         }
-        self._others = self._hands["strokes"]
-        self._names = sorted(self._hands)
+        self._names = sorted(self.writers)
         shares = np.array([SHARES[name] for name in self._names])
         self._shares = np.cumsum(shares / shares.sum())
-        self._stock = scanner.stock(rng)
+        self._stock = scanner.paper_stock(rng)
 
     def sample(self, rng: np.random.Generator) -> Sample:
         """One field."""
-        return self.field(amount_text.write(rng), rng)
+        return self.field(amount_text.random_text(rng), rng)
 
-    def field(self, text: amount_text.Text, rng: np.random.Generator) -> Sample:
+    def field(self, text: amount_text.AmountText, rng: np.random.Generator) -> Sample:
         """A field that says `text`, by a hand of the generator's choice."""
         name = self._names[int(np.searchsorted(self._shares, rng.random(), side="right"))]
-        hand = self._hands[name][int(rng.random() * len(self._hands[name]))]
-        other = self._others[int(rng.random() * len(self._others))]
+        writer = self._pick(name, rng)
+        lender = self._pick("strokes", rng)
         ink = np.zeros((0, 0), np.float32)
-        while not (ink > 0).any():  # a fine pen in a small hand may leave nothing
-            way = line_rendering.way(rng, name == "strokes")
-            ink, boxes = line_rendering.write(text, hand, other, self.bank, way, rng)
+        while not (ink > 0).any():  # a fine pen and small writing may leave nothing
+            style = line_rendering.writing_style(rng, name == "strokes")
+            ink, boxes = line_rendering.render(text, writer, lender, self.bank, style, rng)
         picture, boxes = scanner.scan(ink, boxes, self._stock, self.bank, rng)
-        return Sample(picture, text.read(), boxes)
+        return Sample(picture, text.classes(), boxes)
+
+    def _pick(self, source: str, rng: np.random.Generator) -> glyph_bank.Writer:
+        writers = self.writers[source]
+        return writers[int(rng.random() * len(writers))]
 
 
 def sources(
@@ -90,7 +94,7 @@ def sources(
     mnist: bool = True,
     part: str = "train",
     writers: int = 400,
-) -> list[glyph_bank.Source]:
+) -> list[glyph_bank.GlyphSource]:
     """Glyph sources for a `Generator`.
 
     Args:
@@ -111,7 +115,7 @@ def sources(
     return found
 
 
-def training(sample: Sample) -> tuple[Gray, tuple[int, ...]]:
+def training_item(sample: Sample) -> tuple[Gray, tuple[int, ...]]:
     """A sample as the network sees it: pixels uint8 [32, w] by the service's own normalization, labels."""
     return normalize_field(sample.picture).pixels, sample.labels
 

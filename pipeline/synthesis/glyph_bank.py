@@ -1,4 +1,4 @@
-"""Glyphs of synthetic handwriting, and whose hand makes which.
+"""Glyphs of synthetic handwriting, and whose writer makes which.
 
 Every glyph is a map of signed distances to the edge of its ink (positive
 inside), so that one map gives any pen width, any sharpness and, enlarged
@@ -25,15 +25,15 @@ Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Hand:
-    """One writer: for each character the glyphs (indexes into a `Bank`) that the writer makes of it."""
+class Writer:
+    """One writer: for each character the glyphs (indexes into a `GlyphBank`) that the writer makes of it."""
 
     source: str
     glyphs: dict[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
-class Bank:
+class GlyphBank:
     """Glyphs as maps, uint8 [N, ROWS, COLUMNS]: 128 + `LEVELS` per pixel of distance into the ink.
 
     `boxes` float32 [N, 4] are x0, y0, x1, y1 of the ink, `bases` [N] the row of
@@ -47,23 +47,23 @@ class Bank:
 
 
 @dataclass(frozen=True)
-class Source:
-    """Glyphs of one kind and the hands that use them."""
+class GlyphSource:
+    """Glyphs of one kind and the writers that use them."""
 
-    bank: Bank
-    hands: tuple[Hand, ...]
+    bank: GlyphBank
+    writers: tuple[Writer, ...]
 
 
-def join(sources: list[Source]) -> tuple[Bank, list[Hand]]:
-    """All sources' glyphs in one bank, the hands' indexes moved accordingly."""
-    hands, offset = [], 0
+def join(sources: list[GlyphSource]) -> tuple[GlyphBank, list[Writer]]:
+    """All sources' glyphs in one bank, the writers' indexes moved accordingly."""
+    writers, offset = [], 0
     for source in sources:
-        for hand in source.hands:
-            moved = {char: tuple(i + offset for i in index) for char, index in hand.glyphs.items()}
-            hands.append(Hand(hand.source, moved))
+        for writer in source.writers:
+            moved = {char: tuple(i + offset for i in index) for char, index in writer.glyphs.items()}
+            writers.append(Writer(writer.source, moved))
         offset += len(source.bank.maps)
     names = ("maps", "boxes", "bases", "pens")
-    return Bank(*(np.concatenate([getattr(s.bank, n) for s in sources]) for n in names)), hands
+    return GlyphBank(*(np.concatenate([getattr(s.bank, n) for s in sources]) for n in names)), writers
 
 
 def levels(inside: npt.NDArray[np.floating]) -> Maps:
@@ -71,7 +71,7 @@ def levels(inside: npt.NDArray[np.floating]) -> Maps:
     return np.asarray(np.clip(np.rint(128 + LEVELS * inside), 0, 255), np.uint8)
 
 
-def measured(maps: Maps, pens: Floats, base: float | None) -> Bank:
+def measure(maps: Maps, pens: Floats, base: float | None) -> GlyphBank:
     """Measures the boxes; `base` None: every glyph stands on the baseline with its lowest ink."""
     inked = maps > 128
     rows, columns = np.asarray(inked.any(2)), np.asarray(inked.any(1))
@@ -85,7 +85,7 @@ def measured(maps: Maps, pens: Floats, base: float | None) -> Bank:
         1,
     ).astype(np.float32)
     bases = boxes[:, 3] if base is None else np.full(len(maps), base, np.float32)
-    return Bank(maps, boxes, bases, pens)
+    return GlyphBank(maps, boxes, bases, pens)
 
 
 def half_widths(maps: Maps) -> Floats:

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pipeline.synthesis.amount_text import Text
-from pipeline.synthesis.glyph_bank import LEVELS, UNIT, Bank, Hand
+from pipeline.synthesis.amount_text import AmountText
+from pipeline.synthesis.glyph_bank import LEVELS, UNIT, GlyphBank, Writer
 
 FAR: Final = -30.0  # distance of paper from any ink
 
@@ -23,7 +23,7 @@ _Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Way:
+class WritingStyle:
     """How the hand writes this time; lengths in pixels, shares of the body's height where not said."""
 
     body: float  # pixels
@@ -41,13 +41,13 @@ class Way:
     sizes: _Doubles  # [10], of each digit
 
 
-def way(rng: np.random.Generator, drawn: bool) -> Way:
+def writing_style(rng: np.random.Generator, drawn: bool) -> WritingStyle:
     """A way of writing; `drawn`: the glyphs are upright by themselves and get all of their slant here."""
     body = min(max(np.exp(rng.normal(np.log(33), 0.26)), 20.0), 56.0)
     sizes = np.exp(rng.normal(0, 0.075, 10))
     if rng.random() < 0.35:
         sizes[1] *= rng.uniform(1.0, 1.5)
-    return Way(
+    return WritingStyle(
         body=float(body),
         pen=float(max(body * min(np.exp(rng.normal(np.log(0.043), 0.27)), 0.08), 0.7)),
         slant=float(min(max(rng.normal(0.24 if drawn else 0.12, 0.25), -0.6), 0.75)),
@@ -75,7 +75,7 @@ class _Token:
     later: bool  # a digit other than zero comes before it
 
 
-def _tokens(text: Text, chains: bool) -> list[_Token]:
+def _tokens(text: AmountText, chains: bool) -> list[_Token]:
     tokens: list[_Token] = []
     place, space, later = 0, False, False
     while place < len(text.chars):
@@ -95,8 +95,13 @@ def _tokens(text: Text, chains: bool) -> list[_Token]:
     return tokens
 
 
-def write(
-    text: Text, hand: Hand, other: Hand, bank: Bank, way: Way, rng: np.random.Generator
+def render(
+    text: AmountText,
+    hand: Writer,
+    other: Writer,
+    bank: GlyphBank,
+    way: WritingStyle,
+    rng: np.random.Generator,
 ) -> tuple[Floats, Floats]:
     """The text by one hand.
 
@@ -190,7 +195,7 @@ def write(
 _NINE: Final = np.array([(j / 2, i / 2) for i in range(3) for j in range(3)])
 
 
-def _bent(bank: Bank, index: int, width: int, height: int, points: list[list[float]]) -> Floats:
+def _bent(bank: GlyphBank, index: int, width: int, height: int, points: list[list[float]]) -> Floats:
     """A glyph's map [height, width], minus 128, its nine points (rows of three) put onto the frame's."""
     xs, ys = (0, width // 2, width), (0, height // 2, height)
     mesh = [

@@ -23,14 +23,14 @@ _NONFIELDS: Final = 0.06  # share of the stream that holds no field and is to be
 
 
 @dataclasses.dataclass(frozen=True)
-class Hands:
+class HandwritingSampler:
     """Draws fields, in whichever process it is called: rng, count → items.
 
     Attributes:
         folder: where MNIST lies; None = in its usual places.
         fonts: folder that `pipeline.synthesis.fonts` filled; None = no fonts.
         mnist: whether MNIST's writers are among the hands, beside invented ones.
-        part: "train" or "validation": whose hands.
+        part: "train" or "validation": whose sampler.
         invented: how many invented ones there are; to make them takes some 20 ms each.
     """
 
@@ -43,7 +43,7 @@ class Hands:
     def __call__(self, rng: np.random.Generator, count: int) -> list[Item]:
         generator = _generator(self)
         empty = int(rng.binomial(count, _NONFIELDS))
-        items: list[Item] = [fields.training(generator.sample(rng)) for _ in range(count - empty)]
+        items: list[Item] = [fields.training_item(generator.sample(rng)) for _ in range(count - empty)]
         for _, picture in nonfields.pictures(empty, int(rng.integers(2**31)), self.field):
             items.append((normalize_field(picture).pixels, ()))
         return items
@@ -53,7 +53,7 @@ class Hands:
         sample = _generator(self).sample(rng)
         return sample.picture, "".join(str(label) for label in sample.labels if label < SEPARATOR)
 
-    def validation(self) -> Hands:
+    def validation(self) -> HandwritingSampler:
         """The hands that training never sees."""
         return dataclasses.replace(self, part="validation")
 
@@ -68,7 +68,7 @@ class Hands:
 
 
 @functools.cache
-def _generator(hands: Hands) -> fields.Generator:
+def _generator(sampler: HandwritingSampler) -> fields.Generator:
     return fields.Generator(
-        fields.sources(hands.folder, hands.fonts, hands.mnist, hands.part, hands.invented)
+        fields.sources(sampler.folder, sampler.fonts, sampler.mnist, sampler.part, sampler.invented)
     )

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from pipeline.synthesis import paper as papers
-from pipeline.synthesis.glyph_bank import LEVELS, ROWS, Bank
+from pipeline.synthesis.glyph_bank import LEVELS, ROWS, GlyphBank
 from pipeline.synthesis.line_rendering import FAR
 
 Gray = npt.NDArray[np.uint8]
@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Stock:
+class PaperStock:
     """What pictures are cut from: papers and noises, float32 [n, h, w]; `pressures` are smoother noises."""
 
     papers: Floats
@@ -26,9 +26,9 @@ class Stock:
     pressures: Floats
 
 
-def stock(rng: np.random.Generator, count: int = 48) -> Stock:
+def paper_stock(rng: np.random.Generator, count: int = 48) -> PaperStock:
     """A stock with `count` papers."""
-    return Stock(
+    return PaperStock(
         papers.tiles(rng, count),
         np.stack([papers.smooth_noise(rng, sigma) for sigma in (0.4, 0.6, 1.0, 1.6)]),
         np.stack([papers.smooth_noise(rng, sigma) for sigma in (3, 6, 12)]),
@@ -36,7 +36,7 @@ def stock(rng: np.random.Generator, count: int = 48) -> Stock:
 
 
 def scan(
-    ink: Floats, boxes: Floats, stock: Stock, bank: Bank, rng: np.random.Generator
+    ink: Floats, boxes: Floats, stock: PaperStock, bank: GlyphBank, rng: np.random.Generator
 ) -> tuple[Gray, Floats]:
     """The picture of the ink, uint8 [h, w], and its boxes moved and cut to it.
 
@@ -95,7 +95,7 @@ def _cut(ink: Floats, boxes: Floats, rng: np.random.Generator) -> tuple[Floats, 
     return page, np.concatenate([low, high - low], 1).astype(np.float32)
 
 
-def _neighbor(page: Floats, bank: Bank, rng: np.random.Generator) -> None:
+def _neighbor(page: Floats, bank: GlyphBank, rng: np.random.Generator) -> None:
     """Draws into the page the tips of a glyph that stands outside it."""
     height, width = page.shape
     side = max(8, int(height * rng.uniform(0.7, 1.3)))

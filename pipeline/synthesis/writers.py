@@ -20,39 +20,39 @@ from pipeline.synthesis.glyph_bank import (
     COLUMNS,
     ROWS,
     UNIT,
-    Bank,
-    Hand,
+    GlyphBank,
+    GlyphSource,
     Maps,
-    Source,
+    Writer,
     half_widths,
     join,
     levels,
-    measured,
+    measure,
 )
 from serving.errors import CheckreaderError
 
 _MARKS: Final = {**stroke_styles.SEPARATORS, **stroke_styles.MARKS}
 
 
-def strokes(rng: np.random.Generator, writers: int = 400, variants: int = 2) -> Source:
+def strokes(rng: np.random.Generator, count: int = 400, variants: int = 2) -> GlyphSource:
     """Invented writers: each has a style, a shape and a pen for every character; variants of digits differ slightly."""
     maps: list[Maps] = []
     pens: list[float] = []
-    hands = []
-    for _ in range(writers):
+    writers = []
+    for _ in range(count):
         glyphs = {}
         aspect, tremor = rng.uniform(0.75, 1.25), rng.uniform(0.01, 0.045)
         pressure, pen = rng.uniform(0, 0.35), rng.uniform(1.0, 2.6)
         for char in [*"0123456789", *_MARKS]:
             styles = stroke_styles.DIGITS[int(char)] if char.isdigit() else _MARKS[char]
-            # Now and then a hand has two ways for one digit.
+            # Now and then a writer has two ways for one digit.
             chosen = [styles[i] for i in rng.integers(len(styles), size=2)]
             habit = _habit(chosen[0], rng, 0.04, 0.05)
             other = _habit(chosen[1], rng, 0.04, 0.05) if rng.random() < 0.2 else habit
-            count = variants if char.isdigit() else 1
-            glyphs[char] = tuple(range(len(maps), len(maps) + count))
+            versions = variants if char.isdigit() else 1
+            glyphs[char] = tuple(range(len(maps), len(maps) + versions))
             width = aspect * rng.uniform(0.82, 1.22)
-            for variant in range(count):
+            for variant in range(versions):
                 style = _habit(habit if variant % 2 == 0 else other, rng, tremor)
                 maps.append(_stroked(style, width, pen, pressure, rng))
                 pens.append(pen)
@@ -67,8 +67,8 @@ def strokes(rng: np.random.Generator, writers: int = 400, variants: int = 2) -> 
                 _stroked(_habit(tied, rng, tremor), aspect * min(1, 1.5 / extent), pen, pressure, rng)
             )
             pens.append(pen)
-        hands.append(Hand("strokes", glyphs))
-    return Source(measured(np.stack(maps), np.array(pens, np.float32), BASE), tuple(hands))
+        writers.append(Writer("strokes", glyphs))
+    return GlyphSource(measure(np.stack(maps), np.array(pens, np.float32), BASE), tuple(writers))
 
 
 def _habit(
@@ -104,7 +104,7 @@ def _stroked(
         for start in range(0, len(points) - 1, step):
             canvas.line(flat[2 * start : 2 * (start + step) + 2], fill=len(widths))
             widths.append(pen * (1 + pressure * float(waves[start])))
-    # Beyond this margin every map says "far from ink", so that it need not be measured there.
+    # Beyond this margin every map says "far from ink", so that it need not be measure there.
     margin = 14 * scale
     x0, y0, x1, y1 = picture.getbbox() or (0, 0, COLUMNS, ROWS)
     x0, y0 = (max(0, edge - margin) // scale * scale for edge in (x0, y0))
@@ -138,8 +138,8 @@ def _curve(stroke: stroke_styles.Stroke, steps: int = 8) -> npt.NDArray[np.float
     return np.vstack(parts)
 
 
-def mnist(folder: Path | None, part: str = "train") -> Source:
-    """MNIST's digits, one hand for each writer (with QMNIST's label file), or one for all without it.
+def mnist(folder: Path | None, part: str = "train") -> GlyphSource:
+    """MNIST's digits, one writer for each writer (with QMNIST's label file), or one for all without it.
 
     Args:
         folder: as for `pipeline.data.digits.load`.
@@ -147,22 +147,24 @@ def mnist(folder: Path | None, part: str = "train") -> Source:
     """
     digits = data.load("mnist", folder)
     split = digits.train if part == "train" else digits.validation
-    writers = _writers(folder, part) if digits.validation_by == "writer" else np.zeros(len(split.labels), int)
-    parts = [_enlarged(split.images[i : i + 2000]) for i in range(0, len(writers), 2000)]
-    banks = [measured(maps, half_widths(maps), None) for maps in parts]
-    order = np.lexsort((split.labels, writers))
-    hands = []
-    for index in np.split(order, np.flatnonzero(np.diff(writers[order])) + 1):
+    writer_of = (
+        _writers(folder, part) if digits.validation_by == "writer" else np.zeros(len(split.labels), int)
+    )
+    parts = [_enlarged(split.images[i : i + 2000]) for i in range(0, len(writer_of), 2000)]
+    banks = [measure(maps, half_widths(maps), None) for maps in parts]
+    order = np.lexsort((split.labels, writer_of))
+    writers = []
+    for index in np.split(order, np.flatnonzero(np.diff(writer_of[order])) + 1):
         labels = split.labels[index]
         glyphs = {str(d): tuple(index[labels == d].tolist()) for d in range(10) if (labels == d).any()}
-        hands.append(Hand("mnist", glyphs))
-    return _crossed(join([Source(part, ()) for part in banks])[0], tuple(hands))
+        writers.append(Writer("mnist", glyphs))
+    return _crossed(join([GlyphSource(part, ()) for part in banks])[0], tuple(writers))
 
 
-def _crossed(bank: Bank, hands: tuple[Hand, ...]) -> Source:
+def _crossed(bank: GlyphBank, writers: tuple[Writer, ...]) -> GlyphSource:
     """Adds each seven once more with a bar, as "7-": neither MNIST nor most fonts come from where sevens have one."""
     rng = np.random.default_rng(0)
-    sevens = np.array([i for hand in hands for i in hand.glyphs.get("7", ())], int)
+    sevens = np.array([i for writer in writers for i in writer.glyphs.get("7", ())], int)
     place = {seven: len(bank.maps) + k for k, seven in enumerate(sevens.tolist())}
     y, x = np.mgrid[0:ROWS, 0:COLUMNS].astype(np.float32)
     added = np.empty((len(sevens), ROWS, COLUMNS), np.uint8)
@@ -176,15 +178,15 @@ def _crossed(bank: Bank, hands: tuple[Hand, ...]) -> Source:
         tilt = rng.normal(-0.08, 0.08)
         bar = bank.pens[seven] - np.hypot(x - column - along, y - row - tilt * along)
         added[k] = np.maximum(bank.maps[seven], levels(bar))
-    extra = measured(added, bank.pens[sevens], None)
-    extra = Bank(added, extra.boxes, bank.bases[sevens], extra.pens)
-    hands = tuple(
-        Hand(hand.source, {**hand.glyphs, "7-": tuple(place[i] for i in hand.glyphs["7"])})
-        if "7" in hand.glyphs
-        else hand
-        for hand in hands
+    extra = measure(added, bank.pens[sevens], None)
+    extra = GlyphBank(added, extra.boxes, bank.bases[sevens], extra.pens)
+    writers = tuple(
+        Writer(writer.source, {**writer.glyphs, "7-": tuple(place[i] for i in writer.glyphs["7"])})
+        if "7" in writer.glyphs
+        else writer
+        for writer in writers
     )
-    return Source(join([Source(bank, ()), Source(extra, ())])[0], hands)
+    return GlyphSource(join([GlyphSource(bank, ()), GlyphSource(extra, ())])[0], writers)
 
 
 def _writers(folder: Path | None, part: str) -> npt.NDArray[np.int64]:
@@ -215,8 +217,8 @@ def _enlarged(images: npt.NDArray[np.uint8]) -> Maps:
     return maps
 
 
-def fonts(folder: Path) -> Source:
-    """Handwriting fonts (`pipeline.synthesis.fonts`): every font file in the folder is a hand.
+def fonts(folder: Path) -> GlyphSource:
+    """Handwriting fonts (`pipeline.synthesis.fonts`): every font file in the folder is a writer.
 
     Raises:
         CheckreaderError: no font in the folder, or one that cannot be read.
@@ -227,7 +229,7 @@ def fonts(folder: Path) -> Source:
             f"{folder}: no fonts there: `python -m pipeline.synthesis.fonts {folder}` fetches them"
         )
     maps: list[Maps] = []
-    hands = []
+    writers = []
     for file in files:
         try:
             glyphs = _typed(file)
@@ -235,9 +237,9 @@ def fonts(folder: Path) -> Source:
             raise CheckreaderError(f"{file}: not a readable font ({error})") from None
         first = len(maps)
         maps += glyphs.values()
-        hands.append(Hand("fonts", {char: (first + i,) for i, char in enumerate(glyphs)}))
+        writers.append(Writer("fonts", {char: (first + i,) for i, char in enumerate(glyphs)}))
     stacked = np.stack(maps)
-    return _crossed(measured(stacked, half_widths(stacked), BASE), tuple(hands))
+    return _crossed(measure(stacked, half_widths(stacked), BASE), tuple(writers))
 
 
 def _typed(file: Path) -> dict[str, Maps]:

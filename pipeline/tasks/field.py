@@ -15,7 +15,7 @@ from pipeline.config import FieldTrainConfig, field_preset, finetune_preset
 from pipeline.data import labeled_fields
 from pipeline.data.labeled_fields import Index, Labeled
 from pipeline.run import Run
-from pipeline.synthesis.sampler import Hands
+from pipeline.synthesis.sampler import HandwritingSampler
 from serving.errors import CheckreaderError
 from serving.images.field import normalize_field
 
@@ -41,23 +41,28 @@ def train(run: Run, options: Namespace) -> Answer:
     """From scratch on what invented hands, MNIST's writers and fonts write, or on with a user's own fields."""
     own = None if options.data in ("digits", "mnist") else labeled_fields.load(Path(options.data))
     writers = _WRITERS[options.preset]
-    hands = Hands(options.data_dir, options.fonts, options.data == "mnist", invented=writers)
-    data = hands.record()
+    sampler = HandwritingSampler(options.data_dir, options.fonts, options.data == "mnist", invented=writers)
+    data = sampler.record()
     from pipeline.evaluation import cross_validation
     from pipeline.training import field as training
 
     if own is None:
         config = field_preset(options.preset, options.seed)
-        record = training.train(run, config, hands, data, options.preset)
+        record = training.train(run, config, sampler, data, options.preset)
         exact = record["metrics"]["validation_exact"]
         return record, f"{run.path}: {exact:.2%} of drawn fields by other hands read exactly"
     config = finetune_preset(options.preset, options.seed)
-    record = finetune(run, config, hands, data, own, options.preset)
+    record = finetune(run, config, sampler, data, own, options.preset)
     return record, f"{run.path}: {cross_validation.format_report(record['cross_validation'])}"
 
 
 def finetune(
-    run: Run, config: FieldTrainConfig, hands: Hands, data: dict[str, Any], own: Labeled, preset: str
+    run: Run,
+    config: FieldTrainConfig,
+    sampler: HandwritingSampler,
+    data: dict[str, Any],
+    own: Labeled,
+    preset: str,
 ) -> dict[str, Any]:
     """Goes on from released weights with labeled fields, and cross-validates that.
 
@@ -67,7 +72,7 @@ def finetune(
     Args:
         run: where everything is written.
         config: what to train; `start` are the weights to go on from.
-        hands: draw fields that are mixed in, lest the network forget what the labeled ones do not show.
+        sampler: draw fields that are mixed in, lest the network forget what the labeled ones do not show.
         data: names and checksums, for the record.
         own: the labeled fields.
         preset: the name that the config goes by, for the record.
@@ -81,11 +86,11 @@ def finetune(
     parts = labeled_fields.folds(own, cross_validation.FOLDS, config.seed)
     items = [(normalize_field(own.picture(i)).pixels, own.classes(i)) for i in range(len(own))]
     cuts = training.cuts(config, items, own.separators)
-    synthetic = hands(np.random.default_rng([config.seed, 3]), config.fields)
+    synthetic = sampler(np.random.default_rng([config.seed, 3]), config.fields)
 
     def trained_on(index: Index) -> Any:
-        real = recombine.source([items[i] for i in index], [cuts[i] for i in index], config.recombined)
-        return training.fine_tuned(config, augmentation.mixed(real, synthetic, config, own.separators))
+        real = recombine.item_source([items[i] for i in index], [cuts[i] for i in index], config.recombined)
+        return training.fine_tune(config, augmentation.mixed_batches(real, synthetic, config, own.separators))
 
     def reader(model: Any) -> field_readings.Reader:
         return field_readings.reader(ctc.probabilities(model))
@@ -95,7 +100,7 @@ def finetune(
         model = trained_on(np.setdiff1d(np.arange(len(own)), part))
         readings.append(field_readings.read(reader(model), own.take(part)))
     model = trained_on(np.arange(len(own)))
-    nonfields = field_readings.read_nonfields(reader(model), _NONFIELDS, config.seed, hands.field)
+    nonfields = field_readings.read_nonfields(reader(model), _NONFIELDS, config.seed, sampler.field)
     report = cross_validation.report(own, parts, readings, config.seed, nonfields)
     return training.write_record(
         run,
@@ -113,7 +118,10 @@ def quantize(run: Run, options: Namespace) -> Answer:
     from pipeline.quantization import field as quantization
 
     seed = run.require("train")["config"]["seed"]
-    fields = [pixels for pixels, _ in Hands(invented=_INVENTED)(np.random.default_rng([seed, 11]), _QUANTIZE)]
+    fields = [
+        pixels
+        for pixels, _ in HandwritingSampler(invented=_INVENTED)(np.random.default_rng([seed, 11]), _QUANTIZE)
+    ]
     record = quantization.quantize(run, quantization.FieldQuantizeConfig(seed=seed), fields)
     same = record["metrics"]["same_best_symbol"]
     return record, f"{run.path}: at {same:.2%} of {record['metrics']['steps']:,} steps the same best symbol"
@@ -126,7 +134,7 @@ def verify(run: Run, options: Namespace) -> Answer:
     seed = run.require("train")["config"]["seed"]
     fields = [
         pixels
-        for pixels, _ in Hands(part="validation", invented=_INVENTED)(
+        for pixels, _ in HandwritingSampler(part="validation", invented=_INVENTED)(
             np.random.default_rng([seed, 13]), _VERIFY
         )
     ]

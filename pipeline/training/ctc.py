@@ -13,7 +13,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from tqdm import tqdm
 
-from pipeline.augmentation.field import Batch, padded
+from pipeline.augmentation.field import Batch, pad
 from pipeline.config import FieldTrainConfig
 from pipeline.networks import lenet5_field
 from pipeline.synthesis.sampler import Item
@@ -153,7 +153,7 @@ def logits(
     answers: list[npt.NDArray[np.float32]] = [np.zeros((0, lenet5_field.CLASSES), np.float32)] * len(pixels)
     for start in range(0, len(order), size):
         rows = order[start : start + size]
-        batch = padded([(pixels[i], ()) for i in rows], None)
+        batch = pad([(pixels[i], ()) for i in rows], None)
         out = model(batch.image, training=False).numpy().astype(np.float32)
         for row, i in enumerate(rows):
             answers[i] = out[row, : batch.steps[row]]

@@ -32,13 +32,12 @@ from pipeline.config import TrainConfig
 from pipeline.data.digits import Dataset, Split
 from pipeline.metrics import calibration as calibrate
 from pipeline.networks import lenet5
-from pipeline.run import Run, replacing
+from pipeline.run import WEIGHTS, Run, replacing
 from pipeline.synthesis import nondigits
 from pipeline.training import distillation
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 
-WEIGHTS: Final = "float.keras"
 _CHECKPOINT: Final = "checkpoint.npz"
 
 
@@ -108,7 +107,7 @@ def train(
     calibration = calibrate.fit(logits, data.validation.labels, others)
     with replacing(run / WEIGHTS) as temporary:
         trained.save(temporary)
-        undated(temporary)
+        remove_timestamps(temporary)
     (run / _CHECKPOINT).unlink()
     return run.record(
         "train",
@@ -196,7 +195,7 @@ def _restore(path: Path, model: Any, config: TrainConfig) -> int:
         raise CheckreaderError(f"{path}: damaged checkpoint ({error}): train without --resume") from None
 
 
-def undated(path: Path) -> None:
+def remove_timestamps(path: Path) -> None:
     """Rewrites a `.keras` file without time and memory addresses, so that equal weights are equal bytes."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}

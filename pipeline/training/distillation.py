@@ -118,12 +118,12 @@ def stream(
     extra = round(config.batch * config.nondigits) if len(outliers) else 0
 
     def epoch_batches(number: tf.Tensor) -> tf.data.Dataset:
-        seed = digit.fold(tf.constant([config.seed, 1], tf.int64), number)
+        seed = digit.fold_in(tf.constant([config.seed, 1], tf.int64), number)
         taken = digit.order(learned.split, config, seed)
         return tf.data.Dataset.zip(
             tf.data.Dataset.from_tensor_slices(taken),
             tf.data.Dataset.range(taken.shape[0]).map(
-                lambda step: (digit.fold(seed, step + 1), tf.cast(number % passes, tf.int32))
+                lambda step: (digit.fold_in(seed, step + 1), tf.cast(number % passes, tf.int32))
             ),
         )
 
@@ -131,7 +131,7 @@ def stream(
         seed, number = how
         index = tf.stack([tf.fill([config.batch], number), chosen], 1)
         images = tf.cast(tf.gather_nd(views, index), tf.float32)[..., None] / 255
-        hard = digit.smoothed(tf.gather(labels, chosen), config)
+        hard = digit.smooth_labels(tf.gather(labels, chosen), config)
         soft = tf.cast(tf.gather_nd(logits, index), tf.float32)
         if extra:
             others = tf.random.stateless_uniform([extra], seed, maxval=len(outliers), dtype=tf.int32)

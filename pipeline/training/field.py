@@ -18,13 +18,13 @@ import numpy as np
 from scipy.special import softmax
 
 from pipeline.augmentation import recombine
-from pipeline.augmentation.field import Batch, drawn, endless
+from pipeline.augmentation.field import Batch, batch_stream, draw_blocks
 from pipeline.config import FieldTrainConfig
 from pipeline.networks import lenet5_field
-from pipeline.run import Run, replacing
-from pipeline.synthesis.sampler import Hands, Item
+from pipeline.run import WEIGHTS, Run, replacing
+from pipeline.synthesis.sampler import HandwritingSampler, Item
 from pipeline.training import ctc
-from pipeline.training.digit import WEIGHTS, undated
+from pipeline.training.digit import remove_timestamps
 from serving.repository.store import Repository
 
 START: Final = "lenet5-field"  # of the released models, what a user's own fields go on from
@@ -33,24 +33,24 @@ _PROCESSES: Final = 2  # that draw, beside the training
 
 
 def train(
-    run: Run, config: FieldTrainConfig, hands: Hands, data: dict[str, Any], preset: str
+    run: Run, config: FieldTrainConfig, sampler: HandwritingSampler, data: dict[str, Any], preset: str
 ) -> dict[str, Any]:
     """Trains from scratch on drawn fields and writes `float.keras` and `train.json`.
 
     Args:
         run: where everything is written.
         config: what to train.
-        hands: who draws the fields to train on.
-        data: names and checksums of what the hands were made of, for the record.
+        sampler: who draws the fields to train on.
+        data: names and checksums of what the sampler were made of, for the record.
         preset: the name that the config goes by, for the record.
     """
-    validation = hands.validation()(np.random.default_rng([config.seed, 7]), _VALIDATION)
+    validation = sampler.validation()(np.random.default_rng([config.seed, 7]), _VALIDATION)
     _seed(config)
     opening, rest = config.parts()
     model = lenet5_field.build(keras)
-    stream = endless(drawn(hands, config.seed, _PROCESSES), config)
+    stream = batch_stream(draw_blocks(sampler, config.seed, _PROCESSES), config)
     ctc.fit(model, opening, stream, validation)
-    model = lenet5_field.folded(keras, model)
+    model = lenet5_field.fold(keras, model)
     ctc.fit(model, rest, stream, validation)
     stream.close()
     plain = _in_float(model)
@@ -59,17 +59,17 @@ def train(
     )
 
 
-def fine_tuned(config: FieldTrainConfig, stream: Iterator[Batch]) -> Any:
+def fine_tune(config: FieldTrainConfig, stream: Iterator[Batch]) -> Any:
     """A network that goes on from `config.start`, or the released weights, on the batches of `stream`."""
     _seed(config)
     model = lenet5_field.build(keras, normalized=False)
-    model.set_weights(_start(config).get_weights())
+    model.set_weights(_load_start(config).get_weights())
     ctc.fit(model, config, stream, ())
     return _in_float(model)
 
 
-def _start(config: FieldTrainConfig) -> Any:
-    return keras.models.load_model(config.start or started(), compile=False)
+def _load_start(config: FieldTrainConfig) -> Any:
+    return keras.models.load_model(config.start or released_weights(), compile=False)
 
 
 def cuts(
@@ -77,7 +77,7 @@ def cuts(
 ) -> list[tuple[recombine.Cut, ...]]:
     """Where the fields fall apart, as the network to go on from sees them."""
     model = lenet5_field.build(keras, normalized=False)
-    model.set_weights(_start(config).get_weights())
+    model.set_weights(_load_start(config).get_weights())
     seen = ctc.logits(model, [pixels for pixels, _ in items])
     return [
         recombine.cuts(pixels, labels, softmax(steps, axis=1), separators)
@@ -93,7 +93,7 @@ def _in_float(model: Any) -> Any:
     return plain
 
 
-def started() -> Path:
+def released_weights() -> Path:
     """The released weights."""
     repository = Repository.open()
     artifact = next(a for a in repository.model(START).artifacts if a.runtime == "keras")
@@ -118,7 +118,7 @@ def write_record(
     """Writes `float.keras` and `train.json`; returns the record."""
     with replacing(run / WEIGHTS) as temporary:
         model.save(temporary)
-        undated(temporary)
+        remove_timestamps(temporary)
     return run.record(
         "train",
         [WEIGHTS],

@@ -53,7 +53,7 @@ def activations(
             return {layer.name: real(found[layer.name], layer.output) for layer in network.layers}
 
     else:
-        row = get(name, task.of(run).name)
+        row = get(name, task.task_of_run(run).name)
         ask = predictor.inside(row, run / FOLDER / row.file)
     parts = [ask(batch.pixels) for batch in batches]
     return {layer: np.concatenate([part[layer].ravel() for part in parts]) for layer in parts[0]}

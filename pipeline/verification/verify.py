@@ -59,8 +59,8 @@ def verify(run: Run, images: Pixels | Sequence[Pixels]) -> dict[str, Any]:
     Raises:
         CheckreaderError: an exported file is missing, changed, cannot be loaded or gives no probabilities.
     """
-    exported, reads = run.require("export"), spec.of(run)
-    pictures = batching.of(reads, images)
+    exported, reads = run.require("export"), spec.task_of_run(run)
+    pictures = batching.make_batches(reads, images)
     integers, refused = _integers(run, exported["refused"], reads)
     rows = [row for row in TABLE[reads.name] if row.name not in refused]
     broken: list[str] = []
@@ -115,15 +115,15 @@ def ask(
 
     def checked(pixels: Pixels) -> Floats:
         probabilities = answer(tensor(pixels))
-        shape = reads.answers(len(pixels), pixels.shape[2])
+        shape = reads.output_shape(len(pixels), pixels.shape[2])
         if probabilities.shape != shape or not np.isfinite(probabilities).all():
             raise CheckreaderError(f"{path}: does not give {list(shape)} finite probabilities")
         return probabilities
 
-    probabilities = batching.answered(pictures, checked)
+    probabilities = batching.predict(pictures, checked)
     logits = None
     if row.model == reads.int8 and integers is not None:
-        logits = batching.answered(pictures, predictor.int8_logits(row, path, integers.output))
+        logits = batching.predict(pictures, predictor.int8_logits(row, path, integers.output))
     return _answers(row.name, pictures, probabilities, logits)
 
 
@@ -143,9 +143,9 @@ def explain(run: Run, left: str, right: str, images: Pixels | Sequence[Pixels]) 
         `layers`: for each its largest `difference`, `range`, `relative` difference and the `tolerance`;
         `first`: the name of the first beyond its tolerance, or None.
     """
-    reads = spec.of(run)
+    reads = spec.task_of_run(run)
     integers, refused = _integers(run, run.require("export")["refused"], reads)
-    pictures = batching.of(reads, images)
+    pictures = batching.make_batches(reads, images)
     for name in (left, right):
         if name in refused or (name == REFERENCE and integers is None):
             raise CheckreaderError(
@@ -161,7 +161,7 @@ def explain(run: Run, left: str, right: str, images: Pixels | Sequence[Pixels]) 
     numbers = np.concatenate([batch.places() for batch in pictures])[:, 0]
     np.maximum.at(distance, numbers, np.abs(answers(left) - answers(right)).max(axis=1))
     worst = np.sort(np.argsort(-distance, kind="stable")[:EXPLAINED])
-    shown = batching.of(reads, [images[i] for i in worst])
+    shown = batching.make_batches(reads, [images[i] for i in worst])
     outputs = [drift.activations(run, name, shown, integers) for name in (left, right)]
     layers = drift.between(*outputs, drift.tolerance(reads.name, left, right))
     first = next((row["layer"] for row in layers if row["drifts"]), None)
@@ -181,7 +181,7 @@ def _integers(
 
 
 def _reference_answers(integers: integer_reference.Reference, pictures: Sequence[Batch]) -> Answers:
-    logits = batching.answered(pictures, lambda pixels: integer_reference.logits(integers, pixels))
+    logits = batching.predict(pictures, lambda pixels: integer_reference.logits(integers, pixels))
     return _answers(REFERENCE, pictures, softmax(real(logits, integers.output)), logits)
 
 

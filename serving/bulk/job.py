@@ -26,7 +26,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from serving.decoding.field_string import Wanted
+from serving.decoding.field_string import FieldFormat
 from serving.errors import CheckreaderError
 from serving.images.crop import Crop
 from serving.recognition import fields
@@ -47,13 +47,13 @@ class Job:
     folder: str
     models: str | None
     model: str
-    what: Wanted
+    field_format: FieldFormat
     max_error: float | None
     crop: Crop | None = None
 
 
 @dataclass
-class Tally:
+class JobSummary:
     """Counts of one run; `reasons` are the first files that could not be read, with why."""
 
     skipped: int = 0
@@ -69,22 +69,24 @@ class Worker:
     def __init__(self, job: Job) -> None:
         loaded = Repository.open(job.models).load(job.model, threads=1)
         self._job = job
-        self._read = fields.reader(job.model, loaded.model, loaded.network, job.what, job.max_error, job.crop)
+        self._read = fields.field_recognizer(
+            job.model, loaded.model, loaded.network, job.field_format, job.max_error, job.crop
+        )
 
     def __call__(self, files: Sequence[str]) -> Lines:
         return [self._line(file) for file in files]
 
     def _line(self, file: str) -> bytes:
         try:
-            (reading,) = self._read([load(Path(self._job.folder, file))])
+            (reading,) = self._read([read_file(Path(self._job.folder, file))])
         except OSError as error:
-            return failed(file, error.strerror or str(error))
+            return error_line(file, error.strerror or str(error))
         except CheckreaderError as error:
-            return failed(file, str(error))
-        return msgspec.json.encode({"file": shown(file)} | msgspec.to_builtins(reading))
+            return error_line(file, str(error))
+        return msgspec.json.encode({"file": display_name(file)} | msgspec.to_builtins(reading))
 
 
-def load(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
     """A file's bytes; raises OSError, or CheckreaderError if it is too large for a picture."""
     with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)
@@ -121,9 +123,9 @@ def walk(folder: str) -> Iterator[str]:
         below.extendleft(within + name for name, is_folder in reversed(names) if is_folder)
 
 
-def read(
+def run(
     job: Job, out: Path, engine: Engine, progress: Callable[[Iterable[Lines], int], Iterable[Lines]]
-) -> Tally:
+) -> JobSummary:
     """Reads what `out` does not hold yet and appends it there.
 
     Args:
@@ -136,7 +138,7 @@ def read(
         CheckreaderError: `out` is another kind of file, or the model cannot be used.
         OSError: the folder or `out` cannot be used.
     """
-    tally = Tally()
+    tally = JobSummary()
     with out.open("ab+") as file:
         done = _Done(_resume(file, out))
         tally.skipped = len(done)
@@ -166,7 +168,7 @@ class _Done:
         return len(self._marks)
 
     def __contains__(self, file: str) -> bool:
-        mark = _mark(shown(file))
+        mark = _mark(display_name(file))
         at = int(np.searchsorted(self._marks, np.uint64(mark)))
         return at < len(self._marks) and int(self._marks[at]) == mark
 
@@ -195,7 +197,7 @@ def _resume(file: BinaryIO, path: Path) -> Iterator[str]:
     file.truncate(end)
 
 
-def _count(tally: Tally, row: _Row) -> None:
+def _count(tally: JobSummary, row: _Row) -> None:
     if row.error is None:
         tally.read += 1
         tally.accepted += row.accepted
@@ -222,11 +224,11 @@ def _may_be_read(entry: os.DirEntry[str]) -> bool:
     return entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists())
 
 
-def shown(file: str) -> str:
+def display_name(file: str) -> str:
     """A file's name as text; bytes of it that are no UTF-8 are written as \\xff."""
     return os.fsencode(file).decode("utf-8", "backslashreplace")
 
 
-def failed(file: str, reason: str) -> bytes:
+def error_line(file: str, reason: str) -> bytes:
     """The line of a file that cannot be read."""
-    return msgspec.json.encode({"file": shown(file), "error": reason})
+    return msgspec.json.encode({"file": display_name(file), "error": reason})

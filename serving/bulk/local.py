@@ -14,7 +14,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Final
 
-from serving.bulk.job import Job, Lines, Worker, failed
+from serving.bulk.job import Job, Lines, Worker, error_line
 from serving.errors import CheckreaderError
 from serving.runtime.cpu import cpus
 
@@ -108,6 +108,6 @@ def _alone(job: Job, file: str) -> Lines:
     try:
         return pool.submit([file]).result()
     except BrokenProcessPool:
-        return [failed(file, "the process that read it died")]
+        return [error_line(file, "the process that read it died")]
     finally:
         pool.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from serving.decoding.thresholds import MAX_ERROR, Reading, threshold
+from serving.decoding.thresholds import MAX_ERROR, DigitPrediction, choose_threshold
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 from serving.recognition import digits
@@ -28,7 +28,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         type=float,
         default=MAX_ERROR,
         metavar="E",
-        help="largest tolerated share of wrong readings among the accepted (%(default)s)",
+        help="largest tolerated share of wrong predictions among the accepted (%(default)s)",
     )
     command.add_argument(
         "--runtime",
@@ -39,7 +39,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints a reading of each file that can be read.
+    """Prints the prediction for each file that can be read.
 
     Returns:
         1 if a file could not be read, else 0.
@@ -51,37 +51,39 @@ def run(options: argparse.Namespace) -> int:
     name = options.model or repository.manifest.default
     runtime = "onnxruntime" if options.runtime == "onnx" else options.runtime
     loaded = repository.load(name, runtime)
-    accepted_from = threshold(loaded.model.thresholds, options.max_error)  # refused once, not for every file
-    readings: list[tuple[str, Reading]] = []
+    threshold = choose_threshold(
+        loaded.model.thresholds, options.max_error
+    )  # refused once, not for every file
+    predictions: list[tuple[str, DigitPrediction]] = []
     failures = 0
     for file in options.files:
         try:
             picture = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-            pixels = digits.pixels([picture])
-            (reading,) = digits.read(pixels, loaded.network.infer(tensor(pixels)), accepted_from)
+            pixels = digits.normalize_pictures([picture])
+            (prediction,) = digits.recognize(pixels, loaded.network.infer(tensor(pixels)), threshold)
         except (CheckreaderError, OSError) as error:
             print(f"error: {file}: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
             failures += 1
         else:
-            readings.append((file, reading))
+            predictions.append((file, prediction))
     if options.json:
-        _print_json(name, loaded.model.version, readings)
-    elif readings:
-        _print_table(readings)
+        _print_json(name, loaded.model.version, predictions)
+    elif predictions:
+        _print_table(predictions)
     return 1 if failures else 0
 
 
-def _print_json(name: str, version: str, readings: list[tuple[str, Reading]]) -> None:
+def _print_json(name: str, version: str, predictions: list[tuple[str, DigitPrediction]]) -> None:
     reply = {
         "model": {"name": name, "version": version},
-        "digits": [{"file": file} | msgspec.to_builtins(reading) for file, reading in readings],
+        "digits": [{"file": file} | msgspec.to_builtins(prediction) for file, prediction in predictions],
     }
     print(msgspec.json.format(msgspec.json.encode(reply), indent=2).decode())
 
 
-def _print_table(readings: list[tuple[str, Reading]]) -> None:
+def _print_table(predictions: list[tuple[str, DigitPrediction]]) -> None:
     rows = [
-        (file, str(reading.digit), f"{reading.confidence:.3f}", reading.reason or "accepted")
-        for file, reading in readings
+        (file, str(prediction.digit), f"{prediction.confidence:.3f}", prediction.reason or "accepted")
+        for file, prediction in predictions
     ]
     print(format_table(("file", "digit", "confidence", "verdict"), rows, right=False))

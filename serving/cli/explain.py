@@ -210,7 +210,7 @@ def run(options: argparse.Namespace) -> int:
     network = Repository.open(options.models).load(MODEL, "onnxruntime").network
     data = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
     try:
-        pixels = digits.pixels([data])[0]
+        pixels = digits.normalize_pictures([data])[0]
     except CheckreaderError as error:
         raise CheckreaderError(f"{options.file}: {error}") from None
     if not pixels.any():

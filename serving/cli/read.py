@@ -18,14 +18,14 @@ from serving.bulk import job as bulk
 from serving.bulk import local
 from serving.decoding.amounts import LOCALES
 from serving.decoding.check_digits import MAX_LENGTH, SCHEMES
-from serving.decoding.field_string import KINDS, Wanted, wanted
+from serving.decoding.field_string import KINDS, FieldFormat, field_format
 from serving.decoding.thresholds import MAX_ERROR
 from serving.errors import CheckreaderError
 from serving.extras import install, needed
 from serving.images.codec import decode
 from serving.images.crop import Crop, parse_crop
 from serving.recognition import annotate, fields
-from serving.recognition.fields import FieldReading
+from serving.recognition.fields import FieldPrediction
 from serving.repository.store import Repository
 from serving.table import format_table
 
@@ -74,7 +74,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Raises CheckreaderError, or OSError where a file cannot be written."""
-    what = wanted(options.kind, options.scheme, options.length, options.locale)
+    what = field_format(options.kind, options.scheme, options.length, options.locale)
     crop = parse_crop(options.crop) if options.crop is not None else None
     if options.out is not None:
         return _folder(options, what, crop)
@@ -86,18 +86,20 @@ def run(options: argparse.Namespace) -> int:
     return _files(options, what, crop)
 
 
-def _files(options: argparse.Namespace, what: Wanted, crop: Crop | None) -> int:
+def _files(options: argparse.Namespace, what: FieldFormat, crop: Crop | None) -> int:
     repository = Repository.open(options.models)
     # Refused before the model is loaded, and once, not for every file.
-    fields.require(options.model, repository.model(options.model))
-    fields.accepted_from(repository.model(options.model).thresholds, options.max_error)
+    fields.require_sliding(options.model, repository.model(options.model))
+    fields.threshold_or_reason(repository.model(options.model).thresholds, options.max_error)
     loaded = repository.load(options.model)
-    reader = fields.reader(options.model, loaded.model, loaded.network, what, options.max_error, crop)
-    results: list[tuple[str, FieldReading]] = []
+    reader = fields.field_recognizer(
+        options.model, loaded.model, loaded.network, what, options.max_error, crop
+    )
+    results: list[tuple[str, FieldPrediction]] = []
     bad = 0
     for file in options.files:
         try:
-            data = sys.stdin.buffer.read() if file == "-" else bulk.load(Path(file))
+            data = sys.stdin.buffer.read() if file == "-" else bulk.read_file(Path(file))
             (reading,) = reader([data])
         except OSError as error:
             bad += 1
@@ -130,7 +132,7 @@ def _target(draw: Path, file: str, count: int) -> Path:
     return draw / f"{'stdin' if file == '-' else Path(file).name}.png"
 
 
-def _table(results: list[tuple[str, FieldReading]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def _table(results: list[tuple[str, FieldPrediction]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     head = ("file", "reading", "amount", "confidence", "verdict")
     return head, [
         (file, one.raw, one.amount or "", f"{one.confidence:.3f}", one.reason or "accepted")
@@ -138,7 +140,7 @@ def _table(results: list[tuple[str, FieldReading]]) -> tuple[tuple[str, ...], li
     ]
 
 
-def _csv(results: list[tuple[str, FieldReading]]) -> str:
+def _csv(results: list[tuple[str, FieldPrediction]]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_HEAD)
@@ -149,7 +151,7 @@ def _csv(results: list[tuple[str, FieldReading]]) -> str:
     return text.getvalue()
 
 
-def _folder(options: argparse.Namespace, what: Wanted, crop: Crop | None) -> int:
+def _folder(options: argparse.Namespace, what: FieldFormat, crop: Crop | None) -> int:
     for name in ("csv", "draw"):
         if getattr(options, name):
             raise CheckreaderError(f"--{name} does not go with --out, which writes lines of JSON")
@@ -157,8 +159,8 @@ def _folder(options: argparse.Namespace, what: Wanted, crop: Crop | None) -> int
         raise CheckreaderError("--out reads one folder: name that, and nothing else")
     repository = Repository.open(options.models)
     model = repository.model(options.model)
-    fields.require(options.model, model)
-    fields.accepted_from(model.thresholds, options.max_error)
+    fields.require_sliding(options.model, model)
+    fields.threshold_or_reason(model.thresholds, options.max_error)
     engine: bulk.Engine = local.read
     if options.ray is not None:
         with needed(_CLUSTER):
@@ -166,7 +168,7 @@ def _folder(options: argparse.Namespace, what: Wanted, crop: Crop | None) -> int
     folder, models = str(Path(options.files[0]).resolve()), str(repository.folder.resolve())
     job = bulk.Job(folder, models, options.model, what, options.max_error, crop)
     start = time.perf_counter()
-    tally = bulk.read(job, Path(options.out), engine, lambda lines, before: _progress(lines, before, folder))
+    tally = bulk.run(job, Path(options.out), engine, lambda lines, before: _progress(lines, before, folder))
     seconds = time.perf_counter() - start
     _summary(tally, seconds, options)
     return 0
@@ -188,7 +190,7 @@ def _progress(lines: Iterable[bulk.Lines], before: int, folder: str) -> Iterator
             shown.update(len(some))
 
 
-def _summary(tally: bulk.Tally, seconds: float, options: argparse.Namespace) -> None:
+def _summary(tally: bulk.JobSummary, seconds: float, options: argparse.Namespace) -> None:
     count = tally.read + tally.unreadable
     rate = count / seconds
     if options.json:

@@ -32,7 +32,7 @@ class Amount:
 
 
 @dataclass(frozen=True)
-class Weighed:
+class AmountPrediction:
     """The likeliest reading.
 
     Attributes:
@@ -97,12 +97,12 @@ def interpret(raw: str, locale: str | None = None) -> Amount:
     return Amount("".join(whole) + ("." + groups[-1] if cents else ""), None)
 
 
-def weigh(
+def predict_amount(
     hypotheses: Sequence[Hypothesis],
     locale: str | None = None,
     share: float = SHARE,
     of_text: Callable[[tuple[int, ...]], float] | None = None,
-) -> Weighed:
+) -> AmountPrediction:
     """The likeliest reading among the decoder's strings, which differ also in separators.
 
     "1250" and "1·250" mean the same, so their probabilities add up; "12·50" is
@@ -122,16 +122,16 @@ def weigh(
     """
     if not hypotheses:
         raise ValueError("nothing to weigh")
-    readings: dict[tuple[str, str | None], Weighed] = {}
+    readings: dict[tuple[str, str | None], AmountPrediction] = {}
     for one in sorted(hypotheses, key=lambda one: -one.probability):
-        raw = written(one.labels)
+        raw = label_text(one.labels)
         text = raw.replace(SEPARATOR, "")
         amount = interpret(raw, locale)
         met = readings.get((text, amount.amount))
         readings[text, amount.amount] = (
-            Weighed(one.labels, raw, text, amount, one.probability)
+            AmountPrediction(one.labels, raw, text, amount, one.probability)
             if met is None
-            else Weighed(met.labels, met.raw, text, met.amount, met.probability + one.probability)
+            else AmountPrediction(met.labels, met.raw, text, met.amount, met.probability + one.probability)
         )
     best = max(readings.values(), key=lambda reading: reading.probability)
     if best.amount.amount is None:
@@ -146,10 +146,10 @@ def weigh(
     other = max(rivals, key=lambda rival: rival.probability).raw if rivals else "other separators"
     part = weight / (weight + best.probability)
     doubt = f"unclear amount: {best.raw} may be {other}, probability {part:.2g} that it is not as written"
-    return Weighed(best.labels, best.raw, best.text, Amount(None, doubt), best.probability)
+    return AmountPrediction(best.labels, best.raw, best.text, Amount(None, doubt), best.probability)
 
 
-def written(labels: Sequence[int]) -> str:
+def label_text(labels: Sequence[int]) -> str:
     """The decoder's labels as a string, `SEPARATOR` for each separator."""
     return "".join(SEPARATOR if label == SEPARATOR_LABEL else str(label) for label in labels)
 

@@ -174,7 +174,7 @@ def length(count: int) -> Automaton:
     return build(0, lambda n, _: n + 1 if n < count else None, lambda n: n == count)
 
 
-def both(one: Automaton, other: Automaton) -> Automaton:
+def intersection(one: Automaton, other: Automaton) -> Automaton:
     """What both accept (the product automaton)."""
 
     first: list[list[int]] = one.step.tolist()  # faster than arrays to look things up one by one
@@ -209,7 +209,7 @@ def parse(scheme: str | None = None, length: int | None = None) -> Automaton | N
     digits = _length(length)
     if check is None:
         return digits
-    result = both(check, digits)
+    result = intersection(check, digits)
     if result.empty:
         raise CheckreaderError(f"no number of {length} digits satisfies the scheme {scheme!r}")
     return result

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.decoding.check_digits import DEAD, Automaton
-from serving.decoding.lattice import Lattice, Matrix, Prefix, checked
+from serving.decoding.lattice import Lattice, Matrix, Prefix, normalized_rows
 
 SEPARATOR = 10
 BUDGET = 2000
@@ -79,7 +79,7 @@ def search(
     """
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")
-    lattice = Lattice(checked(probabilities), accepts)
+    lattice = Lattice(normalized_rows(probabilities), accepts)
     found: list[Hypothesis] = []
     met: list[float] = []  # probabilities of the `count` best complete strings met, the least first
     serial = 0
@@ -97,7 +97,7 @@ def search(
         expanded += 1
         if label != DEAD:
             prefix = lattice.extend(prefix, label)
-        own = lattice.own(prefix)
+        own = lattice.string_probability(prefix)
         if own > 0:
             serial += 1
             heappush(heap, (-own, 0, serial, prefix, DEAD))
@@ -123,7 +123,7 @@ def search(
 
 def probability(probabilities: npt.NDArray[np.floating[Any]], labels: Sequence[int]) -> float:
     """The total probability of one string over all its alignments; arguments and errors as `search`."""
-    lattice = Lattice(checked(probabilities), None)
+    lattice = Lattice(normalized_rows(probabilities), None)
     prefix = lattice.root()
     for label in labels:
         prefix = lattice.extend(prefix, label)
@@ -157,7 +157,7 @@ def places(probabilities: npt.NDArray[np.floating[Any]], labels: Sequence[int]) 
     Raises:
         ValueError: as `search`, or no alignment of a probability above 0 gives the string.
     """
-    rows = checked(probabilities)
+    rows = normalized_rows(probabilities)
     if not labels:
         return []
     spans = _greedy(rows, labels) or _viterbi(rows, labels)
@@ -177,7 +177,7 @@ def _dive(lattice: Lattice, prefix: Prefix, label: int) -> dict[tuple[int, ...],
     while True:
         if label != DEAD:
             prefix = lattice.extend(prefix, label)
-        own = lattice.own(prefix)
+        own = lattice.string_probability(prefix)
         if own > 0:
             met[prefix.labels] = own
         bounds = lattice.bounds(prefix)

@@ -60,7 +60,7 @@ def probability(looks: Floats, labels: Sequence[int]) -> float:
     return sum(ctc.probability(look, labels) for look in looks) / len(looks)
 
 
-def clear(looks: Floats, labels: Sequence[int]) -> int:
+def clearest_view(looks: Floats, labels: Sequence[int]) -> int:
     """The first look in which a string is likelier than not; where there is none, the one in which it is likeliest."""
     if len(looks) == 1:
         return 0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from serving.decoding import check_digits, ctc, ensemble
-from serving.decoding.amounts import LOCALES, Amount, weigh
+from serving.decoding.amounts import LOCALES, Amount, predict_amount
 from serving.decoding.ctc import Hypothesis
 from serving.errors import CheckreaderError
 from serving.manifest import Confidence
@@ -25,8 +25,8 @@ _SEPARATES: Final = 0.01  # less than this at every step, and nobody need look f
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What the fields hold; make it by `wanted`."""
+class FieldFormat:
+    """What the fields hold; make it by `field_format`."""
 
     kind: str = "amount"
     scheme: str | None = None
@@ -40,7 +40,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Decoded:
+class DecodedField:
     """The likeliest string and others, best first.
 
     Attributes:
@@ -61,9 +61,9 @@ class Decoded:
     total: float
 
 
-def wanted(
+def field_format(
     kind: str | None = None, scheme: str | None = None, length: int | None = None, locale: str | None = None
-) -> Wanted:
+) -> FieldFormat:
     """What the fields hold.
 
     Args:
@@ -89,10 +89,10 @@ def wanted(
     if locale and kind != "amount":
         raise CheckreaderError(f"locale {locale!r} is for kind amount: a number has no decimal point")
     check_digits.parse(scheme, length)
-    return Wanted(kind, scheme, length, locale)
+    return FieldFormat(kind, scheme, length, locale)
 
 
-def decode(probabilities: Floats, what: Wanted, count: int = _COUNT) -> Decoded:
+def decode(probabilities: Floats, what: FieldFormat, count: int = _COUNT) -> DecodedField:
     """The likeliest strings of a field.
 
     Args:
@@ -111,11 +111,11 @@ def decode(probabilities: Floats, what: Wanted, count: int = _COUNT) -> Decoded:
     if what.kind == "number":
         labels = _separated(probabilities, labels)
     elif any(label != ctc.SEPARATOR for label in labels):
-        weighed = weigh(best, what.locale, of_text=functools.partial(ensemble.probability, merged))
+        weighed = predict_amount(best, what.locale, of_text=functools.partial(ensemble.probability, merged))
         labels, amount = weighed.labels, weighed.amount
         others = [one for one in best if one.labels != labels]
         best = [Hypothesis(labels, weighed.probability), *others]
-    return Decoded(tuple(best[:count]), labels, amount, valid, found.exact, total)
+    return DecodedField(tuple(best[:count]), labels, amount, valid, found.exact, total)
 
 
 def _separated(probabilities: Floats, digits: tuple[int, ...]) -> tuple[int, ...]:
@@ -141,6 +141,6 @@ def logit(probability: float) -> float:
     return math.log(near / (1 - near))
 
 
-def written(labels: Sequence[int]) -> str:
+def raw_text(labels: Sequence[int]) -> str:
     """Labels as `raw` shows them."""
     return "".join("." if label == ctc.SEPARATOR else str(label) for label in labels)

@@ -81,7 +81,7 @@ class Lattice:
             ends.append(end)
         return Prefix((*prefix.labels, label), self.step(prefix.state, label), ends)
 
-    def own(self, prefix: Prefix) -> float:
+    def string_probability(self, prefix: Prefix) -> float:
         """Probability of the prefix itself, as a whole and accepted string."""
         if self.automaton is not None and not self.automaton.accepting[prefix.state]:
             return 0.0
@@ -97,7 +97,7 @@ class Lattice:
         return values[:labels]
 
 
-def checked(probabilities: npt.NDArray[np.floating[Any]]) -> Matrix:
+def normalized_rows(probabilities: npt.NDArray[np.floating[Any]]) -> Matrix:
     """Float64 rows that sum to 1."""
     rows = np.asarray(probabilities, np.float64)
     if rows.ndim != 2 or rows.shape[1] < 2:

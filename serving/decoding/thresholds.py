@@ -24,7 +24,7 @@ class Choice(msgspec.Struct, frozen=True):
     probability: float
 
 
-class Reading(msgspec.Struct, frozen=True):
+class DigitPrediction(msgspec.Struct, frozen=True):
     """`reason` says why a reading is not accepted; `top` are the likeliest digits, best first."""
 
     digit: int
@@ -34,7 +34,7 @@ class Reading(msgspec.Struct, frozen=True):
     top: list[Choice]
 
 
-def threshold(thresholds: Sequence[Threshold], max_error: float = MAX_ERROR) -> Threshold:
+def choose_threshold(thresholds: Sequence[Threshold], max_error: float = MAX_ERROR) -> Threshold:
     """The entry with the largest `max_error` that does not exceed the requested one.
 
     Raises:
@@ -54,9 +54,9 @@ def threshold(thresholds: Sequence[Threshold], max_error: float = MAX_ERROR) -> 
     )
 
 
-def readings(
+def digit_predictions(
     probabilities: npt.NDArray[np.float32], blank: npt.NDArray[np.bool_], bar: Threshold
-) -> list[Reading]:
+) -> list[DigitPrediction]:
     """One reading for each row.
 
     Args:
@@ -68,11 +68,11 @@ def readings(
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :_TOP]
     result = []
     for row, best, empty in zip(probabilities, order.tolist(), blank.tolist(), strict=True):
-        top = [Choice(digit, short(row[digit])) for digit in best]
+        top = [Choice(digit, shortest_float(row[digit])) for digit in best]
         # Judged as it is shown, so that a client who compares for itself agrees.
         confidence = top[0].probability
-        reason = BLANK if empty else doubt(confidence, bar)
-        result.append(Reading(best[0], confidence, reason is None, reason, top))
+        reason = BLANK if empty else rejection_reason(confidence, bar)
+        result.append(DigitPrediction(best[0], confidence, reason is None, reason, top))
     return result
 
 
@@ -96,7 +96,7 @@ def classification(scores: npt.NDArray[np.floating[Any]], classes: int, labels: 
     return found
 
 
-def doubt(confidence: float, bar: Threshold) -> str | None:
+def rejection_reason(confidence: float, bar: Threshold) -> str | None:
     if confidence >= bar.threshold:
         return None
     shown = math.floor(confidence * 1000) / 1000  # down: 0.9299 is not "0.93, below 0.93"
@@ -104,6 +104,6 @@ def doubt(confidence: float, bar: Threshold) -> str | None:
     return f"unsure: confidence {shown:.3f} is below {below}"
 
 
-def short(value: np.float32) -> float:
+def shortest_float(value: np.float32) -> float:
     """The float with the fewest digits that is still this float32: 0.998, not 0.9980000257492065."""
     return float(str(value))

@@ -11,8 +11,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from serving.decoding.field_string import Wanted
-from serving.decoding.thresholds import MAX_ERROR, Reading, threshold
+from serving.decoding.field_string import FieldFormat
+from serving.decoding.thresholds import MAX_ERROR, DigitPrediction, choose_threshold
 from serving.engine.batcher import Outputs
 from serving.engine.offload import Offloader
 from serving.engine.served_model import ServedModel
@@ -20,10 +20,10 @@ from serving.engine.statistics import Counts
 from serving.engine.tensor_checks import brackets, check_range, check_shape
 from serving.errors import CheckreaderError, Unknown
 from serving.images import sliding_window
-from serving.images.crop import Crop, small
+from serving.images.crop import Crop, is_small
 from serving.images.digit import tensor as to_tensor
 from serving.recognition import digits, fields
-from serving.recognition.fields import FieldReading
+from serving.recognition.fields import FieldPrediction
 from serving.runtime.cpu import cpus
 from serving.runtime.network import Array, Floats
 from serving.settings import Settings
@@ -167,7 +167,7 @@ class DataPlane:
         model: str | None = None,
         max_error: float | None = None,
         crop: Crop | None = None,
-    ) -> tuple[ServedModel, list[Reading]]:
+    ) -> tuple[ServedModel, list[DigitPrediction]]:
         """Reads pictures of one digit each.
 
         Args:
@@ -199,16 +199,16 @@ class DataPlane:
         max_error: float | None,
         crop: Crop | None,
         start: int,
-    ) -> list[Reading]:
+    ) -> list[DigitPrediction]:
         if served.loaded.model.task != "digit":
             raise CheckreaderError(f"model {served.name!r} does not read digits")
-        accepted_from = threshold(
+        accepted_from = choose_threshold(
             served.loaded.model.thresholds, MAX_ERROR if max_error is None else max_error
         )
         pixels = await self._normalize(pictures, crop)
         outputs = await self._run(served, to_tensor(pixels), None, start)
         computed = time.perf_counter_ns()
-        readings = digits.read(pixels, outputs[0], accepted_from)
+        readings = digits.recognize(pixels, outputs[0], accepted_from)
         for reading in readings:
             served.statistics.record_reading(reading.reason)
         served.statistics.record_success(start, computed, time.perf_counter_ns())
@@ -220,14 +220,14 @@ class DataPlane:
         model: str | None = None,
         max_error: float | None = None,
         crop: Crop | None = None,
-        rules: Wanted = Wanted(),
-    ) -> tuple[ServedModel, list[FieldReading]]:
+        rules: FieldFormat = FieldFormat(),
+    ) -> tuple[ServedModel, list[FieldPrediction]]:
         """Reads pictures of one field each, an amount or a number.
 
         Args:
             pictures: encoded, as `images.codec.decode` takes them.
             model: the model's name; None = the first served one that reads fields.
-            max_error: the largest share of wrong readings among the accepted ones, see `fields.accepted_from`.
+            max_error: the largest share of wrong readings among the accepted ones, see `fields.threshold_or_reason`.
             crop: the field, the same part of every picture.
             rules: the rules that the field's string has to keep.
 
@@ -253,25 +253,25 @@ class DataPlane:
         pictures: Sequence[bytes],
         max_error: float | None,
         crop: Crop | None,
-        rules: Wanted,
+        rules: FieldFormat,
         start: int,
-    ) -> list[FieldReading]:
+    ) -> list[FieldPrediction]:
         entry = served.loaded.model
-        sliding = fields.require(served.name, entry)
-        accepted_from = fields.accepted_from(entry.thresholds, max_error)
+        sliding = fields.require_sliding(served.name, entry)
+        accepted_from = fields.threshold_or_reason(entry.thresholds, max_error)
 
-        def normalize() -> tuple[list[fields.Source], list[tuple[list[int], Floats]]]:
-            sources = fields.sources(pictures, crop)
+        def normalize() -> tuple[list[fields.LocatedField], list[tuple[list[int], Floats]]]:
+            sources = fields.normalize_pictures(pictures, crop)
             return sources, sliding_window.place([source.field for source in sources], sliding)
 
         sources, placed = await self.offload(normalize)
         outputs = await asyncio.gather(*(self._run(served, image, None, start) for _, image in placed))
         computed = time.perf_counter_ns()
 
-        def decode() -> list[FieldReading]:
-            rows = fields.in_order(len(sources), zip(placed, outputs, strict=True), sliding)
+        def decode() -> list[FieldPrediction]:
+            rows = fields.probabilities_by_field(len(sources), zip(placed, outputs, strict=True), sliding)
             return [
-                fields.read(source, row, entry, rules, accepted_from)
+                fields.recognize(source, row, entry, rules, accepted_from)
                 for source, row in zip(sources, rows, strict=True)
             ]
 
@@ -349,9 +349,9 @@ class DataPlane:
     async def _normalize(self, pictures: Sequence[bytes], crop: Crop | None = None) -> npt.NDArray[np.uint8]:
         """Decodes and normalizes pictures of digits to uint8 [N, 28, 28].
 
-        A single small one is done in the event loop: threads that take the interpreter from each other on two
+        A single is_small one is done in the event loop: threads that take the interpreter from each other on two
         cores would take twice as long.
         """
-        if len(pictures) == 1 and small(pictures[0]):
-            return digits.pixels(pictures, crop)
-        return await self.offload(lambda: digits.pixels(pictures, crop))
+        if len(pictures) == 1 and is_small(pictures[0]):
+            return digits.normalize_pictures(pictures, crop)
+        return await self.offload(lambda: digits.normalize_pictures(pictures, crop))

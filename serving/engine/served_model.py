@@ -12,7 +12,7 @@ from serving.engine.batcher import INLINE, Batcher
 from serving.engine.statistics import Counts, Statistics
 from serving.errors import CheckreaderError
 from serving.manifest import NAME, Model
-from serving.repository.golden import Loaded
+from serving.repository.golden import LoadedModel
 from serving.repository.store import Repository
 from serving.runtime.cpu import cpus
 from serving.runtime.network import Spec
@@ -23,7 +23,7 @@ from serving.settings import Settings
 class ServedModel:
     """Answers requests for one version of a model; it is freed when no request refers to it any more."""
 
-    loaded: Loaded
+    loaded: LoadedModel
     batcher: Batcher
     statistics: Statistics
 
@@ -49,8 +49,8 @@ class RefusedVersion(NamedTuple):
     earlier: bool = False
 
 
-class LoadedModels(NamedTuple):
-    """The versions that a manifest names, as far as they could be loaded: by model, the current and the one before."""
+class LoadedRelease(NamedTuple):
+    """The versions that a manifest names, as far as they could be loaded; `models` and `previous` are by model."""
 
     models: dict[str, ServedModel]
     previous: dict[str, ServedModel]
@@ -64,7 +64,7 @@ def load_models(
     unloaded: Collection[str] = (),
     running: Mapping[str, ServedModel] | None = None,
     strict: bool = False,
-) -> LoadedModels:
+) -> LoadedRelease:
     """Loads the current and the previous version of each model that is to be served.
 
     Args:
@@ -103,7 +103,7 @@ def load_models(
                 refused.append(RefusedVersion(name, entry.version, str(error), versions is previous))
                 if versions is models and fallback is not None:
                     models[name] = fallback
-    return LoadedModels(models, previous, refused)
+    return LoadedRelease(models, previous, refused)
 
 
 def load_model(
@@ -124,7 +124,7 @@ def load_model(
     return add_queue(loaded, counts.for_model(name, entry.version), settings)
 
 
-def add_queue(loaded: Loaded, statistics: Statistics, settings: Settings) -> ServedModel:
+def add_queue(loaded: LoadedModel, statistics: Statistics, settings: Settings) -> ServedModel:
     """Gives a loaded model a queue of its own.
 
     Args:

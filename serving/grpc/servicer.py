@@ -30,30 +30,14 @@ from serving.engine.dataplane import SMALL, DataPlane, Tensor
 from serving.engine.hot_reload import ModelReloader
 from serving.engine.served_model import ServedModel
 from serving.engine.tensor_checks import check_shape
-from serving.errors import (
-    Busy,
-    CheckreaderError,
-    Expired,
-    Forbidden,
-    TooLarge,
-    Unauthorized,
-    Unknown,
-)
-from serving.http.admission import Door, request_id
+from serving.errors import CheckreaderError
+from serving.http.access_log import request_id
+from serving.http.admission import AdmissionControl
 from serving.protocol import metadata, oip
 from serving.protocol.tensors import DTYPES, check_declared, from_bytes, objects, to_bytes, whole
 from serving.runtime.network import Array
 
 SERVICE: Final = "inference.GRPCInferenceService"
-STATUS: Final = {
-    CheckreaderError: grpc.StatusCode.INVALID_ARGUMENT,
-    Unauthorized: grpc.StatusCode.UNAUTHENTICATED,
-    Forbidden: grpc.StatusCode.PERMISSION_DENIED,
-    Unknown: grpc.StatusCode.NOT_FOUND,
-    TooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    Busy: grpc.StatusCode.UNAVAILABLE,
-    Expired: grpc.StatusCode.DEADLINE_EXCEEDED,
-}
 # The field of InferTensorContents that holds a datatype's elements.
 _CONTENTS: Final = {"FP32": "fp32_contents", "UINT8": "uint_contents", "BYTES": "bytes_contents"}
 _PUBLIC: Final = ("ServerLive", "ServerReady")  # an orchestrator probes them, without a key
@@ -62,14 +46,14 @@ _log = logging.getLogger("checkreader")
 
 
 async def serve(
-    plane: DataPlane, reloader: ModelReloader, door: Door, port: int
+    plane: DataPlane, reloader: ModelReloader, admission: AdmissionControl, port: int
 ) -> tuple[grpc.aio.Server, int]:
     """Answers gRPC in the running event loop.
 
     Args:
         plane: the models and the settings, shared with HTTP.
         reloader: reloads the models.
-        door: admits and records requests, shared with HTTP.
+        admission: admits and records requests, shared with HTTP.
         port: the port to listen on; 0 = any free one.
 
     Returns:
@@ -86,7 +70,7 @@ async def serve(
         ("grpc.so_reuseport", int(settings.workers > 1)),
     ]
     server = grpc.aio.server(options=options, maximum_concurrent_rpcs=settings.max_requests)
-    server.add_generic_rpc_handlers([_handler(_Service(plane, reloader, door))])
+    server.add_generic_rpc_handlers([_handler(_Service(plane, reloader, admission))])
     host = settings.host
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
@@ -123,8 +107,8 @@ class _Service:
     A method takes the request message and returns the reply message, or a struct or dictionary of its fields.
     """
 
-    def __init__(self, plane: DataPlane, reloader: ModelReloader, door: Door) -> None:
-        self.door = door
+    def __init__(self, plane: DataPlane, reloader: ModelReloader, admission: AdmissionControl) -> None:
+        self.admission = admission
         self.reloader = reloader
         self.plane = plane
 
@@ -272,19 +256,19 @@ def _handler(service: _Service) -> Any:
     handlers: dict[str, Any] = {"ModelStreamInfer": grpc.stream_stream_rpc_method_handler(_stream(service))}
     for name in _MESSAGES.keys() - handlers.keys():
         handlers[name] = grpc.unary_unary_rpc_method_handler(
-            _unary(name, getattr(service, name), service.door)
+            _unary(name, getattr(service, name), service.admission)
         )
     return grpc.method_handlers_generic_handler(SERVICE, handlers)
 
 
-def _unary(name: str, call: _Call, door: Door) -> Callable[[bytes, Any], Awaitable[bytes]]:
+def _unary(name: str, call: _Call, admission: AdmissionControl) -> Callable[[bytes, Any], Awaitable[bytes]]:
     """Wraps a call to take and return bytes, so that a garbled request is answered as any other mistake."""
 
     async def answer(body: bytes, context: Any) -> bytes:
         start, code = time.perf_counter_ns(), grpc.StatusCode.OK
         try:
             if name not in _PUBLIC:
-                door.enter(_header(context, "authorization"))
+                admission.admit(_header(context, "authorization"))
             reply = await call(_parse(name, body))
             if not isinstance(reply, Message):
                 # Not every field of the replies over HTTP is defined in `inference.proto`.
@@ -295,11 +279,11 @@ def _unary(name: str, call: _Call, door: Door) -> Callable[[bytes, Any], Awaitab
             return encoded
         except Exception as error:
             code, message = _describe(name, error)
-            door.refused(error)
+            admission.count_refusal(error)
             await context.abort(code, message)
             raise  # never reached: abort raises
         finally:
-            _record(door, name, code, time.perf_counter_ns() - start, context)
+            _record(admission, name, code, time.perf_counter_ns() - start, context)
 
     return answer
 
@@ -310,11 +294,11 @@ def _stream(service: _Service) -> Callable[[AsyncIterator[bytes], Any], AsyncIte
     async def answer(bodies: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
         name = "ModelStreamInfer"
         try:
-            service.door.enter(_header(context, "authorization"))
+            service.admission.admit(_header(context, "authorization"))
         except CheckreaderError as error:
             code, message = _describe(name, error)
-            service.door.refused(error)
-            _record(service.door, name, code, 0, context)
+            service.admission.count_refusal(error)
+            _record(service.admission, name, code, 0, context)
             await context.abort(code, message)
         async for body in bodies:
             reply, start, code = _MESSAGES[name][1](), time.perf_counter_ns(), grpc.StatusCode.OK
@@ -324,19 +308,19 @@ def _stream(service: _Service) -> Callable[[AsyncIterator[bytes], Any], AsyncIte
                 reply.infer_response.MergeFrom(await service.ModelInfer(request))
             except Exception as error:
                 code, reply.error_message = _describe(name, error)
-                service.door.refused(error)
-            _record(service.door, name, code, time.perf_counter_ns() - start, context)
+                service.admission.count_refusal(error)
+            _record(service.admission, name, code, time.perf_counter_ns() - start, context)
             yield reply.SerializeToString()
 
     return answer
 
 
-def _record(door: Door, name: str, code: grpc.StatusCode, ns: int, context: Any) -> None:
+def _record(admission: AdmissionControl, name: str, code: grpc.StatusCode, ns: int, context: Any) -> None:
     """Counts a call and writes its line of the access log."""
-    door.record(f"grpc {name}", code.name, ns)
-    if door.logs:
+    admission.record_request(f"grpc {name}", code.name, ns)
+    if admission.access_log.enabled:
         id = request_id(_header(context, "x-request-id"))
-        door.log(id, context.peer(), "gRPC", f"/{SERVICE}/{name}", code.name, ns)
+        admission.access_log.log_request(id, context.peer(), "gRPC", f"/{SERVICE}/{name}", code.name, ns)
 
 
 def _header(context: Any, name: str) -> str | None:
@@ -354,6 +338,6 @@ def _parse(name: str, body: bytes) -> Any:
 def _describe(name: str, error: Exception) -> tuple[grpc.StatusCode, str]:
     """Returns the status and message for an error; one that is not the client's is logged."""
     if isinstance(error, CheckreaderError):
-        return STATUS.get(type(error), grpc.StatusCode.INVALID_ARGUMENT), str(error)
+        return grpc.StatusCode[error.grpc_code], str(error)
     _log.error("internal error at %s", name, exc_info=error)
     return grpc.StatusCode.INTERNAL, "internal error: see the service's log"

@@ -31,7 +31,7 @@ class Keys:
     def __init__(self, keys: Iterable[str]) -> None:
         self._digests = [_digest(key) for key in keys]
 
-    def admit(self, authorization: str | None) -> None:
+    def check(self, authorization: str | None) -> None:
         """Lets a request pass whose Authorization header is `Bearer KEY`.
 
         Every key is compared, over digests of equal length: the time tells nothing about any of them.

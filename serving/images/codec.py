@@ -56,7 +56,7 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Gray:
         raise CheckreaderError(f"damaged {kind}picture: {error}") from None
 
 
-def size(data: bytes) -> int:
+def pixel_count(data: bytes) -> int:
     """How many pixels a picture's header promises; as many as no picture has where it cannot be read."""
     try:
         width, height = Image.open(io.BytesIO(data), formats=FORMATS).size

@@ -12,7 +12,7 @@ _Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Runs:
+class Components:
     """A mask's runs, ordered by component and in reading order within one.
 
     Attributes:
@@ -30,7 +30,7 @@ class Runs:
     first: _Ints
 
     @staticmethod
-    def of(mask: _Mask) -> Runs:
+    def of(mask: _Mask) -> Components:
         """The runs of a mask, bool [H, W]."""
         height, width = mask.shape
         stride = width + 1
@@ -44,7 +44,7 @@ class Runs:
         new = np.ones(len(root), np.bool_)
         new[1:] = root[1:] != root[:-1]
         row = start // stride
-        return Runs(
+        return Components(
             (height, width),
             row,
             start - row * stride,
@@ -79,11 +79,11 @@ class Runs:
             self.per_component(np.maximum.reduceat(padded.ravel(), bounds)[::2], np.maximum), np.uint8
         )
 
-    def of_components(self, keep: npt.NDArray[np.bool_]) -> Runs:
+    def select(self, keep: npt.NDArray[np.bool_]) -> Components:
         """The runs of some components, bool [components]."""
         kept = keep[self.label]
         label = (np.cumsum(keep) - 1)[self.label[kept]]
-        return Runs(
+        return Components(
             self.shape,
             self.row[kept],
             self.start[kept],

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias, TypeVar
 
 from serving.errors import CheckreaderError
-from serving.images.codec import Gray, decode, size
+from serving.images.codec import Gray, decode, pixel_count
 
 T = TypeVar("T")
 
@@ -17,7 +17,7 @@ _SMALL = 2**15  # bytes, and pixels: 180×180
 _CROP = re.compile(r"(-?[0-9]{1,9},){3}-?[0-9]{1,9}")
 
 
-def each(pictures: Sequence[bytes], crop: Crop | None, normalize: Callable[[Gray], T]) -> list[T]:
+def normalize_each(pictures: Sequence[bytes], crop: Crop | None, normalize: Callable[[Gray], T]) -> list[T]:
     """What `normalize` makes of each picture.
 
     Args:
@@ -31,19 +31,19 @@ def each(pictures: Sequence[bytes], crop: Crop | None, normalize: Callable[[Gray
     made = []
     for number, data in enumerate(pictures, 1):
         try:
-            made.append(normalize(cut(decode(data), crop)))
+            made.append(normalize(apply_crop(decode(data), crop)))
         except CheckreaderError as error:
             which = f"picture {number} of {len(pictures)}: " if len(pictures) > 1 else ""
             raise type(error)(f"{which}{error}") from None
     return made
 
 
-def small(data: bytes) -> bool:
+def is_small(data: bytes) -> bool:
     """Whether reading a picture takes less than a millisecond, as far as its header tells."""
-    return len(data) <= _SMALL and size(data) <= _SMALL
+    return len(data) <= _SMALL and pixel_count(data) <= _SMALL
 
 
-def cut(gray: Gray, crop: Crop | None) -> Gray:
+def apply_crop(gray: Gray, crop: Crop | None) -> Gray:
     """The part of a picture; raises CheckreaderError if it does not lie inside."""
     if crop is None:
         return gray

@@ -18,7 +18,7 @@ from PIL import Image
 
 from serving.images.codec import Gray
 from serving.images.ink import Ink, find_ink
-from serving.images.slope_slant import Extents, body, slope_and_slant
+from serving.images.slope_slant import BoundingBoxes, slope_and_slant, writing_size
 
 HEIGHT: Final = 32
 MAX_WIDTH: Final = 640
@@ -74,16 +74,16 @@ def _normalize(gray: Gray, block: int) -> Field:
             return _normalize(gray, finer)
         return _nothing("blank: no ink found")
     slope, slant = slope_and_slant(ink.runs)
-    extents = Extents.of(ink.runs, slope, slant)
+    extents = BoundingBoxes.of(ink.runs, slope, slant)
     keep = np.ones(len(ink.runs), np.bool_)
-    size = body(extents, keep)
+    size = writing_size(extents, keep)
     finer = int(block * size.height / _FINE)
     if 0 < finer < block and size.height < _COARSE:
         return _zoomed(gray, ink, block, size.height, finer)
     writing = _writing(ink, extents, size.height, size.middle)
     if not writing.all():
         keep = writing
-        size = body(extents, keep)
+        size = writing_size(extents, keep)
     scale = BODY / max(size.height, 3.0)
     scale = min(scale, max(HEIGHT / (size.bottom - size.top), _SMALLEST * scale))
     left, right = float(extents.left[keep].min()), float(extents.right[keep].max())
@@ -115,7 +115,7 @@ def _normalize(gray: Gray, block: int) -> Field:
     return Field(np.ascontiguousarray(pixels[:, first:last]), to_work * block, None)
 
 
-def _writing(ink: Ink, extents: Extents, height: float, middle: float) -> npt.NDArray[np.bool_]:
+def _writing(ink: Ink, extents: BoundingBoxes, height: float, middle: float) -> npt.NDArray[np.bool_]:
     """Which components, bool [components], are the field's own: no specks, rests of rules, or neighbors' ink."""
     tall, wide = extents.bottom - extents.top, extents.right - extents.left
     center = (extents.top + extents.bottom) / 2

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.images.codec import Gray
-from serving.images.connected_components import Runs
-from serving.images.ruled_lines import bars, erase, horizontal_rules
-from serving.images.slope_slant import Extents
+from serving.images.connected_components import Components
+from serving.images.ruled_lines import box_edges, erase, horizontal_rules
+from serving.images.slope_slant import BoundingBoxes
 
 _Mask = npt.NDArray[np.bool_]
 
@@ -39,11 +39,11 @@ class Ink:
     smooth: Gray
     base: float
     span: float
-    runs: Runs
+    runs: Components
 
     def soft(self, keep: _Mask) -> Gray:
         """Ink 0–255, uint8 [H, W], of some components, bool [components], and one pixel around them."""
-        mask = self.runs.of_components(keep).paint()
+        mask = self.runs.select(keep).paint()
         near = mask.copy()
         near[1:] |= mask[:-1]
         near[:-1] |= mask[1:]
@@ -80,10 +80,10 @@ def find_ink(work: Gray) -> Ink | None:
         if span < _LEAST_CONTRAST:
             return None
         mask = smooth >= base + _WEAK * span
-    runs = Runs.of(mask)
-    runs = runs.of_components((runs.peak(smooth) >= base + _STRONG * span) & (runs.area() >= _LEAST_AREA))
+    runs = Components.of(mask)
+    runs = runs.select((runs.peak(smooth) >= base + _STRONG * span) & (runs.area() >= _LEAST_AREA))
     if lines:
-        runs = runs.of_components(~bars(Extents.of(runs, 0.0, 0.0), lines, len(smooth)))
+        runs = runs.select(~box_edges(BoundingBoxes.of(runs, 0.0, 0.0), lines, len(smooth)))
     return Ink(smooth, base, span, runs) if len(runs) else None
 
 

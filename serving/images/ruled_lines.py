@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
-from serving.images.slope_slant import Extents
+from serving.images.slope_slant import BoundingBoxes
 
 _Ints = npt.NDArray[np.int64]
 _Mask = npt.NDArray[np.bool_]
@@ -140,7 +140,7 @@ def erase(mask: _Mask, line: _Ints, most: int) -> _Mask:
     return erased
 
 
-def bars(extents: Extents, lines: list[_Ints], height: int) -> _Mask:
+def box_edges(extents: BoundingBoxes, lines: list[_Ints], height: int) -> _Mask:
     """Which components, bool [components], are a box's left or right edge, in a picture so many rows high.
 
     Those are taller than any digit and straight, outside all other ink, and

@@ -12,7 +12,7 @@ from serving.manifest import Sliding
 from serving.runtime.network import Floats
 
 
-def padded(ink: int, sliding: Sliding) -> int:
+def padded_width(ink: int, sliding: Sliding) -> int:
     """The width of the input for a field of `ink` columns."""
     least = max(sliding.left + ink + sliding.right, sliding.receptive)
     return -(-least // sliding.bucket) * sliding.bucket
@@ -43,7 +43,7 @@ def place(fields: Sequence[Field], sliding: Sliding) -> list[tuple[list[int], Fl
     widths: dict[int, list[int]] = {}
     for index, field in enumerate(fields):
         if field.problem is None:
-            widths.setdefault(padded(field.pixels.shape[1], sliding), []).append(index)
+            widths.setdefault(padded_width(field.pixels.shape[1], sliding), []).append(index)
     placed = []
     for width, indices in sorted(widths.items()):
         image = np.zeros((len(indices), sliding.height, width, 1), np.float32)
@@ -71,14 +71,14 @@ def _slanted(image: Floats, slant: float) -> Floats:
     return slanted
 
 
-def looks(count: int, output: Floats, sliding: Sliding) -> Floats:
+def views(count: int, output: Floats, sliding: Sliding) -> Floats:
     """The network's output for what `place` gave of `count` fields, [L·count, T, K], by field: [count, L, T, K]."""
     return np.swapaxes(output.reshape(len(sliding.slants), count, *output.shape[1:]), 0, 1)
 
 
 def check_width(name: str, width: int, sliding: Sliding) -> None:
     """Raises CheckreaderError unless the model called `name` reads inputs of that many columns."""
-    most = padded(MAX_WIDTH, sliding)
+    most = padded_width(MAX_WIDTH, sliding)
     if not sliding.receptive <= width <= most:
         raise CheckreaderError(
             f"model {name!r} reads pictures of {sliding.height} rows and {sliding.receptive} to {most} columns, "

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from serving.images.connected_components import Runs
+from serving.images.connected_components import Components
 
 _Floats = npt.NDArray[np.float64]
 
@@ -19,7 +19,7 @@ _SAMPLES: Final = 500
 
 
 @dataclass(frozen=True)
-class Extents:
+class BoundingBoxes:
     """Each component's box in upright coordinates; float64 [components] each."""
 
     left: _Floats
@@ -28,11 +28,11 @@ class Extents:
     bottom: _Floats
 
     @staticmethod
-    def of(runs: Runs, slope: float, slant: float) -> Extents:
+    def of(runs: Components, slope: float, slant: float) -> BoundingBoxes:
         """Boxes of the components with the slope and the slant taken out."""
         if not slope and not slant:
             last = np.append(runs.first[1:], len(runs.row)) - 1
-            return Extents(
+            return BoundingBoxes(
                 np.asarray(runs.per_component(runs.start, np.minimum), np.float64),
                 np.asarray(runs.per_component(runs.stop, np.maximum), np.float64),
                 np.asarray(runs.row[runs.first], np.float64),
@@ -43,7 +43,7 @@ class Extents:
         below = y - slope * np.where(slope > 0, runs.start, runs.stop)
         middle = y - slope * (runs.start + runs.stop) / 2
         x = slant * middle
-        return Extents(
+        return BoundingBoxes(
             np.asarray(runs.per_component(runs.start + x, np.minimum), np.float64),
             np.asarray(runs.per_component(runs.stop + x, np.maximum), np.float64),
             np.asarray(runs.per_component(above, np.minimum), np.float64) - 0.5,
@@ -51,14 +51,14 @@ class Extents:
         )
 
 
-def slope_and_slant(runs: Runs) -> tuple[float, float]:
+def slope_and_slant(runs: Components) -> tuple[float, float]:
     """The baseline's slope (down to the right) and the strokes' slant (to the right going up).
 
     The slant is the shear that stacks the ink into the fewest, highest columns
     (after Vinciarelli and Luettin, A new normalization technique for cursive
     handwritten words, 2001).
     """
-    extents = Extents.of(runs, 0.0, 0.0)
+    extents = BoundingBoxes.of(runs, 0.0, 0.0)
     slope = _slope(extents)
     y, x, mass = runs.row + 0.5, (runs.start + runs.stop) / 2, runs.stop - runs.start
     step = -(-len(y) // _SAMPLES)
@@ -69,7 +69,7 @@ def slope_and_slant(runs: Runs) -> tuple[float, float]:
     return slope, slant * min(1.0, float(aspect) / 2)
 
 
-def _slope(extents: Extents) -> float:
+def _slope(extents: BoundingBoxes) -> float:
     """A line through the digits' lower quarters, by least squares that outliers lose weight in (Cauchy's)."""
     heights = extents.bottom - extents.top
     digits = heights >= 0.4 * heights.max()
@@ -112,7 +112,7 @@ def _sharpest(
 
 
 @dataclass(frozen=True)
-class Body:
+class WritingSize:
     """Height and middle row of the digits' bodies, and top and bottom row of all that is as tall as a digit."""
 
     height: float
@@ -121,7 +121,7 @@ class Body:
     bottom: float
 
 
-def body(extents: Extents, keep: npt.NDArray[np.bool_]) -> Body:
+def writing_size(extents: BoundingBoxes, keep: npt.NDArray[np.bool_]) -> WritingSize:
     """The size of the digits among the components to keep, bool [components], of which there is one at least.
 
     Components above each other are one digit (a 5 and its bar). Wide digits count
@@ -149,7 +149,7 @@ def body(extents: Extents, keep: npt.NDArray[np.bool_]) -> Body:
     round_ones = widths >= 0.35 * heights
     tall = heights >= 0.4 * (heights[round_ones] if round_ones.any() else heights).max()
     middles = (table[:, 2] + table[:, 3]) / 2
-    return Body(
+    return WritingSize(
         _median(heights[tall], widths[tall]),
         _median(middles[tall], widths[tall]),
         float(table[tall, 2].min()),

@@ -160,7 +160,7 @@ class ControlRequest(msgspec.Struct):
     parameters: dict[str, Any] = {}
 
 
-def index_query(body: bytes) -> bool:
+def parse_index_request(body: bytes) -> bool:
     """Whether the body of a request for the index asks for what is ready alone.
 
     Raises:
@@ -169,7 +169,7 @@ def index_query(body: bytes) -> bool:
     return _request(body, IndexRequest).ready
 
 
-def control_query(body: bytes) -> None:
+def check_control_request(body: bytes) -> None:
     """Looks at the body of a request to load or unload.
 
     Raises:

@@ -97,7 +97,7 @@ class InferResponse(msgspec.Struct, omit_defaults=True):
     id: str | None = None
 
 
-class Output(msgspec.Struct, frozen=True):
+class RequestedOutput(msgspec.Struct, frozen=True):
     """An output asked for; `classes` > 0 asks for the best classes instead of the tensor."""
 
     name: str
@@ -105,17 +105,17 @@ class Output(msgspec.Struct, frozen=True):
     classes: int = 0
 
 
-class Request(msgspec.Struct, frozen=True):
+class ParsedInferRequest(msgspec.Struct, frozen=True):
     """`outputs` are those asked for (none = all, `binary` or not); `timeout` is in s."""
 
     id: str | None
     inputs: list[Tensor]
-    outputs: list[Output]
+    outputs: list[RequestedOutput]
     binary: bool
     timeout: float | None = None
 
 
-class Response(msgspec.Struct, frozen=True):
+class EncodedResponse(msgspec.Struct, frozen=True):
     """`header_length` is the length of the JSON in front of the binary tensors, None if there are none."""
 
     body: bytes
@@ -129,7 +129,7 @@ _encode = msgspec.json.Encoder().encode
 
 def parse(
     body: bytes, header_length: str | None, spec: Spec, check: Callable[[Sequence[int]], None]
-) -> Request:
+) -> ParsedInferRequest:
     """An inference request.
 
     Args:
@@ -144,7 +144,7 @@ def parse(
     """
     length = _header_length(header_length, len(body))
     if header_length is not None and length == 0:
-        return Request(None, [_raw(body, spec, check)], [], True)
+        return ParsedInferRequest(None, [_raw(body, spec, check)], [], True)
     request = _decoded(body[:length] if length < len(body) else body)
     inputs, offset = [], length
     for given in request.inputs:
@@ -167,7 +167,7 @@ def parse(
         raise CheckreaderError(f"{len(body) - offset} bytes follow the last tensor")
     binary = request.parameters.get("binary_data_output") is True
     outputs = [
-        Output(
+        RequestedOutput(
             output.name,
             output.parameters.get("binary_data", binary) is True,
             whole(output.parameters.get("classification", 0), "classification", 2**31),
@@ -175,15 +175,15 @@ def parse(
         for output in request.outputs or ()
     ]
     wait = whole(request.parameters.get("timeout", 0), "timeout", 2**63)
-    return Request(request.id, inputs, outputs, binary, wait / 1e6 if wait else None)
+    return ParsedInferRequest(request.id, inputs, outputs, binary, wait / 1e6 if wait else None)
 
 
-def render(request: Request, served: ServedModel, outputs: Sequence[Tensor]) -> Response:
+def render(request: ParsedInferRequest, served: ServedModel, outputs: Sequence[Tensor]) -> EncodedResponse:
     """The reply to `request`."""
     described: list[ResponseOutput] = []
     tail: list[bytes] = []
     for at, output in enumerate(outputs):
-        asked = request.outputs[at] if request.outputs else Output(output.name, request.binary)
+        asked = request.outputs[at] if request.outputs else RequestedOutput(output.name, request.binary)
         if asked.classes:
             output = classified(output, asked.classes, served)
         data = output.data
@@ -197,7 +197,7 @@ def render(request: Request, served: ServedModel, outputs: Sequence[Tensor]) -> 
             entry.data = data.ravel().tolist()
         described.append(entry)
     header = _encode(InferResponse(served.name, served.version, described, request.id))
-    return Response(header + b"".join(tail), len(header)) if tail else Response(header, None)
+    return EncodedResponse(header + b"".join(tail), len(header)) if tail else EncodedResponse(header, None)
 
 
 def classified(output: Tensor, classes: int, served: ServedModel) -> Tensor:

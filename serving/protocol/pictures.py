@@ -10,12 +10,12 @@ import msgspec
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from serving.decoding.field_string import Wanted, wanted
-from serving.decoding.thresholds import Reading
+from serving.decoding.field_string import FieldFormat, field_format
+from serving.decoding.thresholds import DigitPrediction
 from serving.engine.served_model import ServedModel
 from serving.errors import CheckreaderError
 from serving.images.crop import Crop, parse_crop
-from serving.recognition.fields import FieldReading
+from serving.recognition.fields import FieldPrediction
 
 PARAMETERS = ("crop", "model", "max_error")
 FIELD_PARAMETERS = (*PARAMETERS, "kind", "scheme", "length", "locale")
@@ -28,23 +28,23 @@ class Query:
     model: str | None = None
     max_error: float | None = None
     crop: Crop | None = None
-    what: Wanted = field(default_factory=Wanted)
+    constraints: FieldFormat = field(default_factory=FieldFormat)
 
 
-def query(parameters: Iterable[tuple[str, str]], known: Sequence[str] = PARAMETERS) -> Query:
+def parse_query(parameters: Iterable[tuple[str, str]], allowed: Sequence[str] = PARAMETERS) -> Query:
     """The URL's parameters; one that is misspelt is refused, not ignored.
 
     Args:
         parameters: names and values.
-        known: `PARAMETERS` or `FIELD_PARAMETERS`.
+        allowed: `PARAMETERS` or `FIELD_PARAMETERS`.
 
     Raises:
         CheckreaderError: one is unknown, given twice or makes no sense.
     """
     given: dict[str, str] = {}
     for name, value in parameters:
-        if name not in known:
-            raise CheckreaderError(f"unknown parameter {name!r}, expected {', '.join(known)}")
+        if name not in allowed:
+            raise CheckreaderError(f"unknown parameter {name!r}, expected {', '.join(allowed)}")
         if name in given:
             raise CheckreaderError(f"parameter {name!r} is given twice")
         given[name] = value
@@ -52,7 +52,7 @@ def query(parameters: Iterable[tuple[str, str]], known: Sequence[str] = PARAMETE
         given.get("model"),
         _number(given["max_error"]) if "max_error" in given else None,
         parse_crop(given["crop"]) if "crop" in given else None,
-        wanted(
+        field_format(
             given.get("kind"),
             given.get("scheme"),
             _whole("length", given["length"]) if "length" in given else None,
@@ -61,7 +61,7 @@ def query(parameters: Iterable[tuple[str, str]], known: Sequence[str] = PARAMETE
     )
 
 
-def pictures(content_type: str | None, body: bytes, limit: int) -> list[bytes]:
+def parse_body(content_type: str | None, body: bytes, limit: int) -> list[bytes]:
     """The pictures of a body: itself, or the files of a multipart form.
 
     Parsed in memory: a bank's checks do not belong into temporary files.
@@ -91,20 +91,20 @@ class Model(msgspec.Struct, frozen=True):
 
 class DigitsResponse(msgspec.Struct, frozen=True):
     model: Model
-    digits: list[Reading]
+    digits: list[DigitPrediction]
 
 
 class FieldsResponse(msgspec.Struct, frozen=True):
     model: Model
-    fields: list[FieldReading]
+    fields: list[FieldPrediction]
 
 
-def render_digits(served: ServedModel, readings: list[Reading]) -> bytes:
+def render_digits(served: ServedModel, readings: list[DigitPrediction]) -> bytes:
     """The reply as JSON."""
     return msgspec.json.encode(DigitsResponse(Model(served.name, served.version), readings))
 
 
-def render_fields(served: ServedModel, readings: list[FieldReading]) -> bytes:
+def render_fields(served: ServedModel, readings: list[FieldPrediction]) -> bytes:
     """The reply as JSON."""
     return msgspec.json.encode(FieldsResponse(Model(served.name, served.version), readings))
 

@@ -71,14 +71,14 @@ class SignatureReply(msgspec.Struct, frozen=True):
     metadata: dict[str, Any]
 
 
-class Request(msgspec.Struct, frozen=True):
+class ParsedPredictRequest(msgspec.Struct, frozen=True):
     """`row` tells whether the inputs came by `instances`, and the reply is to be by `predictions`."""
 
     inputs: list[Tensor]
     row: bool
 
 
-def parse(body: bytes, spec: Spec, check: _Check) -> Request:
+def parse(body: bytes, spec: Spec, check: _Check) -> ParsedPredictRequest:
     """A predict request.
 
     Args:
@@ -105,10 +105,10 @@ def parse(body: bytes, spec: Spec, check: _Check) -> Request:
         raise CheckreaderError("Missing 'inputs' or 'instances' key")
     text = _rows(fields["instances"], spec, check) if row else _column(fields["inputs"], spec.name)
     tensor = (_pictures if b"{" in text else _numbers)(text, spec, check)
-    return Request([tensor], row)
+    return ParsedPredictRequest([tensor], row)
 
 
-def render(request: Request, outputs: Sequence[Tensor]) -> bytes:
+def render(request: ParsedPredictRequest, outputs: Sequence[Tensor]) -> bytes:
     """The reply to `request`, as JSON; strings of an output named …_bytes become {"b64": "…"}.
 
     Args:

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from serving.images.codec import Gray
 from serving.images.crop import Crop
-from serving.recognition.fields import FieldReading
+from serving.recognition.fields import FieldPrediction
 
 _WIDTH: Final = 640  # to which a small picture is enlarged, by whole pixels
 _SIDE: Final = 2400  # no picture gets larger than that
@@ -19,7 +19,7 @@ _BAD: Final = (190, 40, 40)
 _PAPER: Final = (255, 255, 255)
 
 
-def draw(gray: Gray, reading: FieldReading, crop: Crop | None = None) -> Image.Image:
+def draw(gray: Gray, reading: FieldPrediction, crop: Crop | None = None) -> Image.Image:
     """The picture in RGB, enlarged if it is small, with boxes, digits and the reading.
 
     Args:
@@ -51,7 +51,7 @@ def draw(gray: Gray, reading: FieldReading, crop: Crop | None = None) -> Image.I
     return sheet
 
 
-def _caption(reading: FieldReading) -> str:
+def _caption(reading: FieldPrediction) -> str:
     what = reading.raw or "nothing"
     if reading.amount is not None and reading.amount != reading.raw:
         what += f" = {reading.amount}"

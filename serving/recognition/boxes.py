@@ -74,7 +74,7 @@ def _ends(pixels: Gray, spans: Sequence[tuple[int, int]], sliding: Sliding) -> l
     ink: list[int] = pixels.sum(0, dtype=np.int64).tolist()
     reach = sliding.receptive / 2
     centers = [(slide.center(first, sliding), slide.center(last, sliding)) for first, last in spans]
-    cuts = [cut(ink, one[1], next_[0]) for one, next_ in itertools.pairwise(centers)]
+    cuts = [cut_column(ink, one[1], next_[0]) for one, next_ in itertools.pairwise(centers)]
     ends = []
     for (first, last), left, right in zip(centers, [0, *cuts], [*cuts, width], strict=True):
         start = min(max(left, math.floor(first - reach), 0), width - 1)
@@ -83,7 +83,7 @@ def _ends(pixels: Gray, spans: Sequence[tuple[int, int]], sliding: Sliding) -> l
     return ends
 
 
-def cut(ink: Sequence[int], one: float, next_: float) -> int:
+def cut_column(ink: Sequence[int], one: float, next_: float) -> int:
     """The column between two centers at which the second symbol begins."""
     middle = (one + next_) / 2
     quarter = (next_ - one) / 4

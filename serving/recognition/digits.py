@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from serving.decoding.thresholds import Reading, readings
-from serving.images.crop import Crop, each
+from serving.decoding.thresholds import DigitPrediction, digit_predictions
+from serving.images.crop import Crop, normalize_each
 from serving.images.digit import normalize
 from serving.manifest import Threshold
 from serving.runtime.network import Floats
 
 
-def pixels(pictures: Sequence[bytes], crop: Crop | None = None) -> npt.NDArray[np.uint8]:
+def normalize_pictures(pictures: Sequence[bytes], crop: Crop | None = None) -> npt.NDArray[np.uint8]:
     """Pictures as the networks see them.
 
     Args:
@@ -27,9 +27,9 @@ def pixels(pictures: Sequence[bytes], crop: Crop | None = None) -> npt.NDArray[n
     Raises:
         CheckreaderError: a picture cannot be read, or the crop lies outside it.
     """
-    return np.stack(each(pictures, crop, normalize))
+    return np.stack(normalize_each(pictures, crop, normalize))
 
 
-def read(pixels: npt.NDArray[np.uint8], probabilities: Floats, bar: Threshold) -> list[Reading]:
+def recognize(pixels: npt.NDArray[np.uint8], probabilities: Floats, bar: Threshold) -> list[DigitPrediction]:
     """The readings of `pixels`, uint8 [N, 28, 28], from what the network said of them, float32 [N, 10]."""
-    return readings(probabilities, pixels.max(axis=(1, 2)) == 0, bar)
+    return digit_predictions(probabilities, pixels.max(axis=(1, 2)) == 0, bar)

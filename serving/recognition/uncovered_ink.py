@@ -18,7 +18,7 @@ _TALL: Final = BODY * 3 // 4  # rows; a dash, "=" or a rest of a rule is less
 _WIDE: Final = 3  # columns
 
 
-def unread(pixels: Gray, spans: Sequence[tuple[int, int]], sliding: Sliding) -> bool:
+def uncovered_ink(pixels: Gray, spans: Sequence[tuple[int, int]], sliding: Sliding) -> bool:
     """Whether ink as tall as a digit stands apart from all symbols.
 
     Args:

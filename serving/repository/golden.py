@@ -24,7 +24,7 @@ _BLANK = 11
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedModel:
     """A model that runs; `Repository.load` has checked it against the golden set."""
 
     name: str
@@ -33,7 +33,7 @@ class Loaded:
     network: Network
 
 
-def check_digits(loaded: Loaded, digits: Sequence[GoldenDigit], images: Floats) -> None:
+def check_digits(loaded: LoadedModel, digits: Sequence[GoldenDigit], images: Floats) -> None:
     """Raises CheckreaderError unless the model reads `images`, float32 [N, 28, 28, 1], as the release did."""
     rows = [digit.expected.get(loaded.name, {}).get(loaded.artifact.format) for digit in digits]
     if not rows or None in rows:
@@ -51,7 +51,7 @@ def check_digits(loaded: Loaded, digits: Sequence[GoldenDigit], images: Floats) 
             )
 
 
-def check_fields(loaded: Loaded, fields: Sequence[tuple[GoldenField, Field]]) -> None:
+def check_fields(loaded: LoadedModel, fields: Sequence[tuple[GoldenField, Field]]) -> None:
     """Raises CheckreaderError unless the model reads the normalized fields as the release did."""
     slides = loaded.model.sliding
     if slides is None:
@@ -94,5 +94,5 @@ def _collapsed(labels: npt.NDArray[np.int64]) -> list[int]:
     return [int(label) for label in labels[new] if label != _BLANK]
 
 
-def _refused(loaded: Loaded, reason: str) -> CheckreaderError:
+def _refused(loaded: LoadedModel, reason: str) -> CheckreaderError:
     return CheckreaderError(f"model {loaded.name!r} ({loaded.artifact.format}) is refused: {reason}")

@@ -40,7 +40,7 @@ from serving.manifest import (
 )
 from serving.manifest import decode as decode_manifest
 from serving.repository import golden
-from serving.repository.golden import Loaded
+from serving.repository.golden import LoadedModel
 from serving.runtime.network import Floats
 
 T = TypeVar("T")
@@ -118,7 +118,7 @@ class Repository:
         device: str = "cpu",
         tf32: bool = False,
         entry: Model | None = None,
-    ) -> Loaded:
+    ) -> LoadedModel:
         """The model, loaded, warm and checked against the golden set.
 
         Args:
@@ -141,7 +141,7 @@ class Repository:
         data = self.read(artifact.path, artifact.sha256)
         try:
             chosen = {"device": device, "tf32": tf32} if runtime == "onnxruntime" else {}
-            loaded = Loaded(name, model, artifact, module.load(data, threads, **chosen))
+            loaded = LoadedModel(name, model, artifact, module.load(data, threads, **chosen))
         except CheckreaderError as error:
             raise CheckreaderError(f"{self.folder / artifact.path}: {error}") from None
         if model.task == "field":  # of which the width to warm up with is known no sooner
@@ -155,9 +155,9 @@ class Repository:
             )
         return loaded
 
-    def _warm(self, loaded: Loaded) -> None:
+    def _warm(self, loaded: LoadedModel) -> None:
         slides = loaded.model.sliding
-        width = 1 if slides is None else sliding_window.padded(1, slides)
+        width = 1 if slides is None else sliding_window.padded_width(1, slides)
         shape = [1, *(width if side < 0 else side for side in loaded.model.input.shape[1:])]
         loaded.network.run(np.zeros(shape, np.float32))
 

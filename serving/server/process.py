@@ -17,8 +17,8 @@ from serving import __version__
 from serving.app import App, build_app
 from serving.engine.worker_state import SharedState
 from serving.extras import install, needed
-from serving.http.admission import flush
-from serving.http.connection import DRAIN, config
+from serving.http.access_log import flush
+from serving.http.connection import DRAIN, uvicorn_config
 from serving.server.sockets import format_address
 from serving.settings import Settings
 
@@ -65,7 +65,7 @@ class _Server(uvicorn.Server):
         parent: int | None,
     ) -> None:
         settings = app.plane.settings
-        super().__init__(uvicorn.Config(**config(app, settings.tls_cert, settings.tls_key)))
+        super().__init__(uvicorn.Config(**uvicorn_config(app, settings.tls_cert, settings.tls_key)))
         self._app = app
         self._listener = listener
         self._grpc_module = grpc
@@ -78,7 +78,7 @@ class _Server(uvicorn.Server):
         settings, grpc_address = self._app.plane.settings, ""
         if self._grpc_module is not None:
             self._grpc_server, port = await self._grpc_module.serve(
-                self._app.plane, self._app.reloader, self._app.door, settings.grpc_port
+                self._app.plane, self._app.reloader, self._app.admission, settings.grpc_port
             )
             grpc_address = f", gRPC at {format_address(settings.host, port)}"
         await super().startup(sockets)

@@ -187,7 +187,7 @@ def test_the_c_program(repository: Repository, pixels: np.ndarray, tmp_path: Pat
 
 
 def test_the_recorded_run_keeps_the_bounds() -> None:
-    found = json.loads((ROOT / "benchmarks" / "arm64.json").read_text())
+    found = json.loads((ROOT / "benchmarks" / "results" / "arm64.json").read_text())
     assert "aarch64" in found["machine"]
     assert found["pictures"] == 20 + arm64.MNIST
     for name in agreement.MODELS:
@@ -207,7 +207,10 @@ def test_the_recorded_run_keeps_the_bounds() -> None:
 def test_the_emulated_machine() -> None:
     command = [sys.executable, "-m", "benchmarks.arm64"]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    found, recorded = json.loads(done.stdout), json.loads((ROOT / "benchmarks" / "arm64.json").read_text())
+    found, recorded = (
+        json.loads(done.stdout),
+        json.loads((ROOT / "benchmarks" / "results" / "arm64.json").read_text()),
+    )
     for extra in ("edge", "serve"):
         for key in ("instructions", "peak_bytes"):
             assert found[extra]["classify"][key] == pytest.approx(recorded[extra]["classify"][key], rel=0.2)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.check import image
+from scripts.check_deploy import image
 from serving import __version__
 from tests.support.deploy_files import DEPLOY, ROOT, command_of, instructions
 
@@ -97,7 +97,7 @@ def test_the_label_is_the_version() -> None:
 
 
 def test_the_readme_states_the_measured_size() -> None:
-    measured = json.loads((ROOT / "benchmarks" / "image.json").read_text())
+    measured = json.loads((ROOT / "benchmarks" / "results" / "image.json").read_text())
     size = measured["compressed_bytes"]
     assert size["total"] == size["base"] + size["added"]
     stated = re.search(
@@ -111,6 +111,6 @@ def test_the_readme_states_the_measured_size() -> None:
 
 
 def test_no_training_is_in_the_image() -> None:
-    packages = json.loads((ROOT / "benchmarks" / "image.json").read_text())["packages"]
+    packages = json.loads((ROOT / "benchmarks" / "results" / "image.json").read_text())["packages"]
     assert packages["checkreader"] == __version__
     assert not {"tensorflow", "keras", "hatchling", "pip"} & set(packages)

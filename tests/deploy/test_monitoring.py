@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from serving.engine.statistics import Counts
 from serving.engine.worker_state import WorkerReport
-from serving.http.admission import Door
+from serving.http.admission import AdmissionControl
 from serving.http.metrics import exposition
 from tests.support.deploy_files import DEPLOY, manifests
 
@@ -46,8 +46,8 @@ def test_the_list_is_what_the_service_gives() -> None:
     counts = Counts(starts=2)
     counts.for_model("lenet5", "1").record_batch(3, 1_000)
     counts.for_model("lenet5", "1").record_reading("unsure: 0.5")
-    Door(counts).record("POST /digits", 200, 1_000)
-    Door(counts).refused("busy")
+    AdmissionControl(counts).record_request("POST /digits", 200, 1_000)
+    AdmissionControl(counts).count_refusal("busy")
     counts.loads["lenet5 ok"] = 1
     text = exposition(counts, [WorkerReport(queued={"lenet5": 1})], {"lenet5": "1"}).decode()
     found: dict[str, set[str]] = {}

@@ -106,7 +106,7 @@ class Service:
         self.app = app
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port = self._listener.getsockname()[1]
-        self._server = uvicorn.Server(uvicorn.Config(**connection.config(app), log_config=None))
+        self._server = uvicorn.Server(uvicorn.Config(**connection.uvicorn_config(app), log_config=None))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]})
         self._thread.start()
         self._wires: list[Wire] = []

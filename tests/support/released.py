@@ -16,7 +16,7 @@ import numpy as np
 
 from serving import __version__
 from serving.manifest import GoldenDigit
-from serving.repository.golden import Loaded
+from serving.repository.golden import LoadedModel
 from serving.repository.store import Repository
 from tests.support.paths import ROOT
 
@@ -72,7 +72,7 @@ class Released:
 
     def __init__(self) -> None:
         self.repository = Repository.open(ROOT / "models")
-        self.models: dict[str, Loaded] = {name: self.repository.load(name) for name in NAMES}
+        self.models: dict[str, LoadedModel] = {name: self.repository.load(name) for name in NAMES}
 
     @cached_property
     def golden(self) -> list[GoldenDigit]:

@@ -78,7 +78,7 @@ def trained() -> Run:
         keras.utils.set_random_seed(0)
         model = lenet5_field.build(keras)
         _fit(keras, model)
-        lenet5_field.folded(keras, model).save(run / "float.keras")
+        lenet5_field.fold(keras, model).save(run / "float.keras")
     run.record(
         "train",
         ["float.keras"],
@@ -96,7 +96,9 @@ def _fit(keras, model) -> None:
 
     rng = np.random.default_rng(1)
     texts = [text(rng) for _ in range(400)]
-    (batch, *_) = found = batching.of(spec.FIELD, [normalize_field(picture(one)).pixels for one in texts])
+    (batch, *_) = found = batching.make_batches(
+        spec.FIELD, [normalize_field(picture(one)).pixels for one in texts]
+    )
     optimizer = keras.optimizers.Adam(3e-3)
     optimizer.build(model.trainable_variables)
     for layer in model.layers:

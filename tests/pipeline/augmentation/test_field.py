@@ -32,7 +32,7 @@ def make(rng: np.random.Generator, count: int) -> list[Item]:
 
 def test_equal_seeds_draw_equal_blocks_however_many_draw() -> None:
     def first(processes: int) -> list[list[Item]]:
-        blocks = field.drawn(make, 3, processes)
+        blocks = field.draw_blocks(make, 3, processes)
         taken = list(itertools.islice(blocks, 3))
         blocks.close()
         return taken
@@ -47,7 +47,7 @@ def test_equal_seeds_draw_equal_blocks_however_many_draw() -> None:
 
 def test_padded() -> None:
     fields = items(5)
-    batch = field.padded(fields)
+    batch = field.pad(fields)
     assert batch.image.shape[2] % SLIDING.bucket == 0
     for row, (pixels, labels) in enumerate(fields):
         width = pixels.shape[1]
@@ -61,7 +61,7 @@ def test_padded() -> None:
 
 
 def test_fields_without_labels() -> None:
-    batch = field.padded([(np.zeros((32, 9), np.uint8), ())])
+    batch = field.pad([(np.zeros((32, 9), np.uint8), ())])
     assert batch.labels.tolist() == [[-1]]
 
 
@@ -79,7 +79,10 @@ def test_share_of_real_fields() -> None:
     config = FieldTrainConfig(real=0.25)
     batches = list(
         itertools.islice(
-            field.mixed(lambda rng: real[rng.integers(len(real))], synthetic, config, separators=False), 64
+            field.mixed_batches(
+                lambda rng: real[rng.integers(len(real))], synthetic, config, separators=False
+            ),
+            64,
         )
     )
     assert abs(np.mean([batch.labels[0, 0] == 1 for batch in batches]) - 0.25) < 0.05
@@ -90,24 +93,24 @@ def test_share_of_real_fields() -> None:
 def test_readable() -> None:
     narrow = np.zeros((32, 3), np.uint8)  # two steps
     assert sliding_window.steps(3, SLIDING) == 2
-    assert field.readable(narrow, (1, 2))
-    assert not field.readable(narrow, (1, 1))  # a blank belongs between them
-    assert not field.readable(narrow, (1, 2, 3))
+    assert field.alignable(narrow, (1, 2))
+    assert not field.alignable(narrow, (1, 1))  # a blank belongs between them
+    assert not field.alignable(narrow, (1, 2, 3))
 
 
 @settings(deadline=None)
 @given(st.integers(1, 300), st.integers(0, 2**32 - 1))
-def test_shaken_keeps_form_and_paper(width: int, seed: int) -> None:
+def test_distorting_keeps_form_and_paper(width: int, seed: int) -> None:
     pixels = np.full((32, width), 0, np.uint8)
     pixels[10:20] = 255
-    out = field.shaken(pixels, np.random.default_rng(seed))
+    out = field.distort(pixels, np.random.default_rng(seed))
     assert out.shape[0] == 32
     assert out.dtype == np.uint8
     assert 0.5 * width - 2 <= out.shape[1] <= 1.8 * width + 2
-    assert not field.shaken(np.zeros_like(pixels), np.random.default_rng(seed)).any()
+    assert not field.distort(np.zeros_like(pixels), np.random.default_rng(seed)).any()
 
 
-def test_shaken_without_strength_is_still_a_digit() -> None:
+def test_distorting_without_strength_is_still_a_digit() -> None:
     pixels = items(1)[0][0]
-    out = field.shaken(pixels, np.random.default_rng(0), 0.0)
+    out = field.distort(pixels, np.random.default_rng(0), 0.0)
     assert out.max() > 100

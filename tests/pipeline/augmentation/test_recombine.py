@@ -80,7 +80,7 @@ def test_separators_are_labels_where_they_are_named() -> None:
 def test_ink_and_labels_stay_together(texts: list[str], seed: int) -> None:
     items = [striped(text) for text in texts]
     places = [recombine.cuts(*item, said(item), separators=False) for item in items]
-    draw = recombine.source(items, places, 0.5)
+    draw = recombine.item_source(items, places, 0.5)
     rng = np.random.default_rng(seed)
     for _ in range(5):
         item = draw(rng)
@@ -94,6 +94,6 @@ def test_the_share(share: float) -> None:
     items = [striped("11"), striped("22")]
     places = [recombine.cuts(*item, said(item), separators=False) for item in items]
     rng = np.random.default_rng(0)
-    draw = recombine.source(items, places, share)
+    draw = recombine.item_source(items, places, share)
     mixed = {"".join(map(str, draw(rng)[1])) for _ in range(60)} - {"11", "22"}
     assert bool(mixed) == bool(share)

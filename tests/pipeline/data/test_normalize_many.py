@@ -11,7 +11,7 @@ def test_as_one_by_one(monkeypatch: pytest.MonkeyPatch, alone: int) -> None:
     monkeypatch.setattr(normalize_many, "_ALONE", alone)
     rng = np.random.default_rng(0)
     pictures = np.stack([digit_drawing.digit(digit, rng) for digit in range(3)])
-    with normalize_many.normalizing() as normalized:
+    with normalize_many.parallel_normalizer() as normalized:
         found = normalized(pictures)
     assert (found.shape, found.dtype) == ((3, 28, 28), np.uint8)
     assert np.array_equal(found, [normalize(picture) for picture in pictures])

@@ -12,9 +12,9 @@ from pipeline.evaluation.field_calibration import ERROR_RATES, measured, needed,
 from pipeline.metrics.calibration import (
     calibration_error,
     expected_error,
-    floor,
     interval,
-    supported,
+    minimum_threshold,
+    supported_thresholds,
     upper_bound,
 )
 from serving.decoding import field_string
@@ -114,7 +114,7 @@ def drawn(seed: int, count: int, levels: int, error: float) -> tuple[np.ndarray,
 @settings(deadline=None)
 def test_thresholds_are_monotone(case: tuple[int, int, int, float], least: float) -> None:
     score, wrong = drawn(*case)
-    for found in (supported(score, wrong, ERROR_RATES, least), measured(score, wrong, least)):
+    for found in (supported_thresholds(score, wrong, ERROR_RATES, least), measured(score, wrong, least)):
         rates = [entry.max_error for entry in found]
         assert rates == sorted(rates, reverse=True)
         assert [entry.threshold for entry in found] == sorted(entry.threshold for entry in found)
@@ -149,7 +149,7 @@ def test_measured_by_brute_force(case: tuple[int, int, int, float], least: float
 def test_certified_accepts_no_more_than_measured(case: tuple[int, int, int, float], least: float) -> None:
     score, wrong = drawn(*case)
     counted = {entry.max_error: entry.accepted for entry in measured(score, wrong, least)}
-    for entry in supported(score, wrong, ERROR_RATES, max(least, 1e-6)):
+    for entry in supported_thresholds(score, wrong, ERROR_RATES, max(least, 1e-6)):
         assert entry.accepted <= counted[entry.max_error]
 
 
@@ -157,14 +157,14 @@ def test_certified_accepts_no_more_than_measured(case: tuple[int, int, int, floa
 @settings(deadline=None)
 def test_each_rate_has_a_threshold_or_a_reason(case: tuple[int, int, int, float], least: float) -> None:
     score, wrong = drawn(*case)
-    found = supported(score, wrong, ERROR_RATES, max(least, 1e-6))
+    found = supported_thresholds(score, wrong, ERROR_RATES, max(least, 1e-6))
     lines = refusals(score, wrong, found, least)
     assert sorted([entry.max_error for entry in found] + [float(line.split(":")[0]) for line in lines]) == sorted(ERROR_RATES)  # fmt: skip
 
 
 def test_reasons() -> None:
     score, wrong = np.linspace(0.5, 1, 250), np.zeros(250, bool)
-    found = supported(score, wrong, ERROR_RATES, 0.0)
+    found = supported_thresholds(score, wrong, ERROR_RATES, 0.0)
     assert refusals(score, wrong, found, 0.0) == (
         "0.01: needs at least 299 accepted fields without an error, the calibration set has 250",
         "0.005: needs at least 598 accepted fields without an error, the calibration set has 250",
@@ -178,7 +178,7 @@ def test_reasons() -> None:
     wrong[-1] = True  # the surest
     assert refusals(score, wrong, found, 0.0)[0].startswith("0.01")
     many, surest = np.linspace(0, 1, 400), np.arange(400) == 399
-    assert refusals(many, surest, supported(many, surest, ERROR_RATES, 0.0), 0.0)[0] == (
+    assert refusals(many, surest, supported_thresholds(many, surest, ERROR_RATES, 0.0), 0.0)[0] == (
         "0.01: needs at least 299 accepted fields without an error, the calibration set's best are 399 "
         "with 1 wrong: at 95 % confidence an error of up to 0.0118"
     )
@@ -192,10 +192,12 @@ def test_floor_of_nonfields() -> None:
         == 0.0
     )
     confidence = np.random.default_rng(0).beta(0.5, 8, 3_000)
-    assert field_calibration.nonfield_floor(confidence) == pytest.approx(floor(confidence, 1 / 1_000))
+    assert field_calibration.nonfield_floor(confidence) == pytest.approx(
+        minimum_threshold(confidence, 1 / 1_000)
+    )
     half = field_calibration.nonfield_floor(np.append(confidence, np.zeros(3_000)))
-    assert half == pytest.approx(floor(confidence, 2 / 1_000))
-    assert 0 < half < floor(confidence, 1 / 1_000)
+    assert half == pytest.approx(minimum_threshold(confidence, 2 / 1_000))
+    assert 0 < half < minimum_threshold(confidence, 1 / 1_000)
 
 
 def test_expected_error_is_that_of_digits() -> None:
@@ -242,7 +244,7 @@ def test_fit_counts_out_of_fold() -> None:
     readings, right = sampled(1_000, 2.0, 1.0, 4)
     found = field_calibration.fit(readings, right, parts(1_000))
     score = np.array(field_calibration.out_of_fold(readings, right, parts(1_000)))
-    assert found.thresholds == supported(score, ~right, ERROR_RATES, 1e-6)
+    assert found.thresholds == supported_thresholds(score, ~right, ERROR_RATES, 1e-6)
     assert found.measured == measured(score, ~right, 0.0)
     assert found.floor == 0
 

@@ -69,7 +69,7 @@ def test_probability_is_the_decoders() -> None:
     image = np.zeros((1, 32, 16 * 40, 1), np.float32)
     image[0, :, SLIDING.left : SLIDING.left + field.pixels.shape[1], 0] = field.pixels / np.float32(255)
     own = network(image)[:, : steps(field.pixels.shape[1], SLIDING)]
-    expected = field_string.decode(own, field_string.wanted("number")).best[0].probability
+    expected = field_string.decode(own, field_string.field_format("number")).best[0].probability
     assert found.probability == pytest.approx(expected, rel=1e-4)
 
 

@@ -49,7 +49,7 @@ def pictures() -> list[batching.Batch]:
     rng = np.random.default_rng(0)
     noise = [rng.integers(0, 256, (32, width), np.uint8) for width in (1, 16, 17, 64)]
     plain = [np.full((32, 33), level, np.uint8) for level in (0, 255)]
-    return batching.of(spec.FIELD, [*tiny_field.fields(12, seed=5), *noise, *plain])
+    return batching.make_batches(spec.FIELD, [*tiny_field.fields(12, seed=5), *noise, *plain])
 
 
 def file(run: Run, row: Format) -> Path:
@@ -81,19 +81,19 @@ def test_the_same_run_gives_the_same_bytes(run: Run, tmp_path: Path) -> None:
 def test_agrees_with_what_it_is_compared_with(
     run: Run, row: Format, network: integer_reference.Reference, pictures: list[batching.Batch]
 ) -> None:
-    found = batching.answered(
+    found = batching.predict(
         pictures, lambda pixels: predictor.predictor(row, file(run, row))(tensor(pixels))
     )
     assert found.dtype == np.float32
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
     if row.type == "int8":
-        logits = batching.answered(pictures, lambda pixels: integer_reference.logits(network, pixels))
+        logits = batching.predict(pictures, lambda pixels: integer_reference.logits(network, pixels))
         wanted = softmax(drift.real(logits, network.output))
         assert np.abs(found - wanted).max() < 0.2  # one unit of a logit, between two symbols
         assert (found.argmax(1) == wanted.argmax(1)).mean() > 0.98
     else:
         keras = get("keras", "field")
-        wanted = batching.answered(
+        wanted = batching.predict(
             pictures, lambda pixels: predictor.predictor(keras, file(run, keras))(tensor(pixels))
         )
         np.testing.assert_allclose(found, wanted, atol=1e-5)
@@ -104,8 +104,8 @@ def test_integers_within_one_of_the_reference(
     run: Run, row: Format, network: integer_reference.Reference, pictures: list[batching.Batch]
 ) -> None:
     ask = predictor.int8_logits(row, file(run, row), network.output)
-    found = batching.answered(pictures, ask)
-    wanted = batching.answered(pictures, lambda pixels: integer_reference.logits(network, pixels))
+    found = batching.predict(pictures, ask)
+    wanted = batching.predict(pictures, lambda pixels: integer_reference.logits(network, pixels))
     assert found.dtype == np.int8
     assert np.abs(found.astype(int) - wanted).max() <= 1
 
@@ -116,7 +116,7 @@ def test_company_does_not_matter(run: Run, row: Format, pictures: list[batching.
     image = tensor(batch.pixels)
     ask = predictor.predictor(row, file(run, row))
     together = ask(image)
-    assert together.shape == spec.FIELD.answers(len(image), image.shape[2])
+    assert together.shape == spec.FIELD.output_shape(len(image), image.shape[2])
     np.testing.assert_allclose(together[-1:], ask(image[-1:]), rtol=0, atol=1e-6)
 
 
@@ -172,13 +172,15 @@ def test_litert_takes_one_width_after_the_other(run: Run, name: str) -> None:
     loaded = litert.load(file(run, get(name, "field")))
     assert loaded.input.shape == (-1, 32, -1, 1)
     for width in (128, 40, 656, 48):
-        assert loaded.infer(np.zeros((1, 32, width, 1), np.float32)).shape == spec.FIELD.answers(1, width)
+        assert loaded.infer(np.zeros((1, 32, width, 1), np.float32)).shape == spec.FIELD.output_shape(
+            1, width
+        )
 
 
 def test_onnx_takes_one_width_after_the_other(run: Run) -> None:
     loaded = runtime.load(file(run, get("onnx_int8", "field")))
     for count, width in ((1, 128), (3, 40), (2, 656)):
-        shape = spec.FIELD.answers(count, width)
+        shape = spec.FIELD.output_shape(count, width)
         assert loaded.infer(np.zeros((count, 32, width, 1), np.float32)).shape == shape
 
 

@@ -123,19 +123,19 @@ def test_all_accepted_takes_the_floor() -> None:
 def test_floor_continues_an_exponential_tail(scale: float, count: int) -> None:
     """Log-odds that are exponentially distributed reach scale·ln(50,000) once in 50,000."""
     odds = -scale * np.log((np.arange(count) + 0.5) / count)
-    least = calibration.floor(1 / (1 + np.exp(-odds)))
+    least = calibration.minimum_threshold(1 / (1 + np.exp(-odds)))
     assert np.log(least / (1 - least)) == pytest.approx(scale * np.log(50_000), rel=0.05)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=300))
 def test_floor_is_a_probability_in_any_order(scores: list[float]) -> None:
-    least = calibration.floor(np.array(scores))
+    least = calibration.minimum_threshold(np.array(scores))
     assert 0 <= least <= 1
-    assert calibration.floor(np.array(scores[::-1])) == least
+    assert calibration.minimum_threshold(np.array(scores[::-1])) == least
 
 
 def test_floor_without_pictures() -> None:
-    assert calibration.floor(np.array([])) == 0.0
+    assert calibration.minimum_threshold(np.array([])) == 0.0
 
 
 def test_fit_without_nondigits() -> None:
@@ -154,7 +154,7 @@ def test_fit() -> None:
     t = found.temperature
     assert t == calibration.temperature(logits, labels)
     assert found.nondigits == 300
-    assert found.floor == pytest.approx(calibration.floor(softmax(others / t, 1).max(1)))
+    assert found.floor == pytest.approx(calibration.minimum_threshold(softmax(others / t, 1).max(1)))
     assert found.thresholds == thresholds(softmax(logits / t, 1), labels, found.floor)
     assert len(found.thresholds) == 5
     assert all(entry.threshold >= found.floor for entry in found.thresholds)

@@ -21,7 +21,7 @@ def drawn(widths: list[int]) -> list[np.ndarray]:
 def test_fields_lie_where_the_service_puts_them(widths: list[int]) -> None:
     fields = drawn(widths)
     served = sliding_window.place([Field(field, np.eye(2, 3), None) for field in fields], SLIDING)
-    found = batching.of(spec.FIELD, fields)
+    found = batching.make_batches(spec.FIELD, fields)
     assert [batch.numbers.tolist() for batch in found] == [numbers for numbers, _ in served]
     for batch, (_, image) in zip(found, served, strict=True):
         upright = image[: len(batch.numbers)]  # then come the slanted ones
@@ -30,8 +30,8 @@ def test_fields_lie_where_the_service_puts_them(widths: list[int]) -> None:
 
 @given(st.lists(st.integers(1, 80), min_size=1, max_size=8))
 def test_each_field_has_its_rows_in_order(widths: list[int]) -> None:
-    for batch in batching.of(spec.FIELD, drawn(widths)):
-        count, steps, _ = spec.FIELD.answers(*batch.pixels.shape[::2])
+    for batch in batching.make_batches(spec.FIELD, drawn(widths)):
+        count, steps, _ = spec.FIELD.output_shape(*batch.pixels.shape[::2])
         answers = np.arange(count * steps).reshape(count, steps, 1)
         places = batch.places()
         rows = batch.rows(answers)
@@ -45,22 +45,24 @@ def test_each_field_has_its_rows_in_order(widths: list[int]) -> None:
 
 def test_many_of_one_width_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batching, "_MOST", 3)
-    found = batching.of(spec.FIELD, drawn([20] * 7))
+    found = batching.make_batches(spec.FIELD, drawn([20] * 7))
     assert [len(batch.pixels) for batch in found] == [3, 3, 1]
     assert np.concatenate([batch.numbers for batch in found]).tolist() == list(range(7))
 
 
 def test_digits_stay_together() -> None:
     digits = np.zeros((5, 28, 28), np.uint8)
-    (batch,) = batching.of(spec.DIGIT, digits)
+    (batch,) = batching.make_batches(spec.DIGIT, digits)
     assert batch.pixels is digits
     assert batch.rows(digits) is digits
     assert batch.places().tolist() == [[i, 0] for i in range(5)]
 
 
 def test_answers_of_all_batches() -> None:
-    found = batching.of(spec.FIELD, drawn([5, 90, 5]))
-    rows = batching.answered(found, lambda pixels: np.ones((*spec.FIELD.answers(*pixels.shape[::2])[:2], 12)))
+    found = batching.make_batches(spec.FIELD, drawn([5, 90, 5]))
+    rows = batching.predict(
+        found, lambda pixels: np.ones((*spec.FIELD.output_shape(*pixels.shape[::2])[:2], 12))
+    )
     assert rows.shape == (2 * sliding_window.steps(5, SLIDING) + sliding_window.steps(90, SLIDING), 12)
 
 
@@ -74,4 +76,4 @@ def test_answers_of_all_batches() -> None:
 )
 def test_other_pictures_are_refused(pictures: list[np.ndarray], message: str) -> None:
     with pytest.raises(CheckreaderError, match=message):
-        batching.of(spec.FIELD, pictures)
+        batching.make_batches(spec.FIELD, pictures)

@@ -43,14 +43,14 @@ def test_same_answers() -> None:
         layer.set_weights([weight + np.float32(0.1) for weight in layer.get_weights()])
     images = np.random.default_rng(0).random((20, 28, 28, 1), np.float32)
     expected = np.asarray(model(images))
-    found = np.asarray(folded.folded(keras, model)(images))
+    found = np.asarray(folded.fold(keras, model)(images))
     assert expected.std() > 1e-2
     np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
 
 
 def test_kernel_is_the_mean_of_four() -> None:
     kernel = np.random.default_rng(0).random((5, 5, 2, 3), np.float32)
-    found = folded.kernel(kernel)
+    found = folded.fold_kernel(kernel)
     assert (found.shape, found.dtype) == ((6, 6, 2, 3), np.float32)
     np.testing.assert_allclose(found.sum((0, 1)), kernel.sum((0, 1)), rtol=1e-5)
     np.testing.assert_allclose(found[0, 0], kernel[0, 0] / 4)
@@ -63,7 +63,7 @@ def test_kernel_is_the_mean_of_four() -> None:
 )  # fmt: skip
 def test_what_does_not_fold(options: Lenet5Options) -> None:
     with pytest.raises(ValueError, match="only average pooling with ReLU after it"):
-        folded.folded(keras, build(keras, options))
+        folded.fold(keras, build(keras, options))
 
 
 def test_table_is_what_keras_counts() -> None:

@@ -31,7 +31,7 @@ def test_steps(normalized, width: int) -> None:
 
 def test_folded_is_the_same_function(normalized) -> None:
     image = np.random.default_rng(1).random((2, 32, 96, 1), np.float32)
-    plain = lenet5_field.folded(keras, normalized)
+    plain = lenet5_field.fold(keras, normalized)
     np.testing.assert_allclose(plain(image), normalized(image, training=False), atol=1e-4)
     assert not [layer for layer in plain.layers if "BatchNormalization" in type(layer).__name__]
 
@@ -45,7 +45,7 @@ def test_table_counts_what_keras_counts() -> None:
 
 
 def test_deployable_answers_probabilities(normalized) -> None:
-    plain = lenet5_field.folded(keras, normalized)
+    plain = lenet5_field.fold(keras, normalized)
     image = np.random.default_rng(2).random((1, 32, 64, 1), np.float32)
     answer = np.asarray(lenet5_field.deployable(keras, plain)(image))
     np.testing.assert_allclose(answer.sum(-1), 1, atol=1e-5)

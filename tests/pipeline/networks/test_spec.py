@@ -10,31 +10,31 @@ from serving.errors import CheckreaderError
 
 
 def test_a_record_without_a_task_is_a_digits() -> None:
-    assert spec.named({}) is spec.DIGIT
-    assert spec.named({"task": "field"}) is spec.FIELD
+    assert spec.task_of_record({}) is spec.DIGIT
+    assert spec.task_of_record({"task": "field"}) is spec.FIELD
 
 
 def test_a_digits_run_whose_pooling_folds_is_a_fast_one() -> None:
     network = {"pooling": "average", "activation": "relu", "activate": "after"}
-    assert spec.named({"config": {"network": network}}) is spec.FAST
-    assert spec.named({"task": "digit", "config": {"network": network}}) is spec.FAST
+    assert spec.task_of_record({"config": {"network": network}}) is spec.FAST
+    assert spec.task_of_record({"task": "digit", "config": {"network": network}}) is spec.FAST
     for change in ({"pooling": "max"}, {"activation": "tanh"}, {"activate": "before"}):
-        assert spec.named({"config": {"network": network | change}}) is spec.DIGIT
+        assert spec.task_of_record({"config": {"network": network | change}}) is spec.DIGIT
     with pytest.raises(CheckreaderError, match="unknown task 'fast'"):  # derived, never recorded
-        spec.named({"task": "fast"})
+        spec.task_of_record({"task": "fast"})
 
 
 def test_an_unknown_task_is_named() -> None:
     with pytest.raises(CheckreaderError, match="unknown task 'page': expected digit or field"):
-        spec.named({"task": "page"})
+        spec.task_of_record({"task": "page"})
 
 
 def test_of_a_run(tmp_path: Path) -> None:
     run = Run(tmp_path)
     with pytest.raises(CheckreaderError, match=r"train\.json: not found"):
-        spec.of(run)
+        spec.task_of_run(run)
     run.record("train", [], task="field")
-    assert spec.of(run) is spec.FIELD
+    assert spec.task_of_run(run) is spec.FIELD
 
 
 def test_answers_have_as_many_steps_as_the_network() -> None:
@@ -44,8 +44,8 @@ def test_answers_have_as_many_steps_as_the_network() -> None:
 
     model = network.build(keras, normalized=False)
     for width in (40, 48, 49, 128):
-        assert model.compute_output_shape((3, 32, width, 1)) == spec.FIELD.answers(3, width)
-    assert spec.DIGIT.answers(3, 28) == (3, 10)
+        assert model.compute_output_shape((3, 32, width, 1)) == spec.FIELD.output_shape(3, width)
+    assert spec.DIGIT.output_shape(3, 28) == (3, 10)
 
 
 def test_importing_it_needs_no_tensorflow() -> None:

@@ -52,9 +52,9 @@ def test_ranges_are_cut_where_it_is_asked_for() -> None:
     import keras
 
     model = keras.models.load_model(tiny_field.trained() / "float.keras", compile=False)
-    groups = batching.of(spec.FIELD, tiny_field.fields(6))
+    groups = batching.make_batches(spec.FIELD, tiny_field.fields(6))
     whole, inner, outer = (
-        field.ranges(model, groups, *shares) for shares in ((1.0, 1.0), (0.99, 1.0), (1.0, 0.99))
+        field.activation_ranges(model, groups, *shares) for shares in ((1.0, 1.0), (0.99, 1.0), (1.0, 0.99))
     )
     assert all(inner[name][1] < whole[name][1] for name in whole if name != "logits")
     assert inner["logits"] == whole["logits"]

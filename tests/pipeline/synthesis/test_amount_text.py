@@ -35,24 +35,26 @@ def test_only_separators_before_a_digit_are_labeled(text: str, before: str, afte
     ],
 )
 def test_examples(text: str, before: str, after: str, labels: tuple[int, ...]) -> None:
-    assert amount_text.label(text, before, after).read() == labels
+    assert amount_text.label(text, before, after).classes() == labels
 
 
 def test_mix() -> None:
     rng = np.random.default_rng(0)
-    written = [amount_text.write(rng) for _ in range(4000)]
-    lengths = [sum(label != amount_text.SEPARATOR for label in text.read()) for text in written]
+    written = [amount_text.random_text(rng) for _ in range(4000)]
+    lengths = [sum(label != amount_text.SEPARATOR for label in text.classes()) for text in written]
     assert set(range(1, 11)) <= set(lengths)
     assert 0.55 < np.mean([3 <= length <= 6 for length in lengths]) < 0.85
     assert np.mean(["00" in text.chars for text in written]) > 0.2
     assert {char for text in written for char in text.chars} >= set("0123456789.,-=$* ")
-    assert all(text.read() for text in written)
+    assert all(text.classes() for text in written)
     assert all(text.labels[text.chars.index(text.chars.strip("$#=-*")[0])] is not None for text in written)
 
 
 def test_raised_cents_are_the_last_two_digits() -> None:
     rng = np.random.default_rng(1)
-    raised = [text for text in (amount_text.write(rng) for _ in range(2000)) if text.raised < len(text.chars)]
+    raised = [
+        text for text in (amount_text.random_text(rng) for _ in range(2000)) if text.raised < len(text.chars)
+    ]
     assert raised
     for text in raised:
         assert text.chars[text.raised : text.raised + 2].isdigit()

@@ -82,7 +82,7 @@ def test_the_training_form_is_the_services(generator: fields.Generator) -> None:
     rng = np.random.default_rng(0)
     samples = [generator.sample(rng) for _ in range(30)]
     for sample in samples:
-        pixels, labels = fields.training(sample)
+        pixels, labels = fields.training_item(sample)
         assert np.array_equal(pixels, normalize_field(sample.picture).pixels)
         assert labels == sample.labels
     assert np.mean([normalize_field(sample.picture).problem is None for sample in samples]) > 0.9
@@ -95,13 +95,13 @@ def test_a_field_says_what_it_was_asked_to(generator: fields.Generator) -> None:
 
 
 def test_chained_zeros_have_a_box_each(generator: fields.Generator) -> None:
-    hand = generator._hands["strokes"][0]
+    hand = generator.writers["strokes"][0]
     rng = np.random.default_rng(0)
     for seed in range(100):
-        way = line_rendering.way(np.random.default_rng(seed), True)
+        way = line_rendering.writing_style(np.random.default_rng(seed), True)
         if way.chained:
             break
-    ink, boxes = line_rendering.write(amount_text.label("5000"), hand, hand, generator.bank, way, rng)
+    ink, boxes = line_rendering.render(amount_text.label("5000"), hand, hand, generator.bank, way, rng)
     assert len(boxes) == 4
     assert (np.diff(boxes[:, 0]) > 0).all()
     zeros = boxes[1:]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.synthesis.sampler import Hands
+from pipeline.synthesis.sampler import HandwritingSampler
 
 
 def test_the_generator_alone_decides() -> None:
-    hands = Hands(invented=4)
-    one, two = (hands(np.random.default_rng(5), 12) for _ in range(2))
+    sampler = HandwritingSampler(invented=4)
+    one, two = (sampler(np.random.default_rng(5), 12) for _ in range(2))
     for (pixels, labels), (again, same) in zip(one, two, strict=True):
         np.testing.assert_array_equal(pixels, again)
         assert labels == same
@@ -17,7 +17,7 @@ def test_the_generator_alone_decides() -> None:
 
 
 def test_some_hold_no_field() -> None:
-    items = Hands(invented=4)(np.random.default_rng(6), 200)
+    items = HandwritingSampler(invented=4)(np.random.default_rng(6), 200)
     empty = sum(not labels for _, labels in items)
     assert 0 < empty < 30
     assert len(items) == 200
@@ -25,7 +25,7 @@ def test_some_hold_no_field() -> None:
 
 def test_record_names_what_the_hands_are_made_of(tmp_path) -> None:
     (tmp_path / "a-font.woff2").write_bytes(b"glyphs")
-    record = Hands(fonts=tmp_path).record()
+    record = HandwritingSampler(fonts=tmp_path).record()
     assert record["digits"] is None
     assert list(record["fonts"]) == ["a-font"]
     assert len(record["fonts"]["a-font"]) == 64

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from pipeline.synthesis import paper, scanner, writers
 
-STOCK = scanner.stock(np.random.default_rng(0), 6)
+STOCK = scanner.paper_stock(np.random.default_rng(0), 6)
 BANK = writers.strokes(np.random.default_rng(0), 2).bank
 
 

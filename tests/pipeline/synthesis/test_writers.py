@@ -11,18 +11,18 @@ from serving.errors import CheckreaderError
 
 
 @pytest.fixture(scope="module")
-def invented() -> glyph_bank.Source:
-    return handwriting.strokes(np.random.default_rng(0), writers=6)
+def invented() -> glyph_bank.GlyphSource:
+    return handwriting.strokes(np.random.default_rng(0), count=6)
 
 
-def test_every_hand_has_every_character(invented: glyph_bank.Source) -> None:
+def test_every_writer_has_every_character(invented: glyph_bank.GlyphSource) -> None:
     wanted = {*"0123456789", *stroke_styles.SEPARATORS, *stroke_styles.MARKS, "00", "000"}
-    assert all(set(hand.glyphs) == wanted for hand in invented.hands)
-    used = [i for hand in invented.hands for index in hand.glyphs.values() for i in index]
+    assert all(set(writer.glyphs) == wanted for writer in invented.writers)
+    used = [i for writer in invented.writers for index in writer.glyphs.values() for i in index]
     assert sorted(used) == list(range(len(invented.bank.maps)))
 
 
-def test_boxes_are_those_of_the_ink(invented: glyph_bank.Source) -> None:
+def test_boxes_are_those_of_the_ink(invented: glyph_bank.GlyphSource) -> None:
     bank = invented.bank
     for image, (x0, y0, x1, y1) in zip(bank.maps, bank.boxes.astype(int), strict=True):
         inked = np.argwhere(image > 128)
@@ -30,14 +30,14 @@ def test_boxes_are_those_of_the_ink(invented: glyph_bank.Source) -> None:
         assert (*inked.min(0), *(inked.max(0) + 1)) == (y0, x0, y1, x1)
 
 
-def test_no_glyph_is_cut_off(invented: glyph_bank.Source) -> None:
+def test_no_glyph_is_cut_off(invented: glyph_bank.GlyphSource) -> None:
     border = np.ones((glyph_bank.ROWS, glyph_bank.COLUMNS), bool)
     border[1:-1, 1:-1] = False
     cut = (invented.bank.maps[:, border] > 128).any(1)
     assert cut.mean() < 0.01
 
 
-def test_maps_are_distances(invented: glyph_bank.Source) -> None:
+def test_maps_are_distances(invented: glyph_bank.GlyphSource) -> None:
     """From one pixel to the next the distance to an edge changes by one pixel at most."""
     bank = invented.bank
     near = np.abs(np.diff(bank.maps[:100].astype(int), axis=2))
@@ -45,11 +45,11 @@ def test_maps_are_distances(invented: glyph_bank.Source) -> None:
     assert np.percentile(near[inked], 99) <= glyph_bank.LEVELS * 1.6
 
 
-def test_joined_sources_keep_their_glyphs(invented: glyph_bank.Source) -> None:
-    bank, hands = glyph_bank.join([invented, invented])
+def test_joined_sources_keep_their_glyphs(invented: glyph_bank.GlyphSource) -> None:
+    bank, writers = glyph_bank.join([invented, invented])
     count = len(invented.bank.maps)
     assert len(bank.maps) == 2 * count
-    first, again = hands[0], hands[len(invented.hands)]
+    first, again = writers[0], writers[len(invented.writers)]
     for char, index in first.glyphs.items():
         assert [i + count for i in index] == list(again.glyphs[char])
         assert np.array_equal(bank.maps[list(index)], bank.maps[list(again.glyphs[char])])
@@ -82,14 +82,14 @@ def mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, np.nda
     return tmp_path, writers
 
 
-def test_mnist_hands_are_writers(mnist: tuple[Path, np.ndarray]) -> None:
+def test_mnists_writers_are_apart(mnist: tuple[Path, np.ndarray]) -> None:
     folder, _ = mnist
     train, validation = (handwriting.mnist(folder, part) for part in ("train", "validation"))
-    assert (len(train.hands), len(validation.hands)) == (4, 2)
+    assert (len(train.writers), len(validation.writers)) == (4, 2)
     heights = []
-    for hand in (*train.hands, *validation.hands):
-        source = train if hand in train.hands else validation
-        index = [i for char in "0123456789" for i in hand.glyphs[char]]
+    for writer in (*train.writers, *validation.writers):
+        source = train if writer in train.writers else validation
+        index = [i for char in "0123456789" for i in writer.glyphs[char]]
         boxes = source.bank.boxes[index]
         found = set((boxes[:, 3] - boxes[:, 1]).tolist())
         assert len(found) == 1
@@ -99,8 +99,8 @@ def test_mnist_hands_are_writers(mnist: tuple[Path, np.ndarray]) -> None:
 
 def test_barred_sevens_have_a_bar_more(mnist: tuple[Path, np.ndarray]) -> None:
     source = handwriting.mnist(mnist[0])
-    for hand in source.hands:
-        for plain, barred in zip(hand.glyphs["7"], hand.glyphs["7-"], strict=True):
+    for writer in source.writers:
+        for plain, barred in zip(writer.glyphs["7"], writer.glyphs["7-"], strict=True):
             a, b = source.bank.maps[[plain, barred]].astype(int)
             assert (b >= a).all()
             assert np.ptp(source.bank.boxes[barred, ::2]) > np.ptp(source.bank.boxes[plain, ::2]) + 3

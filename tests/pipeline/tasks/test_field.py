@@ -8,14 +8,14 @@ import pytest
 from pipeline.config import FieldTrainConfig
 from pipeline.data import labeled_fields
 from pipeline.run import Run, sha256
-from pipeline.synthesis.sampler import Hands
+from pipeline.synthesis.sampler import HandwritingSampler
 from pipeline.tasks import field
 from tests.support import tiny_field
 
 # Keras asks its variables for an array in NumPy 1's way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-HANDS = Hands(invented=2)
+SAMPLER = HandwritingSampler(invented=2)
 CONFIG = FieldTrainConfig(fields=256, views=1, batch=64, precision="float32", averaging=0.9)
 
 
@@ -37,7 +37,7 @@ def test_on_with_labeled_fields(own: labeled_fields.Labeled, tmp_path: Path) -> 
     before = sha256(start)
     config = dataclasses.replace(CONFIG, fields=64, batch=16, learning_rate=1e-4, real=0.5, start=str(start))
     run = Run(tmp_path / "run")
-    record = field.finetune(run, config, HANDS, HANDS.record(), own, "mine")
+    record = field.finetune(run, config, SAMPLER, SAMPLER.record(), own, "mine")
     assert run.require("train")["metrics"] == record["metrics"]
     assert sha256(start) == before
     assert record["data"]["own"]["sha256"] == own.sha256

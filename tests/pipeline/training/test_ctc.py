@@ -41,7 +41,7 @@ def test_learns() -> None:
 
     ctc.fit(model, config, endless(), ())
     assert ctc.accuracy(model, other) > 0.9
-    assert ctc.accuracy(lenet5_field.folded(keras, model), other) > 0.9
+    assert ctc.accuracy(lenet5_field.fold(keras, model), other) > 0.9
 
 
 def test_greedy() -> None:
@@ -82,7 +82,7 @@ def test_a_field_without_labels_is_to_be_blank_throughout() -> None:
     model = lenet5_field.build(keras, normalized=False)
     optimizer = keras.optimizers.SGD(0.0)
     optimizer.build(model.trainable_variables)
-    batch = stream.padded([(np.full((32, 40), 99, np.uint8), ())])
+    batch = stream.pad([(np.full((32, 40), 99, np.uint8), ())])
     loss = ctc._step(model, optimizer)(*ctc._tensors(batch))
     steps = tf.nn.log_softmax(ctc.logits(model, [np.full((32, 40), 99, np.uint8)])[0])
     np.testing.assert_allclose(loss, -steps.numpy()[:, lenet5_field.BLANK].sum(), rtol=1e-4)

@@ -14,7 +14,7 @@ import pytest
 from pipeline.config import Lenet5Options, QuantizeConfig, TrainConfig, quantize_preset, train_preset
 from pipeline.data import digits as data
 from pipeline.metrics import calibration
-from pipeline.run import Run
+from pipeline.run import WEIGHTS, Run
 from pipeline.synthesis import nondigits
 from pipeline.training import digit, distillation
 from serving.errors import CheckreaderError
@@ -44,7 +44,7 @@ def trained(digits: data.Dataset, tmp_path_factory: pytest.TempPathFactory) -> R
 
 
 def weights(run: Run) -> list[bytes]:
-    return [weight.tobytes() for weight in keras.models.load_model(run / digit.WEIGHTS).get_weights()]
+    return [weight.tobytes() for weight in keras.models.load_model(run / WEIGHTS).get_weights()]
 
 
 def begun(code: str, *arguments: object) -> subprocess.Popen[str]:
@@ -65,9 +65,9 @@ def test_record(trained: Run, digits: data.Dataset) -> None:
     assert record["data"] == json.loads(json.dumps(digits.record()))
     assert record["preset"] == "quick"
     assert record["data_dir"] == str(Path("somewhere").resolve())
-    assert list(record["files"]) == [digit.WEIGHTS]
+    assert list(record["files"]) == [WEIGHTS]
     names = {path.name for path in trained.path.iterdir()}
-    assert names == {digit.WEIGHTS, "train.json", "tensorboard"}  # the checkpoint is gone
+    assert names == {WEIGHTS, "train.json", "tensorboard"}  # the checkpoint is gone
     assert list((trained / "tensorboard").rglob("events.out.*"))
 
 
@@ -78,7 +78,7 @@ def test_learns(trained: Run) -> None:
 
 def test_numbers_are_those_of_the_saved_weights(trained: Run, digits: data.Dataset) -> None:
     record = trained.require("train")
-    model = keras.models.load_model(trained / digit.WEIGHTS)
+    model = keras.models.load_model(trained / WEIGHTS)
     assert model.count_params() == 61_706
     logits = digit.predict(model, digits.validation.images)
     assert (logits.shape, logits.dtype) == ((177, 10), np.float32)
@@ -92,7 +92,7 @@ def test_same_seed_same_bytes(trained: Run, digits: data.Dataset, tmp_path: Path
     again = Run(tmp_path / "again")
     digit.train(again, CONFIG, digits)
     assert weights(again) == weights(trained)
-    assert (again / digit.WEIGHTS).read_bytes() == (trained / digit.WEIGHTS).read_bytes()
+    assert (again / WEIGHTS).read_bytes() == (trained / WEIGHTS).read_bytes()
 
 
 def test_other_seed_other_weights(trained: Run, digits: data.Dataset, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_kill_and_resume(trained: Run, digits: data.Dataset, tmp_path: Path, cap
                 break
         process.stdout.read()
     assert process.returncode == -9
-    assert not (run / digit.WEIGHTS).exists()
+    assert not (run / WEIGHTS).exists()
     assert not (run / "train.json").exists()
     digit.train(run, CONFIG, digits, resume=True)
     epochs = re.findall(r"^epoch \d", "".join(capsys.readouterr()), re.MULTILINE)
@@ -221,7 +221,7 @@ def test_full_disk_leaves_no_half_a_model(digits: data.Dataset, tmp_path: Path, 
     def full(path: Path) -> None:
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr(digit, "undated", full)
+    monkeypatch.setattr(digit, "remove_timestamps", full)
     config = dataclasses.replace(CONFIG, epochs=1)
     with pytest.raises(OSError, match="No space left"):
         digit.train(Run(tmp_path), config, digits)
@@ -259,11 +259,11 @@ def test_mirrored_on_two_devices(digits: data.Dataset, trained: Run, tmp_path: P
     assert out.splitlines()[-1] == "2"
     record = run.require("train")
     assert record["config"]["strategy"] == "mirrored"
-    logits = digit.predict(keras.models.load_model(run / digit.WEIGHTS), digits.validation.images)
+    logits = digit.predict(keras.models.load_model(run / WEIGHTS), digits.validation.images)
     accuracy = record["metrics"]["validation_accuracy"]
     assert (logits.argmax(1) == digits.validation.labels).mean() == accuracy > 0.3
     # The same steps on the same batches, summed in another order: close to one device's network.
-    single = digit.predict(keras.models.load_model(trained / digit.WEIGHTS), digits.validation.images)
+    single = digit.predict(keras.models.load_model(trained / WEIGHTS), digits.validation.images)
     assert (logits.argmax(1) == single.argmax(1)).mean() > 0.9
 
 

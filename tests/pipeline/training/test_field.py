@@ -12,7 +12,7 @@ from pipeline.config import FieldTrainConfig, field_preset, finetune_preset
 from pipeline.data import labeled_fields
 from pipeline.networks import lenet5_field
 from pipeline.run import Run
-from pipeline.synthesis.sampler import Hands
+from pipeline.synthesis.sampler import HandwritingSampler
 from pipeline.training import field
 from serving.errors import CheckreaderError
 from tests.support import tiny_field
@@ -20,7 +20,7 @@ from tests.support import tiny_field
 # Keras asks its variables for an array in NumPy 1's way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-HANDS = Hands(invented=2)
+SAMPLER = HandwritingSampler(invented=2)
 CONFIG = FieldTrainConfig(fields=256, views=1, batch=64, precision="float32", averaging=0.9)
 
 
@@ -39,7 +39,7 @@ def own(tmp_path: Path) -> labeled_fields.Labeled:
 
 def test_from_scratch(tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
-    record = field.train(run, CONFIG, HANDS, HANDS.record(), "mine")
+    record = field.train(run, CONFIG, SAMPLER, SAMPLER.record(), "mine")
     assert run.require("train") == record
     assert (record["task"], record["preset"], record["calibration"]) == ("field", "mine", None)
     assert FieldTrainConfig.from_json(record["config"]) == CONFIG
@@ -51,7 +51,7 @@ def test_from_scratch(tmp_path: Path) -> None:
 def test_no_released_weights_to_go_on_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CHECKREADER_MODELS", str(tmp_path))
     with pytest.raises(CheckreaderError, match="no models in"):
-        field.started()
+        field.released_weights()
 
 
 def test_the_opening_and_the_rest_are_the_whole() -> None:

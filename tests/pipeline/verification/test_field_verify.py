@@ -123,6 +123,6 @@ def test_a_digit_among_the_fields_is_refused() -> None:
 def test_the_decoder_is_the_services() -> None:
     pixels = tiny_field.normalize_field(tiny_field.picture("4.7")).pixels
     run = exported()
-    pictures = batching.of(spec.FIELD, [pixels])
+    pictures = batching.make_batches(spec.FIELD, [pixels])
     answers = verify.ask(run, get("onnx_float32", "field"), pictures, None)
     assert answers.strings == ((4, 10, 7),)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.decoding.thresholds import BLANK, readings, threshold
+from serving.decoding.thresholds import BLANK, choose_threshold, digit_predictions
 from serving.errors import CheckreaderError
 from serving.manifest import Threshold
 
@@ -28,7 +28,7 @@ def row(**probabilities: float) -> np.ndarray:
 
 
 def read(probabilities: np.ndarray, max_error: float = 0.01, blank: bool = False):
-    (reading,) = readings(probabilities, np.array([blank]), threshold(BARS, max_error))
+    (reading,) = digit_predictions(probabilities, np.array([blank]), choose_threshold(BARS, max_error))
     return reading
 
 
@@ -36,23 +36,23 @@ def read(probabilities: np.ndarray, max_error: float = 0.01, blank: bool = False
     ("asked", "chosen"), [(0.001, 0.99), (0.005, 0.99), (0.01, 0.93), (0.0999, 0.93), (0.1, 0.5), (1, 0.5)]
 )
 def test_largest_entry_that_does_not_exceed(asked: float, chosen: float) -> None:
-    assert threshold(BARS, asked).threshold == chosen
+    assert choose_threshold(BARS, asked).threshold == chosen
 
 
 def test_below_what_the_data_supports() -> None:
     with pytest.raises(CheckreaderError, match=r"0\.0001 is below 0\.001, the smallest that the calibration"):
-        threshold(BARS, 0.0001)
+        choose_threshold(BARS, 0.0001)
 
 
 @pytest.mark.parametrize("asked", [0, -1, 1.01, float("nan"), float("inf")])
 def test_no_share(asked: float) -> None:
     with pytest.raises(CheckreaderError, match="above 0 and at most 1"):
-        threshold(BARS, asked)
+        choose_threshold(BARS, asked)
 
 
 def test_without_thresholds_nothing_can_be_accepted() -> None:
     with pytest.raises(CheckreaderError, match="no thresholds"):
-        threshold([])
+        choose_threshold([])
 
 
 def test_accepted() -> None:

@@ -18,7 +18,7 @@ from serving.engine.served_model import RefusedVersion, add_queue, load_model, l
 from serving.engine.statistics import Counts, Statistics
 from serving.errors import Busy, CheckreaderError
 from serving.manifest import Model
-from serving.repository.golden import Loaded
+from serving.repository.golden import LoadedModel
 from serving.repository.store import Repository
 from serving.runtime.network import Network, Spec
 from serving.settings import Settings
@@ -113,7 +113,7 @@ def test_a_loaded_model_computes_and_counts(models: Path) -> None:
 
 
 def test_whatever_loading_raises_is_one_kind_of_error(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*arguments: Any, **options: Any) -> Loaded:
+    def fail(*arguments: Any, **options: Any) -> LoadedModel:
         raise OSError("the disk is on fire")
 
     monkeypatch.setattr(Repository, "load", fail)
@@ -135,7 +135,7 @@ def test_short_batches_run_in_the_event_loop_on_a_cpu_alone(
 
     model = repository.model("lenet5")
     network = Network(INPUT, (INPUT,), run, device)
-    served = add_queue(Loaded("tiny", model, model.artifacts[0], network), Statistics(), Settings())
+    served = add_queue(LoadedModel("tiny", model, model.artifacts[0], network), Statistics(), Settings())
 
     async def submit() -> None:
         served.batcher.row_cost = 1.0
@@ -149,7 +149,7 @@ def test_short_batches_run_in_the_event_loop_on_a_cpu_alone(
 def test_the_queue_has_the_limits_of_the_settings(repository: Repository) -> None:
     model = repository.model("lenet5")
     network = Network(INPUT, (INPUT,), lambda image: (image,))
-    loaded = Loaded("tiny", model, model.artifacts[0], network)
+    loaded = LoadedModel("tiny", model, model.artifacts[0], network)
     batcher = add_queue(loaded, Statistics(), Settings(queue_rows=3)).batcher
 
     async def submit() -> None:

@@ -22,6 +22,7 @@ from google.protobuf import descriptor_pb2
 from serving.app import build_app
 from serving.errors import Busy, CheckreaderError, Expired, TooLarge
 from serving.grpc.servicer import SERVICE, serve
+from serving.http.access_log import AccessLog
 from serving.settings import Settings
 from tests.support.paths import ROOT
 from tests.support.tiny import png, seven
@@ -47,7 +48,7 @@ class Service:
         self.thread.start()
         self.app = app = build_app(Settings(models=models, max_rows=8, max_pictures=3, max_body=MAX_BODY))
         self.plane = app.plane
-        self.server, port = self.run(serve(app.plane, app.reloader, app.door, 0))
+        self.server, port = self.run(serve(app.plane, app.reloader, app.admission, 0))
         self.address = f"127.0.0.1:{port}"
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
@@ -327,7 +328,7 @@ def test_cancellation(service: Service, stub: Any, monkeypatch: pytest.MonkeyPat
 def test_port_in_use(service: Service) -> None:
     port = int(service.address.rpartition(":")[2])
     with pytest.raises(CheckreaderError, match=f"cannot listen on 127.0.0.1:{port} for gRPC"):
-        service.run(serve(service.app.plane, service.app.reloader, service.app.door, port))
+        service.run(serve(service.app.plane, service.app.reloader, service.app.admission, port))
 
 
 def compiled() -> descriptor_pb2.FileDescriptorProto:
@@ -387,15 +388,14 @@ def test_same_numbers_as_triton() -> None:
 
 def test_calls_are_counted_and_logged(service: Service, client: triton.InferenceServerClient) -> None:
     lines: queue.Queue[bytes] = queue.Queue()
-    door = service.app.door
-    door.logs, door._write = True, lines.put
+    service.app.admission.access_log = AccessLog("requests", lines.put)
     try:
         client.infer("lenet5", [image(ZEROS)])
         with pytest.raises(InferenceServerException):
             client.get_model_metadata("nope")
         found = [msgspec.json.decode(lines.get(timeout=30)) for _ in range(2)]
     finally:
-        door.logs = False
+        service.app.admission.access_log = AccessLog()
     assert [(one["path"].rpartition("/")[2], one["status"]) for one in found] == [
         ("ModelInfer", "OK"),
         ("ModelMetadata", "NOT_FOUND"),
@@ -408,7 +408,7 @@ def test_without_a_key(models: Path, tmp_path: Path) -> None:
     app = build_app(Settings(models=models, api_keys=tmp_path / "keys"))
 
     async def ask() -> None:
-        server, port = await serve(app.plane, app.reloader, app.door, 0)
+        server, port = await serve(app.plane, app.reloader, app.admission, 0)
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             stub = triton.service_pb2_grpc.GRPCInferenceServiceStub(channel)
             assert (await stub.ServerReady(service_pb2.ServerReadyRequest())).ready

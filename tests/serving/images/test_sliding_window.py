@@ -33,6 +33,6 @@ def test_one_look_is_the_field_alone() -> None:
 
 def test_looks_by_field() -> None:
     output = np.arange(6 * 5 * 12, dtype=np.float32).reshape(6, 5, 12)
-    found = sliding_window.looks(2, output, SLIDES)
+    found = sliding_window.views(2, output, SLIDES)
     assert found.shape == (2, 3, 5, 12)
     np.testing.assert_array_equal(found[1], output[[1, 3, 5]])

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from serving.decoding.field_string import Wanted, confidence, logit, wanted
+from serving.decoding.field_string import FieldFormat, confidence, field_format, logit
 from serving.errors import CheckreaderError
 from serving.images import sliding_window
 from serving.images.field import HEIGHT, Field
 from serving.manifest import Confidence, Model, Sliding, Tensor, Threshold
 from serving.recognition import fields
-from serving.recognition.fields import Reader, Source
+from serving.recognition.fields import FieldRecognizer, LocatedField
 from serving.repository.store import Repository
 from tests.hostile.test_pictures import error
 from tests.support.tiny import SLIDING, amount, png
@@ -28,11 +28,13 @@ ANY = Threshold(1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0)
 
 @pytest.fixture(scope="module")
 def reader(models):
-    """Makes a `Reader` from what `wanted` takes."""
+    """Makes a `FieldRecognizer` from what `field_format` takes."""
     loaded = Repository.open(models).load("lenet5-field")
 
-    def make(max_error: float = 0.01, crop=None, **what) -> Reader:
-        return fields.reader(loaded.name, loaded.model, loaded.network, wanted(**what), max_error, crop)
+    def make(max_error: float = 0.01, crop=None, **what) -> FieldRecognizer:
+        return fields.field_recognizer(
+            loaded.name, loaded.model, loaded.network, field_format(**what), max_error, crop
+        )
 
     return make
 
@@ -65,14 +67,14 @@ def test_ink_that_was_not_read_is_not_accepted(reader) -> None:
     sure = read(reader, wider)
     assert (sure.text, sure.accepted) == ("1250", True)
     network = reader(max_error=0.01).network
-    field = fields.sources([png(picture)])[0]
+    field = fields.normalize_pictures([png(picture)])[0]
     ((_, image),) = sliding_window.place([field.field], SLIDING)
     output = network.run(image)[0]
     output[..., :] = np.where(np.arange(12) == 11, 1.0, 0.0)  # nothing read, but for a 7 in the first column
     output[:, 0] = np.where(np.arange(12) == 7, 1.0, 0.0)
     output[:, 4] = np.where(np.arange(12) == 7, 1.0, 0.0)
     model = reader().model
-    found = fields.read(field, output, model, wanted("number"), ANY)
+    found = fields.recognize(field, output, model, field_format("number"), ANY)
     assert (found.text, found.accepted) == ("77", False)
     assert found.reason == "ink beside the digits that was not read: one may be missing"
 
@@ -153,13 +155,15 @@ def test_rules(reader, text: str, options: dict, check: bool | None, reason: str
         assert reason in reading.reason
 
 
-def made(probabilities: np.ndarray, what: Wanted, model: Model | None = None) -> fields.FieldReading:
+def made(probabilities: np.ndarray, what: FieldFormat, model: Model | None = None) -> fields.FieldPrediction:
     """The reading of steps that no network has said."""
     steps = len(probabilities)
     slides = Sliding(HEIGHT, 8, 1, 4, 4, 8)
     field = Field(np.full((HEIGHT, steps - 1), 255, np.uint8), np.eye(2, 3), None)
     model = model or Model("1", "field", Tensor("image", "FP32", [-1, HEIGHT, -1, 1]), [], sliding=slides)
-    return fields.read(Source(field, (0, 0), (steps, HEIGHT)), probabilities[None], model, what, ANY)
+    return fields.recognize(
+        LocatedField(field, (0, 0), (steps, HEIGHT)), probabilities[None], model, what, ANY
+    )
 
 
 def steps_of(text: str, sure: float = 0.99) -> np.ndarray:
@@ -170,23 +174,23 @@ def steps_of(text: str, sure: float = 0.99) -> np.ndarray:
 
 
 def test_what_cannot_keep_the_rules_is_shown_and_not_accepted() -> None:
-    reading = made(steps_of("471"), wanted("number", length=20))
+    reading = made(steps_of("471"), field_format("number", length=20))
     assert (reading.text, reading.accepted) == ("471", False)
     assert (
         reading.reason == "no number that fits keeps the length of 20 digits: the likeliest string is shown"
     )
-    assert made(steps_of("471"), wanted(scheme="aba", length=9)).check_digit.valid is False
+    assert made(steps_of("471"), field_format(scheme="aba", length=9)).check_digit.valid is False
 
 
 def test_only_separators_are_nothing() -> None:
-    reading = made(steps_of(".."), wanted())
+    reading = made(steps_of(".."), field_format())
     assert (reading.text, reading.raw, reading.confidence) == ("", "", 0)
     assert (reading.accepted, reading.reason) == (False, "no digit read")
 
 
 def test_an_unfinished_search_is_not_accepted() -> None:
     rows = np.random.default_rng(0).random((150, 12), np.float32)
-    reading = made(rows / rows.sum(1, keepdims=True), wanted("number"))
+    reading = made(rows / rows.sum(1, keepdims=True), field_format("number"))
     assert not reading.accepted
     assert reading.reason == "unsure: too many strings are about as likely"
 
@@ -196,29 +200,29 @@ def test_a_separator_that_is_missed_is_another_amount() -> None:
     rows = steps_of("12.50", 0.999)
     rows[5] = 0
     rows[5, [10, 11]] = 0.9, 0.1
-    reading = made(rows, wanted())
+    reading = made(rows, field_format())
     assert (reading.raw, reading.amount, reading.accepted) == ("12.50", None, False)
     assert "1250" in reading.reason
 
 
 def test_what_the_calibration_does_not_support_is_not_promised() -> None:
     only = [Threshold(0.05, 0.9, 0.03, 0.02, 0.04, 0.5, 400)]
-    assert fields.accepted_from(only, 0.05) == only[0]
+    assert fields.threshold_or_reason(only, 0.05) == only[0]
     with pytest.raises(CheckreaderError, match=r"max_error 0\.01 is below 0\.05"):
-        fields.accepted_from(only, 0.01)
-    reason = fields.accepted_from(only)
+        fields.threshold_or_reason(only, 0.01)
+    reason = fields.threshold_or_reason(only)
     assert isinstance(reason, str)
     assert reason.startswith(
         "nothing is accepted unless another max_error is asked for: max_error 0.01 is below"
     )
-    assert fields.accepted_from([Threshold(0.01, 0.9, 0, 0, 0, 0.5, 400)]).threshold == 0.9
+    assert fields.threshold_or_reason([Threshold(0.01, 0.9, 0, 0, 0, 0.5, 400)]).threshold == 0.9
 
 
 def test_alternatives() -> None:
     rows = steps_of("47", 1.0)
     rows[3] = 0
     rows[3, [7, 1]] = 0.75, 0.25
-    reading = made(rows, wanted("number"))
+    reading = made(rows, field_format("number"))
     assert [(one.raw, one.probability) for one in reading.alternatives] == [("41", 0.25)]
     assert reading.confidence == 0.75
 
@@ -230,7 +234,7 @@ def test_confidence_is_the_calibrated_probability() -> None:
     rows = steps_of("47", 1.0)
     rows[3] = 0
     rows[3, [7, 1]] = 0.75, 0.25
-    assert made(rows, wanted("number"), model).confidence == pytest.approx(
+    assert made(rows, field_format("number"), model).confidence == pytest.approx(
         1 / (1 + math.exp(-(0.5 * math.log(3) - 1)))
     )
 
@@ -255,7 +259,7 @@ def test_every_own_step_is_there(
     ink: int, receptive: int, stride: int, left: int, right: int, bucket: int
 ) -> None:
     slides = Sliding(HEIGHT, receptive, stride, left, right, bucket)
-    width = sliding_window.padded(ink, slides)
+    width = sliding_window.padded_width(ink, slides)
     assert width % bucket == 0
     assert width >= left + ink + right
     own = sliding_window.steps(ink, slides)
@@ -404,5 +408,5 @@ def test_encoded_pictures_are_for_fields(client) -> None:
 )
 def test_wanted_refuses(options: dict, message: str) -> None:
     with pytest.raises(CheckreaderError) as raised:
-        wanted(**options)
+        field_format(**options)
     assert message in str(raised.value)

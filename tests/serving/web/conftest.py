@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.export import c_source, wasm
 from pipeline.networks import integer_reference
-from serving.decoding.thresholds import MAX_ERROR, threshold
+from serving.decoding.thresholds import MAX_ERROR, choose_threshold
 from serving.manifest import Artifact, Manifest
 from serving.repository.store import Repository
 from tests.support.chromium import CHROMIUM, Browser, launched
@@ -33,7 +33,7 @@ def with_module(folder: Path) -> Path:
         return folder
     (source,) = (one for one in model.artifacts if one.format == "tflite_int8")
     network = integer_reference.load((folder / source.path).read_bytes())
-    bar = threshold(model.thresholds, MAX_ERROR).threshold
+    bar = choose_threshold(model.thresholds, MAX_ERROR).threshold
     code = wasm.compiled(*c_source.write(network, source.sha256, bar))
     path = f"edge/{MODEL}.wasm"
     (folder / path).write_bytes(code)

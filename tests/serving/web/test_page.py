@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from serving.decoding.field_string import Wanted
+from serving.decoding.field_string import FieldFormat
 from serving.images.codec import decode
 from serving.images.digit import normalize, tensor
 from serving.manifest import GoldenField
-from serving.recognition.fields import reader
+from serving.recognition.fields import field_recognizer
 from serving.repository.store import Repository
 from tests.support.chromium import Browser
 from tests.support.page_actions import IDLE, LAYERS, PROBLEM, SEVEN, read, ring, texts
@@ -141,7 +141,7 @@ def amounts(golden: Repository) -> list[GoldenField]:
 
 def test_a_dropped_amount(page: Browser, golden: Repository) -> None:
     loaded = golden.load("lenet5-field")
-    reads = reader("lenet5-field", loaded.model, loaded.network, Wanted())
+    reads = field_recognizer("lenet5-field", loaded.model, loaded.network, FieldFormat())
     page.click("[value=amount]")
     for field in amounts(golden):
         page.drop("#stage", golden.folder / "golden" / field.file)
@@ -208,7 +208,8 @@ def between(golden: Repository, folder: Path) -> Path:
     """A golden amount so blurred that it is accepted at 5 %, not at 3 %."""
     loaded = golden.load("lenet5-field")
     strict, lax = (
-        reader("lenet5-field", loaded.model, loaded.network, Wanted(), error) for error in (0.03, 0.05)
+        field_recognizer("lenet5-field", loaded.model, loaded.network, FieldFormat(), error)
+        for error in (0.03, 0.05)
     )
     path = folder / "blurred.png"
     for field, blur in itertools.product(golden.golden_fields, range(2, 24)):

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from serving.app import build_app
 from serving.engine.statistics import Counts
-from serving.http.admission import Door
+from serving.http.admission import AdmissionControl
 from serving.http.asgi import Endpoint
 from serving.images.codec import decode
 from serving.images.digit import normalize
@@ -238,12 +238,12 @@ def test_a_module_that_was_not_released_is_refused(spoiled, started, caplog, cod
 def test_another_release_is_shown(models: Path, spoiled) -> None:
     plane = build_app(Settings(models=models)).plane
     site = Site(plane, Repository.open(models))
-    site.use(Repository.open(spoiled(MODULE)))
+    site.show_release(Repository.open(spoiled(MODULE)))
     with asyncio.Runner() as runner:
         app = Starlette(
             routes=[
-                Route(path, Endpoint(handler, path, Door(Counts())), methods=[method])
-                for method, path, handler in site.operations()
+                Route(path, Endpoint(handler, path, AdmissionControl(Counts())), methods=[method])
+                for method, path, handler in site.routes()
             ]
         )
         assert Client(app, runner)("GET", "/web/lenet5.wasm").content == MODULE

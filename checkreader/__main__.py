@@ -1,4 +1,4 @@
-"""The command `checkreader`, as the wheel installs it."""
+"""The command `checkreader`: `python -m checkreader` is the same."""
 
 from __future__ import annotations
 

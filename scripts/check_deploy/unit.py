@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from deploy.check.engine import Container, Engine, wait
-from deploy.check.image import FOLDER, KEY, ROOT
+from scripts.check_deploy.engine import Container, Engine, wait
+from scripts.check_deploy.image import FOLDER, KEY, ROOT
 
 UNIT: Final = ROOT / "deploy" / "systemd" / "checkreader.service"
 # The Debian before the image's: its systemd still runs under both kinds of control groups.

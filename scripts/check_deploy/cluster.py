@@ -14,8 +14,8 @@ import kubernetes_validate
 import yaml
 from cloudcoil.models.prometheus_operator.v1 import ServiceMonitor
 
-from deploy.check.engine import Engine
-from deploy.check.image import FOLDER, ROOT
+from scripts.check_deploy.engine import Engine
+from scripts.check_deploy.image import FOLDER, ROOT
 
 KUBERNETES: Final = "1.37"
 TOOLS: Final = "checkreader-tools"

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from deploy.check.engine import Container, Engine, shell, wait
+from scripts.check_deploy.engine import Container, Engine, shell, wait
 
 ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = ("--volume", f"{ROOT / 'deploy'}:/deploy:ro")
@@ -24,7 +24,7 @@ _URL: Final = "http://127.0.0.1:8000"
 
 
 def check(engine: Engine) -> dict[str, Any]:
-    """What `benchmarks/image.json` holds.
+    """What `benchmarks/results/image.json` holds.
 
     Raises:
         AssertionError: the image is not what it should be.

@@ -14,9 +14,9 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from deploy.check.cluster import TOOLS
-from deploy.check.engine import Engine
-from deploy.check.image import FOLDER, ROOT
+from scripts.check_deploy.cluster import TOOLS
+from scripts.check_deploy.engine import Engine
+from scripts.check_deploy.image import FOLDER, ROOT
 
 DASHBOARD: Final = ROOT / "deploy" / "grafana" / "dashboard.json"
 # An annotation's query belongs to its data source, and the schema leaves its fields open.

@@ -1,8 +1,8 @@
 """Runs and validates everything in deploy/, on Debian as root: `make check-deploy`.
 
-    python -m deploy.check FOLDER
+    python -m scripts.check_deploy FOLDER
 
-FOLDER keeps what takes long to make. Writes `benchmarks/image.json`.
+FOLDER keeps what takes long to make. Writes `benchmarks/results/image.json`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from deploy.check import cluster, image, monitoring, unit
-from deploy.check.engine import Engine
+from scripts.check_deploy import cluster, image, monitoring, unit
+from scripts.check_deploy.engine import Engine
 
 
 def main(folder: Path) -> None:
@@ -24,7 +24,7 @@ def main(folder: Path) -> None:
     engine.debian(cluster.TOOLS, "trixie", ("kubernetes-client", "prometheus"))
     cluster.check(engine)
     monitoring.check(engine)
-    (image.ROOT / "benchmarks" / "image.json").write_text(json.dumps(result, indent=1) + "\n")
+    (image.ROOT / "benchmarks" / "results" / "image.json").write_text(json.dumps(result, indent=1) + "\n")
     sizes = {name: f"{size / 1e6:.1f} MB" for name, size in result["compressed_bytes"].items()}
     print(f"{result['image']}, compressed: {sizes}")
 
