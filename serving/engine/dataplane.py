@@ -187,12 +187,12 @@ class DataPlane:
         start = time.perf_counter_ns()
         served = self.find(self.default if model is None else model)
         try:
-            return served, await self._read(served, pictures, max_error, crop, start)
+            return served, await self._read_digits(served, pictures, max_error, crop, start)
         except BaseException:
             served.statistics.fail.add(time.perf_counter_ns() - start)
             raise
 
-    async def _read(
+    async def _read_digits(
         self,
         served: ServedModel,
         pictures: Sequence[bytes],
@@ -202,17 +202,17 @@ class DataPlane:
     ) -> list[DigitPrediction]:
         if served.loaded.model.task != "digit":
             raise CheckreaderError(f"model {served.name!r} does not read digits")
-        accepted_from = choose_threshold(
+        threshold = choose_threshold(
             served.loaded.model.thresholds, MAX_ERROR if max_error is None else max_error
         )
         pixels = await self._normalize(pictures, crop)
         outputs = await self._run(served, to_tensor(pixels), None, start)
         computed = time.perf_counter_ns()
-        readings = digits.recognize(pixels, outputs[0], accepted_from)
-        for reading in readings:
-            served.statistics.record_reading(reading.reason)
+        predictions = digits.recognize(pixels, outputs[0], threshold)
+        for prediction in predictions:
+            served.statistics.record_reading(prediction.reason)
         served.statistics.record_success(start, computed, time.perf_counter_ns())
-        return readings
+        return predictions
 
     async def read_fields(
         self,
@@ -220,7 +220,7 @@ class DataPlane:
         model: str | None = None,
         max_error: float | None = None,
         crop: Crop | None = None,
-        rules: FieldFormat = FieldFormat(),
+        field_format: FieldFormat = FieldFormat(),
     ) -> tuple[ServedModel, list[FieldPrediction]]:
         """Reads pictures of one field each, an amount or a number.
 
@@ -229,7 +229,7 @@ class DataPlane:
             model: the model's name; None = the first served one that reads fields.
             max_error: the largest share of wrong readings among the accepted ones, see `fields.threshold_or_reason`.
             crop: the field, the same part of every picture.
-            rules: the rules that the field's string has to keep.
+            field_format: the rules that the field's string has to keep.
 
         Returns:
             The model, and a reading of each picture.
@@ -242,7 +242,7 @@ class DataPlane:
         start = time.perf_counter_ns()
         served = self.find(self._field_model if model is None else model)
         try:
-            return served, await self._read_fields(served, pictures, max_error, crop, rules, start)
+            return served, await self._read_fields(served, pictures, max_error, crop, field_format, start)
         except BaseException:
             served.statistics.fail.add(time.perf_counter_ns() - start)
             raise
@@ -253,37 +253,37 @@ class DataPlane:
         pictures: Sequence[bytes],
         max_error: float | None,
         crop: Crop | None,
-        rules: FieldFormat,
+        field_format: FieldFormat,
         start: int,
     ) -> list[FieldPrediction]:
         entry = served.loaded.model
         sliding = fields.require_sliding(served.name, entry)
-        accepted_from = fields.threshold_or_reason(entry.thresholds, max_error)
+        threshold = fields.threshold_or_reason(entry.thresholds, max_error)
 
         def normalize() -> tuple[list[fields.LocatedField], list[tuple[list[int], Floats]]]:
-            sources = fields.normalize_pictures(pictures, crop)
-            return sources, sliding_window.place([source.field for source in sources], sliding)
+            located = fields.normalize_pictures(pictures, crop)
+            return located, sliding_window.place([source.field for source in located], sliding)
 
-        sources, placed = await self.offload(normalize)
+        located, placed = await self.offload(normalize)
         outputs = await asyncio.gather(*(self._run(served, image, None, start) for _, image in placed))
         computed = time.perf_counter_ns()
 
         def decode() -> list[FieldPrediction]:
-            rows = fields.probabilities_by_field(len(sources), zip(placed, outputs, strict=True), sliding)
+            rows = fields.probabilities_by_field(len(located), zip(placed, outputs, strict=True), sliding)
             return [
-                fields.recognize(source, row, entry, rules, accepted_from)
-                for source, row in zip(sources, rows, strict=True)
+                fields.recognize(source, row, entry, field_format, threshold)
+                for source, row in zip(located, rows, strict=True)
             ]
 
-        readings = await self.offload(decode, begun=True)
-        for reading in readings:
-            served.statistics.record_reading(reading.reason)
+        predictions = await self.offload(decode, begun=True)
+        for prediction in predictions:
+            served.statistics.record_reading(prediction.reason)
         served.statistics.record_success(start, computed, time.perf_counter_ns())
-        return readings
+        return predictions
 
     @property
     def _field_model(self) -> str:
-        """The first model that reads fields."""
+        """Name of the first model that reads fields."""
         for name, served in self.models.items():
             if served.loaded.model.task == "field":
                 return name
