@@ -1,7 +1,7 @@
 """The command `checkreader`.
 
-A subcommand's packages are imported when it is called: `classify` runs without a web server installed, and nothing
-here needs TensorFlow.
+The packages of an extra (a runtime, the web server, TensorFlow) are imported by the subcommand that needs them, when it
+is called: `classify` runs without a web server installed, and nothing of `serving` needs TensorFlow.
 """
 
 from __future__ import annotations
