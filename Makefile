@@ -23,7 +23,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 all: $(VENV)/train.done  ## the whole pipeline: train, quantize, export, verify, evaluate, benchmark
 	@$(CHECKREADER) train $(ARGUMENTS) --data $(DATA) --preset $(PRESET) --seed $(SEED)
 	@for stage in quantize export verify evaluate benchmark; do $(CHECKREADER) $$stage $(ARGUMENTS) || exit 1; done
-	@$(BIN)/python -m pipeline.release.model_card runs/$(RUN)
+	@$(BIN)/python -m pipeline.release.documents runs/$(RUN)
 
 help:  ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*  ## /\1\t/p' Makefile | expand -t 12
@@ -52,7 +52,7 @@ report: $(VENV)/train.done  ## show a finished run: runs/RUN/report/index.html
 
 release: $(VENV)/train.done  ## put the verified run into models/ and the README
 	@$(CHECKREADER) release $(ARGUMENTS)
-	@$(BIN)/python -m pipeline.release.readme README.md
+	@$(BIN)/python -m pipeline.release.documents README.md $(wildcard docs/*.md)
 
 serve: $(VENV)/serve.done  ## read posted pictures on port 8000, without TensorFlow
 	@$(CHECKREADER) serve --port $(PORT)

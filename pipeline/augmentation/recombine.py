@@ -19,12 +19,12 @@ from pipeline.synthesis.sampler import Item
 from serving.decoding import ctc
 from serving.images import sliding_window
 from serving.images.codec import Gray
+from serving.images.digit import INK_LEVEL
 from serving.images.field import HEIGHT
 from serving.recognition.boxes import cut_column
 
 Cut = tuple[int, int]  # so many labels, and columns, are before it
 
-_INK: Final = 64
 _NEVER: Final = 1e-9
 _SURE: Final = 0.3  # probability of a label, beside which a cut may be trusted
 _SPECK: Final = 1  # rows of ink that a cut may go through
@@ -48,7 +48,7 @@ def cuts(
     shares = probabilities if separators else ctc.without_separators(probabilities)
     shares = np.maximum(shares, _NEVER)  # so that there is an alignment
     places = ctc.places(shares / shares.sum(1, keepdims=True), labels)
-    ink = (pixels > _INK).sum(0).tolist()
+    ink = (pixels > INK_LEVEL).sum(0).tolist()
     found = []
     for count, ((_, one, left), (next_, _, right)) in enumerate(itertools.pairwise(places), 1):
         column = cut_column(ink, sliding_window.center(one, SLIDING), sliding_window.center(next_, SLIDING))

@@ -116,13 +116,15 @@ def measure(
         },
         "error_reject": error_reject(probabilities, labels),
         "thresholds": [
-            msgspec.to_builtins(apply(entry["max_error"], entry["threshold"], probabilities, labels))
+            msgspec.to_builtins(
+                apply_threshold(entry["max_error"], entry["threshold"], probabilities, labels)
+            )
             for entry in calibration["thresholds"]
         ],
     }
 
 
-def apply(
+def apply_threshold(
     max_error: float, threshold: float, probabilities: Floats, labels: npt.NDArray[np.uint8]
 ) -> Threshold:
     """What a stored threshold really gives."""

@@ -1,16 +1,14 @@
-"""Draws handwriting: digits in American and European styles, letters, scribbles.
+"""Draws handwritten characters: digits in American and European styles, letters, scribbles.
 
-A glyph is a few strokes, a stroke a smooth curve (Catmull–Rom) through control
-points in a unit box, x to the right, y down. A hand (slant, size, pen, tremor)
-bends them differently each time. Used for the golden set, for pictures that
-are no digits, and wherever real handwriting may not be shipped.
+A glyph is a style in the notation of `pipeline.synthesis.stroke_language`, in a unit box. Slant, size, pen and
+tremor bend it differently each time. Used for the golden set, for pictures that are no digits, and wherever
+real handwriting may not be shipped.
 
     python -m pipeline.synthesis.digit_drawing sheet.png      # a contact sheet of every style
 """
 
 from __future__ import annotations
 
-import itertools
 import sys
 from typing import Final
 
@@ -18,244 +16,106 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-Points = tuple[tuple[float, float], ...]
-Glyph = tuple[Points, ...]
+from pipeline.synthesis.stroke_language import Points, Style, parse_style, parse_styles, smooth_parts, spline
+
 Gray = npt.NDArray[np.uint8]
 
-
-def _line(*points: tuple[float, float]) -> Glyph:
-    """Straight segments: each a stroke of its own, so that corners stay sharp."""
-    return tuple(itertools.pairwise(points))
-
-
-DIGITS: Final[dict[int, tuple[Glyph, ...]]] = {
-    0: (
-        (
-            (
-                (0.5, 0),
-                (0.15, 0.2),
-                (0.1, 0.55),
-                (0.3, 0.95),
-                (0.65, 0.95),
-                (0.9, 0.5),
-                (0.75, 0.1),
-                (0.45, 0),
-            ),
-        ),
-        (
-            (
-                (0.6, 0.02),
-                (0.25, 0.15),
-                (0.12, 0.5),
-                (0.25, 0.9),
-                (0.55, 1),
-                (0.85, 0.75),
-                (0.88, 0.3),
-                (0.6, 0.02),
-                (0.4, 0.1),
-            ),
-        ),
+DIGITS: Final[dict[int, tuple[Style, ...]]] = {
+    0: parse_styles(
+        ".5,0 .15,.2 .1,.55 .3,.95 .65,.95 .9,.5 .75,.1 .45,0",
+        ".6,.02 .25,.15 .12,.5 .25,.9 .55,1 .85,.75 .88,.3 .6,.02 .4,.1",
     ),
-    1: (
-        (((0.5, 0), (0.5, 0.5), (0.5, 1)),),
-        (((0.62, 0), (0.5, 0.5), (0.4, 1)),),
-        (*_line((0.2, 0.3), (0.55, 0)), *_line((0.55, 0), (0.55, 1))),
-        (*_line((0.1, 0.55), (0.6, 0)), *_line((0.6, 0), (0.55, 1))),
-        (*_line((0.3, 0.2), (0.55, 0), (0.55, 1)), *_line((0.25, 1), (0.85, 1))),
+    1: parse_styles(
+        ".5,0 .5,.5 .5,1",
+        ".62,0 .5,.5 .4,1",
+        ".2,.3 .55,0; .55,1",
+        ".1,.55 .6,0; .55,1",
+        ".3,.2 .55,0; .55,1 | .25,1 .85,1",
     ),
-    2: (
-        (
-            ((0.12, 0.25), (0.3, 0.03), (0.65, 0.02), (0.82, 0.25), (0.65, 0.55), (0.15, 1)),
-            ((0.15, 1), (0.5, 0.97), (0.9, 1)),
-        ),
-        (
-            (
-                (0.15, 0.2),
-                (0.45, 0),
-                (0.8, 0.2),
-                (0.6, 0.6),
-                (0.25, 0.95),
-                (0.12, 0.88),
-                (0.3, 0.8),
-                (0.6, 0.97),
-                (0.95, 0.9),
-            ),
-        ),
+    2: parse_styles(
+        ".12,.25 .3,.03 .65,.02 .82,.25 .65,.55 .15,1; .5,.97 .9,1",
+        ".15,.2 .45,0 .8,.2 .6,.6 .25,.95 .12,.88 .3,.8 .6,.97 .95,.9",
     ),
-    3: (
-        (
-            ((0.15, 0.1), (0.5, 0), (0.8, 0.2), (0.65, 0.43), (0.4, 0.47)),
-            ((0.4, 0.47), (0.75, 0.55), (0.85, 0.78), (0.6, 1), (0.2, 0.93)),
-        ),
-        (
-            *_line((0.15, 0.02), (0.8, 0.02), (0.42, 0.4)),
-            ((0.42, 0.4), (0.8, 0.5), (0.85, 0.8), (0.5, 1), (0.12, 0.88)),
-        ),
+    3: parse_styles(
+        ".15,.1 .5,0 .8,.2 .65,.43 .4,.47; .75,.55 .85,.78 .6,1 .2,.93",
+        ".15,.02 .8,.02; .42,.4; .8,.5 .85,.8 .5,1 .12,.88",
     ),
-    4: (
-        (*_line((0.25, 0), (0.15, 0.55), (0.9, 0.55)), *_line((0.75, 0.15), (0.7, 1))),
-        (*_line((0.65, 1), (0.65, 0), (0.1, 0.68), (0.95, 0.68)),),
-        (*_line((0.55, 0), (0.1, 0.6), (0.9, 0.62)), *_line((0.65, 0.35), (0.6, 1))),
+    4: parse_styles(
+        ".25,0 .15,.55; .9,.55 | .75,.15 .7,1",
+        ".65,1 .65,0; .1,.68; .95,.68",
+        ".55,0 .1,.6; .9,.62 | .65,.35 .6,1",
     ),
-    5: (
-        (
-            *_line((0.8, 0.02), (0.3, 0.02), (0.22, 0.45)),
-            ((0.22, 0.45), (0.6, 0.4), (0.85, 0.65), (0.65, 0.95), (0.15, 0.95)),
-        ),
-        (
-            ((0.28, 0.05), (0.25, 0.25), (0.22, 0.45), (0.6, 0.4), (0.82, 0.7), (0.55, 1), (0.15, 0.9)),
-            *_line((0.28, 0.05), (0.85, 0.02)),
-        ),
+    5: parse_styles(
+        ".8,.02 .3,.02; .22,.45; .6,.4 .85,.65 .65,.95 .15,.95",
+        ".28,.05 .25,.25 .22,.45 .6,.4 .82,.7 .55,1 .15,.9 | .28,.05 .85,.02",
     ),
-    6: (
-        (
-            (
-                (0.7, 0),
-                (0.35, 0.25),
-                (0.15, 0.65),
-                (0.3, 0.97),
-                (0.65, 0.98),
-                (0.82, 0.75),
-                (0.6, 0.55),
-                (0.3, 0.62),
-                (0.17, 0.75),
-            ),
-        ),
-        (((0.5, 0), (0.2, 0.45), (0.18, 0.85), (0.5, 1), (0.8, 0.8), (0.6, 0.57), (0.25, 0.7)),),
+    6: parse_styles(
+        ".7,0 .35,.25 .15,.65 .3,.97 .65,.98 .82,.75 .6,.55 .3,.62 .17,.75",
+        ".5,0 .2,.45 .18,.85 .5,1 .8,.8 .6,.57 .25,.7",
     ),
-    7: (
-        (*_line((0.1, 0.05), (0.88, 0.03), (0.4, 1)),),
-        (*_line((0.1, 0.05), (0.88, 0.03), (0.4, 1)), *_line((0.3, 0.5), (0.85, 0.48))),
-        (
-            *_line((0.12, 0.2), (0.15, 0.03), (0.85, 0.03)),
-            ((0.85, 0.03), (0.6, 0.4), (0.5, 1)),
-            *_line((0.35, 0.52), (0.8, 0.5)),
-        ),
+    7: parse_styles(
+        ".1,.05 .88,.03; .4,1",
+        ".1,.05 .88,.03; .4,1 | .3,.5 .85,.48",
+        ".12,.2 .15,.03; .85,.03; .6,.4 .5,1 | .35,.52 .8,.5",
     ),
-    8: (
-        (
-            (
-                (0.75, 0.12),
-                (0.45, 0),
-                (0.2, 0.18),
-                (0.4, 0.43),
-                (0.75, 0.68),
-                (0.7, 0.95),
-                (0.35, 1),
-                (0.15, 0.8),
-                (0.4, 0.5),
-                (0.75, 0.25),
-                (0.75, 0.12),
-            ),
-        ),
-        (
-            (
-                (0.5, 0.47),
-                (0.2, 0.25),
-                (0.45, 0),
-                (0.78, 0.2),
-                (0.5, 0.47),
-                (0.15, 0.75),
-                (0.45, 1),
-                (0.85, 0.78),
-                (0.5, 0.47),
-            ),
-        ),
+    8: parse_styles(
+        ".75,.12 .45,0 .2,.18 .4,.43 .75,.68 .7,.95 .35,1 .15,.8 .4,.5 .75,.25 .75,.12",
+        ".5,.47 .2,.25 .45,0 .78,.2 .5,.47 .15,.75 .45,1 .85,.78 .5,.47",
     ),
-    9: (
-        (
-            ((0.8, 0.15), (0.5, 0), (0.2, 0.2), (0.3, 0.48), (0.65, 0.42), (0.8, 0.15)),
-            ((0.8, 0.15), (0.75, 0.55), (0.65, 1)),
-        ),
-        (
-            (
-                (0.78, 0.12),
-                (0.45, 0.02),
-                (0.2, 0.25),
-                (0.45, 0.47),
-                (0.75, 0.3),
-                (0.8, 0.12),
-                (0.78, 0.6),
-                (0.6, 0.95),
-                (0.2, 0.92),
-            ),
-        ),
-        (
-            (
-                (0.75, 0.1),
-                (0.4, 0),
-                (0.15, 0.25),
-                (0.35, 0.48),
-                (0.7, 0.35),
-                (0.82, 0.05),
-                (0.72, 0.6),
-                (0.45, 1),
-                (0.2, 0.85),
-                (0.5, 0.7),
-                (0.9, 0.65),
-            ),
-        ),
+    9: parse_styles(
+        ".8,.15 .5,0 .2,.2 .3,.48 .65,.42 .8,.15; .75,.55 .65,1",
+        ".78,.12 .45,.02 .2,.25 .45,.47 .75,.3 .8,.12 .78,.6 .6,.95 .2,.92",
+        ".75,.1 .4,0 .15,.25 .35,.48 .7,.35 .82,.05 .72,.6 .45,1 .2,.85 .5,.7 .9,.65",
     ),
 }
 
 # Letters that no writer's digit looks like; O, o, I, l, S, s, Z, z, b, q, g, B, D, G and J are left out.
-LETTERS: Final[dict[str, Glyph]] = {
-    "A": (*_line((0.05, 1), (0.5, 0), (0.95, 1)), *_line((0.22, 0.62), (0.78, 0.62))),
-    "C": (((0.9, 0.15), (0.5, 0), (0.12, 0.3), (0.12, 0.7), (0.5, 1), (0.9, 0.85)),),
-    "E": (*_line((0.85, 0), (0.15, 0), (0.15, 1), (0.88, 1)), *_line((0.15, 0.48), (0.7, 0.48))),
-    "F": (*_line((0.88, 0), (0.15, 0), (0.15, 1)), *_line((0.15, 0.48), (0.7, 0.48))),
-    "H": (*_line((0.1, 0), (0.1, 1)), *_line((0.9, 0), (0.9, 1)), *_line((0.1, 0.5), (0.9, 0.5))),
-    "K": (*_line((0.12, 0), (0.12, 1)), *_line((0.88, 0), (0.12, 0.55)), *_line((0.35, 0.42), (0.9, 1))),
-    "L": _line((0.15, 0), (0.15, 1), (0.85, 1)),
-    "M": _line((0.05, 1), (0.12, 0), (0.5, 0.7), (0.88, 0), (0.95, 1)),
-    "N": _line((0.1, 1), (0.1, 0), (0.9, 1), (0.9, 0)),
-    "P": (*_line((0.15, 0), (0.15, 1)), ((0.15, 0), (0.6, 0), (0.88, 0.25), (0.6, 0.52), (0.15, 0.52))),
-    "Q": (
-        ((0.5, 0), (0.12, 0.25), (0.12, 0.75), (0.5, 1), (0.88, 0.75), (0.88, 0.25), (0.5, 0)),
-        *_line((0.55, 0.65), (1, 1.08)),
-    ),
-    "R": (
-        *_line((0.15, 0), (0.15, 1)),
-        ((0.15, 0), (0.6, 0), (0.85, 0.25), (0.6, 0.5), (0.15, 0.5)),
-        *_line((0.45, 0.5), (0.9, 1)),
-    ),
-    "T": (*_line((0.05, 0), (0.95, 0)), *_line((0.5, 0), (0.5, 1))),
-    "U": (((0.1, 0), (0.1, 0.65), (0.5, 1), (0.9, 0.65), (0.9, 0)),),
-    "V": _line((0.05, 0), (0.5, 1), (0.95, 0)),
-    "W": _line((0, 0), (0.25, 1), (0.5, 0.3), (0.75, 1), (1, 0)),
-    "X": (*_line((0.08, 0), (0.92, 1)), *_line((0.92, 0), (0.08, 1))),
-    "Y": (*_line((0.05, 0), (0.5, 0.5), (0.95, 0)), *_line((0.5, 0.5), (0.5, 1))),
-    "a": (((0.8, 0.2), (0.4, 0.1), (0.12, 0.5), (0.35, 0.9), (0.78, 0.6)), *_line((0.8, 0.1), (0.8, 0.85), (0.95, 0.95))),
-    "d": (((0.75, 0.5), (0.4, 0.42), (0.12, 0.7), (0.4, 1), (0.75, 0.8)), *_line((0.78, 0), (0.78, 1))),
-    "e": (*_line((0.15, 0.5), (0.85, 0.5)), ((0.85, 0.5), (0.7, 0.1), (0.3, 0.1), (0.1, 0.5), (0.35, 0.92), (0.85, 0.85))),
-    "f": (((0.85, 0.1), (0.6, 0), (0.45, 0.25), (0.45, 1)), *_line((0.15, 0.42), (0.8, 0.42))),
-    "h": (*_line((0.15, 0), (0.15, 1)), ((0.15, 0.6), (0.5, 0.42), (0.8, 0.6), (0.8, 1))),
-    "k": (*_line((0.15, 0), (0.15, 1)), *_line((0.75, 0.4), (0.15, 0.72)), *_line((0.35, 0.62), (0.8, 1))),
-    "m": (
-        *_line((0.05, 0.3), (0.05, 1)),
-        ((0.05, 0.5), (0.3, 0.3), (0.48, 0.5), (0.48, 1)),
-        ((0.48, 0.5), (0.75, 0.3), (0.95, 0.5), (0.95, 1)),
-    ),
-    "n": (*_line((0.12, 0.1), (0.12, 1)), ((0.12, 0.4), (0.5, 0.1), (0.85, 0.4), (0.85, 1))),
-    "r": (*_line((0.2, 0.1), (0.2, 1)), ((0.2, 0.45), (0.45, 0.15), (0.85, 0.15))),
-    "t": (((0.45, 0), (0.45, 0.75), (0.6, 1), (0.9, 0.9)), *_line((0.1, 0.3), (0.85, 0.3))),
-    "u": (((0.1, 0.1), (0.12, 0.7), (0.45, 0.95), (0.8, 0.65)), *_line((0.82, 0.1), (0.82, 1))),
-    "w": (((0.02, 0.1), (0.2, 0.95), (0.48, 0.5), (0.78, 0.95), (0.98, 0.1)),),
-    "x": (*_line((0.12, 0.1), (0.88, 1)), *_line((0.88, 0.1), (0.12, 1))),
-}  # fmt: skip
+LETTERS: Final[dict[str, Style]] = {
+    "A": parse_style(".05,1 .5,0; .95,1 | .22,.62 .78,.62"),
+    "C": parse_style(".9,.15 .5,0 .12,.3 .12,.7 .5,1 .9,.85"),
+    "E": parse_style(".85,0 .15,0; .15,1; .88,1 | .15,.48 .7,.48"),
+    "F": parse_style(".88,0 .15,0; .15,1 | .15,.48 .7,.48"),
+    "H": parse_style(".1,0 .1,1 | .9,0 .9,1 | .1,.5 .9,.5"),
+    "K": parse_style(".12,0 .12,1 | .88,0 .12,.55 | .35,.42 .9,1"),
+    "L": parse_style(".15,0 .15,1; .85,1"),
+    "M": parse_style(".05,1 .12,0; .5,.7; .88,0; .95,1"),
+    "N": parse_style(".1,1 .1,0; .9,1; .9,0"),
+    "P": parse_style(".15,0 .15,1 | .15,0 .6,0 .88,.25 .6,.52 .15,.52"),
+    "Q": parse_style(".5,0 .12,.25 .12,.75 .5,1 .88,.75 .88,.25 .5,0 | .55,.65 1,1.08"),
+    "R": parse_style(".15,0 .15,1 | .15,0 .6,0 .85,.25 .6,.5 .15,.5 | .45,.5 .9,1"),
+    "T": parse_style(".05,0 .95,0 | .5,0 .5,1"),
+    "U": parse_style(".1,0 .1,.65 .5,1 .9,.65 .9,0"),
+    "V": parse_style(".05,0 .5,1; .95,0"),
+    "W": parse_style("0,0 .25,1; .5,.3; .75,1; 1,0"),
+    "X": parse_style(".08,0 .92,1 | .92,0 .08,1"),
+    "Y": parse_style(".05,0 .5,.5; .95,0 | .5,.5 .5,1"),
+    "a": parse_style(".8,.2 .4,.1 .12,.5 .35,.9 .78,.6 | .8,.1 .8,.85; .95,.95"),
+    "d": parse_style(".75,.5 .4,.42 .12,.7 .4,1 .75,.8 | .78,0 .78,1"),
+    "e": parse_style(".15,.5 .85,.5; .7,.1 .3,.1 .1,.5 .35,.92 .85,.85"),
+    "f": parse_style(".85,.1 .6,0 .45,.25 .45,1 | .15,.42 .8,.42"),
+    "h": parse_style(".15,0 .15,1 | .15,.6 .5,.42 .8,.6 .8,1"),
+    "k": parse_style(".15,0 .15,1 | .75,.4 .15,.72 | .35,.62 .8,1"),
+    "m": parse_style(".05,.3 .05,1 | .05,.5 .3,.3 .48,.5 .48,1 | .48,.5 .75,.3 .95,.5 .95,1"),
+    "n": parse_style(".12,.1 .12,1 | .12,.4 .5,.1 .85,.4 .85,1"),
+    "r": parse_style(".2,.1 .2,1 | .2,.45 .45,.15 .85,.15"),
+    "t": parse_style(".45,0 .45,.75 .6,1 .9,.9 | .1,.3 .85,.3"),
+    "u": parse_style(".1,.1 .12,.7 .45,.95 .8,.65 | .82,.1 .82,1"),
+    "w": parse_style(".02,.1 .2,.95 .48,.5 .78,.95 .98,.1"),
+    "x": parse_style(".12,.1 .88,1 | .88,.1 .12,1"),
+}
 
 
 def draw(
-    glyph: Glyph, rng: np.random.Generator, side: int = 96, pen: float | None = None, wildness: float = 1.0
+    style: Style, rng: np.random.Generator, side: int = 96, pen: float | None = None, wildness: float = 1.0
 ) -> Gray:
-    """One glyph by one hand, dark ink on light paper.
+    """Draws one character by one writer, dark ink on light paper.
 
     Args:
-        glyph: its strokes.
+        style: its strokes.
         rng: decides slant, size, place, tremor and pen.
         side: width and height of the picture in pixels.
-        pen: width of the pen as a share of the glyph's height; None = any usual pen.
-        wildness: how far the hand departs from the model, 0 = not at all.
+        pen: width of the pen as a share of the character's height; None = any usual pen.
+        wildness: how far the writer departs from the model, 0 = not at all.
 
     Returns:
         uint8 [side, side], 255 = paper.
@@ -267,24 +127,35 @@ def draw(
     cos, sin = np.cos(turn), np.sin(turn)
     place = side / 2 + rng.normal(0, side * 0.03 * wildness, 2)
     tremor = 0.025 * wildness
-    shared: dict[tuple[float, float], np.ndarray] = {}  # strokes that meet keep meeting
-    strokes = []
-    for stroke in glyph:
+    moved: dict[tuple[float, float], Points] = {}  # strokes that meet keep meeting
+    paths = []
+    for stroke in style:
         for point in stroke:
-            if point not in shared:
-                shared[point] = np.array(point) + rng.normal(0, tremor, 2)
-        path = (_smooth(np.array([shared[point] for point in stroke])) - 0.5) * (width, height)
-        path = path @ np.array([[1, 0], [-slant, 1]])
-        strokes.append(path @ np.array([[cos, sin], [-sin, cos]]) + place)
-    return ink(strokes, side, pen, rng)
+            if point not in moved:
+                moved[point] = np.array(point) + rng.normal(0, tremor, 2)
+        for part in smooth_parts(np.array([moved[point] for point in stroke])):
+            path = ((part if len(part) == 2 else spline(part)) - 0.5) * (width, height)
+            path = path @ np.array([[1, 0], [-slant, 1]])
+            paths.append(path @ np.array([[cos, sin], [-sin, cos]]) + place)
+    return ink(paths, side, pen, rng)
 
 
-def ink(strokes: list[npt.NDArray[np.float64]], side: int, pen: float, rng: np.random.Generator) -> Gray:
-    """Paths of points (x, y) in pixels, drawn with a round pen and a little unevenness."""
+def ink(paths: list[Points], side: int, pen: float, rng: np.random.Generator) -> Gray:
+    """Draws paths with a round pen and a little unevenness.
+
+    Args:
+        paths: points (x, y) in pixels, [n, 2] each.
+        side: width and height of the picture in pixels.
+        pen: width of the pen in pixels.
+        rng: decides unevenness, paper and darkness.
+
+    Returns:
+        uint8 [side, side], 255 = paper.
+    """
     scale = 3
     picture = Image.new("L", (side * scale, side * scale), 0)
     canvas = ImageDraw.Draw(picture)
-    for path in strokes:
+    for path in paths:
         points = path * scale
         radius = pen * scale / 2 * rng.uniform(0.9, 1.1)
         canvas.line([tuple(point) for point in points], 255, max(1, round(2 * radius)), joint="curve")
@@ -296,39 +167,28 @@ def ink(strokes: list[npt.NDArray[np.float64]], side: int, pen: float, rng: np.r
     return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
 
 
-def _smooth(points: npt.NDArray[np.float64], steps: int = 8) -> npt.NDArray[np.float64]:
-    """A uniform Catmull–Rom spline through the points."""
-    if len(points) == 2:
-        return points
-    padded = np.vstack([2 * points[0] - points[1], points, 2 * points[-1] - points[-2]])
-    p0, p1, p2, p3 = (padded[i : len(padded) - 3 + i, None] for i in range(4))
-    t = np.linspace(0, 1, steps, endpoint=False)[None, :, None]
-    curve = p1 + t / 2 * (p2 - p0 + t * (2 * p0 - 5 * p1 + 4 * p2 - p3 + t * (3 * (p1 - p2) + p3 - p0)))
-    return np.vstack([curve.reshape(-1, 2), points[-1]])
-
-
-def digit(value: int, rng: np.random.Generator, side: int = 96) -> Gray:
-    """A digit in one of its styles; uint8 [side, side], dark on light."""
-    styles = DIGITS[value]
+def digit(label: int, rng: np.random.Generator, side: int = 96) -> Gray:
+    """Draws the digit `label` in one of its styles; uint8 [side, side], dark on light."""
+    styles = DIGITS[label]
     return draw(styles[rng.integers(len(styles))], rng, side)
 
 
 def letter(rng: np.random.Generator, side: int = 96) -> Gray:
-    """A letter that is no digit's double; uint8 [side, side], dark on light."""
+    """Draws a letter that cannot be mistaken for a digit; uint8 [side, side], dark on light."""
     return draw(LETTERS[str(rng.choice(list(LETTERS)))], rng, side)
 
 
 def scribble(rng: np.random.Generator, side: int = 96) -> Gray:
-    """A tangle of one to three aimless strokes; uint8 [side, side], dark on light."""
-    strokes = []
+    """Draws a tangle of one to three aimless strokes; uint8 [side, side], dark on light."""
+    paths = []
     for _ in range(rng.integers(1, 4)):
         turns = rng.integers(10, 19)
-        strokes.append(_smooth(rng.uniform(side * 0.12, side * 0.88, (turns, 2))))
-    return ink(strokes, side, side * rng.uniform(0.03, 0.08), rng)
+        paths.append(spline(rng.uniform(side * 0.12, side * 0.88, (turns, 2))))
+    return ink(paths, side, side * rng.uniform(0.03, 0.08), rng)
 
 
 def sheet(seed: int = 0) -> Image.Image:
-    """Every style of every digit, then letters and scribbles, to be looked at."""
+    """Draws every style of every digit, then letters and scribbles, for inspection."""
     rng = np.random.default_rng(seed)
     rows = [
         np.hstack([draw(styles[column % len(styles)], rng) for column in range(10)])

@@ -29,6 +29,7 @@ from pipeline.synthesis.glyph_bank import (
     levels,
     measure,
 )
+from pipeline.synthesis.stroke_language import Style, smooth_parts, spline
 from serving.errors import CheckreaderError
 
 _MARKS: Final = {**stroke_styles.SEPARATORS, **stroke_styles.MARKS}
@@ -71,9 +72,7 @@ def strokes(rng: np.random.Generator, count: int = 400, variants: int = 2) -> Gl
     return GlyphSource(measure(np.stack(maps), np.array(pens, np.float32), BASE), tuple(writers))
 
 
-def _habit(
-    style: stroke_styles.Style, rng: np.random.Generator, amount: float, waist: float = 0.0
-) -> stroke_styles.Style:
+def _habit(style: Style, rng: np.random.Generator, amount: float, waist: float = 0.0) -> Style:
     """The style with its points moved, and its middle raised or lowered; points in common stay in common."""
     shift = rng.normal(0, waist) if waist else 0.0
     moved: dict[tuple[float, float], tuple[float, float]] = {}
@@ -85,9 +84,7 @@ def _habit(
     return tuple(tuple(moved[point] for point in stroke) for stroke in style)
 
 
-def _stroked(
-    style: stroke_styles.Style, width: float, pen: float, pressure: float, rng: np.random.Generator
-) -> Maps:
+def _stroked(style: Style, width: float, pen: float, pressure: float, rng: np.random.Generator) -> Maps:
     scale = 2
     picture = Image.new("I", (COLUMNS * scale, ROWS * scale), 0)
     canvas = ImageDraw.Draw(picture)
@@ -96,7 +93,8 @@ def _stroked(
     shift = COLUMNS / 2 - (left + right) / 2 * width * UNIT
     widths = [0.0]
     for stroke in style:
-        points = _curve(stroke) * (width * UNIT, UNIT) + (shift, BASE - UNIT)
+        curve = np.vstack([spline(part) for part in smooth_parts(np.array(stroke))])
+        points = curve * (width * UNIT, UNIT) + (shift, BASE - UNIT)
         phase, turns = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 1.5)
         waves = np.sin(np.linspace(0, 2 * np.pi * turns, len(points)) + phase)
         flat = (points * scale).ravel().tolist()
@@ -119,23 +117,6 @@ def _stroked(
     maps = np.zeros((ROWS, COLUMNS), np.uint8)
     maps[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2] = levels(inside)
     return maps
-
-
-def _curve(stroke: stroke_styles.Stroke, steps: int = 8) -> npt.NDArray[np.float64]:
-    """Catmull–Rom splines through the points, broken at corners (points given twice)."""
-    points = np.array(stroke)
-    corners = [0, *(np.flatnonzero(np.all(points[1:] == points[:-1], axis=1)) + 1), len(points)]
-    parts = []
-    for first, last in itertools.pairwise(corners):
-        part = points[first:last]
-        if len(part) < 2:
-            continue
-        padded = np.vstack([2 * part[0] - part[1], part, 2 * part[-1] - part[-2]])
-        p0, p1, p2, p3 = (padded[i : len(padded) - 3 + i, None] for i in range(4))
-        t = np.linspace(0, 1, steps, endpoint=False)[None, :, None]
-        curve = p1 + t / 2 * (p2 - p0 + t * (2 * p0 - 5 * p1 + 4 * p2 - p3 + t * (3 * (p1 - p2) + p3 - p0)))
-        parts += [curve.reshape(-1, 2), part[-1:]]
-    return np.vstack(parts)
 
 
 def mnist(folder: Path | None, part: str = "train") -> GlyphSource:

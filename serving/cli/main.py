@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from serving import __version__
 from serving.cli import classify, explain, info, read, renamed, serve
 from serving.errors import CheckreaderError
-from serving.extras import install, needed
+from serving.extras import install_command, require_packages
 from serving.settings import add_option
 
 
@@ -108,7 +108,9 @@ def _run(arguments: list[str]) -> int:
 
 
 def _run_pipeline(arguments: list[str]) -> int:
-    with needed(f"'checkreader {arguments[0]}' needs the training extra: {install('train')}"):
+    with require_packages(
+        f"'checkreader {arguments[0]}' needs the training extra: {install_command('train')}"
+    ):
         (entry,) = metadata.entry_points(group="checkreader.commands", name="pipeline")
         run: Callable[[list[str]], int] = entry.load()
         return run(arguments)

@@ -21,7 +21,7 @@ from serving.decoding.check_digits import MAX_LENGTH, SCHEMES
 from serving.decoding.field_string import KINDS, FieldFormat, field_format
 from serving.decoding.thresholds import MAX_ERROR
 from serving.errors import CheckreaderError
-from serving.extras import install, needed
+from serving.extras import install_command, require_packages
 from serving.images.codec import decode
 from serving.images.crop import Crop, parse_crop
 from serving.recognition import annotate, fields
@@ -30,7 +30,7 @@ from serving.repository.store import Repository
 from serving.table import format_table
 
 MODEL = "lenet5-field"
-_CLUSTER = f"--ray needs an extra: {install('cluster')}"
+_CLUSTER = f"--ray needs an extra: {install_command('cluster')}"
 _HEAD = ("file", "text", "raw", "amount", "confidence", "accepted", "reason")
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
@@ -163,7 +163,7 @@ def _folder(options: argparse.Namespace, what: FieldFormat, crop: Crop | None) -
     fields.threshold_or_reason(model.thresholds, options.max_error)
     engine: bulk.Engine = local.read
     if options.ray is not None:
-        with needed(_CLUSTER):
+        with require_packages(_CLUSTER):
             engine = importlib.import_module("serving.bulk.ray").engine(options.ray)
     folder, models = str(Path(options.files[0]).resolve()), str(repository.folder.resolve())
     job = bulk.Job(folder, models, options.model, what, options.max_error, crop)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 
-from serving.extras import install, needed
+from serving.extras import install_command, require_packages
 from serving.settings import add_option, from_options, option_names
 
 
@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
         CheckreaderError: a package is missing, or the settings cannot be used.
     """
     settings = from_options(options)
-    with needed(f"this needs the serve extra: {install('serve')}"):
+    with require_packages(f"this needs the serve extra: {install_command('serve')}"):
         server = importlib.import_module("serving.server.serve")
     server.serve(settings)
     return 0

@@ -1,4 +1,4 @@
-"""Pictures of single digits: encoded bytes → pixels → readings."""
+"""Recognizes single digits: encoded bytes become normalized pixels, probabilities become predictions."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from serving.runtime.network import Floats
 
 
 def normalize_pictures(pictures: Sequence[bytes], crop: Crop | None = None) -> npt.NDArray[np.uint8]:
-    """Pictures as the networks see them.
+    """Decodes and normalizes pictures.
 
     Args:
-        pictures: encoded, as `images.decode` takes them; at least one.
+        pictures: encoded, as `codec.decode` takes them; at least one.
         crop: x, y, width and height of the part to read, in every picture alike.
 
     Returns:
@@ -30,6 +30,14 @@ def normalize_pictures(pictures: Sequence[bytes], crop: Crop | None = None) -> n
     return np.stack(normalize_each(pictures, crop, normalize))
 
 
-def recognize(pixels: npt.NDArray[np.uint8], probabilities: Floats, bar: Threshold) -> list[DigitPrediction]:
-    """The readings of `pixels`, uint8 [N, 28, 28], from what the network said of them, float32 [N, 10]."""
-    return digit_predictions(probabilities, pixels.max(axis=(1, 2)) == 0, bar)
+def recognize(
+    pixels: npt.NDArray[np.uint8], probabilities: Floats, threshold: Threshold
+) -> list[DigitPrediction]:
+    """Predicts digits.
+
+    Args:
+        pixels: uint8 [N, 28, 28], normalized.
+        probabilities: float32 [N, 10], the network's for these pixels.
+        threshold: as `choose_threshold` gives it.
+    """
+    return digit_predictions(probabilities, pixels.max(axis=(1, 2)) == 0, threshold)

@@ -23,7 +23,7 @@ import msgspec
 import numpy as np
 
 from serving.errors import CheckreaderError
-from serving.extras import install
+from serving.extras import install_command
 from serving.images import sliding_window
 from serving.images.codec import decode
 from serving.images.digit import normalize, tensor
@@ -216,5 +216,5 @@ def _installed() -> str:
         if importlib.util.find_spec(package) is not None:
             return runtime
     raise CheckreaderError(
-        f"no runtime is installed: {install('serve')}; on a small board [edge] instead of [serve]"
+        f"no runtime is installed: {install_command('serve')}; on a small board [edge] instead of [serve]"
     )

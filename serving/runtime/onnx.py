@@ -19,7 +19,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime as ort
 
 from serving.errors import CheckreaderError
-from serving.extras import install
+from serving.extras import install_command
 from serving.runtime.cpu import cpus, has_vnni
 from serving.runtime.network import Array, Floats, Network, Spec
 
@@ -144,7 +144,7 @@ def load(
 def require(device: str) -> None:
     """Raises CheckreaderError unless this build of ONNX Runtime knows the device; "auto" is always there."""
     if device not in ("auto", *devices()):
-        hint = "" if device == "cpu" else f"; for a GPU, without [serve]: {install('serve-gpu')}"
+        hint = "" if device == "cpu" else f"; for a GPU, without [serve]: {install_command('serve-gpu')}"
         raise CheckreaderError(
             f"device {device!r} is not in this build of ONNX Runtime; available: {', '.join(devices())}{hint}"
         )

@@ -16,7 +16,7 @@ import uvicorn
 from serving import __version__
 from serving.app import App, build_app
 from serving.engine.worker_state import SharedState
-from serving.extras import install, needed
+from serving.extras import install_command, require_packages
 from serving.http.access_log import flush
 from serving.http.connection import DRAIN, uvicorn_config
 from serving.server.sockets import format_address
@@ -45,7 +45,7 @@ def run(
     """
     grpc = None
     if settings.grpc_port is not None:
-        with needed(f"gRPC needs an extra: {install('serve,grpc')}"):
+        with require_packages(f"gRPC needs an extra: {install_command('serve,grpc')}"):
             grpc = importlib.import_module("serving.grpc.servicer")
     app = build_app(settings, state)
     # Uvicorn finishes the requests in flight and then raises the signal again, which ends the process with status 0.

@@ -1,4 +1,4 @@
-"""The Dockerfile, its health check, and what the README says the image weighs."""
+"""The Dockerfile, its health check, and what the documents say it weighs."""
 
 from __future__ import annotations
 
@@ -96,18 +96,18 @@ def test_the_label_is_the_version() -> None:
     assert f"checkreader:{__version__}" == image.IMAGE
 
 
-def test_the_readme_states_the_measured_size() -> None:
+def test_the_documents_state_the_measured_size() -> None:
     measured = json.loads((ROOT / "benchmarks" / "results" / "image.json").read_text())
     size = measured["compressed_bytes"]
     assert size["total"] == size["base"] + size["added"]
     stated = re.search(
-        r"(\d+) MB compressed: (\d+) MB of base and (\d+) MB", (ROOT / "README.md").read_text()
+        r"(\d+) MB compressed: (\d+) MB of base and (\d+) MB", (ROOT / "docs" / "operations.md").read_text()
     )
     assert stated is not None
     assert [int(one) for one in stated.groups()] == [
         round(size[name] / 1e6) for name in ("total", "base", "added")
     ]
-    assert f"exposure of {measured['unit']['exposure']}" in (ROOT / "README.md").read_text()
+    assert f"exposure of {measured['unit']['exposure']}" in (ROOT / "docs" / "operations.md").read_text()
 
 
 def test_no_training_is_in_the_image() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.data.labeled_fields import Box, Labeled
-from pipeline.evaluation.field_readings import Raw
+from pipeline.evaluation.field_readings import RecognizedField
 
 
 def raw(
@@ -18,10 +18,10 @@ def raw(
     confidence: float | None = None,
     boxes: Sequence[Box] = (),
     problem: str | None = None,
-) -> Raw:
+) -> RecognizedField:
     """A reading."""
     sure = probability if confidence is None else confidence
-    return Raw(written.replace(".", ""), written, probability, sure, tuple(boxes), (), problem)
+    return RecognizedField(written.replace(".", ""), written, probability, sure, tuple(boxes), (), problem)
 
 
 def png(level: int = 200) -> bytes:
@@ -47,7 +47,9 @@ def fields(texts: Sequence[str], boxes: Sequence[tuple[Box, ...] | None] | None 
     )
 
 
-def sampled(count: int, scale: float, offset: float, seed: int = 0) -> tuple[list[Raw], np.ndarray]:
+def sampled(
+    count: int, scale: float, offset: float, seed: int = 0
+) -> tuple[list[RecognizedField], np.ndarray]:
     """Readings that are right as often as a curve of that scale and offset says."""
     rng = np.random.default_rng(seed)
     x = rng.normal(2, 2, count)

@@ -52,7 +52,7 @@ def released() -> integer_reference.Reference:
 
 @pytest.fixture(scope="module")
 def module(released: integer_reference.Reference) -> bytes:
-    return wasm.compiled(*c_source.write(released, "0" * 64, 0.99))
+    return wasm.compile_module(*c_source.render(released, "0" * 64, 0.99))
 
 
 @pytest.fixture
@@ -138,4 +138,4 @@ def test_the_example_page_says_what_is_missing(served: tuple[Path, str]) -> None
 def test_it_is_small_and_the_same_every_time(module: bytes, released: integer_reference.Reference) -> None:
     assert len(module) <= 80_000
     assert module[:4] == b"\0asm"
-    assert wasm.compiled(*c_source.write(released, "0" * 64, 0.99)) == module
+    assert wasm.compile_module(*c_source.render(released, "0" * 64, 0.99)) == module

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.synthesis import digit_drawing
+from pipeline.synthesis.stroke_language import Style
 from serving.images.digit import normalize
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -47,10 +48,10 @@ def test_all_ten_digits() -> None:
     assert all(styles for styles in digit_drawing.DIGITS.values())
 
 
-@pytest.mark.parametrize(("name", "glyph"), GLYPHS, ids=[name for name, _ in GLYPHS])
-def test_glyphs_lie_in_their_box(name: str, glyph: digit_drawing.Glyph) -> None:
-    points = np.array([point for stroke in glyph for point in stroke])
-    assert all(len(stroke) >= 2 for stroke in glyph)
+@pytest.mark.parametrize(("name", "style"), GLYPHS, ids=[name for name, _ in GLYPHS])
+def test_glyphs_lie_in_their_box(name: str, style: Style) -> None:
+    points = np.array([point for stroke in style for point in stroke])
+    assert all(len(stroke) >= 2 for stroke in style)
     assert -0.01 <= points.min() <= points.max() <= 1.1
     assert np.ptp(points[:, 1]) > 0.6
 
@@ -98,13 +99,6 @@ def test_pen_width() -> None:
         (digit_drawing.draw(glyph, np.random.default_rng(3), pen=pen) < 180).sum() for pen in (0.05, 0.1, 0.2)
     ]
     assert dark[0] < dark[1] < dark[2]
-
-
-def test_smooth_passes_through_its_points() -> None:
-    points = np.random.default_rng(0).random((5, 2))
-    curve = digit_drawing._smooth(points)
-    assert all(np.isclose(curve, point).all(1).any() for point in points)
-    assert np.array_equal(digit_drawing._smooth(points[:2]), points[:2])
 
 
 def test_sheet() -> None:

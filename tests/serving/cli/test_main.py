@@ -14,7 +14,7 @@ import pytest
 
 from serving import __version__
 from serving.cli.main import main
-from serving.extras import install
+from serving.extras import install_command
 from serving.repository.store import Repository
 from tests.support.command_line import failed
 from tests.support.paths import ROOT
@@ -70,7 +70,7 @@ def test_pipeline_without_its_extra(capsys, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setitem(sys.modules, "pipeline.cli", types.SimpleNamespace(main=missing))
     assert failed(capsys, "train") == (
-        "error: 'checkreader train' needs the training extra: " + install("train")
+        "error: 'checkreader train' needs the training extra: " + install_command("train")
     )
 
 

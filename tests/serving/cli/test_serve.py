@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.extras import install
+from serving.extras import install_command
 from tests.support.command_line import failed
 from tests.support.paths import ROOT
 
@@ -41,7 +41,7 @@ def test_serve_mistakes(capsys, monkeypatch: pytest.MonkeyPatch, arguments: list
 def test_grpc_without_its_extra(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "serving.grpc.servicer", raising=False)
     monkeypatch.setitem(sys.modules, "grpc", None)
-    assert install("serve,grpc") in failed(capsys, "serve", "--port", "0", "--grpc-port", "0")
+    assert install_command("serve,grpc") in failed(capsys, "serve", "--port", "0", "--grpc-port", "0")
 
 
 def test_serves_and_stops(picture: Path) -> None:

@@ -34,7 +34,7 @@ def with_module(folder: Path) -> Path:
     (source,) = (one for one in model.artifacts if one.format == "tflite_int8")
     network = integer_reference.load((folder / source.path).read_bytes())
     bar = choose_threshold(model.thresholds, MAX_ERROR).threshold
-    code = wasm.compiled(*c_source.write(network, source.sha256, bar))
+    code = wasm.compile_module(*c_source.render(network, source.sha256, bar))
     path = f"edge/{MODEL}.wasm"
     (folder / path).write_bytes(code)
     model.artifacts.append(
