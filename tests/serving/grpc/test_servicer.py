@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import queue
-import subprocess
-import sys
 import threading
 import warnings
 from collections.abc import Coroutine, Iterator
@@ -17,11 +15,11 @@ import msgspec
 import numpy as np
 import pytest
 import uvloop
-from google.protobuf import descriptor_pb2
 
 from serving.app import build_app
 from serving.errors import Busy, CheckreaderError, Expired, TooLarge
-from serving.grpc.servicer import SERVICE, serve
+from serving.grpc.messages import SERVICE
+from serving.grpc.servicer import serve
 from serving.http.access_log import AccessLog
 from serving.settings import Settings
 from tests.support.paths import ROOT
@@ -329,61 +327,6 @@ def test_port_in_use(service: Service) -> None:
     port = int(service.address.rpartition(":")[2])
     with pytest.raises(CheckreaderError, match=f"cannot listen on 127.0.0.1:{port} for gRPC"):
         service.run(serve(service.app.plane, service.app.reloader, service.app.admission, port))
-
-
-def compiled() -> descriptor_pb2.FileDescriptorProto:
-    (file,) = descriptor_pb2.FileDescriptorSet.FromString((PROTOCOL / "inference.protoset").read_bytes()).file
-    return file
-
-
-def test_protoset_is_compiled_from_the_proto(tmp_path: Path) -> None:
-    out = tmp_path / "inference.protoset"
-    # In a process of its own: beside TensorFlow's protobuf the compiler crashes.
-    protoc = [sys.executable, "-m", "grpc_tools.protoc"]
-    options = [f"-I{PROTOCOL}", f"--descriptor_set_out={out}", "inference.proto"]
-    subprocess.run([*protoc, *options], check=True)
-    (file,) = descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes()).file
-    file.ClearField("source_code_info")
-    assert file == compiled()
-
-
-def differences(ours: Any, theirs: Any) -> Iterator[str]:
-    """What a message of ours has that Triton's does not have alike."""
-    fields = {field.name: field for field in theirs.field}
-    for field in ours.field:
-        twin = fields.get(field.name)
-        if twin is None or any(
-            getattr(field, part) != getattr(twin, part) for part in ("number", "type", "label", "type_name")
-        ):
-            yield f"{ours.name}.{field.name}"
-    enums = {enum.name: {value.name: value.number for value in enum.value} for enum in theirs.enum_type}
-    for enum in ours.enum_type:
-        if {value.name: value.number for value in enum.value} != enums.get(enum.name):
-            yield f"{ours.name}.{enum.name}"
-    nested = {message.name: message for message in theirs.nested_type}
-    for message_ in ours.nested_type:
-        yield from differences(message_, nested[message_.name])
-
-
-def test_same_numbers_as_triton() -> None:
-    theirs = descriptor_pb2.DescriptorProto()  # both of their files as if nested in one message
-    services = {}
-    for module in (service_pb2, model_config_pb2):
-        file = descriptor_pb2.FileDescriptorProto()
-        module.DESCRIPTOR.CopyToProto(file)
-        theirs.nested_type.extend(file.message_type)
-        theirs.enum_type.extend(file.enum_type)
-        services.update({method.name: method for one in file.service for method in one.method})
-    file = compiled()
-    ours = descriptor_pb2.DescriptorProto(nested_type=file.message_type, enum_type=file.enum_type)
-    assert list(differences(ours, theirs)) == []
-    for method in file.service[0].method:
-        twin = services[method.name]
-        assert (method.input_type, method.output_type) == (twin.input_type, twin.output_type)
-        assert (method.client_streaming, method.server_streaming) == (
-            twin.client_streaming,
-            twin.server_streaming,
-        )
 
 
 def test_calls_are_counted_and_logged(service: Service, client: triton.InferenceServerClient) -> None:
