@@ -57,11 +57,11 @@ def test_usage_mistakes(arguments: list[str], capsys) -> None:
 
 
 def test_pipeline_commands_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[list[str]] = []
-    pipeline = types.SimpleNamespace(main=lambda arguments: seen.append(arguments) or 3)
+    calls: list[list[str]] = []
+    pipeline = types.SimpleNamespace(main=lambda arguments: calls.append(arguments) or 3)
     monkeypatch.setitem(sys.modules, "pipeline.cli", pipeline)
     assert main(["train", "--help"]) == 3
-    assert seen == [["train", "--help"]]
+    assert calls == [["train", "--help"]]
 
 
 def test_pipeline_without_its_extra(capsys, monkeypatch: pytest.MonkeyPatch) -> None:

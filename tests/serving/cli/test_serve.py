@@ -19,8 +19,8 @@ pytestmark = pytest.mark.usefixtures("released")
 
 
 def test_port_in_use(capsys) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
         line = failed(capsys, "serve", "--port", str(port))
     assert line == f"error: cannot listen on 127.0.0.1:{port}: Address already in use"
 

@@ -80,8 +80,8 @@ def stub(service: Service) -> Iterator[Any]:
 
 
 def image(data: Any, datatype: str = "FP32", name: str = "image") -> triton.InferInput:
-    given = triton.InferInput(name, list(data.shape), datatype)
-    return given.set_data_from_numpy(data)
+    tensor = triton.InferInput(name, list(data.shape), datatype)
+    return tensor.set_data_from_numpy(data)
 
 
 def pictures(*encoded: bytes) -> triton.InferInput:
@@ -114,7 +114,7 @@ def test_config_and_index(client: triton.InferenceServerClient) -> None:
     assert config.input[0].data_type == model_config_pb2.TYPE_FP32
     assert list(config.input[0].dims) == [28, 28, 1]
     index = client.get_model_repository_index().models
-    assert [(one.name, one.version, one.state) for one in index] == [
+    assert [(model.name, model.version, model.state) for model in index] == [
         ("lenet5", "1", "READY"),
         ("lenet5-features", "1", "READY"),
         ("lenet5-field", "1", "READY"),
@@ -150,24 +150,26 @@ def test_every_way_of_sending_a_picture(client: triton.InferenceServerClient, st
     assert expected.sum() == pytest.approx(1, abs=1e-6)
     assert (client.infer("lenet5", [image(data, "UINT8")]).as_numpy("probabilities") == expected).all()
     for request in requests:
-        found = triton.InferResult(stub.ModelInfer(request)).as_numpy("probabilities")
-        assert (found == expected).all()
+        probabilities = triton.InferResult(stub.ModelInfer(request)).as_numpy("probabilities")
+        assert (probabilities == expected).all()
 
 
 def test_encoded_pictures(client: triton.InferenceServerClient, stub: Any) -> None:
     encoded = [png(seven(size)) for size in (30, 60)]
-    found = client.infer("lenet5", [pictures(*encoded)]).as_numpy("probabilities")
-    assert found.shape == (2, 10)
+    probabilities = client.infer("lenet5", [pictures(*encoded)]).as_numpy("probabilities")
+    assert probabilities.shape == (2, 10)
     request = message({"bytes_contents": encoded}, shape=(2, 1), datatype="BYTES")
-    assert (triton.InferResult(stub.ModelInfer(request)).as_numpy("probabilities") == found).all()
+    assert (triton.InferResult(stub.ModelInfer(request)).as_numpy("probabilities") == probabilities).all()
 
 
 def test_outputs_by_name_with_classes(client: triton.InferenceServerClient) -> None:
-    wanted = [
+    outputs = [
         triton.InferRequestedOutput("logits"),
         triton.InferRequestedOutput("probabilities", class_count=3),
     ]
-    reply = client.infer("lenet5-features", [image(ZEROS)], request_id="seven", outputs=wanted, timeout=10**6)
+    reply = client.infer(
+        "lenet5-features", [image(ZEROS)], request_id="seven", outputs=outputs, timeout=10**6
+    )
     assert reply.get_response().id == "seven"
     assert (reply.get_response().model_name, reply.get_response().model_version) == ("lenet5-features", "1")
     assert [output.name for output in reply.get_response().outputs] == ["logits", "probabilities"]
@@ -336,10 +338,10 @@ def test_calls_are_counted_and_logged(service: Service, client: triton.Inference
         client.infer("lenet5", [image(ZEROS)])
         with pytest.raises(InferenceServerException):
             client.get_model_metadata("nope")
-        found = [msgspec.json.decode(lines.get(timeout=30)) for _ in range(2)]
+        records = [msgspec.json.decode(lines.get(timeout=30)) for _ in range(2)]
     finally:
         service.app.admission.access_log = AccessLog()
-    assert [(one["path"].rpartition("/")[2], one["status"]) for one in found] == [
+    assert [(record["path"].rpartition("/")[2], record["status"]) for record in records] == [
         ("ModelInfer", "OK"),
         ("ModelMetadata", "NOT_FOUND"),
     ]
@@ -359,8 +361,8 @@ def test_without_a_key(models: Path, tmp_path: Path) -> None:
             with pytest.raises(grpc.aio.AioRpcError) as raised:
                 await stub.ModelMetadata(request)
             assert raised.value.code() == grpc.StatusCode.UNAUTHENTICATED
-            known = (("authorization", "Bearer 0123456789abcdef"),)
-            assert (await stub.ModelMetadata(request, metadata=known)).name == "lenet5"
+            metadata = (("authorization", "Bearer 0123456789abcdef"),)
+            assert (await stub.ModelMetadata(request, metadata=metadata)).name == "lenet5"
         await server.stop(0)
 
     asyncio.run(ask())
