@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
-from serving.engine.dataplane import Tensor
 from serving.engine.served_model import ServedModel
+from serving.engine.tensors import Tensor
 from serving.errors import CheckreaderError
 from serving.protocol.tensors import decode_flat, from_floats, infer_shape, objects
 from serving.runtime.network import Spec

@@ -11,7 +11,7 @@ from typing import Any
 import atheris
 
 with atheris.instrument_imports(include=["serving"]):
-    from serving.engine.tensor_checks import check_shape
+    from serving.engine.tensors import check_shape
     from serving.errors import CheckreaderError
     from serving.protocol import oip, tensorflow_serving
     from serving.runtime.network import Spec
