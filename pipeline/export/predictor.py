@@ -34,14 +34,15 @@ Int8 = npt.NDArray[np.int8]
 BATCH: Final = 256  # pictures per call where a runtime takes many at once
 
 # The operators that are a layer, by ONNX's names and by TensorFlow Lite's.
-_LAYER_OPERATORS: Final = frozenset(
-    "Conv MaxPool AveragePool Gemm MatMul CONV_2D MAX_POOL_2D AVERAGE_POOL_2D FULLY_CONNECTED".split()
-)
+_LAYER_OPERATORS: Final = {
+    *("Conv", "MaxPool", "AveragePool", "Gemm", "MatMul"),
+    *("CONV_2D", "MAX_POOL_2D", "AVERAGE_POOL_2D", "FULLY_CONNECTED"),
+}
 # They move values or change their type; the layer that computed the values comes before them.
-_PASSED: Final = frozenset(
-    "Reshape Flatten Transpose Squeeze Unsqueeze Identity Cast DequantizeLinear Softmax "
-    "RESHAPE TRANSPOSE SOFTMAX".split()
-)
+_PASSED: Final = {
+    *("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Cast"),
+    *("DequantizeLinear", "Softmax", "RESHAPE", "TRANSPOSE", "SOFTMAX"),
+}
 
 
 def predictor(row: Format, path: Path, threads: int | None = None) -> Callable[[Floats], Floats]:
