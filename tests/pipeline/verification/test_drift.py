@@ -45,7 +45,7 @@ def test_a_constant_layer_drifts_by_any_difference() -> None:
 def test_the_reference_and_a_file_of_its_integers(exported: Run, integers: bytes, digits: Dataset) -> None:
     """Activations of all batches come one after the other, in the order of the layers."""
     pixels = digits.test.images[:5]
-    batches = [*batching.make_batches(spec.DIGIT, pixels[:3]), *batching.of(spec.DIGIT, pixels[3:])]
+    batches = [*batching.make_batches(spec.DIGIT, pixels[:3]), *batching.make_batches(spec.DIGIT, pixels[3:])]
     network = integer_reference.load(integers)
     reference = drift.activations(exported, drift.REFERENCE, batches, network)
     row = get("onnx_int8")
