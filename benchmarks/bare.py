@@ -1,6 +1,6 @@
-"""The least that could serve the model: one ASGI function, the same HTTP server, decoder and network.
+"""A minimal service of the model: one ASGI function over the same HTTP server, decoder and network.
 
-It checks nothing and counts nothing; `benchmarks/service.py` measures what checkreader adds to it.
+It checks nothing and counts nothing; `benchmarks/service.py` measures the overhead of checkreader over it.
 
     .venv/bin/python -m benchmarks.bare 8801
 """
@@ -14,7 +14,8 @@ import numpy as np
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from serving.http.connection import config
+from benchmarks import models
+from serving.http.connection import uvicorn_config
 from serving.repository.store import Repository
 from serving.runtime.onnx import session
 
@@ -30,15 +31,16 @@ class _Request(msgspec.Struct):
     inputs: list[_Input]
 
 
+MODEL = "lenet5"
 _repository = Repository.open()
-_model = next(one for one in _repository.model("lenet5").artifacts if one.runtime == "onnxruntime")
-_session = session(_repository.folder / _model.path, 1)
+_version = _repository.model(MODEL).version
+_session = session(models.file(MODEL, repository=_repository), 1)
 _decode = msgspec.json.Decoder(_Request).decode
 _encode = msgspec.json.Encoder().encode
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """POST /binary takes a raw tensor, any other path JSON."""
+    """Answers GET with 200, POST /binary with a raw tensor for a raw tensor, any other POST with OIP's JSON."""
     body = b""
     more = True
     while more:
@@ -51,12 +53,12 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         image = np.frombuffer(body, np.float32).reshape(-1, 28, 28, 1)
         reply, media = _session.run(None, {"image": image})[0].tobytes(), b"application/octet-stream"
     else:
-        (given,) = _decode(body).inputs
-        image = np.array(given.data, np.float32).reshape(given.shape)
-        found = _session.run(None, {"image": image})[0]
-        output = {"name": "probabilities", "datatype": "FP32", "shape": found.shape}
-        outputs = [output | {"data": found.ravel().tolist()}]
-        reply = _encode({"model_name": "lenet5", "model_version": "1", "outputs": outputs})
+        (tensor,) = _decode(body).inputs
+        image = np.array(tensor.data, np.float32).reshape(tensor.shape)
+        probabilities = _session.run(None, {"image": image})[0]
+        output = {"name": "probabilities", "datatype": "FP32", "shape": probabilities.shape}
+        outputs = [output | {"data": probabilities.ravel().tolist()}]
+        reply = _encode({"model_name": MODEL, "model_version": _version, "outputs": outputs})
         media = b"application/json"
     headers = [(b"content-type", media), (b"content-length", b"%d" % len(reply))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -64,4 +66,4 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 if __name__ == "__main__":
-    uvicorn.run(**config(app), port=int(sys.argv[1]))
+    uvicorn.run(**uvicorn_config(app), port=int(sys.argv[1]))

@@ -1,6 +1,6 @@
-"""What batching is worth: the measurement behind `serving.runtime.onnx.CHUNK` and the batcher's defaults.
+"""The effect of batching: the measurement behind `serving.runtime.onnx.CHUNK` and the batcher's defaults.
 
-.venv/bin/python -m benchmarks.batching > benchmarks/batching.json      # four minutes, on an idle machine
+    .venv/bin/python -m benchmarks.batching      # four minutes, on an idle machine; writes results/batching.json
 
 `chunks` is the network alone: µs per row against rows per run, in one thread,
 and of 256 rows on all cores, cut over threads or shared inside the operators.
@@ -10,9 +10,8 @@ and of 256 rows on all cores, cut over threads or shared inside the operators.
 from __future__ import annotations
 
 import contextlib
-import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any, Final
 
@@ -20,9 +19,10 @@ import numpy as np
 import uvloop
 from tqdm import tqdm
 
+from benchmarks import models, output
 from benchmarks.load.generator import Result, closed_loop
 from benchmarks.servers import checkreader, request
-from pipeline.run import machine
+from pipeline.run import machine, write_json
 from serving.repository.store import Repository
 from serving.runtime import onnx
 
@@ -30,84 +30,115 @@ ROUNDS: Final = 3
 SECONDS: Final = 1.5
 MODELS: Final = ("lenet5", "lenet5-int8")
 ROWS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+CALLS: Final = 60
 CONNECTIONS: Final = (1, 16, 64)
 # Rows of a batch and µs of delay.
 SETTINGS: Final = ((1, 0), (8, 0), (32, 0), (256, 0), (256, 200), (256, 1000))
 
 
-def main() -> None:
-    """Measures and prints JSON."""
-    result = {
-        "chunks": {model: _chunks(model) for model in MODELS},
-        "service": {model: _service(model) for model in MODELS},
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measures and writes JSON."""
+    options = output.parser("batching", "Measures the effect of batching.").parse_args(arguments)
+    record = {
+        "chunks": {model: chunks(model) for model in MODELS},
+        "service": {model: service(model) for model in MODELS},
         "rounds": ROUNDS,
         "seconds": SECONDS,
         "machine": machine(),
     }
-    print(json.dumps(result, indent=1))
+    write_json(options.out, record)
 
 
-def _chunks(model: str) -> dict[str, Any]:
-    repository = Repository.open()
-    path = next(one.path for one in repository.model(model).artifacts if one.runtime == "onnxruntime")
-    file = repository.folder / path
+def chunks(model: str, row_counts: Sequence[int] = ROWS, calls: int = CALLS) -> dict[str, float]:
+    """Times the network of a model.
+
+    Args:
+        model: the released model's name.
+        row_counts: rows of a run, in one thread.
+        calls: how often each is timed.
+
+    Returns:
+        µs per row: by number of rows, and of 256 rows with each way to use all cores.
+    """
+    file = models.file(model)
     alone, shared, cut = onnx.session(file, 1), onnx.session(file), onnx.load(file)
-    image = np.resize(repository.golden[1], (256, 28, 28, 1))
-    rows = {
+    image = np.resize(Repository.open().golden[1], (256, 28, 28, 1))
+    single = {
         str(count): lambda count=count: alone.run(None, {"image": image[:count]})  # type: ignore[misc]
-        for count in ROWS
+        for count in row_counts
     }
-    whole = {
+    parallel = {
         "256_cut_over_threads": lambda: cut.run(image),
         "256_shared_by_threads": lambda: shared.run(None, {"image": image}),
     }
-    found = _microseconds(rows | whole)
-    return {name: round(one / int(name.partition("_")[0]), 1) for name, one in found.items()}
+    times = _microseconds(single | parallel, calls)
+    return {name: round(duration / int(name.partition("_")[0]), 1) for name, duration in times.items()}
 
 
-def _microseconds(calls: dict[str, Callable[[], Any]]) -> dict[str, float]:
-    """Median µs of each call, all in turns."""
+def _microseconds(calls: dict[str, Callable[[], Any]], repetitions: int) -> dict[str, float]:
+    """Returns the median µs of each call; all are made in turns."""
     times: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(60):
+    for _ in range(repetitions):
         for name, call in calls.items():
             call()
             start = time.perf_counter_ns()
             call()
             times[name].append((time.perf_counter_ns() - start) / 1e3)
-    return {name: median(found) for name, found in times.items()}
+    return {name: median(durations) for name, durations in times.items()}
 
 
-def _service(model: str) -> list[dict[str, Any]]:
+def service(
+    model: str,
+    settings: Sequence[tuple[int, int]] = SETTINGS,
+    connections: Sequence[int] = CONNECTIONS,
+    rounds: int = ROUNDS,
+    seconds: float = SECONDS,
+) -> list[dict[str, Any]]:
+    """Measures requests of one picture to services that differ in their batching.
+
+    Args:
+        model: the released model's name.
+        settings: rows of a batch and µs of delay of each service; all run at once.
+        connections: how many requests are under way at any time.
+        rounds: how often each is measured, all in turns.
+        seconds: duration of each measurement.
+
+    Returns:
+        One row a setting and number of connections, with the medians over the rounds.
+    """
     with contextlib.ExitStack() as stack:
         ports = {
             (rows, delay): stack.enter_context(
                 checkreader("--model", model, "--batch-rows", str(rows), "--batch-delay", str(delay))
             )[0]
-            for rows, delay in SETTINGS
+            for rows, delay in settings
         }
-        found = uvloop.run(_rounds(model, ports))
+        measured = uvloop.run(_rounds(model, ports, connections, rounds, seconds))
     return [
         {
             "batch_rows": rows,
             "delay_us": delay,
-            "connections": connections,
-            "rate": round(median(one.rate for one in results)),
-            "p50_ms": round(median(one.p50 for one in results), 3),
-            "p99_ms": round(median(one.p99 for one in results), 3),
+            "connections": count,
+            "rate": round(median(window.rate for window in windows)),
+            "p50_ms": round(median(window.p50 for window in windows), 3),
+            "p99_ms": round(median(window.p99 for window in windows), 3),
         }
-        for (rows, delay, connections), results in found.items()
+        for (rows, delay, count), windows in measured.items()
     ]
 
 
-async def _rounds(model: str, ports: dict[tuple[int, int], int]) -> dict[tuple[int, int, int], list[Result]]:
-    found: dict[tuple[int, int, int], list[Result]] = {}
-    for _ in tqdm(range(ROUNDS), desc=model, disable=None):
-        for connections in CONNECTIONS:
+async def _rounds(
+    model: str, ports: dict[tuple[int, int], int], connections: Sequence[int], rounds: int, seconds: float
+) -> dict[tuple[int, int, int], list[Result]]:
+    """Returns the windows of load by rows of a batch, delay and number of connections."""
+    windows: dict[tuple[int, int, int], list[Result]] = {}
+    for _ in tqdm(range(rounds), desc=model, disable=None):
+        for count in connections:
             for setting, port in ports.items():
                 posted = request(port, "binary", 1, model)
-                result = await closed_loop(posted, connections, SECONDS, warmup=0.2)
-                found.setdefault((*setting, connections), []).append(result)
-    return found
+                window = await closed_loop(posted, count, seconds, warmup=0.2)
+                windows.setdefault((*setting, count), []).append(window)
+    return windows
 
 
 if __name__ == "__main__":

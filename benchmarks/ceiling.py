@@ -1,30 +1,30 @@
-"""How far 61,706 parameters go: what learning from a teacher gives on MNIST's validation writers.
+"""The ceiling of 61,706 parameters: the effect of distillation on MNIST's validation writers.
 
-.venv/bin/python -m benchmarks.ceiling                   # trains what is missing, hours for all
-.venv/bin/python -m benchmarks.ceiling temperature-1 --seeds 0 1 2
+    .venv/bin/python -m benchmarks.ceiling      # trains what is missing, hours for all; writes results/ceiling.json
+    .venv/bin/python -m benchmarks.ceiling temperature-1 --seeds 0 1 2
 
 The first three recipes each add something to the one before: a teacher's probabilities for nine tenths of the
 loss (`pipeline/training/distillation.py`); defects (`pipeline/augmentation/defects.py`), which make the release preset. `fast` is that for the
 network that folds (`pipeline/networks/lenet5.py`). The others were tried and are not kept: they are trained only where they
 are named, some with fewer seeds. Every run is a folder `runs/ceiling-RECIPE-SEED`; a
-finished one is measured and not trained again, and `benchmarks/ceiling.json`, which says how many seeds each mean is
+finished one is measured and not trained again, and the JSON, which states how many seeds each mean is
 over, is written after each. The validation part has 4,949 pictures, so a difference of 0.02 points is one picture,
 and it also chose between the recipes. The test labels are not read.
 
 Per run: accuracy; log-loss after temperature scaling; the share of digits accepted at the default operating
-point; seconds, on a machine that did other work beside (none for a run that was suspended). The first taught
+point; seconds, on a machine that did other work beside (none for a run that was suspended). The first distilled
 run of all also makes the views and, without one in the cache, trains the teacher.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import functools
 import json
 import os
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any, Final
@@ -36,6 +36,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax
 
+from benchmarks import output
 from pipeline.config import TrainConfig, train_preset
 from pipeline.data import digits as datasets
 from pipeline.data.digits import Dataset, Split
@@ -45,9 +46,8 @@ from pipeline.run import WEIGHTS, Run, environment, write_json
 from pipeline.synthesis import nondigits
 from pipeline.training import distillation
 from pipeline.training.digit import predict, train
-from serving.decoding.thresholds import MAX_ERROR, threshold
+from serving.decoding.thresholds import MAX_ERROR, choose_threshold
 
-RESULT: Final = Path(__file__).with_suffix(".json")
 RELEASE: Final = train_preset("release", "mnist")
 RECIPES: Final = {
     "labels": ("labels alone", TrainConfig()),
@@ -80,43 +80,43 @@ RECIPES: Final = {
 KEPT: Final = ["labels", "temperature-1", "release", "fast"]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Trains, measures and writes JSON."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.ceiling")
-    parser.add_argument("recipes", nargs="*", default=KEPT, metavar="RECIPE", help=", ".join(RECIPES))
-    parser.add_argument("--seeds", nargs="+", type=int, default=list(range(5)))
-    options = parser.parse_args()
+    command = output.parser("ceiling", "Trains and measures recipes for the digit model.")
+    command.add_argument("recipes", nargs="*", default=KEPT, metavar="RECIPE", help=", ".join(RECIPES))
+    command.add_argument("--seeds", nargs="+", type=int, default=list(range(5)))
+    options = command.parse_args(arguments)
     warnings.simplefilter("ignore")
     nondigits.pictures = functools.cache(nondigits.pictures)  # drawn once for all runs
     data = datasets.load("mnist")
     for name in options.recipes:
         for seed in options.seeds:
             run = Run(Path("runs") / f"ceiling-{name}-{seed}")
-            seconds = _trained(run, dataclasses.replace(RECIPES[name][1], seed=seed), data)
-            add(name, seed, measured(run, data.validation) | seconds, data)
+            seconds = train_once(run, dataclasses.replace(RECIPES[name][1], seed=seed), data)
+            add(options.out, name, seed, measure(run, data.validation) | seconds, data)
 
 
-def _trained(run: Run, config: TrainConfig, data: Dataset) -> dict[str, float]:
-    """Trains the run unless it is; how long that took, nothing for a finished one."""
+def train_once(run: Run, config: TrainConfig, data: Dataset) -> dict[str, float]:
+    """Trains the run unless it is finished; returns `seconds`, or nothing for a finished one."""
     if (run / "train.json").exists():
         return {}
-    started = time.monotonic()
+    start = time.monotonic()
     train(run, config, data, resume=True, preset="release")
-    return {"seconds": round(time.monotonic() - started, 1)}
+    return {"seconds": round(time.monotonic() - start, 1)}
 
 
-def measured(run: Run, validation: Split) -> dict[str, float]:
-    """What a run gives on the validation writers, its thresholds chosen anew as training chooses them."""
+def measure(run: Run, validation: Split) -> dict[str, float]:
+    """Scores a run on the validation writers, its thresholds chosen anew as training chooses them."""
     model, config = keras.models.load_model(run / WEIGHTS), run.require("train")["config"]
     logits = predict(model, validation.images)
     others = predict(model, nondigits.pictures(config["outliers"], config["seed"] + nondigits.VALIDATION))
-    found = calibration.fit(logits, validation.labels, others)
-    accepted = threshold(found.thresholds, MAX_ERROR).accepted
+    fitted = calibration.fit(logits, validation.labels, others)
+    accepted = choose_threshold(fitted.thresholds, MAX_ERROR).accepted
     return {**scores(logits, validation.labels), "accepted": accepted}
 
 
 def scores(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> dict[str, float]:
-    """Accuracy, and log-loss after temperature scaling, of logits float32 [N, 10]."""
+    """Returns accuracy, and log-loss after temperature scaling, of logits float32 [N, 10]."""
     scaled = log_softmax(logits / calibration.temperature(logits, labels), 1)
     return {
         "validation_accuracy": float((logits.argmax(1) == labels).mean()),
@@ -124,30 +124,38 @@ def scores(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> di
     }
 
 
-def add(recipe: str, seed: int, row: dict[str, float], data: Dataset) -> None:
-    """Puts a run's numbers into the JSON, the mean over seeds beside them, and those of the teacher."""
-    taught = {}
-    if (path := distillation.teacher_path(data)).exists():
-        logits = predict(keras.models.load_model(path, compile=False), data.validation.images)
-        taught = scores(logits, data.validation.labels) | {"config": dataclasses.asdict(distillation.TEACHER)}
-    result = json.loads(RESULT.read_text()) if RESULT.exists() else {"recipes": {}}
-    recipes = result["recipes"]
+def add(path: Path, recipe: str, seed: int, row: dict[str, float], data: Dataset) -> None:
+    """Adds a run's numbers to the JSON in `path`, with the mean over seeds and the teacher's numbers."""
+    teacher = {}
+    if (model := distillation.teacher_path(data)).exists():
+        logits = predict(keras.models.load_model(model, compile=False), data.validation.images)
+        teacher = scores(logits, data.validation.labels) | {
+            "config": dataclasses.asdict(distillation.TEACHER)
+        }
+    record = json.loads(path.read_text()) if path.exists() else {"recipes": {}}
+    recipes = record["recipes"]
     recipes.setdefault(recipe, {"seeds": {}})["seeds"].setdefault(str(seed), {}).update(row)
-    result["recipes"] = {name: _summary(name, recipes[name]["seeds"]) for name in RECIPES if name in recipes}
-    result["validation_pictures"] = len(data.validation.labels)
-    result["test_labels_read"] = False
-    result |= {"teacher": taught} if taught else {}
-    write_json(RESULT, result | {"environment": environment()})
+    record["recipes"] = {name: _summary(name, recipes[name]["seeds"]) for name in RECIPES if name in recipes}
+    record["validation_pictures"] = len(data.validation.labels)
+    record["test_labels_read"] = False
+    record |= {"teacher": teacher} if teacher else {}
+    write_json(path, record | {"environment": environment()})
     print(recipe, seed, row, flush=True)
 
 
 def _summary(recipe: str, seeds: dict[str, dict[str, float]]) -> dict[str, Any]:
-    """A recipe with its seeds and their mean."""
-    what, config = RECIPES[recipe]
+    """Returns a recipe with its seeds and their mean."""
+    description, config = RECIPES[recipe]
     settings = {key: value for key, value in dataclasses.asdict(config).items() if key != "seed"}
     rows = [{key: value for key, value in row.items() if key != "seconds"} for row in seeds.values()]
     means = {key: mean(row[key] for row in rows) for key in rows[0]}
-    return {"what": what, "config": settings, "seeds": seeds, "mean": means, "mean_over_seeds": len(rows)}
+    return {
+        "what": description,
+        "config": settings,
+        "seeds": seeds,
+        "mean": means,
+        "mean_over_seeds": len(rows),
+    }
 
 
 if __name__ == "__main__":

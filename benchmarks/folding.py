@@ -1,17 +1,17 @@
-"""Pictures per second of LeNet-5 with its pooling folded away, beside what tf2onnx makes of the usual network.
+"""Pictures per second of LeNet-5 with its pooling folded away, against tf2onnx's conversion of the usual network.
 
-.venv/bin/python -m benchmarks.folding > benchmarks/folding.json       # half a minute
+    .venv/bin/python -m benchmarks.folding       # half a minute; writes results/folding.json
 
-ONNX Runtime, one thread, 256 pictures at once, all networks in turns. Speed does not depend on what the weights
-are, so they are random ones. `plain` is tf2onnx's conversion of the Keras model with maximum pooling as it is;
+ONNX Runtime, one thread, 256 pictures at once, all networks in turns. Speed does not depend on the
+weights, so they are random ones. `plain` is tf2onnx's conversion of the Keras model with maximum pooling as it is;
 `exported` is this project's own export of that, `folded` that of the folded network.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -22,11 +22,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from benchmarks import output
 from pipeline.export import onnx as to_onnx
 from pipeline.export.source import Source
 from pipeline.networks import folded, lenet5, spec
 from pipeline.networks.spec import Task
-from pipeline.run import environment
+from pipeline.run import environment, write_json
 from serving import __version__
 from serving.runtime import onnx as runtime
 
@@ -34,13 +35,14 @@ BATCH: Final = 256
 ROUNDS: Final = 200
 
 
-def main() -> None:
-    """Measures and prints JSON."""
-    print(json.dumps(measured(ROUNDS), indent=1))
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measures and writes JSON."""
+    options = output.parser("folding", "Measures the speed of the folded network.").parse_args(arguments)
+    write_json(options.out, measure(ROUNDS))
 
 
-def measured(rounds: int) -> dict[str, Any]:
-    """The result, each network asked that often."""
+def measure(rounds: int) -> dict[str, Any]:
+    """Returns the record; each network is timed `rounds` times."""
     keras.utils.set_random_seed(0)
     usual, foldable = lenet5.build(keras), lenet5.build(keras, folded.OPTIONS)
     networks = {
@@ -55,23 +57,23 @@ def measured(rounds: int) -> dict[str, Any]:
     for _ in range(rounds):
         for name, session in sessions.items():
             session.run(None, {"image": image})  # the network before has emptied the caches
-            started = time.perf_counter()
+            start = time.perf_counter()
             session.run(None, {"image": image})
-            times[name].append(time.perf_counter() - started)
+            times[name].append(time.perf_counter() - start)
     rate = {name: round(BATCH / median(seconds)) for name, seconds in times.items()}
-    found = sessions["folded"].run(None, {"image": image})[0]
+    probabilities = sessions["folded"].run(None, {"image": image})[0]
     return {
         "batch": BATCH,
         "threads": 1,
         "pictures_per_second": rate,
         "folded_against_plain": round(rate["folded"] / rate["plain"], 2),
-        "largest_difference": float(np.abs(found - expected).max()),
+        "largest_difference": float(np.abs(probabilities - expected).max()),
         "environment": environment(),
     }
 
 
 def plain(model: Any) -> bytes:
-    """What tf2onnx makes of a Keras model, with nothing done for it."""
+    """Converts a Keras model by tf2onnx as it is, without any of the pipeline's changes."""
     import tf2onnx
 
     function = tf.function(lambda image: {"probabilities": model(image)}, autograph=False)
@@ -81,7 +83,7 @@ def plain(model: Any) -> bytes:
 
 
 def exported(network: Any, reads: Task) -> bytes:
-    """The pipeline's float32 ONNX file of a network of logits."""
+    """Returns the pipeline's float32 ONNX file of a network of logits."""
     source = Source(network, Path(), {reads.model: 1.0}, {}, {}, {}, reads)
     return to_onnx.float32(source, {"checkreader": __version__})
 

@@ -2,22 +2,33 @@
 
 for seed in 0 1 2; do make DATA=mnist PRESET=release RUN=release-$seed SEED=$seed; done
 make && make DATA=mnist
-.venv/bin/python -m benchmarks.runs digits mnist release-0 release-1 release-2 > benchmarks/runs.json
+.venv/bin/python -m benchmarks.runs digits mnist release-0 release-1 release-2    # writes results/runs.json
 """
 
 from __future__ import annotations
 
 import json
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from pipeline.run import STAGES
+from benchmarks import output
+from pipeline.run import STAGES, write_json
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Summarizes finished runs and writes JSON."""
+    command = output.parser("runs", "Summarizes finished runs.")
+    command.add_argument("runs", nargs="+", metavar="RUN", help="a finished run below the folder of runs")
+    command.add_argument("--folder", type=Path, default=Path("runs"), help="the folder of runs (%(default)s)")
+    options = command.parse_args(arguments)
+    runs = {name: summarize(options.folder / name) for name in options.runs}
+    write_json(options.out, {"runs": runs, "mean_over_seeds": over_seeds(runs)})
 
 
 def summarize(folder: Path) -> dict[str, Any]:
-    """One run: what it was, what came out, seconds per stage."""
+    """Returns a run's data, preset, seed, accuracies, and seconds per stage."""
     records = {
         stage: json.loads((folder / f"{stage}.json").read_text())
         for stage in STAGES
@@ -36,7 +47,7 @@ def summarize(folder: Path) -> dict[str, Any]:
 
 
 def over_seeds(runs: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Mean test accuracy of each family for every data set and preset that was run with several seeds."""
+    """Returns the mean test accuracy of each family for every data set and preset with several seeds."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for run in runs.values():
         groups.setdefault(f"{run['data']} {run['preset']}", []).append(run)
@@ -54,5 +65,4 @@ def over_seeds(runs: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    found = {name: summarize(Path("runs") / name) for name in sys.argv[1:]}
-    print(json.dumps({"runs": found, "mean_over_seeds": over_seeds(found)}, indent=1, ensure_ascii=False))
+    main()

@@ -20,10 +20,13 @@ from serving.repository.store import Repository
 
 @contextlib.contextmanager
 def server(module: str, *arguments: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """`python -m module arguments`, once it answers; "{port}" stands for the port, which is returned."""
+    """Runs `python -m module arguments` until the block ends; yields its port and process once it answers.
+
+    In `arguments`, "{port}" stands for the port.
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", module, *(one.format(port=port) for one in arguments)]
+    command = [sys.executable, "-m", module, *(argument.format(port=port) for argument in arguments)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
             while not _ready(port):
@@ -36,13 +39,13 @@ def server(module: str, *arguments: str) -> Iterator[tuple[int, subprocess.Popen
 
 
 def checkreader(*options: str) -> contextlib.AbstractContextManager[tuple[int, subprocess.Popen[bytes]]]:
-    """The service with `lenet5` alone, unless `options` name another model."""
+    """Runs the service with `lenet5` alone, unless `options` name another model."""
     model = () if "--model" in options else ("--model", "lenet5")
     return server("serving.cli.main", "serve", "--port", "{port}", *model, *options)
 
 
 def request(port: int, kind: Kind, rows: int, model: str = "lenet5") -> Request:
-    """A request for `rows` of the golden digits."""
+    """Returns a request for `rows` of the golden digits."""
     pixels = np.rint(Repository.open().golden[1][..., 0] * 255).astype(np.uint8)
     return requests(f"http://127.0.0.1:{port}", model, kind, rows, pixels)
 

@@ -307,7 +307,7 @@ def _quantize(options: argparse.Namespace) -> int:
         from pipeline.evaluation import compression
 
         record = compression.compare(run, config, data)
-        _show(record, options, compression.comparison(record))
+        _show(record, options, compression.summary(record))
         return 0
     record = quantize.quantize(run, config, data)
     _show(
@@ -395,8 +395,10 @@ def _release(options: argparse.Namespace) -> int:
     run = _run(options)
     run.records()
     _load_tensorflow()
+    from pipeline.release import digit, fast, field
     from pipeline.release.release import release
 
-    manifest = release(run, options.models, options.keep)
+    releases = {"digit": digit.RELEASE, "field": field.RELEASE, "fast": fast.RELEASE}
+    manifest = release(run, options.models, releases[spec.task_of_run(run).name], options.keep)
     _show(manifest, options, f"{options.models}: released {', '.join(manifest['models'])} from {run.path}")
     return 0

@@ -1,6 +1,6 @@
-"""The service: `build_app(settings)` is an ASGI application.
+"""Builds the service, an ASGI application: `build_app(settings)`.
 
-Whatever a client does wrong comes back as `{"error": …}` with a status of 4xx.
+A client's mistake is answered by `{"error": …}` with a status of 4xx.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import ctypes
 import gc
 import logging
 import re
+from functools import partial
+from typing import Final
 
 import msgspec
 from starlette.applications import Starlette
@@ -20,138 +22,145 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from serving.engine.dataplane import DataPlane
-from serving.engine.hot_reload import Keeper, Refused, stamp
-from serving.engine.served_model import load
+from serving.engine.hot_reload import ModelReloader, stamp
+from serving.engine.served_model import load_model, load_models
 from serving.engine.statistics import Counts
-from serving.engine.worker_state import Board
-from serving.errors import CheckreaderError
+from serving.engine.worker_state import SharedState
 from serving.http import openapi
-from serving.http.admission import Door, request_id
+from serving.http.access_log import AccessLog, request_id
+from serving.http.admission import AdmissionControl
 from serving.http.api_keys import Keys
 from serving.http.api_keys import read as read_keys
-from serving.http.asgi import JSON, Endpoint, Handler, Reply, Request
+from serving.http.asgi import JSON, Endpoint, Handler, HttpRequest, HttpResponse
 from serving.http.endpoints import Endpoints
-from serving.http.routes import operations
-from serving.repository.golden import Loaded
+from serving.http.routes import route_table
 from serving.repository.store import Repository, find
 from serving.runtime import onnx
 from serving.settings import Settings
 from serving.web.site import Site
 
-_INFER = re.compile(r"/v2/models/([^/]+)/infer")
-_INFER_PATH = "/v2/models/{model}/infer"  # as the table of operations has it
+_INFER_PATH: Final = "/v2/models/{model}/infer"  # as in the table of routes
+_INFER: Final = re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", _INFER_PATH))
+_PUBLIC: Final = ("/v2/health/live", "/v2/health/ready")  # an orchestrator probes them, without a key
 _log = logging.getLogger("checkreader")
-_HEALTH = ("/v2/health/live", "/v2/health/ready")  # what an orchestrator asks, without a key
 
 
 class App:
-    """The application over a data plane.
+    """Routes requests to the endpoints over a data plane.
 
     Args:
-        plane: what answers.
-        keeper: what keeps its models up to date.
+        plane: answers the requests.
+        reloader: keeps the models up to date.
         site: the page for people.
-        keys: who may ask; None: everybody.
+        keys: the API keys; None: everybody may ask.
     """
 
-    def __init__(self, plane: DataPlane, keeper: Keeper, site: Site, keys: Keys | None = None) -> None:
+    def __init__(
+        self, plane: DataPlane, reloader: ModelReloader, site: Site, keys: Keys | None = None
+    ) -> None:
         self.plane = plane
-        self.keeper = keeper
+        self.reloader = reloader
         settings = plane.settings
-        self.door = Door(plane.counts, keys, settings.max_requests, settings.access_log)
-        endpoints = Endpoints(plane, keeper)
-        self._infer = Endpoint(endpoints.infer, f"POST {_INFER_PATH}", self.door)
-        self._rest = _routed(endpoints, site, self.door)
+        access_log = AccessLog(settings.access_log)
+        self.admission = AdmissionControl(plane.counts, keys, settings.max_requests, access_log)
+        endpoints = Endpoints(plane, reloader)
+        self._infer = Endpoint(endpoints.infer, f"POST {_INFER_PATH}", self.admission)
+        self._rest = _routed(endpoints, site, self.admission)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # The one path that is asked thousands of times a second goes past the router.
+        # The one path that is requested thousands of times a second bypasses the router.
         if scope["type"] == "http" and scope["method"] == "POST":
-            found = _INFER.fullmatch(scope["path"])
-            if found:
-                scope["path_params"] = {"model": found[1]}
+            match = _INFER.fullmatch(scope["path"])
+            if match:
+                scope["path_params"] = match.groupdict()
                 return await self._infer(scope, receive, send)
         await self._rest(scope, receive, send)
 
 
-def build_app(settings: Settings, board: Board | None = None) -> App:
-    """The application, with the released ONNX models loaded and checked.
+def build_app(settings: Settings, state: SharedState | None = None) -> App:
+    """Builds the application, with the released ONNX models loaded and checked.
 
     Args:
-        settings: what the operator chose.
-        board: shared with the other workers; None: there are none.
+        settings: the operator's settings.
+        state: shared with the other workers; None: there are none.
 
     Raises:
-        CheckreaderError: the models cannot be found, one of them fails its check, or the API keys are none.
+        CheckreaderError: the models cannot be found, one of them fails its check, or the API keys cannot be used.
     """
     keys = read_keys(settings.api_keys)
-    onnx.require(settings.device)
-    seen = stamp(find(settings.models))
+    onnx.require_device(settings.device)
+    manifest_stamp = stamp(find(settings.models))
     repository = Repository.open(settings.models)
-    board = board or Board()
-    before = board.before()
-    manifest, unloaded = repository.manifest, board.desired().unloaded
-    names = [name for name in settings.only or manifest.models if name not in unloaded]
-
-    models: list[Loaded] = []
-    previous: list[Loaded] = []
-    refused: list[Refused] = []
-    entries = [(name, repository.model(name), models) for name in names]
-    entries += [(name, entry, previous) for name, entry in manifest.previous.items() if name in names]
-    for name, entry, target in entries:
-        try:
-            target.append(load(repository, name, entry, settings))
-        except CheckreaderError as error:
-            if before is None:  # at the first start nothing less than everything will do
-                raise
-            _log.error("model %s version %s is not served: %s", name, entry.version, error)
-            refused.append(Refused(name, entry.version, str(error), target is previous))
-    counts = before.counts if before is not None else Counts()
+    state = state or SharedState()
+    last_report, unloaded = state.last_report(), state.desired().unloaded
+    for name in settings.only:
+        if name not in unloaded:
+            repository.model(name)  # raises for an unknown name
+    counts = Counts() if last_report is None else last_report.counts
     counts.starts += 1
-    chosen = settings.only or (manifest.default,)
-    default = manifest.default if manifest.default in chosen else chosen[0]
+    models, previous, refused = load_models(
+        repository,
+        settings,
+        partial(load_model, repository, counts, settings),
+        unloaded,
+        # At the first start every model has to load; a worker that replaces another serves those that do.
+        strict=last_report is None,
+    )
+    for version in refused:
+        _log.error("model %s version %s is not served: %s", version.name, version.version, version.reason)
+    default = repository.manifest.default
+    if settings.only and default not in settings.only:
+        default = settings.only[0]
     plane = DataPlane(models, default, settings, previous, counts)
     site = Site(plane, repository)
-    app = App(plane, Keeper(plane, repository, board, site.use, seen, refused), site, keys)
+    reloader = ModelReloader(plane, repository, state, site.show_release, manifest_stamp, refused)
+    app = App(plane, reloader, site, keys)
     _settle_memory()
     return app
 
 
 def _settle_memory() -> None:
-    """What was loaded stays: the collector need not look at it again, and what loading took is given back."""
+    """Exempts the loaded models from garbage collection, and returns the memory that loading took to the system."""
     gc.collect()
     gc.freeze()
-    with contextlib.suppress(OSError, AttributeError):  # only glibc has it
+    with contextlib.suppress(OSError, AttributeError):  # glibc alone has it
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _routed(endpoints: Endpoints, site: Site, door: Door) -> Starlette:
-    table = operations(endpoints)
+def _routed(endpoints: Endpoints, site: Site, admission: AdmissionControl) -> Starlette:
+    """Builds the router: the operations, their description, and the page."""
+    table = route_table(endpoints)
     description = msgspec.json.encode(openapi.document(table))
     page = openapi.page(table).encode()
 
-    async def describe(request: Request) -> Reply:
-        return Reply(description)
+    async def describe(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(description)
 
-    async def docs(request: Request) -> Reply:
-        return Reply(page, b"text/html; charset=utf-8")
+    async def docs(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(page, b"text/html; charset=utf-8")
 
     def route(method: str, path: str, handler: Handler, public: bool) -> Route:
-        return Route(path, Endpoint(handler, f"{method} {path}", door, public), methods=[method])
+        return Route(path, Endpoint(handler, f"{method} {path}", admission, public), methods=[method])
 
-    routes = [route(one.method, one.path, one.handler, one.path in _HEALTH) for one in table]
-    pages = ("GET", "/openapi.json", describe), ("GET", "/docs", docs), *site.operations()
-    # What a browser loads by itself comes without a key.
+    routes = [
+        route(operation.method, operation.path, operation.handler, operation.path in _PUBLIC)
+        for operation in table
+    ]
+    pages = ("GET", "/openapi.json", describe), ("GET", "/docs", docs), *site.routes()
+    # A browser requests pages by itself, without a key.
     routes += [route(method, path, handler, method == "GET") for method, path, handler in pages]
 
     async def unrouted(request: StarletteRequest, error: Exception) -> Response:
         response = _unrouted(request, error)
-        door.refused("unknown")
-        door.record("other", response.status_code, 0)
-        if door.logs:
-            known = request_id(request.headers.get("x-request-id"))
-            response.headers["x-request-id"] = known
+        admission.count_refusal("unknown")
+        admission.record_request("other", response.status_code, 0)
+        if admission.access_log.enabled:
+            id = request_id(request.headers.get("x-request-id"))
+            response.headers["x-request-id"] = id
             client, path = request.client.host if request.client else "", request.url.path
-            door.log(known, client, request.method, path, response.status_code, 0, 0, len(response.body))
+            admission.access_log.log_request(
+                id, client, request.method, path, response.status_code, 0, 0, len(response.body)
+            )
         return response
 
     app = Starlette(routes=routes, exception_handlers={HTTPException: unrouted})
@@ -160,13 +169,14 @@ def _routed(endpoints: Endpoints, site: Site, door: Door) -> Starlette:
 
 
 def _unrouted(request: StarletteRequest, error: Exception) -> Response:
+    """Answers a request for a path or method that does not exist."""
     assert isinstance(error, HTTPException)
     path, status = request.url.path, error.status_code
     if path.startswith("/v1/") and (status == 404 or request.method == "POST"):
-        status, what = 400, f"Malformed request: {request.method} {path}; every path is listed at /docs"
+        status, message = 400, f"Malformed request: {request.method} {path}; every path is listed at /docs"
     elif status == 404:
-        what = f"Not Found: {path}; every path is listed at /docs"
+        message = f"Not Found: {path}; every path is listed at /docs"
     else:
-        what = f"Method Not Allowed: {request.method} {path}; every path is listed at /docs"
-    body = msgspec.json.encode({"error": what})
+        message = f"Method Not Allowed: {request.method} {path}; every path is listed at /docs"
+    body = msgspec.json.encode({"error": message})
     return Response(body, status, error.headers, media_type=JSON.decode())

@@ -9,7 +9,7 @@ from serving import __version__
 from serving.errors import CheckreaderError
 
 
-def install(extras: str) -> str:
+def install_command(extras: str) -> str:
     """Returns the command that installs extras, from the wheel or in a checkout.
 
     Args:
@@ -20,11 +20,18 @@ def install(extras: str) -> str:
 
 
 @contextmanager
-def needed(otherwise: str) -> Iterator[None]:
-    """Turns a package that is not installed into `CheckreaderError(otherwise)`."""
+def require_packages(hint: str) -> Iterator[None]:
+    """Turns a package that is not installed into one line of help.
+
+    Args:
+        hint: the line.
+
+    Raises:
+        CheckreaderError: an import in the block fails, of a package that is not this project's own.
+    """
     try:
         yield
     except ModuleNotFoundError as error:
         if error.name and error.name.startswith(("serving", "pipeline.")):
             raise  # a mistake of ours, not a missing extra
-        raise CheckreaderError(otherwise) from None
+        raise CheckreaderError(hint) from None

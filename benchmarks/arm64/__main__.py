@@ -1,18 +1,17 @@
-"""What a Linux board with an arm64 processor takes, on an emulated one. Ends with 1 if it reads anything otherwise.
+"""The cost of checkreader on an arm64 Linux board, emulated. Ends with 1 if the board reads anything differently.
 
-    make edge-arm64      # on Debian, as root: installs what it needs, writes benchmarks/arm64.json, ten minutes
+    make edge-arm64      # on Debian, as root: installs what it needs, ten minutes; writes results/arm64.json
 
 A Debian 12 machine is emulated (`emulator`); on it `inside` installs the wheel of this project with the extra
-`edge`, and again with `serve`, from the packages' own aarch64 wheels, runs what they give, and reports. What the
-machine answered is held against what the release answers (`agreement`).
+`edge`, and again with `serve`, from the packages' own aarch64 wheels, runs their commands, and reports. The
+machine's answers are compared with the release's (`agreement`).
 
-An emulator knows no board's time. It counts instructions, so a start is given in those: everything that one core
+An emulator knows no board's time. It counts instructions, so a start is stated in those: everything that one core
 executed, Linux included, from the command to its answer.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -26,10 +25,12 @@ import numpy as np
 import onnx
 from onnx.helper import make_empty_tensor_value_info
 
+from benchmarks import models, output
 from benchmarks.arm64 import agreement, emulator
 from pipeline.data import digits
 from pipeline.export import c_source
 from pipeline.networks import integer_reference
+from pipeline.run import write_json
 from serving.errors import CheckreaderError
 from serving.repository.store import Repository
 
@@ -43,11 +44,16 @@ _COMPILER: Final = (sys.executable, "-m", "ziglang", "cc", "-target", "aarch64-l
 _TAGS: Final = ("manylinux2014_aarch64", *(f"manylinux_2_{minor}_aarch64" for minor in range(17, 37)))
 
 
-def main() -> int:
-    """Builds, boots, compares, prints JSON. Returns 1 unless the machine read everything as it should."""
-    absent = emulator.missing()
-    if absent:
-        raise CheckreaderError(f"`make edge-arm64` installs what is missing here: {', '.join(absent)}")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Builds, boots, compares, writes JSON; returns 1 unless the machine read everything as released.
+
+    Raises:
+        CheckreaderError: a tool is missing, or the machine reported nothing.
+    """
+    options = output.parser("arm64", "Measures both extras on an emulated arm64 board.").parse_args(arguments)
+    missing = emulator.missing()
+    if missing:
+        raise CheckreaderError(f"`make edge-arm64` installs what is missing here: {', '.join(missing)}")
     repository = Repository.open(ROOT / "models")
     pixels = np.concatenate(
         [
@@ -61,20 +67,20 @@ def main() -> int:
         emulator.system(folder / "root")
         _say("wheels")
         wheels(folder / "root" / "wheels")
-        network = given(folder / "root" / "given", repository, pixels)
+        network = write_inputs(folder / "root" / "given", repository, pixels)
         _say("booting")
-        told = emulator.boot(folder / "root", folder / "initrd")
-    rows = agreement.compared(told, repository.golden[0], integer_reference.logits(network, pixels))
-    wrong = agreement.broken(told, rows)
-    for line in wrong:
+        report = emulator.boot(folder / "root", folder / "initrd")
+    rows = agreement.compare(report, repository.golden[0], integer_reference.logits(network, pixels))
+    violations = agreement.violations(report, rows)
+    for line in violations:
         print(f"error: {line}", file=sys.stderr)
-    result = {"emulator": emulator.description(), "machine": told["machine"], "pictures": len(pixels)}
-    print(json.dumps(result | agreement.measured(told) | {"agreement": rows}, indent=1))
-    return 1 if wrong else 0
+    record = {"emulator": emulator.description(), "machine": report["machine"], "pictures": len(pixels)}
+    write_json(options.out, record | agreement.costs(report) | {"agreement": rows})
+    return 1 if violations else 0
 
 
 def wheels(folder: Path) -> None:
-    """This project's wheel in `folder`, and for arm64 all that its extras `edge` and `serve` ask for."""
+    """Puts this project's wheel into `folder`, and the arm64 wheels that its extras `edge` and `serve` need."""
     build = ("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, ROOT)
     subprocess.run([*_PIP, *build], check=True)
     (wheel,) = folder.glob("*.whl")
@@ -83,19 +89,20 @@ def wheels(folder: Path) -> None:
     subprocess.run([*_PIP, *download, f"{wheel}[edge,serve]"], check=True)
 
 
-def given(folder: Path, repository: Repository, pixels: agreement.Pixels) -> integer_reference.Reference:
-    """Puts what the machine is to read, and to read with, into `folder`; returns the integer network."""
+def write_inputs(
+    folder: Path, repository: Repository, pixels: agreement.Pixels
+) -> integer_reference.Reference:
+    """Writes the machine's programs, pictures and models into `folder`; returns the integer network."""
     folder.mkdir()
     for file in (HERE / "inside.py", HERE / "answers.py", ROOT / "examples" / "raspberry-pi" / "read.py"):
         shutil.copy(file, folder)
     shutil.copy(repository.folder / "golden" / "7a.png", folder / "seven.png")
     np.save(folder / "pixels.npy", pixels)
     (folder / "pixels.bin").write_bytes(pixels.tobytes())
-    content = (repository.folder / "edge" / "lenet5-int8.tflite").read_bytes()
+    content = models.file("lenet5-int8", "litert", repository).read_bytes()
     (folder / "int8.tflite").write_bytes(content)
     # Its logits are no output of the released file; a copy shows them.
-    version = repository.model("lenet5-int8").version
-    model = onnx.load(repository.folder / "repository" / "lenet5-int8" / version / "model.onnx")
+    model = onnx.load(models.file("lenet5-int8", repository=repository))
     model.graph.output.append(make_empty_tensor_value_info("logits_int8"))
     onnx.save(model, folder / "int8.onnx")
     network = integer_reference.load(content)
@@ -106,9 +113,9 @@ def given(folder: Path, repository: Repository, pixels: agreement.Pixels) -> int
 def compile_c(
     folder: Path, network: integer_reference.Reference, compiler: Sequence[str] = _COMPILER
 ) -> None:
-    """`folder`/lenet5: the generated C with `main.c`; by default for Linux on arm64."""
+    """Compiles the generated C with `main.c` to `folder`/lenet5; by default for Linux on arm64."""
     with tempfile.TemporaryDirectory() as name:
-        for suffix, text in zip("ch", c_source.write(network, "0" * 64, 0.99), strict=True):
+        for suffix, text in zip("ch", c_source.render(network, "0" * 64, 0.99), strict=True):
             Path(name, f"{c_source.NAME}.{suffix}").write_text(text)
         command = [
             *compiler,
@@ -123,8 +130,8 @@ def compile_c(
         subprocess.run([*command, "-o", folder / "lenet5"], env={**os.environ, **caches}, check=True)
 
 
-def _say(what: str) -> None:
-    print(f"arm64: {what}", file=sys.stderr, flush=True)
+def _say(step: str) -> None:
+    print(f"arm64: {step}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the emulated machine answered, against what the release answers."""
+"""Comparison of the emulated machine's answers with the release's."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ MODELS: Final = {
     "onnx_int8": "lenet5-int8",
 }
 BOUND_LSB: Final = {"tflite_int8": 1, "onnx_int8": 1, "c": 0}
-DIGIT: Final = 7  # what everything reads that is given one picture
+DIGIT: Final = 7  # on the picture that every command reads
 
 
-def compared(
-    told: dict[str, Any], golden: Sequence[GoldenDigit], logits: npt.NDArray[np.int8]
+def compare(
+    report: dict[str, Any], golden: Sequence[GoldenDigit], logits: npt.NDArray[np.int8]
 ) -> dict[str, dict[str, Any]]:
-    """By format: how many golden digits are read as released, and the largest differences.
+    """Returns by format how many golden digits are read as released, and the largest differences.
 
     Args:
-        told: what `inside` reports.
+        report: that of `inside`.
         golden: the released answers.
         logits: the reference's int8 [N, 10].
     """
     rows: dict[str, dict[str, Any]] = {}
-    found = {"c": told["c"]}
+    integers = {"c": report["c"]}
     for extra, integer in (("edge", "tflite_int8"), ("serve", "onnx_int8")):
-        answers = told[extra]["answers"]
-        found[integer] = answers["logits"]
+        answers = report[extra]["answers"]
+        integers[integer] = answers["logits"]
         for name, probabilities in answers["probabilities"].items():
             expected = np.array([digit.expected[MODELS[name]][name] for digit in golden])
-            have = np.array(probabilities)
+            computed = np.array(probabilities)
             rows[name] = {
                 "golden": len(golden),
-                "same_digit": int((have.argmax(1) == expected.argmax(1)).sum()),
-                "largest_difference": float(np.abs(have - expected).max()),
+                "same_digit": int((computed.argmax(1) == expected.argmax(1)).sum()),
+                "largest_difference": float(np.abs(computed - expected).max()),
             }
-    for name, have in found.items():
-        apart = np.abs(np.reshape(have, logits.shape) - logits.astype(int))
-        rows.setdefault(name, {})["largest_difference_lsb"] = int(apart.max())
+    for name, computed in integers.items():
+        difference = np.abs(np.reshape(computed, logits.shape) - logits.astype(int))
+        rows.setdefault(name, {})["largest_difference_lsb"] = int(difference.max())
     return rows
 
 
-def broken(told: dict[str, Any], rows: dict[str, dict[str, Any]]) -> list[str]:
-    """What is not as it should be, a line each."""
+def violations(report: dict[str, Any], rows: dict[str, dict[str, Any]]) -> list[str]:
+    """Returns a line for each answer that differs from the release's by more than its bound."""
     lines = []
     for name in MODELS:
         row = rows[name]
@@ -66,29 +66,29 @@ def broken(told: dict[str, Any], rows: dict[str, dict[str, Any]]) -> list[str]:
                 f"{name} differs by {rows[name]['largest_difference_lsb']} LSB, at most {bound} is allowed"
             )
     answers = {
-        "edge: checkreader classify": told["edge"]["classify"]["answer"],
-        "serve: checkreader classify": told["serve"]["classify"]["answer"],
-        "serve: POST /digits": told["service"]["answer"],
+        "edge: checkreader classify": report["edge"]["classify"]["answer"],
+        "serve: checkreader classify": report["serve"]["classify"]["answer"],
+        "serve: POST /digits": report["service"]["answer"],
     }
-    for what, answer in answers.items():
+    for source, answer in answers.items():
         (reading,) = answer["digits"]
         if reading["digit"] != DIGIT or not reading["accepted"]:
-            lines.append(f"{what} answers {reading}, expected an accepted {DIGIT}")
-    if not told["example"].startswith(f"{DIGIT}, "):
-        lines.append(f"examples/raspberry-pi/read.py prints {told['example']!r}, expected {DIGIT}")
+            lines.append(f"{source} answers {reading}, expected an accepted {DIGIT}")
+    if not report["example"].startswith(f"{DIGIT}, "):
+        lines.append(f"examples/raspberry-pi/read.py prints {report['example']!r}, expected {DIGIT}")
     return lines
 
 
-def measured(told: dict[str, Any]) -> dict[str, Any]:
-    """What each extra takes: its packages, their bytes, and by command its instructions and peak memory."""
+def costs(report: dict[str, Any]) -> dict[str, Any]:
+    """Returns each extra's packages, their bytes, and by command its instructions and peak memory."""
 
     def cost(run: dict[str, Any]) -> dict[str, int]:
         return {key: run[key] for key in ("instructions", "peak_bytes")}
 
     extras: dict[str, Any] = {
-        extra: {key: told[extra][key] for key in ("packages", "installed_bytes")}
-        | {"models": told[extra]["answers"]["models"], "classify": cost(told[extra]["classify"])}
+        extra: {key: report[extra][key] for key in ("packages", "installed_bytes")}
+        | {"models": report[extra]["answers"]["models"], "classify": cost(report[extra]["classify"])}
         for extra in ("edge", "serve")
     }
-    extras["serve"]["service"] = cost(told["service"])
+    extras["serve"]["service"] = cost(report["service"])
     return extras

@@ -1,4 +1,4 @@
-"""A Debian 12 machine with an arm64 processor under QEMU: what is on it, and one run of it."""
+"""A Debian 12 machine with an arm64 processor under QEMU: its file system, and one run of it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from serving.errors import CheckreaderError
 
 CPU: Final = "cortex-a72"  # a Raspberry Pi 4's
 TOOLS: Final = ("mmdebstrap", "cpio", "qemu-system-aarch64")
-RESULT: Final = "RESULT "  # how the line begins in which `inside.py` reports
+RESULT: Final = "RESULT "  # the beginning of the line in which `inside.py` reports
 _PACKAGES: Final = ("linux-image-cloud-arm64", "busybox-static", "python3-venv", "libstdc++6")
-_LEFT_OUT: Final = ("/lib/modules/*", "/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
+_EXCLUDED: Final = ("/lib/modules/*", "/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*")
 _LIMIT: Final = 3600  # seconds
 # The clock of the machine advances one nanosecond with each instruction of its one core, and nothing waits.
 _COUNTED: Final = ("-icount", "shift=0,sleep=off")
@@ -35,22 +35,22 @@ poweroff -f
 
 
 def missing() -> list[str]:
-    """What is not installed of what this needs."""
+    """Returns the tools that are needed and not installed."""
     tools = [tool for tool in TOOLS if shutil.which(tool) is None]
     return tools + ([] if importlib.util.find_spec("ziglang") else ["ziglang"])
 
 
 def description() -> str:
-    """QEMU's version and what it emulates."""
+    """Returns QEMU's version and the emulated machine."""
     command = ["qemu-system-aarch64", "--version"]
     version = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[3]
     return f"QEMU {version}, {CPU}, one core, {' '.join(_COUNTED)}"
 
 
 def system(root: Path) -> None:
-    """Debian 12 for arm64 below `root`: a kernel, Python, and next to nothing else; unpacked, not configured."""
+    """Unpacks Debian 12 for arm64 below `root`, not configured: a kernel, Python, and next to nothing else."""
     command = ["mmdebstrap", "--quiet", "--variant=extract", "--architectures=arm64"]
-    command += [f"--include={','.join(_PACKAGES)}", *(f"--dpkgopt=path-exclude={path}" for path in _LEFT_OUT)]
+    command += [f"--include={','.join(_PACKAGES)}", *(f"--dpkgopt=path-exclude={path}" for path in _EXCLUDED)]
     subprocess.run([*command, "bookworm", root], stdout=sys.stderr, check=True)
     (root / "init").write_text(_INIT)
     (root / "init").chmod(0o755)
@@ -60,10 +60,10 @@ def boot(root: Path, initrd: Path) -> dict[str, Any]:
     """Runs the machine from `root` (its kernel is moved out, beside `initrd`) until it powers itself off.
 
     Returns:
-        What `inside.py` reports.
+        The report of `inside.py`.
 
     Raises:
-        CheckreaderError: it reports nothing.
+        CheckreaderError: there is no report.
     """
     (kernel,) = (root / "boot").glob("vmlinuz-*")
     kernel = kernel.rename(initrd.with_name("kernel"))
@@ -88,7 +88,7 @@ def boot(root: Path, initrd: Path) -> dict[str, Any]:
 
 
 def report(lines: list[str]) -> dict[str, Any]:
-    """What `inside.py` reported, from all that the machine printed.
+    """Returns the report of `inside.py` out of all that the machine printed.
 
     Raises:
         CheckreaderError: there is no whole report among it.
@@ -96,8 +96,8 @@ def report(lines: list[str]) -> dict[str, Any]:
     for line in lines:
         if line.startswith(RESULT):
             try:
-                found: dict[str, Any] = json.loads(line.removeprefix(RESULT))
+                content: dict[str, Any] = json.loads(line.removeprefix(RESULT))
             except json.JSONDecodeError as error:
                 raise CheckreaderError(f"the emulated machine's report is damaged: {error}") from None
-            return found
+            return content
     raise CheckreaderError("the emulated machine reported nothing; what it printed stands above")

@@ -1,6 +1,6 @@
-"""What runs on the emulated machine: installs as a user does, measures, and reports in one line.
+"""Runs on the emulated machine: installs as a user does, measures, and reports in one line.
 
-With the standard library alone, so that it stays small: a child's peak memory begins with its parent's. One
+It uses the standard library alone, so that it stays small: a child's peak memory begins with its parent's. One
 nanosecond of this machine is one instruction, see `emulator`.
 """
 
@@ -21,31 +21,31 @@ RUNTIMES = {"edge": "litert", "serve": "onnxruntime"}
 
 def main() -> None:
     """Prints the report."""
-    result: dict[str, object] = {"machine": f"{platform.platform()}, Python {platform.python_version()}"}
+    report: dict[str, object] = {"machine": f"{platform.platform()}, Python {platform.python_version()}"}
     for extra, runtime in RUNTIMES.items():
-        entry = installed(extra)
+        entry = install(extra)
         classify = [f"/{extra}/bin/checkreader", "classify", "--json", SEVEN]
-        started(classify)  # Debian compiles Python's library when it is installed; here the first start does
-        entry["classify"] = started(classify)
+        measure(classify)  # Debian compiles Python's library when it is installed; here the first start does
+        entry["classify"] = measure(classify)
         entry["answers"] = json.loads(run(f"/{extra}/bin/python", GIVEN / "answers.py", runtime))
-        result[extra] = entry
-    result["example"] = run("/edge/bin/python", GIVEN / "read.py", SEVEN).strip()
+        report[extra] = entry
+    report["example"] = run("/edge/bin/python", GIVEN / "read.py", SEVEN).strip()
     service()
-    result["service"] = service()
+    report["service"] = service()
     with (GIVEN / "pixels.bin").open("rb") as pixels:
-        done = subprocess.run([GIVEN / "lenet5"], stdin=pixels, stdout=subprocess.PIPE, check=True)
-    result["c"] = list(memoryview(done.stdout).cast("b"))
-    print("RESULT", json.dumps(result), flush=True)
+        process = subprocess.run([GIVEN / "lenet5"], stdin=pixels, stdout=subprocess.PIPE, check=True)
+    report["c"] = list(memoryview(process.stdout).cast("b"))
+    print("RESULT", json.dumps(report), flush=True)
 
 
 def run(*command: str | Path) -> str:
-    """What a command prints."""
+    """Runs a command and returns what it prints."""
     print("$", *command, flush=True)
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
-def installed(extra: str) -> dict[str, object]:
-    """A virtual environment /`extra` with it: the packages that it takes, and their bytes with compiled Python."""
+def install(extra: str) -> dict[str, object]:
+    """Makes an environment /`extra` with it; returns its packages, and their bytes with compiled Python."""
     run("python3", "-m", "venv", f"/{extra}")
     (site,) = Path(f"/{extra}/lib").glob("python3*/site-packages")
     before = size(site), set(site.glob("*.dist-info"))
@@ -55,11 +55,12 @@ def installed(extra: str) -> dict[str, object]:
 
 
 def size(folder: Path) -> int:
+    """Returns the bytes of all files below a folder."""
     return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def started(command: list[str | Path]) -> dict[str, object]:
-    """A command that answers in JSON, from its start to its end."""
+def measure(command: list[str | Path]) -> dict[str, object]:
+    """Runs a command that answers in JSON; returns its instructions, peak memory and answer."""
     print("$", *command, flush=True)
     start = time.monotonic_ns()
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -74,7 +75,7 @@ def started(command: list[str | Path]) -> dict[str, object]:
 
 
 def service() -> dict[str, object]:
-    """`checkreader serve`, from its start to its answer for one posted picture."""
+    """Runs `checkreader serve`; returns its instructions and peak memory up to its answer for one picture."""
     print("$ checkreader serve", flush=True)
     picture = SEVEN.read_bytes()
     start = time.monotonic_ns()

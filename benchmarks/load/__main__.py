@@ -1,11 +1,10 @@
-"""Puts load on a service and prints what the client saw and what the service counted.
+"""Puts load on a service and prints the client's measurements and the service's own counts.
 
     python -m benchmarks.load                                       # starts one of its own
     python -m benchmarks.load --url http://host:8000 --connections 1 16 64
     python -m benchmarks.load --rate 500 --kind picture            # open loop: Poisson arrivals
 
-Beside what the client saw stands what the service counted for the same
-requests: time in the queue, in the network, and rows in a batch.
+The service's counts are of the same requests: time in the queue, in the network, and rows in a batch.
 """
 
 from __future__ import annotations
@@ -45,27 +44,27 @@ _COLUMNS = (
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    made = argparse.ArgumentParser(
+    """Returns the parser of the command's options."""
+    command = argparse.ArgumentParser(
         prog="python -m benchmarks.load",
         description="Measure a running service, or one that is started for it.",
         epilog="example:\n  python -m benchmarks.load --kind json binary --connections 1 16",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("--url", help="the service; default: start one on a free port")
-    made.add_argument("--model", default="lenet5", metavar="NAME", help="the model to ask (%(default)s)")
-    made.add_argument(
+    command.add_argument("--url", help="the service; default: start one on a free port")
+    command.add_argument("--model", default="lenet5", metavar="NAME", help="the model to ask (%(default)s)")
+    command.add_argument(
         "--kind",
         nargs="+",
         choices=get_args(scenarios.Kind),
         default=["json", "binary"],
         help="what is posted: OIP tensors as JSON, raw tensors, PNG pictures (json binary)",
     )
-    made.add_argument(
+    command.add_argument(
         "--rows", type=int, nargs="+", default=[1], metavar="N", help="pictures in one request (1)"
     )
-    how = made.add_mutually_exclusive_group()
-    how.add_argument(
+    loop = command.add_mutually_exclusive_group()
+    loop.add_argument(
         "--connections",
         type=int,
         nargs="+",
@@ -73,16 +72,18 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="closed loop: requests under way at any time (1 16)",
     )
-    how.add_argument(
+    loop.add_argument(
         "--rate", type=float, nargs="+", metavar="R", help="open loop: arrivals per second instead"
     )
-    made.add_argument("--seconds", type=float, default=5.0, help="length of each measurement (%(default)s)")
-    made.add_argument("--json", action="store_true", help="print JSON")
-    return made
+    command.add_argument(
+        "--seconds", type=float, default=5.0, help="length of each measurement (%(default)s)"
+    )
+    command.add_argument("--json", action="store_true", help="print JSON")
+    return command
 
 
 def run(options: argparse.Namespace) -> int:
-    """The command; see `parser`.
+    """Runs the command; see `parser`. Returns 1 if a request failed.
 
     Raises:
         CheckreaderError: the service cannot be reached, or an option makes no sense.
@@ -107,12 +108,12 @@ async def _measure(url: str, options: argparse.Namespace) -> list[dict[str, Any]
         for rows in options.rows:
             posted = np.resize(pixels, (rows, *pixels.shape[1:]))
             request = scenarios.requests(url, options.model, kind, rows, posted)
-            for how, measure in _loads(request, options):
+            for load, measure in _loads(request, options):
                 before = await scenarios.stats(request.host, request.port, options.model)
-                result = msgspec.to_builtins(await measure())
+                window = msgspec.to_builtins(await measure())
                 after = await scenarios.stats(request.host, request.port, options.model)
                 cells.append(
-                    {"kind": kind, "rows": rows, "load": how} | result | scenarios.split(before, after)
+                    {"kind": kind, "rows": rows, "load": load} | window | scenarios.split(before, after)
                 )
     return cells
 
@@ -147,14 +148,14 @@ def _service(url: str | None, model: str) -> Iterator[str]:
 
 
 def _row(cell: dict[str, Any]) -> Sequence[str]:
-    def shown(value: Any) -> str:
-        if isinstance(value, dict):
-            return ", ".join(f"{count}× {reason}" for reason, count in value.items()) or "0"
-        if not isinstance(value, float):
-            return str(value)
-        return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
+    def format_figure(figure: Any) -> str:
+        if isinstance(figure, dict):
+            return ", ".join(f"{count}× {reason}" for reason, count in figure.items()) or "0"
+        if not isinstance(figure, float):
+            return str(figure)
+        return f"{figure:.3g}" if figure < 100 else f"{figure:,.0f}"
 
-    return [shown(cell[key]) for key, _ in _COLUMNS]
+    return [format_figure(cell[key]) for key, _ in _COLUMNS]
 
 
 if __name__ == "__main__":

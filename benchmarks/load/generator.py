@@ -1,8 +1,8 @@
 """The load generator behind `python -m benchmarks.load`: one process, one event loop, many connections.
 
-A closed loop asks how much the service can do: every connection sends again as soon as it has its reply.
-An open loop asks how long a user waits: requests arrive when they arrive, whether or not the service
-keeps up, and a request's time counts from then. Both are cheapest under uvloop.
+A closed loop measures the service's capacity: every connection sends again as soon as it has its reply.
+An open loop measures how long a user waits: requests arrive at random moments, whether or not the service
+keeps up, and a request's time counts from its arrival. Both are cheapest under uvloop.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ import numpy.typing as npt
 from serving.errors import CheckreaderError
 
 TIMEOUT = 10.0
-_TICK = 0.05  # seconds between two looks at what has timed out, and before an unused connection is replaced
+_TICK = 0.05  # seconds between two sweeps of what has timed out, and before an unused connection is replaced
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent again and again; `path` and `headers` go out as they are, no body makes it a GET."""
+    """A request that is sent repeatedly; `path` and `headers` are sent as they are, without a body it is a GET."""
 
     host: str
     port: int
@@ -41,7 +41,7 @@ class Request:
     body: bytes | None = None
 
     def encode(self) -> bytes:
-        """The whole message as HTTP/1.1, whose connections are kept alive."""
+        """Returns the message as HTTP/1.1, whose connections are kept alive."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         length = () if self.body is None else (("Content-Length", str(len(self.body))),)
         lines = [f"{'GET' if self.body is None else 'POST'} {self.path} HTTP/1.1"]
@@ -53,7 +53,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Result:
-    """What one window of load measured.
+    """The figures of one window of load.
 
     Attributes:
         requests: how many requests of the window succeeded; the times below are theirs.
@@ -90,7 +90,7 @@ def summarize(
     cpu: float = 0.0,
     lag_ms: float | None = None,
 ) -> Result:
-    """A window's numbers.
+    """Returns the figures of a window.
 
     Args:
         latencies: float [N], seconds of each successful request.
@@ -128,7 +128,7 @@ async def closed_loop(
         CheckreaderError: nothing listens there.
     """
 
-    def again(connection: _Connection) -> None:
+    def again(connection: Connection) -> None:
         now = clock()
         if now < run.closes:
             connection.send(now, now)
@@ -150,7 +150,7 @@ async def open_loop(
     """Measures Poisson arrivals, `rate` per second on average, after `warmup` seconds of the same.
 
     An arrival takes a free connection or waits for one. Its time and its timeout count from when it was
-    due, so that a service that stalls cannot hide those who would have come meanwhile. Arrivals need
+    due, so that a service that stalls cannot hide the requests that would have arrived meanwhile. Arrivals need
     a finer timer than event loops have: this runs in the main thread of a POSIX system.
 
     Raises:
@@ -163,7 +163,7 @@ async def open_loop(
         if idle and due:  # else the next connection that becomes free looks again
             alarm(due[0] - clock())
 
-    def free(connection: _Connection) -> None:
+    def free(connection: Connection) -> None:
         idle.append(connection)
         dispatch()
 
@@ -184,7 +184,7 @@ async def open_loop(
 
 
 def arrivals(rate: float, seconds: float, seed: int) -> npt.NDArray[np.float64]:
-    """When requests arrive: float64 [N], seconds from 0 to below `seconds`, ascending, with exponential gaps."""
+    """Draws arrivals, float64 [N]: seconds from 0 to below `seconds`, ascending, with exponential gaps."""
     expected = rate * seconds
     enough = math.ceil(expected + 10 * math.sqrt(expected) + 10)  # ten standard deviations
     moments = np.cumsum(np.random.default_rng(seed).exponential(1 / rate, enough))
@@ -192,17 +192,17 @@ def arrivals(rate: float, seconds: float, seed: int) -> npt.NDArray[np.float64]:
 
 
 @dataclass
-class _Run:
-    """What the connections of a run share; moments are `clock` seconds."""
+class LoadRun:
+    """The state that the connections of a run share; moments are `clock` seconds."""
 
     message: bytes
     address: tuple[str, int]
     opens: float
     closes: float
     timeout: float
-    free: Callable[[_Connection], None]  # gives a connection its next request, now or later
-    connections: set[_Connection] = field(default_factory=set)
-    idle: deque[_Connection] = field(default_factory=deque)
+    free: Callable[[Connection], None]  # gives a connection its next request, now or later
+    connections: set[Connection] = field(default_factory=set)
+    idle: deque[Connection] = field(default_factory=deque)
     due: deque[float] = field(default_factory=deque)  # arrivals that were not sent yet
     latencies: array[float] = field(default_factory=lambda: array("d"))
     errors: Counter[str] = field(default_factory=Counter)
@@ -211,11 +211,12 @@ class _Run:
     late: float = 0.0
 
     def fail(self, since: float, reason: str) -> None:
+        """Counts an error of a request that arrived at `since`, if that lies inside the window."""
         if self.opens <= since < self.closes:
             self.errors[reason] += 1
 
     def sweep(self) -> bool:
-        """Gives up what has timed out. Returns whether anything is still under way."""
+        """Drops the requests that have timed out; returns whether any request is still under way."""
         last = clock() - self.timeout
         while self.due and self.due[0] < last:
             self.fail(self.due.popleft(), "timeout")
@@ -226,10 +227,10 @@ class _Run:
         return bool(self.due or busy)
 
 
-class _Connection(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One connection, with one request at a time; no task, future or timer is made for a request."""
 
-    def __init__(self, run: _Run) -> None:
+    def __init__(self, run: LoadRun) -> None:
         self.run = run
         self.lost = asyncio.get_running_loop().create_future()
         self.since: float | None = None  # when the request under way arrived
@@ -237,12 +238,14 @@ class _Connection(asyncio.Protocol):
         self.status = 0
 
     def connection_made(self, transport: Any) -> None:
+        """Asks the run for the first request."""
         self.transport = transport
         self.parser = httptools.HttpResponseParser(self)
         self.run.connections.add(self)
         self.run.free(self)
 
     def send(self, since: float, now: float) -> None:
+        """Sends the request that arrived at `since`."""
         self.since = since
         if self.run.opens <= since:
             self.run.sent += 1
@@ -250,6 +253,7 @@ class _Connection(asyncio.Protocol):
         self.transport.write(self.run.message)
 
     def data_received(self, data: bytes) -> None:
+        """Parses a part of a reply."""
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
@@ -258,15 +262,17 @@ class _Connection(asyncio.Protocol):
             self.finish()
 
     def on_message_complete(self) -> None:
+        """Notes the status of a whole reply; called by the parser."""
         status = self.parser.get_status_code()
         self.status = status if status >= 200 else 0  # 1xx announces the reply proper
         self.lasting = self.parser.should_keep_alive()
 
     def finish(self) -> None:
+        """Counts the reply and asks the run for the next request."""
         run, now, since, status = self.run, clock(), self.since, self.status
         self.since, self.status, self.used = None, 0, True
         if since is None:
-            return self.drop("bad reply")  # to nothing that was asked
+            return self.drop("bad reply")  # without a request
         if not 200 <= status < 300:
             run.fail(since, str(status))
         else:
@@ -279,12 +285,14 @@ class _Connection(asyncio.Protocol):
             self.transport.close()
 
     def drop(self, reason: str) -> None:
+        """Counts the request under way as failed and closes the connection."""
         since, self.since, self.status = self.since, None, 0
         if since is not None:
             self.run.fail(since, reason)
         self.transport.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
+        """Leaves the run; a request under way has failed."""
         self.drop("connection lost")
         self.run.connections.discard(self)
         with contextlib.suppress(ValueError):
@@ -294,15 +302,15 @@ class _Connection(asyncio.Protocol):
 
 
 async def _prepare(
-    request: Request, seconds: float, warmup: float, timeout: float, free: Callable[[_Connection], None]
-) -> _Run:
+    request: Request, seconds: float, warmup: float, timeout: float, free: Callable[[Connection], None]
+) -> LoadRun:
     address = await _reach(request.host, request.port, timeout)
     opens = clock() + warmup
-    return _Run(request.encode(), address, opens, opens + seconds, timeout, free)
+    return LoadRun(request.encode(), address, opens, opens + seconds, timeout, free)
 
 
 async def _reach(host: str, port: int, timeout: float) -> tuple[str, int]:
-    """The address behind a name, found once.
+    """Resolves a name once and returns its address.
 
     Raises:
         CheckreaderError: nothing listens there.
@@ -317,47 +325,47 @@ async def _reach(host: str, port: int, timeout: float) -> tuple[str, int]:
 
 @contextlib.contextmanager
 def unreachable(host: str, port: int) -> Iterator[None]:
+    """Raises CheckreaderError for an error of the network inside the block."""
     try:
         yield
     except OSError as error:  # TimeoutError is one, without a message
-        number = (
-            error.errno or 0
-        )  # asyncio words it as "Connect call failed (…)"; a name not found is below 0
+        # asyncio words it as "Connect call failed (…)"; the number of an unknown name is below 0.
+        number = error.errno or 0
         reason = os.strerror(number) if number > 0 else error.strerror or str(error) or "no answer"
         raise CheckreaderError(
             f"cannot connect to {host}:{port}: {reason}: is the service running?"
         ) from None
 
 
-async def _drive(run: _Run, connections: int) -> float:
-    """Sees a run through. Returns the CPU's share inside the window."""
+async def _drive(run: LoadRun, connections: int) -> float:
+    """Drives a run to its end; returns this process's share of a core inside the window."""
     async with asyncio.TaskGroup() as group:
-        keepers = [group.create_task(_keep(run)) for _ in range(connections)]
+        tasks = [group.create_task(_stay_connected(run)) for _ in range(connections)]
         await _until(run, run.opens)
         wall, used = clock(), time.process_time()
         await _until(run, run.closes)
         cpu = (time.process_time() - used) / (clock() - wall)
         while run.sweep():
             await asyncio.sleep(_TICK)
-        for keeper in keepers:
-            keeper.cancel()
+        for task in tasks:
+            task.cancel()
     return cpu
 
 
-async def _until(run: _Run, moment: float) -> None:
+async def _until(run: LoadRun, moment: float) -> None:
     while (left := moment - clock()) > 0:
         run.sweep()
         await asyncio.sleep(min(left, _TICK))
 
 
-async def _keep(run: _Run) -> None:
+async def _stay_connected(run: LoadRun) -> None:
     """Keeps one connection open until it is cancelled."""
     loop = asyncio.get_running_loop()
     while True:
         used = False
         try:
             async with asyncio.timeout(run.timeout):
-                _, connection = await loop.create_connection(lambda: _Connection(run), *run.address)
+                _, connection = await loop.create_connection(lambda: Connection(run), *run.address)
         except OSError:
             run.fail(clock(), "cannot connect")
         else:
@@ -366,15 +374,15 @@ async def _keep(run: _Run) -> None:
             finally:
                 connection.transport.abort()
             used = connection.used
-        if not used:  # or a service that hangs up at once is called without a breath
+        if not used:  # else a service that hangs up at once would be called in a busy loop
             await asyncio.sleep(_TICK)
 
 
 @contextlib.contextmanager
-def _alarm(ring: Callable[[], None]) -> Iterator[Callable[[float], None]]:
-    """Gives what has `ring` called after so many seconds, exact to microseconds where a loop has milliseconds."""
+def _alarm(callback: Callable[[], None]) -> Iterator[Callable[[float], None]]:
+    """Yields a timer for `callback`, exact to microseconds where an event loop's is to milliseconds."""
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGALRM, ring)
+    loop.add_signal_handler(signal.SIGALRM, callback)
 
     def arm(delay: float) -> None:
         signal.setitimer(signal.ITIMER_REAL, max(delay, 1e-6))  # 0 would switch it off

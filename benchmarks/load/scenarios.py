@@ -1,4 +1,4 @@
-"""What is sent to the service, and what it says of itself."""
+"""The requests that are sent to the service, and the service's own statistics."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Kind = Literal["json", "binary", "picture"]
 
 
 def requests(url: str, model: str, kind: Kind, rows: int, pixels: npt.NDArray[np.uint8]) -> Request:
-    """What asks `model` at `url` to read `rows` of `pixels`, which repeat if there are fewer.
+    """Returns a request to `model` at `url` for `rows` of `pixels`, which repeat if there are fewer.
 
     Args:
         kind: "json" and "binary" are Open Inference Protocol requests with FP32 in 0 to 1, "binary" as
@@ -40,13 +40,13 @@ def requests(url: str, model: str, kind: Kind, rows: int, pixels: npt.NDArray[np
         raise CheckreaderError(
             f"a {kind} request of {rows} rows out of {len(pixels)}: there is no such thing"
         )
-    chosen = pixels[np.arange(rows) % len(pixels)]
+    batch = pixels[np.arange(rows) % len(pixels)]
     infer = f"{root}/v2/models/{quote(model, safe='')}/infer"
     if kind == "picture":
         path, file = f"{root}/digits?model={quote(model, safe='')}", io.BytesIO()
-        Image.fromarray(chosen[0]).save(file, "PNG")
+        Image.fromarray(batch[0]).save(file, "PNG")
         return Request(host, port, path, (("Content-Type", "image/png"),), file.getvalue())
-    tensor = chosen.reshape(rows, 28, 28, 1).astype("<f4") / np.float32(255)
+    tensor = batch.reshape(rows, 28, 28, 1).astype("<f4") / np.float32(255)
     if kind == "binary":
         headers = (("Content-Type", "application/octet-stream"), ("Inference-Header-Content-Length", "0"))
         return Request(host, port, infer, headers, tensor.tobytes())
@@ -56,7 +56,7 @@ def requests(url: str, model: str, kind: Kind, rows: int, pixels: npt.NDArray[np
 
 
 def _address(url: str) -> tuple[str, int, str]:
-    """Host, port and the path in front of every path."""
+    """Returns host, port and the prefix of every path."""
     try:
         parts = urlsplit(url)
         port = parts.port or 80
@@ -68,10 +68,10 @@ def _address(url: str) -> tuple[str, int, str]:
 
 
 async def stats(host: str, port: int, model: str) -> dict[str, Any]:
-    """The service's statistics of `model`, as `split` takes them.
+    """Returns the service's statistics of `model`, as `split` takes them.
 
     Raises:
-        CheckreaderError: nothing listens there, or it does not tell.
+        CheckreaderError: nothing listens there, or it answers no statistics.
     """
     path = f"/v2/models/{quote(model, safe='')}/stats"
     chunks: list[bytes] = []
@@ -94,7 +94,7 @@ async def stats(host: str, port: int, model: str) -> dict[str, Any]:
 
 
 def split(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, float]:
-    """Where the service's time went between two replies of `stats`.
+    """Splits the service's time between two replies of `stats`.
 
     Returns:
         Mean microseconds per request in `queue`, `compute_input`, `compute_infer` and `compute_output`,
@@ -113,8 +113,8 @@ def split(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, floa
 
 
 def _total(reply: Mapping[str, Any], path: tuple[str, ...]) -> float:
-    """The sum over a model's versions."""
-    return float(sum(reduce(lambda at, key: at[key], path, one) for one in reply["model_stats"]))
+    """Returns the sum over a model's versions."""
+    return float(sum(reduce(lambda at, key: at[key], path, version) for version in reply["model_stats"]))
 
 
 def _ratio(amount: float, count: float) -> float:

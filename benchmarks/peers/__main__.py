@@ -1,15 +1,14 @@
-"""checkreader beside the model servers one would use instead: speed, memory, time to start.
+"""Speed, memory and time to start of checkreader and of other model servers.
 
-.venv/bin/python -m benchmarks.peers > benchmarks/peers.json      # about 8 minutes, Linux only
+    .venv/bin/python -m benchmarks.peers      # about 8 minutes, Linux only; writes results/peers.json
 
 Every server gets the same ONNX model, the same picture as JSON and the same two cores, which it shares
-with the load generator. In each round checkreader goes first and last, so that its ratio to a peer holds on
+with the load generator. In each round checkreader is measured first and last, so that its ratio to a peer holds on
 a machine that warms up or slows down meanwhile. The first time, all are installed into runs/peers/.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import http.client
 import json
@@ -27,10 +26,11 @@ from typing import Any
 import numpy as np
 import uvloop
 
+from benchmarks import models, output
 from benchmarks.load.generator import Request, closed_loop
 from benchmarks.peers import processes
 from benchmarks.peers.servers import CHECKREADER, MODEL, PEERS, Server
-from pipeline.run import machine
+from pipeline.run import machine, write_json
 from serving.errors import CheckreaderError
 from serving.repository.store import Repository
 from serving.runtime.onnx import load
@@ -38,27 +38,29 @@ from serving.runtime.onnx import load
 CONNECTIONS = (1, 16)
 _START = 60.0  # seconds at most
 _POLL = 0.01
-_SETTLE = 1.0
-_IDLE = 3.0
+PAUSE = 1.0
 _TOLERANCE = 1e-6
 _HEADERS = {"Content-Type": "application/json"}
 
 Figures = dict[str, float]
 
 
-def measure(server: Server, values: list[float], expected: Sequence[float], seconds: float) -> Figures:
-    """One fresh start of a server.
+def measure(
+    server: Server, values: list[float], expected: Sequence[float], seconds: float, pause: float = PAUSE
+) -> Figures:
+    """Measures one fresh start of a server.
 
     Args:
-        server: what to start.
-        values: the picture that it is asked for, 784 values in [0, 1].
+        server: the one to start.
+        values: the posted picture, 784 values in [0, 1].
         expected: the ten probabilities that it must answer.
-        seconds: how long it is driven with each number of connections.
+        seconds: duration of the load with each number of connections.
+        pause: seconds after the load before memory is read; its CPU time when idle is that of three times as long.
 
     Returns:
         `ready_seconds` from its start to its first answer; by number of connections `rate` (requests/s),
         `p50_ms`, `p99_ms` and the load generator's own share of a core; after that `resident_mb`, the
-        number of processes, and `idle_cpu`, their share of a core when nobody asks.
+        number of processes, and `idle_cpu`, their share of a core without requests.
 
     Raises:
         CheckreaderError: it does not start, or answers anything else.
@@ -78,25 +80,25 @@ def measure(server: Server, values: list[float], expected: Sequence[float], seco
                 time.sleep(_POLL)
                 reply = _ask(ports[0], server.path, body)
             figures = {"ready_seconds": time.perf_counter() - start}
-            off = float(np.abs(np.subtract(server.probabilities(reply), expected)).max())
-            if not off <= _TOLERANCE:
-                raise CheckreaderError(f"{server.name}: its answer is off by {off:.2g}")
+            difference = float(np.abs(np.subtract(server.probabilities(reply), expected)).max())
+            if not difference <= _TOLERANCE:
+                raise CheckreaderError(f"{server.name}: its answer is off by {difference:.2g}")
             request = Request("127.0.0.1", ports[0], server.path, tuple(_HEADERS.items()), body)
             for connections in CONNECTIONS:
-                result = uvloop.run(closed_loop(request, connections, seconds))
-                if result.errors:
-                    raise CheckreaderError(f"{server.name}: {result.errors}: {log.read_text()[-2000:]}")
+                window = uvloop.run(closed_loop(request, connections, seconds))
+                if window.errors:
+                    raise CheckreaderError(f"{server.name}: {window.errors}: {log.read_text()[-2000:]}")
                 figures |= {
-                    f"rate_{connections}": result.rate,
-                    f"p50_ms_{connections}": result.p50,
-                    f"p99_ms_{connections}": result.p99,
-                    f"generator_cpu_{connections}": result.cpu,
+                    f"rate_{connections}": window.rate,
+                    f"p50_ms_{connections}": window.p50,
+                    f"p99_ms_{connections}": window.p99,
+                    f"generator_cpu_{connections}": window.cpu,
                 }
-            time.sleep(_SETTLE)
+            time.sleep(pause)
             figures["resident_mb"] = processes.resident_mb(mark)
             figures["processes"] = len(processes.find(mark))
             used, begin = processes.cpu_seconds(mark), time.perf_counter()
-            time.sleep(_IDLE)
+            time.sleep(3 * pause)
             figures["idle_cpu"] = (processes.cpu_seconds(mark) - used) / (time.perf_counter() - begin)
             return figures
         finally:
@@ -104,7 +106,7 @@ def measure(server: Server, values: list[float], expected: Sequence[float], seco
 
 
 def _ask(port: int, path: str, body: bytes) -> Any:
-    """The reply; None while the server is not ready."""
+    """Returns the reply; None while the server is not ready."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_START)
     try:
         connection.request("POST", path, body, _HEADERS)
@@ -119,25 +121,28 @@ def _ask(port: int, path: str, body: bytes) -> Any:
 
 def _free_ports() -> tuple[int, int, int]:
     with contextlib.ExitStack() as stack:
-        held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
-        first, second, third = (one.getsockname()[1] for one in held)
+        listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+        first, second, third = (listener.getsockname()[1] for listener in listeners)
     return first, second, third
 
 
 def table(rounds: Sequence[dict[str, list[Figures]]]) -> dict[str, Any]:
-    """Medians over all starts of a server, and checkreader's ratio to each peer in every round."""
+    """Returns medians over all starts of a server, and checkreader's ratio to each peer in every round."""
     ratios: dict[str, dict[str, list[float]]] = {}
-    for found in rounds:
-        ours = {key: mean(one[key] for one in found["checkreader"]) for key in found["checkreader"][0]}
-        for name, (theirs, *_) in found.items():
+    for starts in rounds:
+        own_starts = starts["checkreader"]
+        ours = {key: mean(figures[key] for figures in own_starts) for key in own_starts[0]}
+        for name, (theirs, *_) in starts.items():
             if name != "checkreader":
-                of = ratios.setdefault(name, {})
+                peer_ratios = ratios.setdefault(name, {})
                 for key in _compared(theirs):
-                    of.setdefault(key, []).append(_round(ours[key] / theirs[key]))
+                    peer_ratios.setdefault(key, []).append(_round(ours[key] / theirs[key]))
     medians = {}
     for name in rounds[0]:
-        starts = [figures for found in rounds for figures in found[name]]
-        medians[name] = {key: _round(median(one[key] for one in starts)) for key in starts[0]}
+        all_figures = [figures for starts in rounds for figures in starts[name]]
+        medians[name] = {
+            key: _round(median(figures[key] for figures in all_figures)) for key in all_figures[0]
+        }
     return {"servers": medians, "checkreader_to_peer": ratios}
 
 
@@ -145,42 +150,48 @@ def _compared(figures: Figures) -> list[str]:
     return [key for key in figures if "cpu" not in key and key != "processes"]  # idle, some use none at all
 
 
-def _round(value: float) -> float:
-    return float(f"{value:.4g}")
+def _round(number: float) -> float:
+    return float(f"{number:.4g}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.peers", description="Compares checkreader with other model servers."
-    )
-    parser.add_argument("--rounds", type=int, default=3, help="how often all are measured (%(default)s)")
-    parser.add_argument(
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Installs, measures and writes JSON."""
+    command = output.parser("peers", "Compares checkreader with other model servers.")
+    command.add_argument("--rounds", type=int, default=3, help="how often all are measured (%(default)s)")
+    command.add_argument(
         "--seconds", type=float, default=5.0, help="duration of each measurement (%(default)s)"
     )
-    parser.add_argument("--only", metavar="NAME", choices=[one.name for one in PEERS], help="a single peer")
-    options = parser.parse_args()
-    peers = [one for one in PEERS if options.only in (None, one.name)]
+    command.add_argument(
+        "--only", metavar="NAME", choices=[server.name for server in PEERS], help="a single peer"
+    )
+    options = command.parse_args(arguments)
+    peers = [server for server in PEERS if options.only in (None, server.name)]
     for server in (CHECKREADER, *peers):
         server.install()
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])  # the servers inherit it
-    _, images = Repository.open().golden
-    values = images[0].ravel().tolist()
-    expected = load(MODEL, threads=1).run(images[:1])[0][0].tolist()
-    rounds: list[dict[str, list[Figures]]] = []
-    for number in range(options.rounds):
-        rounds.append({})
-        for server in (CHECKREADER, *peers, CHECKREADER):
-            print(f"round {number + 1} of {options.rounds}: {server.name}", file=sys.stderr)
-            figures = measure(server, values, expected, options.seconds)
-            rounds[-1].setdefault(server.name, []).append(figures)
+    rounds = measure_rounds(peers, options.rounds, options.seconds)
     record = {
         "rounds": options.rounds,
         "seconds": options.seconds,
-        "packages": {one.name: one.packages() for one in (CHECKREADER, *peers)},
+        "packages": {server.name: server.packages() for server in (CHECKREADER, *peers)},
         **table(rounds),
         "machine": machine(),
     }
-    print(json.dumps(record, indent=1))
+    write_json(options.out, record)
+
+
+def measure_rounds(peers: Sequence[Server], rounds: int, seconds: float) -> list[dict[str, list[Figures]]]:
+    """Measures all servers in each round, checkreader first and last; returns their figures by name."""
+    _, images = Repository.open().golden
+    values = images[0].ravel().tolist()
+    expected = load(models.file(MODEL), threads=1).run(images[:1])[0][0].tolist()
+    figures: list[dict[str, list[Figures]]] = []
+    for number in range(rounds):
+        figures.append({})
+        for server in (CHECKREADER, *peers, CHECKREADER):
+            print(f"round {number + 1} of {rounds}: {server.name}", file=sys.stderr)
+            figures[-1].setdefault(server.name, []).append(measure(server, values, expected, seconds))
+    return figures
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The model, the same for every peer. It runs in their environments, without checkreader."""
+"""Loads the model, the same for every peer; runs in their environments, without checkreader."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import onnxruntime as ort
 
 
 def load() -> Callable[[Sequence[float] | np.ndarray], list[float]]:
-    """A function from the 784 values of one picture to its ten probabilities."""
+    """Returns a function from the 784 values of one picture to its ten probabilities."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

@@ -1,4 +1,4 @@
-"""What a server's processes use, read from Linux's /proc.
+"""Memory and CPU time of a server's processes, read from Linux's /proc.
 
 They are found by a mark in their environment, as some start sessions of their own and some outlive the
 process that was started.
@@ -14,22 +14,22 @@ import time
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_PATIENCE = 5.0  # seconds to end by itself
+PATIENCE = 5.0  # seconds to end by itself
 
 
 def find(mark: str) -> list[Path]:
-    """The folders in /proc of the processes that have the mark."""
-    found = []
+    """Returns the folders in /proc of the processes that have the mark."""
+    folders = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):  # ended meanwhile, or somebody else's
                 if f"PEER_MARK={mark}".encode() in (entry / "environ").read_bytes().split(b"\0"):
-                    found.append(entry)
-    return found
+                    folders.append(entry)
+    return folders
 
 
 def resident_mb(mark: str) -> float:
-    """Resident memory, pages that several processes share counted once (PSS)."""
+    """Returns the resident memory; pages that several processes share count once (PSS)."""
     total = 0
     for entry in find(mark):
         lines = (entry / "smaps_rollup").read_text().splitlines()[1:]
@@ -38,7 +38,7 @@ def resident_mb(mark: str) -> float:
 
 
 def cpu_seconds(mark: str) -> float:
-    """CPU time so far, of the processes that still run."""
+    """Returns the CPU time so far of the processes that still run."""
     total = 0
     for entry in find(mark):
         # The name before it may contain spaces.
@@ -47,10 +47,10 @@ def cpu_seconds(mark: str) -> float:
     return total / _TICKS
 
 
-def stop(process: subprocess.Popen[bytes], mark: str) -> None:
-    """Ends all of them, those that a polite request leaves behind by force."""
+def stop(process: subprocess.Popen[bytes], mark: str, patience: float = PATIENCE) -> None:
+    """Ends all of them: the first by SIGTERM, those that are left after `patience` seconds by SIGKILL."""
     process.terminate()
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + patience
     while (process.poll() is None or find(mark)) and time.monotonic() < end:
         time.sleep(0.05)
     for entry in find(mark):

@@ -1,8 +1,8 @@
-"""The servers side by side: how each is started, asked and read.
+"""The servers to compare: how each is installed, started, asked and its reply decoded.
 
 Each is as fast as its documentation makes it with one worker, and does no more than checkreader does:
 access logs, metrics and compression are off where they are not off already. The two that people start from
-are there once more as they come out of the box.
+are measured once more with their defaults.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks import models
 from serving import __version__
 from serving.errors import CheckreaderError
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-MODEL = ROOT / "models/repository/lenet5/1/model.onnx"
+MODEL = "lenet5"
 FOLDER = ROOT / "runs/peers"
-_INFER = "/v2/models/lenet5/infer"  # the Open Inference Protocol's
+_INFER = f"/v2/models/{MODEL}/infer"  # the Open Inference Protocol's
 
 
 @dataclass(frozen=True)
@@ -48,62 +49,84 @@ class Server:
         return HERE / f"requirements-{self.package}.txt"
 
     def packages(self) -> dict[str, str]:
-        """The versions that were asked for, by name."""
+        """Returns the required versions by package."""
         return dict(re.findall(r"^([\w-]+)==([\w.]+)", self.requirements.read_text(), re.MULTILINE))
 
     def content(self, values: list[float]) -> dict[str, Any]:
-        """The request for one picture of 784 values in [0, 1]."""
+        """Returns the request for one picture of 784 values in [0, 1]."""
         if self.path != _INFER:
             return {"data": values}
         return {"inputs": [{"name": "image", "shape": [1, 28, 28, 1], "datatype": "FP32", "data": values}]}
 
     def probabilities(self, reply: Any) -> list[float]:
-        """The ten probabilities in its reply."""
+        """Returns the ten probabilities in its reply.
+
+        Raises:
+            CheckreaderError: there are none.
+        """
         match reply:
-            case {"outputs": [{"data": [*found]}]} | {"probabilities": [*found]} | [*found]:
-                return [float(value) for value in found]
+            case (
+                {"outputs": [{"data": [*probabilities]}]}
+                | {"probabilities": [*probabilities]}
+                | [*probabilities]
+            ):
+                return [float(probability) for probability in probabilities]
         raise CheckreaderError(f"{self.name}: unexpected reply {reply}")
 
     def install(self) -> None:
-        """Makes its virtual environment, unless that is there with the same requirements."""
-        wanted = self.requirements.read_text()
-        done = self.venv / "requirements.txt"
-        if done.exists() and done.read_text() == wanted:
+        """Makes its virtual environment, unless that is there with the same requirements.
+
+        Raises:
+            CheckreaderError: a package cannot be installed.
+        """
+        requirements = self.requirements.read_text()
+        installed = self.venv / "requirements.txt"
+        if installed.exists() and installed.read_text() == requirements:
             return
         print(f"installing {self.name}", file=sys.stderr)
         venv = [sys.executable, "-m", "venv", "--clear", str(self.venv)]
         pip = [str(self.venv / "bin/pip"), "install", "--quiet", "--disable-pip-version-check"]
         for command in (venv, [*pip, "--requirement", str(self.requirements)]):
-            if subprocess.run(command, stdout=sys.stderr).returncode:  # standard output is for the table
+            if subprocess.run(command).returncode:
                 raise CheckreaderError(f"cannot install {self.name}: see above")
-        done.write_text(wanted)
+        installed.write_text(requirements)
 
     def start(self, ports: tuple[int, int, int], mark: str, log: Path) -> subprocess.Popen[bytes]:
         """Starts it; `mark` is put into the environment of all its processes."""
-        slots = dict(zip(("port", "port1", "port2"), ports, strict=True))
-        program, *arguments = (word.format(**slots) for word in self.command)
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(HERE),
-            "PEER_MODEL": str(MODEL),
-            "PEER_MARK": mark,
-            "ORT_DISABLE_TELEMETRY": "1",
-            **{key: value.format(**slots) for key, value in self.environment.items()},
-        }
         with log.open("wb") as file:
             return subprocess.Popen(
-                [str(self.venv / "bin" / program), *arguments],
-                cwd=self.venv,  # whatever it leaves behind
-                env=environment,
+                self.command_line(ports),
+                cwd=self.venv,  # for the files that it leaves behind
+                env=os.environ | self.variables(ports) | {"PEER_MARK": mark},
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
             )
 
+    def command_line(self, ports: tuple[int, int, int]) -> list[str]:
+        """Returns the command that starts it on these ports."""
+        program, *arguments = (word.format(**_slots(ports)) for word in self.command)
+        return [str(self.venv / "bin" / program), *arguments]
+
+    def variables(self, ports: tuple[int, int, int]) -> dict[str, str]:
+        """Returns its environment variables beyond those of this process."""
+        return {
+            "PYTHONPATH": str(HERE),
+            "PEER_MODEL": str(models.file(MODEL)),
+            "ORT_DISABLE_TELEMETRY": "1",
+            **{name: text.format(**_slots(ports)) for name, text in self.environment.items()},
+        }
+
+
+def _slots(ports: tuple[int, int, int]) -> dict[str, int]:
+    return dict(zip(("port", "port1", "port2"), ports, strict=True))
+
 
 class Checkreader(Server):
-    """The one of this checkout. In an environment of its own as well: the memory of libraries that it
-    shared with the load generator would count by half."""
+    """The service of this checkout, in an environment of its own as well.
+
+    The memory of libraries that it shared with the load generator would count by half.
+    """
 
     @property
     def requirements(self) -> Path:

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from serving.decoding.thresholds import Reading, threshold
+from serving.decoding.thresholds import DigitPrediction, choose_threshold
 from serving.errors import CheckreaderError
 from serving.images.codec import Gray, decode
 from serving.images.digit import normalize, tensor
@@ -31,7 +31,11 @@ SETTLING = 30  # frames after which exposure and white balance have settled
 
 
 def photograph() -> Gray:
-    """What the camera sees, uint8 [480, 640], 0 = black; CheckreaderError if there is none."""
+    """Takes a picture, uint8 [480, 640], 0 = black.
+
+    Raises:
+        CheckreaderError: there is no camera, or no software for it.
+    """
     try:
         from picamera2 import Picamera2
     except ImportError:
@@ -53,24 +57,27 @@ def photograph() -> Gray:
     return np.asarray(Image.fromarray(frame).convert("L"))
 
 
-def read(gray: Gray) -> Reading:
-    """The digit in a picture, uint8 [height, width] of any size."""
+def read(gray: Gray) -> DigitPrediction:
+    """Reads the digit in a picture, uint8 [height, width] of any size."""
     repository = Repository.open()
     loaded = repository.load(repository.manifest.default, "litert")
     pixels = normalize(gray)[np.newaxis]
-    (reading,) = digits.read(pixels, loaded.network.infer(tensor(pixels)), threshold(loaded.model.thresholds))
+    (reading,) = digits.recognize(
+        pixels, loaded.network.infer(tensor(pixels)), choose_threshold(loaded.model.thresholds)
+    )
     return reading
 
 
 def main() -> int:
+    """Reads the named picture, or the camera's, and prints the digit; returns 1 on failure."""
     try:
-        found = read(decode(Path(sys.argv[1]).read_bytes()) if len(sys.argv) > 1 else photograph())
+        prediction = read(decode(Path(sys.argv[1]).read_bytes()) if len(sys.argv) > 1 else photograph())
     except CheckreaderError as error:
         return _fail(str(error))
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}")
-    verdict = "accepted" if found.accepted else f"not accepted, {found.reason}"
-    print(f"{found.digit}, confidence {found.confidence:.3f}, {verdict}")
+    verdict = "accepted" if prediction.accepted else f"not accepted, {prediction.reason}"
+    print(f"{prediction.digit}, confidence {prediction.confidence:.3f}, {verdict}")
     return 0
 
 

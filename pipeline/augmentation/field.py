@@ -22,9 +22,8 @@ from PIL import Image
 from pipeline.config import FieldTrainConfig
 from pipeline.networks.lenet5_field import SLIDING
 from pipeline.synthesis.sampler import Item
+from serving.images import sliding_window
 from serving.images.codec import Gray
-from serving.images.field import HEIGHT
-from serving.images.sliding_window import steps as steps_of
 
 Sampler = Callable[[np.random.Generator, int], list[Item]]
 
@@ -133,7 +132,7 @@ def batches(items: Sequence[Item], size: int, views: int, rng: np.random.Generat
 def alignable(pixels: Gray, labels: tuple[int, ...]) -> bool:
     """Returns True if CTC can align the labels: a step for each, and one between equal neighbors."""
     repeats = sum(a == b for a, b in itertools.pairwise(labels))
-    return len(labels) + repeats <= steps_of(pixels.shape[1], SLIDING)
+    return len(labels) + repeats <= sliding_window.steps(pixels.shape[1], SLIDING)
 
 
 def distort(pixels: Gray, rng: np.random.Generator, strength: float = 1.0) -> Gray:
@@ -193,15 +192,12 @@ _TONES: Final = _tone_curves()  # [16, 256]
 def pad(items: Sequence[Item], rng: np.random.Generator | None = None) -> Batch:
     """Pads items to a common width; with `rng` each is moved by up to `_SHIFT` columns."""
     widths = np.array([pixels.shape[1] for pixels, _ in items])
-    total = SLIDING.left + int(widths.max()) + SLIDING.right
-    total = -(-total // SLIDING.bucket) * SLIDING.bucket
-    image = np.zeros((len(items), HEIGHT, total, 1), np.float32)
-    for row, (pixels, _) in enumerate(items):
-        left = SLIDING.left + (0 if rng is None else int(rng.integers(-_SHIFT, _SHIFT + 1)))
-        end = min(left + pixels.shape[1], total)
-        image[row, :, left:end, 0] = pixels[:, : end - left]
-    image /= 255
+    shifts = [0 if rng is None else int(rng.integers(-_SHIFT, _SHIFT + 1)) for _ in items]
+    width = sliding_window.padded_width(int(widths.max()), SLIDING)
+    pixels = sliding_window.pad([pixels for pixels, _ in items], width, SLIDING, shifts)
+    image = pixels[..., None].astype(np.float32) / np.float32(255)
     labels = np.full((len(items), max(1, *(len(label) for _, label in items))), -1, np.int32)
     for row, (_, label) in enumerate(items):
         labels[row, : len(label)] = label
-    return Batch(image, np.array([steps_of(int(width), SLIDING) for width in widths], np.int32), labels)
+    steps = np.array([sliding_window.steps(int(width), SLIDING) for width in widths], np.int32)
+    return Batch(image, steps, labels)

@@ -19,12 +19,12 @@ from pipeline.synthesis.sampler import Item
 from serving.decoding import ctc
 from serving.images import sliding_window
 from serving.images.codec import Gray
+from serving.images.digit import INK_LEVEL
 from serving.images.field import HEIGHT
-from serving.recognition.boxes import cut
+from serving.recognition.boxes import cut_column
 
 Cut = tuple[int, int]  # the numbers of labels and of columns before it
 
-_INK: Final = 64
 _TINY: Final = 1e-9
 _CONFIDENT: Final = 0.3  # probability that both labels beside a cut need
 _SPECK: Final = 1  # rows of ink that a cut may go through
@@ -48,10 +48,12 @@ def cuts(
     shares = probabilities if separators else ctc.without_separators(probabilities)
     shares = np.maximum(shares, _TINY)  # so that there is an alignment
     places = ctc.places(shares / shares.sum(1, keepdims=True), labels)
-    ink = (pixels > _INK).sum(0).tolist()
+    ink = (pixels > INK_LEVEL).sum(0).tolist()
     trusted = []
     for count, ((_, step, before), (next_step, _, after)) in enumerate(itertools.pairwise(places), 1):
-        column = cut(ink, sliding_window.center(step, SLIDING), sliding_window.center(next_step, SLIDING))
+        column = cut_column(
+            ink, sliding_window.center(step, SLIDING), sliding_window.center(next_step, SLIDING)
+        )
         if ink[column] <= _SPECK and min(before, after) >= _CONFIDENT:
             trusted.append((count, column))
     return tuple(trusted)

@@ -42,7 +42,7 @@ from serving.table import format_table
 BATCH: Final = 256
 FIELD_BATCH: Final = 16  # a service rarely has more fields of one width at once
 WARM_UP: Final = 2  # calls before each measurement; the formats in between have emptied the caches
-LEAST: Final = 3  # calls of each measurement, however slow
+MIN_CALLS: Final = 3  # calls of each measurement, however slow
 
 _MODULES: Final = {
     "keras": "keras",
@@ -203,7 +203,9 @@ def _worker(row: Format, path: Path, pictures: Path, threads: int) -> Iterator[C
                 requests.close()
 
 
-def work(row: Format, path: Path, pictures: Path, threads: int, requests: TextIO, answers: TextIO) -> None:
+def answer_requests(
+    row: Format, path: Path, pictures: Path, threads: int, requests: TextIO, answers: TextIO
+) -> None:
     """The worker: answers requests until there are none left."""
     images = tensor(np.load(pictures))
     run: Callable[[Any], Any] | None = None
@@ -215,7 +217,7 @@ def work(row: Format, path: Path, pictures: Path, threads: int, requests: TextIO
                 case "import":
                     module = importlib.import_module(_MODULES[row.runtime])
                     if row.runtime == "c":
-                        module.built(path)  # on a device it has been compiled before
+                        module.shared_library(path)  # on a device it has been compiled before
                 case "load":
                     start = time.perf_counter()
                     run = predictor.predictor(row, path, threads)
@@ -241,7 +243,7 @@ def _time(run: Callable[[Any], Any], images: Any, seconds: float) -> list[float]
         run(images)
     durations: list[float] = []
     end = time.perf_counter() + seconds
-    while len(durations) < LEAST or time.perf_counter() < end:
+    while len(durations) < MIN_CALLS or time.perf_counter() < end:
         start = time.perf_counter()
         run(images)
         durations.append(time.perf_counter() - start)
@@ -267,7 +269,7 @@ def _main(arguments: Sequence[str]) -> None:
     # Answers keep the standard output for themselves; whatever a runtime prints goes to the error output.
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)
-        work(get(name, reads), Path(path), Path(pictures), int(threads), sys.stdin, answers)
+        answer_requests(get(name, reads), Path(path), Path(pictures), int(threads), sys.stdin, answers)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def compare(run: Run, config: QuantizeConfig, data: Dataset) -> dict[str, Any]:
     return run.record("compression", [], config=dataclasses.asdict(config), data=data.record(), rows=rows)
 
 
-def comparison(record: dict[str, Any]) -> str:
+def summary(record: dict[str, Any]) -> str:
     """The table of `compare` as text."""
     lines = [f"{'compression':16} {'weights':8} {'kB':>7} {'gzip kB':>8} {'validation':>10}"]
     for row in record["rows"]:

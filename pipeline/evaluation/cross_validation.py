@@ -17,14 +17,16 @@ from scipy.stats import t
 from pipeline.data.labeled_fields import Index, Labeled
 from pipeline.evaluation import field_calibration
 from pipeline.evaluation.field import measure, share, summary
-from pipeline.evaluation.field_readings import Raw, correct, right
+from pipeline.evaluation.field_readings import RecognizedField, correct, exact
 from pipeline.metrics.calibration import CONFIDENCE
 from serving.errors import CheckreaderError
 
 FOLDS: Final = 5
 
 
-def pooled(parts: Sequence[Index], readings: Sequence[Sequence[Raw]], count: int) -> list[Raw]:
+def pooled(
+    parts: Sequence[Index], readings: Sequence[Sequence[RecognizedField]], count: int
+) -> list[RecognizedField]:
     """The readings of all parts in the order of the fields.
 
     Args:
@@ -48,9 +50,9 @@ def pooled(parts: Sequence[Index], readings: Sequence[Sequence[Raw]], count: int
 def report(
     labeled: Labeled,
     parts: Sequence[Index],
-    readings: Sequence[Sequence[Raw]],
+    readings: Sequence[Sequence[RecognizedField]],
     seed: int,
-    nonfields: Mapping[str, Sequence[Raw]] | None = None,
+    nonfields: Mapping[str, Sequence[RecognizedField]] | None = None,
 ) -> dict[str, Any]:
     """What cross-validation says about networks trained on such fields.
 
@@ -68,14 +70,14 @@ def report(
         makes of them.
     """
     whole = pooled(parts, readings, len(labeled))
-    exact, good = right(whole, labeled), correct(whole, labeled)
-    confidence = field_calibration.out_of_fold(whole, good, parts)
-    folds = [{"fold": i, **share(exact[part])} for i, part in enumerate(parts)]
+    exact_flags, correct_flags = exact(whole, labeled), correct(whole, labeled)
+    confidence = field_calibration.out_of_fold(whole, correct_flags, parts)
+    folds = [{"fold": i, **share(exact_flags[part])} for i, part in enumerate(parts)]
     return {
         "folds": folds,
         "mean": mean([fold["value"] for fold in folds]),
         "pooled": measure(whole, labeled, confidence, seed),
-        "calibration": msgspec.to_builtins(field_calibration.fit(whole, good, parts, nonfields)),
+        "calibration": msgspec.to_builtins(field_calibration.fit(whole, correct_flags, parts, nonfields)),
     }
 
 

@@ -23,7 +23,7 @@ from pipeline.networks import spec
 from pipeline.run import Run
 from pipeline.synthesis import nondigits
 from serving.decoding.thresholds import MAX_ERROR
-from serving.decoding.thresholds import threshold as operating_point
+from serving.decoding.thresholds import choose_threshold as operating_point
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 from serving.manifest import Threshold
@@ -116,13 +116,15 @@ def measure(
         },
         "error_reject": error_reject(probabilities, labels),
         "thresholds": [
-            msgspec.to_builtins(apply(entry["max_error"], entry["threshold"], probabilities, labels))
+            msgspec.to_builtins(
+                apply_threshold(entry["max_error"], entry["threshold"], probabilities, labels)
+            )
             for entry in calibration["thresholds"]
         ],
     }
 
 
-def apply(
+def apply_threshold(
     max_error: float, threshold: float, probabilities: Floats, labels: npt.NDArray[np.uint8]
 ) -> Threshold:
     """What a stored threshold really gives."""

@@ -16,22 +16,22 @@ import msgspec
 import numpy as np
 
 from pipeline.data.labeled_fields import Box, Index, Labeled
-from pipeline.evaluation.field_calibration import measured, out_of_fold
+from pipeline.evaluation.field_calibration import out_of_fold, uncertified_thresholds
 from pipeline.evaluation.field_readings import (
-    Raw,
-    Reader,
+    FieldRecognizer,
+    RecognizedField,
     correct,
-    read,
-    read_nonfields,
-    right,
-    right_written,
+    exact,
+    exact_written,
+    recognize,
+    recognize_nonfields,
     scores,
 )
 from pipeline.metrics.calibration import Flags, Floats, expected_error, interval
 from pipeline.metrics.edit_distance import align
 from pipeline.synthesis import nonfields
 from serving.decoding.thresholds import MAX_ERROR
-from serving.decoding.thresholds import threshold as operating_point
+from serving.decoding.thresholds import choose_threshold as operating_point
 from serving.errors import CheckreaderError
 from serving.manifest import Threshold
 
@@ -42,7 +42,7 @@ _STEPS: Final = 20  # of the error–reject curve
 
 
 def evaluate(
-    reader: Reader,
+    recognizer: FieldRecognizer,
     labeled: Labeled,
     thresholds: Sequence[Threshold] = (),
     parts: Sequence[Index] | None = None,
@@ -58,14 +58,14 @@ def evaluate(
         parts, seed: the folds and their seed, where the confidence was fitted on these very fields.
         field: draws fields, to be shown upside down.
     """
-    raws = read(reader, labeled)
+    raws = recognize(recognizer, labeled)
     outside = None if parts is None else out_of_fold(raws, correct(raws, labeled), parts)
     record = measure(raws, labeled, outside, seed, thresholds)
-    return {**record, "nonfields": nonfields_accepted(reader, thresholds, field=field)}
+    return {**record, "nonfields": nonfields_accepted(recognizer, thresholds, field=field)}
 
 
 def measure(
-    readings: Sequence[Raw],
+    readings: Sequence[RecognizedField],
     labeled: Labeled,
     confidence: Sequence[float] | None = None,
     seed: int | None = None,
@@ -82,37 +82,37 @@ def measure(
         seed: of the folds that they come from, for the record.
         thresholds: the model's, to be applied.
     """
-    exact, whole = right(readings, labeled), correct(readings, labeled)
+    exact_flags, correct_flags = exact(readings, labeled), correct(readings, labeled)
     own, score = scores(readings), scores(readings, confidence)
-    wrong = ~whole
+    wrong = ~correct_flags
     return {
         "data": labeled.record(),
         "n": len(readings),
         "seed": seed,
         "confidence": "reader" if confidence is None else "out-of-fold",
-        "exact": share(exact),
-        "exact_written": share(right_written(readings, labeled)) if labeled.separators else None,
+        "exact": share(exact_flags),
+        "exact_written": share(exact_written(readings, labeled)) if labeled.separators else None,
         **_digits(readings, labeled),
         "unread": sum(not raw.text for raw in readings),
         "by_length": [
-            {"length": length, **share(exact[[len(digits) == length for digits in labeled.digits]])}
+            {"length": length, **share(exact_flags[[len(digits) == length for digits in labeled.digits]])}
             for length in sorted({len(digits) for digits in labeled.digits})
         ],
-        "by_touching": _by(exact, map(_touching, labeled.boxes)),
-        "by_separators": _by(exact, (_separators(text, labeled) for text in labeled.texts)),
-        "boxes": _boxes(readings, labeled, exact),
+        "by_touching": _by(exact_flags, map(_touching, labeled.boxes)),
+        "by_separators": _by(exact_flags, (_separators(text, labeled) for text in labeled.texts)),
+        "boxes": _boxes(readings, labeled, exact_flags),
         "error_reject": error_reject(own, wrong),
-        "measured": [msgspec.to_builtins(entry) for entry in measured(own, wrong, 0.0)],
-        "thresholds": [msgspec.to_builtins(apply(entry, score, wrong)) for entry in thresholds],
+        "measured": [msgspec.to_builtins(entry) for entry in uncertified_thresholds(own, wrong, 0.0)],
+        "thresholds": [msgspec.to_builtins(apply_threshold(entry, score, wrong)) for entry in thresholds],
         "calibration_error": {
-            "before": expected_error(scores(readings, [raw.probability for raw in readings]), whole),
-            "after": expected_error(score, whole),
+            "before": expected_error(scores(readings, [raw.probability for raw in readings]), correct_flags),
+            "after": expected_error(score, correct_flags),
         },
         "worst": _worst(readings, labeled, score, wrong),
     }
 
 
-def public(record: dict[str, Any]) -> dict[str, Any]:
+def anonymized(record: dict[str, Any]) -> dict[str, Any]:
     """The record without names and labels of single fields: those are the user's, not for release."""
     return {key: value for key, value in record.items() if key != "worst"}
 
@@ -143,7 +143,7 @@ def _separators(text: str, labeled: Labeled) -> str:
     return "without" if text.isdigit() else "with"
 
 
-def _digits(readings: Sequence[Raw], labeled: Labeled) -> dict[str, Any]:
+def _digits(readings: Sequence[RecognizedField], labeled: Labeled) -> dict[str, Any]:
     """Digit error rate (Levenshtein distance over digits written) and which digit is read as which."""
     confusion = np.zeros((10, 11), int)
     inserted = np.zeros(10, int)
@@ -167,7 +167,7 @@ def _digits(readings: Sequence[Raw], labeled: Labeled) -> dict[str, Any]:
     return {"digit_error_rate": rate, "confusion": confusion.tolist(), "inserted": inserted.tolist()}
 
 
-def _boxes(readings: Sequence[Raw], labeled: Labeled, exact: Flags) -> dict[str, Any] | None:
+def _boxes(readings: Sequence[RecognizedField], labeled: Labeled, exact: Flags) -> dict[str, Any] | None:
     """How well boxes cover the labeled ones; where the string is wrong nobody knows which belong together."""
     overlaps, fields = [], 0
     for raw, boxes, good in zip(readings, labeled.boxes, exact, strict=True):
@@ -216,7 +216,7 @@ def error_reject(score: Floats, wrong: Flags) -> list[dict[str, float]]:
     return rows
 
 
-def apply(entry: Threshold, score: Floats, wrong: Flags) -> Threshold:
+def apply_threshold(entry: Threshold, score: Floats, wrong: Flags) -> Threshold:
     """What a stored threshold gives here; readings of score 0 are never accepted."""
     accepted = (score >= entry.threshold) & (score > 0)
     errors, count = int(wrong[accepted].sum()), int(accepted.sum())
@@ -232,7 +232,9 @@ def apply(entry: Threshold, score: Floats, wrong: Flags) -> Threshold:
     )
 
 
-def _worst(readings: Sequence[Raw], labeled: Labeled, score: Floats, wrong: Flags) -> list[dict[str, Any]]:
+def _worst(
+    readings: Sequence[RecognizedField], labeled: Labeled, score: Floats, wrong: Flags
+) -> list[dict[str, Any]]:
     order = [i for i in np.argsort(-score, kind="stable") if wrong[i]][:WORST]
     return [
         {
@@ -248,7 +250,7 @@ def _worst(readings: Sequence[Raw], labeled: Labeled, score: Floats, wrong: Flag
 
 
 def nonfields_accepted(
-    reader: Reader, thresholds: Sequence[Threshold], count: int = NONFIELDS, field: Any = None
+    recognizer: FieldRecognizer, thresholds: Sequence[Threshold], count: int = NONFIELDS, field: Any = None
 ) -> dict[str, Any]:
     """How many pictures that are no field pass at the default operating point, and each kind's highest confidence.
 
@@ -259,7 +261,8 @@ def nonfields_accepted(
     except CheckreaderError:
         least = None
     found = {
-        kind: scores(raws) for kind, raws in read_nonfields(reader, count, nonfields.TEST, field).items()
+        kind: scores(raws)
+        for kind, raws in recognize_nonfields(recognizer, count, nonfields.TEST, field).items()
     }
     passed = (
         sum(int(((score >= least) & (score > 0)).sum()) for score in found.values())

@@ -27,7 +27,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from pipeline.data.labeled_fields import Index
-from pipeline.evaluation.field_readings import Raw, calibrated, scores, served
+from pipeline.evaluation.field_readings import RecognizedField, calibrated, scores, served_confidence
 from pipeline.metrics.calibration import (
     CONFIDENCE,
     Flags,
@@ -61,10 +61,10 @@ class FieldCalibration:
 
 
 def fit(
-    readings: Sequence[Raw],
+    readings: Sequence[RecognizedField],
     right: Flags,
     parts: Sequence[Index],
-    nonfields: Mapping[str, Sequence[Raw]] | None = None,
+    nonfields: Mapping[str, Sequence[RecognizedField]] | None = None,
     nonfield_rate: float = NONFIELD_RATE,
 ) -> FieldCalibration:
     """Fits confidence, floor and thresholds.
@@ -86,7 +86,7 @@ def fit(
         )
     fitted = platt(readings, right)
     others = {kind: scores(calibrated(raws, fitted)) for kind, raws in (nonfields or {}).items()}
-    least = nonfield_floor(np.concatenate([np.zeros(0), *others.values()]), nonfield_rate)
+    least = nonfield_threshold(np.concatenate([np.zeros(0), *others.values()]), nonfield_rate)
     score, wrong = scores(readings, out_of_fold(readings, right, parts)), ~right
     thresholds = supported_thresholds(score, wrong, ERROR_RATES, max(least, _LEAST))
     return FieldCalibration(
@@ -95,12 +95,12 @@ def fit(
         sum(map(len, others.values())),
         {kind: float(found.max(initial=0.0)) for kind, found in others.items()},
         thresholds,
-        refusals(score, wrong, thresholds, least),
-        measured(score, wrong, least),
+        explain_refusals(score, wrong, thresholds, least),
+        uncertified_thresholds(score, wrong, least),
     )
 
 
-def platt(readings: Sequence[Raw], right: Flags) -> Confidence:
+def platt(readings: Sequence[RecognizedField], right: Flags) -> Confidence:
     """Platt's curve: the likeliest scale ≥ 0 and offset.
 
     His targets (n₊ + 1)/(n₊ + 2) and 1/(n₋ + 2) instead of 1 and 0 keep it finite where all are right.
@@ -123,7 +123,7 @@ def platt(readings: Sequence[Raw], right: Flags) -> Confidence:
     return Confidence(float(found.x[0]), float(found.x[1]))
 
 
-def out_of_fold(readings: Sequence[Raw], right: Flags, parts: Sequence[Index]) -> list[float]:
+def out_of_fold(readings: Sequence[RecognizedField], right: Flags, parts: Sequence[Index]) -> list[float]:
     """Each field's confidence by the curve that was fitted to the other folds' fields."""
     found = [0.0] * len(readings)
     for part in parts:
@@ -132,11 +132,11 @@ def out_of_fold(readings: Sequence[Raw], right: Flags, parts: Sequence[Index]) -
         rest = [raw for raw, out in zip(readings, held, strict=True) if not out]
         fitted = platt(rest, right[~held]) if any(raw.problem is None for raw in rest) else None
         for i in part:
-            found[i] = served(field_string.confidence(readings[i].probability, fitted))
+            found[i] = served_confidence(field_string.confidence(readings[i].probability, fitted))
     return found
 
 
-def nonfield_floor(confidence: Floats, rate: float = NONFIELD_RATE) -> float:
+def nonfield_threshold(confidence: Floats, rate: float = NONFIELD_RATE) -> float:
     """The threshold that a share of `rate` of the pictures without a field would reach.
 
     Args:
@@ -147,7 +147,7 @@ def nonfield_floor(confidence: Floats, rate: float = NONFIELD_RATE) -> float:
     return minimum_threshold(read, rate * len(confidence) / len(read)) if len(read) else 0.0
 
 
-def measured(
+def uncertified_thresholds(
     score: Floats, wrong: Flags, least: float, rates: Sequence[float] = ERROR_RATES
 ) -> tuple[Threshold, ...]:
     """Per rate the smallest threshold at which the *counted* error stays below it: no certificate.
@@ -166,23 +166,25 @@ def measured(
     return tuple(threshold_at(score, wrong, int(ks[-1]), rate, least) for rate, ks in best if len(ks))
 
 
-def needed(rate: float) -> int:
+def fields_needed(rate: float) -> int:
     """How many accepted fields without an error certify a rate: (1 − rate)ⁿ ≤ 5 %; 299 for 1 %."""
     return math.ceil(math.log(1 - CONFIDENCE) / math.log1p(-rate))
 
 
-def refusals(score: Floats, wrong: Flags, thresholds: Sequence[Threshold], least: float) -> tuple[str, ...]:
+def explain_refusals(
+    score: Floats, wrong: Flags, thresholds: Sequence[Threshold], least: float
+) -> tuple[str, ...]:
     """One line for each of `ERROR_RATES` that got no threshold: why not."""
     errors, count, usable = candidates(score, wrong, max(least, _LEAST))
     lines = []
     for rate in ERROR_RATES:
         if any(entry.max_error == rate for entry in thresholds):
             continue
-        line = f"{rate}: needs at least {needed(rate)} accepted fields without an error, "
+        line = f"{rate}: needs at least {fields_needed(rate)} accepted fields without an error, "
         above = int(count[usable].max(initial=0))
-        if len(score) < needed(rate):
+        if len(score) < fields_needed(rate):
             line += f"the calibration set has {len(score)}"
-        elif above < needed(rate):
+        elif above < fields_needed(rate):
             line += (
                 f"{above} of the calibration set's {len(score)} lie above {least:.6f}, "
                 "below which pictures that are no field would be accepted"

@@ -15,14 +15,14 @@ from pipeline.data.labeled_fields import Box, Labeled
 from pipeline.networks.lenet5_field import SLIDING
 from pipeline.synthesis import nonfields
 from serving.decoding import field_string
-from serving.decoding.field_string import Wanted
-from serving.decoding.thresholds import short
+from serving.decoding.field_string import FieldFormat
+from serving.decoding.thresholds import shortest_float
 from serving.images.codec import Gray
 from serving.images.field import normalize_field
 from serving.images.sliding_window import place
 from serving.manifest import Confidence, Model, Tensor, Threshold
 from serving.recognition import fields
-from serving.recognition.fields import Source
+from serving.recognition.fields import LocatedField
 
 Floats = npt.NDArray[np.floating[Any]]
 Infer = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
@@ -36,7 +36,7 @@ _SHRUNK: Final = 0.05
 
 
 @dataclass(frozen=True)
-class Raw:
+class RecognizedField:
     """One field as it was read.
 
     Attributes:
@@ -58,12 +58,12 @@ class Raw:
     problem: str | None = None
 
 
-Reader = Callable[[Sequence[Gray]], list[Raw]]
+FieldRecognizer = Callable[[Sequence[Gray]], list[RecognizedField]]
 
 
-def reader(
+def field_recognizer(
     infer: Infer, confidence: Confidence | None = None, kind: str = "number", locale: str | None = None
-) -> Reader:
+) -> FieldRecognizer:
     """A reader of pictures.
 
     Args:
@@ -72,7 +72,7 @@ def reader(
         kind: "number" judges the digits alone; "amount" also rejects where the decimal point is in doubt.
         locale: in which amounts are written, one of `amounts.LOCALES`.
     """
-    what = field_string.wanted(kind, locale=locale)
+    what = field_string.field_format(kind, locale=locale)
     model = Model(
         "0",
         "field",
@@ -82,47 +82,49 @@ def reader(
         confidence=Confidence(_SHRUNK, 0.0),
     )
 
-    def read(pictures: Sequence[Gray]) -> list[Raw]:
-        found: list[Raw] = []
+    def recognize(pictures: Sequence[Gray]) -> list[RecognizedField]:
+        found: list[RecognizedField] = []
         for start in range(0, len(pictures), _AT_ONCE):
             found += _read(pictures[start : start + _AT_ONCE], infer, model, what)
         return calibrated(found, confidence)
 
-    return read
+    return recognize
 
 
-def read(reader: Reader, labeled: Labeled) -> list[Raw]:
+def recognize(recognizer: FieldRecognizer, labeled: Labeled) -> list[RecognizedField]:
     """The readings of all fields, of which only a few are decoded at a time."""
-    found: list[Raw] = []
+    found: list[RecognizedField] = []
     for start in range(0, len(labeled), _AT_ONCE):
-        found += reader([labeled.picture(i) for i in range(start, min(start + _AT_ONCE, len(labeled)))])
+        found += recognizer([labeled.picture(i) for i in range(start, min(start + _AT_ONCE, len(labeled)))])
     return found
 
 
-def read_nonfields(
-    reader: Reader, count: int, seed: int, field: nonfields.Field | None = None
-) -> dict[str, list[Raw]]:
+def recognize_nonfields(
+    recognizer: FieldRecognizer, count: int, seed: int, field: nonfields.Field | None = None
+) -> dict[str, list[RecognizedField]]:
     """The readings of `nonfields.pictures`, by kind."""
-    readings: dict[str, list[Raw]] = {}
+    readings: dict[str, list[RecognizedField]] = {}
     pictures = nonfields.pictures(count, seed, field)
     while batch := list(itertools.islice(pictures, _AT_ONCE)):
-        for (kind, _), raw in zip(batch, reader([gray for _, gray in batch]), strict=True):
+        for (kind, _), raw in zip(batch, recognizer([gray for _, gray in batch]), strict=True):
             readings.setdefault(kind, []).append(raw)
     return readings
 
 
-def _read(pictures: Sequence[Gray], infer: Infer, model: Model, what: Wanted) -> list[Raw]:
-    sources = [Source(normalize_field(gray), (0, 0), (gray.shape[1], gray.shape[0])) for gray in pictures]
+def _read(pictures: Sequence[Gray], infer: Infer, model: Model, what: FieldFormat) -> list[RecognizedField]:
+    sources = [
+        LocatedField(normalize_field(gray), (0, 0), (gray.shape[1], gray.shape[0])) for gray in pictures
+    ]
     placed = place([source.field for source in sources], SLIDING)
-    rows = fields.in_order(len(sources), ((one, (infer(one[1]),)) for one in placed), SLIDING)
+    rows = fields.probabilities_by_field(len(sources), ((one, (infer(one[1]),)) for one in placed), SLIDING)
     found = []
     for source, row in zip(sources, rows, strict=True):
-        reading = fields.read(source, row, model, what, _ANY)
+        reading = fields.recognize(source, row, model, what, _ANY)
         probability = _probability(reading.confidence) if reading.text else 0.0
         boxes = tuple(tuple(map(float, digit.box)) for digit in reading.digits)
         others = tuple((other.raw, other.probability) for other in reading.alternatives)
         found.append(
-            Raw(
+            RecognizedField(
                 reading.text,
                 reading.raw,
                 probability,
@@ -140,20 +142,20 @@ def _probability(shrunk: float) -> float:
     return 1 / (1 + math.exp(-field_string.logit(shrunk) / _SHRUNK))
 
 
-def calibrated(readings: Sequence[Raw], confidence: Confidence | None) -> list[Raw]:
+def calibrated(readings: Sequence[RecognizedField], confidence: Confidence | None) -> list[RecognizedField]:
     """The same readings with the confidence that a calibration gives them."""
     return [
-        replace(raw, confidence=served(field_string.confidence(raw.probability, confidence)))
+        replace(raw, confidence=served_confidence(field_string.confidence(raw.probability, confidence)))
         for raw in readings
     ]
 
 
-def served(confidence: float) -> float:
+def served_confidence(confidence: float) -> float:
     """A confidence as the service shows it and compares it with thresholds."""
-    return short(np.float32(confidence))
+    return shortest_float(np.float32(confidence))
 
 
-def scores(readings: Sequence[Raw], values: Sequence[float] | None = None) -> Floats:
+def scores(readings: Sequence[RecognizedField], values: Sequence[float] | None = None) -> Floats:
     """Float64 [N]: `values`, or the confidences, with 0 for what is never accepted."""
     values = [raw.confidence for raw in readings] if values is None else values
     return np.array(
@@ -161,19 +163,19 @@ def scores(readings: Sequence[Raw], values: Sequence[float] | None = None) -> Fl
     )
 
 
-def correct(readings: Sequence[Raw], labeled: Labeled) -> npt.NDArray[np.bool_]:
+def correct(readings: Sequence[RecognizedField], labeled: Labeled) -> npt.NDArray[np.bool_]:
     """Bool [N]: the digits are right and, where the labels name separators, so are those."""
-    return right(readings, labeled) & (right_written(readings, labeled) | (not labeled.separators))
+    return exact(readings, labeled) & (exact_written(readings, labeled) | (not labeled.separators))
 
 
-def right(readings: Sequence[Raw], labeled: Labeled) -> npt.NDArray[np.bool_]:
+def exact(readings: Sequence[RecognizedField], labeled: Labeled) -> npt.NDArray[np.bool_]:
     """Bool [N]: every digit is right."""
     return np.array(
         [raw.text == digits for raw, digits in zip(readings, labeled.digits, strict=True)], np.bool_
     )
 
 
-def right_written(readings: Sequence[Raw], labeled: Labeled) -> npt.NDArray[np.bool_]:
+def exact_written(readings: Sequence[RecognizedField], labeled: Labeled) -> npt.NDArray[np.bool_]:
     """Bool [N]: digits and places of separators are right; a point is as good as a comma."""
     return np.array(
         [raw.written == text.replace(",", ".") for raw, text in zip(readings, labeled.texts, strict=True)],

@@ -16,7 +16,13 @@ from pipeline.data.labeled_fields import Labeled, folds
 from pipeline.evaluation import field as evaluation
 from pipeline.evaluation import field_calibration as calibration
 from pipeline.evaluation.cross_validation import FOLDS
-from pipeline.evaluation.field_readings import Reader, correct, read, read_nonfields, reader
+from pipeline.evaluation.field_readings import (
+    FieldRecognizer,
+    correct,
+    field_recognizer,
+    recognize,
+    recognize_nonfields,
+)
 from pipeline.export.formats import FOLDER, get
 from pipeline.export.predictor import predictor
 from pipeline.networks import spec
@@ -55,15 +61,15 @@ def calibrate(run: Run, labeled: Labeled, seed: int = 0, count: int = _NONFIELDS
     parts = folds(labeled, FOLDS, seed)
     families = {}
     for name, served in FAMILIES.items():
-        ask = _reader(run, served)
-        readings = read(ask, labeled)
-        others = read_nonfields(ask, count, seed, HandwritingSampler(invented=_INVENTED).field)
+        recognizer = _recognizer(run, served)
+        readings = recognize(recognizer, labeled)
+        others = recognize_nonfields(recognizer, count, seed, HandwritingSampler(invented=_INVENTED).field)
         found = calibration.fit(readings, correct(readings, labeled), parts, others)
         families[name] = {"format": served, "calibration": msgspec.to_builtins(found)}
     return run.record("calibrate", [], task="field", data=labeled.record(), seed=seed, families=families)
 
 
-def chosen(run: Run, name: str) -> tuple[Confidence | None, list[Threshold]]:
+def stored_calibration(run: Run, name: str) -> tuple[Confidence | None, list[Threshold]]:
     """Confidence and thresholds of a model: those of `calibrate` where it was run, else of `train`."""
     if (run / "calibrate.json").exists():
         found = run.require("calibrate")["families"][name]["calibration"]
@@ -96,10 +102,10 @@ def evaluate(run: Run, labeled: Labeled) -> dict[str, Any]:
         parts = folds(labeled, FOLDS, seed)
     families = {}
     for name, served in FAMILIES.items():
-        confidence, thresholds = chosen(run, name)
-        ask = _reader(run, served, confidence)
+        confidence, thresholds = stored_calibration(run, name)
+        recognizer = _recognizer(run, served, confidence)
         field = HandwritingSampler(part="validation", invented=_INVENTED).field
-        record = evaluation.evaluate(ask, labeled, thresholds, parts, seed, field)
+        record = evaluation.evaluate(recognizer, labeled, thresholds, parts, seed, field)
         families[name] = {"format": served, **record}
     values = [families[name]["exact"]["value"] for name in (spec.FIELD.int8, spec.FIELD.model)]
     return run.record(
@@ -113,13 +119,13 @@ def evaluate(run: Run, labeled: Labeled) -> dict[str, Any]:
     )
 
 
-def _reader(run: Run, served: str, confidence: Confidence | None = None) -> Reader:
+def _recognizer(run: Run, served: str, confidence: Confidence | None = None) -> FieldRecognizer:
     """What a format reads."""
     exported = run.require("export")
     if served in exported["refused"]:
         raise CheckreaderError(f"{run.path}: {served} could not be exported: {exported['refused'][served]}")
     row = get(served, "field")
-    return reader(predictor(row, run / FOLDER / row.file), confidence)
+    return field_recognizer(predictor(row, run / FOLDER / row.file), confidence)
 
 
 def _trained_on(run: Run, labeled: Labeled) -> bool:

@@ -17,12 +17,12 @@ PHOTOGRAPH: Final = 112  # side in pixels
 _ENLARGED: Final = 84
 
 
-def turned(images: Pixels, degrees: float) -> Pixels:
+def rotate(images: Pixels, degrees: float) -> Pixels:
     """Pictures uint8 [N, 28, 28] turned counterclockwise around their middle."""
     return np.asarray(ndimage.rotate(images, degrees, axes=(2, 1), reshape=False, order=1))
 
 
-def distances(images: Pixels) -> npt.NDArray[np.float32]:
+def ink_distances(images: Pixels) -> npt.NDArray[np.float32]:
     """How far inside the ink each quarter of a pixel is, negative outside.
 
     Args:
@@ -42,7 +42,7 @@ def distances(images: Pixels) -> npt.NDArray[np.float32]:
     return found / _FINE
 
 
-def inked(distance: npt.NDArray[np.float32], wider: float) -> Pixels:
+def change_pen_width(distance: npt.NDArray[np.float32], wider: float) -> Pixels:
     """The pictures of `distances`, uint8 [N, H, W], with strokes `wider` by that many pixels; negative = thinner."""
     cover = np.clip((distance + wider / 2) * _FINE + 0.5, 0, 1)
     count, height, width = distance.shape
@@ -50,7 +50,7 @@ def inked(distance: npt.NDArray[np.float32], wider: float) -> Pixels:
     return np.rint(255 * blocks.mean((2, 4))).astype(np.uint8)
 
 
-def photographed(images: Pixels, seed: int = 0) -> Pixels:
+def photograph(images: Pixels, seed: int = 0) -> Pixels:
     """Digits as a phone takes them: small, off center, on paper in uneven light, blurred, noisy, JPEG.
 
     Args:
@@ -83,7 +83,7 @@ def photographed(images: Pixels, seed: int = 0) -> Pixels:
     return out
 
 
-def shrunk(photographs: Pixels) -> Pixels:
+def shrink(photographs: Pixels) -> Pixels:
     """Photographs, uint8 [N, H, W], only made as small as the network wants them and its way around; uint8 [N, 28, 28]."""
     small = [np.asarray(Image.fromarray(one).resize((28, 28), Image.Resampling.BOX)) for one in photographs]
     return 255 - np.stack(small)

@@ -21,7 +21,7 @@ _SEEN: Final = 46  # and for what the network saw
 _EDGE: Final = 8
 
 
-def worst(record: dict[str, Any], labeled: Labeled, path: Path) -> int:
+def write_worst_sheet(record: dict[str, Any], labeled: Labeled, path: Path) -> int:
     """Writes the fields of a record's `worst` as one PNG, the most confident mistake first.
 
     Each with its picture, below it the normalized one with 0 = paper as light, then label → reading, the

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.export import command
-from pipeline.export.provenance import c_with
+from pipeline.export.provenance import embed_in_c
 from pipeline.networks import integer_reference
 from pipeline.networks.integer_reference import Layer, Reference, Unsupported
 from serving import __version__
@@ -117,15 +117,15 @@ def margin(network: Reference, threshold: float | None) -> int:
 
 def code(source: Source, provenance: dict[str, Any]) -> bytes:
     """The C file of a run."""
-    return c_with(texts(source)[0], provenance)
+    return embed_in_c(render_run(source)[0], provenance)
 
 
 def header(source: Source, provenance: dict[str, Any]) -> bytes:
     """The header of a run's C file."""
-    return texts(source)[1].encode()
+    return render_run(source)[1].encode()
 
 
-def texts(source: Source) -> tuple[str, str]:
+def render_run(source: Source) -> tuple[str, str]:
     """Both, from the very `.tflite` that the run exports.
 
     Raises:
@@ -137,10 +137,10 @@ def texts(source: Source) -> tuple[str, str]:
     tflite = to_tflite.int8(source, source.provenance(formats.get("tflite_int8")))
     chosen = [entry.threshold for entry in source.thresholds if entry.max_error == MAX_ERROR]
     digest = hashlib.sha256(tflite).hexdigest()
-    return write(integer_reference.load(tflite), digest, chosen[0] if chosen else None)
+    return render(integer_reference.load(tflite), digest, chosen[0] if chosen else None)
 
 
-def write(network: Reference, sha256: str, threshold: float | None) -> tuple[str, str]:
+def render(network: Reference, sha256: str, threshold: float | None) -> tuple[str, str]:
     """The C file and its header.
 
     Args:
@@ -329,7 +329,7 @@ def _released(digest: str) -> list[Threshold]:
     return []
 
 
-def made(options: argparse.Namespace, tflite: bytes) -> tuple[str, str, str]:
+def render_options(options: argparse.Namespace, tflite: bytes) -> tuple[str, str, str]:
     """The C file, its header and the table, by the command line.
 
     Raises:
@@ -344,7 +344,7 @@ def made(options: argparse.Namespace, tflite: bytes) -> tuple[str, str, str]:
         threshold = known[0]
     if not 0 < threshold < 1:
         raise CheckreaderError(f"--threshold is a probability between 0 and 1, got {threshold}")
-    return *write(network, digest, threshold), table(network)
+    return *render(network, digest, threshold), table(network)
 
 
 def parser(module: str, description: str) -> argparse.ArgumentParser:
@@ -364,7 +364,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser("pipeline.export.c_source", "Write C from an int8 .tflite.").parse_args(arguments)
 
     def files(tflite: bytes) -> tuple[dict[str, bytes], str]:
-        code, header, shown = made(options, tflite)
+        code, header, shown = render_options(options, tflite)
         return {f"{NAME}.c": code.encode(), f"{NAME}.h": header.encode()}, shown
 
     return command.run(options, files)

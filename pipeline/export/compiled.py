@@ -36,7 +36,7 @@ def load(path: Path) -> Classifier:
     """
     if path.suffix == ".wasm":
         return _wasm(path)
-    library = ctypes.CDLL(str(built(path)))
+    library = ctypes.CDLL(str(shared_library(path)))
     classify, scale = library.checkreader_lenet5_classify, library.checkreader_lenet5_scale
     classify.argtypes, scale.restype = (ctypes.c_void_p, ctypes.c_void_p), ctypes.c_double
 
@@ -52,14 +52,14 @@ def load(path: Path) -> Classifier:
 
 
 @functools.cache
-def built(path: Path) -> Path:
+def shared_library(path: Path) -> Path:
     """The shared library of a C file, compiled for this processor once in a process.
 
     Raises:
         CheckreaderError: it does not compile.
     """
     header = path.with_suffix(".h")
-    content = zig.compiled(path.read_text(), header.read_text(), header.name, "native")
+    content = zig.compile_c(path.read_text(), header.read_text(), header.name, "native")
     folder = Path(_folder().name)
     library = folder / f"{len(list(folder.iterdir()))}.so"
     library.write_bytes(content)

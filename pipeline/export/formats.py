@@ -64,12 +64,12 @@ class Format:
     type: Literal["float32", "float16", "dynamic", "int8"]
     bound: Bound | None
     writer: str
-    beside: tuple[tuple[str, str], ...] = ()
+    companions: tuple[tuple[str, str], ...] = ()
 
     @property
     def writers(self) -> dict[str, str]:
         """Every file with its writer."""
-        return {self.file: self.writer, **dict(self.beside)}
+        return {self.file: self.writer, **dict(self.companions)}
 
     @property
     def task(self) -> Literal["digit", "field", "fast"]:

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from pipeline.export import tflite
-from pipeline.export.provenance import keras_with
+from pipeline.export.provenance import embed_in_keras
 from pipeline.export.source import Source
 from pipeline.networks import integer_reference
 from pipeline.networks.integer_reference import Layer, Reference, Scale, Unsupported
@@ -22,12 +22,12 @@ from pipeline.networks.integer_reference import Layer, Reference, Scale, Unsuppo
 
 def float32(source: Source, provenance: dict[str, Any]) -> bytes:
     """`image` float32 [N, H, W, 1] → `probabilities` float32 [N, 10] or, of a field, [N, T, 12]."""
-    return keras_with(_saved(source.deployable), provenance)
+    return embed_in_keras(_saved(source.inference_model), provenance)
 
 
 def int8(source: Source, provenance: dict[str, Any]) -> bytes:
     """As `float32`, computing in floating point what the 8-bit network computes in integers."""
-    return keras_with(_saved(build(integer_reference.load(tflite.integers(source)))), provenance)
+    return embed_in_keras(_saved(build(integer_reference.load(tflite.integers(source)))), provenance)
 
 
 def _saved(model: Any) -> bytes:

@@ -13,9 +13,9 @@ import onnx
 import tensorflow as tf
 
 from pipeline.export import onnx_row_pairs
-from pipeline.export.provenance import onnx_with
+from pipeline.export.provenance import embed_in_onnx
 from pipeline.export.source import Source
-from pipeline.export.tf_function import plain
+from pipeline.export.tf_function import plain_function
 from pipeline.networks.spec import FAST, Task
 from serving.runtime import onnx as runtime  # noqa: F401  before anything else imports ONNX Runtime: no telemetry
 
@@ -25,7 +25,7 @@ _LAYER_OPERATORS: Final = frozenset({"Conv", "MaxPool", "AveragePool", "MatMul",
 
 def float32(source: Source, provenance: dict[str, Any]) -> bytes:
     """`image` float32 [N, H, W, 1] → `probabilities` float32 [N, 10] or, of a field, [N, T, 12]."""
-    return onnx_with(_convert(source), provenance)
+    return embed_in_onnx(_convert(source), provenance)
 
 
 def float16(source: Source, provenance: dict[str, Any]) -> bytes:
@@ -38,23 +38,25 @@ def float16(source: Source, provenance: dict[str, Any]) -> bytes:
     rest = [node for node in model.graph.node if "image" not in node.input]
     del model.graph.node[:]
     model.graph.node.extend(cast + rest)
-    return onnx_with(model, provenance)
+    return embed_in_onnx(model, provenance)
 
 
 def features(source: Source, provenance: dict[str, Any]) -> bytes:
     """Every layer's activations as outputs: `c1` float32 [N, 28, 28, 6], … `f6` [N, 84], `probabilities`."""
-    return onnx_with(_convert(source, features=True), provenance)
+    return embed_in_onnx(_convert(source, features=True), provenance)
 
 
 def _convert(source: Source, features: bool = False) -> onnx.ModelProto:
     import tf2onnx
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    function = tf.function(plain(source.deployable, "NCHW", "probabilities", features), autograph=False)
+    function = tf.function(
+        plain_function(source.inference_model, "NCHW", "probabilities", features), autograph=False
+    )
     signature = [tf.TensorSpec(source.task.image, tf.float32, name="image")]
     model, _ = tf2onnx.convert.from_function(function, signature, opset=OPSET)
     tidy = _tidy(model, source.task)
-    return onnx_row_pairs.paired(tidy) if source.task is FAST else tidy
+    return onnx_row_pairs.pair_rows(tidy) if source.task is FAST else tidy
 
 
 def _tidy(model: onnx.ModelProto, task: Task) -> onnx.ModelProto:

@@ -19,7 +19,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from pipeline.export import onnx_row_pairs, tflite
-from pipeline.export.provenance import onnx_with
+from pipeline.export.provenance import embed_in_onnx
 from pipeline.export.source import Source
 from pipeline.networks import integer_reference
 from pipeline.networks.integer_reference import Layer, Reference, Scale, Unsupported
@@ -47,8 +47,8 @@ def int8(source: Source, provenance: dict[str, Any]) -> bytes:
     """
     network = integer_reference.load(tflite.integers(source))
     model = build(network)
-    content = onnx_with(onnx_row_pairs.paired(model) if network.task is FAST else model, provenance)
-    fused(content, network)
+    content = embed_in_onnx(onnx_row_pairs.pair_rows(model) if network.task is FAST else model, provenance)
+    check_integer_kernels(content, network)
     return content
 
 
@@ -173,7 +173,7 @@ def _average_pool(graph: _Graph, layer: Layer, x: str, shape: tuple[int, ...]) -
 _OPERATORS: Final = {"conv": _conv, "dense": _dense, "max_pool": _max_pool, "average_pool": _average_pool}
 
 
-def fused(content: bytes, network: Reference) -> dict[str, int]:
+def check_integer_kernels(content: bytes, network: Reference) -> dict[str, int]:
     """Checks on ONNX Runtime's optimized graph that every layer became an integer kernel.
 
     Args:

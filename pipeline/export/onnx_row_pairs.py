@@ -16,7 +16,7 @@ from onnx import numpy_helper
 _Array = npt.NDArray[np.generic]
 
 
-def paired(model: onnx.ModelProto) -> onnx.ModelProto:
+def pair_rows(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same function with C1's rows in pairs.
 
     Args:

@@ -86,7 +86,7 @@ def predictor(row: Format, path: Path, threads: int | None = None) -> Callable[[
     return lambda image: np.asarray(network.run(image)[index], np.float32)
 
 
-def int8_logits(row: Format, path: Path, scale: Scale) -> Callable[[Pixels], Int8]:
+def logit_predictor(row: Format, path: Path, scale: Scale) -> Callable[[Pixels], Int8]:
     """The 8-bit network's own integers: uint8 [N, 28, 28] → int8 [N, 10], or [N, 32, W] → [N, T, 12].
 
     The ONNX graph keeps them inside as `logits_int8`; a copy in memory gets them as an output. The
@@ -131,10 +131,10 @@ def int8_logits(row: Format, path: Path, scale: Scale) -> Callable[[Pixels], Int
 
 def activations(row: Format, path: Path, pixels: Pixels) -> dict[str, Floats]:
     """What every layer of an exported file gives for these pixels, see `inside`."""
-    return inside(row, path)(pixels)
+    return layer_predictor(row, path)(pixels)
 
 
-def inside(row: Format, path: Path) -> Callable[[Pixels], dict[str, Floats]]:
+def layer_predictor(row: Format, path: Path) -> Callable[[Pixels], dict[str, Floats]]:
     """What every layer of an exported file gives, as real values.
 
     A layer's output is the last tensor computed before the next layer begins, so its activation
@@ -325,7 +325,7 @@ def _litert(
 def _litert_activations(path: Path, layers: Sequence[str]) -> Callable[[Pixels], dict[str, Floats]]:
     from ai_edge_litert import schema_py_generated as schema
 
-    from pipeline.export.provenance import pack
+    from pipeline.export.provenance import serialize
 
     names = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
     model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
@@ -339,7 +339,7 @@ def _litert_activations(path: Path, layers: Sequence[str]) -> Callable[[Pixels],
     # Not `experimental_preserve_all_tensors`: it may take the model away from XNNPACK.
     graph.outputs = np.array(list(tensors.values()), np.int32)
     model.signatureDefs = None  # they would name outputs that are none any more
-    run, details = _litert(pack(model))
+    run, details = _litert(serialize(model))
 
     def read(pixels: Pixels) -> dict[str, Floats]:
         found = _in_batches(run, _centered(pixels) if integers else tensor(pixels), 1)

@@ -33,7 +33,7 @@ def encode(provenance: dict[str, Any]) -> str:
     return json.dumps(provenance, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-def keras_with(archive: bytes, provenance: dict[str, Any]) -> bytes:
+def embed_in_keras(archive: bytes, provenance: dict[str, Any]) -> bytes:
     """A `.keras` archive with its provenance, without the time of its writing."""
     with zipfile.ZipFile(io.BytesIO(archive)) as file:
         members = {name: file.read(name) for name in file.namelist()}
@@ -48,7 +48,7 @@ def keras_with(archive: bytes, provenance: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def onnx_with(model: onnx.ModelProto, provenance: dict[str, Any]) -> bytes:
+def embed_in_onnx(model: onnx.ModelProto, provenance: dict[str, Any]) -> bytes:
     """An ONNX model with its provenance, serialized."""
     onnx.helper.set_model_props(model, {KEY: encode(provenance)})
     model.producer_name, model.producer_version = KEY, provenance["checkreader"]
@@ -56,23 +56,23 @@ def onnx_with(model: onnx.ModelProto, provenance: dict[str, Any]) -> bytes:
     return model.SerializeToString(deterministic=True)  # type: ignore[no-any-return]
 
 
-def tflite_with(model: Any, provenance: dict[str, Any]) -> bytes:
+def embed_in_tflite(model: Any, provenance: dict[str, Any]) -> bytes:
     """A TensorFlow Lite model (`ModelT`) with its provenance, serialized."""
     buffer, entry = schema.BufferT(), schema.MetadataT()
     buffer.data = np.frombuffer(encode(provenance).encode(), np.uint8)
     entry.name, entry.buffer = KEY, len(model.buffers)
     model.buffers.append(buffer)
     model.metadata = [*(model.metadata or []), entry]
-    return pack(model)
+    return serialize(model)
 
 
-def c_with(code: str, provenance: dict[str, Any]) -> bytes:
+def embed_in_c(code: str, provenance: dict[str, Any]) -> bytes:
     """A C file with its provenance."""
     text = encode(provenance).replace("*/", "*\\/")  # the same JSON, which ends no comment
     return f"{code}\n/* {KEY} {text} */\n".encode()
 
 
-def wasm_with(module: bytes, provenance: dict[str, Any]) -> bytes:
+def embed_in_wasm(module: bytes, provenance: dict[str, Any]) -> bytes:
     """A WebAssembly module with its provenance, as a custom section that no runtime looks at."""
     content = bytes([len(KEY)]) + KEY.encode() + encode(provenance).encode()
     size, left = bytearray(), len(content)
@@ -93,7 +93,7 @@ class _Builder(flatbuffers.Builder):
         return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
 
 
-def pack(model: Any) -> bytes:
+def serialize(model: Any) -> bytes:
     """A TensorFlow Lite model (`ModelT`) as a flatbuffer."""
     builder = _Builder(0)
     builder.Finish(model.Pack(builder), b"TFL3")

@@ -78,7 +78,7 @@ class Source:
         )
 
     @functools.cached_property
-    def deployable(self) -> Any:
+    def inference_model(self) -> Any:
         """The float Keras model to release: temperature folded in, pixels → probabilities."""
         if self.task.name == "field":
             return field.deployable(keras, self.network)

@@ -26,7 +26,7 @@ Layout = Literal["NHWC", "NCHW"]
 Weights = list[npt.NDArray[np.float32]]
 
 
-def plain(
+def plain_function(
     network: Any, layout: Layout, output: str, features: bool = False
 ) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
     """The network as a function `image` float32 [N, H, W, 1] → {name: float32 tensor}.

@@ -14,9 +14,9 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
-from pipeline.export.provenance import pack, tflite_with
+from pipeline.export.provenance import embed_in_tflite, serialize
 from pipeline.export.source import Source
-from pipeline.export.tf_function import plain
+from pipeline.export.tf_function import plain_function
 from serving.errors import CheckreaderError
 
 # Of a field's file, before it is resized; the converter puts 1, less than the first convolution's window.
@@ -42,12 +42,12 @@ def dynamic(source: Source, provenance: dict[str, Any]) -> bytes:
 
 def int8(source: Source, provenance: dict[str, Any]) -> bytes:
     """`image` int8 [1, H, W, 1] (pixel − 128) → `logits` int8 [1, 10] or, of a field, [1, T, 12]."""
-    return tflite_with(_model(integers(source)), provenance)
+    return embed_in_tflite(_model(integers(source)), provenance)
 
 
 def _float(source: Source, provenance: dict[str, Any], optimizations: Any = (), types: Any = ()) -> bytes:
-    content = convert(source.deployable, "probabilities", optimizations, types)
-    return tflite_with(_model(content), provenance)
+    content = convert(source.inference_model, "probabilities", optimizations, types)
+    return embed_in_tflite(_model(content), provenance)
 
 
 def convert(network: Any, output: str, optimizations: Any = (), types: Any = ()) -> bytes:
@@ -60,13 +60,13 @@ def convert(network: Any, output: str, optimizations: Any = (), types: Any = ())
     """
 
     image = tf.TensorSpec(network.input.shape, tf.float32, name="image")
-    serve = tf.function(plain(network, "NHWC", output), [image], autograph=False)
+    serve = tf.function(plain_function(network, "NHWC", output), [image], autograph=False)
     with tempfile.TemporaryDirectory() as folder, _quiet():
         tf.saved_model.save(tf.Module(), folder, signatures=serve)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = list(optimizations)
         converter.target_spec.supported_types = list(types)
-        return pack(_named(_model(converter.convert()), output))
+        return serialize(_named(_model(converter.convert()), output))
 
 
 @functools.lru_cache(maxsize=1)
@@ -98,7 +98,7 @@ def convert_int8(quantized: Path, temperature: float) -> bytes:
     for index in {*last.inputs[1:], *outputs} - {-1}:  # −1: no bias, all of it being 0
         quantization = graph.tensors[index].quantization
         quantization.scale = quantization.scale / quantization.scale.dtype.type(temperature)
-    return pack(model)
+    return serialize(model)
 
 
 def _model(tflite: bytes) -> Any:

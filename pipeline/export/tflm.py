@@ -37,7 +37,7 @@ def available() -> bool:
     return importlib.util.find_spec("tflite_micro") is not None
 
 
-def arena(tflite: bytes) -> int:
+def arena_bytes(tflite: bytes) -> int:
     """Bytes of memory that the interpreter takes for this model.
 
     Raises:
@@ -115,7 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     def files(tflite: bytes) -> tuple[dict[str, bytes], str]:
         c_source.plan(integer_reference.load(tflite))  # a digit's network, and no other
-        needed = arena(tflite)
+        needed = arena_bytes(tflite)
         code, header = write(tflite, needed)
         shown = f"{len(tflite):,} bytes of flash, {needed:,} bytes of arena"
         return {f"{NAME}.c": code.encode(), f"{NAME}.h": header.encode()}, shown

@@ -62,7 +62,7 @@ def available() -> bool:
     return importlib.util.find_spec("ethosu") is not None
 
 
-def compiled(tflite: bytes) -> tuple[bytes, Estimate]:
+def compile_model(tflite: bytes) -> tuple[bytes, Estimate]:
     """The file for the accelerator, and what it is expected to take.
 
     Args:
@@ -127,7 +127,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = command.parser("pipeline.export.vela", "Compile an int8 .tflite for an Arm Ethos-U55.")
 
     def files(tflite: bytes) -> tuple[dict[str, bytes], str]:
-        content, estimate = compiled(tflite)
+        content, estimate = compile_model(tflite)
         return {f"{NAME}_{ACCELERATOR}.tflite": content}, summary(estimate)
 
     return command.run(options.parse_args(arguments), files)

@@ -14,7 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pipeline.export import c_source, command, zig
-from pipeline.export.provenance import wasm_with
+from pipeline.export.provenance import embed_in_wasm
 
 if TYPE_CHECKING:
     from pipeline.export.source import Source
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 def module(source: Source, provenance: dict[str, Any]) -> bytes:
     """The module of a run."""
-    return wasm_with(compiled(*c_source.texts(source)), provenance)
+    return embed_in_wasm(compile_module(*c_source.render_run(source)), provenance)
 
 
-def compiled(code: str, header: str) -> bytes:
+def compile_module(code: str, header: str) -> bytes:
     """The module from the texts that `to_c.write` gave; equal texts give equal bytes.
 
     Raises:
         CheckreaderError: it does not compile.
     """
-    return zig.compiled(code, header, f"{c_source.NAME}.h", "wasm")
+    return zig.compile_c(code, header, f"{c_source.NAME}.h", "wasm")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,8 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = options.parse_args(arguments)
 
     def files(tflite: bytes) -> tuple[dict[str, bytes], str]:
-        code, header, shown = c_source.made(chosen, tflite)
-        return {f"{c_source.NAME}.wasm": compiled(code, header)}, shown
+        code, header, shown = c_source.render_options(chosen, tflite)
+        return {f"{c_source.NAME}.wasm": compile_module(code, header)}, shown
 
     return command.run(chosen, files)
 

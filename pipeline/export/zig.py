@@ -37,7 +37,7 @@ double checkreader_lenet5_scale(void) { return CHECKREADER_LENET5_SCALE; }
 """
 
 
-def compiled(code: str, header: str, name: str, target: Literal["wasm", "native"]) -> bytes:
+def compile_c(code: str, header: str, name: str, target: Literal["wasm", "native"]) -> bytes:
     """A module or library with the functions of the C file, its threshold and its scale.
 
     Args:

@@ -78,14 +78,10 @@ def make_batches(task: Task, pictures: Pixels | Sequence[Pixels], size: int = BA
 
 
 def _field_batches(fields: Sequence[Pixels], size: int) -> Iterator[Batch]:
-    widths = np.array([sliding_window.padded(field.shape[1], SLIDING) for field in fields])
-    for width in np.unique(widths):
-        same = np.flatnonzero(widths == width)
-        for start in range(0, len(same), size):
-            numbers = same[start : start + size]
-            pixels = np.zeros((len(numbers), SLIDING.height, width), np.uint8)
-            for row, number in zip(pixels, numbers, strict=True):
-                row[:, SLIDING.left : SLIDING.left + fields[number].shape[1]] = fields[number]
+    for width, group in sliding_window.group_by_width([field.shape[1] for field in fields], SLIDING):
+        for start in range(0, len(group), size):
+            numbers = np.array(group[start : start + size], np.intp)
+            pixels = sliding_window.pad([fields[number] for number in numbers], width, SLIDING)
             steps = np.array([sliding_window.steps(fields[number].shape[1], SLIDING) for number in numbers])
             yield Batch(pixels, numbers, steps)
 

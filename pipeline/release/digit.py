@@ -1,4 +1,4 @@
-"""What a digit run brings into `models/`: its files, its records, its golden digits, its picture."""
+"""Releases a digit run: its files, its records, its golden digits and their picture."""
 
 from __future__ import annotations
 
@@ -12,12 +12,29 @@ from pipeline.evaluation.digit import FAMILIES
 from pipeline.export.formats import TABLE, Format
 from pipeline.networks import spec
 from pipeline.networks.lenet5 import table
-from pipeline.release import golden_digits, model_card, triton
-from pipeline.release.artifacts import DIGIT_RELEASED, RECORDS, copy, without, write_records
+from pipeline.release import golden_digits, triton
+from pipeline.release.artifacts import (
+    PREVIOUS,
+    TaskRelease,
+    copy,
+    records_folder,
+    without,
+    write_records,
+)
 from pipeline.run import Run, replacing, write_bytes
 from serving import __version__
 from serving.manifest import SCHEMA, Accuracy, Artifact, Manifest, Model, Tensor, Threshold
 
+FILES: Final = {
+    "onnx_float32": "repository/lenet5/{version}/model.onnx",
+    "onnx_int8": "repository/lenet5-int8/{version}/model.onnx",
+    "onnx_features": "repository/lenet5-features/{version}/model.onnx",
+    "tflite_float32": "edge/lenet5.tflite",
+    "tflite_int8": "edge/lenet5-int8.tflite",
+    "keras": "keras/lenet5.keras",
+    "c": "edge/lenet5-int8.c",
+    "wasm": "edge/lenet5-int8.wasm",
+}
 _DESCRIPTIONS: Final = {
     "lenet5": "LeNet-5, float: one handwritten digit",
     "lenet5-int8": "LeNet-5 in 8-bit integers: one handwritten digit",
@@ -34,39 +51,45 @@ _PROBABILITIES: Final = Tensor("probabilities", "FP32", [-1, 10])
 def write(
     run: Run, models: Path, version: str, records: dict[str, Any], previous: Manifest | None
 ) -> Manifest:
-    """The release of a digit run in an empty folder; the manifest that goes with it.
+    """Writes the release of a digit run into an empty folder.
 
     Args:
+        run: verified.
         models: the empty folder.
-        previous: the manifest of the release before, whose other models stay.
+        version: the digit models' new one.
+        records: of every stage.
+        previous: the manifest of the release before, whose other models stay; None: there is none.
+
+    Returns:
+        The manifest that goes with it.
     """
-    rows = [row for row in TABLE["digit"] if row.name in DIGIT_RELEASED]
-    artifacts = copy(run, models, version, spec.DIGIT)
-    describe(rows, models)
-    golden_sets = {"digits": golden_digits.digits(run, rows, models, "golden", _GOLDEN)}
+    rows = [row for row in TABLE["digit"] if row.name in FILES]
+    artifacts = copy(run, FILES, models, version, spec.DIGIT)
+    write_triton_files(rows, models)
+    golden_sets = {"digits": golden_digits.write(run, rows, models, "golden", _GOLDEN)}
     with replacing(models / "readings.png") as temporary:
-        model_card.picture(models / "golden").save(temporary)
-    write_records(records, models / RECORDS["digit"])
+        golden_digits.sheet(models / "golden").save(temporary)
+    write_records(records, records_folder(models, "digit"))
     others = {} if previous is None else without(previous.models, spec.DIGIT)
-    data = dict(records["train"]["data"])
+    trained_on = dict(records["train"]["data"])
     if previous is not None:
-        # What the other tasks' models were trained on stands under the task's name.
-        data |= {name: previous.data[name] for name in ("field", "fast") if name in previous.data}
+        # The data of the other tasks' models stand under the task's name.
+        trained_on |= {name: previous.data[name] for name in ("field", "fast") if name in previous.data}
     if previous is not None and spec.FIELD.model in others:
         golden_sets["fields"] = previous.golden["fields"]
     return Manifest(
         schema=SCHEMA,
         release=__version__,
         default="lenet5",
-        models={name: model(name, version, found, records) for name, found in artifacts.items()} | others,
+        models={name: describe(name, version, files, records) for name, files in artifacts.items()} | others,
         golden=golden_sets,
         tool_versions=records["export"]["environment"]["packages"],
-        data=data,
+        data=trained_on,
     )
 
 
-def describe(rows: Sequence[Format], models: Path) -> None:
-    """Writes what Triton reads beside the ONNX files of these rows."""
+def write_triton_files(rows: Sequence[Format], models: Path) -> None:
+    """Writes configuration and labels for Triton beside the ONNX files of these rows."""
     for row in rows:
         if row.runtime == "onnxruntime":
             folder = models / "repository" / row.model
@@ -75,8 +98,8 @@ def describe(rows: Sequence[Format], models: Path) -> None:
                 write_bytes(folder / "labels.txt", "\n".join([*_LABELS, ""]).encode())
 
 
-def model(name: str, version: str, artifacts: list[Artifact], records: dict[str, Any]) -> Model:
-    """What the manifest says of a model of digits."""
+def describe(name: str, version: str, artifacts: list[Artifact], records: dict[str, Any]) -> Model:
+    """The manifest's entry of a model of digits."""
     shared: dict[str, Any] = {
         "version": version,
         "input": _IMAGE,
@@ -118,3 +141,6 @@ def _config(name: str) -> str:
     return triton.config(
         name, _IMAGE, outputs, 256, ' label_filename: "labels.txt"' if name in FAMILIES else ""
     )
+
+
+RELEASE: Final = TaskRelease(spec.DIGIT, FILES, PREVIOUS / "digits.json", golden_digits.pictures, write)

@@ -1,7 +1,6 @@
-"""What the folded network brings into `models/`: two ONNX files, its records, its golden digits.
+"""Releases the folded network: two ONNX files, its records, its golden digits.
 
-`pipeline.release.release` copies and renames; here is what is particular to it. Its golden digits are its own, so that a
-release of the digit models, which draws new ones, does not touch it.
+Its golden digits are its own, so that a release of the digit models, which draws new ones, does not touch it.
 """
 
 from __future__ import annotations
@@ -14,17 +13,23 @@ import msgspec
 from pipeline.export.formats import FAST_FORMATS
 from pipeline.networks import spec
 from pipeline.release import golden_digits
-from pipeline.release.artifacts import FAST_RELEASED, RECORDS, copy, write_records
-from pipeline.release.digit import describe, model
+from pipeline.release.artifacts import PREVIOUS, TaskRelease, copy, records_folder, write_records
+from pipeline.release.digit import describe, write_triton_files
 from pipeline.run import Run
 from serving import __version__
 from serving.manifest import Manifest
 
+FILES: Final = {
+    "onnx_float32": "repository/lenet5-fast/{version}/model.onnx",
+    "onnx_int8": "repository/lenet5-fast-int8/{version}/model.onnx",
+}
 _GOLDEN: Final = 5  # there is not room for more
 
 
-def write(run: Run, models: Path, version: str, records: dict[str, Any], previous: Manifest) -> Manifest:
-    """The release of a `fast` run in an empty folder; the manifest that goes with it.
+def write(
+    run: Run, models: Path, version: str, records: dict[str, Any], previous: Manifest | None
+) -> Manifest:
+    """Writes the release of a `fast` run into an empty folder.
 
     Args:
         run: verified.
@@ -32,19 +37,26 @@ def write(run: Run, models: Path, version: str, records: dict[str, Any], previou
         version: the new one of the folded models.
         records: of every stage.
         previous: the manifest of the release before, whose other models stay.
+
+    Returns:
+        The manifest that goes with it.
     """
-    rows = [row for row in FAST_FORMATS if row.name in FAST_RELEASED]
-    artifacts = copy(run, models, version, spec.FAST)
-    describe(rows, models)
-    own = golden_digits.digits(run, rows, models, "golden/fast", _GOLDEN)
-    write_records(records, models / RECORDS["fast"])
-    released = {name: model(name, version, found, records) for name, found in artifacts.items()}
+    assert previous is not None  # `release` refuses a first release without digit models
+    rows = [row for row in FAST_FORMATS if row.name in FILES]
+    artifacts = copy(run, FILES, models, version, spec.FAST)
+    write_triton_files(rows, models)
+    golden = golden_digits.write(run, rows, models, "golden/fast", _GOLDEN)
+    write_records(records, records_folder(models, "fast"))
+    released = {
+        name: msgspec.structs.replace(describe(name, version, files, records), golden=golden)
+        for name, files in artifacts.items()
+    }
     return msgspec.structs.replace(
         previous,
         release=__version__,
-        models={
-            **previous.models,
-            **{name: msgspec.structs.replace(one, golden=own) for name, one in released.items()},
-        },
+        models={**previous.models, **released},
         data={**previous.data, "fast": records["train"]["data"]},
     )
+
+
+RELEASE: Final = TaskRelease(spec.FAST, FILES, PREVIOUS / "fast/digits.json", golden_digits.pictures, write)

@@ -1,7 +1,4 @@
-"""What a field model brings into `models/`: its files, its records, its golden fields.
-
-`pipeline.release.release` copies and renames; here is what is particular to fields.
-"""
+"""Releases a field run: its files, its records, its golden fields and the picture of an amount."""
 
 from __future__ import annotations
 
@@ -15,20 +12,20 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pipeline.evaluation.field import public
-from pipeline.evaluation.field_run import FAMILIES, chosen
+from pipeline.evaluation.field import anonymized
+from pipeline.evaluation.field_run import FAMILIES, stored_calibration
 from pipeline.export.formats import FIELD_FORMATS, FOLDER, Format, get
 from pipeline.export.predictor import predictor
 from pipeline.networks import batching, spec
 from pipeline.networks.lenet5_field import CLASSES, SLIDING
 from pipeline.release import triton
-from pipeline.release.artifacts import FIELD_RELEASED, RECORDS, copy, write_records
+from pipeline.release.artifacts import PREVIOUS, TaskRelease, copy, records_folder, write_records
 from pipeline.run import Run, replacing, sha256, write_bytes
 from pipeline.synthesis import generator as fields
 from serving import __version__
 from serving.decoding import ctc
 from serving.decoding.ctc import SEPARATOR
-from serving.decoding.field_string import wanted
+from serving.decoding.field_string import field_format
 from serving.errors import CheckreaderError
 from serving.images import sliding_window
 from serving.images.codec import decode
@@ -46,8 +43,15 @@ from serving.manifest import (
     Tensor,
 )
 from serving.recognition.annotate import draw
-from serving.recognition.fields import Source, accepted_from, read
+from serving.recognition.fields import LocatedField, recognize, threshold_or_reason
 
+FILES: Final = {
+    "onnx_float32": "repository/lenet5-field/{version}/model.onnx",
+    "onnx_int8": "repository/lenet5-field-int8/{version}/model.onnx",
+    "tflite_float32": "edge/lenet5-field.tflite",
+    "tflite_int8": "edge/lenet5-field-int8.tflite",
+    "keras": "keras/lenet5-field.keras",
+}
 _DESCRIPTIONS: Final = {
     spec.FIELD.model: "LeNet-5 sliding over a field, float: a whole amount or number",
     spec.FIELD.int8: "LeNet-5 sliding over a field in 8-bit integers: a whole amount or number",
@@ -55,20 +59,22 @@ _DESCRIPTIONS: Final = {
 _LABELS: Final = [*map(str, range(10)), "separator", "blank"]
 _IMAGE: Final = Tensor("image", "FP32", [-1, SLIDING.height, -1, 1])
 _PROBABILITIES: Final = Tensor("probabilities", "FP32", [-1, -1, CLASSES])
-_MOST: Final = 64  # fields in a batch
+_LARGEST_BATCH: Final = 64  # fields
 _SERVED: Final = get(FAMILIES[spec.FIELD.model], "field")
-_PICTURED: Final = "field-b.png"  # the second has a separator
+_PICTURE: Final = "field-b.png"  # the golden field that is shown: the second has a separator
 _GOLDEN: Final = 8
 _ATTEMPTS: Final = 200
-_SURE: Final = 0.985  # of the whole string, in every format: accepted where anything is
+_CONFIDENCE: Final = 0.985  # of the whole string, in every format: accepted where anything is
 _PLACES: Final = 4  # decimals of the golden probabilities
 _WRITERS: Final = 20
 
-Ask = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+Predictor = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
 
-def write(run: Run, models: Path, version: str, records: dict[str, Any], previous: Manifest) -> Manifest:
-    """The release of a field run in an empty folder; the manifest that goes with it.
+def write(
+    run: Run, models: Path, version: str, records: dict[str, Any], previous: Manifest | None
+) -> Manifest:
+    """Writes the release of a field run into an empty folder.
 
     Args:
         run: verified.
@@ -76,45 +82,54 @@ def write(run: Run, models: Path, version: str, records: dict[str, Any], previou
         version: the field models' new one.
         records: of every stage.
         previous: the manifest of the release before, whose other models stay.
+
+    Returns:
+        The manifest that goes with it.
     """
-    artifacts = copy(run, models, version, spec.FIELD)
+    assert previous is not None  # `release` refuses a first release without digit models
+    artifacts = copy(run, FILES, models, version, spec.FIELD)
     for name in FAMILIES:
         folder = models / "repository" / name
-        write_bytes(folder / "config.pbtxt", triton.config(name, _IMAGE, [_PROBABILITIES], _MOST).encode())
-    rows = [row for row in FIELD_FORMATS if row.name in FIELD_RELEASED]
-    golden = _golden({row: predictor(row, run / FOLDER / row.file) for row in rows}, models / "golden")
-    write_records({stage: _public(record) for stage, record in records.items()}, models / RECORDS["field"])
+        write_bytes(
+            folder / "config.pbtxt", triton.config(name, _IMAGE, [_PROBABILITIES], _LARGEST_BATCH).encode()
+        )
+    rows = [row for row in FIELD_FORMATS if row.name in FILES]
+    golden = _write_golden({row: predictor(row, run / FOLDER / row.file) for row in rows}, models / "golden")
+    write_records(
+        {stage: _public(record) for stage, record in records.items()}, records_folder(models, "field")
+    )
     manifest = msgspec.structs.replace(
         previous,
         release=__version__,
         models={name: model for name, model in previous.models.items() if model.task != "field"}
-        | {name: _model(run, name, version, artifacts[name], records) for name in FAMILIES},
+        | {name: describe(run, name, version, artifacts[name], records) for name in FAMILIES},
         golden={**previous.golden, "fields": golden},
         data={**previous.data, "field": records["train"]["data"]},
     )
-    _picture(models, manifest.models[spec.FIELD.model], predictor(_SERVED, run / FOLDER / _SERVED.file))
+    _draw_amount(models, manifest.models[spec.FIELD.model], predictor(_SERVED, run / FOLDER / _SERVED.file))
     return manifest
 
 
 def _public(record: dict[str, Any]) -> dict[str, Any]:
-    """The record without what names one of a user's pictures or folders; `write_records` leaves out `data_dir`."""
+    """Removes what names one of a user's pictures or folders; `write_records` leaves out `data_dir`."""
     record = dict(record)
     if "cross_validation" in record:
-        found = record["cross_validation"]
-        record["cross_validation"] = {**found, "pooled": public(found["pooled"])}
+        report = record["cross_validation"]
+        record["cross_validation"] = {**report, "pooled": anonymized(report["pooled"])}
     if "families" in record:
-        record["families"] = {name: public(family) for name, family in record["families"].items()}
+        record["families"] = {name: anonymized(family) for name, family in record["families"].items()}
     settings = record.get("config") or {}
     if settings.get("start"):
         record["config"] = {**settings, "start": Path(settings["start"]).name}
     return record
 
 
-def _model(run: Run, name: str, version: str, artifacts: list[Artifact], records: dict[str, Any]) -> Model:
-    confidence, thresholds = chosen(run, name)
-    measured, how = records["evaluate"]["families"][name], ""
+def describe(run: Run, name: str, version: str, artifacts: list[Artifact], records: dict[str, Any]) -> Model:
+    """The manifest's entry of a model of fields."""
+    confidence, thresholds = stored_calibration(run, name)
+    measured, note = records["evaluate"]["families"][name], ""
     if records["evaluate"]["trained_on"]:
-        measured, how = records["train"]["cross_validation"]["pooled"], ", cross-validated"
+        measured, note = records["train"]["cross_validation"]["pooled"], ", cross-validated"
     exact = {key: measured["exact"][key] for key in ("value", "low", "high", "n")}
     return Model(
         version=version,
@@ -126,51 +141,56 @@ def _model(run: Run, name: str, version: str, artifacts: list[Artifact], records
         description=_DESCRIPTIONS[name],
         seed=records["train"]["config"]["seed"],
         preset=records["train"]["preset"],
-        accuracy=Accuracy(**exact, data=measured["data"]["name"] + how),
+        accuracy=Accuracy(**exact, data=measured["data"]["name"] + note),
         sliding=SLIDING,
         confidence=confidence,
         thresholds=thresholds,
     )
 
 
-def _picture(models: Path, model: Model, ask: Ask) -> None:
-    """A golden amount with its reading and boxes, for the README."""
-    gray = decode((models / "golden" / _PICTURED).read_bytes())
-    source = Source(normalize_field(gray), (0, 0), (gray.shape[1], gray.shape[0]))
+def _draw_amount(models: Path, model: Model, predict: Predictor) -> None:
+    """Draws a golden amount with its reading and boxes, for the README."""
+    gray = decode((models / "golden" / _PICTURE).read_bytes())
+    source = LocatedField(normalize_field(gray), (0, 0), (gray.shape[1], gray.shape[0]))
     ((_, image),) = sliding_window.place([source.field], SLIDING)
-    bar = accepted_from(model.thresholds, max((one.max_error for one in model.thresholds), default=None))
-    reading = read(source, ask(image), model, wanted("amount"), bar)
+    largest = max((threshold.max_error for threshold in model.thresholds), default=None)
+    threshold = threshold_or_reason(model.thresholds, largest)
+    reading = recognize(source, predict(image), model, field_format("amount"), threshold)
     with replacing(models / "amount.png") as temporary:
         draw(gray, reading).quantize(32).save(temporary, optimize=True)
 
 
-def _golden(ask: dict[Format, Ask], folder: Path) -> Golden:
-    """Drawn fields that every released format reads, with what it answers."""
+def _write_golden(predictors: dict[Format, Predictor], folder: Path) -> Golden:
+    """Draws fields that every released format reads, and writes them with its answers."""
     generator = fields.Generator(fields.sources(mnist=False, writers=_WRITERS))
-    found = []
+    golden = []
     for number in range(_GOLDEN):
         name = f"field-{'abcdefghijklmnop'[number]}.png"
-        data, labels, answers = _drawn(generator, number, ask)
-        write_bytes(folder / name, data)
+        picture, labels, answers = _draw(generator, number, predictors)
+        write_bytes(folder / name, picture)
         expected: dict[str, dict[str, GoldenSteps]] = {}
         for row, rows in answers.items():
             best = rows.argmax(1)
             steps = GoldenSteps(best.tolist(), rows.max(1).astype(float).round(_PLACES).tolist())
             expected.setdefault(row.model, {})[row.name] = steps
         text = "".join("." if label == SEPARATOR else str(label) for label in labels)
-        width = normalize_field(decode(data)).pixels.shape[1]
-        found.append(GoldenField(name, text, sha256(folder / name), width, expected))
+        width = normalize_field(decode(picture)).pixels.shape[1]
+        golden.append(GoldenField(name, text, sha256(folder / name), width, expected))
     path = folder / "fields.json"
-    write_bytes(path, msgspec.json.encode(GoldenFields(found)) + b"\n")
+    write_bytes(path, msgspec.json.encode(GoldenFields(golden)) + b"\n")
     return Golden(f"{folder.name}/{path.name}", sha256(path))
 
 
-def _drawn(
-    generator: Any, number: int, ask: dict[Format, Ask]
+def _draw(
+    generator: Any, number: int, predictors: dict[Format, Predictor]
 ) -> tuple[bytes, tuple[int, ...], dict[Format, npt.NDArray[np.float32]]]:
-    """The first drawing that every format reads with confidence: PNG, labels, steps' probabilities [T, 12]."""
-    # Keras compiles anew for each width: it is asked last, when the others have said yes.
-    order = sorted(ask, key=lambda row: row.runtime == "keras")
+    """Draws until every format reads the field with confidence.
+
+    Returns:
+        The picture, as PNG, its labels, and the steps' probabilities [T, 12] by format.
+    """
+    # Keras compiles anew for each width: it is run last, when the others have read the field.
+    order = sorted(predictors, key=lambda row: row.runtime == "keras")
     for attempt in range(_ATTEMPTS):
         sample = generator.sample(np.random.default_rng([number, attempt]))
         labels = tuple(int(label) for label in sample.labels)
@@ -183,13 +203,21 @@ def _drawn(
         (batch,) = batching.make_batches(spec.FIELD, [field.pixels])
         answers = {}
         for row in order:
-            rows = batch.rows(ask[row](tensor(batch.pixels)))
+            rows = batch.rows(predictors[row](tensor(batch.pixels)))
             best = ctc.search(rows, count=1).best[0]
-            if best.labels != labels or best.probability < _SURE:
+            if best.labels != labels or best.probability < _CONFIDENCE:
                 break
             answers[row] = rows
         else:
-            return buffer.getvalue(), labels, {row: answers[row] for row in ask}
+            return buffer.getvalue(), labels, {row: answers[row] for row in predictors}
     raise CheckreaderError(
         f"not released: of {_ATTEMPTS} drawn fields none is read by every format: train longer or on more data"
     )
+
+
+def pictures(content: bytes) -> list[str]:
+    """The names of the pictures of a golden set, from its JSON."""
+    return [field.file for field in msgspec.json.decode(content, type=GoldenFields).fields]
+
+
+RELEASE: Final = TaskRelease(spec.FIELD, FILES, PREVIOUS / "fields.json", pictures, write)

@@ -1,15 +1,19 @@
-"""Golden digits: drawn ones that a release carries with every format's answer; loading a model checks it against them."""
+"""Writes golden digits: drawn ones that a release carries with every format's answer.
+
+Loading a model checks it against them.
+"""
 
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.evaluation.digit import FAMILIES
 from pipeline.export.formats import FOLDER, Format
@@ -27,44 +31,76 @@ _CONFIDENCE: Final = 0.998
 _PLACES: Final = 6  # decimals of the answers
 
 
-def digits(run: Run, rows: Sequence[Format], models: Path, place: str, count: int) -> Golden:
-    """Drawn digits that every released format reads, with what it answers; written to `models/PLACE/`.
+def write(run: Run, rows: Sequence[Format], models: Path, place: str, count: int) -> Golden:
+    """Draws digits that every released format reads, and writes them with its answers to `models/PLACE/`.
 
     Args:
         run: where the formats' files are.
         rows: the formats.
         models, place: the folder.
         count: how many, at most 20.
+
+    Returns:
+        The manifest's entry of the set.
+
+    Raises:
+        CheckreaderError: there is a digit of which no drawing is read by every format.
     """
     folder = models / place
-    ask = {row.name: predictor(row, run / FOLDER / row.file) for row in rows if row.model in FAMILIES}
-    found = []
+    predictors = {row.name: predictor(row, run / FOLDER / row.file) for row in rows if row.model in FAMILIES}
+    digits = []
     for i in range(count):
         digit, name = i % 10, f"{i % 10}{'ab'[i // 10]}.png"
-        data, answers = _drawn(digit, i, ask)
-        write_bytes(folder / name, data)
+        picture, answers = _draw(digit, i, predictors)
+        write_bytes(folder / name, picture)
         expected: dict[str, dict[str, list[float]]] = {}
         for row in rows:
             if row.name in answers:
                 expected.setdefault(row.model, {})[row.name] = (
                     answers[row.name].astype(float).round(_PLACES).tolist()
                 )
-        found.append(GoldenDigit(name, digit, sha256(folder / name), expected))
+        digits.append(GoldenDigit(name, digit, sha256(folder / name), expected))
     path = folder / "digits.json"
-    write_bytes(path, msgspec.json.encode(GoldenDigits(found)) + b"\n")
+    write_bytes(path, msgspec.json.encode(GoldenDigits(digits)) + b"\n")
     return Golden(f"{place}/{path.name}", sha256(path))
 
 
-def _drawn(
-    digit: int, number: int, ask: dict[str, Callable[[Any], Any]]
+def pictures(content: bytes) -> list[str]:
+    """The names of the pictures of a set, from its JSON."""
+    return [digit.file for digit in msgspec.json.decode(content, type=GoldenDigits).digits]
+
+
+def sheet(folder: Path) -> Image.Image:
+    """Draws the golden digits with lenet5's reading and confidence under each, in two rows."""
+    digits = json.loads((folder / "digits.json").read_text())["digits"]
+    side, caption, columns = 96, 26, 10
+    rows = -(-len(digits) // columns)
+    image = Image.new("L", (columns * side, rows * (side + caption)), 255)
+    canvas = ImageDraw.Draw(image)
+    for i, entry in enumerate(digits):
+        x, y = i % columns * side, i // columns * (side + caption)
+        image.paste(Image.open(folder / entry["file"]), (x, y))
+        answer = entry["expected"]["lenet5"]["onnx_float32"]
+        best = max(range(10), key=answer.__getitem__)
+        text = f"{best}  {answer[best]:.1%}"
+        canvas.text((x + side / 2, y + side + caption / 2), text, 0, ImageFont.load_default(15), "mm")
+    return image.quantize(8)  # levels of gray: enough, and half as large
+
+
+def _draw(
+    digit: int, number: int, predictors: dict[str, Callable[[Any], Any]]
 ) -> tuple[bytes, dict[str, np.ndarray]]:
-    """The first drawing that every format reads with confidence, and the answers."""
+    """Draws until every format reads the digit with confidence.
+
+    Returns:
+        The picture, as PNG, and the probabilities [10] by format.
+    """
     for attempt in range(100):
         gray = digit_drawing.digit(digit, np.random.default_rng([digit, number, attempt]))
         buffer = io.BytesIO()
         Image.fromarray(gray).save(buffer, "PNG")
         image = tensor(normalize(decode(buffer.getvalue()))[np.newaxis])
-        answers = {name: predict(image)[0] for name, predict in ask.items()}
+        answers = {name: predict(image)[0] for name, predict in predictors.items()}
         if all(answer.argmax() == digit and answer.max() > _CONFIDENCE for answer in answers.values()):
             return buffer.getvalue(), answers
     raise CheckreaderError(

@@ -1,11 +1,11 @@
-"""Copies a verified run into `models/`; nothing else writes there.
+"""Releases a verified run into `models/`; nothing else writes there.
 
     checkreader release --run mnist
 
 The new version's folder is written first and the manifest renamed into place
 last: whoever watches the manifest never sees half a release. A release of one
-task leaves the other tasks' models, records and golden sets as they are; what
-the models of a task bring is in the file of its name.
+task leaves the other tasks' models, records and golden sets as they are; the
+module of each task's name says what its models bring.
 """
 
 from __future__ import annotations
@@ -14,32 +14,30 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from pipeline.export.formats import models as models_of
 from pipeline.networks import spec
 from pipeline.networks.spec import Task
-from pipeline.release import digit, fast, field, model_card
-from pipeline.release.artifacts import RECORDS, RELEASED, without
-from pipeline.release.previous import forget, kept
+from pipeline.release import documents
+from pipeline.release.artifacts import TaskRelease, records_folder, without
+from pipeline.release.previous import forget, keep
 from pipeline.run import Run, write_bytes
 from serving.errors import CheckreaderError
 from serving.manifest import NAME, Manifest, Model
 from serving.manifest import decode as decode_manifest
 
-# How the files of each task's release are written.
-_WRITERS: Final = {"digit": digit.write, "field": field.write, "fast": fast.write}
 
-
-def release(run: Run, models: Path, keep: bool = False) -> dict[str, Any]:
-    """Writes `models/` from a run, of either task.
+def release(run: Run, models: Path, task_release: TaskRelease, keep_previous: bool = False) -> dict[str, Any]:
+    """Writes `models/` from a run.
 
     Args:
         run: a run whose every stage is done and whose verification passed.
         models: the folder to fill.
-        keep: leave the version before in place, under the label `previous`.
+        task_release: of the run's task.
+        keep_previous: leave the version before in place, under the label `previous`.
 
     Returns:
         The manifest.
@@ -48,28 +46,32 @@ def release(run: Run, models: Path, keep: bool = False) -> dict[str, Any]:
         CheckreaderError: a stage is missing, its files have changed, a bound is broken, or it is not a digit
             run and there is no digit model to stand beside.
     """
-    reads = spec.task_of_run(run)
+    task = task_release.task
     records = run.records()
     if not records["verify"]["passed"]:
         raise CheckreaderError(
             f"{run / 'verify.json'}: not released: {records['verify']['broken'][0]}: see `checkreader verify --explain`"
         )
     refused = records["export"]["refused"]
-    for name in RELEASED[reads.name]:
+    for name in task_release.files:
         if name in refused:
             raise CheckreaderError(f"{run.path}: not released: {name} could not be exported: {refused[name]}")
     previous = _previous(models)
-    if reads is not spec.DIGIT and previous is None:
+    if task is not spec.DIGIT and previous is None:
         raise CheckreaderError(
-            f"{models}: not released: a {reads.name} model stands beside a digit model: "
+            f"{models}: not released: a {task.name} model stands beside a digit model: "
             "release a digit run there first"
         )
-    version = str(_last_version(previous, reads) + 1)
+    version = str(_last_version(previous, task) + 1)
     new = models.with_name(f".{models.name}.new")  # all of it is written before any of it takes its place
     shutil.rmtree(new, ignore_errors=True)
     try:
-        manifest = _WRITERS[reads.name](run, new, version, records, previous)
-        earlier = _earlier(previous, models, new, reads, keep)
+        manifest = task_release.write(run, new, version, records, previous)
+        earlier = {}
+        if previous is not None:
+            earlier = without(previous.previous, task)
+            if keep_previous:
+                earlier |= keep(previous, models, new, task_release)
         manifest = msgspec.structs.replace(manifest, previous=earlier)
         write_bytes(new / "README.md", _card(manifest, new, models).encode())
         write_bytes(new / NAME, _encoded(manifest))
@@ -80,37 +82,33 @@ def release(run: Run, models: Path, keep: bool = False) -> dict[str, Any]:
             path.replace(target)
     finally:
         shutil.rmtree(new, ignore_errors=True)
-    for path in (models / RECORDS[reads.name]).glob("*.json"):
+    for path in records_folder(models, task.name).glob("*.json"):
         if path.stem not in records:  # of a stage that this run has not
             path.unlink()
-    for name in models_of(reads.name):
+    for name in models_of(task.name):
         before = earlier.get(name)
         _remove_other_versions(models, name, {version} | ({before.version} if before else set()))
-    if not keep:
-        forget(models, reads)
+    if not keep_previous:
+        forget(models, task_release)
     return dict(json.loads(_encoded(manifest)))
 
 
-def _earlier(before: Manifest | None, models: Path, new: Path, reads: Task, keep: bool) -> dict[str, Model]:
-    """The versions before: those of the other tasks' models stay as they are."""
-    if before is None:
-        return {}
-    return without(before.previous, reads) | (kept(before, models, new, reads) if keep else {})
-
-
 def _encoded(manifest: Manifest) -> bytes:
-    """The manifest as JSON that people can read, too."""
+    """Writes the manifest as JSON that people can read, too."""
     return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
 
 
 def _card(manifest: Manifest, new: Path, models: Path) -> str:
-    """The model card, from the new records and, of what is not released anew, from those in `models`."""
+    """Renders the model card from the new records and, of tasks that are not released anew, from those in `models`."""
 
-    def records(place: str) -> dict[str, Any]:
-        return model_card.records((new if (new / place / "train.json").exists() else models) / place)
+    def records(task: str) -> dict[str, Any]:
+        folder = records_folder(new, task)
+        return documents.read_records(
+            folder if (folder / "train.json").exists() else records_folder(models, task)
+        )
 
-    fields = records(RECORDS["field"]) if spec.FIELD.model in manifest.models else None
-    return model_card.model_card(records(RECORDS["digit"]), manifest, fields)
+    field_records = records("field") if spec.FIELD.model in manifest.models else None
+    return documents.model_card(records("digit"), manifest, field_records)
 
 
 def _previous(models: Path) -> Manifest | None:
@@ -122,9 +120,9 @@ def _models(previous: Manifest | None) -> Mapping[str, Model]:
     return {} if previous is None else previous.models
 
 
-def _last_version(previous: Manifest | None, reads: Task) -> int:
-    own = models_of(reads.name)
-    return max((int(model.version) for name, model in _models(previous).items() if name in own), default=0)
+def _last_version(previous: Manifest | None, task: Task) -> int:
+    names = models_of(task.name)
+    return max((int(model.version) for name, model in _models(previous).items() if name in names), default=0)
 
 
 def _remove_other_versions(models: Path, name: str, versions: set[str]) -> None:

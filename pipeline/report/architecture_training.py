@@ -117,7 +117,7 @@ def _train(variant: Variant, seed: int, data: Dataset, how: Budget) -> dict[str,
         "seed": seed,
         "parameters": sum(int(np.prod(weight.shape)) for weight in model.trainable_weights),
         "accuracy": _accuracy(model, data.validation),
-        "shifted": shifted(lambda pixels: _answers(model, pixels), data.validation),
+        "shifted": shift_accuracy(lambda pixels: _answers(model, pixels), data.validation),
         "seconds": round(time.monotonic() - start, 1),
     }
     keras.backend.clear_session(free_memory=True)
@@ -132,7 +132,7 @@ def _accuracy(model: keras.Model, split: Split) -> float:
     return float((_answers(model, split.images) == split.labels).mean())
 
 
-def shifted(answer: Any, split: Split) -> list[float]:
+def shift_accuracy(answer: Any, split: Split) -> list[float]:
     """Accuracy on pictures moved by each of `SHIFTS` to the left, right, top and bottom alike.
 
     Args:

@@ -89,7 +89,7 @@ def convolutional(
     return keras.Model(image, layers.Dense(CLASSES, name="logits")(x))
 
 
-def connected(*units: int) -> keras.Model:
+def fully_connected(*units: int) -> keras.Model:
     """Fully connected layers of that many units with ReLU."""
     x = image = keras.Input((SIDE, SIDE, 1), name="image")
     x = layers.Flatten()(x)
@@ -172,21 +172,21 @@ VARIANTS: Final[tuple[Variant, ...]] = (
         "connected-78",
         "fully connected, 78",
         "size",
-        lambda: connected(78),
+        lambda: fully_connected(78),
         "one hidden layer with about as many parameters as LeNet-5",
     ),
     Variant(
         "connected-300",
         "fully connected, 300–100",
         "size",
-        lambda: connected(300, 100),
+        lambda: fully_connected(300, 100),
         "the 28×28–300–100–10 of LeCun et al. 1998",
     ),
     Variant(
         "connected-1200",
         "fully connected, 1200–1200",
         "size",
-        lambda: connected(1200, 1200),
+        lambda: fully_connected(1200, 1200),
         "two wide hidden layers",
     ),
 )

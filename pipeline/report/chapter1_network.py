@@ -10,23 +10,23 @@ import numpy.typing as npt
 from pipeline.config import Lenet5Options
 from pipeline.networks import lenet5
 from pipeline.report import fully_connected, image_grid, plots, worked_examples
-from pipeline.report.html import Block, Chapter, Heading, Numbers, Plot, Table, Text, Tiles, number
-from pipeline.report.run_data import Evidence
+from pipeline.report.html import Block, Chapter, Heading, NumberGrids, Plot, Table, Text, Thumbnails, number
+from pipeline.report.run_data import RunData
 
 
-def chapter(evidence: Evidence) -> Chapter:
+def chapter(run_data: RunData) -> Chapter:
     """The chapter of a run."""
-    compared, sizes = fully_connected.against(evidence.comparisons)
+    compared, sizes = fully_connected.comparison(run_data.comparisons)
     return Chapter(
         "network",
         "The network",
-        [*_layers(evidence), *_fields(evidence), *_places(), *_filters(evidence), *_worked(), *compared],
+        [*_layers(run_data), *_fields(run_data), *_places(), *_filters(run_data), *_worked(), *compared],
         {"sizes": sizes},
     )
 
 
-def _layers(evidence: Evidence) -> list[Block]:
-    rows = lenet5.table(Lenet5Options(**evidence.records["train"]["config"]["network"]))
+def _layers(run_data: RunData) -> list[Block]:
+    rows = lenet5.table(Lenet5Options(**run_data.records["train"]["config"]["network"]))
     channels, formulas = 1, []
     for row in rows:
         kernel = 5 if row.name in ("c1", "c3", "c5") else 1
@@ -72,8 +72,8 @@ def _layers(evidence: Evidence) -> list[Block]:
     ]
 
 
-def _fields(evidence: Evidence) -> list[Block]:
-    padded = np.pad(evidence.chosen, 2)  # what the padding of C1 adds
+def _fields(run_data: RunData) -> list[Block]:
+    padded = np.pad(run_data.example, 2)  # what the padding of C1 adds
     rows = [row for row in lenet5.table() if row.name in ("c1", "s2", "c3", "s4", "c5")]
     found = []
     for row in rows:
@@ -86,7 +86,7 @@ def _fields(evidence: Evidence) -> list[Block]:
         )
     return [
         Heading("How far a unit sees"),
-        Tiles(
+        Thumbnails(
             "receptive-fields",
             [("", found)],
             "The receptive field of one unit in the middle of each layer. A filter of C1 sees a piece of a stroke, "
@@ -164,12 +164,12 @@ def _kernel_places(ax: Any, padding: int, stride: int) -> None:
     grid = np.stack(np.meshgrid(centers, centers), -1).reshape(-1, 2)
     ax.plot(grid[:, 0], grid[:, 1], "o", ms=4.5, color=plots.color("blue"))
     ax.set(xlim=(-1.2, 8.2), ylim=(8.2, -1.2))
-    plots.plain(ax)
+    plots.hide_axes(ax)
 
 
-def _filters(evidence: Evidence) -> list[Block]:
-    picture = np.pad(evidence.chosen / 255.0, 2)
-    learned = evidence.model.get_layer("c1").get_weights()[0][:, :, 0].transpose(2, 0, 1)
+def _filters(run_data: RunData) -> list[Block]:
+    picture = np.pad(run_data.example / 255.0, 2)
+    learned = run_data.model.get_layer("c1").get_weights()[0][:, :, 0].transpose(2, 0, 1)
     groups = []
     for label, kernels in (
         ("made by hand", {"vertical": worked_examples.VERTICAL, "horizontal": worked_examples.HORIZONTAL}),
@@ -190,7 +190,7 @@ def _filters(evidence: Evidence) -> list[Block]:
         )
     return [
         Heading("Filters, by hand and learned"),
-        Tiles(
+        Thumbnails(
             "filters-by-hand",
             groups,
             "Blue is positive, orange negative. The filter for vertical lines answers with blue where the pen went up or down, "
@@ -203,37 +203,37 @@ def _filters(evidence: Evidence) -> list[Block]:
 
 def _worked() -> list[Block]:
     found, (map4, pooled, winners), shared = (
-        worked_examples.moved(),
-        worked_examples.pooled(),
-        worked_examples.shared(),
+        worked_examples.shifted_stroke(),
+        worked_examples.pooled_map(),
+        worked_examples.shared_weight_gradient(),
     )
-    x, dy, dx, places = worked_examples.through_maximum()
+    x, dy, dx, places = worked_examples.maximum_gradient()
     (picture, answer, most), (moved, moved_answer, moved_most) = found
     kernel = worked_examples.DIAGONAL
     total = " + ".join(f"{value:g}" for value in shared["products"].ravel()).replace("+ -", "− ")
     peak = [tuple(int(i) for i in np.unravel_index(int(m.argmax()), m.shape)) for m in (answer, moved_answer)]
     return [
         Heading("By hand: a stroke that moves"),
-        Numbers(
+        NumberGrids(
             (_rows(picture), "∗", _rows(kernel), "=", _rows(answer), f"max {most:g}"),
             "A diagonal stroke, a diagonal kernel, and the sum of products at each of its 4×4 places. The kernel is not turned over: strictly, "
             "this is cross-correlation.",
             ((4, *peak[0]),),
         ),
-        Numbers(
+        NumberGrids(
             (_rows(moved), "∗", _rows(kernel), "=", _rows(moved_answer), f"max {moved_most:g}"),
             f"The stroke has moved by 2 rows and 3 columns, and so has the answer: convolution is equivariant. Its maximum "
             f"is still {moved_most:g}: the maximum is invariant. Subsampling does a little of this at every step.",
             ((4, *peak[1]),),
         ),
         Heading("By hand: pooling 4×4 to 2×2"),
-        Numbers(
+        NumberGrids(
             (_rows(map4), "→", _rows(pooled)),
             "Max pooling keeps the largest of every 2×2: a quarter of the numbers, nothing learned.",
             tuple((0, *place) for place in winners),
         ),
         Heading("By hand: the gradient of a shared weight"),
-        Numbers(
+        NumberGrids(
             (
                 _rows(shared["x"]),
                 "∗",
@@ -250,7 +250,7 @@ def _worked() -> list[Block]:
             ((2, 0, 0), (8, 0, 0)),
         ),
         Heading("By hand: the gradient through a maximum"),
-        Numbers(
+        NumberGrids(
             (_rows(x), "∂L/∂max", _rows(dy), "∂L/∂x", _rows(dx)),
             "Only the pixel that won has any say in the maximum, so it gets the whole gradient and its three neighbors get 0.",
             tuple((part, *place) for part in (0, 4) for place in places),

@@ -16,9 +16,9 @@ from sklearn.svm import SVC
 
 from pipeline.data.digits import Split
 from pipeline.report import image_grid, plots, receptive_patches
-from pipeline.report.html import Beside, Block, Chapter, Heading, Plot, Table, Text, Tiles
-from pipeline.report.image_grid import Tile
-from pipeline.report.run_data import Evidence
+from pipeline.report.html import Block, Chapter, Heading, Plot, SideBySide, Table, Text, Thumbnails
+from pipeline.report.image_grid import Thumbnail
+from pipeline.report.run_data import RunData
 
 _SEARCHED: Final = 2_000  # test pictures among which those are looked for that excite a unit
 _SHOWN: Final = 6
@@ -29,19 +29,19 @@ _ASKED: Final = 3_000  # test pictures that they are asked
 Floats = npt.NDArray[np.float32]
 
 
-def chapter(evidence: Evidence) -> Chapter:
+def chapter(run_data: RunData) -> Chapter:
     """The chapter of a run."""
-    classified, numbers = _other_classifiers(evidence)
+    classified, numbers = _other_classifiers(run_data)
     return Chapter(
         "learned",
         "What it learned",
-        [*_weights(evidence), *_maps(evidence), *_excited(evidence), *_plane(evidence), *classified],
+        [*_weights(run_data), *_maps(run_data), *_excited(run_data), *_plane(run_data), *classified],
         {"f6_classifiers": numbers},
     )
 
 
-def _weights(evidence: Evidence) -> list[Block]:
-    first, third = (evidence.model.get_layer(name).get_weights()[0] for name in ("c1", "c3"))
+def _weights(run_data: RunData) -> list[Block]:
+    first, third = (run_data.model.get_layer(name).get_weights()[0] for name in ("c1", "c3"))
     c1 = [
         image_grid.signed(kernel, str(number), f"Filter {number} of C1")
         for number, kernel in enumerate(first[:, :, 0].transpose(2, 0, 1), 1)
@@ -58,13 +58,13 @@ def _weights(evidence: Evidence) -> list[Block]:
         )
     return [
         Heading("The filters"),
-        Tiles(
+        Thumbnails(
             "filters-c1",
             [("C1", c1)],
             "The six filters of C1, 5×5 weights each: strokes, edges and their ends.",
             72,
         ),
-        Tiles(
+        Thumbnails(
             "filters-c3",
             rows,
             "The sixteen filters of C3, one in each column; its six rows are what it looks for in the six maps of S2. "
@@ -74,9 +74,11 @@ def _weights(evidence: Evidence) -> list[Block]:
     ]
 
 
-def _maps(evidence: Evidence) -> list[Block]:
-    found = evidence.features(evidence.chosen[None])
-    groups: list[tuple[str, list[Tile]]] = [("input", [image_grid.ink(evidence.chosen, text="The digit")])]
+def _maps(run_data: RunData) -> list[Block]:
+    found = run_data.features(run_data.example[None])
+    groups: list[tuple[str, list[Thumbnail]]] = [
+        ("input", [image_grid.ink(run_data.example, text="The digit")])
+    ]
     for name in ("c1", "s2", "c3", "s4"):
         maps = found[name][0]
         most = float(np.abs(maps).max())
@@ -100,14 +102,14 @@ def _maps(evidence: Evidence) -> list[Block]:
     maps, flat = groups[:5], groups[5:]
     return [
         Heading("One digit on its way through"),
-        Tiles(
+        Thumbnails(
             "feature-maps",
             maps,
             "What each layer makes of one test digit, strongest where it is most opaque. C1 still shows the digit, each map a different "
             "kind of stroke; C3 says where in the digit something was found; after S4 only the rough place is left.",
             64,
         ),
-        Tiles(
+        Thumbnails(
             "feature-vectors",
             flat,
             "The dense layers as blocks of cells, the logits as a row from 0 to 9: blue speaks for a digit, orange against it.",
@@ -116,9 +118,9 @@ def _maps(evidence: Evidence) -> list[Block]:
     ]
 
 
-def _excited(evidence: Evidence) -> list[Block]:
-    images = evidence.data.test.images[:_SEARCHED]
-    found = evidence.features(images)
+def _excited(run_data: RunData) -> list[Block]:
+    images = run_data.data.test.images[:_SEARCHED]
+    found = run_data.features(images)
     blocks: list[Block] = [
         Heading("What excites a unit most"),
         Text(
@@ -127,10 +129,10 @@ def _excited(evidence: Evidence) -> list[Block]:
         ),
     ]
     for name in ("c1", "c3"):
-        place = receptive_patches.PLACES[name]
+        place = receptive_patches.RECEPTIVE_FIELDS[name]
         middle = found[name].shape[1] // 2
         dreams = receptive_patches.ascent(
-            evidence.before_activation(name), receptive_patches.averages(found[name], images)
+            run_data.before_activation(name), receptive_patches.averages(found[name], images)
         )
         real = receptive_patches.patches(found[name], images, place, _SHOWN)
         groups = []
@@ -143,7 +145,7 @@ def _excited(evidence: Evidence) -> list[Block]:
                 )
             )
         blocks.append(
-            Tiles(
+            Thumbnails(
                 f"exciting-{name}",
                 groups,
                 f"The {len(groups)} maps of {name.upper()}, in pieces of {place.side}×{place.side} pixels, all that one unit sees: the first of each row by ascent, the others from the data.",
@@ -152,7 +154,7 @@ def _excited(evidence: Evidence) -> list[Block]:
         )
     for name, columns in (("c5", 20), ("f6", 14), ("logits", 10)):
         dreams = receptive_patches.ascent(
-            evidence.before_activation(name), receptive_patches.averages(found[name], images)
+            run_data.before_activation(name), receptive_patches.averages(found[name], images)
         )
         best = found[name].argmax(0)
         made = image_grid.sheet(
@@ -161,7 +163,7 @@ def _excited(evidence: Evidence) -> list[Block]:
         seen = image_grid.sheet([image_grid.ink(images[i]) for i in best], columns, text="From the data")
         title = name.upper() if name != "logits" else "output"
         blocks.append(
-            Tiles(
+            Thumbnails(
                 f"exciting-{name}",
                 [(f"{title}, ascent", [made]), ("from the data", [seen])],
                 f"The {len(dreams)} units of {title}, in the same order twice."
@@ -177,10 +179,10 @@ def _excited(evidence: Evidence) -> list[Block]:
     return blocks
 
 
-def _plane(evidence: Evidence) -> list[Block]:
-    test = evidence.data.test
+def _plane(run_data: RunData) -> list[Block]:
+    test = run_data.data.test
     some = test.take(np.arange(min(_DRAWN, len(test.labels))))
-    features = evidence.features(some.images)["f6"]
+    features = run_data.features(some.images)["f6"]
     pca = PCA(2, random_state=0)
     flat = {
         "pca": pca.fit_transform(features),
@@ -215,17 +217,17 @@ def _plane(evidence: Evidence) -> list[Block]:
             f"F6 turns 784 pixels into 84 numbers. Here {len(some.labels):,} test digits lie where their 84 numbers put them, "
             "squeezed into two dimensions."
         ),
-        Beside(drawn),
+        SideBySide(drawn),
     ]
 
 
-def _other_classifiers(evidence: Evidence) -> tuple[list[Block], dict[str, Any]]:
+def _other_classifiers(run_data: RunData) -> tuple[list[Block], dict[str, Any]]:
     rng = np.random.default_rng(0)
-    train, test = evidence.data.train, evidence.data.test
+    train, test = run_data.data.train, run_data.data.test
     taught = train.take(rng.permutation(len(train.labels))[:_TAUGHT])
     asked = test.take(np.arange(min(_ASKED, len(test.labels))))
     inputs = {
-        "F6": tuple(evidence.features(split.images)["f6"] for split in (taught, asked)),
+        "F6": tuple(run_data.features(split.images)["f6"] for split in (taught, asked)),
         "pixels": tuple((split.images.reshape(len(split.images), -1) / 255.0) for split in (taught, asked)),
     }
     found: dict[str, dict[str, float]] = {}
@@ -235,7 +237,7 @@ def _other_classifiers(evidence: Evidence) -> tuple[list[Block], dict[str, Any]]
         ("support vectors, RBF kernel", SVC),
     ):
         found[label] = {source: _score(make(), given, taught, asked) for source, given in inputs.items()}
-    own = float((evidence.answers(asked.images) == asked.labels).mean())
+    own = float((run_data.predicted_digits(asked.images) == asked.labels).mean())
     rows = [(label, f"{one['F6']:.2%}", f"{one['pixels']:.2%}") for label, one in found.items()]
     return [
         Heading("F6 as inputs to another classifier"),

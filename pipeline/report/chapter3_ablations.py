@@ -11,26 +11,26 @@ from pipeline.networks import lenet5_1998
 from pipeline.report import architecture_training, image_grid, plots
 from pipeline.report.architecture_training import SHIFTED, SHIFTS
 from pipeline.report.architectures import VARIANTS, named
-from pipeline.report.html import Beside, Block, Chapter, Heading, Plot, Table, Text, Tiles
-from pipeline.report.run_data import Evidence
+from pipeline.report.html import Block, Chapter, Heading, Plot, SideBySide, Table, Text, Thumbnails
+from pipeline.report.run_data import RunData
 
 Found = dict[str, dict[str, Any]]
 
 
-def chapter(evidence: Evidence) -> Chapter:
+def chapter(run_data: RunData) -> Chapter:
     """The chapter of a run."""
-    found = architecture_training.summary(evidence.comparisons)
-    released = architecture_training.shifted(evidence.answers, evidence.data.validation)
+    found = architecture_training.summary(run_data.comparisons)
+    released = architecture_training.shift_accuracy(run_data.predicted_digits, run_data.data.validation)
     return Chapter(
         "parts",
         "What its parts buy",
-        [*_trained(evidence, found), *_original(), *_shifts(evidence, found, released)],
+        [*_trained(run_data, found), *_original(), *_shifts(run_data, found, released)],
         {"comparisons": found, "released_shifted": released},
     )
 
 
-def _trained(evidence: Evidence, found: Found) -> list[Block]:
-    budget, data = evidence.comparisons["budget"], evidence.comparisons["data"]
+def _trained(run_data: RunData, found: Found) -> list[Block]:
+    budget, data = run_data.comparisons["budget"], run_data.comparisons["data"]
     rows = [
         (
             variant.label,
@@ -124,7 +124,7 @@ def _original() -> list[Block]:
             [("trained", *(f"{count:,}" for _, count in counts), f"{total:,}")],
             "Its trained parameters. The 840 numbers of the output are the pictures below and stay as they are.",
         ),
-        Tiles(
+        Thumbnails(
             "codes",
             [("", bitmaps)],
             "The 7×12 pictures that F6 learns to draw: the digit whose picture is nearest wins. Drawn for this project after the paper's figure.",
@@ -133,7 +133,7 @@ def _original() -> list[Block]:
     ]
 
 
-def _shifts(evidence: Evidence, found: Found, released: list[float]) -> list[Block]:
+def _shifts(run_data: RunData, found: Found, released: list[float]) -> list[Block]:
     pooling = [(v.label, v.name) for v in VARIANTS if v.group == "pooling" and v.name in found]
     others = [
         ("LeNet-5", "max"),
@@ -159,12 +159,12 @@ def _shifts(evidence: Evidence, found: Found, released: list[float]) -> list[Blo
             "and it is less than often said: networks that have only seen centered digits fall off within a few pixels. The rest has "
             "to be learned from moved digits, or be taken away before, as normalization does."
         ),
-        Beside(
+        SideBySide(
             [
                 Plot(
                     "shift-pooling",
                     _curves(pooling, found, None),
-                    f"Accuracy against shift of {_moved(evidence)}, by the kind of subsampling, mean over the seeds."
+                    f"Accuracy against shift of {_moved(run_data)}, by the kind of subsampling, mean over the seeds."
                     + _extremes(pooling, found),
                     "Curves of accuracy against shift in pixels",
                 ),
@@ -179,13 +179,13 @@ def _shifts(evidence: Evidence, found: Found, released: list[float]) -> list[Blo
         Table(
             ("shift, pixels", *map(str, SHIFTS)),
             [*rows, ("this run's network", *(f"{value:.1%}" for value in released))],
-            f"Accuracy of {_moved(evidence)}, moved left, right, up and down alike; ink that leaves the picture is lost.",
+            f"Accuracy of {_moved(run_data)}, moved left, right, up and down alike; ink that leaves the picture is lost.",
         ),
     ]
 
 
-def _moved(evidence: Evidence) -> str:
-    return f"the first {min(SHIFTED, evidence.comparisons['data']['validation']):,} validation digits"
+def _moved(run_data: RunData) -> str:
+    return f"the first {min(SHIFTED, run_data.comparisons['data']['validation']):,} validation digits"
 
 
 def _extremes(chosen: Sequence[tuple[str, str]], found: Found) -> str:

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from pipeline.metrics.calibration import ERROR_RATES, NONDIGIT_RATE, calibration_error, interval
 from pipeline.report import formats, image_grid, plots
-from pipeline.report.html import Beside, Block, Chapter, Heading, Plot, Table, Text, Tiles
-from pipeline.report.run_data import Evidence
+from pipeline.report.html import Block, Chapter, Heading, Plot, SideBySide, Table, Text, Thumbnails
+from pipeline.report.run_data import RunData
 
 _BINS: Final = 15  # as `calibrate.calibration_error` counts them
 _REJECTED: Final = 0.3  # the end of the error–reject curve
@@ -20,25 +20,25 @@ _LISTED: Final = 200  # misread digits that are shown; all of a good network's
 Floats = npt.NDArray[np.floating[Any]]
 
 
-def chapter(evidence: Evidence) -> Chapter:
+def chapter(run_data: RunData) -> Chapter:
     """The chapter of a run."""
-    layers = formats.layer_errors(evidence)
-    ece = calibration_error(evidence.probabilities, evidence.data.test.labels)
+    layers = formats.layer_errors(run_data)
+    ece = calibration_error(run_data.probabilities, run_data.data.test.labels)
     return Chapter(
         "quality",
         "How good it is",
         [
-            *_accuracy(evidence),
-            *_misread(evidence),
-            *_confidence(evidence, ece),
-            *formats.blocks(evidence, layers),
+            *_accuracy(run_data),
+            *_misread(run_data),
+            *_confidence(run_data, ece),
+            *formats.blocks(run_data, layers),
         ],
         {"calibration_error": ece, "int8_layers": layers},
     )
 
 
-def _accuracy(evidence: Evidence) -> list[Block]:
-    families = evidence.records["evaluate"]["families"]
+def _accuracy(run_data: RunData) -> list[Block]:
+    families = run_data.records["evaluate"]["families"]
     rows = [
         (
             name,
@@ -57,9 +57,9 @@ def _accuracy(evidence: Evidence) -> list[Block]:
             rows,
             f"On {top['accuracy']['n']:,} pictures of {top['accuracy']['data']}, which nothing was chosen by.",
         ),
-        Beside(
+        SideBySide(
             [
-                *_curves(evidence),
+                *_curves(run_data),
                 Plot(
                     "confusion",
                     _confusion(confusion),
@@ -89,8 +89,8 @@ def _confusion(confusion: npt.NDArray[np.intp]) -> str:
         return plots.svg(figure, "confusion")
 
 
-def _curves(evidence: Evidence) -> list[Plot]:
-    loss, accuracy = (history(evidence.run / "tensorboard", *where) for where in _CURVES)
+def _curves(run_data: RunData) -> list[Plot]:
+    loss, accuracy = (history(run_data.run / "tensorboard", *where) for where in _CURVES)
     if not loss or not accuracy:
         return []
     with plots.drawing(plots.WIDTH, 4.4, 2, 1, sharex=True) as (figure, (upper, lower)):
@@ -107,7 +107,7 @@ def _curves(evidence: Evidence) -> list[Plot]:
         Plot(
             "curves",
             drawing,
-            f"{len(loss)} epochs of training.{_least(evidence.records['train']['config'])} Validation ended at {accuracy[-1]:.2%}.",
+            f"{len(loss)} epochs of training.{_least(run_data.records['train']['config'])} Validation ended at {accuracy[-1]:.2%}.",
             "Loss and validation accuracy by epoch",
         )
     ]
@@ -141,8 +141,8 @@ def history(folder: Path, part: str, tag: str) -> list[float]:
     return [last[step] for step in sorted(last)]
 
 
-def _misread(evidence: Evidence) -> list[Block]:
-    test, probabilities = evidence.data.test, evidence.probabilities
+def _misread(run_data: RunData) -> list[Block]:
+    test, probabilities = run_data.data.test, run_data.probabilities
     guess = probabilities.argmax(1)
     wrong = np.flatnonzero(guess != test.labels)
     wrong = wrong[np.argsort(-probabilities[wrong, guess[wrong]], kind="stable")]
@@ -162,7 +162,7 @@ def _misread(evidence: Evidence) -> list[Block]:
     rest = f" Of {len(wrong):,} the {len(shown):,} surest." if len(wrong) > len(shown) else ""
     return [
         Heading("Every misread digit" if not rest else "Misread digits"),
-        Tiles(
+        Thumbnails(
             "misread",
             [("", shown)],
             f"All {len(wrong):,} test digits that are read wrong, the surest mistakes first: the label, what was read with its probability, "
@@ -172,8 +172,8 @@ def _misread(evidence: Evidence) -> list[Block]:
     ]
 
 
-def _confidence(evidence: Evidence, ece: float) -> list[Block]:
-    labels, probabilities = evidence.data.test.labels, evidence.probabilities
+def _confidence(run_data: RunData, ece: float) -> list[Block]:
+    labels, probabilities = run_data.data.test.labels, run_data.probabilities
     score, right = probabilities.max(1), probabilities.argmax(1) == labels
     order = np.argsort(score, kind="stable")
     bins = reliability(score, right)
@@ -208,10 +208,10 @@ def _confidence(evidence: Evidence, ece: float) -> list[Block]:
             xlim=(0, 100 * _REJECTED),
         )
         curve = plots.svg(figure, "error-reject")
-    thresholds = next(iter(evidence.records["evaluate"]["families"].values()))["thresholds"]
+    thresholds = next(iter(run_data.records["evaluate"]["families"].values()))["thresholds"]
     return [
         Heading("Does it know when it does not know?"),
-        Beside(
+        SideBySide(
             [
                 Plot(
                     "reliability",
@@ -240,7 +240,7 @@ def _confidence(evidence: Evidence, ece: float) -> list[Block]:
                 )
                 for one in thresholds
             ],
-            f"The thresholds that validation chose, measured on test.{_floor(evidence.records['train']['calibration'])}",
+            f"The thresholds that validation chose, measured on test.{_floor(run_data.records['train']['calibration'])}",
         ),
     ]
 

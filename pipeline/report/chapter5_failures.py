@@ -12,8 +12,8 @@ from pipeline.data.normalize_many import Normalize, Pixels, parallel_normalizer
 from pipeline.evaluation import shifts
 from pipeline.evaluation.corruptions import KINDS, corrupt
 from pipeline.report import image_grid, plots
-from pipeline.report.html import Beside, Block, Chapter, Heading, Plot, Table, Text, Tiles
-from pipeline.report.run_data import Evidence
+from pipeline.report.html import Block, Chapter, Heading, Plot, SideBySide, Table, Text, Thumbnails
+from pipeline.report.run_data import RunData
 
 _SOME: Final = 2_000  # test pictures where all of them would take too long
 _ANGLES: Final = tuple(range(-90, 91, 15))
@@ -21,32 +21,32 @@ _WIDER: Final = (-2.0, -1.5, -1.0, -0.5, 0.0, 1.0, 2.0, 3.0, 4.0)
 _FEW: Final = 1_000  # and where each takes longer still
 
 
-def chapter(evidence: Evidence) -> Chapter:
+def chapter(run_data: RunData) -> Chapter:
     """The chapter of a run."""
     with parallel_normalizer() as normalized:
-        corrupted, corruptions = _corruptions(evidence, normalized)
-        harder, hardness = _hardships(evidence, normalized)
+        corrupted, corruptions = _corruptions(run_data, normalized)
+        harder, hardness = _hardships(run_data, normalized)
     return Chapter(
         "failures", "How it fails", [*corrupted, *harder], {"corruptions": corruptions, **hardness}
     )
 
 
-def _right(evidence: Evidence, pixels: Pixels, labels: npt.NDArray[np.uint8]) -> float:
-    return float((evidence.answers(pixels) == labels).mean())
+def _right(run_data: RunData, pixels: Pixels, labels: npt.NDArray[np.uint8]) -> float:
+    return float((run_data.predicted_digits(pixels) == labels).mean())
 
 
-def _corruptions(evidence: Evidence, normalized: Normalize) -> tuple[list[Block], dict[str, Any]]:
-    test = evidence.data.test
+def _corruptions(run_data: RunData, normalized: Normalize) -> tuple[list[Block], dict[str, Any]]:
+    test = run_data.data.test
     found: dict[str, dict[str, float]] = {}
     groups = []
     for kind in KINDS:
         raw = corrupt(test.images, kind)
         repaired = normalized(raw)
         found[kind] = {
-            "raw": _right(evidence, raw, test.labels),
-            "normalized": _right(evidence, repaired, test.labels),
+            "raw": _right(run_data, raw, test.labels),
+            "normalized": _right(run_data, repaired, test.labels),
         }
-        shown = evidence.chosen_index
+        shown = run_data.example_index
         groups.append(
             (
                 kind,
@@ -59,7 +59,7 @@ def _corruptions(evidence: Evidence, normalized: Normalize) -> tuple[list[Block]
             )
         )
     mean = {way: float(np.mean([one[way] for one in found.values()])) for way in ("raw", "normalized")}
-    clean = _right(evidence, test.images, test.labels)
+    clean = _right(run_data, test.images, test.labels)
     numbers = {"clean": clean, "mean": mean, "kinds": found, "n": len(test.labels)}
     gained = {kind: one["normalized"] - one["raw"] for kind, one in found.items()}
     better = sorted((kind for kind in gained if gained[kind] > 0.02), key=lambda kind: -gained[kind])
@@ -79,7 +79,7 @@ def _corruptions(evidence: Evidence, normalized: Normalize) -> tuple[list[Block]
                 if "stripe" in worse
                 else ""
             )
-            + _prepared(evidence.records["train"]["config"])
+            + _prepared(run_data.records["train"]["config"])
         ),
         Plot(
             "corruptions",
@@ -87,7 +87,7 @@ def _corruptions(evidence: Evidence, normalized: Normalize) -> tuple[list[Block]
             "Accuracy on the pixels as they are (orange) and after the service's normalization (blue).",
             "Two dots for each of fifteen corruptions, before and after normalization",
         ),
-        Tiles(
+        Thumbnails(
             "corrupted",
             groups,
             "One digit under each of them, as it is and normalized, with the accuracy over all test pictures.",
@@ -128,21 +128,23 @@ def _dumbbells(found: dict[str, dict[str, float]]) -> str:
         return plots.svg(figure, "corruptions")
 
 
-def _hardships(evidence: Evidence, normalized: Normalize) -> tuple[list[Block], dict[str, Any]]:
-    test = evidence.data.test
+def _hardships(run_data: RunData, normalized: Normalize) -> tuple[list[Block], dict[str, Any]]:
+    test = run_data.data.test
     some = test.take(np.arange(min(_SOME, len(test.labels))))
-    angles = _series(evidence, normalized, some, {str(a): shifts.turned(some.images, a) for a in _ANGLES})
+    angles = _series(run_data, normalized, some, {str(a): shifts.rotate(some.images, a) for a in _ANGLES})
     few = test.take(np.arange(min(_FEW, len(test.labels))))
-    distance = shifts.distances(few.images)
-    pens = _series(evidence, normalized, few, {f"{w:g}": shifts.inked(distance, w) for w in _WIDER})
-    photographs = shifts.photographed(some.images)
+    distance = shifts.ink_distances(few.images)
+    pens = _series(
+        run_data, normalized, few, {f"{w:g}": shifts.change_pen_width(distance, w) for w in _WIDER}
+    )
+    photographs = shifts.photograph(some.images)
     others = {
         "inverted": (255 - some.images, normalized(255 - some.images)),
-        "photographed": (shifts.shrunk(photographs), normalized(photographs)),
+        "photographed": (shifts.shrink(photographs), normalized(photographs)),
     }
     measured = {
         name: {
-            way: _right(evidence, pixels, some.labels)
+            way: _right(run_data, pixels, some.labels)
             for way, pixels in zip(("raw", "normalized"), pair, strict=True)
         }
         for name, pair in others.items()
@@ -160,14 +162,17 @@ def _hardships(evidence: Evidence, normalized: Normalize) -> tuple[list[Block], 
         ),
         (
             "pen 1.5 thinner",
-            [image_grid.ink(one, text="A thin digit") for one in shifts.inked(distance[:4], -1.5)],
+            [image_grid.ink(one, text="A thin digit") for one in shifts.change_pen_width(distance[:4], -1.5)],
         ),
-        ("pen 4 wider", [image_grid.ink(one, text="A bold digit") for one in shifts.inked(distance[:4], 4)]),
+        (
+            "pen 4 wider",
+            [image_grid.ink(one, text="A bold digit") for one in shifts.change_pen_width(distance[:4], 4)],
+        ),
     ]
     rows = [(name, f"{one['raw']:.1%}", f"{one['normalized']:.1%}") for name, one in measured.items()]
     return [
         Heading("Turned, and with another pen"),
-        Beside(
+        SideBySide(
             [
                 Plot(
                     "rotation",
@@ -190,17 +195,17 @@ def _hardships(evidence: Evidence, normalized: Normalize) -> tuple[list[Block], 
             f"Accuracy on {len(some.labels):,} test digits. As they are: the inverted pixels, and the photograph only made small. "
             "Normalization finds out which of the two levels is the ink, evens out the light and centers the digit.",
         ),
-        Tiles("photographs", examples, "What was measured, in pictures.", 84),
+        Thumbnails("photographs", examples, "What was measured, in pictures.", 84),
     ], {"rotation": angles, "pen": pens, **measured, "n_hardships": len(some.labels)}
 
 
 def _series(
-    evidence: Evidence, normalized: Normalize, split: Split, cases: dict[str, Pixels]
+    run_data: RunData, normalized: Normalize, split: Split, cases: dict[str, Pixels]
 ) -> dict[str, dict[str, float]]:
     return {
         name: {
-            "raw": _right(evidence, pixels, split.labels),
-            "normalized": _right(evidence, normalized(pixels), split.labels),
+            "raw": _right(run_data, pixels, split.labels),
+            "normalized": _right(run_data, normalized(pixels), split.labels),
         }
         for name, pixels in cases.items()
     }

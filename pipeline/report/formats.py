@@ -11,8 +11,8 @@ from matplotlib.ticker import LogLocator
 from pipeline.export.formats import FORMATS
 from pipeline.networks import batching, spec
 from pipeline.report import plots
-from pipeline.report.html import Beside, Block, Heading, Plot, Table, Text
-from pipeline.report.run_data import Evidence
+from pipeline.report.html import Block, Heading, Plot, SideBySide, Table, Text
+from pipeline.report.run_data import RunData
 from pipeline.verification import drift
 
 _EXPLAINED: Final = 500  # test pictures for the comparison of layers
@@ -20,15 +20,15 @@ _EXPLAINED: Final = 500  # test pictures for the comparison of layers
 Floats = npt.NDArray[np.floating[Any]]
 
 
-def blocks(evidence: Evidence, layers: list[dict[str, Any]]) -> list[Block]:
+def blocks(run_data: RunData, layers: list[dict[str, Any]]) -> list[Block]:
     """The part of the chapter; `layers` as `layer_errors` gives them."""
-    return [*_formats(evidence), *_agreement(evidence), *_layers(layers)]
+    return [*_formats(run_data), *_agreement(run_data), *_layers(layers)]
 
 
-def _formats(evidence: Evidence) -> list[Block]:
-    measured = evidence.records["benchmark"]["formats"]
-    accuracies = evidence.records["evaluate"]["formats"]
-    machine = evidence.records["benchmark"]["environment"]["machine"]
+def _formats(run_data: RunData) -> list[Block]:
+    measured = run_data.records["benchmark"]["formats"]
+    accuracies = run_data.records["evaluate"]["formats"]
+    machine = run_data.records["benchmark"]["environment"]["machine"]
     rows = [row for row in FORMATS if row.name in measured and row.name in accuracies]
     with plots.drawing(8.6, 4.8) as (figure, ax):
         points = []
@@ -72,8 +72,8 @@ def _formats(evidence: Evidence) -> list[Block]:
     ]
 
 
-def _agreement(evidence: Evidence) -> list[Block]:
-    record = evidence.records["verify"]
+def _agreement(run_data: RunData) -> list[Block]:
+    record = run_data.records["verify"]
     drawn = []
     for family, unit in (("float", "probability"), ("int8", "lsb")):
         pairs = [pair for pair in record["pairs"] if (pair["lsb"] is None) == (unit == "probability")]
@@ -85,7 +85,7 @@ def _agreement(evidence: Evidence) -> list[Block]:
             f"All formats were asked all {record['pictures']:,} test pictures. Above the diagonal: how many digits two formats read differently. "
             "Below: how far their outputs are apart at most. onnx_features is onnx_float32 with every layer's activations as outputs."
         ),
-        Beside(drawn),
+        SideBySide(drawn),
     ]
 
 
@@ -116,15 +116,15 @@ def _agreement_of(family: str, unit: str, pairs: list[dict[str, Any]], count: in
     )
 
 
-def layer_errors(evidence: Evidence) -> list[dict[str, Any]]:
+def layer_errors(run_data: RunData) -> list[dict[str, Any]]:
     """Float against 8 bits: per layer the largest difference as a share of the range, and the root mean square of it by that of the values."""
-    if "onnx_int8" in evidence.records["export"].get("refused", {}):
+    if "onnx_int8" in run_data.records["export"].get("refused", {}):
         return []
-    shown = batching.make_batches(spec.DIGIT, evidence.data.test.images[:_EXPLAINED])
+    shown = batching.make_batches(spec.DIGIT, run_data.data.test.images[:_EXPLAINED])
     left, right = (
-        drift.activations(evidence.run, name, shown, None) for name in ("onnx_float32", "onnx_int8")
+        drift.activations(run_data.run, name, shown, None) for name in ("onnx_float32", "onnx_int8")
     )
-    rows = drift.between(left, right, drift.tolerance("digit", "onnx_float32", "onnx_int8"))
+    rows = drift.compare_layers(left, right, drift.tolerance("digit", "onnx_float32", "onnx_int8"))
     return [
         {
             "layer": row["layer"],

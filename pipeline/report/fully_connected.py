@@ -11,7 +11,7 @@ from pipeline.report.html import Block, Heading, Plot, Table, Text
 _SIDES: Final = (28, 100, 300)
 
 
-def against(record: dict[str, Any]) -> tuple[list[Block], dict[str, Any]]:
+def comparison(record: dict[str, Any]) -> tuple[list[Block], dict[str, Any]]:
     """The part of the first chapter, and the parameters by the picture's side."""
     found = architecture_training.summary(record)
     names = [name for name in found if named(name).group == "size" or name == "max"]

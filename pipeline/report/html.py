@@ -14,7 +14,7 @@ from string import Template
 from typing import Any, Final
 
 from pipeline.report import image_grid, plots
-from pipeline.report.image_grid import Tile
+from pipeline.report.image_grid import Thumbnail
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Table:
 
 
 @dataclasses.dataclass(frozen=True)
-class Numbers:
+class NumberGrids:
     """Small grids of numbers with signs between them; `marked` cells stand out."""
 
     parts: Sequence[Sequence[Sequence[float]] | str]
@@ -62,17 +62,17 @@ class Plot:
 
 
 @dataclasses.dataclass(frozen=True)
-class Tiles:
+class Thumbnails:
     """Small pictures in labeled rows, each shown `size` CSS pixels wide."""
 
     name: str
-    groups: Sequence[tuple[str, Sequence[Tile]]]
+    groups: Sequence[tuple[str, Sequence[Thumbnail]]]
     caption: str
     size: int = 56
 
 
 @dataclasses.dataclass(frozen=True)
-class Beside:
+class SideBySide:
     """Blocks that stand side by side where there is room."""
 
     blocks: Sequence[Plot]
@@ -80,7 +80,7 @@ class Beside:
 
 _MANY: Final = 8  # rows of tiles from which on they stand side by side
 
-Block = Heading | Text | Table | Numbers | Plot | Tiles | Beside
+Block = Heading | Text | Table | NumberGrids | Plot | Thumbnails | SideBySide
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,15 +128,15 @@ def pictures(chapters: Sequence[Chapter]) -> Iterator[tuple[str, bytes]]:
     """Name and content of each picture's file."""
     for chapter in chapters:
         for block in chapter.blocks:
-            for one in block.blocks if isinstance(block, Beside) else (block,):
+            for one in block.blocks if isinstance(block, SideBySide) else (block,):
                 if isinstance(one, Plot):
                     yield f"{one.name}.svg", plots.standalone(one.element)
-                elif isinstance(one, Tiles):
+                elif isinstance(one, Thumbnails):
                     rows = [tile for _, group in one.groups for tile in group]
                     widest = max(len(group) for _, group in one.groups)
                     scale = max(1, round(56 / max(tile.pixels.shape[1] for tile in rows)))
                     lines = [
-                        image_grid.Tile(image_grid.grid(group, widest), "", "")
+                        image_grid.Thumbnail(image_grid.grid(group, widest), "", "")
                         for _, group in one.groups
                         if group
                     ]
@@ -151,7 +151,7 @@ def _block(block: Block) -> str:
             return f"<p>{source}</p>"
         case Table():
             return _table(block)
-        case Numbers():
+        case NumberGrids():
             return _numbers(block)
         case Plot():
             return _figure(
@@ -159,9 +159,9 @@ def _block(block: Block) -> str:
                 block.caption,
                 "plot wide" if block.wide else "plot",
             )
-        case Tiles():
+        case Thumbnails():
             return _tiles(block)
-        case Beside(blocks):
+        case SideBySide(blocks):
             return '<div class="beside">\n' + "\n".join(_block(one) for one in blocks) + "\n</div>"
 
 
@@ -182,7 +182,7 @@ def _table(table: Table) -> str:
     return _figure(inner, table.caption, "table")
 
 
-def _numbers(block: Numbers) -> str:
+def _numbers(block: NumberGrids) -> str:
     parts = []
     for index, part in enumerate(block.parts):
         if isinstance(part, str):
@@ -206,7 +206,7 @@ def number(value: float) -> str:
     return f"{value:g}".replace("-", "\u2212")
 
 
-def _tiles(block: Tiles) -> str:
+def _tiles(block: Thumbnails) -> str:
     rows = []
     for label, group in block.groups:
         name = f'<div class="name">{html.escape(label)}</div>' if label else ""
@@ -217,7 +217,7 @@ def _tiles(block: Tiles) -> str:
     return _figure(many, block.caption, "tiles")
 
 
-def _tile(tile: Tile, size: int) -> str:
+def _tile(tile: Thumbnail, size: int) -> str:
     source = base64.b64encode(image_grid.png(tile.pixels)).decode()
     height, width = tile.pixels.shape[:2]
     caption = f"<small>{html.escape(tile.caption)}</small>" if tile.caption else ""

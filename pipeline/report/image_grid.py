@@ -22,7 +22,7 @@ _NEGATIVE: Final = (200, 82, 10)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Tile:
+class Thumbnail:
     """A small picture.
 
     Attributes:
@@ -36,7 +36,7 @@ class Tile:
     text: str
 
 
-def ink(values: npt.NDArray[Any], caption: str = "", text: str = "", most: float | None = None) -> Tile:
+def ink(values: npt.NDArray[Any], caption: str = "", text: str = "", most: float | None = None) -> Thumbnail:
     """Values from 0 = transparent to `most` = black.
 
     Args:
@@ -48,19 +48,21 @@ def ink(values: npt.NDArray[Any], caption: str = "", text: str = "", most: float
     opacity = np.clip(values / max(most, 1e-12), 0, 1)
     pixels = np.zeros((*values.shape, 4), np.uint8)
     pixels[..., 3] = np.rint(255 * opacity)
-    return Tile(pixels, caption, text or caption)
+    return Thumbnail(pixels, caption, text or caption)
 
 
-def signed(values: Floats, caption: str = "", text: str = "", most: float | None = None) -> Tile:
+def signed(values: Floats, caption: str = "", text: str = "", most: float | None = None) -> Thumbnail:
     """Values [H, W], blue above and orange below 0, opaque at ±`most` (None = the largest amount)."""
     most = float(np.abs(values).max()) if most is None else most
     pixels = np.zeros((*values.shape, 4), np.uint8)
     pixels[..., :3] = np.where(values[..., None] >= 0, _POSITIVE, _NEGATIVE)
     pixels[..., 3] = np.rint(255 * np.clip(np.abs(values) / max(most, 1e-12), 0, 1))
-    return Tile(pixels, caption, text or caption)
+    return Thumbnail(pixels, caption, text or caption)
 
 
-def framed(values: Pixels, box: tuple[int, int, int, int], caption: str, text: str, scale: int = 6) -> Tile:
+def framed(
+    values: Pixels, box: tuple[int, int, int, int], caption: str, text: str, scale: int = 6
+) -> Thumbnail:
     """Ink, uint8 [H, W], enlarged, with a frame around columns x to x+w and rows y to y+h of `box`."""
     pixels = ink(values).pixels.repeat(scale, 0).repeat(scale, 1)
     x, y, width, height = (side * scale for side in box)
@@ -68,7 +70,7 @@ def framed(values: Pixels, box: tuple[int, int, int, int], caption: str, text: s
     frame[y : y + height, x : x + width] = True
     frame[y + 2 : y + height - 2, x + 2 : x + width - 2] = False
     pixels[frame] = (*_POSITIVE, 255)
-    return Tile(pixels, caption, text)
+    return Thumbnail(pixels, caption, text)
 
 
 def png(pixels: Pixels) -> bytes:
@@ -78,7 +80,7 @@ def png(pixels: Pixels) -> bytes:
     return out.getvalue()
 
 
-def grid(tiles: Sequence[Tile], columns: int, gap: int = 1, scale: int = 1) -> Pixels:
+def grid(tiles: Sequence[Thumbnail], columns: int, gap: int = 1, scale: int = 1) -> Pixels:
     """All tiles in rows of `columns`, uint8 [H, W, 4], enlarged by `scale`; smaller ones at the top left of their place."""
     height = max(tile.pixels.shape[0] for tile in tiles) + gap
     width = max(tile.pixels.shape[1] for tile in tiles) + gap
@@ -90,6 +92,6 @@ def grid(tiles: Sequence[Tile], columns: int, gap: int = 1, scale: int = 1) -> P
     return out.repeat(scale, 0).repeat(scale, 1)
 
 
-def sheet(tiles: Sequence[Tile], columns: int, caption: str = "", text: str = "") -> Tile:
+def sheet(tiles: Sequence[Thumbnail], columns: int, caption: str = "", text: str = "") -> Thumbnail:
     """Many tiles as one."""
-    return Tile(grid(tiles, columns), caption, text or caption)
+    return Thumbnail(grid(tiles, columns), caption, text or caption)

@@ -124,7 +124,7 @@ def standalone(element: str) -> bytes:
     return f'<?xml version="1.0" encoding="utf-8"?>\n{head}>\n <style>{rules}</style>{rest}\n'.encode()
 
 
-def plain(axes: Axes) -> None:
+def hide_axes(axes: Axes) -> None:
     """Without axes, for drawings."""
     axes.set_aspect("equal")
     axes.axis("off")

@@ -25,7 +25,7 @@ _FADING: Final = 0.03  # share of the ink that a step takes away
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
+class ReceptiveField:
     """Which pixels a unit of a convolution sees.
 
     Attributes:
@@ -46,7 +46,7 @@ class Place:
         return padded[y : y + self.side, x : x + self.side]
 
 
-PLACES: Final = {"c1": Place(5, 1, -2), "c3": Place(14, 2, -2)}
+RECEPTIVE_FIELDS: Final = {"c1": ReceptiveField(5, 1, -2), "c3": ReceptiveField(14, 2, -2)}
 
 
 def ascent(sums: keras.Model, starts: Floats, seed: int = 0, steps: int | None = None) -> Floats:
@@ -100,7 +100,7 @@ def averages(outputs: Floats, images: Pixels, count: int = 20) -> Floats:
     return np.asarray(images[best].mean(0) / 255, np.float32)
 
 
-def patches(maps: Floats, images: Pixels, place: Place, count: int) -> list[list[Pixels]]:
+def patches(maps: Floats, images: Pixels, place: ReceptiveField, count: int) -> list[list[Pixels]]:
     """For each map the patches of pictures that excite it most, at most one of a picture.
 
     Args:

@@ -28,12 +28,12 @@ from pipeline.report import html as page
 from pipeline.report.architecture_training import Budget
 from pipeline.report.architectures import VARIANTS, Variant
 from pipeline.report.html import Chapter
-from pipeline.report.run_data import Evidence, require
+from pipeline.report.run_data import RunData, require
 from pipeline.run import Run, write_bytes
 
 FOLDER: Final = "report"  # inside a run
 PAGE: Final = "index.html"
-CHAPTERS: Final[tuple[Callable[[Evidence], Chapter], ...]] = (
+CHAPTERS: Final[tuple[Callable[[RunData], Chapter], ...]] = (
     chapter1_network.chapter,
     chapter2_learned.chapter,
     parts.chapter,
@@ -64,12 +64,12 @@ def report(
     compared = architecture_training.compare(
         folder, data, budget or architecture_training.budget(data), variants
     )
-    evidence = Evidence.of(run, data, compared)
+    run_data = RunData.of(run, data, compared)
     chapters = [
-        write(evidence) for write in tqdm(CHAPTERS, desc="report", unit="chapter", disable=None, leave=False)
+        write(run_data) for write in tqdm(CHAPTERS, desc="report", unit="chapter", disable=None, leave=False)
     ]
     files = {f"pictures/{name}": content for name, content in page.pictures(chapters)}
-    files[PAGE] = page.render(f"LeNet-5, run {run.path.name}", _facts(evidence), chapters).encode()
+    files[PAGE] = page.render(f"LeNet-5, run {run.path.name}", _facts(run_data), chapters).encode()
     shutil.rmtree(folder / "pictures", ignore_errors=True)  # none of an earlier version
     for name, content in files.items():
         write_bytes(folder / name, content)
@@ -79,14 +79,14 @@ def report(
     )
 
 
-def _facts(evidence: Evidence) -> list[tuple[str, str]]:
-    train, evaluated = evidence.records["train"], evidence.records["evaluate"]
+def _facts(run_data: RunData) -> list[tuple[str, str]]:
+    train, evaluated = run_data.records["train"], run_data.records["evaluate"]
     accuracy = evaluated["families"]["lenet5"]["accuracy"]
     machine = evaluated["environment"]["machine"]
     return [
         ("data", f"{train['data']['name']}, {train['data']['train']:,} pictures to train on"),
         ("accuracy on test", f"{accuracy['value']:.2%} ({accuracy['low']:.2%}–{accuracy['high']:.2%})"),
-        ("parameters", f"{evidence.model.count_params():,}"),
+        ("parameters", f"{run_data.model.count_params():,}"),
         ("preset and seed", f"{train['preset'] or 'own'}, {train['config']['seed']}"),
         *_taught(train["config"]),
         ("TensorFlow", train["environment"]["packages"]["tensorflow"]),

@@ -28,7 +28,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Evidence:
+class RunData:
     """A finished run of digits.
 
     Attributes:
@@ -46,7 +46,7 @@ class Evidence:
     model: keras.Model
 
     @classmethod
-    def of(cls, run: Run, data: Dataset, comparisons: dict[str, Any]) -> Evidence:
+    def of(cls, run: Run, data: Dataset, comparisons: dict[str, Any]) -> RunData:
         """Reads a run.
 
         Raises:
@@ -58,15 +58,15 @@ class Evidence:
     @functools.cached_property
     def probabilities(self) -> Floats:
         """What the served file says of the test pictures, float32 [N, 10]."""
-        return self.ask(self.data.test.images)
+        return self.predict(self.data.test.images)
 
-    def ask(self, pixels: Pixels) -> Floats:
+    def predict(self, pixels: Pixels) -> Floats:
         """The served file's probabilities of normalized pixels uint8 [N, 28, 28]; float32 [N, 10]."""
         return self._served(tensor(pixels))
 
-    def answers(self, pixels: Pixels) -> npt.NDArray[np.intp]:
+    def predicted_digits(self, pixels: Pixels) -> npt.NDArray[np.intp]:
         """The digits that it reads; [N]."""
-        return np.argmax(self.ask(pixels), axis=1)
+        return np.argmax(self.predict(pixels), axis=1)
 
     @functools.cached_property
     def _served(self) -> Any:
@@ -74,14 +74,14 @@ class Evidence:
         return predictor(row, self.run / FOLDER / row.file)
 
     @functools.cached_property
-    def chosen_index(self) -> int:
+    def example_index(self) -> int:
         """Of the test picture that the chapters look at closely: the first 4 that is read as one."""
         return int(np.argmax((self.data.test.labels == 4) & (self.probabilities.argmax(1) == 4)))
 
     @property
-    def chosen(self) -> Pixels:
+    def example(self) -> Pixels:
         """That picture, uint8 [28, 28]."""
-        return np.asarray(self.data.test.images[self.chosen_index])
+        return np.asarray(self.data.test.images[self.example_index])
 
     def features(self, pixels: Pixels) -> dict[str, Floats]:
         """Every layer's output after its activation: float32 [N, H, W, C] or [N, C], by name."""

@@ -46,20 +46,20 @@ def parameters(height: int, width: int, channels_in: int, channels_out: int) -> 
     return (width * height * channels_in + 1) * channels_out
 
 
-def moved() -> list[tuple[Floats, Floats, float]]:
+def shifted_stroke() -> list[tuple[Floats, Floats, float]]:
     """A diagonal stroke at two places: the picture, what the diagonal kernel makes of it, the largest value."""
     pictures = (_STROKE, np.roll(_STROKE, (2, 3), (0, 1)))
     maps = [convolve(picture, DIAGONAL) for picture in pictures]
     return [(picture, found, float(found.max())) for picture, found in zip(pictures, maps, strict=True)]
 
 
-def pooled() -> tuple[Floats, Floats, list[tuple[int, int]]]:
+def pooled_map() -> tuple[Floats, Floats, list[tuple[int, int]]]:
     """A 4×4 map, its 2×2 maxima, and where in the map they are."""
     x = np.array([[1.0, 3, 0, 2], [4, 2, 1, 0], [0, 1, 5, 3], [2, 6, 1, 4]])
     return x, pool(x), _places(x)
 
 
-def shared() -> dict[str, Floats]:
+def shared_weight_gradient() -> dict[str, Floats]:
     """The gradient of a shared weight is a sum over the places where it was used.
 
     Returns:
@@ -78,9 +78,9 @@ def shared() -> dict[str, Floats]:
     }
 
 
-def through_maximum() -> tuple[Floats, Floats, Floats, list[tuple[int, int]]]:
+def maximum_gradient() -> tuple[Floats, Floats, Floats, list[tuple[int, int]]]:
     """The 4×4 map of `pooled`, a gradient by its 2×2 maxima, and the gradient by the map: all of it goes to the winners."""
-    x, _, places = pooled()
+    x, _, places = pooled_map()
     dy = np.array([[1.0, -2], [3, 0.5]])
     dx = np.zeros_like(x)
     for (row, column), value in zip(places, dy.ravel(), strict=True):

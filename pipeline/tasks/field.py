@@ -92,15 +92,15 @@ def finetune(
         real = recombine.item_source([items[i] for i in index], [cuts[i] for i in index], config.recombined)
         return training.fine_tune(config, augmentation.mixed_batches(real, synthetic, config, own.separators))
 
-    def reader(model: Any) -> field_readings.Reader:
-        return field_readings.reader(ctc.probabilities(model))
+    def reader(model: Any) -> field_readings.FieldRecognizer:
+        return field_readings.field_recognizer(ctc.probabilities(model))
 
     readings = []
     for part in parts:
         model = trained_on(np.setdiff1d(np.arange(len(own)), part))
-        readings.append(field_readings.read(reader(model), own.take(part)))
+        readings.append(field_readings.recognize(reader(model), own.take(part)))
     model = trained_on(np.arange(len(own)))
-    nonfields = field_readings.read_nonfields(reader(model), _NONFIELDS, config.seed, sampler.field)
+    nonfields = field_readings.recognize_nonfields(reader(model), _NONFIELDS, config.seed, sampler.field)
     report = cross_validation.report(own, parts, readings, config.seed, nonfields)
     return training.write_record(
         run,
@@ -157,7 +157,7 @@ def evaluate(run: Run, options: Namespace) -> Answer:
 
     own = _labeled("evaluate", options)
     record = field_run.evaluate(run, own)
-    worst_sheet.worst(next(iter(record["families"].values())), own, run / _WORST)
+    worst_sheet.write_worst_sheet(next(iter(record["families"].values())), own, run / _WORST)
     return record, f"{field_run.summary(record)}\nthe worst of them: {run / _WORST}"
 
 

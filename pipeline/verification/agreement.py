@@ -14,12 +14,12 @@ from serving.table import format_table
 Floats = npt.NDArray[np.float32]
 Int8 = npt.NDArray[np.int8]
 
-SURE: Final = 0.7  # probability of a string from which on formats must read the same one
+STRING_CERTAINTY: Final = 0.7  # probability of a string from which on formats must read the same one
 NEAR_TIE: Final = 2  # LSB between the two best logits, where 8-bit formats may answer differently
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Answers:
+class Predictions:
     """What one format says: float32 [N, K] probabilities and, in the 8-bit family, int8 [N, K] logits.
 
     Of fields, a row is a step, `places` int [N, 2] says of which field and which of its steps, and
@@ -31,7 +31,7 @@ class Answers:
     logits: Int8 | None = None
     places: npt.NDArray[np.intp] | None = None
     strings: tuple[tuple[int, ...], ...] = ()
-    sure: npt.NDArray[np.float64] = dataclasses.field(default_factory=lambda: np.zeros(0))
+    string_probabilities: npt.NDArray[np.float64] = dataclasses.field(default_factory=lambda: np.zeros(0))
 
     @property
     def digits(self) -> npt.NDArray[np.intp]:
@@ -39,7 +39,7 @@ class Answers:
         return np.argmax(self.probabilities if self.logits is None else self.logits, axis=1)
 
 
-def compare(left: Answers, right: Answers) -> dict[str, Any]:
+def compare(left: Predictions, right: Predictions) -> dict[str, Any]:
     """How far two formats of one family are apart.
 
     Returns:
@@ -59,10 +59,13 @@ def compare(left: Answers, right: Answers) -> dict[str, Any]:
     strings = {}
     if left.strings:
         other = np.array([one != two for one, two in zip(left.strings, right.strings, strict=True)])
-        sure = left.sure >= SURE
+        string_probabilities = left.string_probabilities >= STRING_CERTAINTY
         strings = {
             "strings": 1 - float(other.mean()),
-            "sure": {"fields": int(sure.sum()), "other": int(other[sure].sum())},
+            "sure": {
+                "fields": int(string_probabilities.sum()),
+                "other": int(other[string_probabilities].sum()),
+            },
         }
     return {
         "left": left.name,
@@ -82,14 +85,14 @@ def compare(left: Answers, right: Answers) -> dict[str, Any]:
     }
 
 
-def _place(answers: Answers, index: int) -> dict[str, int]:
+def _place(answers: Predictions, index: int) -> dict[str, int]:
     if answers.places is None:
         return {"picture": index}
     picture, step = answers.places[index]
     return {"picture": int(picture), "step": int(step)}
 
 
-def judge(pair: dict[str, Any], bound: Bound) -> list[str]:
+def violations(pair: dict[str, Any], bound: Bound) -> list[str]:
     """What a pair breaks, one line each."""
     name = f"{pair['right']} against {pair['left']}"
     broken = []
@@ -107,7 +110,7 @@ def judge(pair: dict[str, Any], bound: Bound) -> list[str]:
         other, fields = pair["sure"]["other"], pair["sure"]["fields"]
         if other > 1 and 1 - other / fields < bound.strings:
             broken.append(
-                f"{name}: {other} of {fields} fields that are read with a probability of {SURE} or more are read as "
+                f"{name}: {other} of {fields} fields that are read with a probability of {STRING_CERTAINTY} or more are read as "
                 f"another string, required are {bound.strings:.1%} the same"
             )
     for entry in pair["disagreements"] if bound.unit == "lsb" else ():
@@ -144,7 +147,7 @@ def summary(record: dict[str, Any]) -> str:
         ]
         for entry in record["judged"]
     ]
-    strings = ["same string", f"p ≥ {SURE}"] if "steps" in record else []
+    strings = ["same string", f"p ≥ {STRING_CERTAINTY}"] if "steps" in record else []
     head = ["format", "against", "LSB", "|Δp|", "top-1", "other answers", *strings, "allowed", ""]
     families = (
         ("largest |Δp|", "probability", [pair for pair in record["pairs"] if pair["lsb"] is None]),

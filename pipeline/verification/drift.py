@@ -29,7 +29,7 @@ def tolerance(task: str, *names: str) -> float:
     return max(DRIFT["int8" if name == REFERENCE else get(name, task).type] for name in names)
 
 
-def real(integers: npt.NDArray[np.int8], scale: integer_reference.Scale) -> Floats:
+def dequantize(integers: npt.NDArray[np.int8], scale: integer_reference.Scale) -> Floats:
     """8-bit integers as the real numbers they stand for."""
     return (integers.astype(np.float32) - np.float32(scale.zero_point)) * np.float32(scale.scale)
 
@@ -50,16 +50,18 @@ def activations(
 
         def ask(pixels: npt.NDArray[np.uint8]) -> dict[str, Floats]:
             found = integer_reference.activations(network, pixels)
-            return {layer.name: real(found[layer.name], layer.output) for layer in network.layers}
+            return {layer.name: dequantize(found[layer.name], layer.output) for layer in network.layers}
 
     else:
         row = get(name, task.task_of_run(run).name)
-        ask = predictor.inside(row, run / FOLDER / row.file)
+        ask = predictor.layer_predictor(row, run / FOLDER / row.file)
     parts = [ask(batch.pixels) for batch in batches]
     return {layer: np.concatenate([part[layer].ravel() for part in parts]) for layer in parts[0]}
 
 
-def between(left: dict[str, Floats], right: dict[str, Floats], tolerance: float) -> list[dict[str, Any]]:
+def compare_layers(
+    left: dict[str, Floats], right: dict[str, Floats], tolerance: float
+) -> list[dict[str, Any]]:
     """How far every layer's outputs are apart.
 
     Args:

@@ -28,8 +28,8 @@ from pipeline.networks.batching import Batch
 from pipeline.networks.spec import Task
 from pipeline.run import Run
 from pipeline.verification import drift
-from pipeline.verification.agreement import Answers, compare, judge
-from pipeline.verification.drift import REFERENCE, real
+from pipeline.verification.agreement import Predictions, compare, violations
+from pipeline.verification.drift import REFERENCE, dequantize
 from serving.decoding import ctc
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
@@ -40,8 +40,8 @@ Pixels = npt.NDArray[np.uint8]
 Int8 = npt.NDArray[np.int8]
 
 INTEGERS: Final = "tflite_int8"  # the file that it is read from
-OWN_SOFTMAX: Final = 1e-5  # a file's probabilities against the softmax of its own int8 logits
-EXPLAINED: Final = 500  # pictures for `explain`: those on which the two formats differ most
+SOFTMAX_TOLERANCE: Final = 1e-5  # a file's probabilities against the softmax of its own int8 logits
+EXPLAINED_PICTURES: Final = 500  # pictures for `explain`: those on which the two formats differ most
 
 
 def verify(run: Run, images: Pixels | Sequence[Pixels]) -> dict[str, Any]:
@@ -64,11 +64,11 @@ def verify(run: Run, images: Pixels | Sequence[Pixels]) -> dict[str, Any]:
     integers, refused = _integers(run, exported["refused"], reads)
     rows = [row for row in TABLE[reads.name] if row.name not in refused]
     broken: list[str] = []
-    families: dict[str, list[Answers]] = {"float": [], "int8": []}
+    families: dict[str, list[Predictions]] = {"float": [], "int8": []}
     if integers is not None:
         families["int8"].append(_reference_answers(integers, pictures))
     for row in rows:
-        answers = ask(run, row, pictures, integers)
+        answers = predict(run, row, pictures, integers)
         families["float" if answers.logits is None else "int8"].append(answers)
         broken += _own_softmax(answers, integers)
         if row.model == "lenet5-features":
@@ -84,7 +84,7 @@ def verify(run: Run, images: Pixels | Sequence[Pixels]) -> dict[str, Any]:
             pair = next(
                 pair for pair in pairs if pair["left"] == row.bound.against and pair["right"] == row.name
             )
-            lines = judge(pair, row.bound)
+            lines = violations(pair, row.bound)
             broken += lines
             judged.append({"format": row.name, "bound": dataclasses.asdict(row.bound), "passed": not lines})
     return run.record(
@@ -101,9 +101,9 @@ def verify(run: Run, images: Pixels | Sequence[Pixels]) -> dict[str, Any]:
     )
 
 
-def ask(
+def predict(
     run: Run, row: Format, pictures: Sequence[Batch], integers: integer_reference.Reference | None
-) -> Answers:
+) -> Predictions:
     """One format's answers to pictures.
 
     Raises:
@@ -123,7 +123,7 @@ def ask(
     probabilities = batching.predict(pictures, checked)
     logits = None
     if row.model == reads.int8 and integers is not None:
-        logits = batching.predict(pictures, predictor.int8_logits(row, path, integers.output))
+        logits = batching.predict(pictures, predictor.logit_predictor(row, path, integers.output))
     return _answers(row.name, pictures, probabilities, logits)
 
 
@@ -155,15 +155,15 @@ def explain(run: Run, left: str, right: str, images: Pixels | Sequence[Pixels]) 
     def answers(name: str) -> Floats:
         if name == REFERENCE:
             return _reference_answers(integers, pictures).probabilities
-        return ask(run, get(name, reads.name), pictures, integers).probabilities
+        return predict(run, get(name, reads.name), pictures, integers).probabilities
 
     distance = np.zeros(len(images))
     numbers = np.concatenate([batch.places() for batch in pictures])[:, 0]
     np.maximum.at(distance, numbers, np.abs(answers(left) - answers(right)).max(axis=1))
-    worst = np.sort(np.argsort(-distance, kind="stable")[:EXPLAINED])
+    worst = np.sort(np.argsort(-distance, kind="stable")[:EXPLAINED_PICTURES])
     shown = batching.make_batches(reads, [images[i] for i in worst])
     outputs = [drift.activations(run, name, shown, integers) for name in (left, right)]
-    layers = drift.between(*outputs, drift.tolerance(reads.name, left, right))
+    layers = drift.compare_layers(*outputs, drift.tolerance(reads.name, left, right))
     first = next((row["layer"] for row in layers if row["drifts"]), None)
     return {"left": left, "right": right, "pictures": len(worst), "layers": layers, "first": first}
 
@@ -180,22 +180,22 @@ def _integers(
         return None, {row.name: str(error) for row in TABLE[reads.name] if row.type == "int8"} | refused
 
 
-def _reference_answers(integers: integer_reference.Reference, pictures: Sequence[Batch]) -> Answers:
+def _reference_answers(integers: integer_reference.Reference, pictures: Sequence[Batch]) -> Predictions:
     logits = batching.predict(pictures, lambda pixels: integer_reference.logits(integers, pixels))
-    return _answers(REFERENCE, pictures, softmax(real(logits, integers.output)), logits)
+    return _answers(REFERENCE, pictures, softmax(dequantize(logits, integers.output)), logits)
 
 
-def _answers(name: str, pictures: Sequence[Batch], probabilities: Floats, logits: Int8 | None) -> Answers:
+def _answers(name: str, pictures: Sequence[Batch], probabilities: Floats, logits: Int8 | None) -> Predictions:
     if pictures[0].steps is None:
-        return Answers(name, probabilities, logits)
+        return Predictions(name, probabilities, logits)
     places = np.concatenate([batch.places() for batch in pictures])
     starts = np.flatnonzero(places[:, 1] == 0)
     best = [ctc.search(rows, count=1).best[0] for rows in np.split(probabilities, starts[1:])]
     strings, sure = tuple(one.labels for one in best), np.array([one.probability for one in best])
-    return Answers(name, probabilities, logits, places, strings, sure)
+    return Predictions(name, probabilities, logits, places, strings, sure)
 
 
-def _counts(families: dict[str, list[Answers]]) -> dict[str, Any]:
+def _counts(families: dict[str, list[Predictions]]) -> dict[str, Any]:
     """Of fields: how many steps, and how often the two families' first members read the same string."""
     first = [answers[0] for answers in families.values() if answers]
     if not first[0].strings:
@@ -204,27 +204,29 @@ def _counts(families: dict[str, list[Answers]]) -> dict[str, Any]:
     return {"steps": len(first[0].probabilities), "float_and_int8": sum(same) / len(same)}
 
 
-def _own_softmax(answers: Answers, integers: integer_reference.Reference | None) -> list[str]:
+def _own_softmax(answers: Predictions, integers: integer_reference.Reference | None) -> list[str]:
     """Users get probabilities, the bounds count logits: one must follow from the other."""
     if answers.logits is None or integers is None:
         return []
-    own = softmax(real(answers.logits, integers.output))
+    own = softmax(dequantize(answers.logits, integers.output))
     difference = float(np.abs(answers.probabilities - own).max())
-    if difference <= OWN_SOFTMAX:
+    if difference <= SOFTMAX_TOLERANCE:
         return []
     return [
         f"{answers.name}: its probabilities differ by {difference:.2g} from the softmax of its own logits, "
-        f"allowed {OWN_SOFTMAX:g}"
+        f"allowed {SOFTMAX_TOLERANCE:g}"
     ]
 
 
 def _features(run: Run, row: Format, pictures: Sequence[Batch]) -> list[str]:
     """The variant that shows its layers must show Keras's."""
-    first = [Batch(batch.pixels[:EXPLAINED], batch.numbers[:EXPLAINED]) for batch in pictures[:1]]
+    first = [
+        Batch(batch.pixels[:EXPLAINED_PICTURES], batch.numbers[:EXPLAINED_PICTURES]) for batch in pictures[:1]
+    ]
     shown = [drift.activations(run, name, first, None) for name in ("keras", row.name)]
     return [
         f"{row.name}: its output {entry['layer']} differs from Keras's by {entry['relative']:.2g} of its "
         f"range, allowed {entry['tolerance']:g}"
-        for entry in drift.between(*shown, drift.tolerance(row.task, row.name))
+        for entry in drift.compare_layers(*shown, drift.tolerance(row.task, row.name))
         if entry["drifts"]
     ]

@@ -1,21 +1,21 @@
-"""Written strings → amounts of money, or the reason why there is none.
+"""Interprets written strings as amounts of money, or says why there is none.
 
-A factor of 100 is the worst error there is: what a separator means is decided
-from all groups of digits together, and whatever does not fit completely is a
-doubt, never a guess.
+A factor of 100 is the worst error there is: the meaning of a separator is
+decided from all groups of digits together, and whatever does not fit
+completely is a doubt, never a guess.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from serving.decoding.ctc import SEPARATOR as SEPARATOR_LABEL
 from serving.decoding.ctc import Hypothesis
 from serving.errors import CheckreaderError
 
-SEPARATOR = "·"  # written for a separator of which nobody knows whether it is a point or a comma
+SEPARATOR = "·"  # stands for a separator that may be a point or a comma
 LOCALES = {"en": ".", "de": ",", "es": ","}  # the decimal character; the other one groups thousands
 MAX_DIGITS = 15
 SHARE = 0.01
@@ -32,14 +32,14 @@ class Amount:
 
 
 @dataclass(frozen=True)
-class Weighed:
-    """The likeliest reading.
+class AmountPrediction:
+    """The likeliest amount of a field.
 
     Attributes:
         labels: its likeliest string, as the decoder's labels.
         raw: the same with `SEPARATOR` for each separator.
         text: the digits alone.
-        amount: what it means.
+        amount: its meaning.
         probability: of all hypotheses with this text and this meaning together.
     """
 
@@ -51,7 +51,7 @@ class Weighed:
 
 
 def interpret(raw: str, locale: str | None = None) -> Amount:
-    """The amount that a string of digits and separators means.
+    """Interprets a string of digits and separators as an amount.
 
     Money has no decimals or two, so three digits after a separator are
     thousands and two at the end are cents:
@@ -90,29 +90,29 @@ def interpret(raw: str, locale: str | None = None) -> Amount:
     groups = re.split(f"[.,{SEPARATOR}]", raw)
     separators = re.findall(f"[.,{SEPARATOR}]", raw)
     cents = len(groups) > 1 and len(groups[-1]) == _CENTS
-    whole = groups[:-1] if cents else groups
-    doubt = _malformed(groups, whole) or _contradiction(separators, cents, locale)
+    units = groups[:-1] if cents else groups
+    doubt = _malformed(groups, units) or _contradiction(separators, cents, locale)
     if doubt:
         return Amount(None, f"unclear amount: {doubt}")
-    return Amount("".join(whole) + ("." + groups[-1] if cents else ""), None)
+    return Amount("".join(units) + ("." + groups[-1] if cents else ""), None)
 
 
-def weigh(
+def predict_amount(
     hypotheses: Sequence[Hypothesis],
     locale: str | None = None,
     share: float = SHARE,
     of_text: Callable[[tuple[int, ...]], float] | None = None,
-) -> Weighed:
-    """The likeliest reading among the decoder's strings, which differ also in separators.
+) -> AmountPrediction:
+    """Finds the likeliest amount among the decoder's strings, which differ also in separators.
 
     "1250" and "1·250" mean the same, so their probabilities add up; "12·50" is
-    a rival: the same digits, another amount (or none). If the rivals' part is
-    more than `share` of the reading's, that is a doubt and there is no amount.
+    a rival: the same digits, another amount (or none). If the rivals are more
+    than `share` as likely as the best, that is a doubt and there is no amount.
 
     Args:
         hypotheses: one or more strings; the more, the less a rival can hide among those left out.
         locale: as for `interpret`.
-        share: how likely rivals may be, relative to the reading.
+        share: how likely rivals may be, relative to the best.
         of_text: total probability of a string of digits whatever its separators; with it no rival can
             hide: `lambda digits: ctc.probability(ctc.without_separators(probabilities), digits)`.
 
@@ -122,21 +122,20 @@ def weigh(
     """
     if not hypotheses:
         raise ValueError("nothing to weigh")
-    readings: dict[tuple[str, str | None], Weighed] = {}
-    for one in sorted(hypotheses, key=lambda one: -one.probability):
-        raw = written(one.labels)
+    predictions: dict[tuple[str, str | None], AmountPrediction] = {}
+    for hypothesis in sorted(hypotheses, key=lambda hypothesis: -hypothesis.probability):
+        raw = label_text(hypothesis.labels)
         text = raw.replace(SEPARATOR, "")
         amount = interpret(raw, locale)
-        met = readings.get((text, amount.amount))
-        readings[text, amount.amount] = (
-            Weighed(one.labels, raw, text, amount, one.probability)
-            if met is None
-            else Weighed(met.labels, met.raw, text, met.amount, met.probability + one.probability)
-        )
-    best = max(readings.values(), key=lambda reading: reading.probability)
+        prediction = AmountPrediction(hypothesis.labels, raw, text, amount, hypothesis.probability)
+        likelier = predictions.get((text, amount.amount))
+        if likelier is not None:
+            prediction = replace(likelier, probability=likelier.probability + hypothesis.probability)
+        predictions[text, amount.amount] = prediction
+    best = max(predictions.values(), key=lambda prediction: prediction.probability)
     if best.amount.amount is None:
         return best
-    rivals = [reading for reading in readings.values() if reading.text == best.text and reading is not best]
+    rivals = [rival for rival in predictions.values() if rival.text == best.text and rival is not best]
     weight = sum(rival.probability for rival in rivals)
     if of_text is not None:
         digits = tuple(label for label in best.labels if label != SEPARATOR_LABEL)
@@ -146,16 +145,16 @@ def weigh(
     other = max(rivals, key=lambda rival: rival.probability).raw if rivals else "other separators"
     part = weight / (weight + best.probability)
     doubt = f"unclear amount: {best.raw} may be {other}, probability {part:.2g} that it is not as written"
-    return Weighed(best.labels, best.raw, best.text, Amount(None, doubt), best.probability)
+    return replace(best, amount=Amount(None, doubt))
 
 
-def written(labels: Sequence[int]) -> str:
-    """The decoder's labels as a string, `SEPARATOR` for each separator."""
+def label_text(labels: Sequence[int]) -> str:
+    """Writes the decoder's labels as a string, `SEPARATOR` for each separator."""
     return "".join(SEPARATOR if label == SEPARATOR_LABEL else str(label) for label in labels)
 
 
-def _malformed(groups: list[str], whole: list[str]) -> str | None:
-    """What is wrong with the lengths of the groups of digits; `whole` is all of them but the cents."""
+def _malformed(groups: list[str], units: list[str]) -> str | None:
+    """Returns the fault in the lengths of the groups of digits; `units` are all of them but the cents."""
     digits = sum(map(len, groups))
     if not digits:
         return "there are no digits"
@@ -163,7 +162,7 @@ def _malformed(groups: list[str], whole: list[str]) -> str | None:
         return f"{digits} digits are more than the {MAX_DIGITS} that an amount has"
     if not all(groups):
         return "a separator without digits on both sides"
-    first, *thousands = whole
+    first, *thousands = units
     if len(first) > _THOUSANDS and thousands:
         return f"{len(first)} digits before a separator that is followed by three"
     if any(len(group) != _THOUSANDS for group in thousands):
@@ -176,7 +175,7 @@ def _malformed(groups: list[str], whole: list[str]) -> str | None:
 
 
 def _contradiction(separators: list[str], cents: bool, locale: str | None) -> str | None:
-    """What is wrong with the characters, as far as they are known."""
+    """Returns the fault in the characters, as far as they are known."""
     thousands = separators[:-1] if cents else separators
     decimal = separators[-1:] if cents else []
     grouping = {character for character in thousands if character != SEPARATOR}

@@ -1,9 +1,9 @@
-"""Check digits and lengths as finite automata over digits.
+"""Describes check digits and lengths as finite automata over digits.
 
 The decoder (`serving.decoding.ctc`) searches only among the strings that an automaton
-accepts, so a scheme is nothing but an automaton. To add one, write a function
-that hands `build` a start, a step and a test, and list it in `SCHEMES`. The
-states are whatever is handy; `build` numbers, trims and minimizes them:
+accepts, so a scheme is an automaton. To add one, write a function that gives
+`build` a start, a step and a test, and list it in `SCHEMES`. The states may be
+any hashable objects; `build` numbers, trims and minimizes them:
 
     def digit_sum() -> Automaton:
         '''Numbers whose digits sum to a multiple of 9.'''
@@ -45,12 +45,12 @@ class Automaton:
 
     @property
     def empty(self) -> bool:
-        """Whether no number at all is accepted."""
+        """Says whether no number at all is accepted."""
         return not self.accepting.any()
 
 
 def accepts(automaton: Automaton, text: str) -> bool:
-    """Whether the automaton accepts `text`; anything but ASCII digits is not accepted."""
+    """Returns whether the automaton accepts `text`; anything but ASCII digits is not accepted."""
     state = automaton.start
     for character in text:
         if character not in "0123456789":
@@ -64,7 +64,7 @@ def accepts(automaton: Automaton, text: str) -> bool:
 def build(
     start: State, step: Callable[[State, int], State | None], accepting: Callable[[State], bool]
 ) -> Automaton:
-    """The minimal automaton of a description.
+    """Builds the minimal automaton of a description.
 
     Args:
         start: any hashable state.
@@ -120,7 +120,7 @@ def _minimal(step: npt.NDArray[np.int32], accepting: npt.NDArray[np.bool_]) -> A
 
 @lru_cache
 def aba() -> Automaton:
-    """ABA routing transit number: nine digits, weights 3 7 1, sum a multiple of 10.
+    """Accepts ABA routing transit numbers: nine digits, weights 3 7 1, sum a multiple of 10.
 
     Nine zeros satisfy the sum and are nobody's number: they are not accepted.
     Which first two digits are in use changes, and is not checked.
@@ -138,7 +138,7 @@ def aba() -> Automaton:
 
 @lru_cache
 def luhn() -> Automaton:
-    """Luhn (ISO/IEC 7812-1 annex B), two digits or more, as on payment cards.
+    """Accepts numbers that satisfy Luhn's formula (ISO/IEC 7812-1 annex B), two digits or more, as on payment cards.
 
     The doubling counts from the right end, which is not known from the left: the
     state holds the sum for both cases, the last digit being single or doubled.
@@ -154,7 +154,7 @@ def luhn() -> Automaton:
 
 @lru_cache
 def mod97() -> Automaton:
-    """ISO 7064 mod 97-10: the number is 1 modulo 97; its last two digits are the check digits."""
+    """Accepts numbers by ISO 7064 mod 97-10: the number is 1 modulo 97; its last two digits are the check digits."""
 
     def step(state: tuple[int, int], digit: int) -> tuple[int, int]:
         return min(state[0] + 1, 3), (state[1] * 10 + digit) % 97
@@ -164,7 +164,7 @@ def mod97() -> Automaton:
 
 @lru_cache
 def length(count: int) -> Automaton:
-    """Exactly `count` digits.
+    """Accepts numbers of exactly `count` digits.
 
     Raises:
         CheckreaderError: `count` is not between 1 and `MAX_LENGTH`.
@@ -174,20 +174,20 @@ def length(count: int) -> Automaton:
     return build(0, lambda n, _: n + 1 if n < count else None, lambda n: n == count)
 
 
-def both(one: Automaton, other: Automaton) -> Automaton:
-    """What both accept (the product automaton)."""
+def intersection(left: Automaton, right: Automaton) -> Automaton:
+    """Accepts the numbers that both accept (the product automaton)."""
 
-    first: list[list[int]] = one.step.tolist()  # faster than arrays to look things up one by one
-    second: list[list[int]] = other.step.tolist()
+    left_step: list[list[int]] = left.step.tolist()  # single entries are faster to read than an array's
+    right_step: list[list[int]] = right.step.tolist()
 
     def step(state: tuple[int, int], digit: int) -> tuple[int, int] | None:
-        after = first[state[0]][digit], second[state[1]][digit]
+        after = left_step[state[0]][digit], right_step[state[1]][digit]
         return None if DEAD in after else after
 
     return build(
-        (one.start, other.start),
+        (left.start, right.start),
         step,
-        lambda state: bool(one.accepting[state[0]] & other.accepting[state[1]]),
+        lambda state: bool(left.accepting[state[0]] & right.accepting[state[1]]),
     )
 
 
@@ -196,7 +196,7 @@ SCHEMES: dict[str, Callable[[], Automaton]] = {"aba": aba, "luhn": luhn, "mod97"
 
 @lru_cache(maxsize=128)
 def parse(scheme: str | None = None, length: int | None = None) -> Automaton | None:
-    """The automaton of a request: a scheme's name, a number of digits, both, or None for neither.
+    """Returns the automaton for a scheme's name, a number of digits, or both; None for neither.
 
     Raises:
         CheckreaderError: an unknown scheme, a length that is not read, or a pair that no number satisfies.
@@ -209,10 +209,10 @@ def parse(scheme: str | None = None, length: int | None = None) -> Automaton | N
     digits = _length(length)
     if check is None:
         return digits
-    result = both(check, digits)
-    if result.empty:
+    automaton = intersection(check, digits)
+    if automaton.empty:
         raise CheckreaderError(f"no number of {length} digits satisfies the scheme {scheme!r}")
-    return result
+    return automaton
 
 
 _length = length  # `parse` has an argument of that name

@@ -1,4 +1,4 @@
-"""Network steps → strings: exact search over what connectionist temporal classification can mean.
+"""Searches the likeliest strings of a network's steps, exactly, by connectionist temporal classification.
 
 An alignment gives every step one symbol, a label or the blank; its string is
 what is left when repeats are merged and blanks dropped, and a string's
@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.decoding.check_digits import DEAD, Automaton
-from serving.decoding.lattice import Lattice, Matrix, Prefix, checked
+from serving.decoding.lattice import Lattice, Matrix, Prefix, normalized_rows
 
 SEPARATOR = 10
 BUDGET = 2000
@@ -41,14 +41,14 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class Search:
-    """What `search` found.
+    """The outcome of `search`.
 
     Attributes:
         best: the likeliest strings, best first; none of probability 0.
         exact: whether `best[0]` is proven to be the likeliest (or that there is none).
-        total: probability of all accepted strings together: 1 where all are, and what to divide
-            by for P(string | accepted).
-        proven: so many of `best`, from the first, are proven to be the next likeliest; all of them
+        total: probability of all accepted strings together, the divisor for P(string | accepted);
+            1 where all are accepted.
+        proven: how many of `best`, from the first, are proven to be the next likeliest; all of them
             unless the budget ran out.
     """
 
@@ -64,66 +64,66 @@ def search(
     count: int = 3,
     budget: int = BUDGET,
 ) -> Search:
-    """The likeliest strings, or the likeliest that an automaton accepts.
+    """Finds the likeliest strings, or the likeliest that an automaton accepts.
 
     Args:
         probabilities: float [T, K], a row for each step that sums to 1 (rows are
             normalized again); index K − 1 is the blank. T may be 0: the empty string.
         accepts: the automaton that the digits must satisfy; separators do not move it.
-        count: how many strings are wanted; fewer come back where fewer have a probability.
+        count: how many strings to find; fewer come back where fewer have a probability.
         budget: prefixes that may be expanded. Readable pictures take some tens; noise may take
-            any number. When the budget runs out, what is missing is filled with strings that were met.
+            any number. When the budget runs out, strings that were reached by then fill up the rest.
 
     Raises:
         ValueError: NaN, a wrong shape, or rows that do not sum to 1 within 1e-3.
     """
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")
-    lattice = Lattice(checked(probabilities), accepts)
-    found: list[Hypothesis] = []
-    met: list[float] = []  # probabilities of the `count` best complete strings met, the least first
+    lattice = Lattice(normalized_rows(probabilities), accepts)
+    best: list[Hypothesis] = []
+    reached: list[float] = []  # probabilities of the `count` best complete strings so far, the least first
     serial = 0
     expanded = 0
     # (−bound, 0 for a string and 1 for a prefix, serial, the prefix or its parent, label)
     heap: list[tuple[float, int, int, Prefix, int]] = [(-lattice.total, 1, 0, lattice.root(), DEAD)]
-    while heap and len(found) < count:
-        value, kind, _, prefix, label = heappop(heap)
+    while heap and len(best) < count:
+        negative, kind, _, prefix, label = heappop(heap)
         if kind == 0:
-            found.append(Hypothesis(prefix.labels, -value))
+            best.append(Hypothesis(prefix.labels, -negative))
             continue
         if expanded == budget:
-            heappush(heap, (value, kind, 0, prefix, label))
+            heappush(heap, (negative, kind, 0, prefix, label))
             break
         expanded += 1
         if label != DEAD:
             prefix = lattice.extend(prefix, label)
-        own = lattice.own(prefix)
-        if own > 0:
+        complete = lattice.string_probability(prefix)
+        if complete > 0:
             serial += 1
-            heappush(heap, (-own, 0, serial, prefix, DEAD))
-            if len(met) < count:
-                heappush(met, own)
+            heappush(heap, (-complete, 0, serial, prefix, DEAD))
+            if len(reached) < count:
+                heappush(reached, complete)
             else:
-                heappushpop(met, own)
-        least = met[0] if len(met) == count else 0.0
+                heappushpop(reached, complete)
+        least = reached[0] if len(reached) == count else 0.0
         for label, bound in enumerate(lattice.bounds(prefix)):
             if bound > least:
                 serial += 1
                 heappush(heap, (-bound, 1, serial, prefix, label))
-    proven = len(found)
-    if len(found) == count or not heap:
-        return Search(found, True, lattice.total, proven)
-    # Among what was met, the way down from the likeliest prefix, so that there is always an answer.
-    strings = {prefix.labels: -value for value, kind, _, prefix, _ in heap if kind == 0}
-    strings.update(_dive(lattice, *heap[0][3:]))
-    ranked = sorted(strings.items(), key=lambda item: -item[1])
-    found += [Hypothesis(labels, probability) for labels, probability in ranked[: count - len(found)]]
-    return Search(found, proven > 0, lattice.total, proven)
+    proven = len(best)
+    if len(best) == count or not heap:
+        return Search(best, True, lattice.total, proven)
+    # The strings reached so far, and those on the way down from the likeliest prefix: there is always an answer.
+    strings = {prefix.labels: -negative for negative, kind, _, prefix, _ in heap if kind == 0}
+    strings.update(_descend(lattice, *heap[0][3:]))
+    ranked = sorted(strings, key=lambda labels: -strings[labels])
+    best += [Hypothesis(labels, strings[labels]) for labels in ranked[: count - len(best)]]
+    return Search(best, proven > 0, lattice.total, proven)
 
 
 def probability(probabilities: npt.NDArray[np.floating[Any]], labels: Sequence[int]) -> float:
-    """The total probability of one string over all its alignments; arguments and errors as `search`."""
-    lattice = Lattice(checked(probabilities), None)
+    """Returns the total probability of one string over all its alignments; arguments and errors as `search`."""
+    lattice = Lattice(normalized_rows(probabilities), None)
     prefix = lattice.root()
     for label in labels:
         prefix = lattice.extend(prefix, label)
@@ -131,7 +131,7 @@ def probability(probabilities: npt.NDArray[np.floating[Any]], labels: Sequence[i
 
 
 def without_separators(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """[…, T, 12] with the separator's share given to the blank.
+    """Adds the separator's share to the blank's in probabilities [T, 12] or [V, T, 12].
 
     A string's probability is then exactly the total of all strings that differ
     from it in separators alone.
@@ -143,11 +143,11 @@ def without_separators(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np
 
 
 def places(probabilities: npt.NDArray[np.floating[Any]], labels: Sequence[int]) -> list[Place]:
-    """Where each label of a string stands: its steps in the likeliest single alignment (Viterbi 1967).
+    """Finds the steps of each label of a string in the likeliest single alignment (Viterbi 1967).
 
     Args:
         probabilities: as for `search`.
-        labels: the string; what `search` returned always has a place.
+        labels: the string; those that `search` returned always have places.
 
     Returns:
         Per label its first and last step, and the probability that its stretch reads as it:
@@ -157,38 +157,38 @@ def places(probabilities: npt.NDArray[np.floating[Any]], labels: Sequence[int]) 
     Raises:
         ValueError: as `search`, or no alignment of a probability above 0 gives the string.
     """
-    rows = checked(probabilities)
+    rows = normalized_rows(probabilities)
     if not labels:
         return []
     spans = _greedy(rows, labels) or _viterbi(rows, labels)
-    result = []
+    stretches = []
     begin = 0
     for index, (first, last) in enumerate(spans):
         # Steps of blank between this label and the next are shared.
         end = (last + 1 + spans[index + 1][0]) // 2 if index + 1 < len(spans) else len(rows)
-        result.append((first, last, _alone(rows[begin:end, [labels[index], -1]].tolist())))
+        stretches.append((first, last, _alone(rows[begin:end, [labels[index], -1]].tolist())))
         begin = end
-    return result
+    return stretches
 
 
-def _dive(lattice: Lattice, prefix: Prefix, label: int) -> dict[tuple[int, ...], float]:
-    """The accepted strings on the way down from a prefix, always by the likeliest label."""
-    met = {}
+def _descend(lattice: Lattice, prefix: Prefix, label: int) -> dict[tuple[int, ...], float]:
+    """Returns the accepted strings on the way down from a prefix, always by the likeliest label."""
+    strings = {}
     while True:
         if label != DEAD:
             prefix = lattice.extend(prefix, label)
-        own = lattice.own(prefix)
-        if own > 0:
-            met[prefix.labels] = own
+        complete = lattice.string_probability(prefix)
+        if complete > 0:
+            strings[prefix.labels] = complete
         bounds = lattice.bounds(prefix)
         best = max(bounds)
-        if best <= own:
-            return met
+        if best <= complete:
+            return strings
         label = bounds.index(best)
 
 
 def _greedy(rows: Matrix, labels: Sequence[int]) -> list[tuple[int, int]] | None:
-    """As `_viterbi`, where the likeliest alignment of all gives these labels; None where it does not."""
+    """Does as `_viterbi` where the likeliest alignment of all gives these labels; else returns None."""
     path = rows.argmax(1)
     edges = np.flatnonzero(path[1:] != path[:-1]) + 1
     starts = [0, *edges.tolist()]
@@ -201,7 +201,7 @@ def _greedy(rows: Matrix, labels: Sequence[int]) -> list[tuple[int, int]] | None
 
 
 def _viterbi(rows: Matrix, labels: Sequence[int]) -> list[tuple[int, int]]:
-    """First and last step of each label in the likeliest alignment."""
+    """Finds the first and last step of each label in the likeliest alignment."""
     with np.errstate(divide="ignore"):
         columns: list[list[float]] = np.log(rows).T.tolist()
     pauses = columns[-1]
@@ -241,7 +241,7 @@ def _viterbi(rows: Matrix, labels: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def _alone(steps: list[list[float]]) -> float:
-    """Probability that steps of (label, blank) give the label once and nothing else."""
+    """Returns the probability that steps of (label, blank) give the label once and nothing else."""
     none, in_label, in_blank = 1.0, 0.0, 0.0
     for here, pause in steps:
         in_blank = pause * (in_blank + in_label)

@@ -1,4 +1,4 @@
-"""What a field network said → the likeliest string, how sure that is, and what it means as money."""
+"""Decodes a field network's probabilities: the likeliest string, its confidence, and its meaning as money."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from serving.decoding import check_digits, ctc, ensemble
-from serving.decoding.amounts import LOCALES, Amount, weigh
+from serving.decoding.amounts import LOCALES, Amount, predict_amount
 from serving.decoding.ctc import Hypothesis
 from serving.errors import CheckreaderError
 from serving.manifest import Confidence
@@ -17,16 +17,16 @@ from serving.runtime.network import Floats
 
 KINDS: Final = ("amount", "number")
 _COUNT: Final = 3
-_SURE: Final = 1e-12  # probabilities nearer to 0 or 1 are taken for this near
+_SURE: Final = 1e-12  # probabilities are kept this far from 0 and 1
 # Prefixes that a search may expand: readable fields take some tens, and a millisecond; noise would take seconds
 # and is rejected anyway.
 _BUDGET: Final = 300
-_SEPARATES: Final = 0.01  # less than this at every step, and nobody need look for separators
+_SEPARATES: Final = 0.01  # separators less likely than this at every step are not searched for
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What the fields hold; make it by `wanted`."""
+class FieldFormat:
+    """The kind, scheme, length and locale that a field is expected to have; made by `field_format`."""
 
     kind: str = "amount"
     scheme: str | None = None
@@ -35,21 +35,22 @@ class Wanted:
 
     @functools.cached_property
     def automaton(self) -> check_digits.Automaton | None:
-        """What a number has to satisfy."""
+        """The automaton that a number has to satisfy; None where there is none."""
         return check_digits.parse(self.scheme, self.length)
 
 
 @dataclass(frozen=True)
-class Decoded:
-    """The likeliest string and others, best first.
+class DecodedField:
+    """The decoded strings of a field.
 
     Attributes:
-        best: the first's probability is that of everything with the same digits (and, of an amount, the same
-            meaning); it is what `Confidence` is fitted on. Strings of a number have no separators.
+        best: the likeliest strings, best first. The first's probability is that of everything with the same
+            digits (and, of an amount, the same meaning), on which `Confidence` is fitted. Strings of a number
+            have no separators.
         labels: the first as it is written, separators included.
-        amount: what it means; None for a number, or where nothing is written.
+        amount: its meaning; None for a number, or where nothing is written.
         valid: False where no string keeps the rules: the likeliest of all are given instead.
-        exact: False where the search gave up before it was sure of the first.
+        exact: False where the search ended before the first was proven.
         total: probability of all strings that keep the rules.
     """
 
@@ -61,74 +62,75 @@ class Decoded:
     total: float
 
 
-def wanted(
+def field_format(
     kind: str | None = None, scheme: str | None = None, length: int | None = None, locale: str | None = None
-) -> Wanted:
-    """What the fields hold.
+) -> FieldFormat:
+    """Makes a `FieldFormat`.
 
     Args:
         kind: one of `KINDS`; None = a number where there is a scheme, else an amount.
-        scheme: a key of `schemes.SCHEMES`, whose check digit the number has to satisfy.
-        length: the number of digits, 1 to `schemes.MAX_LENGTH`.
+        scheme: a key of `check_digits.SCHEMES`, whose check digit the number has to satisfy.
+        length: the number of digits, 1 to `check_digits.MAX_LENGTH`.
         locale: one of `amounts.LOCALES`, in which the amount is written; None = any.
 
     Raises:
-        CheckreaderError: there is no such thing, or not together.
+        CheckreaderError: a parameter is unknown, or does not go with another.
     """
     if kind is None:
         kind = "number" if scheme else "amount"
-    for name, given, known in (
+    for name, choice, choices in (
         ("kind", kind, KINDS),
         ("scheme", scheme, check_digits.SCHEMES),
         ("locale", locale, LOCALES),
     ):
-        if given is not None and given not in known:
-            raise CheckreaderError(f"{name} must be one of {', '.join(known)}, got {given[:40]!r}")
+        if choice is not None and choice not in choices:
+            raise CheckreaderError(f"{name} must be one of {', '.join(choices)}, got {choice[:40]!r}")
     if scheme and kind != "number":
         raise CheckreaderError(f"scheme {scheme!r} is for kind number: an amount has no check digit")
     if locale and kind != "amount":
         raise CheckreaderError(f"locale {locale!r} is for kind amount: a number has no decimal point")
     check_digits.parse(scheme, length)
-    return Wanted(kind, scheme, length, locale)
+    return FieldFormat(kind, scheme, length, locale)
 
 
-def decode(probabilities: Floats, what: Wanted, count: int = _COUNT) -> Decoded:
-    """The likeliest strings of a field.
+def decode(probabilities: Floats, expected: FieldFormat, count: int = _COUNT) -> DecodedField:
+    """Finds the likeliest strings of a field.
 
     Args:
-        probabilities: float32 [L, T, 12], for each look at it those of its own steps, T ≥ 1.
-        what: the rules that a string has to keep.
+        probabilities: float32 [V, T, 12], for each view the steps that belong to the field, T ≥ 1.
+        expected: the rules that a string has to keep.
         count: how many strings, at most.
     """
     merged = ctc.without_separators(probabilities)
-    searched = merged if what.kind == "number" else probabilities
-    found = ensemble.search(searched, what.automaton, max(count, _COUNT), _BUDGET)
-    valid, total = bool(found.best), found.total
+    steps = merged if expected.kind == "number" else probabilities
+    search = ensemble.search(steps, expected.automaton, max(count, _COUNT), _BUDGET)
+    valid, total = bool(search.best), search.total
     if not valid:
-        found = ensemble.search(searched, None, max(count, _COUNT), _BUDGET)
-    best, amount = found.best, None
+        search = ensemble.search(steps, None, max(count, _COUNT), _BUDGET)
+    best, amount = search.best, None
     labels = best[0].labels
-    if what.kind == "number":
-        labels = _separated(probabilities, labels)
+    if expected.kind == "number":
+        labels = _with_separators(probabilities, labels)
     elif any(label != ctc.SEPARATOR for label in labels):
-        weighed = weigh(best, what.locale, of_text=functools.partial(ensemble.probability, merged))
-        labels, amount = weighed.labels, weighed.amount
-        others = [one for one in best if one.labels != labels]
-        best = [Hypothesis(labels, weighed.probability), *others]
-    return Decoded(tuple(best[:count]), labels, amount, valid, found.exact, total)
+        of_text = functools.partial(ensemble.probability, merged)
+        likeliest = predict_amount(best, expected.locale, of_text=of_text)
+        labels, amount = likeliest.labels, likeliest.amount
+        others = [hypothesis for hypothesis in best if hypothesis.labels != labels]
+        best = [Hypothesis(labels, likeliest.probability), *others]
+    return DecodedField(tuple(best[:count]), labels, amount, valid, search.exact, total)
 
 
-def _separated(probabilities: Floats, digits: tuple[int, ...]) -> tuple[int, ...]:
-    """The digits as they are written: with the likeliest separators."""
+def _with_separators(probabilities: Floats, digits: tuple[int, ...]) -> tuple[int, ...]:
+    """Inserts the likeliest separators into the digits."""
     if probabilities[..., ctc.SEPARATOR].max() >= _SEPARATES:
-        for one in ensemble.search(probabilities, None, _COUNT, _BUDGET).best:
-            if tuple(label for label in one.labels if label != ctc.SEPARATOR) == digits:
-                return one.labels
+        for hypothesis in ensemble.search(probabilities, None, _COUNT, _BUDGET).best:
+            if tuple(label for label in hypothesis.labels if label != ctc.SEPARATOR) == digits:
+                return hypothesis.labels
     return digits
 
 
 def confidence(probability: float, fitted: Confidence | None) -> float:
-    """The probability that a reading is right, from that of its string; None leaves it as it is."""
+    """Calibrates a string's probability to the probability that it is right; None leaves it as it is."""
     if fitted is None:
         return probability
     score = fitted.scale * logit(probability) + fitted.offset
@@ -136,11 +138,11 @@ def confidence(probability: float, fitted: Confidence | None) -> float:
 
 
 def logit(probability: float) -> float:
-    """ln(p / (1 − p)), finite: what `Confidence` is fitted on and applied to."""
-    near = min(max(probability, _SURE), 1 - _SURE)
-    return math.log(near / (1 - near))
+    """Returns ln(p / (1 − p)), finite; `Confidence` is fitted on it and applied to it."""
+    bounded = min(max(probability, _SURE), 1 - _SURE)
+    return math.log(bounded / (1 - bounded))
 
 
-def written(labels: Sequence[int]) -> str:
-    """Labels as `raw` shows them."""
+def raw_text(labels: Sequence[int]) -> str:
+    """Writes labels as a field's `raw`: a point for each separator."""
     return "".join("." if label == ctc.SEPARATOR else str(label) for label in labels)

@@ -1,4 +1,4 @@
-"""The steps of one picture as a lattice: forward and backward variables of prefixes.
+"""Holds the steps of one picture as a lattice: forward and backward variables of prefixes.
 
 Alignments, strings and their probabilities are those of connectionist temporal
 classification (Graves, Fernández, Gomez and Schmidhuber 2006, ICML); `serving.decoding.ctc`
@@ -30,7 +30,7 @@ class Prefix(NamedTuple):
 
 
 class Lattice:
-    """A picture's steps and, for each state, what an extension by a label is worth."""
+    """A picture's steps and, for each state, the probability that an extension by a label leads to."""
 
     def __init__(self, rows: Matrix, automaton: Automaton | None) -> None:
         self.columns: list[list[float]] = rows.T.tolist()
@@ -43,32 +43,34 @@ class Lattice:
         self._gains: dict[int, Matrix] = {}
 
     def gains(self, state: int) -> Matrix:
-        """[T, 2 · labels]: what being at the state after t steps is worth, with a label next.
+        """Returns the backward probabilities at a state after t steps with a label next, [T, 2 · labels].
 
         The first half is P(label at step t) · P(the rest leads to an accepted string), the second
         half the same for a label that a blank at step t has to precede.
         """
-        found = self._gains.get(state)
-        if found is None:
+        gains = self._gains.get(state)
+        if gains is None:
             here = self._all[:, state]
             later = np.zeros_like(here)
             later[:-1] = self._pauses * here[1:]
-            found = self._gains[state] = np.hstack([here, later])
-        return found
+            gains = self._gains[state] = np.hstack([here, later])
+        return gains
 
     def step(self, state: int, label: int) -> int:
+        """Returns the automaton's state after a label."""
         if self.automaton is None or label >= _DIGITS:
             return state
         return int(self.automaton.step[state, label])
 
     def root(self) -> Prefix:
+        """Returns the empty prefix."""
         ends = [1.0]
         for blank in self.columns[-1]:
             ends.append(ends[-1] * blank)
         return Prefix((), self.automaton.start if self.automaton else 0, ends)
 
     def extend(self, prefix: Prefix, label: int) -> Prefix:
-        """The forward variables of the prefix with one more label."""
+        """Computes the forward variables of the prefix with one more label."""
         before = prefix.ends
         if prefix.labels[-1:] == (label,):
             # After the same label only a blank makes it a new one.
@@ -81,14 +83,14 @@ class Lattice:
             ends.append(end)
         return Prefix((*prefix.labels, label), self.step(prefix.state, label), ends)
 
-    def own(self, prefix: Prefix) -> float:
-        """Probability of the prefix itself, as a whole and accepted string."""
+    def string_probability(self, prefix: Prefix) -> float:
+        """Returns the probability of the prefix as a complete string; 0 where it is not accepted."""
         if self.automaton is not None and not self.automaton.accepting[prefix.state]:
             return 0.0
         return prefix.ends[-1]
 
     def bounds(self, prefix: Prefix) -> list[float]:
-        """Per label: probability of all accepted strings that begin with the prefix and it."""
+        """Returns for each label the probability of all accepted strings that begin with the prefix and it."""
         values: list[float] = (np.array(prefix.ends[:-1]) @ self.gains(prefix.state)).tolist()
         labels = len(values) // 2
         if prefix.labels:
@@ -97,8 +99,8 @@ class Lattice:
         return values[:labels]
 
 
-def checked(probabilities: npt.NDArray[np.floating[Any]]) -> Matrix:
-    """Float64 rows that sum to 1."""
+def normalized_rows(probabilities: npt.NDArray[np.floating[Any]]) -> Matrix:
+    """Checks probabilities and normalizes them to float64 rows that sum to 1."""
     rows = np.asarray(probabilities, np.float64)
     if rows.ndim != 2 or rows.shape[1] < 2:
         raise ValueError(f"probabilities must be [steps, symbols], got {list(rows.shape)}")
@@ -111,7 +113,7 @@ def checked(probabilities: npt.NDArray[np.floating[Any]]) -> Matrix:
 
 
 def _backward(rows: Matrix, automaton: Automaton) -> tuple[Matrix, float]:
-    """What is still to come: the backward variables over (step, last label, state).
+    """Computes the backward variables over (step, last label, state).
 
     An alignment determines its string and so the state it ends in; the accepted
     mass is thus a sum over alignments, and no string is ever listed.

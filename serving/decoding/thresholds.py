@@ -1,4 +1,4 @@
-"""Probabilities → readings: which digit, how sure, and whether it may be booked unseen."""
+"""Turns probabilities into digit predictions, and applies the threshold that accepts them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ _TOP = 3
 
 
 class Choice(msgspec.Struct, frozen=True):
+    """A digit with its probability."""
+
     digit: int
     probability: float
 
 
-class Reading(msgspec.Struct, frozen=True):
-    """`reason` says why a reading is not accepted; `top` are the likeliest digits, best first."""
+class DigitPrediction(msgspec.Struct, frozen=True):
+    """A recognized digit; `reason` says why it is not accepted, `top` are the likeliest digits, best first."""
 
     digit: int
     confidence: float
@@ -34,11 +36,11 @@ class Reading(msgspec.Struct, frozen=True):
     top: list[Choice]
 
 
-def threshold(thresholds: Sequence[Threshold], max_error: float = MAX_ERROR) -> Threshold:
-    """The entry with the largest `max_error` that does not exceed the requested one.
+def choose_threshold(thresholds: Sequence[Threshold], max_error: float = MAX_ERROR) -> Threshold:
+    """Chooses the entry with the largest `max_error` that does not exceed the requested one.
 
     Raises:
-        CheckreaderError: `max_error` is no share, or below what the calibration data supports.
+        CheckreaderError: `max_error` is not above 0 and at most 1, or below what the calibration data supports.
     """
     if not 0 < max_error <= 1:
         raise CheckreaderError(f"max_error must be above 0 and at most 1, got {max_error}")
@@ -54,56 +56,57 @@ def threshold(thresholds: Sequence[Threshold], max_error: float = MAX_ERROR) -> 
     )
 
 
-def readings(
-    probabilities: npt.NDArray[np.float32], blank: npt.NDArray[np.bool_], bar: Threshold
-) -> list[Reading]:
-    """One reading for each row.
+def digit_predictions(
+    probabilities: npt.NDArray[np.float32], blank: npt.NDArray[np.bool_], threshold: Threshold
+) -> list[DigitPrediction]:
+    """Predicts a digit from each row.
 
     Args:
         probabilities: float32 [N, 10], index = digit; of equals the lowest index wins.
         blank: bool [N], True where normalization found no ink.
-        bar: what `threshold` chose.
+        threshold: as `choose_threshold` gives it.
     """
     # Stable, so that the lower of two equal digits comes first.
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :_TOP]
-    result = []
+    predictions = []
     for row, best, empty in zip(probabilities, order.tolist(), blank.tolist(), strict=True):
-        top = [Choice(digit, short(row[digit])) for digit in best]
-        # Judged as it is shown, so that a client who compares for itself agrees.
+        top = [Choice(digit, shortest_float(row[digit])) for digit in best]
+        # The rounded confidence is compared, so that a client who compares for itself agrees.
         confidence = top[0].probability
-        reason = BLANK if empty else doubt(confidence, bar)
-        result.append(Reading(best[0], confidence, reason is None, reason, top))
-    return result
+        reason = BLANK if empty else rejection_reason(confidence, threshold)
+        predictions.append(DigitPrediction(best[0], confidence, reason is None, reason, top))
+    return predictions
 
 
 def classification(scores: npt.NDArray[np.floating[Any]], classes: int, labels: Sequence[str]) -> Array:
-    """The best classes of each row in the words of Triton's classification extension.
+    """Lists the best classes of each row as Triton's classification extension writes them.
 
     Args:
         scores: [N, K]; of equals the lowest index wins.
-        classes: how many are wanted; K at most are returned.
+        classes: how many to return; K at most are.
         labels: of the K classes, or none.
 
     Returns:
         Object array [N, classes] of bytes, "value:index:label" or "value:index", best first.
     """
     order = np.argsort(-scores, axis=1, kind="stable")[:, :classes]
-    found = np.empty(order.shape, object)
+    entries = np.empty(order.shape, object)
     for row, best in enumerate(order.tolist()):
         for column, index in enumerate(best):
             label = f":{labels[index]}" if index < len(labels) else ""
-            found[row, column] = f"{scores[row, index]:.6f}:{index}{label}".encode()
-    return found
+            entries[row, column] = f"{scores[row, index]:.6f}:{index}{label}".encode()
+    return entries
 
 
-def doubt(confidence: float, bar: Threshold) -> str | None:
-    if confidence >= bar.threshold:
+def rejection_reason(confidence: float, threshold: Threshold) -> str | None:
+    """Returns why a prediction of that confidence is rejected, or None where it is accepted."""
+    if confidence >= threshold.threshold:
         return None
-    shown = math.floor(confidence * 1000) / 1000  # down: 0.9299 is not "0.93, below 0.93"
-    below = f"{bar.threshold:.6g}, the threshold for max_error {bar.max_error}"
-    return f"unsure: confidence {shown:.3f} is below {below}"
+    rounded = math.floor(confidence * 1000) / 1000  # down: 0.9299 is not "0.93, below 0.93"
+    below = f"{threshold.threshold:.6g}, the threshold for max_error {threshold.max_error}"
+    return f"unsure: confidence {rounded:.3f} is below {below}"
 
 
-def short(value: np.float32) -> float:
-    """The float with the fewest digits that is still this float32: 0.998, not 0.9980000257492065."""
-    return float(str(value))
+def shortest_float(number: np.float32) -> float:
+    """Returns the float with the fewest digits that is still this float32: 0.998, not 0.9980000257492065."""
+    return float(str(number))

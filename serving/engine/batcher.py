@@ -1,10 +1,9 @@
-"""What arrives while a model runs, or in the same turn of the event loop, runs together next.
+"""Dynamic batching: requests that arrive while a batch runs, or in the same turn of the event loop, share the next.
 
-Event-driven: nothing polls, and a lone request waits for nobody. A batch that
-is quickly computed runs in the event loop itself, since handing it to a thread
-and back costs more than LeNet-5; a longer one runs beside it, cut over the
-lanes that are idle, one for each core. The measurement behind the defaults is
-`benchmarks/batching.json`.
+Event-driven: nothing polls, and a lone request never waits for others. A batch that is quickly computed runs in the
+event loop itself, since handing it to a thread and back costs more than LeNet-5; a longer one runs in an executor,
+split over its idle threads (the lanes), one for each core. `benchmarks/results/batching.json` has the measurements
+behind the defaults.
 """
 
 from __future__ import annotations
@@ -27,13 +26,15 @@ Outputs: TypeAlias = tuple[Array, ...]
 
 # The longest that a batch may hold up the event loop, in ns.
 INLINE: Final = 1_000_000
-# Full batches, which nobody can join any more, that wait in the executor beyond those under way: a lane
-# would otherwise idle until the event loop, which is busy with what arrives, notices that it is free.
+# Full batches, which nobody can join any more, that wait in the executor beyond those that run: a lane would
+# otherwise idle until the event loop, which is busy with arriving requests, notices that it is free.
 AHEAD: Final = 1
 
 
 @dataclass(slots=True, eq=False)
 class _Job:
+    """A request in the queue; `arrived` in ns by `time.perf_counter_ns`, `timeout` in s."""
+
     image: Floats
     answer: asyncio.Future[Outputs]
     arrived: int
@@ -47,14 +48,18 @@ class Batcher:
 
     Args:
         run: `Network.run`.
-        executor: where batches run that take longer than `INLINE`, a thread for each lane.
-        lanes: how many runs may be under way there.
+        executor: runs batches that take longer than `inline`; it has a thread for each lane.
+        lanes: the number of batches that may run there at a time.
         statistics: counts queueing and running.
-        inline: the longest (ns) that a batch may hold up the event loop; 0 = every batch runs beside it.
         batch_rows: rows of a batch beyond which no further request joins it; a larger request runs alone.
         queue_rows: rows that may wait; with more, requests are refused. A request that finds the queue
-            empty is always taken.
+            empty is always accepted.
         delay: s that a request waits for others to join it, if a shared batch ended no longer ago than that.
+        inline: the longest (ns) that a batch may hold up the event loop; 0 = every batch runs in the executor.
+        ahead: full batches that may wait in the executor for a lane.
+
+    Attributes:
+        row_cost: the time that a row takes (ns), a moving average over past batches; 0 = none has run yet.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class Batcher:
         queue_rows: int = 4096,
         delay: float = 0.0,
         inline: int = INLINE,
+        ahead: int = AHEAD,
     ) -> None:
         self._run = run
         self._executor = executor
@@ -76,182 +82,190 @@ class Batcher:
         self._queue_rows = queue_rows
         self._delay = delay
         self._inline = inline
-        self._waiting: list[_Job] = []
-        self._rows = 0  # of what waits
-        self._next: asyncio.Handle | None = None  # the coming flush, if there is one
-        self._delayed = False  # whether that waits for others to join
-        self._running = 0  # lanes that are taken
+        self._ahead = ahead
+        self._queue: list[_Job] = []
+        self._queued_rows = 0
+        self._next_flush: asyncio.Handle | None = None
+        self._delayed = False  # True while the next flush waits for more requests
+        self._running = 0  # lanes in use
         self._tasks: set[asyncio.Task[None]] = set()
-        self._shared = -(10**18)  # when the last batch that held several requests ended (ns)
-        self._row_ns = 0.0  # what a row costs, once one has run
+        self._last_shared = -(10**18)  # when the last batch with several requests ended (ns)
+        self.row_cost = 0.0
 
     @property
-    def rows(self) -> int:
-        """How many wait."""
-        return self._rows
+    def queued_rows(self) -> int:
+        """The number of rows in the queue."""
+        return self._queued_rows
 
     @property
     def busy(self) -> bool:
-        """Whether a new request may have to wait."""
-        return self._running >= self._lanes or self._delay > 0 or self._rows >= self._batch_rows
+        """True if a new request may have to wait."""
+        return self._running >= self._lanes or self._delay > 0 or self._queued_rows >= self._batch_rows
 
-    def _room(self) -> bool:
-        return self._running < self._lanes + (AHEAD if self._rows >= self._batch_rows else 0)
+    def _has_room(self) -> bool:
+        return self._running < self._lanes + (self._ahead if self._queued_rows >= self._batch_rows else 0)
 
     def submit(self, image: Floats, timeout: float | None = None) -> asyncio.Future[Outputs]:
         """Queues a request.
 
         Args:
-            image: [N, …], N ≥ 1, what `run` takes. Only requests of equal shape, but for N, share a batch.
+            image: float32 [N, …], N ≥ 1, an input of `run`. Only requests of equal shape, but for N, share a batch.
             timeout: s that it may wait; None = any time.
 
         Returns:
-            Every output's rows for this request; cancel it to drop the request. Raises Expired if it
-            waited too long, or what `run` raises for it.
+            Every output's rows for this request; cancel it to drop the request. It raises Expired if the
+            request waited too long, or what `run` raises for it.
 
         Raises:
             Busy: the queue is full.
         """
         rows = len(image)
-        if self._rows + rows > self._queue_rows and self._waiting:
+        if self._queued_rows + rows > self._queue_rows and self._queue:
             self._drop_cancelled()
-            if self._rows + rows > self._queue_rows and self._waiting:
-                raise Busy(f"too many requests: {self._rows} rows are waiting; try again in a moment")
+            if self._queued_rows + rows > self._queue_rows and self._queue:
+                raise Busy(f"too many requests: {self._queued_rows} rows are waiting; try again in a moment")
         loop = asyncio.get_running_loop()
         job = _Job(image, loop.create_future(), time.perf_counter_ns(), timeout)
-        self._waiting.append(job)
-        self._rows += rows
-        if self._room():
-            full = self._rows >= self._batch_rows
-            together = job.arrived - self._shared <= self._delay * 1e9
-            if self._next is None:
-                self._plan(0.0 if full or not together else self._delay)
+        self._queue.append(job)
+        self._queued_rows += rows
+        if self._has_room():
+            full = self._queued_rows >= self._batch_rows
+            recently_shared = job.arrived - self._last_shared <= self._delay * 1e9
+            if self._next_flush is None:
+                self._schedule_flush(0.0 if full or not recently_shared else self._delay)
             elif full and self._delayed:
-                self._next.cancel()
-                self._plan(0.0)
+                self._next_flush.cancel()
+                self._schedule_flush(0.0)
         if self._running >= self._lanes or self._delayed:
-            self._watch(job)
+            self._start_timer(job)
         return job.answer
 
-    def _plan(self, delay: float) -> None:
+    def _schedule_flush(self, delay: float) -> None:
         loop = asyncio.get_running_loop()
         self._delayed = delay > 0
-        self._next = loop.call_later(delay, self._flush) if delay else loop.call_soon(self._flush)
+        self._next_flush = loop.call_later(delay, self._flush) if delay else loop.call_soon(self._flush)
 
-    def _watch(self, job: _Job) -> None:
+    def _schedule_next(self) -> None:
+        if self._queue and self._next_flush is None and self._has_room():
+            self._schedule_flush(0.0)
+
+    def _start_timer(self, job: _Job) -> None:
         """Lets a job expire; one that is about to run needs no timer, which spares most of them."""
         if job.timeout is not None and job.timer is None:
-            left = job.timeout - (time.perf_counter_ns() - job.arrived) / 1e9
-            job.timer = asyncio.get_running_loop().call_later(max(0.0, left), self._expire, job)
+            remaining = job.timeout - (time.perf_counter_ns() - job.arrived) / 1e9
+            job.timer = asyncio.get_running_loop().call_later(max(0.0, remaining), self._expire, job)
 
     def _flush(self) -> None:
-        self._next = None
+        """Runs the next batch, in the event loop if it is short."""
+        self._next_flush = None
         self._delayed = False
-        jobs = self._take() if self._room() else []
+        jobs = self._take_batch() if self._has_room() else []
         if not jobs:
             return
         rows = sum(len(job.image) for job in jobs)
-        cost = rows * self._row_ns
+        cost = rows * self.row_cost
         if 0 < cost <= self._inline:
             start = time.perf_counter_ns()
-            answers = self._answers(jobs)
-            self._settle(jobs, answers, start, time.perf_counter_ns())
+            answers = self._compute(jobs)
+            self._resolve(jobs, answers, start, time.perf_counter_ns())
         else:
             pieces = max(1, min(self._lanes - self._running, int(cost / INLINE), rows))
             self._running += pieces
-            task = asyncio.get_running_loop().create_task(self._beside(jobs, pieces))
-            self._tasks.add(task)  # the loop itself would let it be collected
+            task = asyncio.get_running_loop().create_task(self._run_in_executor(jobs, pieces))
+            self._tasks.add(task)  # the loop itself keeps no strong reference
             task.add_done_callback(self._tasks.discard)
-            self._go_on()
+            self._schedule_next()
 
-    def _go_on(self) -> None:
-        if self._waiting and self._next is None and self._room():
-            self._plan(0.0)
-
-    def _take(self) -> list[_Job]:
-        """The next batch: what waits longest, with everything of its shape that fits in beside it."""
+    def _take_batch(self) -> list[_Job]:
+        """Removes the next batch from the queue: the oldest job and all of its shape that fit in with it."""
         self._drop_cancelled()
-        taken: list[_Job] = []
-        left: list[_Job] = []
+        batch: list[_Job] = []
+        remaining: list[_Job] = []
         rows = 0
-        for job in self._waiting:
-            fits = not taken or (
-                job.image.shape[1:] == taken[0].image.shape[1:] and rows + len(job.image) <= self._batch_rows
+        for job in self._queue:
+            fits = not batch or (
+                job.image.shape[1:] == batch[0].image.shape[1:] and rows + len(job.image) <= self._batch_rows
             )
             if fits:
                 rows += len(job.image)
-                taken.append(job)
+                batch.append(job)
             else:
-                left.append(job)
-                self._watch(job)
-        self._waiting = left
-        self._rows -= rows
-        return taken
+                remaining.append(job)
+                self._start_timer(job)
+        self._queue = remaining
+        self._queued_rows -= rows
+        return batch
 
     def _drop_cancelled(self) -> None:
-        self._waiting = [job for job in self._waiting if not job.answer.done()]
-        self._rows = sum(len(job.image) for job in self._waiting)
+        self._queue = [job for job in self._queue if not job.answer.done()]
+        self._queued_rows = sum(len(job.image) for job in self._queue)
 
     def _expire(self, job: _Job) -> None:
         if not (job.started or job.answer.done()):
-            waited = f"the request waited longer than its timeout of {job.timeout:g} s"
-            job.answer.set_exception(Expired(waited))
+            message = f"the request waited longer than its timeout of {job.timeout:g} s"
+            job.answer.set_exception(Expired(message))
 
-    def _answers(self, jobs: list[_Job]) -> list[Outputs | Exception]:
+    def _compute(self, jobs: list[_Job]) -> list[Outputs | Exception]:
         try:
-            return _shared_out(jobs, self._run(_together(jobs)))
+            return _split(jobs, self._run(_concatenate(jobs)))
         except Exception as error:
-            # One request must not fail another: each gets a run, and a mistake, of its own.
-            return [error] if len(jobs) == 1 else [self._answers([job])[0] for job in jobs]
+            # One request must not fail another: each runs alone and gets its own error.
+            return [error] if len(jobs) == 1 else [self._compute([job])[0] for job in jobs]
 
-    async def _beside(self, jobs: list[_Job], pieces: int) -> None:
+    async def _run_in_executor(self, jobs: list[_Job], pieces: int) -> None:
+        """Runs a batch in the executor, split into `pieces` of about equal size."""
         loop = asyncio.get_running_loop()
-        lanes: list[asyncio.Future[Any]] = []
+        runs: list[asyncio.Future[Any]] = []
         try:
             if pieces == 1:
-                lanes = [loop.run_in_executor(self._executor, self._late, jobs)]
-                jobs, answers, start, end = await lanes[0]
+                runs = [loop.run_in_executor(self._executor, self._run_late, jobs)]
+                jobs, answers, start, end = await runs[0]
             else:
                 start = time.perf_counter_ns()
                 for job in jobs:
                     job.started = True
-                parts = np.array_split(_together(jobs), pieces)
-                lanes = [loop.run_in_executor(self._executor, self._run, part) for part in parts]
-                ran = await asyncio.gather(*lanes)
-                outputs = tuple(np.concatenate(part) for part in zip(*ran, strict=True))
-                answers, end = _shared_out(jobs, outputs), time.perf_counter_ns()
+                images = np.array_split(_concatenate(jobs), pieces)
+                runs = [loop.run_in_executor(self._executor, self._run, image) for image in images]
+                outputs_of_pieces = await asyncio.gather(*runs)
+                outputs = tuple(np.concatenate(parts) for parts in zip(*outputs_of_pieces, strict=True))
+                answers, end = _split(jobs, outputs), time.perf_counter_ns()
         except Exception:
-            await asyncio.gather(*lanes, return_exceptions=True)
+            await asyncio.gather(*runs, return_exceptions=True)
             try:
-                jobs, answers, start, end = await loop.run_in_executor(self._executor, self._late, jobs)
-            except Exception as error:  # nobody may be left without an answer
+                jobs, answers, start, end = await loop.run_in_executor(self._executor, self._run_late, jobs)
+            except Exception as error:  # no request may be left without an answer
                 start = end = time.perf_counter_ns()
                 answers = [error for _ in jobs]
         finally:
             self._running -= pieces
-        self._settle(jobs, answers, start, end)
+        self._resolve(jobs, answers, start, end)
 
-    def _late(self, jobs: list[_Job]) -> tuple[list[_Job], list[Outputs | Exception], int, int]:
-        """Runs what nobody has given up by now, in the executor; when it began and ended (ns)."""
+    def _run_late(self, jobs: list[_Job]) -> tuple[list[_Job], list[Outputs | Exception], int, int]:
+        """Runs, in the executor, those jobs that are not cancelled or expired by now.
+
+        Returns:
+            These jobs, their answers, and when the run began and ended (ns).
+        """
         start = time.perf_counter_ns()
-        left = [job for job in jobs if not job.answer.done()]
-        for job in left:
+        pending = [job for job in jobs if not job.answer.done()]
+        for job in pending:
             job.started = True
-        answers = self._answers(left) if left else []
-        return left, answers, start, time.perf_counter_ns()
+        answers = self._compute(pending) if pending else []
+        return pending, answers, start, time.perf_counter_ns()
 
-    def _settle(self, jobs: list[_Job], answers: list[Outputs | Exception], start: int, end: int) -> None:
+    def _resolve(self, jobs: list[_Job], answers: list[Outputs | Exception], start: int, end: int) -> None:
+        """Counts a batch and answers its jobs."""
         rows = sum(len(job.image) for job in jobs)
         if rows:
             cost = (end - start) / rows
-            self._row_ns += (cost - self._row_ns) / 8 if self._row_ns else cost
-            self._statistics.ran(rows, end - start)
+            self.row_cost += (cost - self.row_cost) / 8 if self.row_cost else cost
+            self._statistics.record_batch(rows, end - start)
         if len(jobs) > 1:
-            self._shared = end
+            self._last_shared = end
         for job, answer in zip(jobs, answers, strict=True):
             if job.timer is not None:
                 job.timer.cancel()
-            if job.answer.done():  # its client went away while it ran
+            if job.answer.done():  # its client disconnected while it ran
                 continue
             if isinstance(answer, Exception):
                 job.answer.set_exception(answer)
@@ -259,15 +273,15 @@ class Batcher:
                 self._statistics.queue.add(start - job.arrived)
                 self._statistics.compute_infer.add(end - start)
                 job.answer.set_result(answer)
-        self._go_on()
+        self._schedule_next()
 
 
-def _together(jobs: list[_Job]) -> Floats:
+def _concatenate(jobs: list[_Job]) -> Floats:
     return jobs[0].image if len(jobs) == 1 else np.concatenate([job.image for job in jobs])
 
 
-def _shared_out(jobs: list[_Job], outputs: Outputs) -> list[Outputs | Exception]:
-    """To each job its own rows."""
+def _split(jobs: list[_Job], outputs: Outputs) -> list[Outputs | Exception]:
+    """Gives each job its own rows of every output."""
     if len(jobs) == 1:
         return [outputs]
     ends = list(itertools.accumulate(len(job.image) for job in jobs))

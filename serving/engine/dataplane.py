@@ -1,4 +1,4 @@
-"""What the service does, free of any protocol: bytes, numbers and names in, the same out."""
+"""The service's operations without any protocol: inference on tensors, and reading of pictures."""
 
 from __future__ import annotations
 
@@ -7,121 +7,110 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from serving.decoding.field_string import Wanted
-from serving.decoding.thresholds import MAX_ERROR, Reading, threshold
+from serving.decoding.field_string import FieldFormat
+from serving.decoding.thresholds import MAX_ERROR, DigitPrediction, choose_threshold
 from serving.engine.batcher import Outputs
-from serving.engine.offload import Decoders
-from serving.engine.served_model import Served, with_queue
+from serving.engine.offload import Offloader
+from serving.engine.served_model import ServedModel
 from serving.engine.statistics import Counts
-from serving.engine.tensor_checks import brackets, check_range, check_shape
+from serving.engine.tensors import Tensor, single_input, to_model_input, to_pictures
 from serving.errors import CheckreaderError, Unknown
 from serving.images import sliding_window
-from serving.images.crop import Crop, small
-from serving.images.digit import tensor
+from serving.images.crop import Crop, is_small
+from serving.images.digit import tensor as to_tensor
 from serving.recognition import digits, fields
-from serving.recognition.fields import FieldReading
-from serving.repository.golden import Loaded
+from serving.recognition.fields import FieldPrediction
 from serving.runtime.cpu import cpus
-from serving.runtime.network import Array, Floats
+from serving.runtime.network import Floats
 from serving.settings import Settings
 
 T = TypeVar("T")
-_ONE: Final = 0x3F800000  # float32 1.0
 
-# Work on less than this (bytes) is done in the event loop: a thread would take longer to wake.
+# Work on less than this (bytes) is done in the event loop: a thread would take longer to wake up.
 SMALL: Final = 2**16
 
 
-class Tensor(msgspec.Struct, frozen=True):
-    """A named array; `datatype` is the Open Inference Protocol's word for its dtype.
-
-    BYTES are an object array of bytes objects: encoded pictures as input, "value:index:label" as output.
-    """
-
-    name: str
-    datatype: str
-    data: Array
-
-
 class DataPlane:
-    """The served models.
+    """Answers requests with the served models.
 
     Args:
-        models: the loaded ones.
-        default: the name of the model that reads pictures unless another is asked for.
+        models: the current version of each model, by name.
+        default: the model that reads pictures if the request names none.
         settings: limits and batching.
-        previous: loaded versions before those.
-        counts: where everything is counted.
+        previous: the versions before those, by name.
+        counts: all counters of this worker.
+        offloader: runs decoding and parsing; None: a pool with a thread for each core.
+
+    Attributes:
+        stopping: True once the process is about to end.
     """
 
     def __init__(
         self,
-        models: Sequence[Loaded],
+        models: Mapping[str, ServedModel],
         default: str,
         settings: Settings,
-        previous: Sequence[Loaded] = (),
+        previous: Mapping[str, ServedModel] | None = None,
         counts: Counts | None = None,
+        offloader: Offloader | None = None,
     ) -> None:
+        self.models = models
         self.default = default
         self.settings = settings
+        self.previous: Mapping[str, ServedModel] = previous or {}
         self.counts = counts or Counts()
-        self.stopping = False  # whether the process is about to end
-        self._decoders = Decoders(cpus())
-        self.models: Mapping[str, Served] = {one.name: self._serve(one) for one in models}
-        self.previous: Mapping[str, Served] = {one.name: self._serve(one) for one in previous}
-
-    def _serve(self, loaded: Loaded) -> Served:
-        return with_queue(loaded, self.counts.of(loaded.name, loaded.model.version), self.settings)
+        self.stopping = False
+        self._offloader = offloader or Offloader(cpus())
 
     @property
     def ready(self) -> bool:
-        """Whether requests should come here."""
+        """True if requests should be sent here."""
         return bool(self.models) and not self.stopping
 
     @property
-    def served(self) -> list[Served]:
-        """Every version."""
+    def served_models(self) -> list[ServedModel]:
+        """Every served version."""
         return [*self.models.values(), *self.previous.values()]
 
-    def swap(self, models: Mapping[str, Served], previous: Mapping[str, Served], default: str) -> None:
-        """Serves these from now on; requests that are under way end with what they began with."""
+    def swap(
+        self, models: Mapping[str, ServedModel], previous: Mapping[str, ServedModel], default: str
+    ) -> None:
+        """Serves other versions from now on; requests that are under way finish with the version they began with."""
         self.models, self.previous, self.default = models, previous, default
 
-    def find(self, name: str, version: str | None = None, label: str | None = None) -> Served:
-        """A served version of a model.
+    def find(self, name: str, version: str | None = None, label: str | None = None) -> ServedModel:
+        """Returns a served version of a model.
 
         Args:
             name: of the model.
-            version: None = the one that `label` says.
+            version: of the model; None = the one with the label.
             label: "stable" or "previous"; None = stable.
 
         Raises:
             Unknown: it is not served.
         """
-        now = self.models.get(name)
-        before = self.previous.get(name)
-        if now is None and before is None:
+        labeled = (("stable", self.models.get(name)), ("previous", self.previous.get(name)))
+        versions = {key: served for key, served in labeled if served is not None}
+        if not versions:
             raise Unknown(f"unknown model {name!r}; there are {', '.join(self.models)}")
         if version is not None:
-            found = next((one for one in (now, before) if one is not None and one.version == version), None)
-            if found is None:
-                have = ", ".join(repr(one.version) for one in (now, before) if one is not None)
-                raise Unknown(f"model {name!r} has no version {version!r}; it has {have}")
-            return found
-        labels = {"stable": now, "previous": before}
-        chosen = labels.get(label or "stable")
-        if chosen is None:
-            have = ", ".join(repr(one) for one, model in labels.items() if model is not None)
-            raise Unknown(f"Unrecognized servable version label: {label or 'stable'!r}; there is {have}")
-        return chosen
+            for served in versions.values():
+                if served.version == version:
+                    return served
+            have = ", ".join(repr(served.version) for served in versions.values())
+            raise Unknown(f"model {name!r} has no version {version!r}; it has {have}")
+        label = label or "stable"
+        if label not in versions:
+            have = ", ".join(map(repr, versions))
+            raise Unknown(f"Unrecognized servable version label: {label!r}; there is {have}")
+        return versions[label]
 
     async def infer(
         self,
-        served: Served,
+        served: ServedModel,
         inputs: Sequence[Tensor],
         outputs: Sequence[str] = (),
         timeout: float | None = None,
@@ -130,18 +119,21 @@ class DataPlane:
         """Runs a model on tensors.
 
         Args:
-            served: what `find` found.
+            served: a version, from `find`.
             inputs: exactly the model's input: FP32 in [0, 1], UINT8 0–255, or BYTES [N], encoded pictures.
             outputs: names of the outputs to return, in that order; none = all.
             timeout: s that the request may wait in the queue; None = the service's own limit.
             start: when work on the request began, by `time.perf_counter_ns`; None = now.
+
+        Returns:
+            The outputs, each with the N rows of the input.
 
         Raises:
             Busy: the queue is full.
             Expired: it waited beyond its timeout.
             CheckreaderError: the tensors do not fit the model.
         """
-        began = time.perf_counter_ns() if start is None else start
+        start = time.perf_counter_ns() if start is None else start
         specs = served.outputs
         for output in outputs:
             if output not in specs:
@@ -149,14 +141,12 @@ class DataPlane:
                     f"unexpected inference output {output!r} for model {served.name!r}, "
                     f"it has {', '.join(specs)}"
                 )
-        results = await self._run(served, await self._image(served, inputs), timeout, began)
-        if not outputs:
-            return [
-                Tensor(one.name, one.datatype, data)
-                for one, data in zip(specs.values(), results, strict=True)
-            ]
-        found = dict(zip(specs, results, strict=True))
-        return [Tensor(name, specs[name].datatype, found[name]) for name in outputs]
+        arrays = await self._run(served, await self._model_input(served, inputs), timeout, start)
+        tensors = {
+            name: Tensor(name, spec.datatype, array)
+            for (name, spec), array in zip(specs.items(), arrays, strict=True)
+        }
+        return [tensors[name] for name in outputs] if outputs else list(tensors.values())
 
     async def read_digits(
         self,
@@ -164,14 +154,17 @@ class DataPlane:
         model: str | None = None,
         max_error: float | None = None,
         crop: Crop | None = None,
-    ) -> tuple[Served, list[Reading]]:
+    ) -> tuple[ServedModel, list[DigitPrediction]]:
         """Reads pictures of one digit each.
 
         Args:
-            pictures: encoded, as `images.decode` takes them.
-            model: None = the default.
+            pictures: encoded, as `images.codec.decode` takes them.
+            model: the model's name; None = the default.
             max_error: the largest share of wrong readings among the accepted ones.
-            crop: x, y, width and height of the part to read, in every picture alike.
+            crop: the part to read, the same in every picture.
+
+        Returns:
+            The model, and a reading of each picture.
 
         Raises:
             Unknown: no such model.
@@ -181,30 +174,32 @@ class DataPlane:
         start = time.perf_counter_ns()
         served = self.find(self.default if model is None else model)
         try:
-            return served, await self._read(served, pictures, max_error, crop, start)
+            return served, await self._read_digits(served, pictures, max_error, crop, start)
         except BaseException:
             served.statistics.fail.add(time.perf_counter_ns() - start)
             raise
 
-    async def _read(
+    async def _read_digits(
         self,
-        served: Served,
+        served: ServedModel,
         pictures: Sequence[bytes],
         max_error: float | None,
         crop: Crop | None,
         start: int,
-    ) -> list[Reading]:
+    ) -> list[DigitPrediction]:
         if served.loaded.model.task != "digit":
             raise CheckreaderError(f"model {served.name!r} does not read digits")
-        bar = threshold(served.loaded.model.thresholds, MAX_ERROR if max_error is None else max_error)
-        pixels = await self._normalized(pictures, crop)
-        outputs = await self._run(served, tensor(pixels), None, start)
+        threshold = choose_threshold(
+            served.loaded.model.thresholds, MAX_ERROR if max_error is None else max_error
+        )
+        pixels = await self._normalize(pictures, crop)
+        outputs = await self._run(served, to_tensor(pixels), None, start)
         computed = time.perf_counter_ns()
-        found = digits.read(pixels, outputs[0], bar)
-        for one in found:
-            served.statistics.read(one.reason)
-        served.statistics.answered(start, computed, time.perf_counter_ns())
-        return found
+        predictions = digits.recognize(pixels, outputs[0], threshold)
+        for prediction in predictions:
+            served.statistics.record_reading(prediction.reason)
+        served.statistics.record_success(start, computed, time.perf_counter_ns())
+        return predictions
 
     async def read_fields(
         self,
@@ -212,128 +207,103 @@ class DataPlane:
         model: str | None = None,
         max_error: float | None = None,
         crop: Crop | None = None,
-        what: Wanted = Wanted(),
-    ) -> tuple[Served, list[FieldReading]]:
+        field_format: FieldFormat = FieldFormat(),
+    ) -> tuple[ServedModel, list[FieldPrediction]]:
         """Reads pictures of one field each, an amount or a number.
 
         Args:
-            pictures: encoded, as `images.decode` takes them.
-            model: None = the first served one that reads fields.
-            max_error: the largest share of wrong readings among the accepted ones, see `fields.accepted_from`.
-            crop: x, y, width and height of the field, in every picture alike.
-            what: what `decode.strings.wanted` made of the request.
+            pictures: encoded, as `images.codec.decode` takes them.
+            model: the model's name; None = the first served one that reads fields.
+            max_error: the largest share of wrong readings among the accepted ones, see `fields.threshold_or_reason`.
+            crop: the field, the same part of every picture.
+            field_format: the rules that the field's string has to keep.
+
+        Returns:
+            The model, and a reading of each picture.
 
         Raises:
-            As `read_digits`.
+            Unknown: no such model.
+            Busy, Expired: as `infer`.
+            CheckreaderError: a picture cannot be read, or a parameter makes no sense.
         """
         start = time.perf_counter_ns()
         served = self.find(self._field_model if model is None else model)
         try:
-            return served, await self._read_fields(served, pictures, max_error, crop, what, start)
+            return served, await self._read_fields(served, pictures, max_error, crop, field_format, start)
         except BaseException:
             served.statistics.fail.add(time.perf_counter_ns() - start)
             raise
 
     async def _read_fields(
         self,
-        served: Served,
+        served: ServedModel,
         pictures: Sequence[bytes],
         max_error: float | None,
         crop: Crop | None,
-        what: Wanted,
+        field_format: FieldFormat,
         start: int,
-    ) -> list[FieldReading]:
-        described = served.loaded.model
-        slides = fields.require(served.name, described)
-        bar = fields.accepted_from(described.thresholds, max_error)
+    ) -> list[FieldPrediction]:
+        entry = served.loaded.model
+        sliding = fields.require_sliding(served.name, entry)
+        threshold = fields.threshold_or_reason(entry.thresholds, max_error)
 
-        def normalized() -> tuple[list[fields.Source], list[tuple[list[int], Floats]]]:
-            found = fields.sources(pictures, crop)
-            return found, sliding_window.place([source.field for source in found], slides)
+        def normalize() -> tuple[list[fields.LocatedField], list[tuple[list[int], Floats]]]:
+            located = fields.normalize_pictures(pictures, crop)
+            return located, sliding_window.place([source.field for source in located], sliding)
 
-        sources, placed = await self.beside(normalized)
+        located, placed = await self.offload(normalize)
         outputs = await asyncio.gather(*(self._run(served, image, None, start) for _, image in placed))
         computed = time.perf_counter_ns()
 
-        def decoded() -> list[FieldReading]:
-            rows = fields.in_order(len(sources), zip(placed, outputs, strict=True), slides)
+        def decode() -> list[FieldPrediction]:
+            rows = fields.probabilities_by_field(len(located), zip(placed, outputs, strict=True), sliding)
             return [
-                fields.read(source, row, described, what, bar)
-                for source, row in zip(sources, rows, strict=True)
+                fields.recognize(source, row, entry, field_format, threshold)
+                for source, row in zip(located, rows, strict=True)
             ]
 
-        found = await self.beside(decoded, begun=True)
-        for one in found:
-            served.statistics.read(one.reason)
-        served.statistics.answered(start, computed, time.perf_counter_ns())
-        return found
+        predictions = await self.offload(decode, begun=True)
+        for prediction in predictions:
+            served.statistics.record_reading(prediction.reason)
+        served.statistics.record_success(start, computed, time.perf_counter_ns())
+        return predictions
 
     @property
     def _field_model(self) -> str:
-        """The first model that reads fields."""
+        """Name of the first model that reads fields."""
         for name, served in self.models.items():
             if served.loaded.model.task == "field":
                 return name
         raise Unknown("no model that reads fields is served")
 
-    async def beside(self, work: Callable[[], T], begun: bool = False) -> T:
-        """See `Decoders.run`."""
-        return await self._decoders.run(work, begun)
+    async def offload(self, work: Callable[[], T], begun: bool = False) -> T:
+        """Calls `work` in a thread; see `Offloader.run`."""
+        return await self._offloader.run(work, begun)
 
-    async def _run(self, served: Served, image: Floats, timeout: float | None, start: int) -> Outputs:
+    async def _run(self, served: ServedModel, image: Floats, timeout: float | None, start: int) -> Outputs:
         limit = self.settings.queue_timeout
-        waiting = served.batcher.submit(image, limit if timeout is None else min(timeout, limit))
+        answer = served.batcher.submit(image, limit if timeout is None else min(timeout, limit))
         served.statistics.compute_input.add(time.perf_counter_ns() - start)
-        return await waiting
+        return await answer
 
-    async def _image(self, served: Served, inputs: Sequence[Tensor]) -> Floats:
-        spec = served.loaded.network.input
-        for given in inputs:
-            if given.name != spec.name:
-                raise CheckreaderError(
-                    f"unexpected inference input {given.name!r} for model {served.name!r}, expected {spec.name!r}"
-                )
-        if len(inputs) != 1:
-            raise CheckreaderError(f"model {served.name!r} takes one input, {spec.name!r}, got {len(inputs)}")
-        (given,) = inputs
-        if given.datatype == "BYTES":
-            return await self._pictures(served, given.data)
-        check_shape(served.name, spec, given.data.shape, self.settings.max_rows)
-        if served.loaded.model.sliding is not None:
-            sliding_window.check_width(served.name, given.data.shape[2], served.loaded.model.sliding)
-        if given.datatype == "UINT8":
-            return given.data.astype(np.float32) / np.float32(255)
-        if given.datatype != "FP32":
-            raise CheckreaderError(
-                f"inference input {spec.name!r} data-type is {given.datatype!r}, "
-                f"but model {served.name!r} expects 'FP32' in [0, 1], 'UINT8' 0–255 or 'BYTES', encoded pictures"
-            )
-        image = np.ascontiguousarray(given.data, np.float32)
-        # Read as unsigned integers, floats from 0 to 1 are the smallest: one pass tells, negative and NaN too.
-        if image.view(np.uint32).max() > _ONE:
-            check_range(spec.name, image)
-        return image
+    async def _model_input(self, served: ServedModel, inputs: Sequence[Tensor]) -> Floats:
+        """Converts a request's inputs to the model's input, float32 [N, …] in [0, 1]."""
+        spec, entry = served.loaded.network.input, served.loaded.model
+        tensor = single_input(served.name, spec, inputs)
+        if tensor.datatype != "BYTES":
+            return to_model_input(served.name, spec, entry.sliding, tensor, self.settings.max_rows)
+        if spec.shape[1:] != (28, 28, 1):
+            hint = ": post them to /fields" if entry.task == "field" else " of single digits"
+            raise CheckreaderError(f"model {served.name!r} takes no encoded pictures{hint}")
+        pictures = to_pictures(served.name, tensor, self.settings.max_pictures)
+        return to_tensor(await self._normalize(pictures))
 
-    async def _pictures(self, served: Served, data: Array) -> Floats:
-        name = served.name
-        if served.loaded.network.input.shape[1:] != (28, 28, 1):
-            hint = ": post them to /fields" if served.loaded.model.task == "field" else " of single digits"
-            raise CheckreaderError(f"model {name!r} takes no encoded pictures{hint}")
-        if data.ndim not in (1, 2) or data.shape[1:] not in ((), (1,)):
-            raise CheckreaderError(
-                f"unexpected shape for encoded pictures for model {name!r}. Expected [N] or [N,1], "
-                f"got {brackets(data.shape)}"
-            )
-        most = self.settings.max_pictures
-        if not 1 <= len(data) <= most:
-            raise CheckreaderError(
-                f"encoded pictures for model {name!r} must be 1 to {most}, got {len(data)}"
-            )
-        return tensor(await self._normalized(list(data.ravel())))
+    async def _normalize(self, pictures: Sequence[bytes], crop: Crop | None = None) -> npt.NDArray[np.uint8]:
+        """Decodes and normalizes pictures of digits to uint8 [N, 28, 28].
 
-    async def _normalized(self, pictures: Sequence[bytes], crop: Crop | None = None) -> npt.NDArray[np.uint8]:
-        """What `digits.pixels` makes of pictures: one that is small in the event loop, since threads that
-        take the interpreter from each other on two cores would take twice as long."""
-        if len(pictures) == 1 and small(pictures[0]):
-            return digits.pixels(pictures, crop)
-        return await self.beside(lambda: digits.pixels(pictures, crop))
+        A single small one is decoded in the event loop: threads that take the interpreter from each other on two
+        cores would take twice as long.
+        """
+        if len(pictures) == 1 and is_small(pictures[0]):
+            return digits.normalize_pictures(pictures, crop)
+        return await self.offload(lambda: digits.normalize_pictures(pictures, crop))

@@ -1,8 +1,8 @@
-"""Keeps what is served as the manifest and the operator want it, without a request noticing.
+"""Hot reload: keeps the served models as the manifest and the operator want them, without a request noticing.
 
-When the manifest changes, each new version is loaded beside the old one, its hash checked, warmed, checked
-against the golden set, and takes the old one's place between two requests; who holds the old one finishes
-with it. A version that fails is refused, the reason logged and shown in the index, and the old one goes on.
+When the manifest changes, each new version is loaded beside the old one, its hash checked, warmed and checked
+against the golden set; it takes the old one's place between two requests, and requests on the old one finish with
+it. A version that fails is refused, the reason logged and shown in the index, and the old one stays.
 """
 
 from __future__ import annotations
@@ -11,22 +11,19 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 from serving.engine.dataplane import DataPlane
-from serving.engine.served_model import Served, load, with_queue
+from serving.engine.served_model import RefusedVersion, ServedModel, load_model, load_models
 from serving.engine.statistics import Counts, count
-from serving.engine.worker_state import Board, Report, total
+from serving.engine.worker_state import SharedState, WorkerReport, total_counts
 from serving.errors import CheckreaderError, Unknown
 from serving.manifest import NAME, Manifest, Model
 from serving.repository.store import Repository
 
-_TICK: Final = 0.1  # s between two looks
-_AGAIN: Final = 10.0  # s until what was refused is tried again: a file may have been restored since
-_PATIENCE: Final = 60.0  # s that load and unload wait for all workers
 _log = logging.getLogger("checkreader")
 
 Stamp: TypeAlias = tuple[int, int, int]
@@ -43,74 +40,75 @@ class Entry:
     reason: str = ""
 
 
-class Refused(NamedTuple):
-    """A version that cannot be served, and why; `earlier`: it is only the one before."""
-
-    name: str
-    version: str
-    reason: str
-    earlier: bool = False
-
-
-class Keeper:
-    """Of one worker.
+class ModelReloader:
+    """Polls the manifest and the operator's requests, and reloads models; one per worker.
 
     Args:
-        plane: what answers requests.
-        repository: what was loaded at the start.
-        board: shared with the other workers.
-        follow: what else wants to know of a new release.
-        seen: the manifest's `stamp` before it was read, so that no change is missed.
-        refused: what could not be loaded at the start.
+        plane: serves the models.
+        repository: the release that was loaded at the start.
+        state: shared with the other workers.
+        on_release: is called with each new release.
+        manifest_stamp: the manifest's `stamp` before it was read, so that no change is missed; None: as it is now.
+        refused: versions that could not be loaded at the start.
+        interval: s between two polls.
+        retry_after: s until a refused version is tried again: a file may have been restored since.
+        patience: s that `load` and `unload` wait for all workers.
     """
 
     def __init__(
         self,
         plane: DataPlane,
         repository: Repository,
-        board: Board | None = None,
-        follow: Callable[[Repository], object] | None = None,
-        seen: Stamp | None = None,
-        refused: Sequence[Refused] = (),
+        state: SharedState | None = None,
+        on_release: Callable[[Repository], object] | None = None,
+        manifest_stamp: Stamp | None = None,
+        refused: Sequence[RefusedVersion] = (),
+        interval: float = 0.1,
+        retry_after: float = 10.0,
+        patience: float = 60.0,
     ) -> None:
         self.plane = plane
-        self._tell = follow
-        self.board = board or Board()
+        self.state = state or SharedState()
+        self.interval = interval
+        self.retry_after = retry_after
+        self.patience = patience
+        self._on_release = on_release
         self._folder = repository.folder
         self._manifest = repository.manifest
         self._refused = list(refused)
-        self._trouble = ""  # with the manifest as a whole
-        self._done = self.board.desired()
-        self._seen = stamp(self._folder) if seen is None else seen
-        self._tried = 0.0
-        self._busy = asyncio.Lock()
+        self._manifest_error = ""
+        self._applied = self.state.desired()
+        self._stamp = stamp(self._folder) if manifest_stamp is None else manifest_stamp
+        self._last_attempt = 0.0
+        self._lock = asyncio.Lock()
 
     async def run(self) -> None:
-        """Looks and acts until it is cancelled."""
+        """Polls until it is cancelled."""
         while True:
             try:
-                await self._act()
-            except Exception:  # whatever it is, what is served goes on
+                await self.poll()
+            except Exception:  # whatever it is, the served models stay
                 _log.exception("keeping the models up to date failed")
-            await asyncio.sleep(_TICK)
+            await asyncio.sleep(self.interval)
 
-    async def _act(self) -> None:
-        async with self._busy:
-            await self._look()
-            self.board.report(self._report())
+    async def poll(self) -> None:
+        """Applies what has changed since the last poll, and publishes this worker's report."""
+        async with self._lock:
+            await self._apply_changes()
+            self.state.publish(self._report())
 
     async def load(self, name: str) -> None:
         """Loads a model again in every worker, from the manifest as it is now.
 
         Raises:
             Unknown: the manifest has none of that name.
-            CheckreaderError: it was refused; what was served before still is.
+            CheckreaderError: it was refused; the version before is still served.
         """
         manifest = (await asyncio.to_thread(Repository.open, self._folder)).manifest
         allowed = self.plane.settings.only or tuple(manifest.models)
         if name not in manifest.models or name not in allowed:
             raise Unknown(f"unknown model {name!r}: {self._folder / NAME} has {', '.join(allowed)}")
-        await self._everywhere(name, self.board.ask(name, loaded=True))
+        await self._wait_for_workers(name, self.state.request(name, loaded=True))
 
     async def unload(self, name: str) -> None:
         """Stops serving a model in every worker, until it is loaded again.
@@ -120,145 +118,139 @@ class Keeper:
         """
         if name not in self._manifest.models:
             raise Unknown(f"unknown model {name!r}; there are {', '.join(self._manifest.models)}")
-        await self._everywhere(name, self.board.ask(name, loaded=False))
+        await self._wait_for_workers(name, self.state.request(name, loaded=False))
 
     def index(self) -> list[Entry]:
-        """Every version that is served, was refused, or is unloaded."""
+        """Returns every version that is served, was refused, or is unloaded."""
         entries = []
-        named = (one.name for one in self._refused)
-        for name in dict.fromkeys((*self._manifest.models, *self.plane.models, *named)):
-            now, before = self.plane.models.get(name), self.plane.previous.get(name)
-            refused = [one for one in self._refused if one.name == name]
-            if now is not None:
-                entries.append(Entry(name, now.version, "READY", self._trouble))
-            if before is not None:
-                entries.append(Entry(name, before.version, "READY"))
-            entries += [Entry(name, one.version, "UNAVAILABLE", one.reason) for one in refused]
-            if now is None and not refused:
-                reason = "unloaded" if name in self._done.unloaded else "not among the models to serve"
+        refused_names = (version.name for version in self._refused)
+        for name in dict.fromkeys((*self._manifest.models, *self.plane.models, *refused_names)):
+            current, previous = self.plane.models.get(name), self.plane.previous.get(name)
+            refused = [version for version in self._refused if version.name == name]
+            if current is not None:
+                entries.append(Entry(name, current.version, "READY", self._manifest_error))
+            if previous is not None:
+                entries.append(Entry(name, previous.version, "READY"))
+            entries += [Entry(name, version.version, "UNAVAILABLE", version.reason) for version in refused]
+            if current is None and not refused:
+                reason = "unloaded" if name in self._applied.unloaded else "not among the models to serve"
                 entries.append(Entry(name, self._manifest.models[name].version, "UNAVAILABLE", reason))
         return entries
 
-    def reports(self) -> list[Report]:
-        """Of all workers, this one's first, which is put on the board: what was shown is not lost with this process."""
-        own = self._report()
-        self.board.report(own)
-        return [own, *(report for report in self.board.others() if report is not None)]
+    def reports(self) -> list[WorkerReport]:
+        """Returns the reports of all workers, this one's first.
+
+        This one's is published too, so that the counts a client has seen outlast this process.
+        """
+        report = self._report()
+        self.state.publish(report)
+        return [report, *(other for other in self.state.other_reports() if other is not None)]
 
     def counts(self) -> Counts:
-        """Of all workers together."""
-        return total(self.reports())
+        """Returns the counts of all workers together."""
+        return total_counts(self.reports())
 
-    async def _everywhere(self, name: str, generation: int) -> None:
-        """Does what was asked, and waits until all workers have."""
-        await self._act()
-        end = time.monotonic() + _PATIENCE
+    async def _wait_for_workers(self, name: str, generation: int) -> None:
+        """Carries out a request and waits until all workers have.
+
+        Raises:
+            CheckreaderError: a worker refused the model, or `patience` has run out.
+        """
+        await self.poll()
+        end = time.monotonic() + self.patience
         while True:
-            reports = [self._report(), *self.board.others()]
-            done = [one for one in reports if one is not None and one.generation >= generation]
-            if len(done) == len(reports):
+            reports = [self._report(), *self.state.other_reports()]
+            ready = [report for report in reports if report is not None and report.generation >= generation]
+            if len(ready) == len(reports):
                 break
             if time.monotonic() > end:
                 raise CheckreaderError(
-                    f"model {name!r}: not every worker has switched within {_PATIENCE:g} s"
+                    f"model {name!r}: not every worker has switched within {self.patience:g} s"
                 )
-            await asyncio.sleep(_TICK)
-        for report in done:
+            await asyncio.sleep(self.interval)
+        for report in ready:
             if name in report.refused:
                 raise CheckreaderError(report.refused[name])
 
-    async def _look(self) -> None:
-        now, desired = stamp(self._folder), self.board.desired()
-        again = (self._refused or self._trouble) and time.monotonic() - self._tried > _AGAIN
-        if now == self._seen and desired == self._done and not again:
+    async def _apply_changes(self) -> None:
+        new_stamp, desired = stamp(self._folder), self.state.desired()
+        failed = self._refused or self._manifest_error
+        retry = failed and time.monotonic() - self._last_attempt > self.retry_after
+        if new_stamp == self._stamp and desired == self._applied and not retry:
             return
-        self._seen, self._tried = now, time.monotonic()
+        self._stamp, self._last_attempt = new_stamp, time.monotonic()
         try:
             manifest = (await asyncio.to_thread(Repository.open, self._folder)).manifest
         except (CheckreaderError, OSError) as error:
-            self._complain(f"{error}; what was served before still is")
+            self._log_manifest_error(f"{error}; what was served before still is")
             manifest = self._manifest
         else:
-            self._trouble = ""
-        asked = {name for name, when in desired.reloads.items() if when > self._done.generation}
-        await self._follow(manifest, set(desired.unloaded), asked)
-        before, self._manifest, self._done = self._manifest, manifest, desired
-        if self._tell is not None and manifest != before:
-            await asyncio.to_thread(self._tell, Repository(self._folder, manifest))
+            self._manifest_error = ""
+        reloads = {name for name, when in desired.reloads.items() if when > self._applied.generation}
+        await self._apply_manifest(manifest, desired.unloaded, reloads)
+        before, self._manifest, self._applied = self._manifest, manifest, desired
+        if self._on_release is not None and manifest != before:
+            await asyncio.to_thread(self._on_release, Repository(self._folder, manifest))
 
-    async def _follow(self, manifest: Manifest, unloaded: set[str], asked: set[str]) -> None:
-        plane = self.plane
-        names = [name for name in plane.settings.only or manifest.models if name not in unloaded]
-        repository = Repository(self._folder, manifest)
-        refused: list[Refused] = []
-        now: dict[str, Served] = {}
-        before: dict[str, Served] = {}
-        for name in names:
-            model = manifest.models.get(name)
-            old = plane.models.get(name)
-            if model is None:
-                reason = f"{self._folder / NAME} names it no more"
-                refused.append(Refused(name, old.version if old else "", reason))
-                if old is not None:
-                    now[name] = old
-                continue
-            for entry, target in ((model, now), (manifest.previous.get(name), before)):
-                if entry is None:
-                    continue
-                same = next(
-                    (one for one in plane.served if one.name == name and one.loaded.model == entry), None
-                )
-                if same is not None and not (name in asked and target is now):
-                    target[name] = same
-                    continue
-                try:
-                    target[name] = await asyncio.to_thread(self._loaded, repository, name, entry)
-                except CheckreaderError as error:
-                    refused.append(self._refuse(Refused(name, entry.version, str(error), target is before)))
-                    if target is now and old is not None:
-                        now[name] = old
+    async def _apply_manifest(
+        self, manifest: Manifest, unloaded: Collection[str], reloads: Collection[str]
+    ) -> None:
+        """Loads what is new in a manifest or to be reloaded, and switches to it."""
+        plane, repository = self.plane, Repository(self._folder, manifest)
+
+        def load(name: str, entry: Model) -> ServedModel:
+            reload = name in reloads and entry is manifest.models[name]
+            for served in plane.served_models:
+                if served.name == name and served.loaded.model == entry and not reload:
+                    return served
+            if plane.stopping:
+                raise CheckreaderError("the service is stopping")
+            served = load_model(repository, plane.counts, plane.settings, name, entry)
+            count(plane.counts.loads, f"{name} ok")
+            return served
+
+        models, previous, refused = await asyncio.to_thread(
+            load_models, repository, plane.settings, load, unloaded, plane.models
+        )
+        for version in refused:
+            if version.name in manifest.models:
+                self._log_refused(version)
         self._refused = refused
-        plane.swap(now, before, manifest.default if manifest.default in now else plane.default)
+        plane.swap(models, previous, manifest.default if manifest.default in models else plane.default)
 
-    def _loaded(self, repository: Repository, name: str, entry: Model) -> Served:
-        settings = self.plane.settings
-        loaded = load(repository, name, entry, settings)
-        count(self.plane.counts.loads, f"{name} ok")
-        return with_queue(loaded, self.plane.counts.of(name, entry.version), settings)
+    def _log_refused(self, version: RefusedVersion) -> None:
+        """Counts and logs a refused version, once for the same reason."""
+        if version not in self._refused:
+            count(self.plane.counts.loads, f"{version.name} refused")
+            _log.error("model %s version %s refused: %s", version.name, version.version, version.reason)
 
-    def _refuse(self, found: Refused) -> Refused:
-        """Counts and logs it, once for the same reason."""
-        if found not in self._refused:
-            count(self.plane.counts.loads, f"{found.name} refused")
-            _log.error("model %s version %s refused: %s", found.name, found.version, found.reason)
-        return found
-
-    def _complain(self, trouble: str) -> None:
-        if trouble != self._trouble:
+    def _log_manifest_error(self, message: str) -> None:
+        """Counts and logs an error in the manifest as a whole, once for the same message."""
+        if message != self._manifest_error:
             count(self.plane.counts.loads, "manifest refused")
-            _log.error("%s", trouble)
-        self._trouble = trouble
+            _log.error("%s", message)
+        self._manifest_error = message
 
-    def _report(self) -> Report:
+    def _report(self) -> WorkerReport:
         plane = self.plane
-        refused = {one.name: one.reason for one in self._refused if not one.earlier}
-        if self._trouble:
-            refused |= {name: self._trouble for name in self._manifest.models}
-        queued = {name: one.batcher.rows for name, one in plane.models.items()}
-        return Report(self._done.generation, refused, queued, _resident(), plane.counts)
+        refused = {version.name: version.reason for version in self._refused if not version.earlier}
+        if self._manifest_error:
+            refused |= {name: self._manifest_error for name in self._manifest.models}
+        queued = {name: served.batcher.queued_rows for name, served in plane.models.items()}
+        return WorkerReport(self._applied.generation, refused, queued, _resident(), plane.counts)
 
 
 def stamp(folder: Path) -> Stamp:
-    """Changes when the manifest does; zeros while there is none."""
+    """Returns a value that changes when the manifest does: its mtime, size and inode, zeros while there is none."""
     try:
-        found = (folder / NAME).stat()
+        status = (folder / NAME).stat()
     except OSError:
         return 0, 0, 0
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _resident() -> int:
-    """Bytes of this process's memory, 0 where the system does not tell."""
+    """Returns the bytes of this process's memory, 0 where the system does not tell."""
     try:
         return int(Path("/proc/self/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:

@@ -1,4 +1,4 @@
-"""Threads for what would hold up the event loop: decoding of pictures, large tensors and strings."""
+"""Runs work off the event loop, in threads: decoding of pictures, large tensors and strings."""
 
 from __future__ import annotations
 
@@ -11,47 +11,54 @@ from serving.errors import Busy
 
 T = TypeVar("T")
 
-# Pieces of work that may be under way or wait for a thread.
+# Calls that may run or wait for a thread.
 QUEUE: Final = 64
 
 
-class Decoders:
-    """Lives in one event loop.
+class Offloader:
+    """Runs functions in a pool of threads, with a bounded queue; lives in one event loop.
 
     Args:
-        threads: how many work at a time.
+        threads: the number of functions that run at a time.
+        queue: the number of calls that may run or wait; further ones are refused.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, queue: int = QUEUE) -> None:
         self._threads = ThreadPoolExecutor(threads, "checkreader-decode")
-        self._waiting = 0
+        self._queue = queue
+        self._pending = 0
 
     async def run(self, work: Callable[[], T], begun: bool = False) -> T:
-        """`work()` in a thread, so that the event loop goes on.
+        """Calls `work` in a thread while the event loop goes on.
 
         Args:
-            work: what takes long.
-            begun: it ends what was begun before: it is never refused.
+            work: a function that takes long; it is not called if the caller is cancelled before.
+            begun: True for work that completes a request which is under way: it is never refused.
+
+        Returns:
+            The return value of `work`.
 
         Raises:
-            Busy: too much is waiting for that already.
+            Busy: the queue is full.
         """
-        if self._waiting >= QUEUE and not begun:
-            raise Busy(f"too many requests: {self._waiting} are waiting to be decoded; try again in a moment")
-        gone = False
+        if self._pending >= self._queue and not begun:
+            raise Busy(f"too many requests: {self._pending} are waiting to be decoded; try again in a moment")
+        cancelled = False
 
-        def unless_gone() -> T | None:
-            return None if gone else work()
+        def work_unless_cancelled() -> T | None:
+            return None if cancelled else work()
 
-        def done(future: asyncio.Future[Any]) -> None:
-            self._waiting -= 1  # not before: what waits for a thread keeps its body
+        def release(future: asyncio.Future[Any]) -> None:
+            self._pending -= (
+                1  # not before: a call that waits for a thread keeps its request's body in memory
+            )
             future.exception()
 
-        self._waiting += 1
-        running = asyncio.get_running_loop().run_in_executor(self._threads, unless_gone)
-        running.add_done_callback(done)
+        self._pending += 1
+        running = asyncio.get_running_loop().run_in_executor(self._threads, work_unless_cancelled)
+        running.add_done_callback(release)
         try:
             return cast(T, await asyncio.shield(running))
         except asyncio.CancelledError:
-            gone = True
+            cancelled = True
             raise

@@ -1,16 +1,18 @@
-"""A loaded model with its queue and its counters."""
+"""Models as the service runs them, each with a queue and counters, and loading them at the start and at a reload."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from serving.engine.batcher import INLINE, Batcher
-from serving.engine.statistics import Statistics
+from serving.engine.statistics import Counts, Statistics
 from serving.errors import CheckreaderError
-from serving.manifest import Model
-from serving.repository.golden import Loaded
+from serving.manifest import NAME, Model
+from serving.repository.golden import LoadedModel
 from serving.repository.store import Repository
 from serving.runtime.cpu import cpus
 from serving.runtime.network import Spec
@@ -18,10 +20,10 @@ from serving.settings import Settings
 
 
 @dataclass(frozen=True, eq=False)
-class Served:
-    """What answers requests for one version of a model; it ends when nobody holds it any more."""
+class ServedModel:
+    """Answers requests for one version of a model; it is freed when no request refers to it any more."""
 
-    loaded: Loaded
+    loaded: LoadedModel
     batcher: Batcher
     statistics: Statistics
 
@@ -38,34 +40,97 @@ class Served:
         return {spec.name: spec for spec in self.loaded.network.outputs}
 
 
-def load(repository: Repository, name: str, entry: Model, settings: Settings) -> Loaded:
-    """A version of a model, checked, as the service runs it.
+class RefusedVersion(NamedTuple):
+    """A version that cannot be served, and the reason; `earlier` marks the one before the current."""
+
+    name: str
+    version: str
+    reason: str
+    earlier: bool = False
+
+
+class LoadedRelease(NamedTuple):
+    """The versions that a manifest names, as far as they could be loaded; `models` and `previous` are by model."""
+
+    models: dict[str, ServedModel]
+    previous: dict[str, ServedModel]
+    refused: list[RefusedVersion]
+
+
+def load_models(
+    repository: Repository,
+    settings: Settings,
+    load: Callable[[str, Model], ServedModel],
+    unloaded: Collection[str] = (),
+    running: Mapping[str, ServedModel] | None = None,
+    strict: bool = False,
+) -> LoadedRelease:
+    """Loads the current and the previous version of each model that is to be served.
 
     Args:
-        repository: where it is.
-        name: of the model.
-        entry: the version.
-        settings: which device computes.
+        repository: names the versions in its manifest.
+        settings: names the models to serve.
+        load: loads a version of a model, or raises CheckreaderError.
+        unloaded: models that the operator unloaded.
+        running: the models that are served now; they go on where a newer version is refused.
+        strict: raises the first error instead of refusing the version.
+
+    Raises:
+        CheckreaderError: `strict`, and a version cannot be loaded.
+    """
+    manifest, running = repository.manifest, running or {}
+    models: dict[str, ServedModel] = {}
+    previous: dict[str, ServedModel] = {}
+    refused: list[RefusedVersion] = []
+    for name in settings.only or manifest.models:
+        if name in unloaded:
+            continue
+        fallback = running.get(name)
+        if name not in manifest.models:
+            reason = f"{repository.folder / NAME} names it no more"
+            refused.append(RefusedVersion(name, fallback.version if fallback else "", reason))
+            if fallback is not None:
+                models[name] = fallback
+            continue
+        for entry, versions in ((manifest.models[name], models), (manifest.previous.get(name), previous)):
+            if entry is None:
+                continue
+            try:
+                versions[name] = load(name, entry)
+            except CheckreaderError as error:
+                if strict:
+                    raise
+                refused.append(RefusedVersion(name, entry.version, str(error), versions is previous))
+                if versions is models and fallback is not None:
+                    models[name] = fallback
+    return LoadedRelease(models, previous, refused)
+
+
+def load_model(
+    repository: Repository, counts: Counts, settings: Settings, name: str, entry: Model
+) -> ServedModel:
+    """Loads a version of a model, checks it against its golden set and gives it a queue.
 
     Raises:
         CheckreaderError: it cannot be served, whatever the runtime or the file system raised.
     """
     try:
-        # One thread: the batcher spreads what is worth it over the cores.
-        return repository.load(name, threads=1, device=settings.device, tf32=settings.tf32, entry=entry)
+        # One thread: the batcher spreads over the cores what is worth it.
+        loaded = repository.load(name, threads=1, device=settings.device, tf32=settings.tf32, entry=entry)
     except CheckreaderError:
         raise
     except Exception as error:
         raise CheckreaderError(f"model {name!r}: {type(error).__name__}: {error}") from error
+    return add_queue(loaded, counts.for_model(name, entry.version), settings)
 
 
-def with_queue(loaded: Loaded, statistics: Statistics, settings: Settings) -> Served:
-    """A model with a queue of its own.
+def add_queue(loaded: LoadedModel, statistics: Statistics, settings: Settings) -> ServedModel:
+    """Gives a loaded model a queue of its own.
 
     Args:
         loaded: the model.
-        statistics: where it counts.
-        settings: of the queue.
+        statistics: its counters.
+        settings: the queue's limits.
     """
     cpu = loaded.network.device == "cpu"
     lanes = cpus() if cpu else 1
@@ -80,4 +145,4 @@ def with_queue(loaded: Loaded, statistics: Statistics, settings: Settings) -> Se
         # A GPU may tune itself for a batch of a new size, which takes seconds.
         INLINE if cpu else 0,
     )
-    return Served(loaded, batcher, statistics)
+    return ServedModel(loaded, batcher, statistics)

@@ -1,8 +1,7 @@
-"""What the service has answered and where the time went: plain counters, which can be sent and added up.
+"""Counters of requests, readings and times: plain data, which can be encoded and added up.
 
-A worker of several tells its counters to the others (`serving.engine.worker_state`), so that whichever is asked answers
-for all of them. `Statistics` are those that Triton's statistics extension counts, and what `/metrics`
-shows beside them.
+Each worker publishes its counters to the others (`serving.engine.worker_state`), so that any of them can answer for
+all. `Statistics` holds the counters of Triton's statistics extension and those that `/metrics` shows besides.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ DURATIONS: Final = tuple(
 
 
 class Duration(msgspec.Struct):
-    """How often, and how long in all (ns)."""
+    """A number of events and their total duration (ns)."""
 
     count: int = 0
     ns: int = 0
@@ -37,7 +36,7 @@ class Duration(msgspec.Struct):
 
 
 class Histogram(msgspec.Struct):
-    """How many were up to each of `DURATIONS`, and how many above; `ns` in all."""
+    """Counts durations by bucket: one for each upper bound in `DURATIONS`, and one above; `ns` is their sum."""
 
     counts: list[int] = msgspec.field(default_factory=lambda: [0] * (len(DURATIONS) + 1))
     ns: int = 0
@@ -50,8 +49,16 @@ class Histogram(msgspec.Struct):
 class Statistics(msgspec.Struct):
     """Counters of one version of a model.
 
-    A request's time is parsing and checking (`compute_input`), waiting (`queue`), the run of the batch
-    that it was part of (`compute_infer`) and rendering (`compute_output`); `success` is all of it.
+    A request's time is made up of parsing and checking (`compute_input`), waiting (`queue`), the run of its
+    batch (`compute_infer`) and rendering (`compute_output`); `success` is the sum.
+
+    Attributes:
+        rows: pictures or views that were computed.
+        batches: runs, by their number of rows.
+        runs: durations of the runs.
+        accepted: readings of pictures that were accepted.
+        rejected: readings that were not, by the kind of reason.
+        last: the last success, in ms since 1970.
     """
 
     success: Duration = msgspec.field(default_factory=Duration)
@@ -61,29 +68,35 @@ class Statistics(msgspec.Struct):
     compute_infer: Duration = msgspec.field(default_factory=Duration)
     compute_output: Duration = msgspec.field(default_factory=Duration)
     rows: int = 0
-    batches: dict[int, Duration] = msgspec.field(default_factory=dict)  # by how many rows they had
-    runs: Histogram = msgspec.field(default_factory=Histogram)  # of a batch
-    accepted: int = 0  # readings of pictures
-    rejected: dict[str, int] = msgspec.field(default_factory=dict)  # by the kind of reason
-    last: int = 0  # ms since 1970
+    batches: dict[int, Duration] = msgspec.field(default_factory=dict)
+    runs: Histogram = msgspec.field(default_factory=Histogram)
+    accepted: int = 0
+    rejected: dict[str, int] = msgspec.field(default_factory=dict)
+    last: int = 0
 
-    def ran(self, rows: int, ns: int) -> None:
-        """A batch was run."""
+    def record_batch(self, rows: int, ns: int) -> None:
+        """Counts a batch."""
         self.rows += rows
-        batches = self.batches.get(rows)
-        if batches is None:
-            batches = self.batches[rows] = Duration()
-        batches.add(ns)
+        duration = self.batches.get(rows)
+        if duration is None:
+            duration = self.batches[rows] = Duration()
+        duration.add(ns)
         self.runs.add(ns)
 
-    def answered(self, start: int, computed: int, end: int) -> None:
-        """A request was answered; times as `time.perf_counter_ns` gives them."""
+    def record_success(self, start: int, computed: int, end: int) -> None:
+        """Counts an answered request; all times are of `time.perf_counter_ns`.
+
+        Args:
+            start: when work on the request began.
+            computed: when its batch had run.
+            end: when the reply was rendered.
+        """
         self.success.add(end - start)
         self.compute_output.add(end - computed)
         self.last = time.time_ns() // 1_000_000
 
-    def read(self, reason: str | None) -> None:
-        """A picture was read, and accepted unless there was a reason not to, of which the kind is counted."""
+    def record_reading(self, reason: str | None) -> None:
+        """Counts a reading: accepted if `reason` is None, else rejected for the kind before its colon."""
         if reason is None:
             self.accepted += 1
         else:
@@ -91,15 +104,15 @@ class Statistics(msgspec.Struct):
 
 
 class Counts(msgspec.Struct):
-    """All counters of a worker, which only ever grow.
+    """All counters of a worker; they only ever grow.
 
     Attributes:
-        models: by model and version.
-        requests: by operation and status, "POST /digits 200".
-        durations: from a request's headers to its reply, by operation.
-        refused: requests that were not answered as they wished, by reason.
-        loads: attempts to load a model, by model and result.
-        starts: how often this worker was started.
+        models: statistics by "model/version".
+        requests: the number of requests by operation and status, "POST /digits 200".
+        durations: times from a request's headers to its reply, by operation.
+        refused: the number of requests that got an error, by reason.
+        loads: the number of attempts to load a model, by model and result.
+        starts: the number of times that this worker was started.
     """
 
     models: dict[str, Statistics] = msgspec.field(default_factory=dict)
@@ -109,18 +122,18 @@ class Counts(msgspec.Struct):
     loads: dict[str, int] = msgspec.field(default_factory=dict)
     starts: int = 0
 
-    def of(self, name: str, version: str) -> Statistics:
-        """The statistics of a model's version, empty at first."""
+    def for_model(self, name: str, version: str) -> Statistics:
+        """Returns the statistics of a model's version, empty at first."""
         return self.models.setdefault(f"{name}/{version}", Statistics())
 
 
 def count(counters: dict[str, int], name: str) -> None:
-    """One more of that name."""
+    """Adds one to the counter of that name."""
     counters[name] = counters.get(name, 0) + 1
 
 
-def combined(left: T, right: T) -> T:
-    """The sum of two of the same kind; of two times of day the later."""
+def combine(left: T, right: T) -> T:
+    """Returns the sum of two structs of counters of one type; of two times of day it takes the later."""
     return msgspec.convert(
         _sum(msgspec.to_builtins(left), msgspec.to_builtins(right)), type(left), strict=False
     )
@@ -128,11 +141,11 @@ def combined(left: T, right: T) -> T:
 
 def _sum(left: Any, right: Any, name: object = "") -> Any:
     if isinstance(left, dict):
-        both = left | right
+        union = left | right
         return {
-            key: _sum(left[key], right[key], key) if key in left and key in right else both[key]
-            for key in both
+            key: _sum(left[key], right[key], key) if key in left and key in right else union[key]
+            for key in union
         }
     if isinstance(left, list):
-        return [_sum(one, other) for one, other in zip(left, right, strict=True)]
+        return [_sum(first, second) for first, second in zip(left, right, strict=True)]
     return max(left, right) if name == "last" else left + right

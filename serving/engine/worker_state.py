@@ -1,7 +1,7 @@
-"""What the workers of one service tell each other: files in one folder, replaced as a whole.
+"""Shared state of the workers of one service: files in one folder, each replaced as a whole.
 
-`desired.json` says which models the operator wants; every worker looks at it a few times a second and
-reports in `worker-N.json` how far it is and what it has counted. A single worker needs no folder.
+`desired.json` says which models the operator wants; every worker reads it a few times a second and publishes in
+`worker-N.json` what it has done and counted. A single worker needs no folder.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from serving.engine.statistics import Counts, combined
+from serving.engine.statistics import Counts, combine
 
 T = TypeVar("T")
 _DESIRED: Final = "desired.json"
 _LOCK: Final = "lock"
 
 
-class Desired(msgspec.Struct, frozen=True):
-    """What the operator asked for beyond the manifest.
+class DesiredModels(msgspec.Struct, frozen=True):
+    """The operator's requests beyond the manifest.
 
     Attributes:
-        generation: how often something was asked.
+        generation: the number of requests so far.
         unloaded: models that are not to be served.
-        reloads: by model, the generation in which it was last asked to be loaded.
+        reloads: by model, the generation in which it was last requested to be loaded.
     """
 
     generation: int = 0
@@ -37,15 +37,15 @@ class Desired(msgspec.Struct, frozen=True):
     reloads: dict[str, int] = {}
 
 
-class Report(msgspec.Struct):
-    """How far a worker is.
+class WorkerReport(msgspec.Struct):
+    """The state of a worker.
 
     Attributes:
-        generation: of what it has done.
-        refused: why models could not be loaded, by name.
-        queued: rows that wait, by model.
+        generation: of the requests that it has carried out.
+        refused: by model, why it could not be loaded.
+        queued: by model, the rows that wait.
         resident: bytes of memory.
-        counts: since the first process in this worker's place.
+        counts: counters since the first process in this worker's place.
     """
 
     generation: int = 0
@@ -55,58 +55,66 @@ class Report(msgspec.Struct):
     counts: Counts = msgspec.field(default_factory=Counts)
 
 
-class Board:
-    """The folder, as one worker sees it.
+class SharedState:
+    """Reads and writes the folder for one worker.
 
     Args:
-        folder: of all workers; None: this is the only one.
-        place: this worker's, from 0.
-        workers: how many there are.
+        folder: shared by all workers; None: there is only this one.
+        place: this worker's number, from 0.
+        workers: the number of workers.
     """
 
     def __init__(self, folder: Path | None = None, place: int = 0, workers: int = 1) -> None:
         self._folder = folder
         self._place = place
         self._workers = workers
-        self._desired = Desired()
+        self._desired = DesiredModels()
 
-    def desired(self) -> Desired:
-        """What is asked for now."""
+    def desired(self) -> DesiredModels:
+        """Returns the operator's requests as they are now."""
         if self._folder is not None:
-            found = _read(self._folder / _DESIRED, Desired)
-            if found is not None:
-                self._desired = found
-            elif self._desired.generation:  # somebody cleaned up: a worker that comes later needs it
+            stored = _read(self._folder / _DESIRED, DesiredModels)
+            if stored is not None:
+                self._desired = stored
+            elif self._desired.generation:  # the file was deleted: a worker that starts later needs it
                 _write(self._folder / _DESIRED, self._desired)
         return self._desired
 
-    def ask(self, name: str, loaded: bool) -> int:
-        """Asks all workers to load a model again, or to unload it; the generation in which they will have."""
+    def request(self, name: str, loaded: bool) -> int:
+        """Requests a (re)load or an unload from all workers.
+
+        Args:
+            name: of the model.
+            loaded: True to load it, False to unload it.
+
+        Returns:
+            The generation; a worker that reports it has carried the request out.
+        """
         with self._locked():
             now = self.desired()
             generation = now.generation + 1
             unloaded = [other for other in now.unloaded if other != name] + [name] * (not loaded)
             reloads = now.reloads | ({name: generation} if loaded else {})
-            self._desired = Desired(generation, unloaded, reloads)
+            self._desired = DesiredModels(generation, unloaded, reloads)
             if self._folder is not None:
                 _write(self._folder / _DESIRED, self._desired)
         return generation
 
-    def report(self, report: Report) -> None:
-        """Tells the others."""
+    def publish(self, report: WorkerReport) -> None:
+        """Writes this worker's report for the others."""
         if self._folder is not None:
             _write(self._file(self._place), report)
 
-    def before(self) -> Report | None:
-        """The last report from this worker's place: that of a process which is no more."""
-        return None if self._folder is None else _read(self._file(self._place), Report)
+    def last_report(self) -> WorkerReport | None:
+        """Returns the last report from this worker's place, by a process that has ended; None if there is none."""
+        return None if self._folder is None else _read(self._file(self._place), WorkerReport)
 
-    def others(self) -> list[Report | None]:
-        """The other workers' last reports; None of those that have not reported yet."""
+    def other_reports(self) -> list[WorkerReport | None]:
+        """Returns the other workers' last reports; None for each that has not reported yet."""
         if self._folder is None:
             return []
         places = (place for place in range(self._workers) if place != self._place)
-        return [_read(self._file(place), Report) for place in places]
+        return [_read(self._file(place), WorkerReport) for place in places]
 
     def _file(self, place: int) -> Path:
         assert self._folder is not None
@@ -122,15 +130,15 @@ class Board:
             yield
 
 
-def total(reports: Sequence[Report]) -> Counts:
-    """The counts of one worker or more together."""
-    return functools.reduce(combined, (report.counts for report in reports))
+def total_counts(reports: Sequence[WorkerReport]) -> Counts:
+    """Returns the sum of the counts of one or more workers."""
+    return functools.reduce(combine, (report.counts for report in reports))
 
 
 def _read(path: Path, type: type[T]) -> T | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=type)
-    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):  # nothing there, or nothing of ours
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):  # absent, or not written by a worker
         return None
 
 

@@ -17,12 +17,12 @@ from typing import Final
 from serving.errors import CheckreaderError, Unauthorized
 from serving.settings import API_KEYS_VARIABLE
 
-_SHORTEST: Final = 16  # characters; what is shorter can be guessed
+_MIN_LENGTH: Final = 16  # characters; a shorter key can be guessed
 _SCHEME: Final = "bearer "
 
 
 class Keys:
-    """Who may ask: whoever has one of these.
+    """The valid API keys, of which only digests are kept.
 
     Args:
         keys: the secrets.
@@ -31,33 +31,33 @@ class Keys:
     def __init__(self, keys: Iterable[str]) -> None:
         self._digests = [_digest(key) for key in keys]
 
-    def admit(self, authorization: str | None) -> None:
-        """Lets a request pass whose Authorization header is `Bearer KEY`.
+    def check(self, authorization: str | None) -> None:
+        """Checks an Authorization header, which must be `Bearer KEY`.
 
-        Every key is compared, over digests of equal length: the time tells nothing about any of them.
+        Every key is compared, as digests of equal length, so that the time tells nothing about any of them.
 
         Raises:
-            Unauthorized: it has no key, or none of these.
+            Unauthorized: it holds no key, or an unknown one.
         """
         if authorization is None or authorization[: len(_SCHEME)].lower() != _SCHEME:
             raise Unauthorized("no API key: expected the header Authorization: Bearer KEY")
-        given = _digest(authorization[len(_SCHEME) :].strip())
-        known = False
-        for digest in self._digests:
-            known |= hmac.compare_digest(digest, given)
-        if not known:
+        digest = _digest(authorization[len(_SCHEME) :].strip())
+        valid = False
+        for valid_digest in self._digests:
+            valid |= hmac.compare_digest(valid_digest, digest)
+        if not valid:
             raise Unauthorized("unknown API key")
 
 
 def read(path: Path | None) -> Keys | None:
-    """The keys in a file, else those in the environment; None: there are none, everybody may ask.
+    """Reads the keys from a file, else from the environment; returns None if neither is set.
 
-    One key in each line, in the variable also separated by commas; lines that begin with # are left out.
+    There is one key in each line, in the variable also separated by commas; lines that begin with # are comments.
 
     Raises:
-        CheckreaderError: the file cannot be read, holds no key, or one that is no key.
+        CheckreaderError: the file cannot be read, holds no key, or a key that is too short or not printable.
     """
-    where = API_KEYS_VARIABLE if path is None else str(path)
+    source = API_KEYS_VARIABLE if path is None else str(path)
     if path is None:
         text = os.environ.get(API_KEYS_VARIABLE)
         if text is None:
@@ -67,16 +67,16 @@ def read(path: Path | None) -> Keys | None:
             text = path.read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not a text file"
-            raise CheckreaderError(f"API keys: {where}: {reason}") from None
+            raise CheckreaderError(f"API keys: {source}: {reason}") from None
     lines = [line.strip() for line in text.splitlines()]
     keys = [key.strip() for line in lines if not line.startswith("#") for key in line.split(",")]
     keys = [key for key in keys if key]
     if not keys:
-        raise CheckreaderError(f"API keys: {where}: no key there: write one in each line")
+        raise CheckreaderError(f"API keys: {source}: no key there: write one in each line")
     for number, key in enumerate(keys, 1):
-        if len(key) < _SHORTEST or not re.fullmatch(r"[!-~]+", key):
+        if len(key) < _MIN_LENGTH or not re.fullmatch(r"[!-~]+", key):
             raise CheckreaderError(
-                f"API keys: {where}: key {number} is no secret: expected {_SHORTEST} or more visible ASCII "
+                f"API keys: {source}: key {number} is no secret: expected {_MIN_LENGTH} or more visible ASCII "
                 "characters without blanks, as from `openssl rand -hex 32`"
             )
     return Keys(keys)

@@ -1,4 +1,4 @@
-"""Uvicorn's HTTP connections, with habits of ours: nobody may dawdle, and every refusal is JSON."""
+"""Uvicorn's HTTP connections with limits on time and headers, and with every refusal as JSON."""
 
 from __future__ import annotations
 
@@ -10,124 +10,134 @@ from typing import Any, Final
 import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from serving.errors import CheckreaderError, HeadersTooLarge, Malformed, TimedOut
+
 # s from a request's first byte, or from the connection's start, to the end of its headers.
 HEADER_TIMEOUT: Final = 10.0
 # s from there to the end of its body.
 BODY_TIMEOUT: Final = 20.0
-_MAX_HEAD: Final = 2**16  # bytes of headers
+MAX_HEADERS: Final = 2**16  # bytes
 # s that an idle connection is kept: longer than clients and proxies do, or they would send into a closing one.
-_KEEP_ALIVE: Final = 75
+KEEP_ALIVE: Final = 75
 DRAIN: Final = 10  # s that requests in flight may take after the signal to stop
-_REFUSED: Final = {400: "malformed", 408: "timeout", 431: "too_large"}  # as `/metrics` calls it
 _UPGRADE: Final = re.compile(rb"(?i)\r\nupgrade:")
 
 
 class Connection(HttpToolsProtocol):
-    """Ends connections on which a request does not arrive, which uvicorn would keep for ever.
+    """Ends connections on which a request does not arrive in time, which uvicorn would keep for ever.
 
-    What arrives in one piece, as nearly everything does, needs no timer.
+    A request that arrives in one piece, as nearly all do, needs no timer.
     """
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self._deadline: asyncio.TimerHandle | None = None
-        self._begun = False  # a request has, and is not complete
-        self._in_head = True  # no request's headers are complete
-        self._head = 0  # bytes of headers that are not
+        self._request_begun = False  # and not complete
+        self._awaits_headers = True  # of the request that is begun or comes next
+        self._header_bytes = 0  # of headers that are not complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._expect()
+        self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._forget()
+        self._stop_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._in_head:
+        if self._awaits_headers:
             data = _without_upgrade(data)
         super().data_received(data)
         if self.transport.is_closing():
             return
-        if self._in_head:
-            self._head += len(data) if self._begun else 0
-            if self._head > _MAX_HEAD:
+        if self._awaits_headers:
+            self._header_bytes += len(data) if self._request_begun else 0
+            if self._header_bytes > MAX_HEADERS:
                 return self._refuse(
-                    431, f"the request's headers are too large: at most {_MAX_HEAD:,} bytes are read"
+                    HeadersTooLarge(
+                        f"the request's headers are too large: at most {MAX_HEADERS:,} bytes are read"
+                    )
                 )
-        if self._begun or self._idle():
-            self._expect()
+        if self._request_begun or self._is_idle():
+            self._start_timer()
         else:
-            self._forget()
+            self._stop_timer()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._begun = True
+        self._request_begun = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._in_head:  # trailers are of no use, and nothing would limit them
+        if self._awaits_headers:  # trailers are of no use, and nothing would limit them
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._in_head, self._head = False, 0
-        self._forget()
+        self._awaits_headers, self._header_bytes = False, 0
+        self._stop_timer()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self._begun, self._in_head = False, True
+        self._request_begun, self._awaits_headers = False, True
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(400, "not an HTTP request: expected HTTP/1.1")
+        self._refuse(Malformed("not an HTTP request: expected HTTP/1.1"))
 
-    def _idle(self) -> bool:
-        """Whether nothing is under way, and uvicorn does not count the time either."""
+    def _is_idle(self) -> bool:
+        """Tells that no request is in flight and that uvicorn's own keep-alive timer does not run."""
         return (self.cycle is None or self.cycle.response_complete) and self.timeout_keep_alive_task is None
 
-    def _expect(self) -> None:
+    def _start_timer(self) -> None:
         if self._deadline is None:
-            limit = HEADER_TIMEOUT if self._in_head else BODY_TIMEOUT
-            self._deadline = self.loop.call_later(limit, self._late, limit)
+            limit = HEADER_TIMEOUT if self._awaits_headers else BODY_TIMEOUT
+            self._deadline = self.loop.call_later(limit, self._on_timeout, limit)
 
-    def _forget(self) -> None:
+    def _stop_timer(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
-    def _late(self, limit: float) -> None:
+    def _on_timeout(self, limit: float) -> None:
         self._deadline = None
         if self.transport.is_closing():
             return
         answering = self.cycle is not None and not self.cycle.response_complete
-        if self._in_head and answering:  # the request before comes first
-            self._expect()
-        elif self.cycle is None or (self._begun and (self._in_head or not self.cycle.response_started)):
-            what = "headers" if self._in_head else "body"
-            self._refuse(408, f"the request's {what} did not arrive within {limit:g} s")
+        if self._awaits_headers and answering:  # the request before comes first
+            self._start_timer()
+        elif self.cycle is None or (
+            self._request_begun and (self._awaits_headers or not self.cycle.response_started)
+        ):
+            part = "headers" if self._awaits_headers else "body"
+            self._refuse(TimedOut(f"the request's {part} did not arrive within {limit:g} s"))
         else:
             self.transport.close()
 
-    def _refuse(self, status: int, why: str) -> None:
-        door = getattr(self.config.app, "door", None)  # absent where another application is served
-        if door is not None:
-            door.refused(_REFUSED[status])
-        body = msgspec.json.encode({"error": why})
-        head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
-        self.transport.write(STATUS_LINE[status] + head % len(body) + body)
+    def _refuse(self, error: CheckreaderError) -> None:
+        admission = getattr(self.config.app, "admission", None)  # absent where another application is served
+        if admission is not None:
+            admission.count_refusal(error)
+        body = msgspec.json.encode({"error": str(error)})
+        headers = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
+        self.transport.write(STATUS_LINE[error.status] + headers % len(body) + body)
         self.transport.close()
 
 
 def _without_upgrade(data: bytes) -> bytes:
-    """The offer to change the protocol is declined by overlooking it; the parser would drop the body with it."""
+    """Declines an offer to change the protocol by hiding the header; the parser would drop the body with it."""
     end = data.find(b"\r\n\r\n")
-    head = data if end < 0 else data[: end + 2]
-    if b"upgrade:" not in head.lower():
+    headers = data if end < 0 else data[: end + 2]
+    if b"upgrade:" not in headers.lower():
         return data
-    return _UPGRADE.sub(b"\r\nx-upgrade:", head) + data[len(head) :]
+    return _UPGRADE.sub(b"\r\nx-upgrade:", headers) + data[len(headers) :]
 
 
-def config(app: Any, cert: Path | None = None, key: Path | None = None) -> dict[str, Any]:
-    """Uvicorn's settings for `app`, with a certificate and its key over TLS."""
+def uvicorn_config(app: Any, cert: Path | None = None, key: Path | None = None) -> dict[str, Any]:
+    """Returns uvicorn's settings.
+
+    Args:
+        app: the ASGI application.
+        cert, key: PEM files, for TLS; both or neither.
+    """
     return {
         "app": app,
         "http": Connection,
@@ -136,7 +146,7 @@ def config(app: Any, cert: Path | None = None, key: Path | None = None) -> dict[
         "lifespan": "off",
         "log_level": "warning",
         "access_log": False,
-        "timeout_keep_alive": _KEEP_ALIVE,
+        "timeout_keep_alive": KEEP_ALIVE,
         "timeout_graceful_shutdown": DRAIN,
         "server_header": False,
         "ssl_certfile": cert,

@@ -1,6 +1,9 @@
-"""`/metrics`, in Prometheus's text format: all workers' counters together.
+"""Renders `/metrics` in Prometheus's text format, of all workers' counters together.
 
 curl http://127.0.0.1:8000/metrics
+
+The counters are those of `serving.engine.statistics`: counting a request and its inference takes 1 µs there, and
+24 µs in prometheus_client's multiprocess mode.
 """
 
 from __future__ import annotations
@@ -19,13 +22,15 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from serving.engine.statistics import DURATIONS, Counts, Duration, Histogram
-from serving.engine.worker_state import Report
+from serving.engine.worker_state import WorkerReport
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4.encode()
 _ROWS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)  # upper bounds of a batch's buckets
 
 
 class _Families(Collector):
+    """Collects what it was made with."""
+
     def __init__(self, families: Iterable[Metric]) -> None:
         self._families = list(families)
 
@@ -33,15 +38,15 @@ class _Families(Collector):
         return self._families
 
 
-def exposition(counts: Counts, reports: Iterable[Report], serving: Mapping[str, str]) -> bytes:
-    """The text.
+def exposition(counts: Counts, reports: Iterable[WorkerReport], versions: Mapping[str, str]) -> bytes:
+    """Returns the text.
 
     Args:
-        counts: of all workers.
-        reports: of all workers.
-        serving: the served version of each model.
+        counts: of all workers together.
+        reports: of each worker.
+        versions: the served version of each model.
     """
-    families = [*_requests(counts), *_models(counts), *_now(counts, list(reports), serving)]
+    families = [*_requests(counts), *_models(counts), *_workers(counts, list(reports), versions)]
     return generate_latest(_Families(families))
 
 
@@ -69,33 +74,33 @@ def _requests(counts: Counts) -> Iterator[Metric]:
 
 
 def _models(counts: Counts) -> Iterator[Metric]:
-    """Versions of one model are added up: a reader of graphs sees it go on over a release."""
+    """Yields the metrics of models; versions of one model are added up, so that a graph continues over a release."""
     readings: dict[tuple[str, ...], float] = {}
     rejected: dict[tuple[str, ...], float] = {}
-    waited: dict[tuple[str, ...], float] = {}
+    queued: dict[tuple[str, ...], float] = {}
     rows = HistogramMetricFamily("checkreader_batch_rows", "Rows of the batches that ran.", labels=("model",))
     runs = HistogramMetricFamily(
         "checkreader_inference_duration_seconds", "Of one batch in the network.", labels=("model",)
     )
     names = dict.fromkeys(key.rpartition("/")[0] for key in counts.models)
     for name in names:
-        versions = [one for key, one in counts.models.items() if key.rpartition("/")[0] == name]
-        readings[name, "accepted"] = sum(one.accepted for one in versions)
-        readings[name, "rejected"] = sum(sum(one.rejected.values()) for one in versions)
-        waited[(name,)] = sum(one.queue.ns for one in versions) / 1e9
-        for one in versions:
-            for reason, number in one.rejected.items():
+        versions = [version for key, version in counts.models.items() if key.rpartition("/")[0] == name]
+        readings[name, "accepted"] = sum(version.accepted for version in versions)
+        readings[name, "rejected"] = sum(sum(version.rejected.values()) for version in versions)
+        queued[(name,)] = sum(version.queue.ns for version in versions) / 1e9
+        for version in versions:
+            for reason, number in version.rejected.items():
                 rejected[name, reason] = rejected.get((name, reason), 0) + number
-        rows.add_metric((name,), *_row_buckets([one.batches for one in versions]))
+        rows.add_metric((name,), *_row_buckets([version.batches for version in versions]))
         total = Histogram()
-        for one in versions:
-            total.counts = [a + b for a, b in zip(total.counts, one.runs.counts, strict=True)]
-            total.ns += one.runs.ns
+        for version in versions:
+            total.counts = [a + b for a, b in zip(total.counts, version.runs.counts, strict=True)]
+            total.ns += version.runs.ns
         runs.add_metric((name,), *_buckets(total))
     yield rows
     yield runs
     yield _counter(
-        "checkreader_queue_duration_seconds", "Seconds that requests waited in all.", ("model",), waited
+        "checkreader_queue_duration_seconds", "Seconds that requests waited in all.", ("model",), queued
     )
     yield _counter("checkreader_readings", "Pictures read.", ("model", "verdict"), readings)
     yield _counter(
@@ -106,7 +111,7 @@ def _models(counts: Counts) -> Iterator[Metric]:
     )
 
 
-def _now(counts: Counts, reports: list[Report], serving: Mapping[str, str]) -> Iterator[Metric]:
+def _workers(counts: Counts, reports: list[WorkerReport], versions: Mapping[str, str]) -> Iterator[Metric]:
     queued: dict[tuple[str, ...], float] = {}
     for report in reports:
         for name, number in report.queued.items():
@@ -116,7 +121,7 @@ def _now(counts: Counts, reports: list[Report], serving: Mapping[str, str]) -> I
         "checkreader_model_info",
         "Which version of a model answers.",
         ("model", "version"),
-        {(name, version): 1 for name, version in serving.items()},
+        {(name, version): 1 for name, version in versions.items()},
     )
     yield _counter(
         "checkreader_model_loads",
@@ -139,35 +144,36 @@ def _counter(
     name: str, about: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], float]
 ) -> Metric:
     family = CounterMetricFamily(name, about, labels=labels)
-    for key, value in values.items():
-        family.add_metric(key, value)
+    for label_values, number in values.items():
+        family.add_metric(label_values, number)
     return family
 
 
 def _gauge(name: str, about: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], float]) -> Metric:
     family = GaugeMetricFamily(name, about, labels=labels)
-    for key, value in values.items():
-        family.add_metric(key, value)
+    for label_values, number in values.items():
+        family.add_metric(label_values, number)
     return family
 
 
 def _buckets(histogram: Histogram) -> tuple[list[tuple[str, float]], float]:
-    """Cumulated, as Prometheus wants them, and the sum in seconds."""
+    """Returns a histogram's cumulative buckets and its sum in seconds."""
     bounds = [*(f"{bound / 1e9:g}" for bound in DURATIONS), "+Inf"]
-    return _cumulated(bounds, histogram.counts), histogram.ns / 1e9
+    return _cumulate(bounds, histogram.counts), histogram.ns / 1e9
 
 
 def _row_buckets(versions: Iterable[Mapping[int, Duration]]) -> tuple[list[tuple[str, float]], float]:
-    found = [(rows, one.count) for batches in versions for rows, one in batches.items()]
+    """Returns the cumulative buckets of how many rows the batches had, and the sum of rows."""
+    batch_counts = [(rows, batch.count) for batches in versions for rows, batch in batches.items()]
     below = (0, *_ROWS)
     counts = [
-        sum(number for rows, number in found if low < rows <= high)
+        sum(number for rows, number in batch_counts if low < rows <= high)
         for low, high in zip(below, (*_ROWS, float("inf")), strict=True)
     ]
-    return _cumulated([*map(str, _ROWS), "+Inf"], counts), sum(rows * number for rows, number in found)
+    return _cumulate([*map(str, _ROWS), "+Inf"], counts), sum(rows * number for rows, number in batch_counts)
 
 
-def _cumulated(bounds: list[str], counts: list[int]) -> list[tuple[str, float]]:
+def _cumulate(bounds: list[str], counts: list[int]) -> list[tuple[str, float]]:
     total = 0
     buckets = []
     for bound, number in zip(bounds, counts, strict=True):

@@ -1,4 +1,4 @@
-"""One table of operations; `/openapi.json` and the page `/docs` are both made from it."""
+"""Makes `/openapi.json` and the page `/docs`, both from the table of `serving.http.routes`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from typing import Any, TypeAlias
 import msgspec
 
 from serving import __version__
+from serving.errors import CheckreaderError
 from serving.http.asgi import Handler
 
 _PAGE = Path(__file__).parents[1] / "web" / "static" / "docs.html"
-# The type that decodes or encodes a body, several if there is a choice, or a schema where no type does.
+# The type that decodes or encodes a body, several types to choose from, or a schema where no type does.
 Body: TypeAlias = type[msgspec.Struct] | tuple[Any, ...] | dict[str, Any]
 
 
 class Error(msgspec.Struct):
+    """The body of every response that is no success."""
+
     error: str
 
 
@@ -39,7 +42,15 @@ class Parameter:
 class Operation:
     """One method of one path.
 
-    `takes`, which may be `optional`, and `gives` are media type → body; `errors` are the statuses of what can go wrong.
+    Attributes:
+        group: heading under which the page shows it.
+        parameters: of the query and the headers.
+        request_bodies: the request's media types and bodies.
+        body_optional: the request may come without a body.
+        response_bodies: the response's media types and bodies.
+        errors: what can go wrong.
+        curl: an example of a request.
+        reply: an example of a response, as JSON.
     """
 
     method: str
@@ -49,36 +60,27 @@ class Operation:
     summary: str
     about: str = ""
     parameters: tuple[Parameter, ...] = ()
-    takes: Mapping[str, Body] = field(default_factory=dict)
-    optional: bool = False
-    gives: Mapping[str, Body] = field(default_factory=dict)
-    errors: tuple[int, ...] = ()
+    request_bodies: Mapping[str, Body] = field(default_factory=dict)
+    body_optional: bool = False
+    response_bodies: Mapping[str, Body] = field(default_factory=dict)
+    errors: tuple[type[CheckreaderError], ...] = ()
     curl: str = ""
     reply: str = ""
 
 
-ERRORS = {
-    400: "The request makes no sense; `error` says what was expected.",
-    401: "There is no API key in the header Authorization, or a wrong one.",
-    403: "The service listens beyond this machine, and has no API keys.",
-    404: "There is no such model, version or label.",
-    408: "The body did not arrive in time.",
-    413: "The body is too large, as sent or decompressed, or a picture in it has too many pixels.",
-    415: "The body is in an encoding other than gzip or deflate.",
-    503: "Too many requests are waiting: try again in a moment.",
-    504: "The request waited longer than its timeout.",
-}
-
-
 def document(operations: Sequence[Operation]) -> dict[str, Any]:
-    """The OpenAPI 3.1 description; schemas come from the types that decode and encode the bodies."""
-    bodies = [body for one in operations for body in (*one.takes.values(), *one.gives.values())]
+    """Returns the OpenAPI 3.1 description; its schemas come from the types that decode and encode the bodies."""
+    bodies = [
+        body
+        for operation in operations
+        for body in (*operation.request_bodies.values(), *operation.response_bodies.values())
+    ]
     types = [Error, *(kind for body in bodies for kind in _types(body))]
-    found, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
-    schemas = dict(zip(types, found, strict=True))
+    references, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    schemas = dict(zip(types, references, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation, schemas)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _describe(operation, schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": "checkreader", "version": __version__, "description": "Reads handwritten digits."},
@@ -95,12 +97,12 @@ def _types(body: Body) -> tuple[Any, ...]:
     return () if isinstance(body, dict) else body if isinstance(body, tuple) else (body,)
 
 
-def _described(operation: Operation, schemas: dict[Any, dict[str, Any]]) -> dict[str, Any]:
+def _describe(operation: Operation, schemas: dict[Any, dict[str, Any]]) -> dict[str, Any]:
     def schema(body: Body) -> dict[str, Any]:
         if isinstance(body, dict):
             return body
-        found = [schemas[kind] for kind in _types(body)]
-        return found[0] if len(found) == 1 else {"anyOf": found}
+        choices = [schemas[kind] for kind in _types(body)]
+        return choices[0] if len(choices) == 1 else {"anyOf": choices}
 
     def content(bodies: Mapping[str, Body]) -> dict[str, Any]:
         return {media: {"schema": schema(body)} for media, body in bodies.items()}
@@ -109,37 +111,45 @@ def _described(operation: Operation, schemas: dict[Any, dict[str, Any]]) -> dict
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in re.findall(r"{(\w+)}", operation.path)
     ] + [
-        {"name": one.name, "in": one.place, "description": one.about, "schema": one.schema}
-        for one in operation.parameters
+        {
+            "name": parameter.name,
+            "in": parameter.place,
+            "description": parameter.about,
+            "schema": parameter.schema,
+        }
+        for parameter in operation.parameters
     ]
-    answers: dict[str, Any] = {"200": {"description": "OK", "content": content(operation.gives)}}
-    for status in operation.errors:
-        answers[str(status)] = {
-            "description": ERRORS[status],
+    responses: dict[str, Any] = {"200": {"description": "OK", "content": content(operation.response_bodies)}}
+    for error in operation.errors:
+        responses[str(error.status)] = {
+            "description": error.about,
             "content": content({"application/json": Error}),
         }
-    described: dict[str, Any] = {
+    description: dict[str, Any] = {
         "operationId": re.sub(r"\W+", "_", f"{operation.method.lower()}{operation.path}").strip("_"),
         "tags": [operation.group],
         "summary": operation.summary,
         "description": operation.about,
         "parameters": parameters,
-        "responses": answers,
+        "responses": responses,
     }
-    if operation.takes:
-        described["requestBody"] = {"required": not operation.optional, "content": content(operation.takes)}
-    return described
+    if operation.request_bodies:
+        description["requestBody"] = {
+            "required": not operation.body_optional,
+            "content": content(operation.request_bodies),
+        }
+    return description
 
 
 def page(operations: Iterable[Operation]) -> str:
-    """The documentation as one HTML page that loads nothing from anywhere."""
-    # What answers several paths is described once.
-    paths: dict[Handler, list[Operation]] = {}
+    """Returns the documentation as one HTML page that loads nothing else."""
+    # A handler that answers several paths is described once.
+    by_handler: dict[Handler, list[Operation]] = {}
     for operation in operations:
-        paths.setdefault(operation.handler, []).append(operation)
+        by_handler.setdefault(operation.handler, []).append(operation)
     groups: dict[str, list[str]] = {}
-    for same in paths.values():
-        groups.setdefault(same[0].group, []).append(_section(*same))
+    for section in by_handler.values():
+        groups.setdefault(section[0].group, []).append(_section(*section))
     body = "".join(f"<h2>{html.escape(group)}</h2>{''.join(parts)}" for group, parts in groups.items())
     return Template(_PAGE.read_text("utf-8")).substitute(version=html.escape(__version__), operations=body)
 
@@ -156,12 +166,12 @@ def _section(operation: Operation, *others: Operation) -> str:
         parts.append(f"<p>{html.escape(operation.about)}</p>")
     if operation.parameters:
         rows = "".join(
-            f"<tr><td><code>{html.escape(one.name)}</code><td>{html.escape(one.about)}"
-            for one in operation.parameters
+            f"<tr><td><code>{html.escape(parameter.name)}</code><td>{html.escape(parameter.about)}"
+            for parameter in operation.parameters
         )
         parts.append(f"<table><tr><th>parameter<th>meaning{rows}</table>")
-    if operation.takes:
-        media = ", ".join(f"<code>{html.escape(kind)}</code>" for kind in operation.takes)
+    if operation.request_bodies:
+        media = ", ".join(f"<code>{html.escape(kind)}</code>" for kind in operation.request_bodies)
         parts.append(f"<p>Body: {media}</p>")
     if operation.curl:
         parts.append(f"<pre>{html.escape(operation.curl)}</pre>")
@@ -169,6 +179,6 @@ def _section(operation: Operation, *others: Operation) -> str:
         pretty = json.dumps(json.loads(operation.reply), indent=2)
         parts.append(f"<details><summary>Reply</summary><pre>{html.escape(pretty)}</pre></details>")
     if operation.errors:
-        rows = "".join(f"<li><b>{status}</b> {html.escape(ERRORS[status])}" for status in operation.errors)
+        rows = "".join(f"<li><b>{error.status}</b> {html.escape(error.about)}" for error in operation.errors)
         parts.append(f"<details><summary>Errors</summary><ul>{rows}</ul></details>")
     return "".join(parts) + "</section>"

@@ -1,4 +1,4 @@
-"""The service's operations: paths, parameters and examples, in the order the page shows them."""
+"""The table of the service's operations: paths, parameters and examples, in the order the page shows them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,17 @@ from typing import Any, Final
 from serving.decoding.amounts import LOCALES
 from serving.decoding.check_digits import MAX_LENGTH, SCHEMES
 from serving.decoding.field_string import KINDS
+from serving.errors import (
+    Busy,
+    CheckreaderError,
+    Expired,
+    Forbidden,
+    TimedOut,
+    TooLarge,
+    Unauthorized,
+    Unknown,
+    Unsupported,
+)
 from serving.http.endpoints import Endpoints
 from serving.http.openapi import Body, Operation, Parameter
 from serving.images.codec import FORMATS
@@ -19,7 +30,17 @@ _PICTURES: dict[str, Body] = {
 }
 _BINARY: dict[str, Body] = {"application/octet-stream": {"type": "string", "format": "binary"}}
 _JSON: Final = "application/json"
-_BODY: Final = (400, 401, 404, 408, 413, 415, 503, 504)  # what can go wrong with any body
+# What can go wrong with any body.
+_BODY_ERRORS: Final = (
+    CheckreaderError,
+    Unauthorized,
+    Unknown,
+    TimedOut,
+    TooLarge,
+    Unsupported,
+    Busy,
+    Expired,
+)
 
 _ABOUT_DIGITS = (
     "One picture of one digit, or several as files of a form. Dark ink on light paper or the reverse, "
@@ -53,26 +74,26 @@ _ABOUT_PREDICT = (
 )
 
 
-def operations(endpoints: Endpoints) -> list[Operation]:
-    """The table that routes, `/openapi.json` and `/docs` are made from."""
+def route_table(endpoints: Endpoints) -> list[Operation]:
+    """Returns the table that the router, `/openapi.json` and `/docs` are made from."""
     metrics = Operation(
         "GET",
         "/metrics",
         endpoints.metrics,
         "Operation",
         "Counters and histograms for Prometheus, of all workers together.",
-        gives={"text/plain": {"type": "string"}},
+        response_bodies={"text/plain": {"type": "string"}},
     )
     return [
-        *_pictures(endpoints),
-        *_inference_protocol(endpoints),
-        *_tensorflow_serving(endpoints),
+        *_picture_operations(endpoints),
+        *_inference_protocol_operations(endpoints),
+        *_tensorflow_serving_operations(endpoints),
         metrics,
     ]
 
 
-def _pictures(endpoints: Endpoints) -> list[Operation]:
-    def common(default: str) -> tuple[Parameter, ...]:
+def _picture_operations(endpoints: Endpoints) -> list[Operation]:
+    def common_parameters(default: str) -> tuple[Parameter, ...]:
         return (
             Parameter(
                 "max_error",
@@ -94,10 +115,10 @@ def _pictures(endpoints: Endpoints) -> list[Operation]:
         "Pictures",
         "Read digits from pictures.",
         _ABOUT_DIGITS,
-        common(endpoints.plane.default),
-        takes=_PICTURES,
-        gives={_JSON: pictures.DigitsResponse},
-        errors=_BODY,
+        common_parameters(endpoints.plane.default),
+        request_bodies=_PICTURES,
+        response_bodies={_JSON: pictures.DigitsResponse},
+        errors=_BODY_ERRORS,
         curl="curl --data-binary @seven.png 'localhost:8000/digits?max_error=0.01'\n"
         "curl -F a=@one.png -F b=@two.jpg localhost:8000/digits",
         reply='{"model":{"name":"lenet5","version":"1"},"digits":[{"digit":7,"confidence":0.998,"accepted":true,'
@@ -117,11 +138,11 @@ def _pictures(endpoints: Endpoints) -> list[Operation]:
                 "length", "how many digits it has", {"type": "integer", "minimum": 1, "maximum": MAX_LENGTH}
             ),
             Parameter("locale", "how the amount is written; any", {"enum": list(LOCALES)}),
-            *common("the first that reads fields"),
+            *common_parameters("the first that reads fields"),
         ),
-        takes=_PICTURES,
-        gives={_JSON: pictures.FieldsResponse},
-        errors=_BODY,
+        request_bodies=_PICTURES,
+        response_bodies={_JSON: pictures.FieldsResponse},
+        errors=_BODY_ERRORS,
         curl="curl --data-binary @amount.png 'localhost:8000/fields?crop=410,120,180,40'\n"
         "curl --data-binary @account.png 'localhost:8000/fields?scheme=aba'",
         reply='{"model":{"name":"lenet5-field","version":"1"},"fields":[{"text":"1250","raw":"12.50",'
@@ -132,16 +153,20 @@ def _pictures(endpoints: Endpoints) -> list[Operation]:
     return [digits, fields]
 
 
-def _inference_protocol(endpoints: Endpoints) -> list[Operation]:
+def _inference_protocol_operations(endpoints: Endpoints) -> list[Operation]:
     group = "Open Inference Protocol v2"
 
-    def ask(path: str, handler: Any, summary: str, gives: Body, errors: tuple[int, ...] = ()) -> Operation:
-        return Operation("GET", path, handler, group, summary, gives={_JSON: gives}, errors=errors)
+    def get(
+        path: str, handler: Any, summary: str, response: Body, errors: tuple[type[CheckreaderError], ...] = ()
+    ) -> Operation:
+        return Operation(
+            "GET", path, handler, group, summary, response_bodies={_JSON: response}, errors=errors
+        )
 
     table = [
-        ask("/v2", endpoints.server, "What this server is.", metadata.ServerMetadata),
-        ask("/v2/health/live", endpoints.live, "Is the process alive?", metadata.Live),
-        ask("/v2/health/ready", endpoints.ready, "Are all models ready?", metadata.Ready),
+        get("/v2", endpoints.server, "What this server is.", metadata.ServerMetadata),
+        get("/v2/health/live", endpoints.live, "Is the process alive?", metadata.Live),
+        get("/v2/health/ready", endpoints.ready, "Are all models ready?", metadata.Ready),
         Operation(
             "POST",
             "/v2/repository/index",
@@ -149,10 +174,10 @@ def _inference_protocol(endpoints: Endpoints) -> list[Operation]:
             group,
             "All models and their state.",
             "One entry for each version, and the reason why it is not served or why a newer one was refused.",
-            takes={_JSON: metadata.IndexRequest},
-            optional=True,
-            gives={_JSON: (list[metadata.IndexEntry],)},
-            errors=_BODY,
+            request_bodies={_JSON: metadata.IndexRequest},
+            body_optional=True,
+            response_bodies={_JSON: (list[metadata.IndexEntry],)},
+            errors=_BODY_ERRORS,
         ),
         *(
             Operation(
@@ -162,10 +187,10 @@ def _inference_protocol(endpoints: Endpoints) -> list[Operation]:
                 group,
                 summary,
                 about,
-                takes={_JSON: metadata.ControlRequest},
-                optional=True,
-                gives={_JSON: {"type": "object"}},
-                errors=(*_BODY, 403),
+                request_bodies={_JSON: metadata.ControlRequest},
+                body_optional=True,
+                response_bodies={_JSON: {"type": "object"}},
+                errors=(*_BODY_ERRORS, Forbidden),
                 curl=f"curl -X POST localhost:8000/v2/repository/models/lenet5/{verb}",
             )
             for verb, handler, summary, about in (
@@ -173,7 +198,7 @@ def _inference_protocol(endpoints: Endpoints) -> list[Operation]:
                 ("unload", endpoints.unload, "Serve a model no longer.", _ABOUT_UNLOAD),
             )
         ),
-        ask(
+        get(
             "/v2/models/stats",
             endpoints.statistics,
             "Counters, of all models or of one.",
@@ -182,10 +207,18 @@ def _inference_protocol(endpoints: Endpoints) -> list[Operation]:
     ]
     for path in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
         table += [
-            ask(path, endpoints.metadata, "A model's inputs and outputs.", metadata.ModelMetadata, (404,)),
-            ask(f"{path}/ready", endpoints.model_ready, "Is it ready?", metadata.ModelReady, (404,)),
-            ask(f"{path}/config", endpoints.config, "Its configuration.", metadata.ModelConfig, (404,)),
-            ask(f"{path}/stats", endpoints.statistics, "Its counters.", metadata.StatisticsResponse, (404,)),
+            get(
+                path, endpoints.metadata, "A model's inputs and outputs.", metadata.ModelMetadata, (Unknown,)
+            ),
+            get(f"{path}/ready", endpoints.model_ready, "Is it ready?", metadata.ModelReady, (Unknown,)),
+            get(f"{path}/config", endpoints.config, "Its configuration.", metadata.ModelConfig, (Unknown,)),
+            get(
+                f"{path}/stats",
+                endpoints.statistics,
+                "Its counters.",
+                metadata.StatisticsResponse,
+                (Unknown,),
+            ),
             Operation(
                 "POST",
                 f"{path}/infer",
@@ -201,9 +234,9 @@ def _inference_protocol(endpoints: Endpoints) -> list[Operation]:
                         "header",
                     ),
                 ),
-                takes={_JSON: oip.InferRequest} | _BINARY,
-                gives={_JSON: oip.InferResponse} | _BINARY,
-                errors=_BODY,
+                request_bodies={_JSON: oip.InferRequest} | _BINARY,
+                response_bodies={_JSON: oip.InferResponse} | _BINARY,
+                errors=_BODY_ERRORS,
                 curl='curl localhost:8000/v2/models/lenet5/infer -d \'{"inputs":[{"name":"image",'
                 '"datatype":"FP32","shape":[1,28,28,1],"data":[…]}]}\'',
                 reply='{"model_name":"lenet5","model_version":"1","outputs":[{"name":"probabilities",'
@@ -213,7 +246,7 @@ def _inference_protocol(endpoints: Endpoints) -> list[Operation]:
     return table
 
 
-def _tensorflow_serving(endpoints: Endpoints) -> list[Operation]:
+def _tensorflow_serving_operations(endpoints: Endpoints) -> list[Operation]:
     group = "TensorFlow Serving v1"
     table = []
     for path in (
@@ -230,9 +263,9 @@ def _tensorflow_serving(endpoints: Endpoints) -> list[Operation]:
                 group,
                 "Run a model.",
                 _ABOUT_PREDICT,
-                takes={_JSON: tensorflow_serving.PredictRequest},
-                gives={_JSON: (tensorflow_serving.RowReply, tensorflow_serving.ColumnReply)},
-                errors=_BODY,
+                request_bodies={_JSON: tensorflow_serving.PredictRequest},
+                response_bodies={_JSON: (tensorflow_serving.RowReply, tensorflow_serving.ColumnReply)},
+                errors=_BODY_ERRORS,
                 curl="curl localhost:8000/v1/models/lenet5:predict -d "
                 '"{\\"instances\\":[{\\"b64\\":\\"$(base64 -w0 seven.png)\\"}]}"',
                 reply='{"predictions":[[0.001,0.0,0.0,0.0,0.0,0.0,0.0,0.998,0.0,0.001]]}',
@@ -243,8 +276,8 @@ def _tensorflow_serving(endpoints: Endpoints) -> list[Operation]:
                 endpoints.status,
                 group,
                 "Is it served?",
-                gives={_JSON: tensorflow_serving.StatusReply},
-                errors=(400, 404),
+                response_bodies={_JSON: tensorflow_serving.StatusReply},
+                errors=(CheckreaderError, Unknown),
             ),
             Operation(
                 "GET",
@@ -252,8 +285,8 @@ def _tensorflow_serving(endpoints: Endpoints) -> list[Operation]:
                 endpoints.signature,
                 group,
                 "Its signature.",
-                gives={_JSON: tensorflow_serving.SignatureReply},
-                errors=(400, 404),
+                response_bodies={_JSON: tensorflow_serving.SignatureReply},
+                errors=(CheckreaderError, Unknown),
             ),
         ]
     return table

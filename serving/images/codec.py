@@ -1,4 +1,4 @@
-"""Bytes → gray levels: what any picture file becomes before it is normalized."""
+"""Decodes picture files into gray levels."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MAX_PIXELS: Final = 50_000_000
 _STRIP: Final = 2**22  # pixels that are converted at a time
 
 
-def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Gray:
-    """The gray levels of a PNG, JPEG, TIFF, BMP or WebP picture.
+def decode(encoded: bytes, max_pixels: int = MAX_PIXELS) -> Gray:
+    """Decodes a PNG, JPEG, TIFF, BMP or WebP picture into gray levels.
 
     Camera orientation is applied, transparency becomes white paper, color
     becomes ITU-R 601 luma, 16-bit gray keeps its high byte.
 
     Args:
-        data: the picture's bytes; of several frames the first is read.
+        encoded: the picture's bytes; of several frames the first is read.
         max_pixels: a larger picture is refused before it is decoded.
 
     Returns:
@@ -36,7 +36,7 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Gray:
     """
     picture = None
     try:
-        picture = Image.open(io.BytesIO(data), formats=FORMATS)
+        picture = Image.open(io.BytesIO(encoded), formats=FORMATS)
         width, height = picture.size
         if width * height > max_pixels:
             raise _too_large(max_pixels, f"{width}×{height}")
@@ -46,7 +46,7 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Gray:
         raise
     except UnidentifiedImageError:
         raise CheckreaderError(
-            f"not a picture: expected {', '.join(FORMATS)}, got {_describe(data)}"
+            f"not a picture: expected {', '.join(FORMATS)}, got {_describe(encoded)}"
         ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large(max_pixels, "over 89 million") from None
@@ -56,25 +56,25 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Gray:
         raise CheckreaderError(f"damaged {kind}picture: {error}") from None
 
 
-def size(data: bytes) -> int:
-    """How many pixels a picture's header promises; as many as no picture has where it cannot be read."""
+def pixel_count(encoded: bytes) -> int:
+    """Returns the number of pixels that a picture's header states, or 2⁶³ where it cannot be read."""
     try:
-        width, height = Image.open(io.BytesIO(data), formats=FORMATS).size
+        width, height = Image.open(io.BytesIO(encoded), formats=FORMATS).size
     except Exception:  # `decode` says what is wrong with it
         return 2**63
     return width * height
 
 
-def _too_large(max_pixels: int, found: str) -> TooLarge:
-    return TooLarge(f"picture too large: {found} pixels, at most {max_pixels:,} are read")
+def _too_large(max_pixels: int, size: str) -> TooLarge:
+    return TooLarge(f"picture too large: {size} pixels, at most {max_pixels:,} are read")
 
 
-def _describe(data: bytes) -> str:
-    return f"{len(data)} bytes starting {data[:8]!r}" if data else "0 bytes"
+def _describe(encoded: bytes) -> str:
+    return f"{len(encoded)} bytes starting {encoded[:8]!r}" if encoded else "0 bytes"
 
 
 def _gray(picture: Image.Image) -> Gray:
-    """In strips: what color, 16 bits and transparency take on the way is several times the result."""
+    """Converts strip by strip, as intermediates of color, 16 bits and transparency are several times larger."""
     width, height = picture.size
     if picture.mode == "L" and not picture.has_transparency_data:
         return np.asarray(picture)

@@ -1,4 +1,4 @@
-"""The runs of a mask along its rows: its 8-connected components and what can be measured of each."""
+"""The 8-connected components of a mask, as runs along its rows, with each component's measures."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ _Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Runs:
-    """A mask's runs, ordered by component and in reading order within one.
+class Components:
+    """A mask's components; their runs are ordered by component and in reading order within one.
 
     Attributes:
         shape: (height, width) of the mask.
         row, start, stop: int64 [runs], mask[row, start:stop] is one run.
-        label: int64 [runs], the component of each, ascending from 0.
+        label: int64 [runs], the component of each, ascending from 0 in the reading order of the components'
+            first pixels.
         first: int64 [components], the index of each component's first run.
     """
 
@@ -30,8 +31,8 @@ class Runs:
     first: _Ints
 
     @staticmethod
-    def of(mask: _Mask) -> Runs:
-        """The runs of a mask, bool [H, W]."""
+    def of(mask: _Mask) -> Components:
+        """Finds the components of a mask, bool [H, W]."""
         height, width = mask.shape
         stride = width + 1
         flat = np.zeros(height * stride + 1, np.int8)
@@ -44,7 +45,7 @@ class Runs:
         new = np.ones(len(root), np.bool_)
         new[1:] = root[1:] != root[:-1]
         row = start // stride
-        return Runs(
+        return Components(
             (height, width),
             row,
             start - row * stride,
@@ -54,36 +55,34 @@ class Runs:
         )
 
     def __len__(self) -> int:
-        """How many components there are."""
+        """Returns the number of components."""
         return len(self.first)
 
-    def per_component(self, values: npt.NDArray[np.generic], reduce: np.ufunc) -> npt.NDArray[np.generic]:
-        """One value for each component from one for each run [runs]."""
-        return np.asarray(reduce.reduceat(values, self.first)) if len(self) else values[:0]
+    def reduce(self, values: npt.NDArray[np.generic], reduction: np.ufunc) -> npt.NDArray[np.generic]:
+        """Reduces values of the runs, [runs], to one for each component, [components]."""
+        return np.asarray(reduction.reduceat(values, self.first)) if len(self) else values[:0]
 
     def area(self) -> _Ints:
-        """How many pixels each component has."""
-        return np.asarray(self.per_component(self.stop - self.start, np.add), np.int64)
+        """Returns the number of pixels of each component, int64 [components]."""
+        return np.asarray(self.reduce(self.stop - self.start, np.add), np.int64)
 
-    def peak(self, values: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """The largest of values, uint8 [H, W], in each component."""
+    def maximum(self, levels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Returns the largest of the levels, uint8 [H, W], in each component; uint8 [components]."""
         if not len(self):
             return np.zeros(0, np.uint8)
         height, width = self.shape
         # A column more, so that a run may end where the next row begins.
         padded = np.zeros((height, width + 1), np.uint8)
-        padded[:, :-1] = values
+        padded[:, :-1] = levels
         offset = self.row * (width + 1)
         bounds = np.stack([offset + self.start, offset + self.stop], 1).ravel()
-        return np.asarray(
-            self.per_component(np.maximum.reduceat(padded.ravel(), bounds)[::2], np.maximum), np.uint8
-        )
+        return np.asarray(self.reduce(np.maximum.reduceat(padded.ravel(), bounds)[::2], np.maximum), np.uint8)
 
-    def of_components(self, keep: npt.NDArray[np.bool_]) -> Runs:
-        """The runs of some components, bool [components]."""
+    def select(self, keep: _Mask) -> Components:
+        """Returns some of the components, those in keep, bool [components]."""
         kept = keep[self.label]
         label = (np.cumsum(keep) - 1)[self.label[kept]]
-        return Runs(
+        return Components(
             self.shape,
             self.row[kept],
             self.start[kept],
@@ -92,34 +91,42 @@ class Runs:
             np.searchsorted(label, np.arange(int(keep.sum()))),
         )
 
-    def paint(self) -> _Mask:
-        """The mask again, bool [H, W]."""
+    def mask(self) -> _Mask:
+        """Returns the components' pixels, bool [H, W]."""
+        return np.asarray(self._fill(np.ones(len(self.row), np.int8)).view(np.bool_))
+
+    def labels(self) -> _Ints:
+        """Returns a picture, int64 [H, W]: 0 outside the mask, else the component's index + 1."""
+        return np.asarray(self._fill(self.label + 1), np.int64)
+
+    def _fill(self, levels: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.signedinteger]:
+        """Paints each run in its level, [runs], on zeros: the running sum over steps at the runs' ends."""
         height, width = self.shape
-        steps = np.zeros(height * (width + 1), np.int8)
+        steps = np.zeros(height * (width + 1), levels.dtype)
         offset = self.row * (width + 1)
-        steps[offset + self.start] = 1
-        steps[offset + self.stop] = -1
-        return np.asarray(np.cumsum(steps, dtype=np.int8).view(np.bool_).reshape(height, width + 1)[:, :-1])
+        steps[offset + self.start] = levels
+        steps[offset + self.stop] = -levels
+        return np.cumsum(steps, dtype=levels.dtype).reshape(height, width + 1)[:, :-1]
 
 
 def _roots(start: _Ints, stop: _Ints, stride: int) -> _Ints:
-    """For each run the first run of its component: union by the smaller index, with pointer jumping."""
+    """Returns for each run the first run of its component: union by the smaller index, with pointer jumping."""
     first = np.searchsorted(stop, start - stride)
     touching = np.maximum(np.searchsorted(start, stop - stride, side="right") - first, 0)
-    one = np.repeat(np.arange(len(start)), touching)
+    lower = np.repeat(np.arange(len(start)), touching)
     before = np.cumsum(touching) - touching
-    other = np.arange(len(one)) + np.repeat(first - before, touching)
+    upper = np.arange(len(lower)) + np.repeat(first - before, touching)
     root = np.arange(len(start))
     while True:
-        a, b = root[one], root[other]
+        a, b = root[lower], root[upper]
         apart = np.flatnonzero(a != b)
         if not len(apart):
             return root
-        one, other, a, b = one[apart], other[apart], a[apart], b[apart]
+        lower, upper, a, b = lower[apart], upper[apart], a[apart], b[apart]
         np.minimum.at(root, np.maximum(a, b), np.minimum(a, b))
         while True:
-            up = root[root]
-            up = up[up]
-            if (up == root).all():
+            parent = root[root]
+            parent = parent[parent]
+            if (parent == root).all():
                 break
-            root = up
+            root = parent

@@ -1,4 +1,4 @@
-"""Encoded pictures → what a normalization makes of the part that is to be read."""
+"""Decodes pictures and crops them to the part that is read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias, TypeVar
 
 from serving.errors import CheckreaderError
-from serving.images.codec import Gray, decode, size
+from serving.images.codec import Gray, decode, pixel_count
 
 T = TypeVar("T")
 
@@ -17,34 +17,37 @@ _SMALL = 2**15  # bytes, and pixels: 180×180
 _CROP = re.compile(r"(-?[0-9]{1,9},){3}-?[0-9]{1,9}")
 
 
-def each(pictures: Sequence[bytes], crop: Crop | None, normalize: Callable[[Gray], T]) -> list[T]:
-    """What `normalize` makes of each picture.
+def normalize_each(pictures: Sequence[bytes], crop: Crop | None, normalize: Callable[[Gray], T]) -> list[T]:
+    """Decodes, crops and normalizes each picture.
 
     Args:
-        pictures: encoded, as `images.decode` takes them.
+        pictures: encoded, as `codec.decode` takes them.
         crop: the part to read, in every picture alike.
-        normalize: gets the gray levels of the part, uint8 [height, width].
+        normalize: a function of the gray levels of the part, uint8 [height, width].
+
+    Returns:
+        What `normalize` returned, in the order of the pictures.
 
     Raises:
         CheckreaderError: a picture cannot be read, or the crop lies outside it.
     """
-    made = []
-    for number, data in enumerate(pictures, 1):
+    normalized = []
+    for number, encoded in enumerate(pictures, 1):
         try:
-            made.append(normalize(cut(decode(data), crop)))
+            normalized.append(normalize(apply_crop(decode(encoded), crop)))
         except CheckreaderError as error:
             which = f"picture {number} of {len(pictures)}: " if len(pictures) > 1 else ""
             raise type(error)(f"{which}{error}") from None
-    return made
+    return normalized
 
 
-def small(data: bytes) -> bool:
-    """Whether reading a picture takes less than a millisecond, as far as its header tells."""
-    return len(data) <= _SMALL and size(data) <= _SMALL
+def is_small(encoded: bytes) -> bool:
+    """Returns whether reading a picture takes less than a millisecond, judged by its header."""
+    return len(encoded) <= _SMALL and pixel_count(encoded) <= _SMALL
 
 
-def cut(gray: Gray, crop: Crop | None) -> Gray:
-    """The part of a picture; raises CheckreaderError if it does not lie inside."""
+def apply_crop(gray: Gray, crop: Crop | None) -> Gray:
+    """Cuts the part out of a picture; raises CheckreaderError if it does not lie inside."""
     if crop is None:
         return gray
     x, y, width, height = crop
@@ -57,10 +60,10 @@ def cut(gray: Gray, crop: Crop | None) -> Gray:
 
 
 def parse_crop(text: str) -> Crop:
-    """ "x,y,width,height" as numbers.
+    """Parses "x,y,width,height".
 
     Raises:
-        CheckreaderError: it is anything else.
+        CheckreaderError: the text is anything else.
     """
     if not _CROP.fullmatch(text):
         raise CheckreaderError(f"crop must be x,y,width,height in whole pixels, got {text[:40]!r}")

@@ -47,19 +47,20 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.images.codec import Gray
+from serving.images.connected_components import Components
 
 _Ints = npt.NDArray[np.int64]
 
 SIDE: Final = 28
 BODY: Final = 20
+INK_LEVEL: Final = 64  # a pixel of at least this level is ink
 _WORK_SIDE: Final = 128
 _MIN_CONTRAST: Final = 32
-_INK: Final = 64
 _SPECK: Final = 16
 
 
 def normalize(gray: Gray) -> Gray:
-    """LeNet-5's input from a picture of one digit; the specification is above.
+    """Turns a picture of one digit into LeNet-5's input; the specification is above.
 
     Args:
         gray: uint8 [height, width], any size from 1×1, either polarity.
@@ -75,7 +76,7 @@ def normalize(gray: Gray) -> Gray:
 
 
 def tensor(pixels: Gray) -> npt.NDArray[np.float32]:
-    """Normalized pixels uint8 [N, 28, 28] as the model's input, float32 [N, 28, 28, 1] in [0, 1]."""
+    """Turns normalized pixels, uint8 [N, 28, 28], into the model's input, float32 [N, 28, 28, 1] in [0, 1]."""
     # Divided by, not multiplied with 1/255: int8 models quantize with scale 1/255 and zero
     # point −128, and this keeps pixel − 128 exact.
     return pixels.astype(np.float32)[..., np.newaxis] / np.float32(255)
@@ -100,7 +101,7 @@ def _shrink(gray: Gray) -> _Ints:
 
 
 def _windows(length: int, reach: int) -> tuple[_Ints, _Ints]:
-    """First and one past the last index of the window around each position."""
+    """Returns the first and one past the last index of the window around each position."""
     position = np.arange(length)
     return np.maximum(position - reach, 0), np.minimum(position + reach + 1, length)
 
@@ -115,7 +116,7 @@ def _local_mean(work: _Ints, reach: int) -> _Ints:
 
 
 def _extreme(work: _Ints, reach: int, pick: np.ufunc, neutral: int) -> _Ints:
-    """The maximum or minimum over each window, along both axes, in log₂(reach) steps."""
+    """Takes the maximum or minimum over each window, along both axes, in log₂(reach) steps."""
     for _ in range(2):
         padded = np.full((work.shape[0] + 2 * reach, work.shape[1]), neutral, np.int64)
         padded[reach : reach + work.shape[0]] = work
@@ -129,7 +130,7 @@ def _extreme(work: _Ints, reach: int, pick: np.ufunc, neutral: int) -> _Ints:
 
 
 def _ink(work: _Ints) -> _Ints | None:
-    """Ink 0–255 of the shrunk picture, or None where there is none (steps 2 to 7)."""
+    """Returns the ink 0–255 of the shrunk picture, or None where there is none (steps 2 to 7)."""
     work = _dark_on_light(work)
     reach = -(-max(work.shape) // 6)
     paper = _extreme(_extreme(work, reach, np.maximum, 0), reach, np.minimum, 255)
@@ -162,8 +163,8 @@ def _dark_on_light(work: _Ints) -> _Ints:
 
 
 def _body(ink: _Ints) -> _Ints:
-    """The digit cut to its bounding box, specks erased (step 8)."""
-    labels = components(ink >= _INK)
+    """Erases specks and cuts the digit to its bounding box (step 8)."""
+    labels = Components.of(ink >= INK_LEVEL).labels()
     mass = np.bincount(labels.ravel(), ink.ravel()).astype(np.int64)
     mass[0] = 0
     keep = mass * _SPECK >= mass.max()
@@ -176,48 +177,6 @@ def _body(ink: _Ints) -> _Ints:
     rows, columns = np.flatnonzero(body.any(1)), np.flatnonzero(body.any(0))
     cut = np.where((labels > 0) & ~body, 0, ink)
     return cut[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-
-
-def components(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """8-connected components.
-
-    Args:
-        mask: bool [H, W].
-
-    Returns:
-        int64 [H, W]: 0 outside the mask, positive inside, ascending in the reading
-        order of each component's first pixel.
-    """
-    height, width = mask.shape
-    edges = np.zeros((height, width + 2), np.int8)
-    edges[:, 1:-1] = mask
-    steps = np.diff(edges, axis=1)
-    row, start = np.nonzero(steps == 1)
-    _, stop = np.nonzero(steps == -1)  # runs: mask[row, start:stop], in reading order
-    parent = list(range(len(row)))
-
-    def root(run: int) -> int:
-        while parent[run] != run:
-            parent[run] = parent[parent[run]]
-            run = parent[run]
-        return run
-
-    above = 0
-    rows, starts, stops = row.tolist(), start.tolist(), stop.tolist()
-    for run, (y, x0, x1) in enumerate(zip(rows, starts, stops, strict=True)):
-        # `above` walks the runs of the row before; a run that reaches beyond
-        # this one may touch the next too, so it is not passed.
-        while rows[above] < y - 1 or (rows[above] == y - 1 and stops[above] < x0):
-            above += 1
-        other = above
-        while other < run and rows[other] == y - 1 and starts[other] <= x1:
-            first, second = sorted((root(run), root(other)))
-            parent[second] = first
-            other += 1
-    labels = np.zeros((height, width), np.int64)
-    for run, (y, x0, x1) in enumerate(zip(rows, starts, stops, strict=True)):
-        labels[y, x0:x1] = root(run) + 1
-    return labels
 
 
 def _fit(body: _Ints) -> _Ints:

@@ -1,4 +1,4 @@
-"""One field's gray levels → the field network's ink picture, 32 rows high.
+"""Normalizes a field: its gray levels become the field network's ink picture, 32 rows high.
 
 >>> from serving.images.codec import decode
 >>> from serving.images.field import normalize_field
@@ -17,8 +17,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from serving.images.codec import Gray
+from serving.images.digit import INK_LEVEL
 from serving.images.ink import Ink, find_ink
-from serving.images.slope_slant import Extents, body, slope_and_slant
+from serving.images.slope_slant import BoundingBoxes, slope_and_slant, writing_size
 
 HEIGHT: Final = 32
 MAX_WIDTH: Final = 640
@@ -28,7 +29,6 @@ _COARSE: Final = 18  # rows of a body that are too few
 _FINE: Final = 30  # and that are enough
 _MOST_PIXELS: Final = 500_000  # that are searched for little writing
 _SMALLEST: Final = 0.75  # of the usual scale, to let tall digits in
-_EDGE: Final = 64
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Field:
 
 
 def normalize_field(gray: Gray) -> Field:
-    """The field network's input from a picture of one amount or number.
+    """Turns a picture of one amount or number into the field network's input.
 
     Shading, patterned paper, rules and box edges are taken out, the baseline is
     laid level, slanted strokes are set upright, and the digits scaled so that
@@ -59,37 +59,37 @@ def normalize_field(gray: Gray) -> Field:
         gray: uint8 [height, width], any size from 1×1, either polarity.
 
     Returns:
-        the field; its problem is "blank: …" where no ink was found, and "too long: …"
+        The field; its problem is "blank: …" where no ink was found, and "too long: …"
         where the ink would take more than 640 columns.
     """
     return _normalize(gray, -(-len(gray) // _WORK_HEIGHT))
 
 
 def _normalize(gray: Gray, block: int) -> Field:
-    """The field with each block×block pixels taken as one, or fewer where that leaves too little of the digits."""
+    """Normalizes with each block×block pixels merged into one, or fewer where that leaves too little of the digits."""
     ink = find_ink(gray if block == 1 else np.asarray(Image.fromarray(gray).reduce(block)))
     if ink is None:
         finer = block // 4
         if finer and gray.size <= _MOST_PIXELS * finer * finer:
             return _normalize(gray, finer)
-        return _nothing("blank: no ink found")
-    slope, slant = slope_and_slant(ink.runs)
-    extents = Extents.of(ink.runs, slope, slant)
-    keep = np.ones(len(ink.runs), np.bool_)
-    size = body(extents, keep)
+        return _unreadable("blank: no ink found")
+    slope, slant = slope_and_slant(ink.components)
+    boxes = BoundingBoxes.of(ink.components, slope, slant)
+    keep = np.ones(len(ink.components), np.bool_)
+    size = writing_size(boxes, keep)
     finer = int(block * size.height / _FINE)
     if 0 < finer < block and size.height < _COARSE:
         return _zoomed(gray, ink, block, size.height, finer)
-    writing = _writing(ink, extents, size.height, size.middle)
+    writing = _writing(ink, boxes, size.height, size.middle)
     if not writing.all():
         keep = writing
-        size = body(extents, keep)
+        size = writing_size(boxes, keep)
     scale = BODY / max(size.height, 3.0)
     scale = min(scale, max(HEIGHT / (size.bottom - size.top), _SMALLEST * scale))
-    left, right = float(extents.left[keep].min()), float(extents.right[keep].max())
+    left, right = float(boxes.left[keep].min()), float(boxes.right[keep].max())
     width = int(np.ceil((right - left) * scale)) + 2
     if width > MAX_WIDTH:
-        return _nothing(f"too long: {width} columns at this writing's size, at most {MAX_WIDTH} are read")
+        return _unreadable(f"too long: {width} columns at this writing's size, at most {MAX_WIDTH} are read")
     half, middle = HEIGHT / 2 / scale, size.middle
     if size.bottom - size.top <= 2 * half:
         middle = min(max(middle, size.bottom - half), size.top + half)
@@ -103,40 +103,40 @@ def _normalize(gray: Gray, block: int) -> Field:
         ]
     )
     pixels = np.asarray(
-        Image.fromarray(ink.soft(keep)).transform(
+        Image.fromarray(ink.soft_mask(keep)).transform(
             (width, HEIGHT), Image.Transform.AFFINE, to_work.ravel().tolist(), Image.Resampling.BILINEAR
         )
     )
-    columns = np.flatnonzero((pixels > _EDGE).any(0))
+    columns = np.flatnonzero((pixels > INK_LEVEL).any(0))
     if not len(columns):
-        return _nothing("blank: no ink found")
+        return _unreadable("blank: no ink found")
     first, last = int(columns[0]), int(columns[-1]) + 1
     to_work[:, 2] += first * to_work[:, 0]
     return Field(np.ascontiguousarray(pixels[:, first:last]), to_work * block, None)
 
 
-def _writing(ink: Ink, extents: Extents, height: float, middle: float) -> npt.NDArray[np.bool_]:
-    """Which components, bool [components], are the field's own: no specks, rests of rules, or neighbors' ink."""
-    tall, wide = extents.bottom - extents.top, extents.right - extents.left
-    center = (extents.top + extents.bottom) / 2
-    keep = ink.runs.area() >= 0.005 * height * height
+def _writing(ink: Ink, boxes: BoundingBoxes, height: float, middle: float) -> npt.NDArray[np.bool_]:
+    """Returns which components, bool [components], are the field's: no specks, rests of rules, or neighbors' ink."""
+    tall, wide = boxes.bottom - boxes.top, boxes.right - boxes.left
+    center = (boxes.top + boxes.bottom) / 2
+    keep = ink.components.area() >= 0.005 * height * height
     # A dash stands in the middle or on the baseline; what is flat above or below that is a rule's.
     offset = np.abs(center - middle) / height
     keep &= ~((tall < 0.35 * height) & (wide > 0.7 * height) & (offset > 0.55))
     keep &= ~((tall < 0.2 * height) & (wide > 1.8 * tall) & (offset > 0.62))
-    away = np.maximum(extents.top - middle, middle - extents.bottom)
+    away = np.maximum(boxes.top - middle, middle - boxes.bottom)
     keep &= away < 0.65 * height
     return keep if keep.any() else np.ones(len(keep), np.bool_)
 
 
 def _zoomed(gray: Gray, ink: Ink, block: int, height: float, finer: int) -> Field:
-    """The part of the picture that holds the runs, in smaller blocks."""
-    margin, runs = int(height) + 1, ink.runs
-    top, left = (block * max(0, int(first.min()) - margin) for first in (runs.row, runs.start))
-    bottom, right = (block * (int(last.max()) + margin) for last in (runs.row, runs.stop))
+    """Normalizes the part of the picture that holds the ink, in smaller blocks."""
+    margin, components = int(height) + 1, ink.components
+    top, left = (block * max(0, int(first.min()) - margin) for first in (components.row, components.start))
+    bottom, right = (block * (int(last.max()) + margin) for last in (components.row, components.stop))
     field = _normalize(np.ascontiguousarray(gray[top:bottom, left:right]), finer)
     return Field(field.pixels, field.to_picture + np.array([[0, 0, left], [0, 0, top]]), field.problem)
 
 
-def _nothing(problem: str) -> Field:
+def _unreadable(problem: str) -> Field:
     return Field(np.zeros((HEIGHT, 1), np.uint8), np.array([[1.0, 0, 0], [0, 1, 0]]), problem)

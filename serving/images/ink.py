@@ -1,4 +1,4 @@
-"""Ink told from paper: a shaded, patterned, ruled gray picture → the strokes that a pen drew on it."""
+"""Separates ink from paper: finds a pen's strokes in a shaded, patterned, ruled gray picture."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.images.codec import Gray
-from serving.images.connected_components import Runs
-from serving.images.ruled_lines import bars, erase, horizontal_rules
-from serving.images.slope_slant import Extents
+from serving.images.connected_components import Components
+from serving.images.ruled_lines import box_edges, horizontal_rules, line_pixels
+from serving.images.slope_slant import BoundingBoxes
 
 _Mask = npt.NDArray[np.bool_]
 
@@ -33,17 +33,17 @@ class Ink:
         smooth: uint8 [H, W], how much darker than its paper each pixel is, smoothed, rules taken out.
         base: the darkness of the paper's own pattern.
         span: how much darker the strokes are.
-        runs: the strokes' components.
+        components: the strokes.
     """
 
     smooth: Gray
     base: float
     span: float
-    runs: Runs
+    components: Components
 
-    def soft(self, keep: _Mask) -> Gray:
-        """Ink 0–255, uint8 [H, W], of some components, bool [components], and one pixel around them."""
-        mask = self.runs.of_components(keep).paint()
+    def soft_mask(self, keep: _Mask) -> Gray:
+        """Returns the ink 0–255, uint8 [H, W], of some components, bool [components], and one pixel around them."""
+        mask = self.components.select(keep).mask()
         near = mask.copy()
         near[1:] |= mask[:-1]
         near[:-1] |= mask[1:]
@@ -56,13 +56,13 @@ class Ink:
 
 
 def find_ink(work: Gray) -> Ink | None:
-    """The strokes in a picture, uint8 [H, W], or None where there are none.
+    """Finds the strokes in a picture, uint8 [H, W]; returns None where there are none.
 
     A pen's strokes are wider and darker than the lines of a check's pattern:
     the picture is smoothed at the pen's scale, and of the components that are
     dark enough those count that are very dark somewhere (hysteresis, after
-    Canny, A Computational Approach to Edge Detection, 1986). How dark that is
-    the darkest pixels tell, as many as one digit has.
+    Canny, A Computational Approach to Edge Detection, 1986). The scale of
+    darkness is set by the darkest pixels, as many as one digit has.
     """
     smooth = _smooth(_darkness(_dark(work)), min(1.5, max(0.5, len(work) / 60)))
     base, span = _levels(smooth)
@@ -73,44 +73,47 @@ def find_ink(work: Gray) -> Ink | None:
     if lines:
         erased = np.zeros_like(mask)
         for line in lines:
-            erased |= erase(mask, line, max(5, len(mask) // 9))
-        # A rule may be darker than the pen: what ink is, is asked again without it.
+            erased |= line_pixels(mask, line, max(5, len(mask) // 9))
+        # A rule may be darker than the pen, so the levels are measured again without it.
         smooth = smooth * ~erased
         base, span = _levels(smooth)
         if span < _LEAST_CONTRAST:
             return None
         mask = smooth >= base + _WEAK * span
-    runs = Runs.of(mask)
-    runs = runs.of_components((runs.peak(smooth) >= base + _STRONG * span) & (runs.area() >= _LEAST_AREA))
+    components = Components.of(mask)
+    strong = components.maximum(smooth) >= base + _STRONG * span
+    components = components.select(strong & (components.area() >= _LEAST_AREA))
     if lines:
-        runs = runs.of_components(~bars(Extents.of(runs, 0.0, 0.0), lines, len(smooth)))
-    return Ink(smooth, base, span, runs) if len(runs) else None
+        components = components.select(~box_edges(BoundingBoxes.of(components, 0.0, 0.0), lines, len(smooth)))
+    return Ink(smooth, base, span, components) if len(components) else None
 
 
 def _dark(work: Gray) -> Gray:
-    """The picture with its ink dark.
+    """Returns the picture with its ink dark.
 
     Ink is rarer than paper, and rarer still at the edge, so it skews the levels
     around their mean: as for a digit, but with the mean over columns nearby and
     less weight on the edge, which a field's digits often touch.
     """
     step = 2 if min(work.shape) >= 40 else 1
-    some = work[::step, ::step].astype(np.float32)
-    height, width = some.shape
+    sample = work[::step, ::step].astype(np.float32)
+    height, width = sample.shape
     total = np.zeros(width + 1, np.float32)
-    np.cumsum(some.mean(0), out=total[1:])
+    np.cumsum(sample.mean(0), out=total[1:])
     column, reach = np.arange(width), max(1, height)
     left, right = np.maximum(column - reach, 0), np.minimum(column + reach + 1, width)
-    d = some - (total[right] - total[left]) / (right - left).astype(np.float32)
+    d = sample - (total[right] - total[left]) / (right - left).astype(np.float32)
     size = np.abs(d)
     square = d * d
     skew = float(np.vdot(square, d)) / max(1e-6, float(np.vdot(square, size)))
-    edge, whole = (float(v[0].sum() + v[-1].sum() + v[:, 0].sum() + v[:, -1].sum()) for v in (d, size))
-    return np.asarray(~work) if skew - 0.5 * edge / max(1e-6, whole) > _LIGHT_INK else work
+    edge_skew, edge_size = (
+        float(v[0].sum() + v[-1].sum() + v[:, 0].sum() + v[:, -1].sum()) for v in (d, size)
+    )
+    return np.asarray(~work) if skew - 0.5 * edge_skew / max(1e-6, edge_size) > _LIGHT_INK else work
 
 
 def _darkness(work: Gray) -> Gray:
-    """How much darker than its paper each pixel is, 0–255 of the paper's level.
+    """Measures how much darker than its paper each pixel is, 0–255 of the paper's level.
 
     The paper's level is the upper quartile or so of tiles, interpolated between them.
     """
@@ -138,7 +141,7 @@ def _darkness(work: Gray) -> Gray:
 
 
 def _smooth(darkness: Gray, radius: float) -> Gray:
-    """The mean over a square that reaches radius, at most 1.5 pixels, beyond the pixel."""
+    """Averages over a square that reaches `radius`, at most 1.5 pixels, beyond the pixel."""
     height, width = darkness.shape
     near, far = np.float32(min(radius, 1.0)), np.float32(max(radius - 1.0, 0.0))
     padded = np.empty((height + 4, width + 4), np.float32)
@@ -156,7 +159,7 @@ def _smooth(darkness: Gray, radius: float) -> Gray:
 
 
 def _levels(smooth: Gray) -> tuple[float, float]:
-    """The paper's darkness and how much more the ink's is."""
+    """Returns the paper's darkness and how much darker the ink is."""
     total = np.cumsum(np.bincount(smooth.ravel(), minlength=256))
     base = int(np.searchsorted(total, total[-1] // 2))
     # About as many pixels as one digit's strokes have, however long the picture is.

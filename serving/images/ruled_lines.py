@@ -1,4 +1,4 @@
-"""Ruled lines and box edges: found as straight ridges, taken out where no stroke crosses them."""
+"""Finds ruled lines and box edges as straight ridges, and erases them where no stroke crosses them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
-from serving.images.slope_slant import Extents
+from serving.images.slope_slant import BoundingBoxes
 
 _Ints = npt.NDArray[np.int64]
 _Mask = npt.NDArray[np.bool_]
@@ -21,7 +21,7 @@ _GAP: Final = 3
 
 
 def horizontal_rules(levels: npt.NDArray[np.uint8], least: float, faint: float, strong: float) -> list[_Ints]:
-    """The nearly horizontal straight lines that cross a picture.
+    """Finds the nearly horizontal straight lines that cross a picture.
 
     Args:
         levels: uint8 [H, W], darkness.
@@ -30,7 +30,7 @@ def horizontal_rules(levels: npt.NDArray[np.uint8], least: float, faint: float, 
         strong: the darkness of strokes.
 
     Returns:
-        for each the row at every column, int64 [W]; below 0 where the line is not.
+        For each line its row at every column, int64 [W]; below 0 where the line is not.
     """
     height, width = levels.shape
     chunks = width // max(6, height // 4)
@@ -53,8 +53,8 @@ def horizontal_rules(levels: npt.NDArray[np.uint8], least: float, faint: float, 
     shift = np.rint(_SLOPES[:, None] * center).astype(np.int64) + margin
     # as_strided and not sliding_window_view, which takes longer than all the rest.
     windows = as_strided(padded, (chunks, 2 * margin + 1, height), (padded.strides[0], 4, 4), writeable=False)
-    value = windows[np.arange(chunks), shift].sum(1) / np.float32(chunks) - np.abs(_SLOPES)[:, None] * least
-    if value.max() < 0.6 * least:
+    score = windows[np.arange(chunks), shift].sum(1) / np.float32(chunks) - np.abs(_SLOPES)[:, None] * least
+    if score.max() < 0.6 * least:
         return []
     candidates: list[tuple[_Ints, int, int]] = []
     columns = np.arange(width)
@@ -62,12 +62,12 @@ def horizontal_rules(levels: npt.NDArray[np.uint8], least: float, faint: float, 
     np.maximum(thick[1:], levels[:-1], out=thick[1:])
     np.maximum(thick[:-1], levels[1:], out=thick[:-1])
     for _ in range(6):
-        slope, row = divmod(int(value.argmax()), height)
-        if value[slope, row] < 0.6 * least:
+        slope, row = divmod(int(score.argmax()), height)
+        if score[slope, row] < 0.6 * least:
             break
-        value[:, max(0, row - reach) : row + reach + 1] = -1
+        score[:, max(0, row - reach) : row + reach + 1] = -1
         path = np.rint(row + _SLOPES[slope] * (columns + 0.5 - width / 2)).astype(np.int64)
-        first, last = _longest(_on(thick, path, faint))
+        first, last = _longest_stretch(_is_dark(thick, path, faint))
         if last - first >= max(_LEAST_SPAN * width, 1.3 * height):
             candidates.append((path, first, last))
     if not candidates:
@@ -77,25 +77,25 @@ def horizontal_rules(levels: npt.NDArray[np.uint8], least: float, faint: float, 
         rows, inside = _band(path, reach, height)
         strokes[rows[inside], np.broadcast_to(columns, rows.shape)[inside]] = False
     free = ~strokes.any(0)
-    found: list[_Ints] = []
+    lines: list[_Ints] = []
     for path, first, last in candidates:
         # Linked loops of zeros make a line too, but none between and beside the digits.
         count = int(np.count_nonzero(free))
-        if count < 3 or int(np.count_nonzero(_on(thick, path, faint) & free)) >= _LEAST_FREE * count:
+        if count < 3 or int(np.count_nonzero(_is_dark(thick, path, faint) & free)) >= _LEAST_FREE * count:
             path[:first] = path[last:] = -1
-            found.append(path)
-    return found
+            lines.append(path)
+    return lines
 
 
-def _on(thick: npt.NDArray[np.uint8], path: _Ints, least: float) -> _Mask:
-    """In which columns, bool [W], the path is in the picture and so dark."""
+def _is_dark(thick: npt.NDArray[np.uint8], path: _Ints, least: float) -> _Mask:
+    """Returns in which columns, bool [W], the path is in the picture and at least that dark."""
     inside = (path >= 0) & (path < len(thick))
     return np.asarray((thick[np.where(inside, path, 0), np.arange(len(path))] >= least) & inside)
 
 
-def _longest(on: _Mask) -> tuple[int, int]:
-    """First and one past the last of the longest stretch that is on, but for small gaps."""
-    covered = np.flatnonzero(on)
+def _longest_stretch(dark: _Mask) -> tuple[int, int]:
+    """Returns the first and one past the last column of the longest stretch that is dark but for small gaps."""
+    covered = np.flatnonzero(dark)
     if not len(covered):
         return 0, 0
     breaks = np.flatnonzero(covered[1:] - covered[:-1] > _GAP)
@@ -106,14 +106,23 @@ def _longest(on: _Mask) -> tuple[int, int]:
 
 
 def _band(path: _Ints, reach: int, height: int) -> tuple[_Ints, _Mask]:
-    """The rows of the pixels up to reach from a path, [2·reach + 1, W], and which of them are in the picture."""
+    """Returns the rows of the pixels up to `reach` from a path, [2·reach + 1, W], and which are in the picture."""
     rows = path[None, :] + np.arange(-reach, reach + 1)[:, None]
     inside = (rows >= 0) & (rows < height) & (path >= 0)
     return np.minimum(np.maximum(rows, 0), height - 1), inside
 
 
-def erase(mask: _Mask, line: _Ints, most: int) -> _Mask:
-    """Where mask, bool [H, W], holds nothing but the line, at most so many rows thick: not where strokes cross it."""
+def line_pixels(mask: _Mask, line: _Ints, most: int) -> _Mask:
+    """Returns the pixels that belong to a line alone, not to strokes that cross it.
+
+    Args:
+        mask: bool [H, W], dark pixels.
+        line: the line's row at every column, int64 [W], as `horizontal_rules` gives it.
+        most: how many rows thick the line is at most.
+
+    Returns:
+        bool [H, W].
+    """
     height, width = mask.shape
     reach = most + 2
     offsets = np.arange(-reach, reach + 1)[:, None]
@@ -135,27 +144,33 @@ def erase(mask: _Mask, line: _Ints, most: int) -> _Mask:
     if usual > max(2, height // 18) and (usual > most or middles.std() > 0.9):
         return np.zeros_like(mask)
     select = through & thin
-    erased = np.zeros_like(mask)
-    erased[rows[select], np.broadcast_to(columns, rows.shape)[select]] = True
-    return erased
+    pixels = np.zeros_like(mask)
+    pixels[rows[select], np.broadcast_to(columns, rows.shape)[select]] = True
+    return pixels
 
 
-def bars(extents: Extents, lines: list[_Ints], height: int) -> _Mask:
-    """Which components, bool [components], are a box's left or right edge, in a picture so many rows high.
+def box_edges(boxes: BoundingBoxes, lines: list[_Ints], height: int) -> _Mask:
+    """Returns which components are the left or right edge of a printed box.
 
-    Those are taller than any digit and straight, outside all other ink, and
-    from line to line or to the picture's edge.
+    These are taller than any digit and straight, outside all other ink, and
+    reach from line to line or to the picture's edge.
+
+    Args:
+        boxes: the components'.
+        lines: the horizontal rules in the picture.
+        height: the picture's, in rows.
+
+    Returns:
+        bool [components].
     """
-    tall, wide = extents.bottom - extents.top, extents.right - extents.left
+    tall, wide = boxes.bottom - boxes.top, boxes.right - boxes.left
     thin = (wide <= np.maximum(3, 0.12 * tall)) & (tall >= 0.5 * height)
     if not thin.any() or thin.all():
         return np.zeros_like(thin)
     near = max(3, height // 14)
     rows = [int(path[path >= 0].mean()) for path in lines]
-    starts = np.min([np.abs(extents.top - row) for row in rows], axis=0) <= near
-    stops = np.min([np.abs(extents.bottom - row) for row in rows], axis=0) <= near
-    ends = (starts | (extents.top <= near)) & (stops | (extents.bottom >= height - near)) & (starts | stops)
-    outside = (extents.right <= extents.left[~thin].min() + 1) | (
-        extents.left >= extents.right[~thin].max() - 1
-    )
+    starts = np.min([np.abs(boxes.top - row) for row in rows], axis=0) <= near
+    stops = np.min([np.abs(boxes.bottom - row) for row in rows], axis=0) <= near
+    ends = (starts | (boxes.top <= near)) & (stops | (boxes.bottom >= height - near)) & (starts | stops)
+    outside = (boxes.right <= boxes.left[~thin].min() + 1) | (boxes.left >= boxes.right[~thin].max() - 1)
     return np.asarray(thin & ends & outside & (tall > 1.15 * tall[~thin].max()))

@@ -1,4 +1,4 @@
-"""How writing lies in its picture: slope, slant, size and place."""
+"""Measures writing: slope, slant, size and place."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from serving.images.connected_components import Runs
+from serving.images.connected_components import Components
 
 _Floats = npt.NDArray[np.float64]
 
@@ -19,8 +19,8 @@ _SAMPLES: Final = 500
 
 
 @dataclass(frozen=True)
-class Extents:
-    """Each component's box in upright coordinates; float64 [components] each."""
+class BoundingBoxes:
+    """The components' bounding boxes in upright coordinates; float64 [components] each."""
 
     left: _Floats
     right: _Floats
@@ -28,54 +28,58 @@ class Extents:
     bottom: _Floats
 
     @staticmethod
-    def of(runs: Runs, slope: float, slant: float) -> Extents:
-        """Boxes of the components with the slope and the slant taken out."""
+    def of(components: Components, slope: float, slant: float) -> BoundingBoxes:
+        """Computes the boxes with the slope and the slant taken out."""
         if not slope and not slant:
-            last = np.append(runs.first[1:], len(runs.row)) - 1
-            return Extents(
-                np.asarray(runs.per_component(runs.start, np.minimum), np.float64),
-                np.asarray(runs.per_component(runs.stop, np.maximum), np.float64),
-                np.asarray(runs.row[runs.first], np.float64),
-                np.asarray(runs.row[last] + 1, np.float64),
+            last = np.append(components.first[1:], len(components.row)) - 1
+            return BoundingBoxes(
+                np.asarray(components.reduce(components.start, np.minimum), np.float64),
+                np.asarray(components.reduce(components.stop, np.maximum), np.float64),
+                np.asarray(components.row[components.first], np.float64),
+                np.asarray(components.row[last] + 1, np.float64),
             )
-        y = runs.row + 0.5
-        above = y - slope * np.where(slope > 0, runs.stop, runs.start)
-        below = y - slope * np.where(slope > 0, runs.start, runs.stop)
-        middle = y - slope * (runs.start + runs.stop) / 2
+        y = components.row + 0.5
+        above = y - slope * np.where(slope > 0, components.stop, components.start)
+        below = y - slope * np.where(slope > 0, components.start, components.stop)
+        middle = y - slope * (components.start + components.stop) / 2
         x = slant * middle
-        return Extents(
-            np.asarray(runs.per_component(runs.start + x, np.minimum), np.float64),
-            np.asarray(runs.per_component(runs.stop + x, np.maximum), np.float64),
-            np.asarray(runs.per_component(above, np.minimum), np.float64) - 0.5,
-            np.asarray(runs.per_component(below, np.maximum), np.float64) + 0.5,
+        return BoundingBoxes(
+            np.asarray(components.reduce(components.start + x, np.minimum), np.float64),
+            np.asarray(components.reduce(components.stop + x, np.maximum), np.float64),
+            np.asarray(components.reduce(above, np.minimum), np.float64) - 0.5,
+            np.asarray(components.reduce(below, np.maximum), np.float64) + 0.5,
         )
 
 
-def slope_and_slant(runs: Runs) -> tuple[float, float]:
-    """The baseline's slope (down to the right) and the strokes' slant (to the right going up).
+def slope_and_slant(components: Components) -> tuple[float, float]:
+    """Estimates the baseline's slope (down to the right) and the strokes' slant (to the right going up).
 
     The slant is the shear that stacks the ink into the fewest, highest columns
     (after Vinciarelli and Luettin, A new normalization technique for cursive
     handwritten words, 2001).
     """
-    extents = Extents.of(runs, 0.0, 0.0)
-    slope = _slope(extents)
-    y, x, mass = runs.row + 0.5, (runs.start + runs.stop) / 2, runs.stop - runs.start
+    boxes = BoundingBoxes.of(components, 0.0, 0.0)
+    slope = _slope(boxes)
+    y, x, mass = (
+        components.row + 0.5,
+        (components.start + components.stop) / 2,
+        components.stop - components.start,
+    )
     step = -(-len(y) // _SAMPLES)
     y, x, mass = y[::step], x[::step], mass[::step]
-    slant = _sharpest(x, y - slope * x, mass, _SLANTS, 0.05)
+    slant = _best_shear(x, y - slope * x, mass, _SLANTS, 0.05)
     # A single 7 does not tell how its writer's strokes lean.
-    aspect = (extents.right.max() - extents.left.min()) / (extents.bottom.max() - extents.top.min())
+    aspect = (boxes.right.max() - boxes.left.min()) / (boxes.bottom.max() - boxes.top.min())
     return slope, slant * min(1.0, float(aspect) / 2)
 
 
-def _slope(extents: Extents) -> float:
-    """A line through the digits' lower quarters, by least squares that outliers lose weight in (Cauchy's)."""
-    heights = extents.bottom - extents.top
+def _slope(boxes: BoundingBoxes) -> float:
+    """Fits a line through the digits' lower quarters by least squares that give outliers less weight (Cauchy's)."""
+    heights = boxes.bottom - boxes.top
     digits = heights >= 0.4 * heights.max()
-    x: list[float] = ((extents.left + extents.right) / 2)[digits].tolist()
-    y: list[float] = ((3 * extents.bottom + extents.top) / 4)[digits].tolist()
-    weight: list[float] = (extents.right - extents.left)[digits].tolist()
+    x: list[float] = ((boxes.left + boxes.right) / 2)[digits].tolist()
+    y: list[float] = ((3 * boxes.bottom + boxes.top) / 4)[digits].tolist()
+    weight: list[float] = (boxes.right - boxes.left)[digits].tolist()
     height = sorted(heights[digits].tolist())[len(x) // 2]
     slope = 0.0
     for _ in range(3):  # over a handful of digits: plain numbers are faster than arrays
@@ -95,10 +99,10 @@ def _slope(extents: Extents) -> float:
     return min(max(slope, -_STEEPEST), _STEEPEST)
 
 
-def _sharpest(
+def _best_shear(
     along: _Floats, across: _Floats, mass: npt.NDArray[np.int64], shears: _Floats, cost: float
 ) -> float:
-    """The shear, of some, that gathers the ink in the fewest bins: the largest sum of the profile's squares."""
+    """Returns the shear that gathers the ink in the fewest bins: the largest sum of the profile's squares."""
     position = shears.astype(np.float32)[:, None] * across.astype(np.float32)
     position += along.astype(np.float32)
     position -= position.min()
@@ -112,8 +116,8 @@ def _sharpest(
 
 
 @dataclass(frozen=True)
-class Body:
-    """Height and middle row of the digits' bodies, and top and bottom row of all that is as tall as a digit."""
+class WritingSize:
+    """Height and middle row of the digits' bodies; top and bottom row of all that is as tall as a digit."""
 
     height: float
     middle: float
@@ -121,19 +125,16 @@ class Body:
     bottom: float
 
 
-def body(extents: Extents, keep: npt.NDArray[np.bool_]) -> Body:
-    """The size of the digits among the components to keep, bool [components], of which there is one at least.
+def writing_size(boxes: BoundingBoxes, keep: npt.NDArray[np.bool_]) -> WritingSize:
+    """Measures the digits among the components to keep, bool [components], of which there is one at least.
 
     Components above each other are one digit (a 5 and its bar). Wide digits count
     more: a tall 1 or a slash says little about the zeros beside it.
     """
-    order = np.argsort(extents.left, kind="stable")
+    order = np.argsort(boxes.left, kind="stable")
     groups: list[list[float]] = []
     for left, right, top, bottom in zip(
-        *(
-            side[order][keep[order]].tolist()
-            for side in (extents.left, extents.right, extents.top, extents.bottom)
-        ),
+        *(side[order][keep[order]].tolist() for side in (boxes.left, boxes.right, boxes.top, boxes.bottom)),
         strict=True,
     ):
         if groups:
@@ -149,7 +150,7 @@ def body(extents: Extents, keep: npt.NDArray[np.bool_]) -> Body:
     round_ones = widths >= 0.35 * heights
     tall = heights >= 0.4 * (heights[round_ones] if round_ones.any() else heights).max()
     middles = (table[:, 2] + table[:, 3]) / 2
-    return Body(
+    return WritingSize(
         _median(heights[tall], widths[tall]),
         _median(middles[tall], widths[tall]),
         float(table[tall, 2].min()),
@@ -158,6 +159,7 @@ def body(extents: Extents, keep: npt.NDArray[np.bool_]) -> Body:
 
 
 def _median(values: _Floats, weights: _Floats) -> float:
+    """Returns the weighted median."""
     order = np.argsort(values, kind="stable")
     total = np.cumsum(weights[order])
     return float(values[order][np.searchsorted(total, total[-1] / 2)])

@@ -1,4 +1,4 @@
-"""What the Open Inference Protocol and Triton's extensions say about the server and its models."""
+"""Metadata, configuration, statistics and repository index of the Open Inference Protocol and Triton's extensions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 from serving import __version__
 from serving.engine.hot_reload import Entry
-from serving.engine.served_model import Served
+from serving.engine.served_model import ServedModel
 from serving.engine.statistics import Counts, Duration, Statistics
 from serving.errors import CheckreaderError
 from serving.manifest import Tensor
@@ -25,26 +25,34 @@ _PARTS = ("success", "fail", "queue", "compute_input", "compute_infer", "compute
 
 
 class Live(msgspec.Struct):
+    """The process answers."""
+
     live: bool
 
 
 class Ready(msgspec.Struct):
+    """All models can answer."""
+
     ready: bool
 
 
 class ModelReady(msgspec.Struct):
+    """One model can answer."""
+
     name: str
     ready: bool
 
 
 class ServerMetadata(msgspec.Struct):
+    """Name, version and protocol extensions of the service."""
+
     name: str
     version: str
     extensions: list[str]
 
 
 class ModelMetadata(msgspec.Struct):
-    """−1 in a shape is any size."""
+    """A model's inputs and outputs; −1 in a shape stands for any size."""
 
     name: str
     versions: list[str]
@@ -54,7 +62,7 @@ class ModelMetadata(msgspec.Struct):
 
 
 class ConfigTensor(msgspec.Struct):
-    """`dims` leave the batch out."""
+    """A tensor in Triton's ModelConfig; `dims` leave the batch out."""
 
     name: str
     data_type: str
@@ -76,12 +84,14 @@ class ModelConfig(msgspec.Struct):
 
 
 class Count(msgspec.Struct):
+    """A number of events and their duration in all."""
+
     count: int
     ns: int
 
 
 class InferenceStatistics(msgspec.Struct):
-    """What a request's time went into; `success` is all of it."""
+    """The durations of requests by part; `success` is the whole of those that succeeded."""
 
     success: Count
     fail: Count
@@ -92,12 +102,14 @@ class InferenceStatistics(msgspec.Struct):
 
 
 class BatchStatistics(msgspec.Struct):
+    """The batches of one size."""
+
     batch_size: int
     compute_infer: Count
 
 
 class ModelStatistics(msgspec.Struct):
-    """`last_inference` is in ms since 1970; `inference_count` counts rows, `execution_count` batches."""
+    """Counters of one version; `last_inference` is in ms since 1970, `inference_count` counts rows, `execution_count` batches."""
 
     name: str
     version: str
@@ -118,21 +130,25 @@ class IndexEntry(msgspec.Struct):
 
 
 class StatisticsResponse(msgspec.Struct):
+    """Counters by model."""
+
     model_stats: list[ModelStatistics]
 
 
 def server_metadata() -> ServerMetadata:
+    """Describes the service."""
     return ServerMetadata("checkreader", __version__, list(EXTENSIONS))
 
 
-def model_metadata(served: Served) -> ModelMetadata:
+def model_metadata(served: ServedModel) -> ModelMetadata:
+    """Describes a model's inputs and outputs."""
     model = served.loaded.model
-    outputs = [Tensor(one.name, one.datatype, list(one.shape)) for one in served.loaded.network.outputs]
+    outputs = [Tensor(spec.name, spec.datatype, list(spec.shape)) for spec in served.loaded.network.outputs]
     return ModelMetadata(served.name, [served.version], _PLATFORM, [model.input], outputs)
 
 
-def model_config(served: Served, batch_rows: int, batch_delay: float) -> ModelConfig:
-    """A model's configuration; `batch_delay` in s."""
+def model_config(served: ServedModel, batch_rows: int, batch_delay: float) -> ModelConfig:
+    """Describes how a model is run; `batch_delay` is in s."""
     network = served.loaded.network
     kind = "KIND_CPU" if network.device == "cpu" else "KIND_GPU"
     return ModelConfig(
@@ -141,45 +157,49 @@ def model_config(served: Served, batch_rows: int, batch_delay: float) -> ModelCo
         backend="onnxruntime",
         version_policy={"latest": {"num_versions": 1}},
         max_batch_size=batch_rows,
-        input=[_described(network.input)],
-        output=[_described(output) for output in network.outputs],
+        input=[_config_tensor(network.input)],
+        output=[_config_tensor(output) for output in network.outputs],
         instance_group=[{"name": served.name, "kind": kind, "count": 1}],
         dynamic_batching={"max_queue_delay_microseconds": round(batch_delay * 1e6)},
     )
 
 
 class IndexRequest(msgspec.Struct):
-    """`ready`: leave out what is not served."""
+    """The body of a request for the index; `ready` leaves out versions that are not served."""
 
     ready: bool = False
 
 
 class ControlRequest(msgspec.Struct):
-    """What Triton's clients send beside a model's name."""
+    """The body of a request to load or unload a model."""
 
     parameters: dict[str, Any] = {}
 
 
-def index_query(body: bytes) -> bool:
-    """Whether the body of a request for the index asks for what is ready alone.
+def parse_index_request(body: bytes) -> bool:
+    """Returns the parameter `ready` of a request for the index.
 
     Raises:
         CheckreaderError: it is no such request.
     """
-    return _request(body, IndexRequest).ready
+    return _decode(body, IndexRequest).ready
 
 
-def control_query(body: bytes) -> None:
-    """Looks at the body of a request to load or unload.
+def check_control_request(body: bytes) -> None:
+    """Checks the body of a request to load or unload a model.
 
     Raises:
-        CheckreaderError: it is no such request, or wants a model that is not the repository's.
+        CheckreaderError: it is no such request, or brings a model of its own.
     """
-    check_control(_request(body, ControlRequest).parameters)
+    check_control(_decode(body, ControlRequest).parameters)
 
 
 def check_control(parameters: Iterable[str]) -> None:
-    """Raises CheckreaderError for parameters of load and unload that would change what they do."""
+    """Checks the names of the parameters of load and unload.
+
+    Raises:
+        CheckreaderError: one would change what they do.
+    """
     for name in parameters:
         if name != "unload_dependents":  # there are none
             raise CheckreaderError(
@@ -187,7 +207,7 @@ def check_control(parameters: Iterable[str]) -> None:
             )
 
 
-def _request(body: bytes, type: type[T]) -> T:
+def _decode(body: bytes, type: type[T]) -> T:
     try:
         return msgspec.json.decode(body or b"{}", type=type)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -195,29 +215,35 @@ def _request(body: bytes, type: type[T]) -> T:
 
 
 def index(entries: Sequence[Entry], ready: bool = False) -> list[IndexEntry]:
+    """Lists the versions of all models, or those that are served alone."""
     return [
-        IndexEntry(one.name, one.version, one.state, one.reason)
-        for one in entries
-        if one.state == "READY" or not ready
+        IndexEntry(entry.name, entry.version, entry.state, entry.reason)
+        for entry in entries
+        if entry.state == "READY" or not ready
     ]
 
 
-def statistics(models: Sequence[Served], counts: Counts) -> StatisticsResponse:
-    """Of these models, out of all workers' counters."""
+def statistics(models: Sequence[ServedModel], counts: Counts) -> StatisticsResponse:
+    """Returns the statistics of these models, out of all workers' counters."""
     return StatisticsResponse(
-        [_counted(one.name, one.version, counts.of(one.name, one.version)) for one in models]
+        [
+            _model_statistics(served.name, served.version, counts.for_model(served.name, served.version))
+            for served in models
+        ]
     )
 
 
-def _counted(name: str, version: str, counted: Statistics) -> ModelStatistics:
+def _model_statistics(name: str, version: str, statistics: Statistics) -> ModelStatistics:
     return ModelStatistics(
         name=name,
         version=version,
-        last_inference=counted.last,
-        inference_count=counted.rows,
-        execution_count=sum(duration.count for duration in counted.batches.values()),
-        inference_stats=InferenceStatistics(*(_count(getattr(counted, part)) for part in _PARTS)),
-        batch_stats=[BatchStatistics(rows, _count(one)) for rows, one in sorted(counted.batches.items())],
+        last_inference=statistics.last,
+        inference_count=statistics.rows,
+        execution_count=sum(duration.count for duration in statistics.batches.values()),
+        inference_stats=InferenceStatistics(*(_count(getattr(statistics, part)) for part in _PARTS)),
+        batch_stats=[
+            BatchStatistics(rows, _count(batches)) for rows, batches in sorted(statistics.batches.items())
+        ],
     )
 
 
@@ -225,5 +251,5 @@ def _count(duration: Duration) -> Count:
     return Count(duration.count, duration.ns)
 
 
-def _described(spec: Spec) -> ConfigTensor:
+def _config_tensor(spec: Spec) -> ConfigTensor:
     return ConfigTensor(spec.name, f"TYPE_{spec.datatype}", list(spec.shape[1:]))

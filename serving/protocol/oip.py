@@ -18,8 +18,8 @@ import msgspec
 import numpy as np
 
 from serving.decoding.thresholds import classification
-from serving.engine.dataplane import Tensor
-from serving.engine.served_model import Served
+from serving.engine.served_model import ServedModel
+from serving.engine.tensors import Tensor
 from serving.errors import CheckreaderError
 from serving.protocol.tensors import (
     DTYPES,
@@ -40,7 +40,7 @@ _NESTED = msgspec.Meta(extra_json_schema={"type": "array"})
 
 
 class RequestInput(msgspec.Struct):
-    """`data` is left out where `parameters` hold a `binary_data_size`."""
+    """A tensor in a request; `data` is left out where `parameters` hold a `binary_data_size`."""
 
     name: str
     shape: list[int]
@@ -50,6 +50,8 @@ class RequestInput(msgspec.Struct):
 
 
 class _FlatInput(msgspec.Struct):
+    """A `RequestInput` whose data are a flat list of numbers."""
+
     name: str
     shape: list[int]
     datatype: str
@@ -58,14 +60,14 @@ class _FlatInput(msgspec.Struct):
 
 
 class RequestOutput(msgspec.Struct):
-    """Parameters: `binary_data` (bool), `classification` (the number of classes)."""
+    """An output to return. Parameters: `binary_data` (bool), `classification` (the number of classes)."""
 
     name: str
     parameters: Parameters = {}
 
 
 class InferRequest(msgspec.Struct):
-    """Parameters: `binary_data_output` (bool), `timeout` (µs in the queue)."""
+    """The request's JSON. Parameters: `binary_data_output` (bool), `timeout` (µs in the queue)."""
 
     inputs: list[RequestInput]
     id: str | None = None
@@ -74,6 +76,8 @@ class InferRequest(msgspec.Struct):
 
 
 class _FlatRequest(msgspec.Struct):
+    """An `InferRequest` of such inputs."""
+
     inputs: list[_FlatInput]
     id: str | None = None
     parameters: Parameters = {}
@@ -81,7 +85,7 @@ class _FlatRequest(msgspec.Struct):
 
 
 class ResponseOutput(msgspec.Struct, omit_defaults=True):
-    """`data` is left out where `parameters` hold a `binary_data_size`."""
+    """A tensor in a response; `data` is left out where `parameters` hold a `binary_data_size`."""
 
     name: str
     datatype: str
@@ -91,46 +95,56 @@ class ResponseOutput(msgspec.Struct, omit_defaults=True):
 
 
 class InferResponse(msgspec.Struct, omit_defaults=True):
+    """The response's JSON."""
+
     model_name: str
     model_version: str
     outputs: list[ResponseOutput]
     id: str | None = None
 
 
-class Output(msgspec.Struct, frozen=True):
-    """An output asked for; `classes` > 0 asks for the best classes instead of the tensor."""
+class RequestedOutput(msgspec.Struct, frozen=True):
+    """An output to return; with `classes` > 0 the best classes instead of the tensor."""
 
     name: str
     binary: bool
     classes: int = 0
 
 
-class Request(msgspec.Struct, frozen=True):
-    """`outputs` are those asked for (none = all, `binary` or not); `timeout` is in s."""
+class ParsedInferRequest(msgspec.Struct, frozen=True):
+    """An inference request whose tensors are read.
+
+    Attributes:
+        id: comes back in the response.
+        inputs: the tensors.
+        outputs: to return; none: all of them.
+        binary: returns all of them in the binary section.
+        timeout: s in the queue; None: the service's.
+    """
 
     id: str | None
     inputs: list[Tensor]
-    outputs: list[Output]
+    outputs: list[RequestedOutput]
     binary: bool
     timeout: float | None = None
 
 
-class Response(msgspec.Struct, frozen=True):
-    """`header_length` is the length of the JSON in front of the binary tensors, None if there are none."""
+class EncodedResponse(msgspec.Struct, frozen=True):
+    """A response's body; `header_length` is that of the JSON in front of binary tensors, None without any."""
 
     body: bytes
     header_length: int | None
 
 
-_request = msgspec.json.Decoder(InferRequest)
-_flat_request = msgspec.json.Decoder(_FlatRequest)
+_request_decoder = msgspec.json.Decoder(InferRequest)
+_flat_request_decoder = msgspec.json.Decoder(_FlatRequest)
 _encode = msgspec.json.Encoder().encode
 
 
 def parse(
     body: bytes, header_length: str | None, spec: Spec, check: Callable[[Sequence[int]], None]
-) -> Request:
-    """An inference request.
+) -> ParsedInferRequest:
+    """Reads an inference request.
 
     Args:
         body: JSON, JSON and binary tensors, or the model's input alone (`header_length` "0").
@@ -144,64 +158,68 @@ def parse(
     """
     length = _header_length(header_length, len(body))
     if header_length is not None and length == 0:
-        return Request(None, [_raw(body, spec, check)], [], True)
-    request = _decoded(body[:length] if length < len(body) else body)
+        return ParsedInferRequest(None, [_raw_input(body, spec, check)], [], True)
+    request = _decode(body[:length] if length < len(body) else body)
     inputs, offset = [], length
-    for given in request.inputs:
-        name, datatype, shape = given.name, given.datatype, given.shape
+    for tensor in request.inputs:
+        name, datatype, shape = tensor.name, tensor.datatype, tensor.shape
         check_declared(name, datatype, shape, spec, check)
-        size = given.parameters.get("binary_data_size")
+        size = tensor.parameters.get("binary_data_size")
         if size is not None:
             data = from_bytes(name, datatype, body, offset, size, shape)
             offset += whole(size, "binary_data_size", 2**63)
-        elif isinstance(given.data, msgspec.UnsetType):
+        elif isinstance(tensor.data, msgspec.UnsetType):
             raise CheckreaderError(
                 f"input {name!r}: neither 'data' nor parameter 'binary_data_size' is given"
             )
-        elif isinstance(given.data, list):
-            data = from_floats(name, given.data, shape)
+        elif isinstance(tensor.data, list):
+            data = from_floats(name, tensor.data, shape)
         else:
-            data = from_json(name, datatype, bytes(given.data), shape)
+            data = from_json(name, datatype, bytes(tensor.data), shape)
         inputs.append(Tensor(name, datatype, data))
     if offset != len(body):
         raise CheckreaderError(f"{len(body) - offset} bytes follow the last tensor")
     binary = request.parameters.get("binary_data_output") is True
     outputs = [
-        Output(
+        RequestedOutput(
             output.name,
             output.parameters.get("binary_data", binary) is True,
             whole(output.parameters.get("classification", 0), "classification", 2**31),
         )
         for output in request.outputs or ()
     ]
-    wait = whole(request.parameters.get("timeout", 0), "timeout", 2**63)
-    return Request(request.id, inputs, outputs, binary, wait / 1e6 if wait else None)
+    timeout = whole(request.parameters.get("timeout", 0), "timeout", 2**63)  # µs
+    return ParsedInferRequest(request.id, inputs, outputs, binary, timeout / 1e6 if timeout else None)
 
 
-def render(request: Request, served: Served, outputs: Sequence[Tensor]) -> Response:
-    """The reply to `request`."""
-    described: list[ResponseOutput] = []
-    tail: list[bytes] = []
-    for at, output in enumerate(outputs):
-        asked = request.outputs[at] if request.outputs else Output(output.name, request.binary)
-        if asked.classes:
-            output = classified(output, asked.classes, served)
+def render(request: ParsedInferRequest, served: ServedModel, outputs: Sequence[Tensor]) -> EncodedResponse:
+    """Returns the response to `request`; `outputs` are in the order of its own."""
+    entries: list[ResponseOutput] = []
+    binary: list[bytes] = []
+    for index, output in enumerate(outputs):
+        requested = (
+            request.outputs[index] if request.outputs else RequestedOutput(output.name, request.binary)
+        )
+        if requested.classes:
+            output = classified(output, requested.classes, served)
         data = output.data
         entry = ResponseOutput(output.name, output.datatype, list(data.shape))
-        if asked.binary:
-            tail.append(to_bytes(output.datatype, data))
-            entry.parameters = {"binary_data_size": len(tail[-1])}
+        if requested.binary:
+            binary.append(to_bytes(output.datatype, data))
+            entry.parameters = {"binary_data_size": len(binary[-1])}
         elif output.datatype == "BYTES":
             entry.data = [element.decode() for element in data.ravel()]
         else:
             entry.data = data.ravel().tolist()
-        described.append(entry)
-    header = _encode(InferResponse(served.name, served.version, described, request.id))
-    return Response(header + b"".join(tail), len(header)) if tail else Response(header, None)
+        entries.append(entry)
+    header = _encode(InferResponse(served.name, served.version, entries, request.id))
+    return (
+        EncodedResponse(header + b"".join(binary), len(header)) if binary else EncodedResponse(header, None)
+    )
 
 
-def classified(output: Tensor, classes: int, served: Served) -> Tensor:
-    """The `classes` largest of each row as BYTES [N, classes], "value:index[:label]".
+def classified(output: Tensor, classes: int, served: ServedModel) -> Tensor:
+    """Returns the `classes` largest of each row as BYTES [N, classes], "value:index[:label]".
 
     Raises:
         CheckreaderError: the output has no rows of numbers.
@@ -224,7 +242,7 @@ def _header_length(value: str | None, total: int) -> int:
     return int(value)
 
 
-def _raw(body: bytes, spec: Spec, check: Callable[[Sequence[int]], None]) -> Tensor:
+def _raw_input(body: bytes, spec: Spec, check: Callable[[Sequence[int]], None]) -> Tensor:
     dtype = np.dtype(DTYPES[spec.datatype])
     if -1 in spec.shape[1:]:
         raise CheckreaderError(
@@ -241,13 +259,13 @@ def _raw(body: bytes, spec: Spec, check: Callable[[Sequence[int]], None]) -> Ten
     return Tensor(spec.name, spec.datatype, np.frombuffer(body, dtype).reshape(shape))
 
 
-def _decoded(body: bytes) -> InferRequest | _FlatRequest:
-    # Flat lists of floats are what clients send; they are read in one go.
+def _decode(body: bytes) -> InferRequest | _FlatRequest:
+    # Most clients send flat lists of floats, which are read in one go.
     with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
-        request = _flat_request.decode(body)
-        if all(given.datatype == "FP32" for given in request.inputs):
+        request = _flat_request_decoder.decode(body)
+        if all(tensor.datatype == "FP32" for tensor in request.inputs):
             return request
     try:
-        return _request.decode(body)
+        return _request_decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CheckreaderError(f"failed to parse the request JSON: {error}") from None

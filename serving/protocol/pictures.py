@@ -1,4 +1,4 @@
-"""`POST /digits` and `POST /fields`: pictures in, readings out."""
+"""Bodies and query parameters of `POST /digits` and `POST /fields`, and their replies."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import msgspec
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from serving.decoding.field_string import Wanted, wanted
-from serving.decoding.thresholds import Reading
-from serving.engine.served_model import Served
+from serving.decoding.field_string import FieldFormat, field_format
+from serving.decoding.thresholds import DigitPrediction
+from serving.engine.served_model import ServedModel
 from serving.errors import CheckreaderError
 from serving.images.crop import Crop, parse_crop
-from serving.recognition.fields import FieldReading
+from serving.recognition.fields import FieldPrediction
 
 PARAMETERS = ("crop", "model", "max_error")
 FIELD_PARAMETERS = (*PARAMETERS, "kind", "scheme", "length", "locale")
@@ -25,50 +25,59 @@ _WHOLE = re.compile(r"-?[0-9]{1,9}")
 
 @dataclass(frozen=True)
 class Query:
+    """The URL's parameters.
+
+    Attributes:
+        model: which one reads; None: the default.
+        max_error: share of wrong readings to tolerate among the accepted; None: the default.
+        crop: the part of each picture that is read; None: all of it.
+        constraints: what is known of the text in a field.
+    """
+
     model: str | None = None
     max_error: float | None = None
     crop: Crop | None = None
-    what: Wanted = field(default_factory=Wanted)
+    constraints: FieldFormat = field(default_factory=FieldFormat)
 
 
-def query(parameters: Iterable[tuple[str, str]], known: Sequence[str] = PARAMETERS) -> Query:
-    """The URL's parameters; one that is misspelt is refused, not ignored.
+def parse_query(parameters: Iterable[tuple[str, str]], allowed: Sequence[str] = PARAMETERS) -> Query:
+    """Reads the URL's parameters; one that is misspelt is refused, not ignored.
 
     Args:
         parameters: names and values.
-        known: `PARAMETERS` or `FIELD_PARAMETERS`.
+        allowed: `PARAMETERS` or `FIELD_PARAMETERS`.
 
     Raises:
         CheckreaderError: one is unknown, given twice or makes no sense.
     """
-    given: dict[str, str] = {}
-    for name, value in parameters:
-        if name not in known:
-            raise CheckreaderError(f"unknown parameter {name!r}, expected {', '.join(known)}")
-        if name in given:
+    values: dict[str, str] = {}
+    for name, text in parameters:
+        if name not in allowed:
+            raise CheckreaderError(f"unknown parameter {name!r}, expected {', '.join(allowed)}")
+        if name in values:
             raise CheckreaderError(f"parameter {name!r} is given twice")
-        given[name] = value
+        values[name] = text
     return Query(
-        given.get("model"),
-        _number(given["max_error"]) if "max_error" in given else None,
-        parse_crop(given["crop"]) if "crop" in given else None,
-        wanted(
-            given.get("kind"),
-            given.get("scheme"),
-            _whole("length", given["length"]) if "length" in given else None,
-            given.get("locale"),
+        values.get("model"),
+        _parse_max_error(values["max_error"]) if "max_error" in values else None,
+        parse_crop(values["crop"]) if "crop" in values else None,
+        field_format(
+            values.get("kind"),
+            values.get("scheme"),
+            _parse_whole("length", values["length"]) if "length" in values else None,
+            values.get("locale"),
         ),
     )
 
 
-def pictures(content_type: str | None, body: bytes, limit: int) -> list[bytes]:
-    """The pictures of a body: itself, or the files of a multipart form.
+def parse_body(content_type: str | None, body: bytes, limit: int) -> list[bytes]:
+    """Returns the pictures of a body: itself, or the files of a multipart form.
 
-    Parsed in memory: a bank's checks do not belong into temporary files.
+    A form is parsed in memory: a bank's checks do not belong into temporary files.
 
     Args:
-        content_type: the header; anything but multipart/form-data is taken for a picture.
-        body: all of it.
+        content_type: the header; a body of any type but multipart/form-data is taken for a picture.
+        body: decompressed.
         limit: how many files a form may hold.
 
     Raises:
@@ -81,68 +90,75 @@ def pictures(content_type: str | None, body: bytes, limit: int) -> list[bytes]:
                 "empty body: post the bytes of a picture, as curl --data-binary @FILE does"
             )
         return [body]
-    return _files(options.get(b"boundary", b""), body, limit)
+    return _form_files(options.get(b"boundary", b""), body, limit)
 
 
 class Model(msgspec.Struct, frozen=True):
+    """The model that has read the pictures."""
+
     name: str
     version: str
 
 
 class DigitsResponse(msgspec.Struct, frozen=True):
+    """The reply of `/digits`, a reading for each picture."""
+
     model: Model
-    digits: list[Reading]
+    digits: list[DigitPrediction]
 
 
 class FieldsResponse(msgspec.Struct, frozen=True):
+    """The reply of `/fields`, a reading for each picture."""
+
     model: Model
-    fields: list[FieldReading]
+    fields: list[FieldPrediction]
 
 
-def render_digits(served: Served, readings: list[Reading]) -> bytes:
-    """The reply as JSON."""
+def render_digits(served: ServedModel, readings: list[DigitPrediction]) -> bytes:
+    """Returns the reply as JSON."""
     return msgspec.json.encode(DigitsResponse(Model(served.name, served.version), readings))
 
 
-def render_fields(served: Served, readings: list[FieldReading]) -> bytes:
-    """The reply as JSON."""
+def render_fields(served: ServedModel, readings: list[FieldPrediction]) -> bytes:
+    """Returns the reply as JSON."""
     return msgspec.json.encode(FieldsResponse(Model(served.name, served.version), readings))
 
 
-def _number(text: str) -> float:
+def _parse_max_error(text: str) -> float:
     if not _NUMBER.fullmatch(text):  # Python reads more than a number: " 1", "0_1", "nan"
         raise CheckreaderError(f"max_error must be a number above 0 and at most 1, got {text[:40]!r}")
     return float(text)
 
 
-def _whole(name: str, text: str) -> int:
+def _parse_whole(name: str, text: str) -> int:
     if not _WHOLE.fullmatch(text):
         raise CheckreaderError(f"{name} must be a whole number, got {text[:40]!r}")
     return int(text)
 
 
-def _files(boundary: bytes, body: bytes, limit: int) -> list[bytes]:
-    found: list[bytearray] = []
+def _form_files(boundary: bytes, body: bytes, limit: int) -> list[bytes]:
+    """Returns the files of a multipart form by the parser's callbacks, which get slices of the body."""
+    files: list[bytearray] = []
     header = {"name": b"", "disposition": b""}
-    value = bytearray()
+    header_value = bytearray()
     complete = False
 
-    def begin() -> None:
+    def on_part_begin() -> None:
         header.update(name=b"", disposition=b"")
 
-    def name(data: bytes, start: int, end: int) -> None:
-        header["name"] += data[start:end].lower()
+    def on_header_field(buffer: bytes, start: int, end: int) -> None:
+        header["name"] += buffer[start:end].lower()
 
-    def content(data: bytes, start: int, end: int) -> None:
-        value.extend(data[start:end])
+    def on_header_value(buffer: bytes, start: int, end: int) -> None:
+        header_value.extend(buffer[start:end])
 
-    def end() -> None:
+    def on_header_end() -> None:
         if header["name"] == b"content-disposition":
-            header["disposition"] = bytes(value)
+            header["disposition"] = bytes(header_value)
         header["name"] = b""
-        value.clear()
+        header_value.clear()
 
-    def headers_finished() -> None:
+    def on_headers_finished() -> None:
         _, options = parse_options_header(header["disposition"])
         if b"filename" not in options:
             field = options.get(b"name", b"").decode("utf-8", "replace")
@@ -150,14 +166,14 @@ def _files(boundary: bytes, body: bytes, limit: int) -> list[bytes]:
                 f"form field {field!r} is no file: pictures are sent as curl -F name=@FILE does, "
                 "parameters in the URL"
             )
-        if len(found) == limit:
+        if len(files) == limit:
             raise CheckreaderError(f"too many pictures: at most {limit} in one request")
-        found.append(bytearray())
+        files.append(bytearray())
 
-    def part(data: bytes, start: int, end: int) -> None:
-        found[-1].extend(data[start:end])
+    def on_part_data(buffer: bytes, start: int, end: int) -> None:
+        files[-1].extend(buffer[start:end])
 
-    def finish() -> None:
+    def on_end() -> None:
         nonlocal complete
         complete = True
 
@@ -167,13 +183,13 @@ def _files(boundary: bytes, body: bytes, limit: int) -> list[bytes]:
         parser = MultipartParser(
             boundary,
             {
-                "on_part_begin": begin,
-                "on_header_field": name,
-                "on_header_value": content,
-                "on_header_end": end,
-                "on_headers_finished": headers_finished,
-                "on_part_data": part,
-                "on_end": finish,
+                "on_part_begin": on_part_begin,
+                "on_header_field": on_header_field,
+                "on_header_value": on_header_value,
+                "on_header_end": on_header_end,
+                "on_headers_finished": on_headers_finished,
+                "on_part_data": on_part_data,
+                "on_end": on_end,
             },
         )
         parser.write(body)
@@ -181,6 +197,6 @@ def _files(boundary: bytes, body: bytes, limit: int) -> list[bytes]:
         raise CheckreaderError(f"broken multipart form: {error}") from None
     if not complete:
         raise CheckreaderError("broken multipart form: it ends before its last boundary")
-    if not found:
+    if not files:
         raise CheckreaderError("the form holds no file: send pictures as curl -F name=@FILE does")
-    return [bytes(file) for file in found]
+    return [bytes(file) for file in files]

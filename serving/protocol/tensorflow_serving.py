@@ -14,28 +14,26 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
-from serving.engine.dataplane import Tensor
-from serving.engine.served_model import Served
+from serving.engine.served_model import ServedModel
+from serving.engine.tensors import Tensor
 from serving.errors import CheckreaderError
-from serving.protocol.tensors import MAX_RANK, objects
+from serving.protocol.tensors import decode_flat, from_floats, infer_shape, objects
 from serving.runtime.network import Spec
 
 SIGNATURE = "serving_default"
 _DTYPES = {"FP16": "DT_HALF", "FP32": "DT_FLOAT", "FP64": "DT_DOUBLE", "BYTES": "DT_STRING"}
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[,]"))
 
 _Decoded = TypeVar("_Decoded")
 _Check = Callable[[Sequence[int]], None]
 _Fields = dict[str, msgspec.Raw]
-_OBJECT = msgspec.json.Decoder(_Fields)
-_OBJECTS = msgspec.json.Decoder(list[_Fields])
-_NUMBERS = msgspec.json.Decoder(list[float])
-_STRING = msgspec.json.Decoder(str)
-_BASE64 = msgspec.json.Decoder(bytes)
+_decode_object = msgspec.json.Decoder(_Fields).decode
+_decode_objects = msgspec.json.Decoder(list[_Fields]).decode
+_decode_string = msgspec.json.Decoder(str).decode
+_decode_base64 = msgspec.json.Decoder(bytes).decode
 
 
 class PredictRequest(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What `parse` reads, for the API's description: either `instances` or `inputs`."""
+    """The request's JSON: either `instances` or `inputs`."""
 
     signature_name: str = ""
     instances: list[Any] | msgspec.UnsetType = msgspec.UNSET
@@ -71,15 +69,15 @@ class SignatureReply(msgspec.Struct, frozen=True):
     metadata: dict[str, Any]
 
 
-class Request(msgspec.Struct, frozen=True):
-    """`row` tells whether the inputs came by `instances`, and the reply is to be by `predictions`."""
+class ParsedPredictRequest(msgspec.Struct, frozen=True):
+    """The inputs, and whether they came in rows (`instances`), so that the reply is in rows too (`predictions`)."""
 
     inputs: list[Tensor]
     row: bool
 
 
-def parse(body: bytes, spec: Spec, check: _Check) -> Request:
-    """A predict request.
+def parse(body: bytes, spec: Spec, check: _Check) -> ParsedPredictRequest:
+    """Reads a predict request.
 
     Args:
         body: JSON.
@@ -105,11 +103,11 @@ def parse(body: bytes, spec: Spec, check: _Check) -> Request:
         raise CheckreaderError("Missing 'inputs' or 'instances' key")
     text = _rows(fields["instances"], spec, check) if row else _column(fields["inputs"], spec.name)
     tensor = (_pictures if b"{" in text else _numbers)(text, spec, check)
-    return Request([tensor], row)
+    return ParsedPredictRequest([tensor], row)
 
 
-def render(request: Request, outputs: Sequence[Tensor]) -> bytes:
-    """The reply to `request`, as JSON; strings of an output named …_bytes become {"b64": "…"}.
+def render(request: ParsedPredictRequest, outputs: Sequence[Tensor]) -> bytes:
+    """Returns the reply to `request` as JSON; strings of an output named …_bytes become {"b64": "…"}.
 
     Args:
         outputs: at least one, each [N, …].
@@ -125,17 +123,17 @@ def render(request: Request, outputs: Sequence[Tensor]) -> bytes:
 
 
 def status(version: str) -> StatusReply:
-    """The status of a model, which is there if it can be asked for at all."""
-    fine = {"error_code": "OK", "error_message": ""}
-    return StatusReply([VersionStatus(version, "AVAILABLE", fine)])
+    """Returns the status of a model that is served."""
+    ok = {"error_code": "OK", "error_message": ""}
+    return StatusReply([VersionStatus(version, "AVAILABLE", ok)])
 
 
-def metadata(served: Served) -> SignatureReply:
-    """The model's signature."""
+def metadata(served: ServedModel) -> SignatureReply:
+    """Returns the model's signature."""
     network = served.loaded.network
     signature = {
-        "inputs": _described([network.input]),
-        "outputs": _described(network.outputs),
+        "inputs": _describe([network.input]),
+        "outputs": _describe(network.outputs),
         "method_name": "tensorflow/serving/predict",
     }
     return SignatureReply(
@@ -144,7 +142,7 @@ def metadata(served: Served) -> SignatureReply:
     )
 
 
-def _described(specs: Iterable[Spec]) -> dict[str, Any]:
+def _describe(specs: Iterable[Spec]) -> dict[str, Any]:
     return {
         spec.name: {
             "dtype": _DTYPES.get(spec.datatype, f"DT_{spec.datatype}"),
@@ -162,23 +160,23 @@ def _values(output: Tensor) -> list[Any]:
     if output.datatype != "BYTES":
         return list(output.data.tolist())
 
-    def value(data: bytes) -> object:
+    def decoded(data: bytes) -> object:
         return {"b64": data} if output.name.endswith("_bytes") else data.decode("utf-8", "replace")
 
-    return list(np.vectorize(value, otypes=[object])(output.data).tolist())
+    return list(np.vectorize(decoded, otypes=[object])(output.data).tolist())
 
 
 def _check_signature(fields: _Fields) -> None:
     if "signature_name" not in fields:
         return
-    name = _decode(_STRING, fields["signature_name"], "'signature_name' key must be a string value")
+    name = _decode(_decode_string, fields["signature_name"], "'signature_name' key must be a string value")
     if name not in ("", SIGNATURE):
-        shown = msgspec.json.encode(name[:40]).decode()
-        raise CheckreaderError(f"Serving signature name: {shown} not found in signature def")
+        quoted = msgspec.json.encode(name[:40]).decode()
+        raise CheckreaderError(f"Serving signature name: {quoted} not found in signature def")
 
 
 def _rows(instances: msgspec.Raw, spec: Spec, check: _Check) -> bytes:
-    """The JSON list of the rows' values, out of their objects if they are named."""
+    """Returns the JSON list of the rows' values, out of their objects if they are named."""
     text = bytes(instances)
     if not text.startswith(b"["):
         raise CheckreaderError("Expecting 'instances' to be an list/array")
@@ -187,8 +185,8 @@ def _rows(instances: msgspec.Raw, spec: Spec, check: _Check) -> bytes:
     if b"{" not in text:
         return text
     name = spec.name
-    what = f"'instances' must be all lists of numbers, all {{{name!r}: value}} or all {{'b64': picture}}"
-    rows = _objects(text, what, spec, check)
+    subject = f"'instances' must be all lists of numbers, all {{{name!r}: value}} or all {{'b64': picture}}"
+    rows = _objects(text, subject, spec, check)
     key = name if name in rows[0] else "b64"
     for number, row in enumerate(rows):
         if row.keys() != {key}:
@@ -200,7 +198,7 @@ def _rows(instances: msgspec.Raw, spec: Spec, check: _Check) -> bytes:
 
 
 def _column(inputs: msgspec.Raw, name: str) -> bytes:
-    """The JSON of the input, out of its object if it is named."""
+    """Returns the JSON of the input, out of its object if it is named."""
     text = bytes(inputs)
     if not text.startswith(b"{"):
         return text
@@ -211,87 +209,64 @@ def _column(inputs: msgspec.Raw, name: str) -> bytes:
 
 
 def _pictures(text: bytes, spec: Spec, check: _Check) -> Tensor:
-    what = f"input {spec.name!r} must be a list of numbers or of {{'b64': picture}}"
-    rows = _objects(text, what, spec, check)
+    subject = f"input {spec.name!r} must be a list of numbers or of {{'b64': picture}}"
+    rows = _objects(text, subject, spec, check)
     if any(row.keys() != {"b64"} for row in rows):
-        raise CheckreaderError(f"{what}: an object has other keys than 'b64'")
-    found = [_decode(_BASE64, row["b64"], what) for row in rows]
-    return Tensor(spec.name, "BYTES", objects(spec.name, found, [len(found)]))
+        raise CheckreaderError(f"{subject}: an object has other keys than 'b64'")
+    encoded = [_decode(_decode_base64, row["b64"], subject) for row in rows]
+    return Tensor(spec.name, "BYTES", objects(spec.name, encoded, [len(encoded)]))
 
 
 def _numbers(text: bytes, spec: Spec, check: _Check) -> Tensor:
-    """The float32 tensor of nested lists.
-
-    Its shape is told by the brackets alone and the numbers are then read as one flat list: several
-    times faster than building the lists.
-    """
-    what = f"input {spec.name!r} must hold numbers alone"
+    """Returns the float32 tensor of nested lists."""
+    subject = f"input {spec.name!r} must hold numbers alone"
     if b'"' in text:  # whose brackets would count
-        raise CheckreaderError(f"{what}: there is a string")
-    brackets = text.translate(None, _NO_BRACKETS)
-    shape = _shape(brackets)
-    if not 1 <= len(shape) <= MAX_RANK:
-        raise CheckreaderError(
-            f"input {spec.name!r} must be a list of numbers, nested at most {MAX_RANK} deep"
-        )
+        raise CheckreaderError(f"{subject}: there is a string")
+    shape = infer_shape(spec.name, text)
     size = math.prod(shape)
-    # The commas are counted first, lest a ragged list of few elements makes much of `_brackets`.
-    if brackets.count(b",") + 1 != size or brackets != _brackets(shape):
-        raise CheckreaderError(f"input {spec.name!r} is ragged: its lists differ in length or depth")
     if spec.shape[-1] == 1 and shape[1:] == list(spec.shape[1:-1]):
         shape.append(1)  # pictures are often sent without the axis of their one channel
     check(shape)
-    values = _decode(_NUMBERS, b"[" + text.translate(None, b"[]") + b"]", what)
+    values = _decode(decode_flat, text, subject)
     if len(values) != size:  # [] has the brackets of [0]
         raise CheckreaderError(f"input {spec.name!r} holds an empty list")
-    with np.errstate(over="ignore"):  # becomes infinite, which no model takes
-        return Tensor(spec.name, "FP32", np.array(values, np.float32).reshape(shape))
+    return Tensor(spec.name, "FP32", from_floats(spec.name, values, shape))
 
 
-def _shape(brackets: bytes) -> list[int]:
-    """The lengths of the first list at each depth, outermost first; right unless the lists are ragged."""
-    rank = min(len(brackets) - len(brackets.lstrip(b"[")), MAX_RANK + 1)
-    sides = []
-    for depth in range(rank):
-        end = brackets.find(b"]" * (depth + 1))
-        sides.append(brackets.count(b"]" * depth + b",", 0, end) + 1)
-    return sides[::-1]
+def _object(text: bytes, subject: str) -> _Fields:
+    return _unique(text, [_decode(_decode_object, text, subject)], subject)[0]
 
 
-def _brackets(shape: Sequence[int]) -> bytes:
-    text = b""
-    for side in reversed(shape):
-        text = b"[" + ((text + b",") * side)[:-1] + b"]"
-    return text
-
-
-def _object(text: bytes, what: str) -> _Fields:
-    return _unique(text, [_decode(_OBJECT, text, what)], what)[0]
-
-
-def _objects(text: bytes, what: str, spec: Spec, check: _Check) -> list[_Fields]:
-    """The objects, one per row, of a text with a brace; refused before they are built if too many."""
+def _objects(text: bytes, subject: str, spec: Spec, check: _Check) -> list[_Fields]:
+    """Returns the objects, one per row, of a text with a brace; too many are refused before they are built."""
     per_row = text[: text.find(b"}")].count(b"{")  # 2 in {"image": {"b64": "…"}}
     check((text.count(b"{") // max(1, per_row), *spec.shape[1:]))
-    return _unique(text, _decode(_OBJECTS, text, what), what)
+    return _unique(text, _decode(_decode_objects, text, subject), subject)
 
 
-def _unique(text: bytes, objects: list[_Fields], what: str) -> list[_Fields]:
-    """`objects`, decoded from `text`; raises CheckreaderError if it gave a key twice.
+def _unique(text: bytes, objects: list[_Fields], subject: str) -> list[_Fields]:
+    """Returns `objects`, decoded from `text`.
 
-    msgspec keeps one of the two: the other's colon is then missing among those kept.
+    Of a key that is given twice msgspec keeps one: the other's colon is then missing among those kept.
+
+    Raises:
+        CheckreaderError: a key is given twice.
     """
     kept = sum(
         1 + key.count(":") + bytes(value).count(b":") for fields in objects for key, value in fields.items()
     )
     if text.count(b":") > kept:
-        raise CheckreaderError(f"{what}: a key is given twice")
+        raise CheckreaderError(f"{subject}: a key is given twice")
     return objects
 
 
-def _decode(decoder: msgspec.json.Decoder[_Decoded], text: bytes | msgspec.Raw, what: str) -> _Decoded:
-    """Raises CheckreaderError: `what` and the reason."""
+def _decode(decode: Callable[[bytes], _Decoded], text: bytes | msgspec.Raw, subject: str) -> _Decoded:
+    """Returns `decode(text)`.
+
+    Raises:
+        CheckreaderError: `subject` and the reason.
+    """
     try:
-        return decoder.decode(text)
+        return decode(text)
     except (ValueError, RecursionError) as error:
-        raise CheckreaderError(f"{what}: {error}") from None
+        raise CheckreaderError(f"{subject}: {error}") from None

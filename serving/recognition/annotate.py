@@ -1,4 +1,4 @@
-"""A picture with what was read on it: a box around each digit, the reading below."""
+"""Draws a recognized field: a box around each digit, the prediction below."""
 
 from __future__ import annotations
 
@@ -9,58 +9,58 @@ from PIL import Image, ImageDraw, ImageFont
 
 from serving.images.codec import Gray
 from serving.images.crop import Crop
-from serving.recognition.fields import FieldReading
+from serving.recognition.fields import FieldPrediction
 
-_WIDTH: Final = 640  # to which a small picture is enlarged, by whole pixels
-_SIDE: Final = 2400  # no picture gets larger than that
+_WIDTH: Final = 640  # small pictures are enlarged to about this, by a whole factor
+_SIDE: Final = 2400  # larger pictures are reduced to this
 _TEXT: Final = 22
 _GOOD: Final = (18, 120, 60)
 _BAD: Final = (190, 40, 40)
 _PAPER: Final = (255, 255, 255)
 
 
-def draw(gray: Gray, reading: FieldReading, crop: Crop | None = None) -> Image.Image:
-    """The picture in RGB, enlarged if it is small, with boxes, digits and the reading.
+def draw(gray: Gray, prediction: FieldPrediction, crop: Crop | None = None) -> Image.Image:
+    """Draws the picture in RGB, enlarged if it is small, with boxes, digits and the prediction.
 
     Args:
         gray: the whole picture, uint8 [height, width].
-        reading: what was read in it.
-        crop: the part that was read, which alone is shown.
+        prediction: of the field in it.
+        crop: the part that was read; the rest is left out.
     """
     x, y, width, height = crop or (0, 0, gray.shape[1], gray.shape[0])
     part = np.ascontiguousarray(gray[y : y + height, x : x + width])
     scale = max(1.0, round(_WIDTH / width)) if max(width, height) < _SIDE else _SIDE / max(width, height)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     picture = Image.fromarray(part).resize(size, Image.Resampling.BICUBIC)
-    color = _GOOD if reading.accepted else _BAD
+    color = _GOOD if prediction.accepted else _BAD
     font = ImageFont.load_default(_TEXT)
-    lines = _fold(_caption(reading), font, max(size[0], _WIDTH) - 16)
+    lines = _fold(_caption(prediction), font, max(size[0], _WIDTH) - 16)
     margin, line = _TEXT + 10, _TEXT + 8
     sheet = Image.new("RGB", (max(size[0], _WIDTH), margin + size[1] + line * len(lines) + 8), _PAPER)
     left = (sheet.width - size[0]) // 2
     sheet.paste(picture.convert("RGB"), (left, margin))
     pen = ImageDraw.Draw(sheet)
-    for one in reading.digits:
-        box_x, box_y, box_width, box_height = one.box
+    for digit in prediction.digits:
+        box_x, box_y, box_width, box_height = digit.box
         start, top = left + (box_x - x) * scale, margin + (box_y - y) * scale
         stop, bottom = start + box_width * scale - 1, top + box_height * scale - 1
         pen.rectangle((start, top, max(start, stop), max(top, bottom)), outline=color, width=2)
-        pen.text(((start + stop) / 2, margin - 4), str(one.digit), color, font, anchor="ms")
+        pen.text(((start + stop) / 2, margin - 4), str(digit.digit), color, font, anchor="ms")
     for number, words in enumerate(lines):
         pen.text((8, margin + size[1] + 4 + line * number), words, color, font)
     return sheet
 
 
-def _caption(reading: FieldReading) -> str:
-    what = reading.raw or "nothing"
-    if reading.amount is not None and reading.amount != reading.raw:
-        what += f" = {reading.amount}"
-    verdict = "accepted" if reading.accepted else f"not accepted: {reading.reason}"
-    return f"{what}   {reading.confidence:.3f}   {verdict}"
+def _caption(prediction: FieldPrediction) -> str:
+    text = prediction.raw or "nothing"
+    if prediction.amount is not None and prediction.amount != prediction.raw:
+        text += f" = {prediction.amount}"
+    verdict = "accepted" if prediction.accepted else f"not accepted: {prediction.reason}"
+    return f"{text}   {prediction.confidence:.3f}   {verdict}"
 
 
 def _fold(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float) -> list[str]:
-    """Lines of at most that many pixels, broken between words."""
+    """Breaks text between words into lines of at most `width` pixels."""
     lines = [""]
     for word in text.split(" "):
         longer = f"{lines[-1]} {word}" if lines[-1] else word

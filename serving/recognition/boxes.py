@@ -1,4 +1,4 @@
-"""Where each symbol of a field stands: steps of the network → boxes in the picture that was given."""
+"""Locates a field's symbols: maps the network's steps to boxes in the original picture."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from serving.images import sliding_window as slide
 from serving.images.codec import Gray
+from serving.images.digit import INK_LEVEL
 from serving.images.field import Field
 from serving.manifest import Sliding
 
@@ -19,7 +20,6 @@ from serving.manifest import Sliding
 Box: TypeAlias = tuple[int, int, int, int]
 # x and y of several places in the picture, float64 [2, n], continuous coordinates.
 _Places: TypeAlias = npt.NDArray[np.float64]
-_INK = 64
 
 
 def boxes(
@@ -29,13 +29,13 @@ def boxes(
     corner: tuple[int, int],
     size: tuple[int, int],
 ) -> list[Box]:
-    """The boxes of a field's symbols.
+    """Computes the boxes of a field's symbols.
 
-    A symbol reaches to where there is least ink on the way to its neighbor, in the middle of several such
-    columns, and no farther than the network saw; within that its ink decides.
+    A symbol reaches to the column with the least ink on the way to its neighbor, the middle one of several,
+    and no farther than the receptive field; its box encloses the ink within that.
 
     Args:
-        field: what was read.
+        field: the normalized field.
         spans: for each symbol, from left to right, the first and the last step that stand for it.
         sliding: the network's.
         corner: x and y of the field in the picture.
@@ -43,8 +43,8 @@ def boxes(
     """
     if not spans:
         return []
-    column, row = np.nonzero(field.pixels.T >= _INK)  # column by column
-    mapped = np.zeros((2, len(row) + 1))  # and one more, that no symbol has
+    column, row = np.nonzero(field.pixels.T >= INK_LEVEL)  # column by column
+    mapped = np.zeros((2, len(row) + 1))  # and one more, which belongs to no symbol
     a, b, c = field.to_picture.T[:, :, None]
     mapped[:, :-1] = a * (column + 0.5) + b * (row + 0.5) + c
     ends = _ends(field.pixels, spans, sliding)
@@ -55,13 +55,13 @@ def boxes(
         if first == last:
             places = _middle(field, *ends[index])
             low[index], high[index] = places.min(1).tolist(), places.max(1).tolist()
-    # What a pixel of the field covers in the picture, to each side.
+    # The extent of the field's pixel in the picture, to each side of its center.
     reach = (np.abs(field.to_picture[:, :2]).sum(1) / 2).tolist()
     return [_box(*places, reach, corner, size) for places in zip(low, high, strict=True)]
 
 
 def _middle(field: Field, start: int, stop: int) -> _Places:
-    """Where a symbol without ink would be: the corners of the middle of its columns."""
+    """Returns the corners of the middle of a symbol's columns, in the picture: its place where it has no ink."""
     height = field.pixels.shape[0]
     x = [start, stop, start, stop]
     y = [height / 4, height / 4, 3 * height / 4, 3 * height / 4]
@@ -69,12 +69,12 @@ def _middle(field: Field, start: int, stop: int) -> _Places:
 
 
 def _ends(pixels: Gray, spans: Sequence[tuple[int, int]], sliding: Sliding) -> list[tuple[int, int]]:
-    """The first and one past the last column of each symbol, at least one column each."""
+    """Returns the first and one past the last column of each symbol, at least one column each."""
     width = pixels.shape[1]
     ink: list[int] = pixels.sum(0, dtype=np.int64).tolist()
     reach = sliding.receptive / 2
     centers = [(slide.center(first, sliding), slide.center(last, sliding)) for first, last in spans]
-    cuts = [cut(ink, one[1], next_[0]) for one, next_ in itertools.pairwise(centers)]
+    cuts = [cut_column(ink, left[1], right[0]) for left, right in itertools.pairwise(centers)]
     ends = []
     for (first, last), left, right in zip(centers, [0, *cuts], [*cuts, width], strict=True):
         start = min(max(left, math.floor(first - reach), 0), width - 1)
@@ -83,10 +83,16 @@ def _ends(pixels: Gray, spans: Sequence[tuple[int, int]], sliding: Sliding) -> l
     return ends
 
 
-def cut(ink: Sequence[int], one: float, next_: float) -> int:
-    """The column between two centers at which the second symbol begins."""
-    middle = (one + next_) / 2
-    quarter = (next_ - one) / 4
+def cut_column(ink: Sequence[int], left: float, right: float) -> int:
+    """Returns the column between the centers of two symbols at which the second begins.
+
+    Args:
+        ink: the ink in each column.
+        left: the first symbol's center, a continuous coordinate.
+        right: the second's.
+    """
+    middle = (left + right) / 2
+    quarter = (right - left) / 4
     start = min(max(math.ceil(middle - quarter), 0), len(ink) - 1)
     stop = max(min(math.floor(middle + quarter) + 1, len(ink)), start + 1)
     return min(range(start, stop), key=lambda column: (ink[column], abs(column + 0.5 - middle)))
@@ -99,7 +105,7 @@ def _box(
     corner: tuple[int, int],
     size: tuple[int, int],
 ) -> Box:
-    """The box around pixels that reach so far to each side, in whole pixels, cut off at the field's edges."""
+    """Returns the box around pixels that reach so far to each side, in whole pixels, cut off at the field's edges."""
     first, last = [], []
     for least, most, around, limit in zip(low, high, reach, size, strict=True):
         # A thousandth of a pixel is the mapping's rounding, not ink.

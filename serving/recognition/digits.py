@@ -1,4 +1,4 @@
-"""Pictures of single digits: encoded bytes → pixels → readings."""
+"""Recognizes single digits: encoded bytes become normalized pixels, probabilities become predictions."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from serving.decoding.thresholds import Reading, readings
-from serving.images.crop import Crop, each
+from serving.decoding.thresholds import DigitPrediction, digit_predictions
+from serving.images.crop import Crop, normalize_each
 from serving.images.digit import normalize
 from serving.manifest import Threshold
 from serving.runtime.network import Floats
 
 
-def pixels(pictures: Sequence[bytes], crop: Crop | None = None) -> npt.NDArray[np.uint8]:
-    """Pictures as the networks see them.
+def normalize_pictures(pictures: Sequence[bytes], crop: Crop | None = None) -> npt.NDArray[np.uint8]:
+    """Decodes and normalizes pictures.
 
     Args:
-        pictures: encoded, as `images.decode` takes them; at least one.
+        pictures: encoded, as `codec.decode` takes them; at least one.
         crop: x, y, width and height of the part to read, in every picture alike.
 
     Returns:
@@ -27,9 +27,17 @@ def pixels(pictures: Sequence[bytes], crop: Crop | None = None) -> npt.NDArray[n
     Raises:
         CheckreaderError: a picture cannot be read, or the crop lies outside it.
     """
-    return np.stack(each(pictures, crop, normalize))
+    return np.stack(normalize_each(pictures, crop, normalize))
 
 
-def read(pixels: npt.NDArray[np.uint8], probabilities: Floats, bar: Threshold) -> list[Reading]:
-    """The readings of `pixels`, uint8 [N, 28, 28], from what the network said of them, float32 [N, 10]."""
-    return readings(probabilities, pixels.max(axis=(1, 2)) == 0, bar)
+def recognize(
+    pixels: npt.NDArray[np.uint8], probabilities: Floats, threshold: Threshold
+) -> list[DigitPrediction]:
+    """Predicts digits.
+
+    Args:
+        pixels: uint8 [N, 28, 28], normalized.
+        probabilities: float32 [N, 10], the network's for these pixels.
+        threshold: as `choose_threshold` gives it.
+    """
+    return digit_predictions(probabilities, pixels.max(axis=(1, 2)) == 0, threshold)

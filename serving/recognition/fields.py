@@ -1,8 +1,8 @@
-"""Pictures of whole fields, amounts or numbers: encoded bytes → pixels → readings.
+"""Recognizes whole fields, amounts or numbers: encoded bytes become normalized fields, probabilities predictions.
 
-`raw` is what is written. The network knows one class for points and commas, so `raw` has a point for
-each: "1.250" is no number to be parsed. Which of them is a decimal point is decided by `amounts.weigh`
-from their places, and its doubt is a reason not to accept.
+`raw` is the text as written. The network has one class for points and commas, so `raw` has a point for
+each: "1.250" is no number to be parsed. Which of them is a decimal point is decided by
+`amounts.predict_amount` from their places, and its doubt is a reason not to accept.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ import msgspec
 import numpy as np
 
 from serving.decoding import ctc, ensemble
-from serving.decoding.field_string import Decoded, Wanted, confidence, decode, written
-from serving.decoding.thresholds import MAX_ERROR, doubt, short, threshold
+from serving.decoding.field_string import DecodedField, FieldFormat, confidence, decode, raw_text
+from serving.decoding.thresholds import MAX_ERROR, choose_threshold, rejection_reason, shortest_float
 from serving.errors import CheckreaderError
 from serving.images import sliding_window
 from serving.images.codec import Gray
-from serving.images.crop import Crop, each
+from serving.images.crop import Crop, normalize_each
 from serving.images.field import Field, normalize_field
 from serving.manifest import Model, Sliding, Threshold
 from serving.recognition import boxes
 from serving.recognition.boxes import Box
-from serving.recognition.uncovered_ink import unread
+from serving.recognition.uncovered_ink import uncovered_ink
 from serving.runtime.network import Array, Floats, Network
 
 
 class FieldDigit(msgspec.Struct, frozen=True):
-    """`box` is x, y, width and height in pixels of the picture that was given."""
+    """A digit of a field; `box` is x, y, width and height in pixels of the original picture."""
 
     digit: int
     probability: float
@@ -37,22 +37,24 @@ class FieldDigit(msgspec.Struct, frozen=True):
 
 
 class CheckDigit(msgspec.Struct, frozen=True):
-    """Whether the number keeps the rule of its scheme."""
+    """The outcome of a check-digit scheme; `valid` says whether the number satisfies it."""
 
     scheme: str
     valid: bool
 
 
 class Alternative(msgspec.Struct, frozen=True):
-    """What else may be written, with its total probability."""
+    """Another string that may be written, with its total probability."""
 
     raw: str
     probability: float
 
 
-class FieldReading(msgspec.Struct, frozen=True):
-    """`text` is the digits alone, `raw` what is written with a point for each separator, `amount` a decimal
-    where the separators leave no doubt. `reason` says why a reading is not accepted.
+class FieldPrediction(msgspec.Struct, frozen=True):
+    """A recognized field.
+
+    `text` is the digits alone, `raw` the text as written with a point for each separator, `amount` a decimal
+    where the separators leave no doubt. `reason` says why the prediction is not accepted.
     """
 
     text: str
@@ -67,19 +69,19 @@ class FieldReading(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class Source:
-    """A field as the network sees it, and where it stands in its picture: corner x, y and size w, h."""
+class LocatedField:
+    """A normalized field and its place in its picture: corner x, y and size w, h."""
 
     field: Field
     corner: tuple[int, int]
     size: tuple[int, int]
 
 
-def sources(pictures: Sequence[bytes], crop: Crop | None = None) -> list[Source]:
-    """Encoded pictures as the network sees them.
+def normalize_pictures(pictures: Sequence[bytes], crop: Crop | None = None) -> list[LocatedField]:
+    """Decodes and normalizes pictures.
 
     Args:
-        pictures: as `images.decode` takes them.
+        pictures: encoded, as `codec.decode` takes them.
         crop: x, y, width and height of the field, in every picture alike.
 
     Raises:
@@ -87,176 +89,202 @@ def sources(pictures: Sequence[bytes], crop: Crop | None = None) -> list[Source]
     """
     corner = crop[:2] if crop else (0, 0)
 
-    def normalized(gray: Gray) -> Source:
-        return Source(normalize_field(gray), corner, (gray.shape[1], gray.shape[0]))
+    def locate(gray: Gray) -> LocatedField:
+        return LocatedField(normalize_field(gray), corner, (gray.shape[1], gray.shape[0]))
 
-    return each(pictures, crop, normalized)
+    return normalize_each(pictures, crop, locate)
 
 
-def require(name: str, model: Model) -> Sliding:
-    """How the model slides; raises CheckreaderError if it is none that reads fields."""
+def require_sliding(name: str, model: Model) -> Sliding:
+    """Returns how the model slides over a field; raises CheckreaderError if it does not read fields."""
     if model.task != "field" or model.sliding is None:
         raise CheckreaderError(f"model {name!r} does not read fields")
     return model.sliding
 
 
-def accepted_from(thresholds: Sequence[Threshold], max_error: float | None = None) -> Threshold | str:
-    """From where readings are accepted, or why none is.
+def threshold_or_reason(thresholds: Sequence[Threshold], max_error: float | None = None) -> Threshold | str:
+    """Chooses the threshold from which predictions are accepted, or returns the reason why none is.
 
     Args:
         thresholds: the model's.
-        max_error: the wanted share of errors; None = `MAX_ERROR`, and nothing is accepted by a model whose
+        max_error: the tolerated share of errors; None = `MAX_ERROR`, and nothing is accepted by a model whose
             calibration does not support that.
 
     Raises:
-        CheckreaderError: as `decode.threshold`, where a share was asked for.
+        CheckreaderError: as `choose_threshold`, where `max_error` is not None.
     """
     if max_error is not None:
-        return threshold(thresholds, max_error)
+        return choose_threshold(thresholds, max_error)
     try:
-        return threshold(thresholds, MAX_ERROR)
+        return choose_threshold(thresholds, MAX_ERROR)
     except CheckreaderError as error:
         return f"nothing is accepted unless another max_error is asked for: {error}"
 
 
-def read(
-    source: Source, probabilities: Floats, model: Model, what: Wanted, bar: Threshold | str
-) -> FieldReading:
-    """The reading of a field.
+def recognize(
+    source: LocatedField,
+    probabilities: Floats,
+    model: Model,
+    expected: FieldFormat,
+    threshold: Threshold | str,
+) -> FieldPrediction:
+    """Predicts a field from the network's probabilities.
 
     Args:
-        source: what the network saw.
-        probabilities: what it said on each look, float32 [L, T, 12]; of the steps none but the field's own count.
+        source: the field.
+        probabilities: for each view of it, float32 [V, T, 12]; steps beyond the field's are ignored.
         model: the network's entry in the manifest.
-        what: what the field holds.
-        bar: what `accepted_from` chose.
+        expected: the format that the field is expected to have.
+        threshold: as `threshold_or_reason` gives it.
     """
     if source.field.problem is not None:
-        return _nothing(source.field.problem, what)
+        return _empty(source.field.problem, expected)
     assert model.sliding is not None
-    own = probabilities[:, : sliding_window.steps(source.field.pixels.shape[1], model.sliding)]
-    found = decode(own, what)
-    raw = written(found.labels)
+    steps = probabilities[:, : sliding_window.steps(source.field.pixels.shape[1], model.sliding)]
+    decoded = decode(steps, expected)
+    raw = raw_text(decoded.labels)
     text = raw.replace(".", "")
     if not text:
-        return _nothing("no digit read", what)
-    sure = short(np.float32(confidence(found.best[0].probability, model.confidence)))
-    places = _places(own, found.labels)
-    reason = _reason(found, what) or _doubt(sure, found, what, bar)
-    if reason is None and unread(source.field.pixels, [place[:2] for place in places], model.sliding):
+        return _empty("no digit read", expected)
+    certainty = shortest_float(np.float32(confidence(decoded.best[0].probability, model.confidence)))
+    places = _places(steps, decoded.labels)
+    reason = _fault(decoded, expected) or _rejection(certainty, decoded, expected, threshold)
+    if reason is None and uncovered_ink(source.field.pixels, [place[:2] for place in places], model.sliding):
         reason = "ink beside the digits that was not read: one may be missing"
-    return FieldReading(
+    return FieldPrediction(
         text=text,
         raw=raw,
-        amount=found.amount.amount if found.amount else None,
-        confidence=sure,
+        amount=decoded.amount.amount if decoded.amount else None,
+        confidence=certainty,
         accepted=reason is None,
         reason=reason,
-        digits=_digits(source, places, found.labels, model.sliding),
-        check_digit=CheckDigit(what.scheme, found.valid) if what.scheme else None,
+        digits=_digits(source, places, decoded.labels, model.sliding),
+        check_digit=CheckDigit(expected.scheme, decoded.valid) if expected.scheme else None,
         alternatives=[
-            Alternative(written(one.labels), short(np.float32(one.probability))) for one in found.best[1:]
+            Alternative(raw_text(hypothesis.labels), shortest_float(np.float32(hypothesis.probability)))
+            for hypothesis in decoded.best[1:]
         ],
     )
 
 
-def in_order(
-    count: int, ran: Iterable[tuple[tuple[Sequence[int], Floats], tuple[Array, ...]]], slides: Sliding
+def probabilities_by_field(
+    count: int, batches: Iterable[tuple[tuple[Sequence[int], Floats], tuple[Array, ...]]], sliding: Sliding
 ) -> list[Floats]:
-    """What the network said of each of `count` fields, [L, T, 12], from what `sliding.place` gave and its outputs.
+    """Orders the network's outputs by field.
 
-    A field that was left out has no steps.
+    Args:
+        count: the number of fields.
+        batches: the pairs that `sliding_window.place` gave, each with the network's outputs for it.
+        sliding: the network's.
+
+    Returns:
+        For each field float32 [V, T, 12]; without steps for one that was left out.
     """
-    rows: list[Floats] = [np.empty((len(slides.slants), 0, 12), np.float32)] * count
-    for (indices, _), outputs in ran:
-        for index, row in zip(indices, sliding_window.looks(len(indices), outputs[0], slides), strict=True):
+    rows: list[Floats] = [np.empty((len(sliding.slants), 0, 12), np.float32)] * count
+    for (indices, _), outputs in batches:
+        for index, row in zip(indices, sliding_window.views(len(indices), outputs[0], sliding), strict=True):
             rows[index] = row
     return rows
 
 
 @dataclass(frozen=True)
-class Reader:
-    """A model with what it is to read; make it by `reader`."""
+class FieldRecognizer:
+    """A model with the format it expects and the threshold it applies; made by `field_recognizer`."""
 
     model: Model
     network: Network
-    what: Wanted
-    bar: Threshold | str
+    expected: FieldFormat
+    threshold: Threshold | str
     crop: Crop | None
 
-    def __call__(self, pictures: Sequence[bytes]) -> list[FieldReading]:
-        """The readings of encoded pictures; raises CheckreaderError as `sources` does."""
-        found = sources(pictures, self.crop)
+    def __call__(self, pictures: Sequence[bytes]) -> list[FieldPrediction]:
+        """Recognizes encoded pictures; raises CheckreaderError as `normalize_pictures` does."""
+        sources = normalize_pictures(pictures, self.crop)
         assert self.model.sliding is not None
-        placed = sliding_window.place([source.field for source in found], self.model.sliding)
-        ran = ((one, self.network.run(one[1])) for one in placed)
-        rows = in_order(len(found), ran, self.model.sliding)
+        placed = sliding_window.place([source.field for source in sources], self.model.sliding)
+        batches = ((batch, self.network.run(batch[1])) for batch in placed)
+        rows = probabilities_by_field(len(sources), batches, self.model.sliding)
         return [
-            read(source, row, self.model, self.what, self.bar)
-            for source, row in zip(found, rows, strict=True)
+            recognize(source, row, self.model, self.expected, self.threshold)
+            for source, row in zip(sources, rows, strict=True)
         ]
 
 
-def reader(
+def field_recognizer(
     name: str,
     model: Model,
     network: Network,
-    what: Wanted,
+    expected: FieldFormat,
     max_error: float | None = None,
     crop: Crop | None = None,
-) -> Reader:
-    """A `Reader`; raises CheckreaderError if the model reads no fields or does not support `max_error`."""
-    require(name, model)
-    return Reader(model, network, what, accepted_from(model.thresholds, max_error), crop)
+) -> FieldRecognizer:
+    """Makes a `FieldRecognizer`.
+
+    Args:
+        name: the model's.
+        model: its entry in the manifest.
+        network: the loaded model.
+        expected: the format that the fields are expected to have.
+        max_error: as for `threshold_or_reason`.
+        crop: x, y, width and height of the field, in every picture alike.
+
+    Raises:
+        CheckreaderError: the model reads no fields or does not support `max_error`.
+    """
+    require_sliding(name, model)
+    return FieldRecognizer(model, network, expected, threshold_or_reason(model.thresholds, max_error), crop)
 
 
-def _reason(found: Decoded, what: Wanted) -> str | None:
-    """Why a string is not accepted, however likely it is."""
-    if not found.valid:
-        return f"no number that fits keeps {_rules(what)}: the likeliest string is shown"
-    if not found.exact:
+def _fault(decoded: DecodedField, expected: FieldFormat) -> str | None:
+    """Returns why a string is not accepted, however likely it is."""
+    if not decoded.valid:
+        return f"no number that fits keeps {_rules(expected)}: the likeliest string is shown"
+    if not decoded.exact:
         return "unsure: too many strings are about as likely"
-    if len(found.best[0].labels) == 1:
+    if len(decoded.best[0].labels) == 1:
         return "one digit alone: nothing beside it tells it from a mark or a letter"
-    return found.amount.doubt if found.amount else None
+    return decoded.amount.doubt if decoded.amount else None
 
 
-def _doubt(confidence: float, found: Decoded, what: Wanted, bar: Threshold | str) -> str | None:
-    if isinstance(bar, str):
-        return bar
-    reason = doubt(confidence, bar)
-    if reason and found.total < 0.5:
-        kept = f"probability {found.total:.2g} of what may be written keeps {_rules(what)}"
+def _rejection(
+    confidence: float, decoded: DecodedField, expected: FieldFormat, threshold: Threshold | str
+) -> str | None:
+    """Returns why a string is not accepted with that confidence."""
+    if isinstance(threshold, str):
+        return threshold
+    reason = rejection_reason(confidence, threshold)
+    if reason and decoded.total < 0.5:
+        kept = f"probability {decoded.total:.2g} of what may be written keeps {_rules(expected)}"
         return f"{reason}; no more than {kept}"
     return reason
 
 
-def _nothing(reason: str, what: Wanted) -> FieldReading:
-    check = CheckDigit(what.scheme, False) if what.scheme else None
-    return FieldReading("", "", None, 0.0, False, reason, [], check, [])
+def _empty(reason: str, expected: FieldFormat) -> FieldPrediction:
+    check = CheckDigit(expected.scheme, False) if expected.scheme else None
+    return FieldPrediction("", "", None, 0.0, False, reason, [], check, [])
 
 
-def _rules(what: Wanted) -> str:
-    """The rules in words."""
-    scheme = f"the check digit ({what.scheme})" if what.scheme else ""
-    length = f"the length of {what.length} digits" if what.length else ""
+def _rules(expected: FieldFormat) -> str:
+    """Puts the rules into words."""
+    scheme = f"the check digit ({expected.scheme})" if expected.scheme else ""
+    length = f"the length of {expected.length} digits" if expected.length else ""
     return " and ".join(rule for rule in (scheme, length) if rule)
 
 
 def _places(probabilities: Floats, labels: Sequence[int]) -> list[ctc.Place]:
-    """Where each label stands, in a look in which they are clear; a slant leaves a digit's middle where it is."""
+    """Finds each label's steps in the clearest view; a slant leaves a digit's middle where it is."""
     if ctc.SEPARATOR not in labels:  # however likely one was
         probabilities = ctc.without_separators(probabilities)
-    return ctc.places(probabilities[ensemble.clear(probabilities, labels)], labels)
+    return ctc.places(probabilities[ensemble.clearest_view(probabilities, labels)], labels)
 
 
 def _digits(
-    source: Source, places: Sequence[ctc.Place], labels: Sequence[int], slides: Sliding
+    source: LocatedField, places: Sequence[ctc.Place], labels: Sequence[int], sliding: Sliding
 ) -> list[FieldDigit]:
     spans = [(first, last) for first, last, _ in places]
-    found = boxes.boxes(source.field, spans, slides, source.corner, source.size)
+    symbols = boxes.boxes(source.field, spans, sliding, source.corner, source.size)
     return [
-        FieldDigit(label, short(np.float32(probability)), box)
-        for label, (_, _, probability), box in zip(labels, places, found, strict=True)
+        FieldDigit(label, shortest_float(np.float32(probability)), box)
+        for label, (_, _, probability), box in zip(labels, places, symbols, strict=True)
         if label != ctc.SEPARATOR
     ]

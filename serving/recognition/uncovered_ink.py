@@ -1,4 +1,4 @@
-"""Ink that no symbol stands for: a digit may have been passed over, as where a field is upside down."""
+"""Finds ink that no symbol covers: a digit may have been missed, as in a field that is upside down."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import numpy as np
 
 from serving.images import sliding_window as slide
 from serving.images.codec import Gray
+from serving.images.digit import INK_LEVEL
 from serving.images.field import BODY
 from serving.manifest import Sliding
 
-_INK: Final = 64
 _REACH: Final = 11  # columns to each side of its steps that a digit may take
 _TALL: Final = BODY * 3 // 4  # rows; a dash, "=" or a rest of a rule is less
 _WIDE: Final = 3  # columns
 
 
-def unread(pixels: Gray, spans: Sequence[tuple[int, int]], sliding: Sliding) -> bool:
-    """Whether ink as tall as a digit stands apart from all symbols.
+def uncovered_ink(pixels: Gray, spans: Sequence[tuple[int, int]], sliding: Sliding) -> bool:
+    """Returns whether ink as tall as a digit stands apart from all symbols.
 
     Args:
         pixels: uint8 [32, w], of a field.
         spans: for each symbol the first and the last step that stand for it.
         sliding: the network's.
     """
-    ink = pixels >= _INK
+    ink = pixels >= INK_LEVEL
     free = np.any(ink, 0)
     for first, last in spans:
         start, stop = (round(slide.center(step, sliding)) for step in (first, last))

@@ -1,4 +1,4 @@
-"""One process of the service: uvicorn, and gRPC beside it when it is asked for."""
+"""Runs one process of the service: HTTP by uvicorn, and gRPC if the settings name a port for it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import uvicorn
 
 from serving import __version__
 from serving.app import App, build_app
-from serving.engine.worker_state import Board
-from serving.extras import install, needed
-from serving.http.admission import flush
-from serving.http.connection import DRAIN, config
+from serving.engine.worker_state import SharedState
+from serving.extras import install_command, require_packages
+from serving.http.access_log import flush
+from serving.http.connection import DRAIN, uvicorn_config
 from serving.server.sockets import format_address
 from serving.settings import Settings
 
@@ -26,18 +26,18 @@ from serving.settings import Settings
 def run(
     settings: Settings,
     listener: socket.socket,
-    board: Board,
+    state: SharedState,
     ready: Callable[[str], object],
     parent: int | None = None,
 ) -> None:
-    """One process of the service.
+    """Runs one process of the service until it is stopped.
 
     Args:
-        settings: what the operator chose.
+        settings: the operator's settings.
         listener: a listening socket.
-        board: shared with the other workers.
-        ready: is called with one line that says where it answers.
-        parent: readable when the process that started this one is no more; this one ends, too.
+        state: shared with the other workers.
+        ready: is called once with a line that says at which addresses the process answers.
+        parent: a file descriptor that becomes readable when the parent process ends; then this one ends too.
 
     Raises:
         CheckreaderError: the models or the port for gRPC cannot be used.
@@ -45,15 +45,17 @@ def run(
     """
     grpc = None
     if settings.grpc_port is not None:
-        with needed(f"gRPC needs an extra: {install('serve,grpc')}"):
+        with require_packages(f"gRPC needs an extra: {install_command('serve,grpc')}"):
             grpc = importlib.import_module("serving.grpc.servicer")
-    app = build_app(settings, board)
-    # Uvicorn finishes what is in flight and then raises the signal again; it ends here, as success.
-    signal.signal(signal.SIGTERM, _stop)
+    app = build_app(settings, state)
+    # Uvicorn finishes the requests in flight and then raises the signal again, which ends the process with status 0.
+    signal.signal(signal.SIGTERM, _exit)
     _Server(app, listener, grpc, ready, parent).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
+    """Uvicorn's server, with the gRPC server and the model reloader in the same event loop."""
+
     def __init__(
         self,
         app: App,
@@ -63,47 +65,47 @@ class _Server(uvicorn.Server):
         parent: int | None,
     ) -> None:
         settings = app.plane.settings
-        super().__init__(uvicorn.Config(**config(app, settings.tls_cert, settings.tls_key)))
+        super().__init__(uvicorn.Config(**uvicorn_config(app, settings.tls_cert, settings.tls_key)))
         self._app = app
         self._listener = listener
-        self._module = grpc
-        self._grpc: Any = None
+        self._grpc_module = grpc
+        self._grpc_server: Any = None
         self._ready = ready
         self._parent = parent
-        self._keeping: asyncio.Task[None] | None = None
+        self._reloading: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        also, settings = "", self._app.plane.settings
-        if self._module is not None:
-            self._grpc, port = await self._module.serve(
-                self._app.plane, self._app.keeper, self._app.door, settings.grpc_port
+        settings, grpc_address = self._app.plane.settings, ""
+        if self._grpc_module is not None:
+            self._grpc_server, port = await self._grpc_module.serve(
+                self._app.plane, self._app.reloader, self._app.admission, settings.grpc_port
             )
-            also = f", gRPC at {format_address(settings.host, port)}"
+            grpc_address = f", gRPC at {format_address(settings.host, port)}"
         await super().startup(sockets)
-        self._keeping = asyncio.create_task(self._app.keeper.run())
+        self._reloading = asyncio.create_task(self._app.reloader.run())
         if self._parent is not None:
-            asyncio.get_running_loop().add_reader(self._parent, self._orphaned)
+            asyncio.get_running_loop().add_reader(self._parent, self._stop_with_parent)
         host, port = self._listener.getsockname()[:2]
         scheme = "https" if settings.tls_cert else "http"
-        self._ready(f"checkreader {__version__} at {scheme}://{format_address(host, port)}{also}")
+        self._ready(f"checkreader {__version__} at {scheme}://{format_address(host, port)}{grpc_address}")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._app.plane.stopping = True
         stopping = [super().shutdown(sockets)]
-        if self._grpc is not None:
-            stopping.append(self._grpc.stop(DRAIN))
+        if self._grpc_server is not None:
+            stopping.append(self._grpc_server.stop(DRAIN))
         await asyncio.gather(*stopping)
         await asyncio.to_thread(flush)
-        if self._keeping is not None:
-            self._keeping.cancel()
+        if self._reloading is not None:
+            self._reloading.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._keeping
+                await self._reloading
 
-    def _orphaned(self) -> None:
+    def _stop_with_parent(self) -> None:
         assert self._parent is not None
         asyncio.get_running_loop().remove_reader(self._parent)
         self.should_exit = True
 
 
-def _stop(number: int, frame: object) -> None:
+def _exit(number: int, frame: object) -> None:
     raise SystemExit(0)

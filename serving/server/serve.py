@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 
-from serving.engine.worker_state import Board
+from serving.engine.worker_state import SharedState
 from serving.errors import CheckreaderError
 from serving.server import process, supervisor
 from serving.server.sockets import listen
@@ -26,14 +26,14 @@ def serve(settings: Settings) -> None:
     if settings.workers > 1:
         supervisor.supervise(settings)
     with listen(settings.host, settings.port) as listener:
-        process.run(settings, listener, Board(), lambda address: print(address, flush=True))
+        process.run(settings, listener, SharedState(), lambda address: print(address, flush=True))
 
 
 def check_tls(settings: Settings) -> None:
-    """Looks at the certificate before anything is started.
+    """Checks the certificate and its key before anything is started.
 
     Raises:
-        CheckreaderError: there is no key to it or no certificate, or they are no pair.
+        CheckreaderError: one of them is missing or cannot be read, or they do not belong together.
     """
     cert, key = settings.tls_cert, settings.tls_key
     if cert is None and key is None:
@@ -46,7 +46,7 @@ def check_tls(settings: Settings) -> None:
         except OSError as error:
             raise CheckreaderError(f"TLS: {path}: {error.strerror}") from None
     try:
-        # An encrypted key would ask at the terminal.
+        # With an encrypted key, OpenSSL would prompt at the terminal.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=lambda: "")
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":

@@ -8,10 +8,15 @@ from serving.errors import CheckreaderError
 
 
 def listen(host: str, port: int, shared: bool = False) -> socket.socket:
-    """A listening socket, or one that shares its port with others of its kind.
+    """Opens a listening TCP socket.
+
+    Args:
+        host: an IPv4 or IPv6 address, or a name.
+        port: 0 = any free one.
+        shared: True if other sockets may listen on the port too (SO_REUSEPORT).
 
     Raises:
-        CheckreaderError: the address cannot be had.
+        CheckreaderError: the address cannot be listened on.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

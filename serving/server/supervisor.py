@@ -1,7 +1,7 @@
-"""Several processes that share a port, and the one that watches them.
+"""Supervises several worker processes that share a port.
 
-The kernel spreads connections over the workers (SO_REUSEPORT); a worker that dies is replaced. They meet on
-a `Board` in a temporary folder.
+The kernel spreads connections over the workers (SO_REUSEPORT); a worker that dies is replaced. They exchange
+requests and counters through a `SharedState` in a temporary folder.
 """
 
 from __future__ import annotations
@@ -21,24 +21,26 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from serving.engine.worker_state import Board
+from serving.engine.worker_state import SharedState
 from serving.errors import CheckreaderError
 from serving.http.connection import DRAIN
-from serving.server import process
+from serving.server import process as worker_process
 from serving.server.sockets import listen
 from serving.settings import Settings
 
 _SPAWN: Final = multiprocessing.get_context("spawn")
 _KILL_AFTER: Final = DRAIN + 5  # s after the signal to stop
-_PAUSE: Final = 1.0  # s before a worker that died young is replaced
+_PAUSE: Final = 1.0  # s before a worker is replaced that died within that time
 _log = logging.getLogger("checkreader")
 
 
 @dataclass(eq=False)
 class _Worker:
+    """A worker's process; it sends one message, the line with its addresses or a CheckreaderError."""
+
     place: int
     process: SpawnProcess
-    told: Connection  # what it says when it is ready
+    messages: Connection
     started: float
     ready: bool = False
 
@@ -47,15 +49,15 @@ def supervise(settings: Settings) -> NoReturn:
     """Runs the workers until SIGTERM or SIGINT, then lets them finish.
 
     Raises:
-        CheckreaderError: an address cannot be had, or a worker cannot start.
+        CheckreaderError: an address cannot be listened on, or a worker cannot start.
         SystemExit: 0 after SIGTERM, 130 after SIGINT.
     """
     with contextlib.ExitStack() as stack:
-        port = stack.enter_context(_reserved(settings.host, settings.port))
+        port = stack.enter_context(_reserve(settings.host, settings.port))
         settings = dataclasses.replace(settings, port=port)
         if settings.grpc_port is not None:
             settings = dataclasses.replace(
-                settings, grpc_port=stack.enter_context(_reserved(settings.host, settings.grpc_port))
+                settings, grpc_port=stack.enter_context(_reserve(settings.host, settings.grpc_port))
             )
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="checkreader-")))
         signals = stack.enter_context(_signals())
@@ -63,108 +65,111 @@ def supervise(settings: Settings) -> NoReturn:
         try:
             status = _watch(settings, folder, workers, signals)
         finally:
-            _end(workers)
+            _stop(workers)
         raise SystemExit(status)
 
 
 def _watch(settings: Settings, folder: Path, workers: list[_Worker], signals: socket.socket) -> int:
-    """Until there is a reason to end; the exit status."""
+    """Replaces workers that end, until a signal arrives; returns the exit status.
+
+    Raises:
+        CheckreaderError: a worker failed before all of them were ready.
+    """
     announced = False
     while True:
-        watched: list[Any] = [signals, *(one.process.sentinel for one in workers)]
-        found = wait([*watched, *(one.told for one in workers if not one.ready)])
-        if signals in found:
+        watched: list[Any] = [signals, *(worker.process.sentinel for worker in workers)]
+        events = wait([*watched, *(worker.messages for worker in workers if not worker.ready)])
+        if signals in events:
             return 128 + signal.SIGINT if signals.recv(1)[0] == signal.SIGINT else 0
-        for place, one in enumerate(workers):
-            if one.told in found:
-                with contextlib.suppress(EOFError):  # it died before
-                    told = one.told.recv()
-                    if isinstance(told, CheckreaderError):
+        for place, worker in enumerate(workers):
+            if worker.messages in events:
+                with contextlib.suppress(EOFError):  # it died before it sent any
+                    message = worker.messages.recv()
+                    if isinstance(message, CheckreaderError):
                         if not announced:
-                            raise told
-                        _log.error("worker %d cannot start: %s", place, told)
+                            raise message
+                        _log.error("worker %d cannot start: %s", place, message)
                         continue
-                    one.ready = True
+                    worker.ready = True
                     if not announced and all(other.ready for other in workers):
-                        print(f"{told}, {len(workers)} workers", flush=True)
+                        print(f"{message}, {len(workers)} workers", flush=True)
                         announced = True
-            if one.process.sentinel in found:
-                one.process.join()
-                if not one.ready and not announced:
-                    raise CheckreaderError(
-                        f"worker {place} ended with status {one.process.exitcode} at its start"
-                    )
-                _log.error("worker %d ended with status %s and is replaced", place, one.process.exitcode)
-                if time.monotonic() - one.started < _PAUSE:
+            if worker.process.sentinel in events:
+                worker.process.join()
+                status = worker.process.exitcode
+                if not worker.ready and not announced:
+                    raise CheckreaderError(f"worker {place} ended with status {status} at its start")
+                _log.error("worker %d ended with status %s and is replaced", place, status)
+                if time.monotonic() - worker.started < _PAUSE:
                     time.sleep(_PAUSE)
                 workers[place] = _start(settings, place, folder)
 
 
 def _start(settings: Settings, place: int, folder: Path) -> _Worker:
-    told, tell = _SPAWN.Pipe(duplex=False)
-    child = _SPAWN.Process(target=_work, args=(settings, place, folder, tell), name=f"worker-{place}")
-    child.start()
-    tell.close()
-    return _Worker(place, child, told, time.monotonic())
+    receiver, sender = _SPAWN.Pipe(duplex=False)
+    process = _SPAWN.Process(target=_work, args=(settings, place, folder, sender), name=f"worker-{place}")
+    process.start()
+    sender.close()
+    return _Worker(place, process, receiver, time.monotonic())
 
 
-def _work(settings: Settings, place: int, folder: Path, tell: Connection) -> None:
-    """A worker's process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the watching process tells
+def _work(settings: Settings, place: int, folder: Path, sender: Connection) -> None:
+    """Runs in a worker's process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the supervisor passes it on
     parent = multiprocessing.parent_process()
     assert parent is not None
     try:
         with listen(settings.host, settings.port, shared=True) as listener:
-            board = Board(folder, place, settings.workers)
-            process.run(settings, listener, board, tell.send, int(parent.sentinel))
+            state = SharedState(folder, place, settings.workers)
+            worker_process.run(settings, listener, state, sender.send, int(parent.sentinel))
     except CheckreaderError as error:
-        tell.send(error)
+        sender.send(error)
         raise SystemExit(1) from None
 
 
-def _end(workers: list[_Worker]) -> None:
-    """Lets all workers finish what they have begun."""
-    for one in workers:
-        if one.process.is_alive():
-            one.process.terminate()
+def _stop(workers: list[_Worker]) -> None:
+    """Stops all workers after the requests that they have begun; kills those that take too long."""
+    for worker in workers:
+        if worker.process.is_alive():
+            worker.process.terminate()
     end = time.monotonic() + _KILL_AFTER
-    for one in workers:
-        one.process.join(max(0.0, end - time.monotonic()))
-        if one.process.is_alive():
-            _log.error("worker %d did not end in time and is killed", one.place)
-            one.process.kill()
-            one.process.join()
+    for worker in workers:
+        worker.process.join(max(0.0, end - time.monotonic()))
+        if worker.process.is_alive():
+            _log.error("worker %d did not end in time and is killed", worker.place)
+            worker.process.kill()
+            worker.process.join()
 
 
 @contextlib.contextmanager
-def _reserved(host: str, port: int) -> Iterator[int]:
-    """The port, kept from others but for workers to share.
+def _reserve(host: str, port: int) -> Iterator[int]:
+    """Reserves a port, any free one if it is 0, for the workers to share.
 
-    A socket that does not listen gets no connections. A first one that shares with nobody finds out whether
-    anybody, another service with workers say, has the port.
+    A bound socket that does not listen gets no connections. Before it, an exclusive one finds out whether another
+    program, such as a second service with workers, has the port.
     """
-    with listen(host, port) as alone:
-        found = alone.getsockname()[1]
+    with listen(host, port) as exclusive:
+        port = exclusive.getsockname()[1]
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as kept:
-        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        kept.bind((host, found))
-        yield found
+    with socket.socket(family, socket.SOCK_STREAM) as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.bind((host, port))
+        yield port
 
 
 @contextlib.contextmanager
 def _signals() -> Iterator[socket.socket]:
-    """Becomes readable with the number of a signal to end."""
-    reading, writing = socket.socketpair()
-    writing.setblocking(False)
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
-    woken = signal.set_wakeup_fd(writing.fileno())
+    """Yields a socket that receives the number of each SIGTERM and SIGINT."""
+    receiver, sender = socket.socketpair()
+    sender.setblocking(False)
+    handlers = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+    wakeup = signal.set_wakeup_fd(sender.fileno())
     try:
-        yield reading
+        yield receiver
     finally:
-        signal.set_wakeup_fd(woken)
-        for number, handler in before.items():
+        signal.set_wakeup_fd(wakeup)
+        for number, handler in handlers.items():
             signal.signal(number, handler)
-        reading.close()
-        writing.close()
+        receiver.close()
+        sender.close()

@@ -1,7 +1,7 @@
 """The page for people at `/`: draw a digit or drop a picture, and see what is read and how.
 
-Its files lie beside this one and load nothing from elsewhere. They are compressed once; a browser that has
-them asks by their tag whether they are still the same.
+Its files lie in `static/` and load nothing from elsewhere. They are compressed once; a browser that has a file
+already asks by its ETag whether it is still the same.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from serving import __version__
 from serving.decoding.thresholds import MAX_ERROR
 from serving.engine.dataplane import DataPlane
 from serving.errors import CheckreaderError, Unknown
-from serving.http.asgi import JSON, Handler, Reply, Request, chosen
+from serving.http.asgi import JSON, Handler, HttpRequest, HttpResponse, negotiate_encoding
 from serving.manifest import Artifact, GoldenDigit, GoldenField, Model, Threshold
 from serving.protocol import pictures
 from serving.recognition import digits
@@ -50,114 +50,132 @@ _HEADERS: Final = (
 _log = logging.getLogger("checkreader")
 
 
-class Reader(msgspec.Struct, frozen=True):
-    """A model that reads pictures, and what it may accept."""
+class ModelInfo(msgspec.Struct, frozen=True):
+    """A served model that reads pictures, with its certified thresholds."""
 
     model: str
     version: str
     thresholds: list[Threshold]
 
 
-class Expected(msgspec.Struct, frozen=True):
-    """A golden picture and the ten probabilities that the module's integers stand for."""
+class GoldenProbabilities(msgspec.Struct, frozen=True):
+    """A golden picture, and the ten probabilities that the WebAssembly must compute for it."""
 
     file: str
     probabilities: list[float]
 
 
-class Module(msgspec.Struct, frozen=True):
-    """A digit's model in WebAssembly; it accepts for `max_error` alone."""
+class WasmModule(msgspec.Struct, frozen=True):
+    """The digit's model in WebAssembly; it judges acceptance for `max_error` alone. `bytes` is its size."""
 
     model: str
     version: str
     path: str
     bytes: int
     max_error: float
-    golden: list[Expected]
+    golden: list[GoldenProbabilities]
 
 
-class Sample(msgspec.Struct, frozen=True):
-    """A golden picture at `/web/golden/FILE`, and what is written there."""
+class GoldenSample(msgspec.Struct, frozen=True):
+    """A golden picture at `/web/golden/FILE`, and the text written there."""
 
     file: str
     text: str
 
 
-class Models(msgspec.Struct, frozen=True):
-    """What the page asks first. `no_browser` says why there is no module; `max_body` is in bytes."""
+class PageModels(msgspec.Struct, frozen=True):
+    """`/web/models.json`, which the page asks for first.
+
+    Attributes:
+        version: of the service.
+        max_body: bytes that a request may post.
+        digit, field: the models that read them; None: none is served.
+        features: the model that gives the network's layers; None: it is not served.
+        browser: the model that the page can run itself.
+        no_browser: the reason why there is none.
+        digits, fields: samples to try.
+    """
 
     version: str
     max_body: int
-    digit: Reader | None
-    field: Reader | None
+    digit: ModelInfo | None
+    field: ModelInfo | None
     features: str | None
-    browser: Module | None
+    browser: WasmModule | None
     no_browser: str | None
-    digits: list[Sample]
-    fields: list[Sample]
+    digits: list[GoldenSample]
+    fields: list[GoldenSample]
 
 
 @dataclass(frozen=True)
-class File:
-    """A file as it is sent: its bytes, and gzipped ones where that spares a tenth."""
+class StaticFile:
+    """A file as it is sent.
+
+    Attributes:
+        media: its Content-Type.
+        body: its bytes.
+        gzipped: its bytes compressed, where that saves a tenth.
+        tag: its ETag without quotes.
+    """
 
     media: bytes
     body: bytes
-    packed: bytes | None
+    gzipped: bytes | None
     tag: str
 
     @classmethod
-    def of(cls, name: str, body: bytes) -> File:
-        packed = gzip.compress(body, 9, mtime=0)
+    def of(cls, name: str, body: bytes) -> StaticFile:
+        """Compresses a file; its suffix must be one that the page uses."""
+        gzipped = gzip.compress(body, 9, mtime=0)
         tag = hashlib.sha256(body).hexdigest()[:32]
-        return cls(_MEDIA[Path(name).suffix], body, packed if len(packed) < 0.9 * len(body) else None, tag)
+        return cls(_MEDIA[Path(name).suffix], body, gzipped if len(gzipped) < 0.9 * len(body) else None, tag)
 
-    def reply(self, request: Request) -> Reply:
-        """The file, gzipped where the client takes that; nothing but 304 if it has it."""
-        accepted = request.header(b"accept-encoding") or ""
-        packed = self.packed if chosen(accepted, ("gzip",)) else None
-        tag = (
-            f'"{self.tag}"' if packed is None else f'"{self.tag}-gzip"'
-        )  # as a strong tag must tell them apart
+    def response(self, request: HttpRequest) -> HttpResponse:
+        """Returns the file, gzipped where the client accepts that, or 304 if the client has it already."""
+        accept_encoding = request.header(b"accept-encoding") or ""
+        gzipped = self.gzipped if negotiate_encoding(accept_encoding, ("gzip",)) else None
+        # A strong tag must tell the two representations apart.
+        tag = f'"{self.tag}"' if gzipped is None else f'"{self.tag}-gzip"'
         headers: tuple[tuple[bytes, bytes], ...] = (*_HEADERS, (b"etag", tag.encode()))
-        known = [
-            one.strip().removeprefix("W/") for one in (request.header(b"if-none-match") or "").split(",")
-        ]
-        if tag in known or "*" in known:
-            return Reply(b"", self.media, 304, headers)
-        if packed is not None:
-            headers += ((b"content-encoding", b"gzip"),)
-        return Reply(self.body if packed is None else packed, self.media, headers=headers, plain=True)
+        if_none_match = (request.header(b"if-none-match") or "").split(",")
+        cached_tags = [cached.strip().removeprefix("W/") for cached in if_none_match]
+        if tag in cached_tags or "*" in cached_tags:
+            return HttpResponse(b"", self.media, 304, headers)
+        if gzipped is None:
+            return HttpResponse(self.body, self.media, headers=headers, plain=True)
+        headers += ((b"content-encoding", b"gzip"),)
+        return HttpResponse(gzipped, self.media, headers=headers, plain=True)
 
 
 class Site:
-    """The page's operations.
+    """The handlers of the page, its files and its samples.
 
     Args:
         plane: the served models.
-        repository: where they are from, with the golden pictures and the WebAssembly.
+        repository: the release they are from, with the golden pictures and the WebAssembly.
     """
 
     def __init__(self, plane: DataPlane, repository: Repository) -> None:
         self._plane = plane
         self._files = {
-            file.name: File.of(file.name, file.read_bytes())
+            file.name: StaticFile.of(file.name, file.read_bytes())
             for file in sorted(_FOLDER.iterdir())
             if file.suffix in _MEDIA and file.name != "docs.html"
         }
-        self.use(repository)
+        self.show_release(repository)
 
-    def use(self, repository: Repository) -> None:
-        """Shows the samples and the WebAssembly of another release from now on."""
-        found = _digits(repository)
-        self._samples = [Sample(one.file, str(one.digit)) for one in found]
-        fields = _fields(repository)
-        self._field_samples = [Sample(one.file, one.text) for one in fields]
-        self._golden = _pictures(repository, "digits", found) | _pictures(repository, "fields", fields)
-        self._module, self._code, self._missing = _module(repository, found)
+    def show_release(self, repository: Repository) -> None:
+        """Serves the samples and the WebAssembly of this release from now on."""
+        golden_digits, golden_fields = _golden_digits(repository), _golden_fields(repository)
+        self._digit_samples = [GoldenSample(golden.file, str(golden.digit)) for golden in golden_digits]
+        self._field_samples = [GoldenSample(golden.file, golden.text) for golden in golden_fields]
+        self._golden_files = _golden_files(repository, "digits", golden_digits) | _golden_files(
+            repository, "fields", golden_fields
+        )
+        self._module, self._module_file, self._no_module = _wasm_module(repository, golden_digits)
 
-    def operations(self) -> list[tuple[str, str, Handler]]:
-        """Method, path and handler of each."""
+    def routes(self) -> list[tuple[str, str, Handler]]:
+        """Returns method, path and handler of each operation."""
         return [
             ("GET", "/", self.page),
             ("GET", "/web/models.json", self.models),
@@ -166,99 +184,106 @@ class Site:
             ("GET", "/web/golden/{name}", self.golden),
         ]
 
-    async def page(self, request: Request) -> Reply:
-        return self._files["index.html"].reply(request)
+    async def page(self, request: HttpRequest) -> HttpResponse:
+        return self._files["index.html"].response(request)
 
-    async def file(self, request: Request) -> Reply:
-        name = request.parameters["name"]
-        if self._module is not None and self._code is not None and self._module.path == f"/web/{name}":
-            return self._code.reply(request)
-        if name.endswith(".wasm") and self._missing is not None:
-            raise Unknown(f"{name} is not served: {self._missing}")
-        return _found(self._files, name).reply(request)
+    async def file(self, request: HttpRequest) -> HttpResponse:
+        name = request.path_parameters["name"]
+        module = self._module
+        if module is not None and self._module_file is not None and module.path == f"/web/{name}":
+            return self._module_file.response(request)
+        if name.endswith(".wasm") and self._no_module is not None:
+            raise Unknown(f"{name} is not served: {self._no_module}")
+        return _find(self._files, name).response(request)
 
-    async def golden(self, request: Request) -> Reply:
-        return _found(self._golden, request.parameters["name"]).reply(request)
+    async def golden(self, request: HttpRequest) -> HttpResponse:
+        return _find(self._golden_files, request.path_parameters["name"]).response(request)
 
-    async def models(self, request: Request) -> Reply:
-        served = self._plane.models
-        readers = [Reader(one.name, one.version, one.loaded.model.thresholds) for one in served.values()]
-        tasks = [one.loaded.model.task for one in served.values()]
-        fields = [reader for reader, task in zip(readers, tasks, strict=True) if task == "field"]
-        reading = [reader for reader, task in zip(readers, tasks, strict=True) if task == "digit"]
-        default = [reader for reader in reading if reader.model == self._plane.default]
-        found = Models(
+    async def models(self, request: HttpRequest) -> HttpResponse:
+        default = self._plane.models.get(self._plane.default)
+        digit = field = None
+        for served in self._plane.models.values():
+            info = ModelInfo(served.name, served.version, served.loaded.model.thresholds)
+            if served.loaded.model.task == "digit" and served is default:
+                digit = info
+            elif served.loaded.model.task == "field" and field is None:
+                field = info
+        models = PageModels(
             version=__version__,
             max_body=self._plane.settings.max_body,
-            digit=default[0] if default else None,
-            field=fields[0] if fields else None,
-            features=FEATURES if FEATURES in served else None,
+            digit=digit,
+            field=field,
+            features=FEATURES if FEATURES in self._plane.models else None,
             browser=self._module,
-            no_browser=self._missing,
-            digits=self._samples,
+            no_browser=self._no_module,
+            digits=self._digit_samples,
             fields=self._field_samples,
         )
-        return Reply(msgspec.json.encode(found), JSON, headers=((b"cache-control", b"no-store"),))
+        return HttpResponse(msgspec.json.encode(models), JSON, headers=((b"cache-control", b"no-store"),))
 
-    async def normalized(self, request: Request) -> Reply:
-        """What the networks for digits see of the posted pictures: uint8 [N, 28, 28], 255 = ink."""
-        query = pictures.query(request.items(), ("crop",))
+    async def normalized(self, request: HttpRequest) -> HttpResponse:
+        """Returns the posted pictures as the digit networks see them: uint8 [N, 28, 28], 255 = ink."""
+        query = pictures.parse_query(request.query_parameters(), ("crop",))
         settings = self._plane.settings
         body = await request.body(settings.max_body)
-        posted = pictures.pictures(request.header(b"content-type"), body, settings.max_pictures)
-        pixels = await request.unless_gone(self._plane.beside(lambda: digits.pixels(posted, query.crop)))
-        return Reply(pixels.tobytes(), b"application/octet-stream")
+        posted = pictures.parse_body(request.header(b"content-type"), body, settings.max_pictures)
+        normalizing = self._plane.offload(lambda: digits.normalize_pictures(posted, query.crop))
+        pixels = await request.cancel_on_disconnect(normalizing)
+        return HttpResponse(pixels.tobytes(), b"application/octet-stream")
 
 
-def _found(files: dict[str, File], name: str) -> File:
+def _find(files: dict[str, StaticFile], name: str) -> StaticFile:
     file = files.get(name)
     if file is None:
         raise Unknown(f"there is no file {name!r} for the page, which is at /")
     return file
 
 
-def _digits(repository: Repository) -> list[GoldenDigit]:
+def _golden_digits(repository: Repository) -> list[GoldenDigit]:
     return repository.golden[0] if "digits" in repository.manifest.golden else []
 
 
-def _fields(repository: Repository) -> list[GoldenField]:
+def _golden_fields(repository: Repository) -> list[GoldenField]:
     if "fields" not in repository.manifest.golden:
         return []
     return [golden for golden, _ in repository.golden_fields]
 
 
-def _pictures(
-    repository: Repository, kind: str, golden: Iterable[GoldenDigit | GoldenField]
-) -> dict[str, File]:
+def _golden_files(
+    repository: Repository, kind: str, entries: Iterable[GoldenDigit | GoldenField]
+) -> dict[str, StaticFile]:
     if kind not in repository.manifest.golden:
         return {}
-    beside = PurePosixPath(repository.manifest.golden[kind].path).parent
+    folder = PurePosixPath(repository.manifest.golden[kind].path).parent
     return {
-        one.file: File.of(one.file, repository.read(str(beside / one.file), one.sha256)) for one in golden
+        golden.file: StaticFile.of(golden.file, repository.read(str(folder / golden.file), golden.sha256))
+        for golden in entries
     }
 
 
-def _module(
-    repository: Repository, golden: Iterable[GoldenDigit]
-) -> tuple[Module | None, File | None, str | None]:
-    """The first digit's model in WebAssembly with its code, or else why there is none."""
+def _wasm_module(
+    repository: Repository, entries: Iterable[GoldenDigit]
+) -> tuple[WasmModule | None, StaticFile | None, str | None]:
+    """Returns the first digit model in WebAssembly with its file, or else the reason why there is none."""
     for name, model in repository.manifest.models.items():
-        artifact = next((one for one in model.artifacts if one.runtime == "wasm"), None)
+        artifact = next((artifact for artifact in model.artifacts if artifact.runtime == "wasm"), None)
         if model.task == "digit" and artifact is not None:
             try:
-                code = File.of("module.wasm", repository.read(artifact.path, artifact.sha256))
+                file = StaticFile.of("module.wasm", repository.read(artifact.path, artifact.sha256))
             except CheckreaderError as error:  # everything else can do without it
                 _log.warning("%s; the page reads on the server alone", error)
                 return None, None, f"the file of {name} on this server is not the one that was released"
-            return _described(name, model, artifact, golden), code, None
+            return _describe_module(name, model, artifact, entries), file, None
     return None, None, "this release has no model in WebAssembly"
 
 
-def _described(name: str, model: Model, artifact: Artifact, golden: Iterable[GoldenDigit]) -> Module:
+def _describe_module(
+    name: str, model: Model, artifact: Artifact, entries: Iterable[GoldenDigit]
+) -> WasmModule:
     expected = []
-    for one in golden:
-        formats = one.expected.get(name, {})
-        integers = [kind for kind in (artifact.format, "tflite_int8", "onnx_int8") if kind in formats]
-        if integers:
-            expected.append(Expected(one.file, formats[integers[0]]))
-    return Module(name, model.version, f"/web/{name}.wasm", artifact.bytes, MAX_ERROR, expected[:2])
+    for golden in entries:
+        formats = golden.expected.get(name, {})
+        integer_formats = [kind for kind in (artifact.format, "tflite_int8", "onnx_int8") if kind in formats]
+        if integer_formats:
+            expected.append(GoldenProbabilities(golden.file, formats[integer_formats[0]]))
+    return WasmModule(name, model.version, f"/web/{name}.wasm", artifact.bytes, MAX_ERROR, expected[:2])

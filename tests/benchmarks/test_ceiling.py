@@ -14,14 +14,14 @@ from tests.support import tiny_run
 def test_means_over_seeds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Measured a second time, a run keeps the seconds of its training."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(ceiling, "RESULT", tmp_path / "ceiling.json")
+    file = tmp_path / "ceiling.json"
     digits = data.load("digits")
-    ceiling.add("labels", 0, {"log_loss": 0.5, "seconds": 7.0}, digits)
-    ceiling.add("labels", 1, {"log_loss": 0.25, "seconds": 9.0}, digits)
-    ceiling.add("labels", 0, {"log_loss": 0.75}, digits)
-    found = json.loads(ceiling.RESULT.read_text())
-    assert found["validation_pictures"] == 177
-    labels = found["recipes"]["labels"]
+    ceiling.add(file, "labels", 0, {"log_loss": 0.5, "seconds": 7.0}, digits)
+    ceiling.add(file, "labels", 1, {"log_loss": 0.25, "seconds": 9.0}, digits)
+    ceiling.add(file, "labels", 0, {"log_loss": 0.75}, digits)
+    record = json.loads(file.read_text())
+    assert record["validation_pictures"] == 177
+    labels = record["recipes"]["labels"]
     assert labels["seeds"] == {
         "0": {"log_loss": 0.75, "seconds": 7.0},
         "1": {"log_loss": 0.25, "seconds": 9.0},
@@ -30,16 +30,16 @@ def test_means_over_seeds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 
 
 def test_measured_as_training_calibrated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is chosen anew is what the run's training chose; so small a one supports no threshold."""
+    """Calibration gives what the run's training gave; so small a run supports no threshold."""
     run, validation = tiny_run.trained(), tiny_run.digits().validation
-    chosen, fit = [], calibration.fit
-    monkeypatch.setattr(calibration, "fit", lambda *given: chosen.append(fit(*given)) or chosen[-1])
-    monkeypatch.setattr(ceiling, "threshold", lambda *_: SimpleNamespace(accepted=0.5))
-    found, record = ceiling.measured(run, validation), run.require("train")
-    assert found["validation_accuracy"] == pytest.approx(record["metrics"]["validation_accuracy"])
-    assert (found["accepted"], 0 < found["log_loss"] < 1) == (0.5, True)
-    assert chosen[0].floor == pytest.approx(record["calibration"]["floor"], abs=1e-5)
-    assert chosen[0].temperature == pytest.approx(record["calibration"]["temperature"], rel=1e-3)
+    fitted, fit = [], calibration.fit
+    monkeypatch.setattr(calibration, "fit", lambda *arguments: fitted.append(fit(*arguments)) or fitted[-1])
+    monkeypatch.setattr(ceiling, "choose_threshold", lambda *_: SimpleNamespace(accepted=0.5))
+    scores, record = ceiling.measure(run, validation), run.require("train")
+    assert scores["validation_accuracy"] == pytest.approx(record["metrics"]["validation_accuracy"])
+    assert (scores["accepted"], 0 < scores["log_loss"] < 1) == (0.5, True)
+    assert fitted[0].floor == pytest.approx(record["calibration"]["floor"], abs=1e-5)
+    assert fitted[0].temperature == pytest.approx(record["calibration"]["temperature"], rel=1e-3)
 
 
 def test_scores() -> None:
@@ -47,7 +47,7 @@ def test_scores() -> None:
     labels = np.arange(10, dtype=np.uint8)
     logits = 9 * np.eye(10, dtype=np.float32)
     logits[3] = np.roll(logits[3], 1)
-    found = ceiling.scores(logits, labels)
-    assert found["validation_accuracy"] == pytest.approx(0.9)
+    scores = ceiling.scores(logits, labels)
+    assert scores["validation_accuracy"] == pytest.approx(0.9)
     expected = -0.9 * np.log(0.9) - 0.1 * np.log(0.1 / 9)  # each wrong digit as likely as the errors say
-    assert found["log_loss"] == pytest.approx(expected, abs=1e-3)
+    assert scores["log_loss"] == pytest.approx(expected, abs=1e-3)

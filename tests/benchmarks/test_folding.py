@@ -7,11 +7,11 @@ from pipeline.networks import spec
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_measured() -> None:
-    found = folding.measured(rounds=2)
-    assert set(found["pictures_per_second"]) == {"plain", "exported", "folded"}
-    assert found["largest_difference"] < 1e-6
-    assert found["folded_against_plain"] > 1
-    assert found["batch"] == folding.BATCH
+    record = folding.measure(rounds=2)
+    assert set(record["pictures_per_second"]) == {"plain", "exported", "folded"}
+    assert record["largest_difference"] < 1e-6
+    assert record["folded_against_plain"] > 1
+    assert record["batch"] == folding.BATCH
 
 
 def test_it_takes_the_pipelines_own_export(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ def pictures() -> np.ndarray:
 def test_within_its_bound(row: Format, exported: Run, integers: bytes, pictures: np.ndarray) -> None:
     network = integer_reference.load(integers)
     expected = integer_reference.logits(network, pictures).astype(int)
-    found = predictor.int8_logits(row, exported / FOLDER / row.file, network.output)(pictures).astype(int)
+    found = predictor.logit_predictor(row, exported / FOLDER / row.file, network.output)(pictures).astype(int)
     assert row.bound is not None
     assert np.abs(found - expected).max() <= row.bound.largest
     top = expected.argmax(1)
@@ -51,6 +51,6 @@ def test_pictures_alone_and_together_are_the_same(
 ) -> None:
     network = integer_reference.load(integers)
     for row in ROWS:
-        ask = predictor.int8_logits(row, exported / FOLDER / row.file, network.output)
+        ask = predictor.logit_predictor(row, exported / FOLDER / row.file, network.output)
         one_by_one = np.concatenate([ask(picture[None]) for picture in pictures[:8]])
         np.testing.assert_array_equal(one_by_one, ask(pictures[:8]))

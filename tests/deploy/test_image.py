@@ -1,4 +1,4 @@
-"""The Dockerfile, its health check, and what the README says the image weighs."""
+"""The Dockerfile, its health check, and what the documents say it weighs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.check import image
+from scripts.check_deploy import image
 from serving import __version__
 from tests.support.deploy_files import DEPLOY, ROOT, command_of, instructions
 
@@ -82,7 +82,11 @@ def test_the_health_check_is_in_the_image() -> None:
 def test_what_is_copied_is_not_ignored() -> None:
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     kept = {line[1:] for line in lines if line.startswith("!")}
-    copied = [one.split()[:-1] for one in instructions("COPY") if not one.startswith("--from")]
+    copied = [
+        instruction.split()[:-1]
+        for instruction in instructions("COPY")
+        if not instruction.startswith("--from")
+    ]
     assert {name for names in copied for name in names} == kept
     assert all((ROOT / name).exists() for name in kept)
 
@@ -96,21 +100,21 @@ def test_the_label_is_the_version() -> None:
     assert f"checkreader:{__version__}" == image.IMAGE
 
 
-def test_the_readme_states_the_measured_size() -> None:
-    measured = json.loads((ROOT / "benchmarks" / "image.json").read_text())
+def test_the_documents_state_the_measured_size() -> None:
+    measured = json.loads((ROOT / "benchmarks" / "results" / "image.json").read_text())
     size = measured["compressed_bytes"]
     assert size["total"] == size["base"] + size["added"]
     stated = re.search(
-        r"(\d+) MB compressed: (\d+) MB of base and (\d+) MB", (ROOT / "README.md").read_text()
+        r"(\d+) MB compressed: (\d+) MB of base and (\d+) MB", (ROOT / "docs" / "operations.md").read_text()
     )
     assert stated is not None
-    assert [int(one) for one in stated.groups()] == [
+    assert [int(megabytes) for megabytes in stated.groups()] == [
         round(size[name] / 1e6) for name in ("total", "base", "added")
     ]
-    assert f"exposure of {measured['unit']['exposure']}" in (ROOT / "README.md").read_text()
+    assert f"exposure of {measured['unit']['exposure']}" in (ROOT / "docs" / "operations.md").read_text()
 
 
 def test_no_training_is_in_the_image() -> None:
-    packages = json.loads((ROOT / "benchmarks" / "image.json").read_text())["packages"]
+    packages = json.loads((ROOT / "benchmarks" / "results" / "image.json").read_text())["packages"]
     assert packages["checkreader"] == __version__
     assert not {"tensorflow", "keras", "hatchling", "pip"} & set(packages)

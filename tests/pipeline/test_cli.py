@@ -13,7 +13,6 @@ from pipeline.run import Run
 from pipeline.training import digit as train
 from pipeline.verification import agreement, verify
 from serving.cli.main import PIPELINE, main
-from serving.errors import CheckreaderError
 from tests.support.paths import ROOT
 
 STAGES = [name for name, _ in PIPELINE]
@@ -185,15 +184,6 @@ def test_other_data_than_trained_on(trained: Run, capsys) -> None:
     assert capsys.readouterr().err.startswith(
         "error: runs/digits: was trained on other data than digits now holds"
     )
-
-
-def test_without_the_training_extra(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(options: object) -> int:
-        raise ModuleNotFoundError("No module named 'keras'", name="keras.models")
-
-    monkeypatch.setattr(cli, "_export", missing)
-    with pytest.raises(CheckreaderError, match=r"'checkreader export' needs the training extra \(keras"):
-        cli.main(["export"])
 
 
 def test_own_mistakes_stay_visible(monkeypatch: pytest.MonkeyPatch) -> None:

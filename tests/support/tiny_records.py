@@ -1,19 +1,53 @@
-"""Records of a run, with no more than the tables of card and README need."""
+"""Records of runs and results of benchmarks, with no more than the model card and the documents need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipeline.release.documents import OLD_NAME, RESULTS
+from pipeline.run import write_json
+
+SPEED = {"p50_ms": 0.0614, "images_per_second": 123_456.7, "peak_mb": 81.6}
+ENVIRONMENT = {
+    "machine": {"cpu": "Some\\1 CPU", "cores": 2},
+    "packages": {"onnxruntime": "1.31.0"},
+}
 
 
-def entry(value: float) -> dict[str, object]:
+def share(value: float, n: int = 780) -> dict[str, Any]:
+    return {"value": value, "low": value - 0.02, "high": value + 0.02, "n": n}
+
+
+def accuracy(value: float) -> dict[str, Any]:
     return {"value": value, "low": value - 0.01, "high": value + 0.01, "n": 10_000, "data": "mnist test"}
 
 
-def records() -> dict[str, dict]:
-    """A run's, by stage, with what the tables need: two formats measured, others not."""
-    speed = {"p50_ms": 0.0614, "images_per_second": 123_456.7, "peak_mb": 81.6}
-    thresholds = [
-        {"max_error": 0.01, "threshold": 0.61803, "accepted": 0.9987, "error": 0.00123, "low": 0.0007, "high": 0.002}
-    ]  # fmt: skip
+def family(value: float, thresholds: list[dict[str, Any]]) -> dict[str, Any]:
+    """What `evaluate` measured of a digit model."""
     return {
-        "train": {},
-        "quantize": {},
+        "accuracy": accuracy(value),
+        "calibration_error": {"before": 0.0123, "after": 0.0045},
+        "temperature": 1.2345,
+        "nondigits": {"n": 1_000, "accepted": 3},
+        "thresholds": thresholds,
+    }
+
+
+def digit_records() -> dict[str, Any]:
+    """A digit run's: two formats measured, others not."""
+    threshold = {
+        "max_error": 0.01,
+        "threshold": 0.61803,
+        "accepted": 0.9987,
+        "error": 0.00123,
+        "low": 0.0007,
+        "high": 0.002,
+    }
+    data = {"name": "mnist", "train": 55_051, "validation": 4_949, "validation_by": "writer", "test": 10_000}
+    return {
+        "train": {"preset": "quick", "config": {"seed": 7, "epochs": 8, "nondigits": 0.15}, "data": data},
+        "quantize": {"config": {"method": "qat", "seed": 7}},
         "export": {
             "files": {
                 "export/lenet5.onnx": {"bytes": 249_500},
@@ -22,14 +56,185 @@ def records() -> dict[str, dict]:
         },
         "verify": {},
         "evaluate": {
-            "formats": {"onnx_float32": entry(0.9957), "tflite_int8": entry(0.9949)},
-            "families": {"lenet5": {"thresholds": thresholds}, "lenet5-int8": {"thresholds": []}},
+            "formats": {"onnx_float32": accuracy(0.9957), "tflite_int8": accuracy(0.9949)},
+            "families": {"lenet5": family(0.9957, [threshold]), "lenet5-int8": family(0.9949, [])},
         },
         "benchmark": {
-            "formats": {"onnx_float32": speed, "tflite_int8": speed},
-            "environment": {
-                "machine": {"cpu": "Some\\1 CPU", "cores": 2},
-                "packages": {"onnxruntime": "1.31.0"},
+            "formats": {"onnx_float32": SPEED, "tflite_int8": SPEED},
+            "environment": ENVIRONMENT,
+        },
+    }  # fmt: skip
+
+
+def threshold(rate: float, threshold: float | None, accepted: float) -> dict[str, Any]:
+    return {
+        "max_error": rate, "threshold": threshold, "error": 0.008, "low": 0.001, "high": 0.02,
+        "accepted": accepted, "n": 780,
+    }  # fmt: skip
+
+
+def field_family(value: float) -> dict[str, Any]:
+    """What `evaluate` measured of a field model."""
+    return {
+        "data": {"name": "checks"},
+        "n": 780,
+        "exact": share(value),
+        "digit_error_rate": {"value": 0.0345},
+        "by_length": [{"length": 4, **share(0.9, 100)}],
+        "by_touching": {"touching": share(0.7, 80)},
+        "by_separators": {"unknown": share(0.8)},
+        "boxes": {"mean_iou": 0.712},
+        "nonfields": {"n": 1000, "accepted": 2},
+        "thresholds": [threshold(0.02, 0.91, 0.613)],
+        "measured": [threshold(0.01, 0.95432, 0.512), threshold(0.005, None, 0.0)],
+    }
+
+
+def field_records() -> dict[str, Any]:
+    """A field run's: one format measured."""
+    return {
+        "train": {
+            "task": "field",
+            "preset": "release",
+            "config": {"seed": 3},
+            "data": {"name": "drawn fields", "digits": {"name": "mnist"}, "fonts": {"caveat": "0", "kalam": "1"}},
+            "calibration": {"refusals": ["0.005: needs at least 598 accepted fields"]},
+        },
+        "quantize": {"fields": 512},
+        "export": {"files": {"export/lenet5-field-int8.onnx": {"bytes": 246_700}}},
+        "verify": {
+            "pictures": 600,
+            "steps": 30_000,
+            "float_and_int8": 0.995,
+            "pairs": [{"left": "reference", "right": "onnx_int8", "strings": 0.9975}],
+        },
+        "evaluate": {
+            "families": {"lenet5-field": field_family(0.8123), "lenet5-field-int8": field_family(0.8110)},
+            "difference": -0.0013,
+            "trained_on": False,
+        },
+        "benchmark": {
+            "batch": 16,
+            "width": 128,
+            "formats": {"onnx_int8": {"p50_ms": 0.4567, "images_per_second": 2345.6, "peak_mb": 81.6}},
+            "environment": ENVIRONMENT,
+        },
+    }  # fmt: skip
+
+
+def write_records(folder: Path, records: dict[str, Any]) -> None:
+    for stage, record in records.items():
+        write_json(folder / f"{stage}.json", record)
+
+
+def write_results(root: Path) -> None:
+    """Writes one small result of each benchmark that a document shows, as the product's old name left some."""
+    machine = {"cpu": "CPU", "cores": 2}
+    for name, content in results(machine).items():
+        write_json(root / RESULTS / f"{name}.json", content | {"machine": machine})
+
+
+def results(machine: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    run = {"data": "mnist", "preset": "quick", "seed": 0, "seconds": {"total": 330.0}, "machine": machine}
+    run["accuracy"] = {"lenet5": accuracy(0.9921), "lenet5-int8": accuracy(0.9919)}
+    single = {"rate": 7000, "ratio": 0.912, "p50_ms": 0.2211}
+    server = {"rate_16": 2000.4, "p50_ms_1": 0.5, "resident_mb": 90.4, "ready_seconds": 1.23}
+    workers = {"one": 8_000, "two": 13_000, "ratio": 1.625, "client_cpu": 0.141}
+    command = {"instructions": 882_297_728, "peak_bytes": 54_292_480}
+    extra = {
+        "packages": {"numpy": "2.4.6"},
+        "installed_bytes": 150_929_535,
+        "classify": command,
+        "service": command,
+    }
+    golden = {"golden": 20, "same_digit": 20, "largest_difference": 0.0, "largest_difference_lsb": 2}
+    recipe = {
+        "what": "labels alone",
+        "seeds": {str(i): {"validation_accuracy": 0.996 + i / 1e4} for i in range(2)},
+        "mean": {"validation_accuracy": 0.9960, "log_loss": 0.01712, "accepted": 0.9434},
+    }
+    fast = {**recipe, "what": "folded", "seeds": {"1": {"validation_accuracy": 0.9951}}}
+    corruptions = (("fog", 0.99), ("zigzag", 0.94), ("stripe", 0.97), ("shear", 0.98))
+    return {
+        "runs": {
+            "runs": {"mnist": run},
+            "mean_over_seeds": {"mnist release": {"seeds": [0, 1, 2], "lenet5": 0.9952, "lenet5-int8": 0.9950}},
+        },
+        "service": {
+            "single": {name: single for name in ("json_1", "json_16", "binary_1", "binary_16")},
+            "rows_256": {"pictures_per_second": 80000, "ratio": 0.85},
+            "batcher": {"more_us": 8.7},
+            "start_seconds": 0.456,
+            "memory": {"resident_mb": {"before": 81.2, "100000": 83.4}},
+        },
+        "peers": {
+            "servers": {OLD_NAME: server, "fastapi": server, "fastapi (defaults)": server},
+            "packages": {
+                OLD_NAME: {OLD_NAME: "0.1.0"},
+                "fastapi": {"fastapi": "0.165.0"},
+                "fastapi (defaults)": {"fastapi": "0.165.0"},
+            },
+            f"{OLD_NAME}_to_peer": {"fastapi": {"rate_16": [2.0, 2.5, 9.0]}},
+        },
+        "operations": {
+            "workers": {"json": workers, "picture": workers},
+            "release": {
+                "rate": 1000.0,
+                "window": 10.0,
+                "releases": 61,
+                "failed": 0,
+                "ratio": {"one": 1.2, "often": 2.1},
+                "p99_ms": {"steady": 2.3, "one": 2.76, "often": 4.83},
+            },
+            "page_bytes": {"files": 19_800, "wasm": 54_100},
+        },
+        "edge": {
+            "c": {"flags": "-O3", "pictures": 10_000, "largest_difference_lsb": 0, "ratio": 0.812},
+            "cortex_m": {"cortex-m3": {"flash_bytes": 64_682, "ram_bytes": 5_880}},
+            "macs": 416_520,
+            "wasm_bytes": 68_367,
+            "tflm_arena_bytes": 8_528,
+            "ethos_u55": {
+                "operators": 8,
+                "cpu_operators": [],
+                "sram_bytes": 10_656,
+                "flash_bytes": 55_936,
+                "inferences_per_second": 6_314.1,
+                "clock_hz": 5e8,
             },
         },
-    }
+        "arm64": {
+            "emulator": "QEMU 7.2",
+            "pictures": 220,
+            "edge": extra,
+            "serve": extra,
+            "agreement": {
+                "tflite_int8": {**golden, "same_digit": 19, "largest_difference": 1.2e-7, "largest_difference_lsb": 1},
+                "onnx_int8": golden,
+                "c": {"largest_difference_lsb": 0},
+            },
+        },
+        "ceiling": {
+            "recipes": {"labels": recipe, "release": recipe, "fast": fast},
+            "validation_pictures": 4_949,
+        },
+        "folding": {"folded_against_plain": 2.78, "batch": 256},
+        "corruptions": {
+            "mean": {"lenet5": {"raw": 0.97, "normalized": 0.87}},
+            "kinds": {
+                kind: {"lenet5": {"raw": accuracy, "normalized": accuracy - 0.1}} for kind, accuracy in corruptions
+            },
+        },
+        "fields": {
+            "one": {
+                "lenet5-field": {"p50_ms": 3.456, "png_p50_ms": 0.12},
+                "lenet5-field-int8": {"p50_ms": 2.345, "png_p50_ms": 0.12},
+            },
+            "aba": {"numbers": 1_000, "without": {"error": 0.123}, "with": {"error": 0.045}},
+            "folder": {"pictures": 2_000, "pictures_per_second": 150, "peak_mb": 1_234},
+        },
+        "finetune": {
+            "mean": {"folds": 5, "value": 0.9, "low": 0.88, "high": 0.92},
+            "pooled": {"data": {"name": "checks"}, "measured": [threshold(0.01, 0.9, 0.512)]},
+        },
+    }  # fmt: skip

@@ -1,96 +1,113 @@
-// What is to be read, where, and how wrong it may be: what the controls offer now, and why not the rest.
+// The controls: the kind of picture, the runtime that reads it, the tolerated error, and the samples.
+// They offer what the served models can do, and say why not the rest.
+import { createElement, shortPercent } from "./format.js";
 import * as service from "./service.js";
-import { element, share } from "./words.js";
 
-const $ = (id) => document.getElementById(id);
-const SAMPLES = { digit: 5, amount: 4 };
-const USUAL = 0.01; // the bound that is chosen first, where the model supports it
+const byId = (id) => document.getElementById(id);
+const SAMPLE_COUNTS = { digit: 5, amount: 4 };
+const DEFAULT_MAX_ERROR = 0.01; // selected first, where the model supports it
 
-let preferred = "server";
-// `Models` in serving/web, once the server has said.
-export let offered = {
+let preferredRuntime = "server";
+// `PageModels` of serving/web/site.py, once the server has answered.
+export let models = {
   max_body: Infinity, digit: null, field: null, features: null, browser: null, no_browser: "the server did not say", digits: [], fields: [],
 };
 
-export const what = () => document.querySelector("[name=what]:checked").value;
-export const where = () => (what() === "amount" || !offered.browser ? "server" : preferred);
-const reader = () => (what() === "digit" ? offered.digit : offered.field);
+// "digit" or "amount".
+export const pictureKind = () => document.querySelector("[name=what]:checked").value;
+// "server" or "browser".
+export const runtime = () => (pictureKind() === "amount" || !models.browser ? "server" : preferredRuntime);
+const serverModel = () => (pictureKind() === "digit" ? models.digit : models.field);
 
-// The threshold that is asked for, none if the model has none.
-export const bound = () => reader()?.thresholds.find((one) => one.max_error === Number($("bound").value));
+// The selected threshold of the server's model; undefined if the model has none.
+export const selectedThreshold = () => {
+  return serverModel()?.thresholds.find(({ max_error: maxError }) => maxError === Number(byId("bound").value));
+};
 
-// `changed` is called with "what", "where" or "bound"; `taken` gets a sample, `failed` an error.
-export async function control({ changed, taken, failed }) {
+// `onChange` is called with "kind", "runtime" or "threshold"; `onSample` gets a sample's file, `onError` an error.
+export async function startControls({ onChange, onSample, onError }) {
   for (const input of document.querySelectorAll("[name=what]")) {
     input.addEventListener("change", () => {
-      document.querySelector(".desk").dataset.what = what();
-      settle();
-      samples(taken, failed);
-      changed("what");
+      document.querySelector(".desk").dataset.what = pictureKind();
+      updateControls();
+      showSamples(onSample, onError);
+      onChange("kind");
     });
   }
   for (const input of document.querySelectorAll("[name=where]")) {
     input.addEventListener("change", () => {
-      preferred = input.value;
-      settle();
-      changed("where");
+      preferredRuntime = input.value;
+      updateControls();
+      onChange("runtime");
     });
   }
-  $("bound").addEventListener("change", () => {
-    notes();
-    changed("bound");
+  byId("bound").addEventListener("change", () => {
+    updateNotes();
+    onChange("threshold");
   });
   try {
-    offered = await service.models();
-    const models = [offered.digit, offered.field].filter(Boolean).map(({ model, version }) => `${model} ${version}`);
-    $("versions").textContent = [`checkreader ${offered.version}`, ...models].join(" · ");
+    models = await service.fetchModels();
+    const versions = [models.digit, models.field].filter(Boolean).map(({ model, version }) => `${model} ${version}`);
+    byId("versions").textContent = [`checkreader ${models.version}`, ...versions].join(" · ");
   } catch (error) {
-    failed(error);
+    onError(error);
   }
-  settle();
-  samples(taken, failed);
+  updateControls();
+  showSamples(onSample, onError);
 }
 
-function settle() {
-  document.querySelector("[name=where][value=browser]").disabled = what() === "amount" || !offered.browser;
-  document.querySelector(`[name=where][value=${where()}]`).checked = true;
-  const here = where() === "browser";
-  const choices = here ? [offered.browser] : [...(reader()?.thresholds ?? [])].sort((a, b) => a.max_error - b.max_error);
-  const before = $("bound").dataset.what === what() ? Number($("bound").value) : USUAL;
-  $("bound").replaceChildren(
-    ...choices.map(({ max_error: most }) => element("option", { value: most, textContent: `at most ${share(most)}` })),
+function updateControls() {
+  const kind = pictureKind(), inBrowser = runtime() === "browser";
+  document.querySelector("[name=where][value=browser]").disabled = kind === "amount" || !models.browser;
+  document.querySelector(`[name=where][value=${runtime()}]`).checked = true;
+  const thresholds = inBrowser ? [models.browser] : [...(serverModel()?.thresholds ?? [])].sort((a, b) => a.max_error - b.max_error);
+  const select = byId("bound");
+  const previous = select.dataset.what === kind ? Number(select.value) : DEFAULT_MAX_ERROR;
+  select.replaceChildren(
+    ...thresholds.map(({ max_error: maxError }) => {
+      return createElement("option", { value: maxError, textContent: `at most ${shortPercent(maxError)}` });
+    }),
   );
-  const chosen = choices.find((one) => one.max_error === before) ?? choices.find((one) => one.max_error === USUAL) ?? choices[0];
-  if (chosen) $("bound").value = chosen.max_error;
-  $("bound").dataset.what = what();
-  $("bound").disabled = here || choices.length === 0;
-  notes();
+  const withMaxError = (maxError) => thresholds.find((threshold) => threshold.max_error === maxError);
+  const selected = withMaxError(previous) ?? withMaxError(DEFAULT_MAX_ERROR) ?? thresholds[0];
+  if (selected) select.value = selected.max_error;
+  select.dataset.what = kind;
+  select.disabled = inBrowser || thresholds.length === 0;
+  updateNotes();
 }
 
-function notes() {
-  const { browser, no_browser: missing } = offered;
-  const here = where() === "browser";
-  const one = bound();
-  if (what() === "amount") $("where-note").textContent = "Amounts are read on the server: the network for them has no WebAssembly build.";
-  else if (!browser) $("where-note").textContent = `Not in the browser: ${missing}.`;
-  else if (here) $("where-note").textContent = `${browser.model} reads here, ${Math.round(browser.bytes / 1000)} kB of WebAssembly: the picture is not sent.`;
-  else $("where-note").textContent = "The picture is posted to this server.";
-  if (here) $("bound-note").textContent = "Its bound is fixed, and kept by integers alone: it accepts a little less.";
-  else if (!one) $("bound-note").textContent = "This model certifies no bound: nothing is accepted.";
-  else $("bound-note").textContent = `In calibration ${share(one.accepted)} of ${one.n.toLocaleString("en")} were accepted, ${share(one.error)} of them wrong.`;
+function updateNotes() {
+  byId("where-note").textContent = runtimeNote();
+  byId("bound-note").textContent = thresholdNote();
 }
 
-function samples(taken, failed) {
-  const digit = what() === "digit";
-  const all = digit ? offered.digits : offered.fields;
-  const kept = all.filter(({ text }, at) => (digit ? at % 4 === 2 : text.length > 2)); // different ones, and whole amounts
-  const few = (kept.length ? kept : all).slice(0, SAMPLES[what()]);
-  $("samples-title").hidden = few.length === 0;
-  $("samples").replaceChildren(
-    ...few.map(({ file, text }) => {
+function runtimeNote() {
+  const { browser, no_browser: reason } = models;
+  if (pictureKind() === "amount") return "Amounts are read on the server: the network for them has no WebAssembly build.";
+  if (!browser) return `Not in the browser: ${reason}.`;
+  if (runtime() === "server") return "The picture is posted to this server.";
+  return `${browser.model} reads here, ${Math.round(browser.bytes / 1000)} kB of WebAssembly: the picture is not sent.`;
+}
+
+function thresholdNote() {
+  const threshold = selectedThreshold();
+  if (runtime() === "browser") return "Its bound is fixed, and kept by integers alone: it accepts a little less.";
+  if (!threshold) return "This model certifies no bound: nothing is accepted.";
+  const { accepted, n, error } = threshold;
+  return `In calibration ${shortPercent(accepted)} of ${n.toLocaleString("en")} were accepted, ${shortPercent(error)} of them wrong.`;
+}
+
+function showSamples(onSample, onError) {
+  const isDigit = pictureKind() === "digit";
+  const all = isDigit ? models.digits : models.fields;
+  const varied = all.filter(({ text }, index) => (isDigit ? index % 4 === 2 : text.length > 2)); // different digits, or whole amounts
+  const samples = (varied.length ? varied : all).slice(0, SAMPLE_COUNTS[pictureKind()]);
+  byId("samples-title").hidden = samples.length === 0;
+  byId("samples").replaceChildren(
+    ...samples.map(({ file, text }) => {
       const path = `/web/golden/${file}`;
-      const button = element("button", { type: "button" }, element("img", { src: path, alt: `Sample: ${text}` }));
-      button.addEventListener("click", () => service.bytes(path).then((data) => taken(new Blob([data])), failed));
+      const button = createElement("button", { type: "button" }, createElement("img", { src: path, alt: `Sample: ${text}` }));
+      button.addEventListener("click", () => service.fetchBytes(path).then((data) => onSample(new Blob([data])), onError));
       return button;
     }),
   );

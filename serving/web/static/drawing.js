@@ -1,75 +1,75 @@
-// Paper to draw on with mouse, pen or finger; strokes are black on nothing, so that the paper is the page's.
-// Width, height and pen in pixels, twice what a desktop shows, for dense screens.
+// Paper to draw on with mouse, pen or finger; strokes are black on transparent, so that the paper is the page's.
+// Width, height and line in pixels, twice what a desktop shows, for dense screens.
 const SIZES = { digit: [640, 640, 44], amount: [1280, 512, 18] };
 
-// `moved` is called while a stroke grows, `ended` when the pen is lifted.
-export function drawing(canvas, { begun, moved, ended }) {
-  const pen = canvas.getContext("2d");
-  let points = null; // the last two of the stroke that is being drawn
+// `onStart` is called when a stroke begins, `onMove` while it grows, `onEnd` when the pen is lifted.
+export function createDrawing(canvas, { onStart, onMove, onEnd }) {
+  const context = canvas.getContext("2d");
+  let lastPoints = null; // two of the stroke that is being drawn
   let empty = true;
 
-  function place(event) {
+  function canvasPoint(event) {
     const { left, top, width, height } = canvas.getBoundingClientRect();
     return [((event.clientX - left) * canvas.width) / width, ((event.clientY - top) * canvas.height) / height];
   }
 
-  function draw(to) {
-    const [before, from] = points;
+  function drawTo(point) {
+    const [before, from] = lastPoints;
     const middle = (a, b) => [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2];
-    pen.beginPath();
-    pen.moveTo(...middle(before, from));
-    pen.quadraticCurveTo(...from, ...middle(from, to)); // corners of the mouse's grid are not the writer's
-    pen.stroke();
-    points = [from, to];
+    context.beginPath();
+    context.moveTo(...middle(before, from));
+    context.quadraticCurveTo(...from, ...middle(from, point)); // corners of the mouse's grid are not the writer's
+    context.stroke();
+    lastPoints = [from, point];
   }
 
   canvas.addEventListener("pointerdown", (event) => {
     if (!event.isPrimary || event.button !== 0) return;
     event.preventDefault();
     canvas.setPointerCapture(event.pointerId);
-    begun();
+    onStart();
     empty = false;
-    const at = place(event);
-    points = [at, at];
-    draw([at[0] + 0.1, at[1]]); // a dot
-    moved();
+    const point = canvasPoint(event);
+    lastPoints = [point, point];
+    drawTo([point[0] + 0.1, point[1]]); // a dot
+    onMove();
   });
   canvas.addEventListener("pointermove", (event) => {
-    if (points === null || !event.isPrimary) return;
+    if (lastPoints === null || !event.isPrimary) return;
     const events = event.getCoalescedEvents?.() ?? [];
-    for (const one of events.length ? events : [event]) draw(place(one));
-    moved();
+    for (const move of events.length ? events : [event]) drawTo(canvasPoint(move));
+    onMove();
   });
-  for (const end of ["pointerup", "pointercancel"]) {
-    canvas.addEventListener(end, (event) => {
-      if (points === null || !event.isPrimary) return;
-      draw(points[1]);
-      points = null;
-      ended();
+  for (const name of ["pointerup", "pointercancel"]) {
+    canvas.addEventListener(name, (event) => {
+      if (lastPoints === null || !event.isPrimary) return;
+      drawTo(lastPoints[1]);
+      lastPoints = null;
+      onEnd();
     });
   }
 
   return {
     canvas,
     isEmpty: () => empty,
-    // Blank paper for a digit or an amount.
-    clear(what) {
-      const [width, height, line] = SIZES[what];
+    // Makes blank paper for a digit or an amount.
+    clear(kind) {
+      const [width, height, lineWidth] = SIZES[kind];
       Object.assign(canvas, { width, height }); // which also erases
-      Object.assign(pen, { lineWidth: line, lineCap: "round", lineJoin: "round", strokeStyle: "black" });
-      points = null;
+      Object.assign(context, { lineWidth, lineCap: "round", lineJoin: "round", strokeStyle: "black" });
+      lastPoints = null;
       empty = true;
     },
-    // What is drawn, as a picture.
-    async picture() {
+    // The drawing on white paper, as a picture to read.
+    async toPicture() {
       const { width, height } = canvas;
-      const whole = new OffscreenCanvas(width, height);
-      const paper = whole.getContext("2d");
+      const bitmap = new OffscreenCanvas(width, height);
+      const paper = bitmap.getContext("2d");
       paper.fillStyle = "white";
       paper.fillRect(0, 0, width, height);
       paper.drawImage(canvas, 0, 0);
-      const file = await whole.convertToBlob({ type: "image/png" });
-      return { data: await file.arrayBuffer(), bitmap: whole, width, height };
+      const file = await bitmap.convertToBlob({ type: "image/png" });
+      return { data: await file.arrayBuffer(), bitmap, width, height };
     },
   };
 }

@@ -1,5 +1,5 @@
 // Shows what every layer makes of a digit: feature maps as small pictures, dense layers as strips.
-import { element } from "./words.js";
+import { createElement } from "./format.js";
 
 const ABOUT = {
   input: "The digit, scaled into 20 × 20 pixels and centered by its mass. These 784 numbers are all that the network gets to see.",
@@ -11,52 +11,52 @@ const ABOUT = {
   f6: "84 units weigh those shapes against one another.",
   probabilities: "Ten outputs, 0 to 9 from left to right, which sum to 1. The largest is the reading.",
 };
-const shares = new WeakMap(); // of each canvas: its values, 0 to 1
+const intensities = new WeakMap(); // canvas → its values, 0 to 1
 const KINDS = { c: "convolution", s: "subsampling", f: "dense" };
 
 // `layers`: name, shape and data of each, in the network's order.
-export function render(place, layers) {
-  place.replaceChildren(...layers.map(row));
-  paint(place);
+export function renderLayers(container, layers) {
+  container.replaceChildren(...layers.map(layerElement));
+  paintLayers(container);
 }
 
-function row({ name, shape, data }) {
+function layerElement({ name, shape, data }) {
   const maps = shape.length === 3;
   const title = name === "input" || name === "probabilities" ? name : name.toUpperCase();
   const kind = name === "input" || name === "probabilities" ? "" : maps ? KINDS[name[0]] : "dense";
   const [height, width, depth] = maps ? shape : [1, shape[0], 1];
   const size = maps ? `${depth === 1 ? "" : `${depth} maps of `}${height} × ${width}` : `${width} ${name === "probabilities" ? "numbers" : "units"}`;
-  const pictures = element("div", { className: maps ? "maps" : "strip", role: "img" });
-  pictures.setAttribute("aria-label", `${title}: ${size}. ${active(data)}`);
+  const pictures = createElement("div", { className: maps ? "maps" : "strip", role: "img" });
+  pictures.setAttribute("aria-label", `${title}: ${size}. ${countActive(data)}`);
   pictures.style.setProperty("--maps", depth);
-  const largest = data.reduce((most, value) => Math.max(most, value), 0) || 1;
+  const largest = data.reduce((maximum, activation) => Math.max(maximum, activation), 0) || 1;
   for (let map = 0; map < depth; map++) {
-    const canvas = element("canvas", { width, height });
-    shares.set(canvas, Float32Array.from({ length: width * height }, (_, i) => Math.max(0, data[i * depth + map]) / largest));
+    const canvas = createElement("canvas", { width, height });
+    intensities.set(canvas, Float32Array.from({ length: width * height }, (_, i) => Math.max(0, data[i * depth + map]) / largest));
     pictures.append(canvas);
   }
-  return element(
+  return createElement(
     "div",
     { className: "layer" },
-    element("h3", {}, element("b", { textContent: title }), kind && ` ${kind}`, element("small", { textContent: size })),
-    element("p", { textContent: ABOUT[name] ?? "" }),
+    createElement("h3", {}, createElement("b", { textContent: title }), kind && ` ${kind}`, createElement("small", { textContent: size })),
+    createElement("p", { textContent: ABOUT[name] ?? "" }),
     pictures,
   );
 }
 
-function active(data) {
-  const count = data.reduce((sum, value) => sum + (value > 0), 0);
+function countActive(data) {
+  const count = data.reduce((sum, activation) => sum + (activation > 0), 0);
   return `${count} of ${data.length} values are above zero.`;
 }
 
-// In the colors of the page, which change with the system's.
-export function paint(place) {
-  const color = getComputedStyle(place).getPropertyValue("--map").trim();
-  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
-  for (const canvas of place.querySelectorAll("canvas")) {
-    const pen = canvas.getContext("2d");
-    const image = pen.createImageData(canvas.width, canvas.height);
-    shares.get(canvas).forEach((value, i) => image.data.set([red, green, blue, 255 * value], 4 * i));
-    pen.putImageData(image, 0, 0);
+// Paints the maps in the colors of the page, which change with the system's.
+export function paintLayers(container) {
+  const color = getComputedStyle(container).getPropertyValue("--map").trim();
+  const [red, green, blue] = [1, 3, 5].map((start) => parseInt(color.slice(start, start + 2), 16));
+  for (const canvas of container.querySelectorAll("canvas")) {
+    const context = canvas.getContext("2d");
+    const image = context.createImageData(canvas.width, canvas.height);
+    intensities.get(canvas).forEach((intensity, i) => image.data.set([red, green, blue, 255 * intensity], 4 * i));
+    context.putImageData(image, 0, 0);
   }
 }

@@ -1,235 +1,237 @@
-// The page: what is to be read, where, and what is shown of it.
-import { load } from "./browser.js";
-import { bound, control, offered, what, where } from "./controls.js";
-import { drawing } from "./drawing.js";
-import { paint, render as renderLayers } from "./features.js";
-import { gray, opened, show } from "./picture.js";
+// The page: takes a picture, has it read by the server or the browser, and shows the result and the layers.
+import { loadReader } from "./browser.js";
+import { models, pictureKind, runtime, selectedThreshold, startControls } from "./controls.js";
+import { createDrawing } from "./drawing.js";
+import { paintLayers, renderLayers } from "./features.js";
+import { percent } from "./format.js";
+import { drawScaled, grayLevels, openPicture } from "./picture.js";
 import * as reading from "./reading.js";
 import * as service from "./service.js";
-import { percent } from "./words.js";
 
-const $ = (id) => document.getElementById(id);
-const NOTHING = { digit: "Nothing is read yet. Draw a digit, or take a sample.", amount: "Nothing is read yet. Write an amount, or take a sample." };
+const byId = (id) => document.getElementById(id);
+const EMPTY_NOTES = {
+  digit: "Nothing is read yet. Draw a digit, or take a sample.",
+  amount: "Nothing is read yet. Write an amount, or take a sample.",
+};
 
-let picture = null; // what is read
-let times = new Map(); // where → [where, model, ms], of `picture`
-let job = new AbortController(); // whatever is under way for it
-let module = null; // the promise of the browser's reader
+let picture = null; // the one that is read
+let timings = new Map(); // runtime → [runtime, model, ms], of `picture`
+let pendingWork = new AbortController(); // of `picture`
+let browserReader = null; // a promise
 
-const paper = drawing($("paper"), {
-  begun() {
-    job.abort();
-    $("invitation").hidden = true;
-    $("boxes").replaceChildren();
+const drawing = createDrawing(byId("paper"), {
+  onStart() {
+    pendingWork.abort();
+    byId("invitation").hidden = true;
+    byId("boxes").replaceChildren();
   },
-  moved: live,
-  async ended() {
-    const drawn = await paper.picture();
-    change(drawn);
-    await read(drawn);
+  onMove: readWhileDrawing,
+  async onEnd() {
+    const drawn = await drawing.toPicture();
+    setPicture(drawn);
+    await readPicture(drawn);
   },
 });
 
-// While a stroke grows, where that costs nobody anything.
+// Reads while a stroke grows, in the browser alone: there it costs nobody anything.
 let frame = 0;
-function live() {
-  if (where() !== "browser" || frame) return;
+function readWhileDrawing() {
+  if (runtime() !== "browser" || frame) return;
   frame = requestAnimationFrame(async () => {
-    const read = await module?.catch(() => null);
+    const read = await browserReader?.catch(() => null);
     frame = 0;
-    if (!read || where() !== "browser" || paper.isEmpty()) return;
-    const { canvas } = paper;
-    const found = read(gray(canvas, canvas.width, canvas.height), canvas.width, canvas.height);
-    times = new Map();
-    display(reading.digitInBrowser(found, offered.browser));
+    if (!read || runtime() !== "browser" || drawing.isEmpty()) return;
+    const { canvas } = drawing;
+    const { width, height } = canvas;
+    timings = new Map();
+    showResult(reading.digitFromBrowser(read(grayLevels(canvas, width, height), width, height), models.browser));
   });
 }
 
-function change(other) {
-  picture = other;
-  times = new Map();
+function setPicture(newPicture) {
+  picture = newPicture;
+  timings = new Map();
 }
 
-// Takes a file: at once where it can be shown, else when the server has read it.
-async function take(file) {
+// Opens a file and reads it; it is shown at once where the browser can, else when the server has read it.
+async function readFile(file) {
   try {
-    const found = await opened(file, offered.max_body);
-    if (found.bitmap) put(found);
-    await read(found);
+    const opened = await openPicture(file, models.max_body);
+    if (opened.bitmap) showPicture(opened);
+    await readPicture(opened);
   } catch (error) {
-    failed(error);
+    showError(error);
   }
 }
 
-function put(found) {
-  change(found);
-  paper.clear(what());
-  const shown = found.bitmap !== null;
-  if (shown) show(found, $("view"));
-  $("view").hidden = !shown;
-  $("paper").hidden = true;
-  $("stage").classList.add("given");
-  $("stage").style.setProperty("--ratio", shown ? found.width / found.height : 1);
-  $("invitation").textContent = "This browser cannot show the picture; the server has read it.";
-  $("invitation").hidden = shown;
-  $("boxes").replaceChildren();
+function showPicture(newPicture) {
+  setPicture(newPicture);
+  drawing.clear(pictureKind());
+  const visible = newPicture.bitmap !== null;
+  if (visible) drawScaled(newPicture, byId("view"));
+  byId("view").hidden = !visible;
+  byId("paper").hidden = true;
+  byId("stage").classList.add("given");
+  byId("stage").style.setProperty("--ratio", visible ? newPicture.width / newPicture.height : 1);
+  byId("invitation").textContent = "This browser cannot show the picture; the server has read it.";
+  byId("invitation").hidden = visible;
+  byId("boxes").replaceChildren();
 }
 
-function clear() {
-  job.abort();
-  change(null);
-  paper.clear(what());
-  $("view").hidden = true;
-  $("paper").hidden = false;
-  $("stage").classList.remove("given");
-  $("stage").style.setProperty("--ratio", $("paper").width / $("paper").height);
-  $("invitation").textContent = what() === "digit" ? "Draw a digit here" : "Write an amount here";
-  $("invitation").hidden = false;
-  $("spoken").textContent = "";
-  $("result").removeAttribute("aria-busy");
-  problem("");
-  reading.forget(NOTHING[what()]);
+function clearPage() {
+  pendingWork.abort();
+  setPicture(null);
+  drawing.clear(pictureKind());
+  byId("view").hidden = true;
+  byId("paper").hidden = false;
+  byId("stage").classList.remove("given");
+  byId("stage").style.setProperty("--ratio", byId("paper").width / byId("paper").height);
+  byId("invitation").textContent = pictureKind() === "digit" ? "Draw a digit here" : "Write an amount here";
+  byId("invitation").hidden = false;
+  byId("spoken").textContent = "";
+  byId("result").removeAttribute("aria-busy");
+  showProblem("");
+  reading.clearResult(EMPTY_NOTES[pictureKind()]);
 }
 
-async function read(given) {
-  job.abort();
-  job = new AbortController();
-  const { signal } = job;
-  problem("");
-  $("result").setAttribute("aria-busy", "true");
+async function readPicture(input) {
+  pendingWork.abort();
+  pendingWork = new AbortController();
+  const { signal } = pendingWork;
+  showProblem("");
+  byId("result").setAttribute("aria-busy", "true");
   try {
-    const result = where() === "browser" ? await inBrowser(given) : await onServer(given, signal);
+    const result = runtime() === "browser" ? await readInBrowser(input) : await readOnServer(input, signal);
     if (signal.aborted) return;
-    if (given !== picture) put(given);
-    display(result);
-    $("spoken").textContent = reading.spoken(result);
-    reading.boxes(given.bitmap ? result.digits : [], given.width, given.height);
-    await look(result, 0, signal);
+    if (input !== picture) showPicture(input);
+    showResult(result);
+    byId("spoken").textContent = reading.summarize(result);
+    reading.renderBoxes(input.bitmap ? result.digits : [], input.width, input.height);
+    await showLayers(result, 0, signal);
   } catch (error) {
     if (signal.aborted) return;
-    problem(error.message);
-    if (given === picture && !times.size) reading.forget("This picture is not read: see the line above.");
+    showProblem(error.message);
+    if (input === picture && !timings.size) reading.clearResult("This picture is not read: see the line above.");
   } finally {
-    if (!signal.aborted) $("result").removeAttribute("aria-busy");
+    if (!signal.aborted) byId("result").removeAttribute("aria-busy");
   }
 }
 
-async function onServer(given, signal) {
-  const maxError = $("bound").value ? Number($("bound").value) : null;
-  const path = what() === "digit" ? "/digits" : "/fields";
-  const made = what() === "digit" ? reading.digitOnServer : reading.amountOnServer;
-  const found = await service.read(path, given.data, maxError, signal);
-  return made(found, bound());
+async function readOnServer({ data }, signal) {
+  const maxError = byId("bound").value ? Number(byId("bound").value) : null;
+  const isDigit = pictureKind() === "digit";
+  const answer = await service.read(isDigit ? "/digits" : "/fields", data, maxError, signal);
+  return (isDigit ? reading.digitFromServer : reading.amountFromServer)(answer, selectedThreshold());
 }
 
-async function inBrowser({ bitmap, width, height }) {
+async function readInBrowser({ bitmap, width, height }) {
   if (!bitmap) throw new Error("This browser cannot open that file; the server may: read it there.");
-  const read = await loaded();
-  return reading.digitInBrowser(read(gray(bitmap, width, height), width, height), offered.browser);
+  const read = await loadBrowserReader();
+  return reading.digitFromBrowser(read(grayLevels(bitmap, width, height), width, height), models.browser);
 }
 
-function loaded() {
-  module ??= load(offered.browser).catch((error) => {
-    module = null; // the next attempt loads it again
+function loadBrowserReader() {
+  browserReader ??= loadReader(models.browser).catch((error) => {
+    browserReader = null; // the next attempt loads it again
     throw error;
   });
-  return module;
+  return browserReader;
 }
 
-function display(result) {
+function showResult(result) {
   const { name, version } = result.model;
-  times.set(result.where, [result.where, `${name}, version ${version}`, result.ms]);
-  const order = ["server", "browser"].filter((one) => times.has(one));
-  reading.render(result, order.map((one) => times.get(one)), (index) => look(result, index, job.signal).catch(failed));
+  timings.set(result.runtime, [result.runtime, `${name}, version ${version}`, result.ms]);
+  const ordered = ["server", "browser"].filter((name) => timings.has(name)).map((name) => timings.get(name));
+  reading.renderResult(result, ordered, (index) => showLayers(result, index, pendingWork.signal).catch(showError));
 }
 
-// Shows how the layers see a digit; in the browser nothing is sent before somebody asks for it.
-async function look(result, index, signal, asked = false) {
+// Shows how the layers see a digit; in the browser nothing is sent before somebody has asked for it.
+async function showLayers(result, index, signal, requested = false) {
   const crop = result.digits[index]?.box;
-  const empty = result.title === "–" || (what() === "amount" && !crop);
-  $("seen").hidden = empty || !offered.features;
-  if ($("seen").hidden) return;
-  reading.mark(index);
-  const local = result.where === "browser" && !asked;
-  const pixels = result.pixels ?? (await service.normalized(picture.data, crop, signal));
-  const layers = local ? [] : await service.layers(offered.features, pixels, signal);
+  const empty = result.title === "–" || (pictureKind() === "amount" && !crop);
+  byId("seen").hidden = empty || !models.features;
+  if (byId("seen").hidden) return;
+  reading.markDigit(index);
+  const inputOnly = result.runtime === "browser" && !requested;
+  const pixels = result.pixels ?? (await service.normalize(picture.data, crop, signal));
+  const layers = inputOnly ? [] : await service.inferLayers(models.features, pixels, signal);
   if (signal.aborted) return;
-  renderLayers($("layers"), [{ name: "input", shape: [28, 28, 1], data: pixels }, ...layers]);
-  $("layers-note").textContent = noteOf(result, index, local);
-  $("ask-layers").hidden = !local;
-  $("ask-layers").onclick = () => look(result, index, signal, true).catch(failed);
+  renderLayers(byId("layers"), [{ name: "input", shape: [28, 28, 1], data: pixels }, ...layers]);
+  byId("layers-note").textContent = layersNote(result, index, inputOnly);
+  byId("ask-layers").hidden = !inputOnly;
+  byId("ask-layers").onclick = () => showLayers(result, index, signal, true).catch(showError);
   // `lenet5-features` is `lenet5` with every layer as an output: its last one has all ten probabilities.
-  const ten = layers.find(({ name }) => name === "probabilities")?.data;
-  if (ten && `${result.model.name}-features` === offered.features) {
-    reading.bars([...ten].map((value, digit) => [String(digit), value, percent(value)]), "Probabilities");
+  const probabilities = layers.find(({ name }) => name === "probabilities")?.data;
+  if (probabilities && `${result.model.name}-features` === models.features) {
+    const bars = [...probabilities].map((probability, digit) => [String(digit), probability, percent(probability)]);
+    reading.renderBars(bars, "Probabilities");
   }
 }
 
-function noteOf(result, index, local) {
+function layersNote(result, index, inputOnly) {
   const shade = "Each layer is shaded by its own strongest answer.";
-  if (local) return "What the module made of the picture. The layers between are computed on the server, and nothing is sent unless you ask.";
+  if (inputOnly) return "What the module made of the picture. The layers between are computed on the server, and nothing is sent unless you ask.";
   if (result.digits.length) {
     return `Digit ${index + 1} of ${result.digits.length}, cut out by its box and seen by the network for single digits; the one for amounts slides such layers over the whole picture. ${shade}`;
   }
-  return `The network’s own numbers, from the ${offered.features} model. ${shade}`;
+  return `The network’s own numbers, from the ${models.features} model. ${shade}`;
 }
 
-function problem(text) {
-  $("problem").textContent = text;
+function showProblem(text) {
+  byId("problem").textContent = text;
 }
 
-function failed(error) {
-  if (error.name !== "AbortError") problem(error.message);
+function showError(error) {
+  if (error.name !== "AbortError") showProblem(error.message);
 }
 
-// One promise for all that wait for a key.
-let answer = null;
-service.onKeyWanted((reason) => {
-  $("access").hidden = false;
-  problem(reason);
-  $("key").focus();
-  answer ??= new Promise((resolve) => {
-    $("access").onsubmit = (event) => {
+let pendingKey = null; // one promise for all requests that wait for a key
+service.onUnauthorized((reason) => {
+  byId("access").hidden = false;
+  showProblem(reason);
+  byId("key").focus();
+  pendingKey ??= new Promise((resolve) => {
+    byId("access").onsubmit = (event) => {
       event.preventDefault();
-      $("access").hidden = true;
-      problem("");
-      answer = null;
-      resolve($("key").value.trim());
-      $("key").value = "";
+      byId("access").hidden = true;
+      showProblem("");
+      pendingKey = null;
+      resolve(byId("key").value.trim());
+      byId("key").value = "";
     };
   });
-  return answer;
+  return pendingKey;
 });
 
-$("clear").addEventListener("click", clear);
-$("file").addEventListener("change", () => {
-  const [file] = $("file").files;
-  if (file) take(file);
-  $("file").value = ""; // so that the same one may be chosen again
+byId("clear").addEventListener("click", clearPage);
+byId("file").addEventListener("change", () => {
+  const [file] = byId("file").files;
+  if (file) readFile(file);
+  byId("file").value = ""; // so that the same file may be chosen again
 });
-// Anywhere: a picture that misses the paper must not replace the page.
+// On the whole document: a picture that misses the paper must not replace the page.
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   const [file] = event.dataTransfer.files;
-  if (file) take(file);
-  else problem("Nothing that can be read was dropped: drop the file of a picture.");
+  if (file) readFile(file);
+  else showProblem("Nothing that can be read was dropped: drop the file of a picture.");
 });
 document.addEventListener("paste", (event) => {
   const [file] = event.clipboardData.files;
-  if (file) take(file);
-  else if (!(event.target instanceof HTMLInputElement)) problem("There is no picture in the clipboard.");
+  if (file) readFile(file);
+  else if (!(event.target instanceof HTMLInputElement)) showProblem("There is no picture in the clipboard.");
 });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => paint($("layers")));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => paintLayers(byId("layers")));
 
-clear();
-await control({
-  changed(control) {
-    if (control === "what") clear();
-    else if (picture) read(picture);
-    if (where() === "browser") loaded().catch(failed);
+clearPage();
+await startControls({
+  onChange(control) {
+    if (control === "kind") clearPage();
+    else if (picture) readPicture(picture);
+    if (runtime() === "browser") loadBrowserReader().catch(showError);
   },
-  taken: take,
-  failed,
+  onSample: readFile,
+  onError: showError,
 });
 document.documentElement.dataset.ready = "";

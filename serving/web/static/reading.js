@@ -1,40 +1,44 @@
-// Readings as a person sees them: first what to show, then the showing.
-import { element, exact, milliseconds, percent, share, whole } from "./words.js";
+// Turns readings into results for people, and shows these.
+// A result has runtime, model, ms, title, accepted, explanation, facts, bars, barsTitle, digits and, in the browser, pixels.
+import { createElement, exactPercent, milliseconds, percent, shortPercent, wholePercent } from "./format.js";
 
-const LOOK = "A human should look";
-const $ = (id) => document.getElementById(id);
-const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+const NOT_ACCEPTED = "A human should look";
+const byId = (id) => document.getElementById(id);
 
-// What the server read of one digit. `bound` is the threshold that was asked for.
-export function digitOnServer({ reading, model, ms }, bound) {
-  const nothing = reading.reason?.startsWith("blank") ?? false;
+function toSentence(text) {
+  return `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+}
+
+// The result of a digit that the server has read at `threshold`.
+export function digitFromServer({ reading, model, ms }, threshold) {
+  const blank = reading.reason?.startsWith("blank") ?? false;
   return {
-    where: "server",
+    runtime: "server",
     model,
     ms,
-    title: nothing ? "–" : String(reading.digit),
+    title: blank ? "–" : String(reading.digit),
     accepted: reading.accepted,
-    why: why(reading, bound),
-    facts: nothing ? [] : [["Probability", percent(reading.confidence)]],
-    bars: nothing ? [] : reading.top.map(({ digit, probability }) => [String(digit), probability, percent(probability)]),
+    explanation: explain(reading, threshold),
+    facts: blank ? [] : [["Probability", percent(reading.confidence)]],
+    bars: blank ? [] : reading.top.map(({ digit, probability }) => [String(digit), probability, percent(probability)]),
     barsTitle: "The likeliest digits",
     digits: [],
   };
 }
 
-// What the module read in this browser; without a scale its logits are shown as such.
-export function digitInBrowser({ digit, accepted, margin, threshold, logits, probabilities, pixels, ms }, module) {
-  const nothing = digit === null;
-  const apart = `The two best logits are ${margin} apart; from ${threshold} on the probability is high enough, whatever the other logits are.`;
+// The result of a digit that the module has read in this browser; without a scale its logits are shown as such.
+export function digitFromBrowser({ digit, accepted, margin, threshold, logits, probabilities, pixels, ms }, module) {
+  const blank = digit === null;
+  const margins = `The two best logits are ${margin} apart; from ${threshold} on the probability is high enough, whatever the other logits are.`;
   return {
-    where: "browser",
+    runtime: "browser",
     model: { name: module.model, version: module.version },
     ms,
-    title: nothing ? "–" : String(digit),
+    title: blank ? "–" : String(digit),
     accepted,
-    why: nothing ? "Blank: no ink found." : accepted ? apart : sentence(apart.replace("from", "only from")),
-    facts: nothing || probabilities === null ? [] : [["Probability", percent(probabilities[digit])]],
-    bars: nothing ? [] : logits.map((logit, i) => {
+    explanation: blank ? "Blank: no ink found." : accepted ? margins : toSentence(margins.replace("from", "only from")),
+    facts: blank || probabilities === null ? [] : [["Probability", percent(probabilities[digit])]],
+    bars: blank ? [] : logits.map((logit, i) => {
       return probabilities === null ? [String(i), (logit + 128) / 255, String(logit)] : [String(i), probabilities[i], percent(probabilities[i])];
     }),
     barsTitle: probabilities === null ? "Logits, −128 to 127" : "Probabilities",
@@ -43,20 +47,20 @@ export function digitInBrowser({ digit, accepted, margin, threshold, logits, pro
   };
 }
 
-// What the server read of an amount.
-export function amountOnServer({ reading, model, ms }, bound) {
+// The result of an amount that the server has read at `threshold`.
+export function amountFromServer({ reading, model, ms }, threshold) {
   const facts = [];
   if (reading.raw) {
     facts.push(["Amount", reading.amount ?? "in doubt, see above"], ["Digits alone", reading.text]);
     facts.push(["Probability of all of it", percent(reading.confidence)]);
   }
   return {
-    where: "server",
+    runtime: "server",
     model,
     ms,
     title: reading.raw || "–",
     accepted: reading.accepted,
-    why: why(reading, bound),
+    explanation: explain(reading, threshold),
     facts,
     bars: reading.alternatives.map(({ raw, probability }) => [raw, probability, percent(probability)]),
     barsTitle: "What else may be written",
@@ -64,104 +68,115 @@ export function amountOnServer({ reading, model, ms }, bound) {
   };
 }
 
-function why({ accepted, confidence, reason }, bound) {
-  if (!accepted) return sentence(reason ?? "No reason was given");
-  if (!bound) return "";
-  const wrong = `at most ${share(bound.max_error)} of the accepted are wrong`;
-  return `${exact(confidence)} reaches ${exact(bound.threshold)}, from which on ${wrong}.`;
+function explain({ accepted, confidence, reason }, threshold) {
+  if (!accepted) return toSentence(reason ?? "No reason was given");
+  if (!threshold) return "";
+  const guarantee = `at most ${shortPercent(threshold.max_error)} of the accepted are wrong`;
+  return `${exactPercent(confidence)} reaches ${exactPercent(threshold.threshold)}, from which on ${guarantee}.`;
 }
 
-// Shows a result; `times` are [where, model, ms] of those that read this picture, `chosen` gets a digit's index.
-export function render(result, times, chosen) {
-  $("nothing").hidden = true;
-  $("reading").hidden = false;
-  $("read").textContent = result.title;
-  $("read").dataset.long = result.title.length > 1;
-  $("verdict").textContent = result.accepted ? "Accepted" : LOOK;
-  $("verdict").dataset.accepted = result.accepted;
-  $("why").textContent = result.why;
+// Shows a result. `timings` are [runtime, model, ms] of those that read this picture; `onSelect` gets a digit's index.
+export function renderResult(result, timings, onSelect) {
+  byId("nothing").hidden = true;
+  byId("reading").hidden = false;
+  byId("read").textContent = result.title;
+  byId("read").dataset.long = result.title.length > 1;
+  byId("verdict").textContent = result.accepted ? "Accepted" : NOT_ACCEPTED;
+  byId("verdict").dataset.accepted = result.accepted;
+  byId("why").textContent = result.explanation;
   const facts = [...result.facts, ["Model", `${result.model.name}, version ${result.model.version}`]];
-  $("facts").replaceChildren(
-    ...facts.map(([term, text]) => element("div", {}, element("dt", { textContent: term }), element("dd", { textContent: text }))),
+  byId("facts").replaceChildren(
+    ...facts.map(([term, text]) => {
+      return createElement("div", {}, createElement("dt", { textContent: term }), createElement("dd", { textContent: text }));
+    }),
   );
-  bars(result.bars, result.barsTitle);
-  $("symbols-part").hidden = result.digits.length === 0;
-  $("symbols").replaceChildren(...result.digits.map((digit, index) => symbol(digit, index, chosen)));
-  const slowest = Math.max(...times.map(([, , ms]) => ms));
-  $("times").replaceChildren(
-    ...times.map(([where, model, ms]) => {
-      const label = where === "server" ? "On the server, there and back" : "In this browser";
-      return bar(label, ms / slowest, milliseconds(ms), model);
+  renderBars(result.bars, result.barsTitle);
+  byId("symbols-part").hidden = result.digits.length === 0;
+  byId("symbols").replaceChildren(...result.digits.map((digit, index) => digitButton(digit, index, onSelect)));
+  const slowest = Math.max(...timings.map(([, , ms]) => ms));
+  byId("times").replaceChildren(
+    ...timings.map(([runtime, model, ms]) => {
+      const label = runtime === "server" ? "On the server, there and back" : "In this browser";
+      return barRow(label, ms / slowest, milliseconds(ms), model);
     }),
   );
 }
 
 // Rows of [label, share, text].
-export function bars(rows, title) {
-  $("bars-title").textContent = title;
-  $("bars").parentElement.hidden = rows.length === 0;
-  const most = Math.max(...rows.map(([, value]) => value));
-  $("bars").replaceChildren(
-    ...rows.map(([label, value, text]) => {
-      const row = bar(label, value, text);
-      row.classList.toggle("best", value === most && most > 0.5);
+export function renderBars(rows, title) {
+  byId("bars-title").textContent = title;
+  byId("bars").parentElement.hidden = rows.length === 0;
+  const largest = Math.max(...rows.map(([, share]) => share));
+  byId("bars").replaceChildren(
+    ...rows.map(([label, share, text]) => {
+      const row = barRow(label, share, text);
+      row.classList.toggle("best", share === largest && largest > 0.5);
       return row;
     }),
   );
 }
 
-function bar(label, value, text, title = "") {
-  const filled = element("i");
-  filled.style.width = `${100 * value}%`;
-  return element(
+function barRow(label, share, text, title = "") {
+  const bar = createElement("i");
+  bar.style.width = `${100 * share}%`;
+  return createElement(
     "tr",
     {},
-    element("th", { scope: "row", textContent: label, title }),
-    element("td", { className: "track" }, filled),
-    element("td", { textContent: text }),
+    createElement("th", { scope: "row", textContent: label, title }),
+    createElement("td", { className: "track" }, bar),
+    createElement("td", { textContent: text }),
   );
 }
 
-function symbol({ digit, probability }, index, chosen) {
-  const button = element("button", { type: "button" }, element("b", { textContent: digit }), element("small", { textContent: percent(probability) }));
+function digitButton({ digit, probability }, index, onSelect) {
+  const button = createElement(
+    "button",
+    { type: "button" },
+    createElement("b", { textContent: digit }),
+    createElement("small", { textContent: percent(probability) }),
+  );
   button.setAttribute("aria-pressed", "false");
-  button.addEventListener("click", () => chosen(index));
+  button.addEventListener("click", () => onSelect(index));
   return button;
 }
 
 // Marks the digit whose layers are shown.
-export function mark(index) {
-  [...$("symbols").children].forEach((button, at) => button.setAttribute("aria-pressed", String(at === index)));
-  for (const part of $("boxes").children) part.classList.toggle("chosen", part.dataset.index === String(index));
+export function markDigit(selected) {
+  [...byId("symbols").children].forEach((button, index) => button.setAttribute("aria-pressed", String(index === selected)));
+  for (const part of byId("boxes").children) part.classList.toggle("chosen", part.dataset.index === String(selected));
 }
 
-// The boxes of digits over a picture of width × height pixels.
-export function boxes(digits, width, height) {
-  $("boxes").replaceChildren(
+// Draws the boxes of digits over a picture of width × height pixels.
+export function renderBoxes(digits, width, height) {
+  byId("boxes").replaceChildren(
     ...digits.flatMap(({ digit, probability, box: [x, y, w, h] }, index) => {
-      const parts = [element("i"), element("b", { textContent: digit }), element("small", { textContent: whole(probability) })];
+      const parts = [
+        createElement("i"),
+        createElement("b", { textContent: digit }),
+        createElement("small", { textContent: wholePercent(probability) }),
+      ];
       for (const part of parts) {
         part.dataset.index = index;
-        const place = { "--x": x / width, "--y": y / height, "--w": w / width, "--h": h / height };
-        for (const [name, value] of Object.entries(place)) part.style.setProperty(name, `${100 * value}%`);
+        const position = { "--x": x / width, "--y": y / height, "--w": w / width, "--h": h / height };
+        for (const [name, share] of Object.entries(position)) part.style.setProperty(name, `${100 * share}%`);
       }
       return parts;
     }),
   );
 }
 
-// Nothing is read; `note` says so.
-export function forget(note) {
-  $("nothing").textContent = note;
-  $("nothing").hidden = false;
-  $("reading").hidden = true;
-  $("seen").hidden = true;
-  $("layers").replaceChildren();
-  $("boxes").replaceChildren();
+// Hides the result and shows a note in its place.
+export function clearResult(note) {
+  byId("nothing").textContent = note;
+  byId("nothing").hidden = false;
+  byId("reading").hidden = true;
+  byId("seen").hidden = true;
+  byId("layers").replaceChildren();
+  byId("boxes").replaceChildren();
 }
 
-// One line for those who hear the page.
-export function spoken({ title, accepted, facts }) {
+// One line for screen readers.
+export function summarize({ title, accepted, facts }) {
   const probability = facts.find(([term]) => term.startsWith("Probability"))?.[1] ?? "";
-  return title === "–" ? "Nothing is written." : `${title}. ${accepted ? "Accepted" : LOOK}. ${probability}`;
+  return title === "–" ? "Nothing is written." : `${title}. ${accepted ? "Accepted" : NOT_ACCEPTED}. ${probability}`;
 }

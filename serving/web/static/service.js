@@ -1,48 +1,50 @@
-// Asks the server. What fails is an Error whose message is one line for a person.
-let key = null; // of the API, in memory alone
-let wanted = async (reason) => { throw new Error(reason); };
+// Sends requests to the server. A failure is an Error whose message is one line for a person.
+let apiKey = null; // in memory alone
+let askForKey = async (reason) => { throw new Error(reason); };
 
-// `ask` gets the reason why no key, or none of ours, was enough; it resolves to the one to try next.
-export function onKeyWanted(ask) {
-  wanted = ask;
+// `ask` gets the reason why no key, or the last one, was refused; it resolves to the key to try next.
+export function onUnauthorized(ask) {
+  askForKey = ask;
 }
 
-// The reply and the milliseconds from sending to having all of it.
+// Resolves to the response's content and headers, and the milliseconds from sending to having all of it.
 async function send(path, body, signal, headers = {}) {
   for (;;) {
     const start = performance.now();
-    const allowed = key === null ? headers : { ...headers, authorization: `Bearer ${key}` };
-    const reply = await fetch(path, { method: body ? "POST" : "GET", body, headers: allowed, signal }).catch((error) => {
+    const authorized = apiKey === null ? headers : { ...headers, authorization: `Bearer ${apiKey}` };
+    const response = await fetch(path, { method: body ? "POST" : "GET", body, headers: authorized, signal }).catch((error) => {
       if (error.name === "AbortError") throw error;
       throw new Error("The server does not answer: is it still running?");
     });
-    const content = await reply.arrayBuffer().catch((error) => {
+    const content = await response.arrayBuffer().catch((error) => {
       if (error.name === "AbortError") throw error;
       throw new Error("The server stopped in the middle of its answer: try again.");
     });
-    if (reply.ok) return { content, headers: reply.headers, ms: performance.now() - start };
-    const reason = said(content) ?? `The server answers ${reply.status} ${reply.statusText}`.trim();
-    if (reply.status !== 401) throw new Error(reason);
-    key = await wanted(reason);
+    if (response.ok) return { content, headers: response.headers, ms: performance.now() - start };
+    const reason = errorMessage(content) ?? `The server answers ${response.status} ${response.statusText}`.trim();
+    if (response.status !== 401) throw new Error(reason);
+    apiKey = await askForKey(reason);
   }
 }
 
-function said(content) {
+function errorMessage(content) {
   try {
-    return JSON.parse(new TextDecoder().decode(content)).error;
+    return parseJson(content).error;
   } catch {
     return undefined;
   }
 }
 
-const parsed = (content) => JSON.parse(new TextDecoder().decode(content));
-
-// What the page may offer: `Models` in serving/web.
-export async function models() {
-  return parsed((await send("/web/models.json")).content);
+function parseJson(content) {
+  return JSON.parse(new TextDecoder().decode(content));
 }
 
-export async function bytes(path) {
+// `PageModels` of serving/web/site.py.
+export async function fetchModels() {
+  return parseJson((await send("/web/models.json")).content);
+}
+
+export async function fetchBytes(path) {
   return (await send(path)).content;
 }
 
@@ -50,25 +52,25 @@ export async function bytes(path) {
 export async function read(path, picture, maxError, signal) {
   const query = maxError === null ? "" : `?max_error=${maxError}`;
   const { content, ms } = await send(`${path}${query}`, picture, signal);
-  const { model, digits, fields } = parsed(content);
+  const { model, digits, fields } = parseJson(content);
   return { model, ms, reading: (digits ?? fields)[0] };
 }
 
-// The 28 × 28 pixels that the networks for digits see, of the picture or of its `crop` [x, y, width, height].
-export async function normalized(picture, crop, signal) {
+// The 28 × 28 pixels that the digit networks see of the picture, or of its `crop` [x, y, width, height].
+export async function normalize(picture, crop, signal) {
   const query = crop ? `?crop=${crop.join(",")}` : "";
   return new Uint8Array((await send(`/web/normalized${query}`, picture, signal)).content);
 }
 
 // Every layer's activations for 28 × 28 pixels: name, shape without the batch, data.
-export async function layers(model, pixels, signal) {
+export async function inferLayers(model, pixels, signal) {
   const image = { name: "image", datatype: "UINT8", shape: [1, 28, 28, 1], parameters: { binary_data_size: 784 } };
-  const asked = JSON.stringify({ inputs: [image], parameters: { binary_data_output: true } });
-  const head = { "inference-header-content-length": String(asked.length) };
-  const { content, headers } = await send(`/v2/models/${model}/infer`, new Blob([asked, pixels]), signal, head);
-  let at = Number(headers.get("inference-header-content-length"));
-  return parsed(content.slice(0, at)).outputs.map(({ name, shape, parameters }) => {
-    const data = new Float32Array(content.slice(at, (at += parameters.binary_data_size)));
+  const json = JSON.stringify({ inputs: [image], parameters: { binary_data_output: true } });
+  const jsonLength = { "inference-header-content-length": String(json.length) };
+  const { content, headers } = await send(`/v2/models/${model}/infer`, new Blob([json, pixels]), signal, jsonLength);
+  let offset = Number(headers.get("inference-header-content-length"));
+  return parseJson(content.slice(0, offset)).outputs.map(({ name, shape, parameters }) => {
+    const data = new Float32Array(content.slice(offset, (offset += parameters.binary_data_size)));
     return { name, shape: shape.slice(1), data };
   });
 }

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import math
 import socket
 import statistics
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -19,21 +17,12 @@ import pytest
 import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
 from benchmarks.load import generator as load
-from benchmarks.load import scenarios
 from benchmarks.load.generator import Request, arrivals, closed_loop, open_loop, summarize
-from benchmarks.load.scenarios import requests, split, stats
+from benchmarks.load.scenarios import stats
 from serving.errors import CheckreaderError
-
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n" + OK
-LAST = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
-FAILED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
-HANG_UP = b""
-HALF = OK[:-1]
+from tests.support.fake_service import CHUNKED, CONTINUE, FAILED, HALF, HANG_UP, LAST, OK, service
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
@@ -41,38 +30,6 @@ Run = Callable[[Coroutine[Any, Any, Any]], Any]
 @pytest.fixture(params=[asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
 def run(request: pytest.FixtureRequest) -> Run:
     return request.param
-
-
-@asynccontextmanager
-async def service(reply: bytes | None, *, once: bool = False) -> AsyncIterator[int]:
-    """Answers every request with `reply`, None being silence, and hangs up after half of one.
-
-    With `once` it stops to listen at the first request.
-    """
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).lower()
-                length = head.partition(b"content-length: ")[2].partition(b"\r\n")[0]
-                await reader.readexactly(int(length or 0))
-                if once:
-                    server.close()
-                if reply is not None:
-                    writer.write(reply)
-                    await writer.drain()
-                if reply in (HANG_UP, HALF) or b"connection: close" in head + (reply or b"").lower():
-                    break
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
 
 
 async def closed(reply: bytes | None, timeout: float = 10, once: bool = False) -> load.Result:
@@ -177,8 +134,8 @@ def test_replies_in_pieces(cuts: list[int]) -> None:
     async def feed() -> tuple[int, int]:
         freed = []
         at = load.clock()
-        window = load._Run(b"", ("", 0), at, at + 60, 10, freed.append)
-        connection = load._Connection(window)
+        window = load.LoadRun(b"", ("", 0), at, at + 60, 10, freed.append)
+        connection = load.Connection(window)
         connection.connection_made(SimpleNamespace(write=lambda data: None, abort=lambda: None))
         for reply in (CONTINUE, CHUNKED):
             connection.send(at, at)
@@ -194,7 +151,7 @@ def test_replies_in_pieces(cuts: list[int]) -> None:
 @given(st.lists(st.floats(1e-6, 100), min_size=2, max_size=200))
 def test_percentiles(latencies: list[float]) -> None:
     result = summarize(latencies, 2.0)
-    cuts = statistics.quantiles([1e3 * one for one in latencies], n=100, method="inclusive")
+    cuts = statistics.quantiles([1e3 * latency for latency in latencies], n=100, method="inclusive")
     expected = [cuts[percent - 1] for percent in (50, 90, 95, 99)]
     assert [result.p50, result.p90, result.p95, result.p99] == pytest.approx(expected)
     assert result.max == pytest.approx(1e3 * max(latencies))
@@ -213,71 +170,3 @@ def test_encode() -> None:
     assert Request("::1", 80, "/x").encode() == b"GET /x HTTP/1.1\r\nHost: [::1]:80\r\n\r\n"
     post = Request("a", 8000, "/x", (("K", "v"),), b"\r\n").encode()
     assert post == b"POST /x HTTP/1.1\r\nHost: a:8000\r\nK: v\r\nContent-Length: 2\r\n\r\n\r\n"
-
-
-@pytest.fixture
-def pixels() -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (2, 28, 28), np.uint8)
-
-
-def test_json_request(pixels: np.ndarray) -> None:
-    request = requests("http://[::1]:8000/root/", "a b", "json", 3, pixels)
-    assert (request.host, request.port, request.path) == ("::1", 8000, "/root/v2/models/a%20b/infer")
-    (tensor,) = msgspec.json.decode(request.body)["inputs"]
-    assert (tensor["name"], tensor["datatype"], tensor["shape"]) == ("image", "FP32", [3, 28, 28, 1])
-    expected = pixels[[0, 1, 0]] / np.float32(255)
-    assert (np.array(tensor["data"], np.float32) == expected.ravel()).all()
-
-
-def test_binary_request(pixels: np.ndarray) -> None:
-    request = requests("http://host", "m", "binary", 2, pixels)
-    assert (request.port, request.path) == (80, "/v2/models/m/infer")
-    assert ("Inference-Header-Content-Length", "0") in request.headers
-    assert (np.frombuffer(request.body, "<f4") == (pixels / np.float32(255)).ravel()).all()
-
-
-def test_picture_request(pixels: np.ndarray) -> None:
-    request = requests("http://host", "m", "picture", 1, pixels)
-    assert request.path == "/digits?model=m"
-    assert (np.asarray(Image.open(io.BytesIO(request.body))) == pixels[0]).all()
-
-
-@pytest.mark.parametrize("url", ["host:8000", "https://host", "http://", "http://host:x", "http://[::1"])
-def test_bad_address(url: str, pixels: np.ndarray) -> None:
-    with pytest.raises(CheckreaderError):
-        requests(url, "m", "json", 1, pixels)
-
-
-@pytest.mark.parametrize(("kind", "rows"), [("picture", 2), ("json", 0), ("binary", -1)])
-def test_bad_rows(kind: scenarios.Kind, rows: int, pixels: np.ndarray) -> None:
-    with pytest.raises(CheckreaderError):
-        requests("http://host", "m", kind, rows, pixels)
-
-
-def test_stats(run: Run) -> None:
-    async def ask(reply: bytes) -> dict[str, Any]:
-        async with service(reply) as port:
-            return await stats("127.0.0.1", port, "m")
-
-    assert run(ask(CHUNKED)) == {}
-    with pytest.raises(CheckreaderError, match="404: no such model"):
-        run(ask(b'HTTP/1.1 404 X\r\nContent-Length: 25\r\n\r\n{"error":"no such model"}'))
-    for reply in (FAILED, HANG_UP, b"SMTP ready\r\n", OK[:-2] + b"[]"):
-        with pytest.raises(CheckreaderError, match="no JSON object"):
-            run(ask(reply))
-
-
-def test_split() -> None:
-    def told(requests: int, rows: int, executions: int, queue: int, infer: int) -> dict[str, Any]:
-        def part(ns: int) -> dict[str, int]:
-            return {"count": requests, "ns": ns}
-
-        parts = {"queue": queue, "compute_input": 0, "compute_infer": infer, "compute_output": 0}
-        inference_stats = {name: part(ns) for name, ns in parts.items()}
-        one = {"inference_count": rows, "execution_count": executions, "inference_stats": inference_stats}
-        return {"model_stats": [one]}
-
-    before, after = told(10, 10, 10, 5_000, 7_000), told(110, 410, 60, 205_000, 57_000)
-    expected = {"queue": 2.0, "compute_input": 0, "compute_infer": 0.5, "compute_output": 0}
-    assert split(before, after) == expected | {"rows_per_execution": 8}
-    assert all(math.isnan(value) for value in split(after, after).values())

@@ -35,4 +35,4 @@ def test_compare_measures_six_networks_and_pruned_weights_stay_zero(
         assert rows["prune", method]["gzip_bytes"] < 0.9 * rows["none", method]["gzip_bytes"]
     assert rows["cluster", "float"]["gzip_bytes"] < 0.5 * rows["none", "float"]["gzip_bytes"]
     assert json.loads((trained_copy / "compression.json").read_text())["rows"] == record["rows"]
-    assert len(compression.comparison(record).splitlines()) == 7
+    assert len(compression.summary(record).splitlines()) == 7

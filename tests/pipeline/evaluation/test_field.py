@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from pipeline.evaluation import field
-from pipeline.evaluation.field import apply, error_reject, iou, measure
+from pipeline.evaluation.field import apply_threshold, error_reject, iou, measure
 from pipeline.synthesis import nonfields
 from serving.manifest import Threshold
 from tests.support.field_readings import fields, raw
@@ -124,8 +124,8 @@ def test_worst() -> None:
     assert found[-1]["problem"] == "blank: no ink found"
     many = measure([raw("2")] * 60, fields(["1"] * 60))
     assert len(many["worst"]) == field.WORST == 40
-    assert "worst" not in field.public(many)
-    assert field.public(many)["exact"] == many["exact"]
+    assert "worst" not in field.anonymized(many)
+    assert field.anonymized(many)["exact"] == many["exact"]
 
 
 def test_confidence_from_elsewhere() -> None:
@@ -155,7 +155,7 @@ def test_measured_and_stored_thresholds() -> None:
 def test_apply(seed: int, count: int, threshold: float) -> None:
     rng = np.random.default_rng(seed)
     score, wrong = np.round(rng.random(count), 2), rng.random(count) < 0.3
-    found = apply(Threshold(0.01, threshold, 0, 0, 1, 1, 1), score, wrong)
+    found = apply_threshold(Threshold(0.01, threshold, 0, 0, 1, 1, 1), score, wrong)
     accepted = [i for i in range(count) if score[i] >= threshold and score[i] > 0]
     assert found.accepted == pytest.approx(len(accepted) / count)
     assert found.error == pytest.approx(sum(wrong[accepted]) / len(accepted) if accepted else 0)

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from pipeline.evaluation import field_calibration
-from pipeline.evaluation.field_calibration import ERROR_RATES, measured, needed, platt, refusals
+from pipeline.evaluation.field_calibration import (
+    ERROR_RATES,
+    explain_refusals,
+    fields_needed,
+    platt,
+    uncertified_thresholds,
+)
 from pipeline.metrics.calibration import (
     calibration_error,
     expected_error,
@@ -79,7 +85,7 @@ def test_out_of_fold_leaves_the_fold_out() -> None:
 
 @given(st.sampled_from([0.05, 0.02, 0.01, 0.005]))
 def test_needed_without_an_error(rate: float) -> None:
-    n = needed(rate)
+    n = fields_needed(rate)
     assert (
         upper_bound(np.array([0]), np.array([n]))[0]
         <= rate
@@ -88,7 +94,7 @@ def test_needed_without_an_error(rate: float) -> None:
 
 
 def test_a_percent_takes_299() -> None:
-    assert [needed(rate) for rate in ERROR_RATES] == [59, 99, 149, 299, 598]
+    assert [fields_needed(rate) for rate in ERROR_RATES] == [59, 99, 149, 299, 598]
 
 
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -114,7 +120,10 @@ def drawn(seed: int, count: int, levels: int, error: float) -> tuple[np.ndarray,
 @settings(deadline=None)
 def test_thresholds_are_monotone(case: tuple[int, int, int, float], least: float) -> None:
     score, wrong = drawn(*case)
-    for found in (supported_thresholds(score, wrong, ERROR_RATES, least), measured(score, wrong, least)):
+    for found in (
+        supported_thresholds(score, wrong, ERROR_RATES, least),
+        uncertified_thresholds(score, wrong, least),
+    ):
         rates = [entry.max_error for entry in found]
         assert rates == sorted(rates, reverse=True)
         assert [entry.threshold for entry in found] == sorted(entry.threshold for entry in found)
@@ -128,7 +137,7 @@ def test_thresholds_are_monotone(case: tuple[int, int, int, float], least: float
 @settings(deadline=None)
 def test_measured_by_brute_force(case: tuple[int, int, int, float], least: float) -> None:
     score, wrong = drawn(*case)
-    found = {entry.max_error: entry for entry in measured(score, wrong, least)}
+    found = {entry.max_error: entry for entry in uncertified_thresholds(score, wrong, least)}
     for rate in ERROR_RATES:
         shares = [
             float((score >= at).mean())
@@ -148,7 +157,7 @@ def test_measured_by_brute_force(case: tuple[int, int, int, float], least: float
 @settings(deadline=None)
 def test_certified_accepts_no_more_than_measured(case: tuple[int, int, int, float], least: float) -> None:
     score, wrong = drawn(*case)
-    counted = {entry.max_error: entry.accepted for entry in measured(score, wrong, least)}
+    counted = {entry.max_error: entry.accepted for entry in uncertified_thresholds(score, wrong, least)}
     for entry in supported_thresholds(score, wrong, ERROR_RATES, max(least, 1e-6)):
         assert entry.accepted <= counted[entry.max_error]
 
@@ -158,27 +167,27 @@ def test_certified_accepts_no_more_than_measured(case: tuple[int, int, int, floa
 def test_each_rate_has_a_threshold_or_a_reason(case: tuple[int, int, int, float], least: float) -> None:
     score, wrong = drawn(*case)
     found = supported_thresholds(score, wrong, ERROR_RATES, max(least, 1e-6))
-    lines = refusals(score, wrong, found, least)
+    lines = explain_refusals(score, wrong, found, least)
     assert sorted([entry.max_error for entry in found] + [float(line.split(":")[0]) for line in lines]) == sorted(ERROR_RATES)  # fmt: skip
 
 
 def test_reasons() -> None:
     score, wrong = np.linspace(0.5, 1, 250), np.zeros(250, bool)
     found = supported_thresholds(score, wrong, ERROR_RATES, 0.0)
-    assert refusals(score, wrong, found, 0.0) == (
+    assert explain_refusals(score, wrong, found, 0.0) == (
         "0.01: needs at least 299 accepted fields without an error, the calibration set has 250",
         "0.005: needs at least 598 accepted fields without an error, the calibration set has 250",
     )
-    (line,) = refusals(score, wrong, found, 0.9)[:1]
+    (line,) = explain_refusals(score, wrong, found, 0.9)[:1]
     assert line.startswith("0.01: needs at least 299")
-    assert refusals(score, wrong, (), 0.9)[0] == (
+    assert explain_refusals(score, wrong, (), 0.9)[0] == (
         "0.05: needs at least 59 accepted fields without an error, 50 of the calibration set's 250 lie "
         "above 0.900000, below which pictures that are no field would be accepted"
     )
     wrong[-1] = True  # the surest
-    assert refusals(score, wrong, found, 0.0)[0].startswith("0.01")
+    assert explain_refusals(score, wrong, found, 0.0)[0].startswith("0.01")
     many, surest = np.linspace(0, 1, 400), np.arange(400) == 399
-    assert refusals(many, surest, supported_thresholds(many, surest, ERROR_RATES, 0.0), 0.0)[0] == (
+    assert explain_refusals(many, surest, supported_thresholds(many, surest, ERROR_RATES, 0.0), 0.0)[0] == (
         "0.01: needs at least 299 accepted fields without an error, the calibration set's best are 399 "
         "with 1 wrong: at 95 % confidence an error of up to 0.0118"
     )
@@ -187,15 +196,15 @@ def test_reasons() -> None:
 def test_floor_of_nonfields() -> None:
     """Those that are never accepted make the others rarer, and say nothing about their shape."""
     assert (
-        field_calibration.nonfield_floor(np.zeros(50))
-        == field_calibration.nonfield_floor(np.array([]))
+        field_calibration.nonfield_threshold(np.zeros(50))
+        == field_calibration.nonfield_threshold(np.array([]))
         == 0.0
     )
     confidence = np.random.default_rng(0).beta(0.5, 8, 3_000)
-    assert field_calibration.nonfield_floor(confidence) == pytest.approx(
+    assert field_calibration.nonfield_threshold(confidence) == pytest.approx(
         minimum_threshold(confidence, 1 / 1_000)
     )
-    half = field_calibration.nonfield_floor(np.append(confidence, np.zeros(3_000)))
+    half = field_calibration.nonfield_threshold(np.append(confidence, np.zeros(3_000)))
     assert half == pytest.approx(minimum_threshold(confidence, 2 / 1_000))
     assert 0 < half < minimum_threshold(confidence, 1 / 1_000)
 
@@ -245,7 +254,7 @@ def test_fit_counts_out_of_fold() -> None:
     found = field_calibration.fit(readings, right, parts(1_000))
     score = np.array(field_calibration.out_of_fold(readings, right, parts(1_000)))
     assert found.thresholds == supported_thresholds(score, ~right, ERROR_RATES, 1e-6)
-    assert found.measured == measured(score, ~right, 0.0)
+    assert found.measured == uncertified_thresholds(score, ~right, 0.0)
     assert found.floor == 0
 
 
@@ -266,7 +275,7 @@ def test_a_string_that_is_rejected_for_another_reason_counts_as_rejected() -> No
 @pytest.mark.parametrize(("rate", "count"), [(0.05, 20), (0.05, 140), (0.02, 50), (0.01, 100), (0.01, 700), (0.005, 1400)])  # fmt: skip
 def test_measured_at_exactly_the_rate(rate: float, count: int) -> None:
     score, wrong = np.linspace(0.1, 0.9, count), np.arange(count) < round(rate * count)
-    found = {entry.max_error: entry for entry in measured(score, wrong, 0.0)}
+    found = {entry.max_error: entry for entry in uncertified_thresholds(score, wrong, 0.0)}
     assert (found[rate].accepted, found[rate].error) == (1.0, rate)
 
 

@@ -4,7 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.evaluation import field_readings
-from pipeline.evaluation.field_readings import calibrated, correct, reader, right, right_written, scores
+from pipeline.evaluation.field_readings import (
+    calibrated,
+    correct,
+    exact,
+    exact_written,
+    field_recognizer,
+    scores,
+)
 from pipeline.networks.lenet5_field import BLANK, CLASSES, SLIDING
 from serving.decoding import field_string
 from serving.decoding.ctc import SEPARATOR
@@ -42,7 +49,7 @@ def infer(sure: float, symbols: tuple[int, ...] = (4, SEPARATOR, 2)):
 
 
 def test_reads_through_the_service() -> None:
-    (found,) = reader(infer(0.999))([strip(3)])
+    (found,) = field_recognizer(infer(0.999))([strip(3)])
     assert (found.text, found.written, found.problem) == ("42", "4.2", None)
     assert found.confidence == pytest.approx(found.probability, rel=1e-6)
     assert 0.5 < found.probability < 1
@@ -64,12 +71,12 @@ def test_probability_keeps_its_digits_near_one() -> None:
 def test_probability_is_the_decoders() -> None:
     gray = strip(3)
     network = infer(0.97)
-    (found,) = reader(network)([gray])
+    (found,) = field_recognizer(network)([gray])
     field = normalize_field(gray)
     image = np.zeros((1, 32, 16 * 40, 1), np.float32)
     image[0, :, SLIDING.left : SLIDING.left + field.pixels.shape[1], 0] = field.pixels / np.float32(255)
     own = network(image)[:, : steps(field.pixels.shape[1], SLIDING)]
-    expected = field_string.decode(own, field_string.wanted("number")).best[0].probability
+    expected = field_string.decode(own, field_string.field_format("number")).best[0].probability
     assert found.probability == pytest.approx(expected, rel=1e-4)
 
 
@@ -77,7 +84,7 @@ def test_many_in_order_and_nothing_to_read() -> None:
     """Of different widths, more than are read at once, a blank one between."""
     pictures = [strip(1 + i % 5) for i in range(130)]
     pictures[70] = np.full((40, 90), 220, np.uint8)
-    found = reader(infer(0.99))(pictures)
+    found = field_recognizer(infer(0.99))(pictures)
     assert [one.text for i, one in enumerate(found) if i != 70] == ["42"] * 129
     assert (found[70].text, found[70].probability, found[70].confidence) == (
         "",
@@ -85,12 +92,12 @@ def test_many_in_order_and_nothing_to_read() -> None:
         pytest.approx(0, abs=1e-9),
     )
     assert found[70].problem.startswith("blank")
-    assert reader(infer(0.99))([]) == []
+    assert field_recognizer(infer(0.99))([]) == []
 
 
 def test_calibrated_as_it_is_served() -> None:
     fitted = Confidence(0.5, -1.0)
-    (found,) = reader(infer(0.99), fitted)([strip(2)])
+    (found,) = field_recognizer(infer(0.99), fitted)([strip(2)])
     assert found.confidence == pytest.approx(field_string.confidence(found.probability, fitted), rel=1e-6)
     assert found.confidence == float(str(np.float32(found.confidence)))
     assert calibrated([raw("1", 0.3)], None)[0].confidence == 0.3
@@ -99,7 +106,10 @@ def test_calibrated_as_it_is_served() -> None:
 def test_amounts_are_rejected_in_doubt() -> None:
     """As a number the digits are sure; as an amount nobody knows what 4.2 stands for."""
     network = infer(0.999, (4, SEPARATOR, 2))
-    (number,), (amount,) = reader(network)([strip(3)]), reader(network, kind="amount")([strip(3)])
+    (number,), (amount,) = (
+        field_recognizer(network)([strip(3)]),
+        field_recognizer(network, kind="amount")([strip(3)]),
+    )
     assert number.problem is None
     assert amount.problem is not None
 
@@ -107,10 +117,10 @@ def test_amounts_are_rejected_in_doubt() -> None:
 def test_right() -> None:
     labeled = fields(["1.250", "1250", "7"])
     found = [raw("1250"), raw("1250"), raw("1")]
-    assert right(found, labeled).tolist() == [True, True, False]
-    assert right_written(found, labeled).tolist() == [False, True, False]
+    assert exact(found, labeled).tolist() == [True, True, False]
+    assert exact_written(found, labeled).tolist() == [False, True, False]
     assert correct(found, labeled).tolist() == [False, True, False]
-    assert right_written([raw("1.250")], fields(["1,250"])).all()
+    assert exact_written([raw("1.250")], fields(["1,250"])).all()
     plain = fields(["1250"])
     assert correct([raw("1.250")], plain).all()  # labels without any separators say nothing about them
 
@@ -130,6 +140,6 @@ def test_read_decodes_a_few_at_a_time() -> None:
         sizes.append(len(pictures))
         return [raw(str((int(picture[0, 0]) - 150) % 10)) for picture in pictures]
 
-    found = field_readings.read(counting, labeled)
-    assert right(found, labeled).all()
+    found = field_readings.recognize(counting, labeled)
+    assert exact(found, labeled).all()
     assert sizes == [64, 64, 2]

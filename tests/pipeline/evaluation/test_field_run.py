@@ -65,10 +65,10 @@ def test_a_format_that_was_refused(own: labeled_fields.Labeled, tmp_path: Path) 
 
 def test_calibrated_on_labeled_fields(own: labeled_fields.Labeled, tmp_path: Path) -> None:
     run = tiny_field.copied(tmp_path)
-    assert field_run.chosen(run, "lenet5-field") == (None, [])
+    assert field_run.stored_calibration(run, "lenet5-field") == (None, [])
     record = field_run.calibrate(run, own)
     for name, family in record["families"].items():
-        confidence, thresholds = field_run.chosen(run, name)
+        confidence, thresholds = field_run.stored_calibration(run, name)
         assert confidence is not None
         assert confidence.scale == family["calibration"]["confidence"]["scale"]
         assert thresholds == []  # twelve fields certify nothing

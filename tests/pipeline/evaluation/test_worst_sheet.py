@@ -13,7 +13,7 @@ from tests.support.field_readings import fields, raw
 def test_gallery(tmp_path: Path) -> None:
     labeled = fields([str(i % 10) for i in range(50)])
     record = measure([raw("12", 0.9)] * 6 + [raw(text) for text in labeled.texts[6:]], labeled)
-    assert worst_sheet.worst(record, labeled, tmp_path / "worst.png") == 6
+    assert worst_sheet.write_worst_sheet(record, labeled, tmp_path / "worst.png") == 6
     with Image.open(tmp_path / "worst.png") as page:
         assert page.format == "PNG"
         wide, high = worst_sheet._CELL
@@ -32,12 +32,12 @@ def test_gallery(tmp_path: Path) -> None:
 def test_forty_at_most(tmp_path: Path) -> None:
     labeled = fields(["1"] * 50)
     record = measure([raw("2", problem="blank: no ink found")] * 50, labeled)
-    assert worst_sheet.worst(record, labeled, tmp_path / "worst.png") == 40
+    assert worst_sheet.write_worst_sheet(record, labeled, tmp_path / "worst.png") == 40
 
 
 def test_nothing_wrong(tmp_path: Path) -> None:
     labeled = fields(["1"])
-    assert worst_sheet.worst(measure([raw("1")], labeled), labeled, tmp_path / "worst.png") == 0
+    assert worst_sheet.write_worst_sheet(measure([raw("1")], labeled), labeled, tmp_path / "worst.png") == 0
     assert not (tmp_path / "worst.png").exists()
 
 
@@ -48,4 +48,4 @@ def test_other_fields(tmp_path: Path) -> None:
     with pytest.raises(
         CheckreaderError, match="some: not the fields that the record was measured on: evaluate"
     ):
-        worst_sheet.worst(record, labeled, tmp_path / "worst.png")
+        worst_sheet.write_worst_sheet(record, labeled, tmp_path / "worst.png")

@@ -45,7 +45,7 @@ Program = Callable[..., list[Answer]]
 
 def program(folder: Path, network: Reference, flags: Sequence[str]) -> Program:
     """The C of a network, compiled: gray pictures → what it says of each."""
-    for suffix, text in zip("ch", c_source.write(network, "0" * 64, 0.99), strict=True):
+    for suffix, text in zip("ch", c_source.render(network, "0" * 64, 0.99), strict=True):
         (folder / f"{c_source.NAME}.{suffix}").write_text(text)
     code = folder / f"{c_source.NAME}.c"
     subprocess.run(["cc", *STRICT, *flags, "-c", code, "-o", folder / "lenet5.o"], check=True)
@@ -96,7 +96,7 @@ def test_the_released_files_are_these(network: Reference) -> None:
     repository = Repository.open()
     (entry,) = (one for one in repository.manifest.models["lenet5-int8"].thresholds if one.max_error == 0.01)
     digest = hashlib.sha256((repository.folder / RELEASED).read_bytes()).hexdigest()
-    code, header = c_source.write(network, digest, entry.threshold)
+    code, header = c_source.render(network, digest, entry.threshold)
     released = repository.folder / "edge" / c_source.NAME
     assert released.with_suffix(".c").read_text().startswith(code)
     assert released.with_suffix(".h").read_text() == header
@@ -239,7 +239,7 @@ def test_the_plan_keeps_what_is_read_apart_from_what_is_written(network: Referen
 def test_a_field_network_is_refused() -> None:
     field = integer_reference.load((Repository.open().folder / "edge/lenet5-field-int8.tflite").read_bytes())
     with pytest.raises(Unsupported, match="any width"):
-        c_source.write(field, "0" * 64, 0.9)
+        c_source.render(field, "0" * 64, 0.9)
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

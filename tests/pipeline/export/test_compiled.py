@@ -21,10 +21,10 @@ def network() -> integer_reference.Reference:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, network: integer_reference.Reference) -> Path:
     made = tmp_path_factory.mktemp("compiled")
-    code, header = c_source.write(network, "0" * 64, 0.99)
+    code, header = c_source.render(network, "0" * 64, 0.99)
     (made / "lenet5-int8.c").write_text(code)
     (made / "lenet5-int8.h").write_text(header)
-    (made / "lenet5-int8.wasm").write_bytes(wasm.compiled(code, header))
+    (made / "lenet5-int8.wasm").write_bytes(wasm.compile_module(code, header))
     return made
 
 
@@ -41,7 +41,9 @@ def test_gives_the_integers_and_their_scale(
 
 
 def test_a_file_is_compiled_once(folder: Path) -> None:
-    assert compiled.built(folder / "lenet5-int8.c") == compiled.built(folder / "lenet5-int8.c")
+    assert compiled.shared_library(folder / "lenet5-int8.c") == compiled.shared_library(
+        folder / "lenet5-int8.c"
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"\0asm\1\0\0\0", b"no module"])

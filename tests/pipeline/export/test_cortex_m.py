@@ -49,7 +49,7 @@ def mnist() -> np.ndarray:
 def built(folder: Path, model: bytes, pictures: np.ndarray) -> Path:
     """A folder with the C, its header, and the pictures that the example reads."""
     network = integer_reference.load(model)
-    for suffix, text in zip("ch", c_source.write(network, "0" * 64, 0.99), strict=True):
+    for suffix, text in zip("ch", c_source.render(network, "0" * 64, 0.99), strict=True):
         (folder / f"{c_source.NAME}.{suffix}").write_text(text)
     numbers = re.sub(r"\s", "", str(pictures.tolist())).replace("[", "{").replace("]", "}")
     count, height, width = pictures.shape

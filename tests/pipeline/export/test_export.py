@@ -63,7 +63,7 @@ def test_every_file_says_where_it_comes_from(exported: Run, row: object) -> None
 
 
 def test_provenance_ends_no_comment(tmp_path: Path) -> None:
-    content = provenance.c_with("int x;", {"data": "a */ b"})
+    content = provenance.embed_in_c("int x;", {"data": "a */ b"})
     (tmp_path / "a.c").write_bytes(content)
     assert content.count(b"*/") == 1
     assert provenance.read(tmp_path / "a.c") == {"data": "a */ b"}
@@ -174,7 +174,7 @@ def test_float_formats_of_every_kind_of_network(options: Lenet5Options, digits: 
         network, Path(), {"lenet5": 0.5}, {"seed": 0}, {"name": "digits", "sha256": {}}, {"lenet5": {}}
     )
     images = digits.test.images[:40, ..., None] / np.float32(255)
-    expected = whole.deployable.predict(images, verbose=0)
+    expected = whole.inference_model.predict(images, verbose=0)
     for name in ("tflite_float32", "onnx_float32", "onnx_features", "onnx_float16"):
         row = get(name)
         content = writer(row.writer)(whole, whole.provenance(row))
@@ -214,7 +214,9 @@ def test_average_pooling_in_8_bits(tmp_path: Path, digits: Dataset) -> None:
     expected = integer_reference.logits(network, digits.test.images[:100]).astype(int)
     for name in ("tflite_int8", "onnx_int8"):
         row = get(name)
-        found = predictor.int8_logits(row, run / FOLDER / row.file, network.output)(digits.test.images[:100])
+        found = predictor.logit_predictor(row, run / FOLDER / row.file, network.output)(
+            digits.test.images[:100]
+        )
         assert np.abs(found - expected).max() <= 2  # random weights: averages lie on halves more often
 
 

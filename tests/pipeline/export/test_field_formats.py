@@ -88,7 +88,7 @@ def test_agrees_with_what_it_is_compared_with(
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
     if row.type == "int8":
         logits = batching.predict(pictures, lambda pixels: integer_reference.logits(network, pixels))
-        wanted = softmax(drift.real(logits, network.output))
+        wanted = softmax(drift.dequantize(logits, network.output))
         assert np.abs(found - wanted).max() < 0.2  # one unit of a logit, between two symbols
         assert (found.argmax(1) == wanted.argmax(1)).mean() > 0.98
     else:
@@ -103,7 +103,7 @@ def test_agrees_with_what_it_is_compared_with(
 def test_integers_within_one_of_the_reference(
     run: Run, row: Format, network: integer_reference.Reference, pictures: list[batching.Batch]
 ) -> None:
-    ask = predictor.int8_logits(row, file(run, row), network.output)
+    ask = predictor.logit_predictor(row, file(run, row), network.output)
     found = batching.predict(pictures, ask)
     wanted = batching.predict(pictures, lambda pixels: integer_reference.logits(network, pixels))
     assert found.dtype == np.int8
@@ -151,7 +151,7 @@ def test_onnx_moves_nothing_but_the_logits(run: Run, network: integer_reference.
 
 
 def test_onnx_runtime_computes_it_in_integers_alone(run: Run, network: integer_reference.Reference) -> None:
-    found = onnx_int8.fused(file(run, get("onnx_int8", "field")).read_bytes(), network)
+    found = onnx_int8.check_integer_kernels(file(run, get("onnx_int8", "field")).read_bytes(), network)
     assert found["QLinearConv"] == sum(layer.kind == "conv" for layer in network.layers)
     assert not {"Conv", "FusedConv"} & found.keys()
 

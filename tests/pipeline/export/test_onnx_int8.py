@@ -21,7 +21,7 @@ def test_onnx_runtime_computes_it_in_integers_alone(
     exported: Run, network: integer_reference.Reference
 ) -> None:
     content = (exported / FOLDER / get("onnx_int8").file).read_bytes()
-    found = onnx_int8.fused(content, network)
+    found = onnx_int8.check_integer_kernels(content, network)
     assert found["QLinearConv"] == 2
     assert found["QGemm"] == 3
     assert not {"Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul"} & found.keys()
@@ -38,7 +38,7 @@ def test_a_layer_left_in_float_is_noticed(network: integer_reference.Reference) 
             node.input[1] = "w"
             break
     with pytest.raises(CheckreaderError, match="not only in integers"):
-        onnx_int8.fused(model.SerializeToString(), network)
+        onnx_int8.check_integer_kernels(model.SerializeToString(), network)
 
 
 def test_the_integers_are_the_tflites(exported: Run, network: integer_reference.Reference) -> None:

@@ -55,7 +55,7 @@ def test_same_answers(quantized: bool) -> None:
     image = RNG.random((5, 1, 28, 28), np.float32)
     model = network(quantized)
     expected = runtime.session(model.SerializeToString()).run(None, {"image": image})[0]
-    changed = onnx_row_pairs.paired(model)
+    changed = onnx_row_pairs.pair_rows(model)
     onnx.checker.check_model(changed, full_check=True)
     found = runtime.session(changed.SerializeToString()).run(None, {"image": image})[0]
     assert expected.std() > 1

@@ -55,7 +55,7 @@ def test_probabilities_are_the_softmax_of_the_int8_logits(
     run: Run, row: Format, pixels: np.ndarray, integers: integer_reference.Reference
 ) -> None:
     path = run / FOLDER / row.file
-    logits = predictor.int8_logits(row, path, integers.output)(pixels)
+    logits = predictor.logit_predictor(row, path, integers.output)(pixels)
     assert logits.dtype == np.int8
     found = predictor.predictor(row, path)(tensor(pixels))
     np.testing.assert_allclose(softmax(scaled(logits, integers.output)), found, atol=1e-5)
@@ -103,7 +103,7 @@ def test_activations_lie_on_the_integer_grid(
 def test_what_shows_no_layers_says_so(run: Run, name: str) -> None:
     row = get(name)
     with pytest.raises(CheckreaderError, match=f"{name} shows no layers"):
-        predictor.inside(row, run / FOLDER / row.file)
+        predictor.layer_predictor(row, run / FOLDER / row.file)
 
 
 def test_layer_outputs_follow_the_operators() -> None:

@@ -25,7 +25,7 @@ def test_nothing_is_left_to_the_processor(tmp_path: Path, capsys: pytest.Capture
     assert vela.main([str(released()), str(tmp_path)]) == 0
     assert "8 operators, none on the processor" in capsys.readouterr().out
     (written,) = tmp_path.iterdir()
-    content, estimate = vela.compiled(released().read_bytes())
+    content, estimate = vela.compile_model(released().read_bytes())
     assert written.name == "lenet5-int8_ethos-u55-128.tflite"
     assert written.read_bytes() == content
     assert content[4:8] == b"TFL3"
@@ -49,4 +49,4 @@ def test_without_the_compiler(
 )
 def test_another_model_is_refused(name: str, reason: str) -> None:
     with pytest.raises(CheckreaderError, match=reason):
-        vela.compiled(released().with_name(f"{name}.tflite").read_bytes())
+        vela.compile_model(released().with_name(f"{name}.tflite").read_bytes())

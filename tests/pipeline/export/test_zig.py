@@ -13,4 +13,4 @@ from serving.errors import CheckreaderError
 @pytest.mark.parametrize("target", ["wasm", "native"])
 def test_code_that_does_not_compile_is_an_error_line(target: Literal["wasm", "native"]) -> None:
     with pytest.raises(CheckreaderError, match=r"ziglang: .*error: .*expression"):
-        zig.compiled("int x = ;", "", "x.h", target)
+        zig.compile_c("int x = ;", "", "x.h", target)

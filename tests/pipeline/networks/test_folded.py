@@ -117,14 +117,14 @@ def test_within_a_unit_of_the_reference(
     row: Format, fast: Run, network: integer_reference.Reference, digits: Dataset
 ) -> None:
     expected = integer_reference.logits(network, digits.test.images).astype(int)
-    found = predictor.int8_logits(row, fast / FOLDER / row.file, network.output)(digits.test.images)
+    found = predictor.logit_predictor(row, fast / FOLDER / row.file, network.output)(digits.test.images)
     assert np.abs(found - expected).max() <= 1
     assert np.abs(expected).max() > 20
 
 
 def test_onnx_runtime_computes_it_in_integers_alone(fast: Run, network: integer_reference.Reference) -> None:
     content = (fast / FOLDER / get("onnx_int8", "fast").file).read_bytes()
-    found = onnx_int8.fused(content, network)
+    found = onnx_int8.check_integer_kernels(content, network)
     assert (found["QLinearConv"], found["QGemm"]) == (2, 3)
     assert not {"Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "MaxPool"} & found.keys()
 

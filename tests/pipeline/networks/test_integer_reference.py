@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.data.digits import Dataset
-from pipeline.export.provenance import pack
+from pipeline.export.provenance import serialize
 from pipeline.networks import integer_reference
 from pipeline.networks.integer_reference import Unsupported
 from pipeline.networks.lenet5 import LAYERS
@@ -41,7 +41,7 @@ def litert(integers: bytes, pixels: np.ndarray, resolver: OpResolverType) -> np.
 def change(integers: bytes, edit: Any) -> bytes:
     model = schema.ModelT.InitFromPackedBuf(integers, 0)
     edit(model)
-    return pack(model)
+    return serialize(model)
 
 
 def test_litert_mode_is_litert_reference_to_the_bit(

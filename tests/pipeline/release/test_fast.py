@@ -6,18 +6,14 @@ import asyncio
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import pytest
 
-from pipeline.data import digits as data
-from pipeline.evaluation import digit as evaluate
-from pipeline.export.formats import TABLE
-from pipeline.release import artifacts, fast_card, model_card, release
+from pipeline.release import digit, fast, release
 from pipeline.run import STAGES, Run, sha256, write_json
-from pipeline.synthesis import digit_drawing
 from serving.app import build_app
 from serving.errors import CheckreaderError
 from serving.manifest import Threshold
@@ -26,50 +22,31 @@ from serving.settings import Settings
 from tests.conftest import Client
 from tests.support import tiny_run
 from tests.support.paths import ROOT
+from tests.support.tiny_release import finish, training_pictures_as_drawings
 
+# Keras asks its variables for an array in NumPy 1's way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
 
 MODELS = ("lenet5-fast", "lenet5-fast-int8")
 
 
-def finished(run: Run, task: str) -> Run:
-    """With the record of every stage; verified and timed on paper only."""
-    run.record("verify", [], passed=True, broken=[])
-    speed = {"p50_ms": 0.5, "images_per_second": 1234.5, "peak_mb": 70.4}
-    run.record("benchmark", [], formats={row.name: speed for row in TABLE[task]})
-    evaluate.evaluate(run, data.load("digits").test, "digits")
-    return run
-
-
 @pytest.fixture(scope="module")
-def fast(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def fast_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("fast") / "run"
     shutil.copytree(tiny_run.fast().path, folder)
     for stage, threshold in (("train", 0.75), ("quantize", 0.5)):  # so small a network comes to none
         path = folder / f"{stage}.json"
         record = json.loads(path.read_text())
-        chosen = Threshold(0.01, threshold, error=0.0, low=0.0, high=0.01, accepted=0.9, n=300)
-        record["calibration"]["thresholds"] = [msgspec.to_builtins(chosen)]
+        calibrated = Threshold(0.01, threshold, error=0.0, low=0.0, high=0.01, accepted=0.9, n=300)
+        record["calibration"]["thresholds"] = [msgspec.to_builtins(calibrated)]
         write_json(path, record)
-    return finished(Run(folder), "fast")
-
-
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return finished(tiny_run.copied(tmp_path_factory.mktemp("digits")), "digit")
+    return finish(Run(folder), "fast")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def real_digits(fast: Run, digits: Run):
-    """What stands in for drawings, once the runs are measured: a network of a few seconds reads no others."""
-    images = data.load("digits").train
-
-    def digit(value: int, rng: np.random.Generator, side: int = 96) -> np.ndarray:
-        found = images.images[images.labels == value]
-        return np.asarray(255 - found[rng.integers(len(found))])
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(digit_drawing, "digit", digit)
+def real_digits(fast_run: Run, digit_run: Run) -> Iterator[None]:
+    """Takes the place of drawings once the runs are measured."""
+    with training_pictures_as_drawings():
         yield
 
 
@@ -91,10 +68,10 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def models(before: Path, fast: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def models(before: Path, fast_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("released") / "models"
     shutil.copytree(before, folder)
-    release.release(fast, folder)
+    release.release(fast_run, folder, fast.RELEASE)
     return folder
 
 
@@ -106,9 +83,9 @@ def test_all_else_stays_as_it_is(before: Path, models: Path) -> None:
     old, new = files(before), files(models)
     assert {path for path in old if new.get(path) != old[path]} == {"manifest.json", "README.md"}
     first, second = Repository.open(before).manifest, Repository.open(models).manifest
-    assert {name: one for name, one in second.models.items() if name not in MODELS} == first.models
+    assert {name: model for name, model in second.models.items() if name not in MODELS} == first.models
     assert (second.golden, second.default, second.previous) == (first.golden, "lenet5", first.previous)
-    assert {name: one for name, one in second.data.items() if name != "fast"} == first.data
+    assert {name: entry for name, entry in second.data.items() if name != "fast"} == first.data
 
 
 def test_it_brings_two_onnx_files_and_what_belongs_to_them(before: Path, models: Path) -> None:
@@ -121,16 +98,16 @@ def test_it_brings_two_onnx_files_and_what_belongs_to_them(before: Path, models:
     }
 
 
-def test_manifest(models: Path, fast: Run) -> None:
+def test_manifest(models: Path, fast_run: Run) -> None:
     manifest = Repository.open(models).manifest
     for name, stage, threshold in zip(MODELS, ("train", "quantize"), (0.75, 0.5), strict=True):
-        model, calibration = manifest.models[name], fast.require(stage)["calibration"]
+        model, calibration = manifest.models[name], fast_run.require(stage)["calibration"]
         assert (model.version, model.task, len(model.artifacts)) == ("1", "digit", 1)
         assert model.temperature == calibration["temperature"]
-        assert [one.threshold for one in model.thresholds] == [threshold]
-        assert model.accuracy.value == fast.require("evaluate")["families"][name]["accuracy"]["value"]
+        assert [entry.threshold for entry in model.thresholds] == [threshold]
+        assert model.accuracy.value == fast_run.require("evaluate")["families"][name]["accuracy"]["value"]
         assert model.golden.path == "golden/fast/digits.json"
-    assert manifest.data["fast"] == fast.require("train")["data"]
+    assert manifest.data["fast"] == fast_run.require("train")["data"]
     assert "data_dir" not in json.loads((models / "records/fast/train.json").read_text())
 
 
@@ -159,29 +136,17 @@ def test_a_network_that_answers_otherwise_is_refused(models: Path, tmp_path: Pat
     assert Repository.open(folder).load("lenet5-fast-int8").model.version == "1"
 
 
-def test_the_card_speaks_of_it_where_it_is_released(before: Path, models: Path, fast: Run) -> None:
+def test_the_card_speaks_of_it(models: Path, fast_run: Run) -> None:
     text = (models / "README.md").read_text()
-    top = fast.require("evaluate")["families"]["lenet5-fast-int8"]["accuracy"]
+    top = fast_run.require("evaluate")["families"]["lenet5-fast-int8"]["accuracy"]
     assert f"kB, {top['value']:.2%} (95 % interval {top['low']:.2%}–{top['high']:.2%})" in text
     assert "`repository/lenet5-fast/1/model.onnx`" in text
-    assert fast_card.section(Repository.open(before).manifest) == ""
 
 
-def test_a_sentence_for_the_readme(models: Path, tmp_path: Path) -> None:
-    found = model_card.records(models / artifacts.RECORDS["fast"])
-    text = fast_card.sentence(found, tmp_path)
-    assert f"`lenet5-fast` {found['evaluate']['formats']['onnx_float32']['value']:.2%}" in text
-    assert "pictures/s" not in text
-    (tmp_path / "folding.json").write_text(json.dumps({"batch": 256, "folded_against_plain": 3.14}))
-    assert "3.1 × the pictures/s" in fast_card.sentence(found, tmp_path)
-    assert "lenet5-fast" not in model_card.format_table(found)
-    assert "| onnx_int8 |" in model_card.format_table(found)
-
-
-def test_a_release_of_digits_leaves_it(models: Path, digits: Run, tmp_path: Path) -> None:
+def test_a_release_of_digits_leaves_it(models: Path, digit_run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "models"
     shutil.copytree(models, folder)
-    release.release(digits, folder)
+    release.release(digit_run, folder, digit.RELEASE)
     old, new = Repository.open(models), Repository.open(folder)
     assert int(new.model("lenet5").version) == int(old.model("lenet5").version) + 1
     assert new.manifest.data["fast"] == old.manifest.data["fast"]
@@ -194,17 +159,19 @@ def test_a_release_of_digits_leaves_it(models: Path, digits: Run, tmp_path: Path
     assert new.load("lenet5").model.version == new.model("lenet5").version
 
 
-def test_versions_are_its_own_and_the_one_before_may_stay(models: Path, fast: Run, tmp_path: Path) -> None:
+def test_versions_are_its_own_and_the_one_before_may_stay(
+    models: Path, fast_run: Run, tmp_path: Path
+) -> None:
     folder = tmp_path / "models"
     shutil.copytree(models, folder)
-    digit = Repository.open(models).model("lenet5")
-    release.release(fast, folder, keep=True)
+    lenet5 = Repository.open(models).model("lenet5")
+    release.release(fast_run, folder, fast.RELEASE, keep_previous=True)
     repository = Repository.open(folder)
     old, new = repository.manifest.previous["lenet5-fast"], repository.model("lenet5-fast")
-    assert (old.version, new.version, repository.model("lenet5")) == ("1", "2", digit)
+    assert (old.version, new.version, repository.model("lenet5")) == ("1", "2", lenet5)
     assert old.golden.path == "golden/previous/fast/digits.json"
     assert repository.load("lenet5-fast", entry=old).model.version == "1"
-    release.release(fast, folder)
+    release.release(fast_run, folder, fast.RELEASE)
     repository = Repository.open(folder)
     assert repository.manifest.previous == Repository.open(models).manifest.previous
     assert [path.name for path in (folder / "repository/lenet5-fast").glob("*/")] == ["3"]
@@ -212,14 +179,14 @@ def test_versions_are_its_own_and_the_one_before_may_stay(models: Path, fast: Ru
     assert {re.sub("(fast.*)/3/", r"\1/1/", path) for path in files(folder)} == set(files(models))
 
 
-def test_not_without_a_digit_model(fast: Run, tmp_path: Path) -> None:
+def test_not_without_a_digit_model(fast_run: Run, tmp_path: Path) -> None:
     with pytest.raises(CheckreaderError, match="a fast model stands beside a digit model: release a digit"):
-        release.release(fast, tmp_path / "models")
+        release.release(fast_run, tmp_path / "models", fast.RELEASE)
     assert not (tmp_path / "models").exists()
 
 
-def test_a_format_that_was_refused_is_not_released(fast: Run, models: Path, tmp_path: Path) -> None:
-    shutil.copytree(fast.path, tmp_path / "run")
+def test_a_format_that_was_refused_is_not_released(fast_run: Run, models: Path, tmp_path: Path) -> None:
+    shutil.copytree(fast_run.path, tmp_path / "run")
     run = Run(tmp_path / "run")
     record = run.require("export")
     kept = {key: record[key] for key in ("data", "formats", "temperature")}
@@ -227,4 +194,4 @@ def test_a_format_that_was_refused_is_not_released(fast: Run, models: Path, tmp_
     with pytest.raises(
         CheckreaderError, match="not released: onnx_int8 could not be exported: operator TANH"
     ):
-        release.release(run, models)
+        release.release(run, models, fast.RELEASE)

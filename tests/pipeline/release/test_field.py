@@ -9,14 +9,14 @@ import pytest
 
 from pipeline.export.formats import FIELD_FORMATS
 from pipeline.networks.lenet5_field import SLIDING
-from pipeline.release import artifacts, field, release
+from pipeline.release import field, release
 from pipeline.run import STAGES, Run, sha256
 from pipeline.synthesis import generator as drawing
 from serving.errors import CheckreaderError
 from serving.repository.store import Repository
-from tests.pipeline.release.test_field_card import family
 from tests.support import tiny_field
 from tests.support.paths import ROOT
+from tests.support.tiny_records import field_family
 
 # Keras asks its variables for an array in NumPy 1's way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -66,7 +66,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
     run.record("verify", [], passed=True, broken=[], pictures=9, steps=90, float_and_int8=1.0, pairs=[pair])
     speed = {"p50_ms": 0.5, "images_per_second": 1234.5, "peak_mb": 70.4}
     run.record("benchmark", [], formats={row.name: speed for row in FIELD_FORMATS}, batch=16, width=128)
-    families = {name: {**family(0.8), "worst": [{"file": "mine.png"}]} for name in field.FAMILIES}
+    families = {name: {**field_family(0.8), "worst": [{"file": "mine.png"}]} for name in field.FAMILIES}
     run.record("evaluate", [], families=families, difference=0.0, trained_on=False)
     return run
 
@@ -76,7 +76,7 @@ def models(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Beside the digit models of the checkout, without what fields these have."""
     folder = tmp_path_factory.mktemp("released") / "models"
     shutil.copytree(ROOT / "models", folder)
-    release.release(finished, folder)
+    release.release(finished, folder, field.RELEASE)
     return folder
 
 
@@ -105,7 +105,7 @@ def test_files(models: Path, finished: Run) -> None:
     for name in ("lenet5-field", "lenet5-field-int8"):
         model = manifest.models[name]
         for artifact in model.artifacts:
-            path = artifacts.FIELD_RELEASED[artifact.format].format(version=model.version)
+            path = field.FILES[artifact.format].format(version=model.version)
             assert artifact.path == path
             assert artifact.sha256 == sha256(models / path)
             assert (
@@ -138,21 +138,21 @@ def test_manifest(models: Path, finished: Run) -> None:
 def test_each_model_has_its_own_calibration(finished: Run, tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
     shutil.copytree(finished.path, run.path)
-    own = {
+    families = {
         name: {"calibration": {"confidence": {"scale": 1.0, "offset": offset}, "thresholds": []}}
         for name, offset in (("lenet5-field", 0.25), ("lenet5-field-int8", 0.5))
     }
-    run.record("calibrate", [], families=own)
+    run.record("calibrate", [], families=families)
     records = run.records()
     for name, offset in (("lenet5-field", 0.25), ("lenet5-field-int8", 0.5)):
-        assert field._model(run, name, "1", [], records).confidence.offset == offset
+        assert field.describe(run, name, "1", [], records).confidence.offset == offset
 
 
 def test_cross_validated_accuracy_where_the_fields_were_trained_on(finished: Run) -> None:
     records = {stage: finished.require(stage) for stage in STAGES}
     records["evaluate"] = {**records["evaluate"], "trained_on": True}
-    records["train"] = {**records["train"], "cross_validation": {"pooled": family(0.7)}}
-    accuracy = field._model(finished, "lenet5-field", "1", [], records).accuracy
+    records["train"] = {**records["train"], "cross_validation": {"pooled": field_family(0.7)}}
+    accuracy = field.describe(finished, "lenet5-field", "1", [], records).accuracy
     assert (accuracy.value, accuracy.data) == (0.7, "checks, cross-validated")
 
 
@@ -211,7 +211,7 @@ def test_next_release_takes_the_place_of_the_last(models: Path, finished: Run, t
     shutil.copytree(models, folder)
     before = int(Repository.open(models).model("lenet5-field").version)
     digits = Repository.open(models).model("lenet5").version
-    released = release.release(finished, folder)["models"]
+    released = release.release(finished, folder, field.RELEASE)["models"]
     assert released["lenet5-field"]["version"] == str(before + 1)
     assert released["lenet5"]["version"] == digits
     assert [path.name for path in (folder / "repository" / "lenet5-field").glob("*/")] == [str(before + 1)]
@@ -222,7 +222,7 @@ def test_not_without_a_digit_model(finished: Run, tmp_path: Path) -> None:
     with pytest.raises(
         CheckreaderError, match="stands beside a digit model: release a digit run there first"
     ):
-        release.release(finished, tmp_path / "models")
+        release.release(finished, tmp_path / "models", field.RELEASE)
     assert not (tmp_path / "models").exists()
 
 
@@ -232,14 +232,13 @@ def test_a_broken_bound_is_not_released(finished: Run, tmp_path: Path) -> None:
     run, before = Run(tmp_path / "run"), files(ROOT / "models")
     run.record("verify", [], passed=False, broken=["onnx_int8: differs by 3 lsb, allowed 1"])
     with pytest.raises(CheckreaderError, match="not released: onnx_int8: differs by 3 lsb"):
-        release.release(run, tmp_path / "models")
+        release.release(run, tmp_path / "models", field.RELEASE)
     assert files(tmp_path / "models") == before
 
 
 def test_no_drawing_is_read(finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Printed, "sample", lambda *_: drawing.Sample(tiny_field.picture("1"), (2,), None))
-    monkeypatch.setattr(field, "_ATTEMPTS", 3)
     shutil.copytree(ROOT / "models", tmp_path / "models")
-    with pytest.raises(CheckreaderError, match="of 3 drawn fields none is read by every format"):
-        release.release(finished, tmp_path / "models")
+    with pytest.raises(CheckreaderError, match="of 200 drawn fields none is read by every format"):
+        release.release(finished, tmp_path / "models", field.RELEASE)
     assert files(tmp_path / "models") == files(ROOT / "models")

@@ -105,5 +105,7 @@ def test_move() -> None:
 
 def test_shifted_by_an_answer_that_is_always_right(digits: Dataset) -> None:
     labels = digits.test.labels
-    found = architecture_training.shifted(lambda pixels: np.resize(labels[:1000], len(pixels)), digits.test)
+    found = architecture_training.shift_accuracy(
+        lambda pixels: np.resize(labels[:1000], len(pixels)), digits.test
+    )
     assert found == [1.0] * len(architecture_training.SHIFTS)

@@ -24,10 +24,10 @@ def chapters() -> list[page.Chapter]:
         page.Heading("Head & shoulders"),
         page.Text("Some <b>words</b>."),
         page.Table(("a", "b"), [("x < y", "1")], "A table."),
-        page.Numbers(([[1.0, -2.5]], "=", [[3.0]]), "Numbers.", ((0, 0, 1),)),
-        page.Beside([plot]),
-        page.Tiles("some", [("row", [image_grid.ink(INK, "ink")]), ("", [signed])], "Tiles."),
-        page.Tiles("many", [("row", [signed])] * 12, "Many."),
+        page.NumberGrids(([[1.0, -2.5]], "=", [[3.0]]), "Numbers.", ((0, 0, 1),)),
+        page.SideBySide([plot]),
+        page.Thumbnails("some", [("row", [image_grid.ink(INK, "ink")]), ("", [signed])], "Tiles."),
+        page.Thumbnails("many", [("row", [signed])] * 12, "Many."),
     ]
     return [page.Chapter("one", "One & only", blocks, {})]
 

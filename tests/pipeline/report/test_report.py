@@ -31,7 +31,7 @@ with warnings.catch_warnings():
         receptive_patches,
         report,
     )
-    from pipeline.report.run_data import Evidence
+    from pipeline.report.run_data import RunData
 
 BUDGET = architecture_training.Budget(epochs=1, batch=256, learning_rate=2e-3, seeds=(0,))
 SOME = tuple(
@@ -197,11 +197,11 @@ def test_sums_before_the_activation(finished: Run, digits: Dataset) -> None:
     """Behind ReLU they are what the layer gives."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        evidence = Evidence.of(finished, digits, {})
-        features = evidence.features(digits.test.images[:5])
+        run_data = RunData.of(finished, digits, {})
+        features = run_data.features(digits.test.images[:5])
         for name in ("c1", "c3", "c5", "f6", "logits"):
             sums = np.asarray(
-                evidence.before_activation(name)(digits.test.images[:5, ..., None] / np.float32(255))
+                run_data.before_activation(name)(digits.test.images[:5, ..., None] / np.float32(255))
             )
             expected = sums if name == "logits" else np.maximum(sums, 0)
             np.testing.assert_allclose(features[name], expected, atol=1e-4)
@@ -210,10 +210,10 @@ def test_sums_before_the_activation(finished: Run, digits: Dataset) -> None:
 def test_ascent_climbs(finished: Run, digits: Dataset) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        evidence = Evidence.of(finished, digits, {})
+        run_data = RunData.of(finished, digits, {})
         images = digits.test.images[:50]
-        sums = evidence.before_activation("f6")
-        starts = receptive_patches.averages(evidence.features(images)["f6"], images)
+        sums = run_data.before_activation("f6")
+        starts = receptive_patches.averages(run_data.features(images)["f6"], images)
         made = receptive_patches.ascent(sums, starts, steps=30)
         assert (made.shape, made.min() >= 0, made.max() <= 1) == ((84, 28, 28), True, True)
         before = np.asarray(sums(images[..., None] / np.float32(255))).mean(0)
@@ -233,7 +233,7 @@ def test_averages_of_the_most_exciting() -> None:
 
 def test_place_cuts_what_the_unit_sees() -> None:
     image = np.arange(784).reshape(28, 28)
-    c1, c3 = receptive_patches.PLACES["c1"], receptive_patches.PLACES["c3"]
+    c1, c3 = receptive_patches.RECEPTIVE_FIELDS["c1"], receptive_patches.RECEPTIVE_FIELDS["c3"]
     np.testing.assert_array_equal(c1.cut(image, 10, 12), image[8:13, 10:15])
     assert not c1.cut(image, 0, 0)[:2].any()
     np.testing.assert_array_equal(c3.cut(image, 1, 5), image[0:14, 8:22])
@@ -245,7 +245,7 @@ def test_patches_are_the_strongest() -> None:
     maps = rng.random((6, 28, 28, 2)).astype(np.float32)
     maps[3, 10, 10, 0] = 5
     images = rng.integers(0, 255, (6, 28, 28), np.uint8)
-    found = receptive_patches.patches(maps, images, receptive_patches.PLACES["c1"], 2)
+    found = receptive_patches.patches(maps, images, receptive_patches.RECEPTIVE_FIELDS["c1"], 2)
     assert [len(one) for one in found] == [2, 2]
     np.testing.assert_array_equal(found[0][0], images[3, 8:13, 8:13])
 
@@ -276,7 +276,7 @@ def test_frames_lie_where_units_are(finished: Run, digits: Dataset) -> None:
     """With strides of 2 and 4 a receptive field begins at a multiple of them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        evidence = Evidence.of(finished, digits, {})
+        run_data = RunData.of(finished, digits, {})
     with pytest.MonkeyPatch.context() as patch:
         frames: list[tuple[int, ...]] = []
         framed = chapter1_network.image_grid.framed
@@ -285,5 +285,5 @@ def test_frames_lie_where_units_are(finished: Run, digits: Dataset) -> None:
             "framed",
             lambda image, frame, *rest: frames.append(frame) or framed(image, frame, *rest),
         )
-        chapter1_network._fields(evidence)
+        chapter1_network._fields(run_data)
     assert frames == [(14, 14, 5, 5), (14, 14, 6, 6), (10, 10, 14, 14), (8, 8, 16, 16), (0, 0, 32, 32)]

@@ -30,7 +30,7 @@ def test_outputs(side: int, kernel: int, padding: int, stride: int) -> None:
 
 
 def test_the_maximum_does_not_move() -> None:
-    (picture, answer, most), (moved, moved_answer, moved_most) = worked_examples.moved()
+    (picture, answer, most), (moved, moved_answer, moved_most) = worked_examples.shifted_stroke()
     assert most == moved_most == 3
     assert (answer == 3).sum() == (moved_answer == 3).sum() == 1
     np.testing.assert_array_equal(np.roll(picture, (2, 3), (0, 1)), moved)
@@ -39,13 +39,13 @@ def test_the_maximum_does_not_move() -> None:
 
 
 def test_pooled() -> None:
-    x, found, places = worked_examples.pooled()
+    x, found, places = worked_examples.pooled_map()
     assert found.tolist() == [[4, 2], [6, 5]]
     assert [x[place] for place in places] == found.ravel().tolist()
 
 
 def test_gradient_of_a_shared_weight() -> None:
-    found = worked_examples.shared()
+    found = worked_examples.shared_weight_gradient()
 
     def loss(kernel: np.ndarray) -> float:
         return float((worked_examples.convolve(found["x"], kernel.reshape(2, 2)) * found["dy"]).sum())
@@ -56,7 +56,7 @@ def test_gradient_of_a_shared_weight() -> None:
 
 
 def test_gradient_through_a_maximum() -> None:
-    x, dy, dx, places = worked_examples.through_maximum()
+    x, dy, dx, places = worked_examples.maximum_gradient()
 
     def loss(flat: np.ndarray) -> float:
         return float((worked_examples.pool(flat.reshape(4, 4)) * dy).sum())

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.evaluation.field_readings import read_nonfields
+from pipeline.evaluation.field_readings import recognize_nonfields
 from pipeline.synthesis import nonfields
 from pipeline.synthesis.nonfields import KINDS, UPSIDE_DOWN, pictures
 from serving.images.field import normalize_field
@@ -66,7 +66,7 @@ def test_read_keeps_kinds(count: int) -> None:
         assert 0 < len(given) <= 64
         return [raw(str(picture.shape[1])) for picture in given]
 
-    found = read_nonfields(reader, count, 7)
+    found = recognize_nonfields(reader, count, 7)
     assert sum(map(len, found.values())) == count
     expected: dict[str, list[str]] = {}
     for kind, gray in pictures(count, 7):

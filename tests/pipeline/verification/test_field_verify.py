@@ -12,7 +12,7 @@ from pipeline.export.formats import FIELD_FORMATS, FOLDER, Bound, get
 from pipeline.networks import batching, spec
 from pipeline.run import Run
 from pipeline.verification import agreement, verify
-from pipeline.verification.agreement import Answers, compare, judge
+from pipeline.verification.agreement import Predictions, compare, violations
 from serving.errors import CheckreaderError
 from tests.support import tiny_field
 from tests.support.tiny_field import copied, exported, fields, record
@@ -76,7 +76,7 @@ def test_a_damaged_integer_is_found_and_named(tmp_path: Path, only: Callable[...
 def test_the_fields_that_differ_most_are_explained(
     monkeypatch: pytest.MonkeyPatch, only: Callable[..., None]
 ) -> None:
-    monkeypatch.setattr(verify, "EXPLAINED", 2)
+    monkeypatch.setattr(verify, "EXPLAINED_PICTURES", 2)
     found = verify.explain(exported(), "keras", "keras_int8", fields(8))
     assert found["pictures"] == 2
     assert [row["layer"] for row in found["layers"]][-1] == "logits"
@@ -88,8 +88,8 @@ def rows(*best: int) -> np.ndarray:
 
 def test_disagreements_name_the_field_and_its_step() -> None:
     places = np.array([[4, 0], [4, 1], [2, 0]])
-    left = Answers("a", rows(1, 1, 5), None, places, ((1,), (5,)), np.array([0.8, 0.9]))
-    right = Answers("b", rows(1, 7, 5), None, places, ((1, 7), (5,)), np.array([0.4, 0.9]))
+    left = Predictions("a", rows(1, 1, 5), None, places, ((1,), (5,)), np.array([0.8, 0.9]))
+    right = Predictions("b", rows(1, 7, 5), None, places, ((1, 7), (5,)), np.array([0.4, 0.9]))
     pair = compare(left, right)
     assert (pair["strings"], pair["sure"]) == (0.5, {"fields": 2, "other": 1})
     assert compare(right, left)["sure"] == {"fields": 1, "other": 0}  # a doubtful field may be read otherwise
@@ -101,7 +101,7 @@ def test_disagreements_name_the_field_and_its_step() -> None:
 def test_strings_are_bounded_but_for_one(others: int, said: int) -> None:
     pair = {"left": "a", "right": "b", "lsb": 1, "probability": 0.1, "top1": 1.0, "disagreements": []}
     pair |= {"strings": 0.5, "sure": {"fields": 300, "other": others}}
-    lines = judge(pair, Bound("reference", "lsb", 1, 0.999, 0.999))
+    lines = violations(pair, Bound("reference", "lsb", 1, 0.999, 0.999))
     assert len(lines) == said
     assert all("2 of 300 fields that are read with a probability of 0.7" in line for line in lines)
 
@@ -109,7 +109,7 @@ def test_strings_are_bounded_but_for_one(others: int, said: int) -> None:
 def test_a_step_away_from_a_tie_is_broken() -> None:
     entry = {"picture": 9, "step": 3, "digits": [1, 0], "logits": [[3, 6], [7, 6]]}
     pair = {"left": "a", "right": "b", "lsb": 1, "probability": 0.1, "top1": 1.0, "disagreements": [entry]}
-    (line,) = judge(
+    (line,) = violations(
         pair | {"strings": 1.0, "sure": {"fields": 9, "other": 0}}, Bound("reference", "lsb", 1, 0.999, 0.999)
     )
     assert "picture 9, step 3, is read as 0 instead of 1" in line
@@ -124,5 +124,5 @@ def test_the_decoder_is_the_services() -> None:
     pixels = tiny_field.normalize_field(tiny_field.picture("4.7")).pixels
     run = exported()
     pictures = batching.make_batches(spec.FIELD, [pixels])
-    answers = verify.ask(run, get("onnx_float32", "field"), pictures, None)
+    answers = verify.predict(run, get("onnx_float32", "field"), pictures, None)
     assert answers.strings == ((4, 10, 7),)

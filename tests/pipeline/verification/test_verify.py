@@ -12,7 +12,7 @@ from pipeline.export.formats import FOLDER, FORMATS, Bound, get
 from pipeline.networks import integer_reference
 from pipeline.run import Run
 from pipeline.verification import agreement, drift, verify
-from pipeline.verification.agreement import Answers, compare, judge
+from pipeline.verification.agreement import Predictions, compare, violations
 from serving.errors import CheckreaderError
 from serving.runtime.network import softmax
 from tests.support.tiny_run import copied, exported, record
@@ -45,9 +45,9 @@ def constant(model: onnx.ModelProto, name: str, change: Callable[[np.ndarray], n
     entry.CopyFrom(numpy_helper.from_array(change(numpy_helper.to_array(entry)), name))
 
 
-def int8(name: str, *rows: list[int]) -> Answers:
+def int8(name: str, *rows: list[int]) -> Predictions:
     logits = np.array(rows, np.int8)
-    return Answers(name, softmax(logits.astype(np.float32)), logits)
+    return Predictions(name, softmax(logits.astype(np.float32)), logits)
 
 
 def test_the_lowest_index_wins_a_tie() -> None:
@@ -66,7 +66,7 @@ def test_disagreements_are_listed_with_both_logits() -> None:
 
 def test_floats_list_their_probabilities() -> None:
     left, right = np.array([[0.6, 0.4]], np.float32), np.array([[0.25, 0.75]], np.float32)
-    pair = compare(Answers("a", left), Answers("b", right))
+    pair = compare(Predictions("a", left), Predictions("b", right))
     assert pair["lsb"] is None
     assert pair["probability"] == pytest.approx(0.35)
     assert pair["disagreements"][0]["probabilities"][1] == [0.25, 0.75]
@@ -89,13 +89,13 @@ NEAR = {"picture": 9, "digits": [1, 0], "logits": [[5, 6], [6, 6]]}
 )
 def test_judge(change: dict, said: list[str]) -> None:
     pair = {"left": "a", "right": "b", "lsb": 1, "probability": 0.5, "top1": 0.9998, "disagreements": []}
-    assert judge({**pair, **change}, LSB) == said
+    assert violations({**pair, **change}, LSB) == said
 
 
 def test_probabilities_are_bounded_where_the_table_says_so() -> None:
     pair = {"left": "a", "right": "b", "lsb": None, "probability": 2e-5, "top1": 1.0, "disagreements": []}
-    assert judge(pair, Bound("keras", "probability", None, 0.999)) == []
-    assert judge(pair, Bound("keras", "probability", 1e-5, 0.999)) == [
+    assert violations(pair, Bound("keras", "probability", None, 0.999)) == []
+    assert violations(pair, Bound("keras", "probability", 1e-5, 0.999)) == [
         "b against a: differs by 2e-05 in a probability, allowed 1e-05"
     ]
 
@@ -104,7 +104,7 @@ def test_probabilities_are_bounded_where_the_table_says_so() -> None:
 def test_only_near_ties_may_be_answered_differently(logits: list, near: bool) -> None:
     entry = {"picture": 9, "digits": [1, 0], "logits": logits}
     pair = {"left": "a", "right": "b", "lsb": 1, "probability": 0, "top1": 1.0, "disagreements": [entry]}
-    broken = judge(pair, LSB)
+    broken = violations(pair, LSB)
     assert broken == [] if near else "picture 9 is read as 0 instead of 1, with 3 LSB" in broken[0]
 
 

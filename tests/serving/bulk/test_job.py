@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -15,32 +14,12 @@ import psutil
 import pytest
 
 from serving.bulk import job as bulk
-from serving.bulk import local
 from serving.bulk.job import Job, Worker
-from serving.decoding.field_string import Wanted
 from serving.errors import CheckreaderError
 from tests.support.paths import ROOT
 from tests.support.tiny import amount, png
 
 PATIENCE = 60  # s until a test gives up on what should come at once
-TEXTS = ("12.50", "1.250", "4258", "0.99")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Pictures in a tree, one of them broken."""
-    made = tmp_path / "pictures"
-    for index, text in enumerate(TEXTS * 5):
-        file = made / ("", "b", "a/deep")[index % 3] / f"{index:02}.png"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(png(amount(text)))
-    (made / "b" / "broken.png").write_bytes(b"no picture")
-    return made
-
-
-@pytest.fixture
-def job(folder: Path, models: Path) -> Job:
-    return Job(str(folder), str(models), "lenet5-field", Wanted(), 0.01)
 
 
 def plain(lines: Iterable[bulk.Lines], before: int) -> Iterable[bulk.Lines]:
@@ -75,7 +54,7 @@ def test_walk_of_nothing(tmp_path: Path) -> None:
 
 
 def test_one_line_for_each_picture_in_order(job: Job, tmp_path: Path) -> None:
-    tally = bulk.read(job, tmp_path / "out", here, plain)
+    tally = bulk.run(job, tmp_path / "out", here, plain)
     found = rows(tmp_path / "out")
     assert [row["file"] for row in found] == list(bulk.walk(job.folder))
     assert (tally.read, tally.unreadable, tally.skipped) == (20, 1, 0)
@@ -93,7 +72,7 @@ def test_names_that_are_no_text(job: Job, tmp_path: Path) -> None:
     name = os.fsencode(job.folder) + b"/\xff.png"
     Path(os.fsdecode(name)).write_bytes(png(amount()))
     for expected in (22, 0):
-        tally = bulk.read(job, tmp_path / "out", here, plain)
+        tally = bulk.run(job, tmp_path / "out", here, plain)
         assert tally.read + tally.unreadable == expected  # the second time it is known
     assert "\\xff.png" in {row["file"] for row in rows(tmp_path / "out")}
 
@@ -102,7 +81,7 @@ def test_unreadable_files(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(bulk, "MAX_BYTES", 100)
     Path(job.folder, "gone.png").symlink_to("nowhere")
     Path(job.folder, "small.png").write_bytes(b"")
-    bulk.read(job, tmp_path / "out", here, plain)
+    bulk.run(job, tmp_path / "out", here, plain)
     errors = {row["file"]: row["error"] for row in rows(tmp_path / "out")}
     assert errors["gone.png"] == "No such file or directory"
     assert errors["00.png"] == "file too large for a picture: at most 100 bytes are read"
@@ -112,7 +91,7 @@ def test_unreadable_files(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("cut", [0, 1, 20])
 def test_goes_on_behind_the_last_whole_line(job: Job, tmp_path: Path, cut: int) -> None:
     out = tmp_path / "out"
-    bulk.read(job, out, here, plain)
+    bulk.run(job, out, here, plain)
     whole = out.read_bytes()
     lines = whole.splitlines(keepends=True)
     out.write_bytes(b"".join(lines[:7]) + lines[7][: len(lines[7]) - cut])
@@ -123,7 +102,7 @@ def test_goes_on_behind_the_last_whole_line(job: Job, tmp_path: Path, cut: int) 
             seen.extend(chunk)
             yield from here(job, iter([chunk]))
 
-    tally = bulk.read(job, out, engine, plain)
+    tally = bulk.run(job, out, engine, plain)
     assert out.read_bytes() == whole
     before = 7 if cut else 8
     assert tally.skipped == before
@@ -132,18 +111,18 @@ def test_goes_on_behind_the_last_whole_line(job: Job, tmp_path: Path, cut: int) 
 
 def test_new_pictures_are_read_later(job: Job, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    bulk.read(job, out, here, plain)
+    bulk.run(job, out, here, plain)
     before = out.read_bytes()
     Path(job.folder, "00a.png").write_bytes(png(amount()))
-    assert bulk.read(job, out, here, plain).read == 1
+    assert bulk.run(job, out, here, plain).read == 1
     assert out.read_bytes().startswith(before)
     assert rows(out)[-1]["file"] == "00a.png"
 
 
 def test_results_within_the_folder_are_no_picture(job: Job) -> None:
     out = Path(job.folder, "results.jsonl")
-    bulk.read(job, out, here, plain)
-    assert bulk.read(job, out, here, plain).skipped == 21
+    bulk.run(job, out, here, plain)
+    assert bulk.run(job, out, here, plain).skipped == 21
     assert len(rows(out)) == 21
 
 
@@ -152,46 +131,8 @@ def test_no_other_file_is_touched(job: Job, tmp_path: Path, content: bytes) -> N
     out = tmp_path / "out"
     out.write_bytes(content)
     with pytest.raises(CheckreaderError, match="line 1: not a line of readings"):
-        bulk.read(job, out, here, plain)
+        bulk.run(job, out, here, plain)
     assert out.read_bytes() == content
-
-
-def test_processes_give_the_same_lines(job: Job, tmp_path: Path) -> None:
-    bulk.read(job, tmp_path / "here", here, plain)
-    bulk.read(job, tmp_path / "out", local.read, plain)
-    assert (tmp_path / "out").read_bytes() == (tmp_path / "here").read_bytes()
-
-
-def test_no_more_is_taken_than_keeps_the_processes_busy(job: Job) -> None:
-    taken = 0
-
-    def chunks() -> Iterator[list[str]]:
-        nonlocal taken
-        for _ in range(50):
-            taken += 1
-            yield ["00.png"]
-
-    lines = local.read(job, chunks(), 1)
-    for number in range(1, 4):
-        next(lines)
-        assert taken < number + 5
-    lines.close()
-
-
-def test_a_process_that_dies_costs_no_picture(job: Job) -> None:
-    files = list(bulk.walk(job.folder))
-    expected = Worker(job)(files)
-    lines = local.read(job, iter([[file] for file in files]), 2)
-    found = [*next(lines)]
-    for child in multiprocessing.active_children():
-        child.kill()
-    assert [*found, *(line for some in lines for line in some)] == expected
-
-
-def test_a_model_that_cannot_be_used(job: Job) -> None:
-    other = Job(job.folder, job.models, "lenet5", job.what, job.max_error)
-    with pytest.raises(CheckreaderError, match="does not read fields"):
-        list(local.read(other, iter([["00.png"]]), 1))
 
 
 def start(job: Job, out: Path) -> subprocess.Popen[bytes]:

@@ -12,7 +12,7 @@ import pytest
 
 from serving.bulk import job
 from serving.bulk.job import Job
-from serving.decoding.field_string import Wanted
+from serving.decoding.field_string import FieldFormat
 from tests.serving.bulk.test_job import here, plain
 from tests.support.paths import ROOT
 from tests.support.tiny import amount, png
@@ -24,10 +24,10 @@ from pathlib import Path
 from serving.bulk import job as bulk
 from serving.bulk import ray
 from serving.bulk.job import Job
-from serving.decoding.field_string import Wanted
+from serving.decoding.field_string import FieldFormat
 bulk.CHUNK = 2
-job = Job(sys.argv[1], sys.argv[2], "lenet5-field", Wanted(), 0.01)
-tally = bulk.read(job, Path(sys.argv[3]), ray.engine("local", 2), lambda lines, before: lines)
+job = Job(sys.argv[1], sys.argv[2], "lenet5-field", FieldFormat(), 0.01)
+tally = bulk.run(job, Path(sys.argv[3]), ray.engine("local", 2), lambda lines, before: lines)
 print(tally.read, tally.unreadable)
 """
 
@@ -48,7 +48,9 @@ def test_same_lines(models: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["21", "1"]
-    job.read(Job(str(folder), str(models), "lenet5-field", Wanted(), 0.01), tmp_path / "here", here, plain)
+    job.run(
+        Job(str(folder), str(models), "lenet5-field", FieldFormat(), 0.01), tmp_path / "here", here, plain
+    )
     assert (tmp_path / "ray").read_bytes() == (tmp_path / "here").read_bytes()
 
 

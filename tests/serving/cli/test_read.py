@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from serving.cli.main import main
-from serving.extras import install
-from tests.serving.cli.test_main import failed
+from serving.extras import install_command
+from tests.support.command_line import failed
 from tests.support.tiny import amount, png
 
 
@@ -166,7 +166,7 @@ def test_without_ray(folder: Path, tmp_path: Path, capsys, monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.delitem(sys.modules, "serving.bulk.ray", raising=False)
     line = failed(capsys, "read", str(folder), "--out", str(tmp_path / "out"), "--ray", "local")
-    assert line == "error: --ray needs an extra: " + install("cluster")
+    assert line == "error: --ray needs an extra: " + install_command("cluster")
 
 
 def test_progress_on_a_terminal(folder: Path, tmp_path: Path, capsys, monkeypatch) -> None:

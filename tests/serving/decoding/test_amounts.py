@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.decoding import ctc
-from serving.decoding.amounts import SEPARATOR, Amount, interpret, weigh, written
+from serving.decoding.amounts import SEPARATOR, Amount, interpret, label_text, predict_amount
 from serving.decoding.ctc import Hypothesis
 from serving.errors import CheckreaderError
 
@@ -171,14 +171,14 @@ def string(raw: str, probability: float) -> Hypothesis:
 
 
 def test_equal_meanings_add_up() -> None:
-    found = weigh([string("1250", 0.35), string("1750", 0.4), string("1·250", 0.2)])
+    found = predict_amount([string("1250", 0.35), string("1750", 0.4), string("1·250", 0.2)])
     assert (found.raw, found.text, found.amount) == ("1250", "1250", Amount("1250", None))
     assert found.labels == (1, 2, 5, 0)
     assert found.probability == pytest.approx(0.55)
 
 
 def test_a_rival_of_the_same_digits_is_a_doubt() -> None:
-    found = weigh([string("12·50", 0.9), string("1250", 0.02)])
+    found = predict_amount([string("12·50", 0.9), string("1250", 0.02)])
     assert (found.raw, found.text, found.probability) == ("12·50", "1250", 0.9)
     assert found.amount.amount is None
     assert "12·50 may be 1250, probability 0.022" in str(found.amount.doubt)
@@ -186,29 +186,29 @@ def test_a_rival_of_the_same_digits_is_a_doubt() -> None:
 
 @pytest.mark.parametrize(("rival", "clear"), [(0.008, True), (0.01, False)])
 def test_share(rival: float, clear: bool) -> None:
-    found = weigh([string("12·50", 0.9), string("1250", rival)])
+    found = predict_amount([string("12·50", 0.9), string("1250", rival)])
     assert (found.amount.amount == "12.50") is clear
-    assert weigh([string("12·50", 0.9), string("1250", rival)], share=0.1).amount.amount == "12.50"
+    assert predict_amount([string("12·50", 0.9), string("1250", rival)], share=0.1).amount.amount == "12.50"
 
 
 def test_other_digits_are_no_rival() -> None:
     """They lower the probability, not the meaning."""
-    assert weigh([string("12·50", 0.6), string("12·60", 0.3)]).amount == Amount("12.50", None)
+    assert predict_amount([string("12·50", 0.6), string("12·60", 0.3)]).amount == Amount("12.50", None)
 
 
 def test_rivals_without_an_amount_count() -> None:
-    assert weigh([string("1250", 0.6), string("1250·", 0.3)]).amount.amount is None
+    assert predict_amount([string("1250", 0.6), string("1250·", 0.3)]).amount.amount is None
 
 
 def test_a_doubtful_best_stays_doubtful() -> None:
-    found = weigh([string("12·5", 0.9), string("125", 0.05)])
+    found = predict_amount([string("12·5", 0.9), string("125", 0.05)])
     assert found.raw == "12·5"
     assert "groups of 2-1" in str(found.amount.doubt)
 
 
 def test_nothing_to_weigh() -> None:
     with pytest.raises(ValueError, match="nothing to weigh"):
-        weigh([])
+        predict_amount([])
 
 
 @pytest.mark.parametrize("sure", [0.5, 0.9, 0.98, 0.9999])
@@ -225,10 +225,10 @@ def test_missed_separator(sure: float) -> None:
         return ctc.probability(ctc.without_separators(rows), digits)
 
     for count in (1, 3):
-        found = weigh(ctc.search(rows, count=count).best, of_text=of_text)
+        found = predict_amount(ctc.search(rows, count=count).best, of_text=of_text)
         assert found.text == "1250"
         assert found.amount.amount == ("12.50" if sure == 0.9999 else None)
 
 
 def test_written() -> None:
-    assert written((1, 10, 2, 5, 0)) == "1·250"
+    assert label_text((1, 10, 2, 5, 0)) == "1·250"

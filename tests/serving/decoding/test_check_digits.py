@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.decoding import check_digits
-from serving.decoding.check_digits import DEAD, Automaton, accepts, both, build, length, parse
+from serving.decoding.check_digits import DEAD, Automaton, accepts, build, intersection, length, parse
 from serving.errors import CheckreaderError
 
 NUMBERS = st.text("0123456789", max_size=12)
@@ -64,7 +64,7 @@ def test_only_ascii_digits(text: str) -> None:
 @settings(deadline=None)
 @given(NUMBERS, st.integers(2, 12))
 def test_both(text: str, count: int) -> None:
-    product = both(check_digits.luhn(), length(count))
+    product = intersection(check_digits.luhn(), length(count))
     assert accepts(product, text) is (len(text) == count and accepts(check_digits.luhn(), text))
 
 
@@ -73,9 +73,9 @@ def test_both(text: str, count: int) -> None:
     [
         (check_digits.luhn(), 102),  # the pair of sums, and two that are too short to end
         (length(7), 8),
-        (both(length(7), length(7)), 8),
-        (both(length(7), length(8)), 1),
-        (both(check_digits.aba(), length(9)), len(check_digits.aba().step)),
+        (intersection(length(7), length(7)), 8),
+        (intersection(length(7), length(8)), 1),
+        (intersection(check_digits.aba(), length(9)), len(check_digits.aba().step)),
     ],
 )
 def test_minimal(automaton: Automaton, states: int) -> None:
@@ -97,7 +97,7 @@ def test_every_state_leads_to_an_accepted_number(automaton: Automaton) -> None:
 
 
 def test_nothing_accepted_is_empty() -> None:
-    empty = both(length(3), length(4))
+    empty = intersection(length(3), length(4))
     assert empty.empty
     assert not any(accepts(empty, text) for text in ("", "123", "1234"))
     assert not length(3).empty

@@ -66,7 +66,7 @@ def test_looks_that_each_miss_the_likeliest_say_so() -> None:
 def test_one_look_is_the_search_itself() -> None:
     found = looks(5, 1, 4, 1.0)
     assert ensemble.search(found) == ctc.search(found[0])
-    assert ensemble.clear(found, (1,)) == 0
+    assert ensemble.clearest_view(found, (1,)) == 0
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -106,7 +106,7 @@ def test_the_clear_look() -> None:
     found[0, 0, [1, BLANK]] = 0.3, 0.7
     found[1, 0, [1, BLANK]] = 0.6, 0.4
     found[2, 0, [1, BLANK]] = 0.9, 0.1
-    assert ensemble.clear(found, (1,)) == 1
+    assert ensemble.clearest_view(found, (1,)) == 1
     found[1:, 0] = found[0, 0]
     found[2, 0, [1, BLANK]] = 0.4, 0.6
-    assert ensemble.clear(found, (1,)) == 2
+    assert ensemble.clearest_view(found, (1,)) == 2

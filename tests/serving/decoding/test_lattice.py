@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.decoding.check_digits import Automaton, length, luhn
-from serving.decoding.lattice import Lattice, checked
+from serving.decoding.lattice import Lattice, normalized_rows
 from tests.serving.decoding.test_ctc import accepted, every_string, shares
 
 
@@ -22,14 +22,16 @@ def test_bounds(rows: np.ndarray, labels: list[int], automaton: Automaton | None
     wanted = every_string(rows)
     if automaton is not None:
         wanted = accepted(wanted, automaton)
-    lattice = Lattice(checked(rows), automaton)
+    lattice = Lattice(normalized_rows(rows), automaton)
     assert lattice.total == pytest.approx(sum(wanted.values()), rel=1e-9, abs=0)
     prefix = lattice.root()
     for label in labels:
         prefix = lattice.extend(prefix, label)
         if prefix.state < 0:  # nothing accepted begins so
             return
-    assert lattice.own(prefix) == pytest.approx(wanted.get(prefix.labels, 0), rel=1e-9, abs=1e-300)
+    assert lattice.string_probability(prefix) == pytest.approx(
+        wanted.get(prefix.labels, 0), rel=1e-9, abs=1e-300
+    )
     for label, bound in enumerate(lattice.bounds(prefix)):
         begin = (*prefix.labels, label)
         all_of_them = sum(share for string, share in wanted.items() if string[: len(begin)] == begin)

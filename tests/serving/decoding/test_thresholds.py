@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.decoding.thresholds import BLANK, readings, threshold
+from serving.decoding.thresholds import (
+    BLANK,
+    choose_threshold,
+    classification,
+    digit_predictions,
+    rejection_reason,
+    shortest_float,
+)
 from serving.errors import CheckreaderError
 from serving.manifest import Threshold
 
@@ -28,7 +35,7 @@ def row(**probabilities: float) -> np.ndarray:
 
 
 def read(probabilities: np.ndarray, max_error: float = 0.01, blank: bool = False):
-    (reading,) = readings(probabilities, np.array([blank]), threshold(BARS, max_error))
+    (reading,) = digit_predictions(probabilities, np.array([blank]), choose_threshold(BARS, max_error))
     return reading
 
 
@@ -36,23 +43,23 @@ def read(probabilities: np.ndarray, max_error: float = 0.01, blank: bool = False
     ("asked", "chosen"), [(0.001, 0.99), (0.005, 0.99), (0.01, 0.93), (0.0999, 0.93), (0.1, 0.5), (1, 0.5)]
 )
 def test_largest_entry_that_does_not_exceed(asked: float, chosen: float) -> None:
-    assert threshold(BARS, asked).threshold == chosen
+    assert choose_threshold(BARS, asked).threshold == chosen
 
 
 def test_below_what_the_data_supports() -> None:
     with pytest.raises(CheckreaderError, match=r"0\.0001 is below 0\.001, the smallest that the calibration"):
-        threshold(BARS, 0.0001)
+        choose_threshold(BARS, 0.0001)
 
 
 @pytest.mark.parametrize("asked", [0, -1, 1.01, float("nan"), float("inf")])
 def test_no_share(asked: float) -> None:
     with pytest.raises(CheckreaderError, match="above 0 and at most 1"):
-        threshold(BARS, asked)
+        choose_threshold(BARS, asked)
 
 
 def test_without_thresholds_nothing_can_be_accepted() -> None:
     with pytest.raises(CheckreaderError, match="no thresholds"):
-        threshold([])
+        choose_threshold([])
 
 
 def test_accepted() -> None:
@@ -92,3 +99,29 @@ def test_agrees_with_argmax(values: list[float]) -> None:
     assert reading.digit == probabilities.argmax()
     assert np.float32(reading.confidence) == probabilities.max()
     assert reading.accepted == (reading.confidence >= 0.93)
+
+
+def test_rejection_reason() -> None:
+    assert rejection_reason(0.93, BARS[0]) is None
+    assert rejection_reason(0.5, BARS[0]) == (
+        "unsure: confidence 0.500 is below 0.93, the threshold for max_error 0.01"
+    )
+
+
+def test_classification() -> None:
+    scores = np.array([[0.1, 0.7, 0.2], [0.4, 0.2, 0.4]], np.float32)
+    labels = ["zero", "one"]
+    assert classification(scores, 2, labels).tolist() == [
+        [b"0.700000:1:one", b"0.200000:2"],
+        [b"0.400000:0:zero", b"0.400000:2"],
+    ]
+    assert classification(scores, 9, []).shape == (2, 3)
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
+def test_shortest_float_is_the_same_float32(number: float) -> None:
+    assert np.float32(shortest_float(np.float32(number))) == np.float32(number)
+
+
+def test_shortest_float_is_short() -> None:
+    assert repr(shortest_float(np.float32(0.998))) == "0.998"

@@ -19,7 +19,7 @@ from serving.errors import Busy, Expired
 
 
 class Network:
-    """Answers row + 1 and twice the row; remembers its batches and can be held up."""
+    """Returns row + 1 and twice the row; records its batches and can be held up."""
 
     def __init__(self) -> None:
         self.batches: list[list[float]] = []
@@ -36,12 +36,6 @@ class Network:
         if (image < 0).any():
             raise ValueError("a negative row")
         return image + 1, image * 2
-
-
-@pytest.fixture(autouse=True)
-def none_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a single batch beside the loop keeps the others waiting."""
-    monkeypatch.setattr("serving.engine.batcher.AHEAD", 0)
 
 
 @pytest.fixture
@@ -62,7 +56,8 @@ def executor():
 
 @pytest.fixture
 def batcher(network: Network, statistics: Statistics, executor: ThreadPoolExecutor) -> Batcher:
-    return Batcher(network.run, executor, 1, statistics, batch_rows=8, queue_rows=16)
+    # With no batch ahead, a single one in the executor keeps the others waiting.
+    return Batcher(network.run, executor, 1, statistics, batch_rows=8, queue_rows=16, ahead=0)
 
 
 def image(*rows: float) -> np.ndarray:
@@ -75,12 +70,12 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 async def started(network: Network) -> None:
-    """Until a batch runs beside the event loop."""
+    """Waits until a batch runs in the executor."""
     await asyncio.get_running_loop().run_in_executor(None, network.started.wait, 10)
 
 
 async def held(batcher: Batcher, network: Network, *rows: float) -> asyncio.Future:
-    """A first batch, which stays under way until the gate is opened."""
+    """Starts a first batch, which runs until the gate is opened."""
     network.gate.clear()
     first = batcher.submit(image(*rows))
     await started(network)
@@ -227,14 +222,16 @@ def test_a_batch_that_runs_does_not_expire(batcher: Batcher, network: Network) -
     run(work())
 
 
-def test_short_batches_run_in_the_loop_and_long_ones_beside_it(batcher: Batcher, network: Network) -> None:
+def test_short_batches_run_in_the_loop_and_long_ones_in_the_executor(
+    batcher: Batcher, network: Network
+) -> None:
     async def work() -> None:
         await batcher.submit(image(1))  # tells what a row costs
-        batcher._row_ns = INLINE / 4
+        batcher.row_cost = INLINE / 4
         network.threads.clear()
         await batcher.submit(image(1, 2, 3, 4))
         assert network.threads == {threading.get_ident()}
-        batcher._row_ns = INLINE / 4
+        batcher.row_cost = INLINE / 4
         network.threads.clear()
         await batcher.submit(image(1, 2, 3, 4, 5))
         assert threading.get_ident() not in network.threads
@@ -242,15 +239,15 @@ def test_short_batches_run_in_the_loop_and_long_ones_beside_it(batcher: Batcher,
     run(work())
 
 
-def test_two_batches_beside_the_loop(
+def test_two_batches_in_the_executor(
     network: Network, statistics: Statistics, executor: ThreadPoolExecutor
 ) -> None:
-    batcher = Batcher(network.run, executor, 2, statistics)
+    batcher = Batcher(network.run, executor, 2, statistics, ahead=0)
 
     async def work() -> None:
         first = await held(batcher, network, 0)
         assert not batcher.busy
-        batcher._row_ns = 2.0 * INLINE
+        batcher.row_cost = 2.0 * INLINE
         network.started.clear()
         second = batcher.submit(image(1))
         await started(network)
@@ -264,24 +261,21 @@ def test_two_batches_beside_the_loop(
     assert network.batches == [[0], [1], [2]]
 
 
-def test_a_full_batch_goes_ahead(
-    network: Network, statistics: Statistics, executor: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It waits in the executor, where it still can expire and be given up; one that is not full waits here."""
-    monkeypatch.setattr("serving.engine.batcher.AHEAD", 1)
+def test_a_full_batch_goes_ahead(network: Network, statistics: Statistics) -> None:
+    """It waits in the executor, where it still can expire or be cancelled; one that is not full stays in the queue."""
     with ThreadPoolExecutor(1) as lane:
-        batcher = Batcher(network.run, lane, 1, statistics, batch_rows=3)
+        batcher = Batcher(network.run, lane, 1, statistics, batch_rows=3, ahead=1)
 
         async def work() -> None:
             first = await held(batcher, network, 0)
-            batcher._row_ns = 2.0 * INLINE
+            batcher.row_cost = 2.0 * INLINE
             kept, dropped = batcher.submit(image(1)), batcher.submit(image(2))
             late = batcher.submit(image(3), timeout=0.001)
             await asyncio.sleep(0)
-            assert not batcher._waiting
+            assert batcher.queued_rows == 0
             more = [batcher.submit(image(row)) for row in (4, 5)]
             await asyncio.sleep(0)
-            assert len(batcher._waiting) == 2
+            assert batcher.queued_rows == 2
             dropped.cancel()
             with pytest.raises(Expired):
                 await late
@@ -295,7 +289,7 @@ def test_a_full_batch_goes_ahead(
 def test_nobody_is_left_without_an_answer(network: Network, statistics: Statistics) -> None:
     with ThreadPoolExecutor(1) as closed:
         pass
-    batcher = Batcher(network.run, closed, 1, statistics)
+    batcher = Batcher(network.run, closed, 1, statistics, ahead=0)
 
     async def work() -> None:
         for _ in range(3):
@@ -309,7 +303,7 @@ def test_nobody_is_left_without_an_answer(network: Network, statistics: Statisti
 def test_nothing_runs_in_the_loop_where_that_is_forbidden(
     network: Network, statistics: Statistics, executor: ThreadPoolExecutor
 ) -> None:
-    batcher = Batcher(network.run, executor, 1, statistics, inline=0)
+    batcher = Batcher(network.run, executor, 1, statistics, inline=0, ahead=0)
 
     async def work() -> None:
         for _ in range(3):
@@ -322,10 +316,10 @@ def test_nothing_runs_in_the_loop_where_that_is_forbidden(
 def test_a_long_batch_is_cut_over_the_idle_lanes(
     network: Network, statistics: Statistics, executor: ThreadPoolExecutor
 ) -> None:
-    batcher = Batcher(network.run, executor, 2, statistics)
+    batcher = Batcher(network.run, executor, 2, statistics, ahead=0)
 
     async def work() -> None:
-        batcher._row_ns = INLINE
+        batcher.row_cost = INLINE
         small, large = batcher.submit(image(9)), batcher.submit(image(*range(6)))
         assert (await large)[0].ravel().tolist() == [1, 2, 3, 4, 5, 6]
         assert (await small)[1].item() == 18
@@ -338,10 +332,10 @@ def test_a_long_batch_is_cut_over_the_idle_lanes(
 def test_a_bad_request_fails_alone_in_a_batch_that_is_cut(
     network: Network, statistics: Statistics, executor: ThreadPoolExecutor, bad: int
 ) -> None:
-    batcher = Batcher(network.run, executor, 2, statistics)
+    batcher = Batcher(network.run, executor, 2, statistics, ahead=0)
 
     async def work() -> list[Any]:
-        batcher._row_ns = INLINE
+        batcher.row_cost = INLINE
         rows = [-1.0 if at == bad else float(at) for at in range(6)]
         return await asyncio.gather(*(batcher.submit(image(row)) for row in rows), return_exceptions=True)
 
@@ -356,7 +350,7 @@ def test_a_bad_request_fails_alone_in_a_batch_that_is_cut(
 def test_delay_gathers_only_after_a_shared_batch(
     network: Network, statistics: Statistics, executor: ThreadPoolExecutor
 ) -> None:
-    batcher = Batcher(network.run, executor, 1, statistics, batch_rows=3, delay=30)
+    batcher = Batcher(network.run, executor, 1, statistics, batch_rows=3, delay=30, ahead=0)
 
     async def work() -> None:
         await batcher.submit(image(1))  # alone: does not wait
@@ -374,7 +368,7 @@ def test_delay_gathers_only_after_a_shared_batch(
 def test_a_request_expires_while_others_are_waited_for(
     network: Network, statistics: Statistics, executor: ThreadPoolExecutor
 ) -> None:
-    batcher = Batcher(network.run, executor, 1, statistics, delay=30)
+    batcher = Batcher(network.run, executor, 1, statistics, delay=30, ahead=0)
 
     async def work() -> None:
         await asyncio.gather(batcher.submit(image(2)), batcher.submit(image(3)))
@@ -407,17 +401,19 @@ requests = st.lists(
 def test_every_caller_gets_exactly_its_rows(
     requests: list[tuple[int, str]], batch_rows: int, lanes: int, pauses: list[int]
 ) -> None:
-    """Requests of any size, in any rhythm; some fail, some are given up; on the loop and beside it."""
+    """Requests of any size, in any rhythm; some fail, some are cancelled; in the loop and in the executor."""
     network = Network()
 
     async def work() -> None:
         with ThreadPoolExecutor(2) as executor:
-            batcher = Batcher(network.run, executor, lanes, Statistics(), batch_rows, queue_rows=10_000)
+            batcher = Batcher(
+                network.run, executor, lanes, Statistics(), batch_rows, queue_rows=10_000, ahead=0
+            )
             expected, jobs = [], []
             for number, (rows, fate) in enumerate(requests):
                 value = -1.0 if fate == "fail" else number + 1.0
                 if number % 5 == 4:
-                    batcher._row_ns = 2.0 * INLINE  # the next batch runs beside the loop
+                    batcher.row_cost = 2.0 * INLINE  # the next batch runs in the executor
                 jobs.append(batcher.submit(image(*[value] * rows)))
                 expected.append((rows, value, fate))
                 if fate == "cancel":
@@ -435,5 +431,5 @@ def test_every_caller_gets_exactly_its_rows(
                 assert answer[1].ravel().tolist() == [value * 2] * rows
 
     run(work())
-    ran = [row for batch in network.batches for row in batch]
-    assert all(row < 0 or row == int(row) for row in ran)
+    rows_run = [row for batch in network.batches for row in batch]
+    assert all(row < 0 or row == int(row) for row in rows_run)

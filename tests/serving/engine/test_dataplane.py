@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import pytest
 
-from serving.engine.dataplane import DataPlane, Served, Tensor
+from serving.engine.dataplane import DataPlane
+from serving.engine.offload import Offloader
+from serving.engine.served_model import ServedModel, load_model, load_models
+from serving.engine.statistics import Counts
+from serving.engine.tensors import Tensor
 from serving.errors import Busy, CheckreaderError, Unknown
 from serving.repository.store import Repository
 from serving.settings import Settings
@@ -23,8 +27,8 @@ T = TypeVar("T")
 
 @pytest.fixture(scope="module")
 def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner() as made:
-        yield made
+    with asyncio.Runner() as runner:
+        yield runner
 
 
 @pytest.fixture
@@ -35,12 +39,13 @@ def run(runner: asyncio.Runner) -> Callable[[Coroutine[Any, Any, T]], T]:
 @pytest.fixture(scope="module")
 def plane(models: Path) -> DataPlane:
     repository = Repository.open(models)
-    loaded = [repository.load(name) for name in repository.manifest.models]
-    return DataPlane(loaded, "lenet5", Settings(max_rows=4, max_pictures=3))
+    settings = Settings(max_rows=4, max_pictures=3)
+    load = partial(load_model, repository, Counts(), settings)
+    return DataPlane(load_models(repository, settings, load).models, "lenet5", settings)
 
 
 @pytest.fixture
-def served(plane: DataPlane) -> Served:
+def served(plane: DataPlane) -> ServedModel:
     return plane.find("lenet5")
 
 
@@ -49,9 +54,9 @@ def floats(pixels: np.ndarray) -> Tensor:
 
 
 def pictures(*encoded: bytes) -> np.ndarray:
-    made = np.empty(len(encoded), object)
-    made[:] = encoded
-    return made
+    array = np.empty(len(encoded), object)
+    array[:] = encoded
+    return array
 
 
 def test_outputs_in_the_order_asked_for(plane: DataPlane, run) -> None:
@@ -64,14 +69,14 @@ def test_outputs_in_the_order_asked_for(plane: DataPlane, run) -> None:
     assert (turned[1].data == every[0].data).all()
 
 
-def test_pixels_as_floats_or_integers(plane: DataPlane, served: Served, run) -> None:
+def test_pixels_as_floats_or_integers(plane: DataPlane, served: ServedModel, run) -> None:
     (one,), (two,) = (
         run(plane.infer(served, [t])) for t in (floats(PIXELS), Tensor("image", "UINT8", PIXELS))
     )
     assert (one.data == two.data).all()
 
 
-def test_noncontiguous_input(plane: DataPlane, served: Served, run) -> None:
+def test_noncontiguous_input(plane: DataPlane, served: ServedModel, run) -> None:
     image = np.random.default_rng(0).random((1, 28, 28, 1), np.float32)
     turned = Tensor("image", "FP32", np.ascontiguousarray(image.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3))
     (ours,), (plain,) = (run(plane.infer(served, [t])) for t in (turned, Tensor("image", "FP32", image)))
@@ -79,7 +84,7 @@ def test_noncontiguous_input(plane: DataPlane, served: Served, run) -> None:
 
 
 @pytest.mark.parametrize("shape", [(2,), (2, 1)])
-def test_encoded_pictures(plane: DataPlane, served: Served, run, shape: tuple[int, ...]) -> None:
+def test_encoded_pictures(plane: DataPlane, served: ServedModel, run, shape: tuple[int, ...]) -> None:
     encoded = [png(seven(size)) for size in (30, 60)]
     given = Tensor("image", "BYTES", pictures(*encoded).reshape(shape))
     (output,) = run(plane.infer(served, [given]))
@@ -97,7 +102,7 @@ def test_encoded_pictures(plane: DataPlane, served: Served, run, shape: tuple[in
     ],
 )
 def test_encoded_pictures_that_cannot_be_read(
-    plane: DataPlane, served: Served, run, data: np.ndarray, message: str
+    plane: DataPlane, served: ServedModel, run, data: np.ndarray, message: str
 ) -> None:
     with pytest.raises(CheckreaderError, match=message):
         run(plane.infer(served, [Tensor("image", "BYTES", data)]))
@@ -114,14 +119,14 @@ def test_encoded_pictures_that_cannot_be_read(
         (-np.inf, "spans -inf to 0"),
     ],
 )
-def test_values_out_of_range(plane: DataPlane, served: Served, run, value: float, message: str) -> None:
+def test_values_out_of_range(plane: DataPlane, served: ServedModel, run, value: float, message: str) -> None:
     image = np.zeros((1, 28, 28, 1), np.float32)
     image[0, 5, 5] = value
     with pytest.raises(CheckreaderError, match=message):
         run(plane.infer(served, [Tensor("image", "FP32", image)]))
 
 
-def test_negative_zero_is_paper(plane: DataPlane, served: Served, run) -> None:
+def test_negative_zero_is_paper(plane: DataPlane, served: ServedModel, run) -> None:
     (ours,), (zero,) = (
         run(plane.infer(served, [Tensor("image", "FP32", np.full((1, 28, 28, 1), value, np.float32))]))
         for value in (-0.0, 0.0)
@@ -144,22 +149,10 @@ def test_unknown(plane: DataPlane, run) -> None:
         plane.find("lenet5", "2")
 
 
-def test_too_much_to_decode_is_refused(plane: DataPlane, run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.engine.offload.QUEUE", 2)
-    gate = threading.Event()
-
-    async def work() -> None:
-        waiting = [asyncio.ensure_future(plane.beside(lambda: gate.wait(10))) for _ in range(2)]
-        await asyncio.sleep(0)
-        with pytest.raises(Busy, match="waiting to be decoded"):
-            await plane.beside(bool)
-        ending = asyncio.ensure_future(plane.beside(lambda: 8, begun=True))
-        gate.set()
-        assert await ending == 8
-        await asyncio.gather(*waiting)
-        assert await plane.beside(lambda: 7) == 7
-
-    run(work())
+def test_offloaded_work_is_bounded(models: Path, run) -> None:
+    plane = DataPlane({}, "lenet5", Settings(), offloader=Offloader(1, queue=0))
+    with pytest.raises(Busy, match="waiting to be decoded"):
+        run(plane.offload(bool))
 
 
 def test_fields_of_many_requests_at_once(plane: DataPlane, run) -> None:
@@ -189,22 +182,24 @@ def test_fields_are_counted(plane: DataPlane, run) -> None:
 
 
 def test_no_model_that_reads_fields(models: Path, run) -> None:
-    plane = DataPlane([Repository.open(models).load("lenet5")], "lenet5", Settings())
+    entry = Repository.open(models).model("lenet5")
+    model = load_model(Repository.open(models), Counts(), Settings(), "lenet5", entry)
+    plane = DataPlane({"lenet5": model}, "lenet5", Settings())
     with pytest.raises(Unknown, match="no model that reads fields is served"):
         run(plane.read_fields([png(amount())]))
 
 
-def test_a_small_picture_is_read_at_once_and_a_large_one_beside(
+def test_a_small_picture_is_decoded_in_the_loop_and_a_large_one_off_it(
     plane: DataPlane, run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[int] = []
-    beside = plane.beside
+    offload = plane.offload
 
     async def counted(work, begun_before: bool = False):
         begun.append(1)
-        return await beside(work, begun_before)
+        return await offload(work, begun_before)
 
-    monkeypatch.setattr(plane, "beside", counted)
+    monkeypatch.setattr(plane, "offload", counted)
     for picture, expected in (
         ([png(seven(40))], 0),
         ([png(seven(180))], 0),

@@ -1,4 +1,4 @@
-"""What is served follows the manifest and the operator; what fails leaves everything as it was."""
+"""The served models follow the manifest and the operator; a version that fails changes nothing."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ import numpy as np
 import pytest
 
 from serving.app import App, build_app
-from serving.engine import hot_reload as module
-from serving.engine.hot_reload import Entry, Keeper
-from serving.engine.worker_state import Board
+from serving.engine.hot_reload import Entry, ModelReloader
+from serving.engine.worker_state import SharedState
 from serving.errors import CheckreaderError, Unknown
 from serving.manifest import NAME, Manifest, decode
 from serving.repository.store import Repository
@@ -29,15 +28,16 @@ from tests.support.tiny import png, seven, write_models
 
 
 class Service:
-    """An application whose keeper is at work, in an event loop of its own."""
+    """An application whose reloader runs, in an event loop of its own."""
 
     def __init__(self, app: App, runner: asyncio.Runner) -> None:
-        self.app, self.keeper, self.client = app, app.keeper, Client(app, runner)
+        self.app, self.reloader, self.client = app, app.reloader, Client(app, runner)
+        self.reloader.interval = 0.001
         self.runner = runner
         self.task = runner.run(self._start())
 
     async def _start(self) -> asyncio.Task[None]:
-        return asyncio.create_task(self.keeper.run())
+        return asyncio.create_task(self.reloader.run())
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.runner.run(work)
@@ -54,18 +54,13 @@ class Service:
         return self.client("POST", "/digits", content=png(seven())).json().get("model", {}).get("version")
 
     def index(self) -> list[Entry]:
-        return [one for one in self.keeper.index() if one.name == "lenet5"]
+        return [entry for entry in self.reloader.index() if entry.name == "lenet5"]
 
 
 @pytest.fixture
 def service(own_models: Path) -> Iterator[Service]:
     with asyncio.Runner() as runner:
         yield Service(build_app(Settings(models=own_models)), runner)
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_TICK", 0.001)
 
 
 def replaced(folder: Path, change: Callable[[dict], object]) -> None:
@@ -95,11 +90,11 @@ def test_what_did_not_change_is_not_loaded_again(service: Service, own_models: P
     assert after["lenet5"] is not before["lenet5"]
     # Equal entries, though of another release: not even the file was read.
     replaced(own_models, lambda content: content.update(release="9"))
-    service.run(service.keeper.load("one"))
+    service.run(service.reloader.load("one"))
     assert service.app.plane.models["lenet5"] is after["lenet5"]
 
 
-def test_whoever_holds_the_old_version_ends_with_it_and_then_it_is_gone(
+def test_a_request_finishes_on_the_old_version_which_is_then_freed(
     service: Service, own_models: Path
 ) -> None:
     old = service.app.plane.find("lenet5")
@@ -117,7 +112,7 @@ def test_whoever_holds_the_old_version_ends_with_it_and_then_it_is_gone(
 
 
 async def answered(service: Service, old: Any) -> Any:
-    """What a request gets that found its model before the release."""
+    """Submits a request to a version that was replaced."""
     return (await old.batcher.submit(np.zeros((1, 28, 28, 1), np.float32)))[0]
 
 
@@ -183,7 +178,7 @@ def test_whatever_a_version_raises_the_others_switch(service: Service, own_model
         )
     shutil.copytree(staged, own_models, dirs_exist_ok=True)
     service.until(lambda: service.app.plane.find("lenet5").version == "2")
-    service.until(lambda: "lenet5-features" in service.keeper._report().refused)
+    service.until(lambda: "lenet5-features" in service.reloader.reports()[0].refused)
     assert service.app.plane.find("lenet5-features").version == "1"
     assert service.client("POST", "/v2/repository/models/lenet5/load").status_code == 200
 
@@ -218,35 +213,33 @@ def test_a_manifest_that_changes_while_the_service_starts_is_seen(
 
 
 def test_a_worker_in_the_place_of_another_serves_what_it_can(own_models: Path, tmp_path: Path) -> None:
-    shared = tmp_path / "board"
+    shared = tmp_path / "state"
     shared.mkdir()
     settings = Settings(models=own_models)
     with asyncio.Runner() as runner:
-        first = Service(build_app(settings, Board(shared, 0, 2)), runner)
-        first.until(lambda: Board(shared, 0, 2).before() is not None)
+        first = Service(build_app(settings, SharedState(shared, 0, 2)), runner)
+        first.until(lambda: SharedState(shared, 0, 2).last_report() is not None)
         first.task.cancel()
         (own_models / "repository/lenet5-features/1/model.onnx").unlink()
-        again = Service(build_app(settings, Board(shared, 0, 2)), runner)
+        again = Service(build_app(settings, SharedState(shared, 0, 2)), runner)
         assert again.version() == "1"
-        (entry,) = (one for one in again.keeper.index() if one.name == "lenet5-features")
+        (entry,) = (entry for entry in again.reloader.index() if entry.name == "lenet5-features")
         assert (entry.state, "is missing" in entry.reason) == ("UNAVAILABLE", True)
         with pytest.raises(CheckreaderError, match="is missing"):
-            build_app(settings, Board(tmp_path, 1, 2))  # the first in its place
+            build_app(settings, SharedState(tmp_path, 1, 2))  # the first in its place
 
 
-def test_an_unloaded_default_is_nobody_else(own_models: Path, tmp_path: Path) -> None:
-    board = Board(tmp_path, 0, 2)
-    board.ask("lenet5", loaded=False)
+def test_no_other_model_takes_the_place_of_an_unloaded_default(own_models: Path, tmp_path: Path) -> None:
+    state = SharedState(tmp_path, 0, 2)
+    state.request("lenet5", loaded=False)
     with asyncio.Runner() as runner:
-        service = Service(build_app(Settings(models=own_models), board), runner)
+        service = Service(build_app(Settings(models=own_models), state), runner)
         assert service.app.plane.default == "lenet5"
         assert service.version() is None
 
 
-def test_what_was_refused_is_tried_again(
-    service: Service, own_models: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_AGAIN", 0.0)
+def test_what_was_refused_is_tried_again(service: Service, own_models: Path) -> None:
+    service.reloader.retry_after = 0.0
     write_models(own_models, "2")
     file = own_models / "repository/lenet5/2/model.onnx"
     kept = file.read_bytes()
@@ -286,7 +279,7 @@ def test_unload_and_load(service: Service) -> None:
     assert service.index() == [Entry("lenet5", "1", "UNAVAILABLE", "unloaded")]
     assert client("POST", "/digits", content=png(seven())).status_code == 404
     listed = client("POST", "/v2/repository/index", content=b'{"ready": true}').json()
-    assert [one["name"] for one in listed] == ["lenet5-features", "lenet5-field"]
+    assert [model["name"] for model in listed] == ["lenet5-features", "lenet5-field"]
     assert len(client("POST", "/v2/repository/index").json()) == 3
     assert client("GET", "/web/models.json").json()["digit"] is None
     assert client("POST", "/v2/repository/models/lenet5/load").json() == {}
@@ -298,7 +291,7 @@ def test_unload_and_load(service: Service) -> None:
 
 
 def test_an_unloaded_model_stays_so_over_a_release(service: Service, own_models: Path) -> None:
-    service.run(service.keeper.unload("lenet5"))
+    service.run(service.reloader.unload("lenet5"))
     write_models(own_models, "2")
     service.until(lambda: service.app.plane.find("lenet5-features").version == "2")
     assert service.index() == [Entry("lenet5", "2", "UNAVAILABLE", "unloaded")]
@@ -321,7 +314,7 @@ def test_only_what_was_chosen_is_served(own_models: Path) -> None:
         service.until(lambda: service.app.plane.find("lenet5").version == "2")
         assert list(service.app.plane.models) == ["lenet5"]
         with pytest.raises(Unknown):
-            service.run(service.keeper.load("lenet5-field"))
+            service.run(service.reloader.load("lenet5-field"))
         replaced(
             own_models,
             lambda content: content.update(
@@ -330,7 +323,7 @@ def test_only_what_was_chosen_is_served(own_models: Path) -> None:
         )
         service.until(lambda: len(service.index()) > 1)
         assert "names it no more" in service.index()[1].reason
-        assert service.version() == "2"  # rather the old one than none
+        assert service.version() == "2"  # the old version stays
 
 
 def with_previous(folder: Path) -> Manifest:
@@ -363,60 +356,58 @@ def test_the_previous_version_has_a_label(tmp_path: Path) -> None:
         assert reply.status_code == 404
         old = service.app.plane.previous["lenet5"]
         replaced(tmp_path, lambda content: content.update(release="9"))
-        service.run(service.keeper.load("lenet5-field"))
+        service.run(service.reloader.load("lenet5-field"))
         assert service.app.plane.previous["lenet5"] is old
 
 
 def test_two_workers_switch_together(own_models: Path, tmp_path: Path) -> None:
-    shared = tmp_path / "board"
+    shared = tmp_path / "state"
     shared.mkdir()
-    boards = [Board(shared, place, 2) for place in range(2)]
+    states = [SharedState(shared, place, 2) for place in range(2)]
     with asyncio.Runner() as runner:
         settings = Settings(models=own_models)
-        one, other = (Service(build_app(settings, board), runner) for board in boards)
-        one.run(one.keeper.unload("lenet5"))
-        assert "lenet5" not in other.app.plane.models
-        other.run(other.keeper.load("lenet5"))
-        assert one.version() == "1"
-        other.version()
-        one.until(
+        first, second = (Service(build_app(settings, state), runner) for state in states)
+        first.run(first.reloader.unload("lenet5"))
+        assert "lenet5" not in second.app.plane.models
+        second.run(second.reloader.load("lenet5"))
+        assert first.version() == "1"
+        second.version()
+        first.until(
             lambda: (
-                one.keeper.counts().of("lenet5", "1").accepted
-                + sum(one.keeper.counts().of("lenet5", "1").rejected.values())
+                first.reloader.counts().for_model("lenet5", "1").accepted
+                + sum(first.reloader.counts().for_model("lenet5", "1").rejected.values())
                 == 2
             )
         )
-        assert one.keeper.counts().starts == 2
+        assert first.reloader.counts().starts == 2
         # A worker in the place of one that died goes on counting, and knows what is unloaded.
-        one.run(one.keeper.unload("lenet5-features"))
-        other.task.cancel()
-        again = Service(build_app(settings, boards[1]), runner)
+        first.run(first.reloader.unload("lenet5-features"))
+        second.task.cancel()
+        again = Service(build_app(settings, states[1]), runner)
         assert "lenet5-features" not in again.app.plane.models
-        again.until(lambda: again.keeper.counts().starts == 3)
-        assert sum(again.keeper.counts().requests.values()) == 2
+        again.until(lambda: again.reloader.counts().starts == 3)
+        assert sum(again.reloader.counts().requests.values()) == 2
 
 
-def test_a_worker_that_refuses_is_told(own_models: Path, tmp_path: Path) -> None:
-    shared = tmp_path / "board"
+def test_load_raises_another_workers_refusal(own_models: Path, tmp_path: Path) -> None:
+    shared = tmp_path / "state"
     shared.mkdir()
     with asyncio.Runner() as runner:
-        one = Service(build_app(Settings(models=own_models), Board(shared, 0, 2)), runner)
-        other = Keeper(one.app.plane, Repository.open(own_models), Board(shared, 1, 2))
-        report = other._report()
+        first = Service(build_app(Settings(models=own_models), SharedState(shared, 0, 2)), runner)
+        second = ModelReloader(first.app.plane, Repository.open(own_models), SharedState(shared, 1, 2))
+        report = second.reports()[0]
         report.generation, report.refused = 99, {"lenet5": "not on my machine"}
-        other.board.report(report)
+        second.state.publish(report)
         with pytest.raises(CheckreaderError, match="not on my machine"):
-            one.run(one.keeper.load("lenet5"))
+            first.run(first.reloader.load("lenet5"))
 
 
-def test_a_worker_that_never_answers(
-    own_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_PATIENCE", 0.0)
+def test_a_worker_that_never_answers(own_models: Path, tmp_path: Path) -> None:
     with asyncio.Runner() as runner:
-        one = Service(build_app(Settings(models=own_models), Board(tmp_path, 0, 2)), runner)
+        first = Service(build_app(Settings(models=own_models), SharedState(tmp_path, 0, 2)), runner)
+        first.reloader.patience = 0.0
         with pytest.raises(CheckreaderError, match="not every worker has switched"):
-            one.run(one.keeper.load("lenet5"))
+            first.run(first.reloader.load("lenet5"))
 
 
 def test_a_refused_version_is_not_hidden_by_the_one_before_it(tmp_path: Path) -> None:
@@ -432,12 +423,12 @@ def test_a_refused_version_is_not_hidden_by_the_one_before_it(tmp_path: Path) ->
         replaced(tmp_path, spoil)
         reply = service.client("POST", "/v2/repository/models/lenet5/load")
         assert (reply.status_code, "3" * 64 in reply.json()["error"]) == (400, True)
-        refused = [one.version for one in service.index() if one.state == "UNAVAILABLE"]
+        refused = [entry.version for entry in service.index() if entry.state == "UNAVAILABLE"]
         assert refused == ["3", "1"]
         assert service.version() == "2"
         replaced(tmp_path, lambda content: content["models"].update(lenet5=service_entry(service)))
         reply = service.client("POST", "/v2/repository/models/lenet5/load")
-        assert reply.status_code == 200  # that the one before cannot be had is no matter of this
+        assert reply.status_code == 200  # the previous version does not matter here
 
 
 def service_entry(service: Service) -> Any:

@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.engine.statistics import DURATIONS, Counts, Histogram, Statistics, combined, count
+from serving.engine.statistics import DURATIONS, Counts, Histogram, Statistics, combine, count
 
 DURATION = st.integers(0, 20 * 10**9)
 
@@ -30,7 +30,7 @@ def test_buckets_start_at_50_microseconds() -> None:
 def test_readings_are_counted_by_the_kind_of_reason() -> None:
     statistics = Statistics()
     for reason in (None, "unsure: confidence 0.5", "unsure: confidence 0.6", "blank: no ink found", None):
-        statistics.read(reason)
+        statistics.record_reading(reason)
     assert statistics.accepted == 2
     assert statistics.rejected == {"unsure": 2, "blank": 1}
 
@@ -38,9 +38,9 @@ def test_readings_are_counted_by_the_kind_of_reason() -> None:
 def worker(batches: list[int], last: int) -> Counts:
     counts = Counts(starts=1)
     for rows in batches:
-        counts.of("a", "1").ran(rows, 1_000 * rows)
+        counts.for_model("a", "1").record_batch(rows, 1_000 * rows)
         count(counts.requests, f"POST /digits {200 + rows}")
-    counts.of("a", "1").last = last
+    counts.for_model("a", "1").last = last
     return counts
 
 
@@ -48,7 +48,7 @@ def worker(batches: list[int], last: int) -> Counts:
 def test_the_sum_is_what_one_would_have_counted(
     left: list[int], right: list[int], one: int, other: int
 ) -> None:
-    total = combined(worker(left, one), worker(right, other))
+    total = combine(worker(left, one), worker(right, other))
     expected = worker(left + right, max(one, other))
     expected.starts = 2
     assert total == expected
@@ -56,9 +56,9 @@ def test_the_sum_is_what_one_would_have_counted(
 
 def test_the_sum_of_what_only_one_has() -> None:
     left, right = Counts(), Counts()
-    left.of("a", "1").ran(1, 5)
-    right.of("b", "2").ran(2, 7)
-    assert combined(left, right).models == left.models | right.models
+    left.for_model("a", "1").record_batch(1, 5)
+    right.for_model("b", "2").record_batch(2, 7)
+    assert combine(left, right).models == left.models | right.models
 
 
 def test_counters_survive_being_told() -> None:

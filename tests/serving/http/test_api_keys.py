@@ -19,8 +19,8 @@ def no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("header", [f"Bearer {ONE}", f"bearer  {OTHER} "])
-def test_a_key_opens(header: str) -> None:
-    Keys([ONE, OTHER]).admit(header)
+def test_a_key_is_admitted(header: str) -> None:
+    Keys([ONE, OTHER]).check(header)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_a_key_opens(header: str) -> None:
 )
 def test_anything_else_does_not(header: str | None) -> None:
     with pytest.raises(Unauthorized):
-        Keys([ONE, OTHER]).admit(header)
+        Keys([ONE, OTHER]).check(header)
 
 
 def test_every_key_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,7 +36,7 @@ def test_every_key_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "hmac.compare_digest", lambda left, right: compared.append(len(left)) or left == right
     )
-    Keys([ONE, OTHER, "z" * 20]).admit(f"Bearer {ONE}")
+    Keys([ONE, OTHER, "z" * 20]).check(f"Bearer {ONE}")
     assert compared == [32, 32, 32]  # digests of equal length, also after the right one
 
 
@@ -45,9 +45,9 @@ def test_from_a_file(tmp_path: Path) -> None:
     file.write_text(f"# of the till\n{ONE}\n\n  {OTHER}\n")
     keys = read(file)
     assert keys is not None
-    keys.admit(f"Bearer {OTHER}")
+    keys.check(f"Bearer {OTHER}")
     with pytest.raises(Unauthorized):
-        keys.admit("Bearer # of the till")
+        keys.check("Bearer # of the till")
 
 
 def test_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -55,12 +55,12 @@ def test_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     monkeypatch.setenv(API_KEYS_VARIABLE, f"{ONE},{OTHER}\n")
     keys = read(None)
     assert keys is not None
-    keys.admit(f"Bearer {OTHER}")
+    keys.check(f"Bearer {OTHER}")
     (tmp_path / "keys").write_text("x" * 16)
     keys = read(tmp_path / "keys")  # the file wins
     assert keys is not None
     with pytest.raises(Unauthorized):
-        keys.admit(f"Bearer {ONE}")
+        keys.check(f"Bearer {ONE}")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_what_is_no_key_is_refused(tmp_path: Path, content: bytes | None, messag
     assert "short" not in str(raised.value)  # nothing of a secret is told
 
 
-def test_an_empty_variable_is_no_open_door(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_admits_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(API_KEYS_VARIABLE, "")
     with pytest.raises(CheckreaderError, match=f"{API_KEYS_VARIABLE}: no key there"):
         read(None)

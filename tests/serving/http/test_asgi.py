@@ -1,4 +1,4 @@
-"""Bodies in, replies out, as ASGI messages."""
+"""Bodies in, responses out, as ASGI messages."""
 
 from __future__ import annotations
 
@@ -15,8 +15,16 @@ from hypothesis import strategies as st
 from serving import errors
 from serving.engine.statistics import Counts
 from serving.errors import Busy, CheckreaderError, TooLarge, Unauthorized, Unsupported
-from serving.http.admission import Door
-from serving.http.asgi import STATUS, Endpoint, Gone, Reply, Request, json, mistake, respond
+from serving.http.admission import AdmissionControl
+from serving.http.asgi import (
+    ClientDisconnected,
+    Endpoint,
+    HttpRequest,
+    HttpResponse,
+    error_response,
+    json_response,
+    send_response,
+)
 
 
 def scope(**headers: str) -> dict[str, Any]:
@@ -43,7 +51,7 @@ def receiving(parts: Iterable[bytes], end: bool = True):
 
 
 def body(parts: Iterable[bytes], limit: int = 100, end: bool = True, **headers: str) -> bytes:
-    request = Request(scope(**headers), receiving(parts, end))
+    request = HttpRequest(scope(**headers), receiving(parts, end))
     return asyncio.run(request.body(limit))
 
 
@@ -71,7 +79,7 @@ def test_a_declared_length_is_refused_before_anything_is_read() -> None:
         raise AssertionError("read")
 
     with pytest.raises(TooLarge):
-        asyncio.run(Request(scope(content_length="101"), receive).body(100))
+        asyncio.run(HttpRequest(scope(content_length="101"), receive).body(100))
 
 
 def test_a_bomb_is_not_unpacked() -> None:
@@ -85,8 +93,8 @@ def test_unknown_encoding() -> None:
 
 
 @pytest.mark.parametrize("parts", [[], [b"half"]])
-def test_gone_in_the_middle(parts: list[bytes]) -> None:
-    with pytest.raises(Gone):
+def test_a_client_that_disconnects_in_its_body(parts: list[bytes]) -> None:
+    with pytest.raises(ClientDisconnected):
         body(parts, end=False)
 
 
@@ -100,8 +108,8 @@ def test_work_is_cancelled_when_the_client_goes() -> None:
             cancelled.append(True)
             raise
 
-    with pytest.raises(Gone):
-        asyncio.run(Request(scope(), receiving([], end=False)).unless_gone(work()))
+    with pytest.raises(ClientDisconnected):
+        asyncio.run(HttpRequest(scope(), receiving([], end=False)).cancel_on_disconnect(work()))
     assert cancelled
 
 
@@ -110,22 +118,23 @@ def test_work_is_answered_while_the_client_waits() -> None:
         await asyncio.sleep(0)
         return 7
 
-    assert asyncio.run(Request(scope(), receiving([])).unless_gone(work())) == 7
+    assert asyncio.run(HttpRequest(scope(), receiving([])).cancel_on_disconnect(work())) == 7
 
 
-def sent(reply: Reply, accepted: bytes | None = None) -> tuple[int, dict[bytes, bytes], bytes]:
+def sent(reply: HttpResponse, accepted: bytes | None = None) -> tuple[int, dict[bytes, bytes], bytes]:
     messages: list[Any] = []
 
     async def send(message: Any) -> None:
         messages.append(message)
 
-    asyncio.run(respond(reply, accepted, send))
+    asyncio.run(send_response(reply, accepted, send))
     start, content = messages
     headers = dict(start["headers"])
     assert int(headers[b"content-length"]) == len(content["body"])
     return start["status"], headers, content["body"]
 
 
+ANSWERED = [kind for kind in vars(errors).values() if isinstance(kind, type)]
 LARGE = b"0123456789" * 200
 
 
@@ -142,25 +151,20 @@ LARGE = b"0123456789" * 200
         (b"GZIP ; q=1", b"gzip"),
     ],
 )
-def test_compressed_reply(accepted: bytes | None, encoding: bytes | None) -> None:
-    _, headers, content = sent(Reply(LARGE), accepted)
+def test_compressed_response(accepted: bytes | None, encoding: bytes | None) -> None:
+    _, headers, content = sent(HttpResponse(LARGE), accepted)
     assert headers.get(b"content-encoding") == encoding
     plain = {None: bytes, b"gzip": gzip.decompress, b"deflate": zlib.decompress}[encoding](content)
     assert plain == LARGE
-    assert sent(Reply(b"short"), accepted)[2] == b"short"
+    assert sent(HttpResponse(b"short"), accepted)[2] == b"short"
 
 
-@pytest.mark.parametrize("kind", STATUS)
-def test_mistakes(kind: type[CheckreaderError]) -> None:
-    status, headers, content = sent(mistake(kind("what")))
-    assert (status, content) == (STATUS[kind], b'{"error":"what"}')
+@pytest.mark.parametrize("kind", ANSWERED)
+def test_errors(kind: type[CheckreaderError]) -> None:
+    status, headers, content = sent(error_response(kind("what")))
+    assert (status, content) == (kind.status, b'{"error":"what"}')
     assert (headers.get(b"retry-after") == b"1") is (kind is Busy)
     assert (headers.get(b"connection") == b"close") is (kind in (TooLarge, Unauthorized))
-
-
-def test_every_error_has_a_status() -> None:
-    declared = {kind for kind in vars(errors).values() if isinstance(kind, type)}
-    assert declared == set(STATUS)
 
 
 def served(handler: Any) -> list[Any]:
@@ -169,12 +173,12 @@ def served(handler: Any) -> list[Any]:
     async def send(message: Any) -> None:
         messages.append(message)
 
-    asyncio.run(Endpoint(handler, "GET /", Door(Counts()))(scope(), receiving([b""]), send))
+    asyncio.run(Endpoint(handler, "GET /", AdmissionControl(Counts()))(scope(), receiving([b""]), send))
     return messages
 
 
 def test_a_bug_is_500_and_logged(caplog: pytest.LogCaptureFixture) -> None:
-    async def handler(request: Request) -> Reply:
+    async def handler(request: HttpRequest) -> HttpResponse:
         raise KeyError("secret")
 
     start, content = served(handler)
@@ -183,19 +187,19 @@ def test_a_bug_is_500_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert "KeyError" in caplog.text
 
 
-def test_nobody_is_answered_who_is_gone() -> None:
-    async def handler(request: Request) -> Reply:
-        raise Gone
+def test_a_disconnected_client_gets_no_response() -> None:
+    async def handler(request: HttpRequest) -> HttpResponse:
+        raise ClientDisconnected
 
     assert served(handler) == []
 
 
 def test_query_and_headers() -> None:
-    async def handler(request: Request) -> Reply:
-        return json([request.items(), request.header(b"x-one"), request.header(b"x-two")])
+    async def handler(request: HttpRequest) -> HttpResponse:
+        return json_response([request.query_parameters(), request.header(b"x-one"), request.header(b"x-two")])
 
     async def call() -> bytes:
-        request = Request(scope(x_one="1") | {"query_string": b"a=1&b=%20&a="}, receiving([]))
+        request = HttpRequest(scope(x_one="1") | {"query_string": b"a=1&b=%20&a="}, receiving([]))
         return (await handler(request)).body
 
     assert asyncio.run(call()) == b'[[["a","1"],["b"," "],["a",""]],"1",null]'

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from serving.errors import CheckreaderError
-from serving.images.codec import MAX_PIXELS, decode, size
+from serving.images.codec import MAX_PIXELS, decode, pixel_count
 from tests.support.tiny import png, seven
 
 
@@ -96,7 +96,7 @@ def test_gif_is_not_read() -> None:
 
 
 def test_size_is_what_the_header_promises() -> None:
-    assert size(png(seven(30))) == 900
-    assert size(png(seven(30), "JPEG")) == 900
+    assert pixel_count(png(seven(30))) == 900
+    assert pixel_count(png(seven(30), "JPEG")) == 900
     for data in (b"", b"no picture", png(seven())[:20]):
-        assert size(data) > MAX_PIXELS
+        assert pixel_count(data) > MAX_PIXELS

@@ -8,10 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
-from scipy import ndimage
 
 from serving.images.codec import decode
-from serving.images.digit import components, normalize, tensor
+from serving.images.digit import normalize, tensor
 from tests.support.tiny import png, seven
 
 Rows = list[list[int]]
@@ -208,17 +207,6 @@ def test_specification_of_shrinking(shape: tuple[int, int]) -> None:
     gray = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     gray[shape[0] // 3 : shape[0] // 2, shape[1] // 3 : shape[1] // 2 + 1] = 0
     assert normalize(gray).tolist() == specified(gray.tolist())
-
-
-@given(hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, max_side=20)))
-def test_components(mask: np.ndarray) -> None:
-    ours = components(mask)
-    labels, count = ndimage.label(mask, np.ones((3, 3)))
-    pairs = set(zip(ours.ravel().tolist(), labels.ravel().tolist(), strict=True))
-    assert ((ours > 0) == mask).all()
-    # One of ours for each of SciPy's, in the same order; SciPy's ascend in reading order.
-    assert len(pairs - {(0, 0)}) == count
-    assert sorted(pairs) == sorted(pairs, key=lambda pair: pair[1])
 
 
 # --- What a person expects of it ---

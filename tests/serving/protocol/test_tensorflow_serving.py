@@ -16,13 +16,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from serving.engine.dataplane import Tensor
-from serving.engine.tensor_checks import check_shape
+from serving.engine.tensors import Tensor, check_shape
 from serving.errors import CheckreaderError
 from serving.protocol.tensorflow_serving import (
     ColumnReply,
+    ParsedPredictRequest,
     PredictRequest,
-    Request,
     RowReply,
     metadata,
     parse,
@@ -43,7 +42,7 @@ def accept(shape: Sequence[int]) -> None:
     """Any shape will do."""
 
 
-def read(body: object, spec: Spec = SPEC) -> Request:
+def read(body: object, spec: Spec = SPEC) -> ParsedPredictRequest:
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
     return parse(text, spec, check if spec is SPEC else accept)
 
@@ -314,7 +313,7 @@ def test_only_its_own_error_escapes(body: dict, cut: bool, random: Any) -> None:
                 assert request.inputs[0].data.size == np.array(value, np.float32).size
 
 
-ROWS, COLUMNS = Request([], True), Request([], False)
+ROWS, COLUMNS = ParsedPredictRequest([], True), ParsedPredictRequest([], False)
 
 
 @given(hnp.arrays(np.float32, hnp.array_shapes(min_dims=1, max_dims=3, max_side=4), elements=floats))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from serving.manifest import Sliding
-from serving.recognition.uncovered_ink import unread
+from serving.recognition.uncovered_ink import uncovered_ink
 
 SLIDES = Sliding(32, receptive=40, stride=2, left=20, right=20, bucket=16)
 # A step's middle is the column twice its number.
@@ -30,7 +30,7 @@ DIGITS = ((6, 26, 2, 12), (6, 26, 20, 32), (6, 26, 40, 50))
     ],
 )
 def test_a_digit_that_was_passed_over(spans: list[tuple[int, int]], expected: bool) -> None:
-    assert unread(field(*DIGITS), spans, SLIDES) == expected
+    assert uncovered_ink(field(*DIGITS), spans, SLIDES) == expected
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,9 @@ def test_a_digit_that_was_passed_over(spans: list[tuple[int, int]], expected: bo
 )
 def test_a_mark_is_no_digit(mark: tuple[int, int, int, int]) -> None:
     spans = [(3, 4), (12, 14), (22, 23)]
-    assert not unread(field(*DIGITS, mark), spans, SLIDES)
-    assert unread(field(*DIGITS, (6, 26, 70, 90)), spans, SLIDES)
+    assert not uncovered_ink(field(*DIGITS, mark), spans, SLIDES)
+    assert uncovered_ink(field(*DIGITS, (6, 26, 70, 90)), spans, SLIDES)
 
 
 def test_faint_dirt_is_no_ink() -> None:
-    assert not unread(np.full((32, 120), 40, np.uint8), [], SLIDES)
+    assert not uncovered_ink(np.full((32, 120), 40, np.uint8), [], SLIDES)

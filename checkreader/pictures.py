@@ -1,0 +1,67 @@
+"""Turns what a program has at hand, a path, bytes, an array or an image, into encoded pictures."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from serving.bulk.job import read_file
+from serving.errors import CheckreaderError
+
+Picture: TypeAlias = str | os.PathLike[str] | bytes | npt.NDArray[Any] | Image.Image
+
+_PNG_MODES: Final = ("1", "L", "LA", "RGB", "RGBA", "P", "I;16")
+_CHANNELS: Final = (3, 4)  # of arrays with colors, red first, and of those with transparency
+
+
+def encoded(picture: Picture) -> bytes:
+    """Returns a picture's bytes in a format that the service reads, so that all doors normalize the same.
+
+    Args:
+        picture: a path; encoded bytes; an array of uint8 or bool, [height, width] gray, [height, width, 3] RGB or
+            [height, width, 4] RGBA, 0 = black; or a PIL image.
+
+    Raises:
+        CheckreaderError: the file cannot be read, or it is nothing of these.
+    """
+    if isinstance(picture, bytes | bytearray | memoryview):
+        return bytes(picture)
+    if isinstance(picture, str | os.PathLike):
+        try:
+            return read_file(Path(picture))
+        except OSError as error:
+            raise CheckreaderError(f"{os.fspath(picture)}: {error.strerror}") from None
+    if isinstance(picture, np.ndarray):
+        return _png(Image.fromarray(_levels(picture)))
+    if isinstance(picture, Image.Image):
+        return _png(picture if picture.mode in _PNG_MODES else picture.convert("RGB"))
+    raise CheckreaderError(
+        f"not a picture: expected a path, bytes, a NumPy array or a PIL image, got {type(picture).__name__}"
+    )
+
+
+def _levels(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    if array.dtype == np.bool_:
+        array = array.astype(np.uint8) * 255
+    if array.dtype != np.uint8:
+        raise CheckreaderError(
+            f"an array of {array.dtype}: expected uint8 from 0 (black) to 255 (white), or bool (True = white)"
+        )
+    if array.size == 0 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in _CHANNELS)):
+        raise CheckreaderError(
+            f"an array of shape {list(array.shape)}: expected [height, width], or [height, width, 3 or 4]"
+        )
+    return np.ascontiguousarray(array)
+
+
+def _png(image: Image.Image) -> bytes:
+    """PNG keeps every level; fast rather than small, since it is read at once."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()

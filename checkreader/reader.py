@@ -1,0 +1,295 @@
+"""The Python interface: a thin layer over the modules that serve."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar, overload
+
+from checkreader.pictures import Picture, encoded
+from checkreader.results import Alternative, Amount, CheckDigit, Choice, Digit, FieldDigit, Model, Number
+from serving.decoding.field_string import field_format
+from serving.decoding.thresholds import MAX_ERROR, choose_threshold
+from serving.errors import CheckreaderError
+from serving.images.digit import tensor
+from serving.recognition import digits, fields
+from serving.recognition.fields import FieldPrediction
+from serving.repository.golden import LoadedModel
+from serving.repository.store import Repository
+
+__all__ = ["Picture", "Reader", "open"]
+
+Crop: TypeAlias = tuple[int, int, int, int]
+Result = TypeVar("Result")
+Pictures = TypeVar("Pictures", bound=Picture)  # what a list of pictures holds
+
+_FIELD = "lenet5-field"
+
+
+class Reader:
+    """Reads digits, amounts and numbers; made by `open`, safe to share between threads.
+
+    A model is loaded, and checked against its golden answers, when it is first asked for.
+
+    Args:
+        repository: the models.
+        runtime: "auto", "onnxruntime" or "litert".
+    """
+
+    def __init__(self, repository: Repository, runtime: str = "auto") -> None:
+        self._repository = repository
+        self._runtime = runtime
+        self._loaded: dict[str, LoadedModel] = {}
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"checkreader.Reader({str(self._repository.folder)!r})"
+
+    @overload
+    def digit(
+        self, picture: Picture, *, max_error: float = ..., crop: Crop | None = ..., model: str | None = ...
+    ) -> Digit: ...
+
+    @overload
+    def digit(
+        self,
+        picture: list[Pictures] | tuple[Pictures, ...],
+        *,
+        max_error: float = ...,
+        crop: Crop | None = ...,
+        model: str | None = ...,
+    ) -> list[Digit]: ...
+
+    def digit(
+        self,
+        picture: Picture | list[Pictures] | tuple[Pictures, ...],
+        *,
+        max_error: float = MAX_ERROR,
+        crop: Crop | None = None,
+        model: str | None = None,
+    ) -> Digit | list[Digit]:
+        """Reads a single digit.
+
+        Args:
+            picture: a path, encoded bytes, a NumPy array or a PIL image; or a list of these.
+            max_error: the tolerated share of wrong digits among the accepted, above 0.
+            crop: x, y, width and height of the part to read, in pixels, in every picture alike.
+            model: another digit model than the release's default.
+
+        Returns:
+            A `Digit`; of a list, a list in its order.
+
+        Raises:
+            checkreader.Error: a picture, the bound or the model cannot be used; the message says why.
+        """
+        loaded = self._load(model or self._repository.manifest.default)
+        threshold = choose_threshold(loaded.model.thresholds, max_error)
+        about = Model(loaded.name, loaded.model.version)
+
+        def read(pictures: list[bytes]) -> list[Digit]:
+            pixels = digits.normalize_pictures(pictures, crop)
+            predictions = digits.recognize(pixels, loaded.network.infer(tensor(pixels)), threshold)
+            return [
+                Digit(
+                    about,
+                    prediction.confidence,
+                    prediction.accepted,
+                    prediction.reason,
+                    prediction.digit,
+                    tuple(Choice(choice.digit, choice.probability) for choice in prediction.top),
+                )
+                for prediction in predictions
+            ]
+
+        return _each(picture, read)
+
+    @overload
+    def amount(
+        self,
+        picture: Picture,
+        *,
+        locale: str | None = ...,
+        max_error: float | None = ...,
+        crop: Crop | None = ...,
+        model: str = ...,
+    ) -> Amount: ...
+
+    @overload
+    def amount(
+        self,
+        picture: list[Pictures] | tuple[Pictures, ...],
+        *,
+        locale: str | None = ...,
+        max_error: float | None = ...,
+        crop: Crop | None = ...,
+        model: str = ...,
+    ) -> list[Amount]: ...
+
+    def amount(
+        self,
+        picture: Picture | list[Pictures] | tuple[Pictures, ...],
+        *,
+        locale: str | None = None,
+        max_error: float | None = None,
+        crop: Crop | None = None,
+        model: str = _FIELD,
+    ) -> Amount | list[Amount]:
+        """Reads an amount.
+
+        Args:
+            picture: a path, encoded bytes, a NumPy array or a PIL image; or a list of these.
+            locale: how the amount is written, `en`, `de`, …; None = any.
+            max_error: the tolerated share of wrong amounts among the accepted; None = 1 %, and nothing is accepted
+                by a model whose calibration does not support that.
+            crop: x, y, width and height of the part to read, in pixels, in every picture alike.
+            model: another field model than the released one.
+
+        Returns:
+            An `Amount`; of a list, a list in its order.
+
+        Raises:
+            checkreader.Error: a picture, the bound, the locale or the model cannot be used; the message says why.
+        """
+        recognize, about = self._fields("amount", None, None, locale, max_error, crop, model)
+
+        def read(pictures: list[bytes]) -> list[Amount]:
+            return [
+                Amount(**_number(prediction, about), amount=_decimal(prediction.amount))
+                for prediction in recognize(pictures)
+            ]
+
+        return _each(picture, read)
+
+    @overload
+    def number(
+        self,
+        picture: Picture,
+        *,
+        scheme: str | None = ...,
+        length: int | None = ...,
+        max_error: float | None = ...,
+        crop: Crop | None = ...,
+        model: str = ...,
+    ) -> Number: ...
+
+    @overload
+    def number(
+        self,
+        picture: list[Pictures] | tuple[Pictures, ...],
+        *,
+        scheme: str | None = ...,
+        length: int | None = ...,
+        max_error: float | None = ...,
+        crop: Crop | None = ...,
+        model: str = ...,
+    ) -> list[Number]: ...
+
+    def number(
+        self,
+        picture: Picture | list[Pictures] | tuple[Pictures, ...],
+        *,
+        scheme: str | None = None,
+        length: int | None = None,
+        max_error: float | None = None,
+        crop: Crop | None = None,
+        model: str = _FIELD,
+    ) -> Number | list[Number]:
+        """Reads a number.
+
+        Args:
+            picture: a path, encoded bytes, a NumPy array or a PIL image; or a list of these.
+            scheme: the check digit that the number satisfies, `aba`, `luhn` or `mod97`; None = any number.
+            length: how many digits it has; None = any.
+            max_error: as in `amount`.
+            crop: x, y, width and height of the part to read, in pixels, in every picture alike.
+            model: another field model than the released one.
+
+        Returns:
+            A `Number`; of a list, a list in its order.
+
+        Raises:
+            checkreader.Error: a picture, the bound, the scheme or the model cannot be used; the message says why.
+        """
+        recognize, about = self._fields("number", scheme, length, None, max_error, crop, model)
+
+        def read(pictures: list[bytes]) -> list[Number]:
+            return [Number(**_number(prediction, about)) for prediction in recognize(pictures)]
+
+        return _each(picture, read)
+
+    def _fields(
+        self,
+        kind: str,
+        scheme: str | None,
+        length: int | None,
+        locale: str | None,
+        max_error: float | None,
+        crop: Crop | None,
+        name: str,
+    ) -> tuple[Callable[[list[bytes]], list[FieldPrediction]], Model]:
+        expected = field_format(kind, scheme, length, locale)
+        loaded = self._load(name)
+        recognizer = fields.field_recognizer(name, loaded.model, loaded.network, expected, max_error, crop)
+        return recognizer, Model(name, loaded.model.version)
+
+    def _load(self, name: str) -> LoadedModel:
+        with self._lock:
+            if name not in self._loaded:
+                self._loaded[name] = self._repository.load(name, self._runtime)
+            return self._loaded[name]
+
+
+def open(models: str | Path | None = None, *, runtime: str = "auto") -> Reader:
+    """Opens a models folder.
+
+    Args:
+        models: the folder; None = $CHECKREADER_MODELS, else the released models that came with this package.
+        runtime: "onnxruntime", "litert", or "auto": the first that is installed.
+
+    Raises:
+        checkreader.Error: there are no models in the folder, or their manifest is garbled.
+    """
+    return Reader(Repository.open(models), runtime)
+
+
+def _each(
+    picture: Picture | list[Pictures] | tuple[Pictures, ...], read: Callable[[list[bytes]], list[Result]]
+) -> Result | list[Result]:
+    """Reads one picture, or several in one batch."""
+    if not isinstance(picture, list | tuple):
+        (result,) = read([_encoded(picture, "")])
+        return result
+    if not picture:
+        return []
+    count = len(picture)
+    return read([_encoded(entry, f"picture {i} of {count}: ") for i, entry in enumerate(picture, 1)])
+
+
+def _encoded(picture: Picture, where: str) -> bytes:
+    try:
+        return encoded(picture)
+    except CheckreaderError as error:
+        raise CheckreaderError(f"{where}{error}") from None
+
+
+def _number(prediction: FieldPrediction, about: Model) -> dict[str, Any]:
+    check = prediction.check_digit
+    return {
+        "model": about,
+        "confidence": prediction.confidence,
+        "accepted": prediction.accepted,
+        "reason": prediction.reason,
+        "text": prediction.text,
+        "raw": prediction.raw,
+        "digits": tuple(FieldDigit(digit.digit, digit.probability, digit.box) for digit in prediction.digits),
+        "check_digit": CheckDigit(check.scheme, check.valid) if check else None,
+        "alternatives": tuple(
+            Alternative(alternative.raw, alternative.probability) for alternative in prediction.alternatives
+        ),
+    }
+
+
+def _decimal(amount: str | None) -> Decimal | None:
+    return None if amount is None else Decimal(amount)

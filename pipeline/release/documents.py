@@ -1,0 +1,289 @@
+"""Renders the model card, and the marked tables of README and documents, from recorded JSON.
+
+    python -m pipeline.release.documents README.md docs/*.md   # rewrites every marked block in these files
+    python -m pipeline.release.documents runs/digits           # prints the table of a run
+
+Between `<!-- NAME -->` and `<!-- /NAME -->` stands what `templates/NAME.md.j2` says, NAME one of `BLOCKS`. The numbers
+are those of `models/records/` and of `RESULTS`, below the folder where the command is called; a test holds the
+documents against them.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+
+from pipeline.export.formats import FOLDER, TABLE, Format, models
+from pipeline.networks import spec
+from pipeline.release.artifacts import records_folder
+from pipeline.run import STAGES, write_bytes
+from serving import __version__
+from serving.errors import CheckreaderError
+from serving.manifest import Manifest
+
+RESULTS: Final = Path("benchmarks/results")  # where benchmarks write their results, below the root
+BLOCKS: Final = ("models", "table", "numbers", "limits", "edge", "service", "operations", "fields")
+
+# The product's name in results that were measured under the old one.
+OLD_NAME: Final = "checkdigit"
+
+
+def read_records(folder: Path) -> dict[str, Any]:
+    """Reads the records in a run's folder, or in `models/records/`, by stage."""
+    return {
+        stage: json.loads((folder / f"{stage}.json").read_text())
+        for stage in (*STAGES, "calibrate")
+        if stage in STAGES or (folder / f"{stage}.json").exists()
+    }
+
+
+def run_table(records: dict[str, Any]) -> str:
+    """Renders the formats of a run, of whichever task, with size, accuracy or agreement, speed and memory."""
+    return _render("run", run=records)
+
+
+def model_card(
+    records: dict[str, Any], manifest: Manifest, field_records: dict[str, Any] | None = None
+) -> str:
+    """Renders `models/README.md`.
+
+    Args:
+        records: the digit run's.
+        manifest: of the release.
+        field_records: the field run's; None: no field model is released.
+    """
+    fast = {
+        name: model
+        for name, model in manifest.models.items()
+        if name in models("fast") and model.accuracy is not None
+    }
+    text = _render("model_card", run=records, fields=field_records, manifest=manifest, fast_models=fast)
+    return f"{text}\n"
+
+
+def render_block(name: str, root: Path) -> str:
+    """Renders a marked block from the JSON below `root`.
+
+    Args:
+        name: one of `BLOCKS`.
+        root: the folder that holds `models/` and `RESULTS`.
+    """
+
+    def released(task: str) -> bool:
+        return records_folder(root / "models", task).is_dir()
+
+    def records(task: str) -> dict[str, Any]:
+        return read_records(records_folder(root / "models", task))
+
+    def measured(benchmark: str) -> bool:
+        return (root / RESULTS / f"{benchmark}.json").exists()
+
+    def benchmark(name: str) -> Any:
+        text = (root / RESULTS / f"{name}.json").read_text()
+        return json.loads(text.replace(OLD_NAME, "checkreader"))
+
+    return _render(
+        name,
+        released=released,
+        records=records,
+        measured=measured,
+        benchmark=benchmark,
+        results=RESULTS.as_posix(),
+    )
+
+
+def renew(text: str, root: Path) -> str:
+    """Renders the marked blocks of a document anew; all else stays.
+
+    The block `fields` stays, too, where no field model is released.
+
+    Args:
+        text: the document, in Markdown.
+        root: the folder that holds `models/` and `RESULTS`.
+
+    Raises:
+        CheckreaderError: a block begins and does not end, or the other way round.
+    """
+    for name in BLOCKS:
+        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        if begin not in text and end not in text:
+            continue
+        if not re.search(f"(?s){begin}.*{end}", text):
+            raise CheckreaderError(f"nothing to renew: expected the lines {begin} and {end}")
+        if name == "fields" and not records_folder(root / "models", "field").is_dir():
+            continue
+        content = f"{begin}\n{render_block(name, root)}\n{end}"
+        text = re.sub(f"(?s){begin}.*?{end}", content.replace("\\", r"\\"), text)
+    return text
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Rewrites the blocks of Markdown files, and prints the tables of runs; the exit code."""
+    try:
+        for path in map(Path, arguments):
+            if path.is_dir():
+                print(run_table(read_records(path)))
+                continue
+            text = path.read_text()
+            try:
+                renewed = renew(text, Path())
+            except CheckreaderError as error:
+                raise CheckreaderError(f"{path}: {error}") from None
+            if renewed != text:
+                write_bytes(path, renewed.encode())
+    except CheckreaderError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _render(template: str, **context: Any) -> str:
+    return _environment().get_template(f"{template}.md.j2").render(context).rstrip("\n")
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    """Loads `templates/`; a name that a template misspells is an error."""
+    environment = jinja2.Environment(  # Markdown: nothing is to be escaped
+        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {filter_.__name__: filter_ for filter_ in _FILTERS}
+    environment.globals |= {function.__name__: function for function in _FUNCTIONS}
+    return environment
+
+
+# Filters: how a number is written.
+
+
+def percent(share: float, places: int = 2) -> str:
+    return f"{share:.{places}%}"
+
+
+def decimals(number: float, places: int) -> str:
+    return f"{number:.{places}f}"
+
+
+def signed(number: float, places: int) -> str:
+    return f"{number:+.{places}f}"
+
+
+def scientific(number: float) -> str:
+    return f"{number:.1e}"
+
+
+def thousands(number: float) -> str:
+    return f"{number:,.0f}"
+
+
+def kilobytes(count: int) -> str:
+    return f"{count / 1000:.0f}"
+
+
+def interval(estimate: Any, places: int = 2) -> str:
+    """Writes the confidence interval of a share, a record's or a manifest's."""
+    low, high = (
+        estimate[key] if isinstance(estimate, dict) else getattr(estimate, key) for key in ("low", "high")
+    )
+    return f"{percent(low, places)}–{percent(high, places)}"
+
+
+def median(numbers: Sequence[float]) -> float:
+    return statistics.median(numbers)
+
+
+def mean(numbers: Sequence[float]) -> float:
+    return statistics.mean(numbers)
+
+
+# Functions: what a template cannot look up by itself.
+
+
+def formats(records: dict[str, Any]) -> tuple[Format, ...]:
+    """The table of formats of a run's task."""
+    return TABLE[spec.task_of_record(records["train"]).name]
+
+
+def exported_bytes(records: dict[str, Any], row: Format) -> int:
+    """The size of an exported file."""
+    return int(records["export"]["files"][f"{FOLDER}/{row.file}"]["bytes"])
+
+
+def same_strings(records: dict[str, Any], row: Format) -> float | None:
+    """The share of fields that a format reads as its reference does; None: it is a reference itself."""
+    for pair in records["verify"]["pairs"]:
+        if row.bound is not None and (pair["left"], pair["right"]) == (row.bound.against, row.name):
+            return float(pair["strings"])
+    return None
+
+
+def measured_on(records: dict[str, Any]) -> dict[str, int]:
+    """The labeled fields that a field run was evaluated on: names and counts."""
+    return {family["data"]["name"]: family["n"] for family in records["evaluate"]["families"].values()}
+
+
+def refusals(records: dict[str, Any]) -> list[str]:
+    """The error bounds for which the calibration of a field run chose no threshold, with the reason."""
+    calibrations = {"": records["train"]["calibration"] or {}}
+    if "calibrate" in records:
+        families = records["calibrate"]["families"].items()
+        calibrations = {f"{name}, ": family["calibration"] for name, family in families}
+    return [f"{model}{line}" for model, each in calibrations.items() for line in each.get("refusals", [])]
+
+
+def lowest(kinds: dict[str, Any], model: str, preparation: str, count: int) -> list[tuple[str, float]]:
+    """The corruptions under which a model is least accurate, the worst first."""
+    accuracies = {kind: float(accuracy[model][preparation]) for kind, accuracy in kinds.items()}
+    return sorted(accuracies.items(), key=lambda pair: pair[1])[:count]
+
+
+def accuracy_losses(recipe: dict[str, Any], other: dict[str, Any]) -> list[float]:
+    """What another recipe loses in validation accuracy, for each seed that both were trained with."""
+    return [
+        entry["validation_accuracy"] - other["seeds"][seed]["validation_accuracy"]
+        for seed, entry in sorted(recipe["seeds"].items())
+        if seed in other["seeds"]
+    ]
+
+
+def with_version(server: str, packages: dict[str, str]) -> str:
+    """A server's name with its version; in parentheses behind the name stands that it was measured untuned."""
+    package, _, variant = server.partition(" ")
+    return f"{package} {packages.get(package, __version__)}{' out of the box' if variant else ''}"
+
+
+_FILTERS: Final[tuple[Callable[..., Any], ...]] = (
+    percent,
+    decimals,
+    signed,
+    scientific,
+    thousands,
+    kilobytes,
+    interval,
+    median,
+    mean,
+)
+_FUNCTIONS: Final[tuple[Callable[..., Any], ...]] = (
+    formats,
+    exported_bytes,
+    same_strings,
+    measured_on,
+    refusals,
+    lowest,
+    accuracy_losses,
+    with_version,
+)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,342 @@
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+
+from pipeline.release import documents
+from pipeline.run import STAGES, write_json
+from serving.errors import CheckreaderError
+from serving.manifest import NAME, Accuracy, Artifact, Manifest, Model, Tensor, decode
+from tests.support import tiny_records
+from tests.support.paths import ROOT
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.fixture
+def records() -> dict[str, Any]:
+    return tiny_records.digit_records()
+
+
+@pytest.fixture
+def field_records() -> dict[str, Any]:
+    return tiny_records.field_records()
+
+
+@pytest.fixture
+def root(records: dict[str, Any], tmp_path: Path) -> Path:
+    """A checkout with results, and with a digit release alone."""
+    tiny_records.write_records(tmp_path / "models" / "records", records)
+    tiny_records.write_results(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def manifest() -> Manifest:
+    image, file = Tensor("image", "FP32", [-1, 28, 28, 1]), "repository/lenet5/1/model.onnx"
+    model = Model("1", "digit", image, [Artifact(file, "0", 249_500, "onnx_float32", "onnxruntime")])
+    return Manifest(
+        1, "0.3.0", "lenet5", {"lenet5": model}, {}, tool_versions={"keras": "3.15.1", "onnx": "1.23"}
+    )
+
+
+def card(
+    records: dict[str, Any], manifest: Manifest, field_records: dict[str, Any] | None = None
+) -> list[str]:
+    return documents.model_card(records, manifest, field_records).splitlines()
+
+
+# What is committed
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_documents_show_the_recorded_numbers(path: Path) -> None:
+    """`python -m pipeline.release.documents README.md docs/*.md` would change nothing."""
+    text = path.read_text()
+    assert documents.renew(text, ROOT) == text
+
+
+def test_every_block_stands_in_one_document() -> None:
+    text = "".join(path.read_text() for path in DOCUMENTS)
+    assert {name: text.count(f"<!-- {name} -->") for name in documents.BLOCKS} == dict.fromkeys(
+        documents.BLOCKS, 1
+    )
+
+
+def test_model_card_shows_the_released_numbers() -> None:
+    models = ROOT / "models"
+    records, field_records = (documents.read_records(models / path) for path in ("records", "records/field"))
+    manifest = decode((models / NAME).read_bytes())
+    assert documents.model_card(records, manifest, field_records) == (models / "README.md").read_text()
+
+
+# A run's table
+
+
+def test_table_of_a_digit_run(records: dict[str, Any]) -> None:
+    head, rule, *rows, empty, note = documents.run_table(records).splitlines()
+    assert head.count("|") == rule.count("|") == 7
+    assert rows == [
+        "| tflite_int8 | 70 | 99.49% | 0.061 | 123,457 | 82 |",
+        "| onnx_float32 | 250 | 99.57% | 0.061 | 123,457 | 82 |",
+    ]
+    assert empty == ""
+    assert "10,000 pictures of mnist test" in note
+    assert "Some\\1 CPU (2 cores)" in note
+    assert "`c` is compiled" not in note
+
+
+def test_table_of_a_field_run(field_records: dict[str, Any]) -> None:
+    _, _, row, _, note = documents.run_table(field_records).splitlines()
+    assert row == "| onnx_int8 | 247 | 99.75% | 0.457 | 2,346 | 82 |"
+    assert "600 fields and 30,000 steps" in note
+    assert "a field of 128 columns, Some\\1 CPU (2 cores), ONNX Runtime 1.31.0" in note
+
+
+def test_the_command_prints_the_table_of_a_run(field_records: dict[str, Any], tmp_path: Path, capsys) -> None:
+    tiny_records.write_records(tmp_path, field_records)
+    assert documents.main([str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"{documents.run_table(field_records)}\n"
+
+
+# The model card
+
+
+def test_card_of_digits_alone(records: dict[str, Any], manifest: Manifest) -> None:
+    lines = card(records, manifest)
+    assert "| lenet5 | 1.0% | 0.6180 | 99.87% | 0.123% | 0.070%–0.200% |" in lines
+    assert "| `repository/lenet5/1/model.onnx` | lenet5 | onnx_float32 | 250 |" in lines
+    assert "Quantization: qat, seed 7. keras 3.15.1, onnx 1.23." in lines
+    assert any(line.startswith("- `lenet5-int8`: 99.49% (95 % interval 98.49%–100.49%)") for line in lines)
+    assert any("letters and no whole amounts. A letter" in line for line in lines)
+    assert lines[-1].startswith("`golden/` holds 20 digits drawn by code")
+    assert not any("lenet5-field" in line or "lenet5-fast" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"distillation": 0.9}, "90% of the loss comes from a larger network's probabilities."),
+        (
+            {"distillation": 0.9, "defects": 0.3},
+            "90% of the loss comes from a larger network's probabilities; 30% of the pictures have a defect (a line "
+            "across, covered edges, hollow strokes, dirt, haze, blur).",
+        ),
+    ],
+)  # fmt: skip
+def test_card_names_teacher_and_defects(
+    records: dict[str, Any], manifest: Manifest, config: dict[str, float], sentence: str
+) -> None:
+    records["train"]["config"] |= config
+    lines = card(records, manifest)
+    assert lines[lines.index(sentence) + 1].startswith("Quantization: ")
+
+
+def test_card_of_the_folded_network(records: dict[str, Any], manifest: Manifest) -> None:
+    model = manifest.models["lenet5"]
+    manifest.models["lenet5-fast"] = Model(
+        "1",
+        "digit",
+        model.input,
+        model.artifacts,
+        accuracy=Accuracy(0.9945, 0.9928, 0.9959, 10_000, "mnist test"),
+    )
+    line = "- `lenet5-fast`: 250 kB, 99.45% (95 % interval 99.28%–99.59%) of 10,000 mnist test pictures"
+    lines = card(records, manifest)
+    assert lines[lines.index(line) + 1 :][:2] == ["", "## Files"]
+
+
+def test_card_of_fields(records: dict[str, Any], manifest: Manifest, field_records: dict[str, Any]) -> None:
+    lines = card(records, manifest, field_records)
+    text = "\n".join(lines)
+    for row in (
+        "| lenet5-field | checks, 780 | 81.23% | 79.23%–83.23% | 3.45% | 0.71 | 2 of 1,000 |",
+        "| lenet5-field | 2.0% | 0.9100 | 61.3% | 0.80% | 0.10%–2.00% | stored |",
+        "| lenet5-field | 1.0% | 0.9543 | 51.2% | 0.80% | 0.10%–2.00% | measured on these very fields |",
+        "| lenet5-field-int8 | 0.5% | – | 0 % | – | – | measured on these very fields: not reached |",
+        "- 0.005: needs at least 598 accepted fields",
+        "`lenet5-field` by kind: 4 digits 90.0% of 100, touching 70.0% of 80.",
+    ):
+        assert row in lines
+    assert (
+        "digits of mnist's writers, strokes drawn by the project, 2 handwriting fonts under the SIL" in text
+    )
+    assert (
+        "\nNot trained, only measured and calibrated (confidence and thresholds), on checks (780 fields). Names"
+        in text
+    )
+    assert "8 bits minus float: -0.13 points of exact strings" in text
+    assert "and no whole amounts: that is what `lenet5-field` is for, see below." in text
+
+
+def test_fields_that_were_trained_on_are_never_passed_off_as_new(
+    records: dict[str, Any], manifest: Manifest, field_records: dict[str, Any]
+) -> None:
+    mine = copy.deepcopy(field_records)
+    mine["train"]["data"] |= {"own": {"name": "checks", "n": 780}, "digits": None, "fonts": {}}
+    mine["train"]["cross_validation"] = {"pooled": tiny_records.field_family(0.9)}
+    mine["evaluate"]["trained_on"] = True
+    text = documents.model_card(records, manifest, mine)
+    assert "by the project.\nThen trained on 780 labeled fields of checks. Names" in text.replace(
+        "drawn ", ""
+    )
+    assert "Not trained" not in text
+    assert "digits of mnist" not in text
+    assert "| lenet5-field, cross-validated | checks, 780 | 90.00% | 88.00%–92.00% |" in text
+    assert "only the cross-validated row counts" in text
+
+
+def test_each_models_refusals_are_those_of_calibrate(field_records: dict[str, Any]) -> None:
+    assert documents.refusals(field_records) == ["0.005: needs at least 598 accepted fields"]
+    families = {name: {"calibration": {"refusals": ["0.01: too few"]}} for name in ("a", "b")}
+    calibrated = {**field_records, "calibrate": {"families": families}}
+    assert documents.refusals(calibrated) == ["a, 0.01: too few", "b, 0.01: too few"]
+
+
+# The blocks
+
+
+def test_numbers(root: Path) -> None:
+    _, _, *rows = documents.render_block("numbers", root).splitlines()
+    assert [row.split(" | ")[1] for row in rows] == ["99.52%", "99.50%", "5.5 (99.21%)"]
+    assert "`make DATA=mnist`, 2 cores" in rows[2]
+    assert f"`{documents.RESULTS}/runs.json`" in rows[0]
+
+
+def test_limits(root: Path) -> None:
+    lines = documents.render_block("limits", root).splitlines()
+    assert lines[2] == "| labels alone | 2 | 99.60% (99.60%–99.61%) | 0.0171 | 94.3% |"
+    assert "4,949 pictures" in lines[6]
+    assert lines[6].endswith("Over the 1 seeds that both have, `lenet5-fast` loses 0.10 points.")
+    assert lines[10] == "| lenet5 | 97.0% | 87.0% |"
+    assert "as they are: zigzag 94.0%, stripe 97.0%, shear 98.0%; normalized: zigzag 84.0%" in lines[-1]
+
+
+def test_service_under_the_old_name_is_shown_under_the_new(root: Path) -> None:
+    lines = documents.render_block("service", root).splitlines()
+    assert lines[2:5] == [
+        "| checkreader 0.1.0 | 2,000 | 0.50 | 90 | 1.23 |  |",
+        "| fastapi 0.165.0 | 2,000 | 0.50 | 90 | 1.23 | 2.5 × |",
+        "| fastapi 0.165.0 out of the box | 2,000 | 0.50 | 90 | 1.23 |  |",
+    ]
+    facts = [line.split(" | ")[1].strip(" |") for line in lines[8:15]]
+    assert facts == ["7,000, 91%", "7,000, 91%", "0.22, 0.22", "80,000, 85%", "9", "81, 83", "0.46"]
+
+
+def test_operations(root: Path) -> None:
+    _, _, *rows = documents.render_block("operations", root).splitlines()[:8]
+    cells = [row.split(" | ")[1].strip(" |") for row in rows]
+    assert cells[0] == "8,000, 13,000: 1.62 × (14%)"
+    assert cells[2:] == ["0", "2.30, 2.76: 1.20 ×", "4.83: 2.10 ×", "20, 54"]
+
+
+def test_edge(root: Path) -> None:
+    lines = documents.render_block("edge", root).splitlines()
+    assert lines[2] == "| C, Cortex-M3, `-Os`, the classifier alone | 64,682 | 5,880 |"
+    assert lines[4] == "| Arm Ethos-U55-128, by Vela's estimate | 55,936 | 10,656 |"
+    assert "0.81 of the time" in lines[7]
+    assert "all 8 operators; at 500 MHz Vela estimates 6,314 pictures/s" in lines[7]
+    assert lines[11] == "| `.[edge]`: `checkreader classify`, one picture | 1 | 151 | 54 | 0.88 |"
+    assert "emulated (QEMU 7.2)" in lines[-1]
+    assert (
+        "read 19 of 20 golden digits as released, the largest difference of a probability 1.2e-07"
+        in lines[-1]
+    )
+    assert "at most 1 LSB in LiteRT, 2 in ONNX Runtime and 0 in the exported C" in lines[-1]
+
+
+def test_fields(root: Path, field_records: dict[str, Any]) -> None:
+    tiny_records.write_records(root / "models" / "records" / "field", field_records)
+    text = documents.render_block("fields", root)
+    assert "| lenet5-field | checks, 780 | 81.23% | 79.23%–83.23% | 3.45% | 0.71 | 2 of 1,000 |\n" in text
+    assert "median ms: float, int8 | 3.46, 2.35 |\n" in text
+    assert "wrong: as any number, with `scheme=aba` | 12.3%, 4.5% |\n" in text
+    assert "5-fold cross-validated | 90.00% (88.00%–92.00%) |\n" in text
+    assert "at most 1 % | 51.2% |\n" in text
+
+
+def test_table_with_the_folded_network_where_it_is_released(root: Path, records: dict[str, Any]) -> None:
+    table = documents.render_block("table", root)
+    assert table == documents.run_table(records)
+    network = {"pooling": "average", "activation": "relu", "activate": "after"}
+    records["train"]["config"]["network"] = network
+    records["evaluate"]["formats"] = {
+        name: tiny_records.accuracy(0.9945) for name in ("onnx_float32", "onnx_int8")
+    }
+    records["export"]["files"] = {f"export/lenet5-fast{end}.onnx": {"bytes": 99_500} for end in ("", "-int8")}
+    tiny_records.write_records(root / "models" / "records" / "fast", records)
+    sentence = (
+        "Beside them, in ONNX Runtime: `lenet5-fast` 99.45% (95 % interval 98.45%–100.45%), 100 kB; "
+        "`lenet5-fast-int8` 99.45% (95 % interval 98.45%–100.45%), 100 kB."
+    )
+    speed = " The float one reads 2.8 × the pictures/s of tf2onnx's plain export of LeNet-5, 256 at once on one thread"
+    assert documents.render_block("table", root).startswith(f"{table}\n\n{sentence}{speed}")
+    (root / documents.RESULTS / "folding.json").unlink()
+    assert documents.render_block("table", root) == f"{table}\n\n{sentence}"
+
+
+def test_only_the_blocks_are_renewed(root: Path) -> None:
+    text = "# Title\n\n<!-- table -->\n| old |\n\\1\n<!-- /table -->\n<!-- a note -->\nThe rest, \\g<0>.\n<!-- edge --><!-- /edge -->"
+    table, edge = (documents.render_block(name, root) for name in ("table", "edge"))
+    renewed = documents.renew(text, root)
+    assert renewed == (
+        f"# Title\n\n<!-- table -->\n{table}\n<!-- /table -->\n<!-- a note -->\nThe rest, \\g<0>.\n"
+        f"<!-- edge -->\n{edge}\n<!-- /edge -->"
+    )
+    assert documents.renew(renewed, root) == renewed
+
+
+def test_fields_stay_where_no_field_model_is_released(root: Path) -> None:
+    text = "<!-- fields -->\nold\n<!-- /fields -->"
+    assert documents.renew(text, root) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["<!-- table -->\n| old |", "<!-- /table -->", "<!-- /table --> <!-- table -->"]
+)
+def test_half_a_block_is_refused(text: str, root: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    with pytest.raises(
+        CheckreaderError, match="nothing to renew: expected the lines <!-- table --> and <!-- /table"
+    ):
+        documents.renew(text, root)
+    monkeypatch.chdir(root)
+    Path("a.md").write_text(text)
+    assert documents.main(["a.md"]) == 1
+    assert capsys.readouterr().err.startswith("error: a.md: nothing to renew")
+    assert Path("a.md").read_text() == text
+
+
+def test_the_command_rewrites_every_file(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    Path("a.md").write_text("<!-- numbers -->\n<!-- /numbers -->\n")
+    Path("b.md").write_text("no block\n")
+    assert documents.main(["a.md", "b.md"]) == 0
+    assert (
+        Path("a.md").read_text()
+        == f"<!-- numbers -->\n{documents.render_block('numbers', root)}\n<!-- /numbers -->\n"
+    )
+    assert Path("b.md").read_text() == "no block\n"
+
+
+def test_a_number_that_is_missing_is_an_error(root: Path) -> None:
+    write_json(root / documents.RESULTS / "operations.json", {"workers": {}})
+    with pytest.raises(jinja2.UndefinedError, match="release"):
+        documents.render_block("operations", root)
+
+
+def test_each_block_has_a_template_of_its_name() -> None:
+    folder = Path(documents.__file__).with_name("templates")
+    assert {f"{name}.md.j2" for name in documents.BLOCKS} <= {path.name for path in folder.iterdir()}
+
+
+def test_records_of_an_older_release_are_read(tmp_path: Path) -> None:
+    """`calibrate` is a stage that not every run has."""
+    for stage in STAGES:
+        write_json(tmp_path / f"{stage}.json", {"stage": stage})
+    assert set(documents.read_records(tmp_path)) == set(STAGES)
+    write_json(tmp_path / "calibrate.json", {})
+    assert set(documents.read_records(tmp_path)) == {*STAGES, "calibrate"}

@@ -1,0 +1,85 @@
+"""The part of a picture that is read."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serving.errors import CheckreaderError, TooLarge
+from serving.images.crop import apply_crop, is_small, normalize_each, parse_crop
+from tests.support.tiny import png, seven
+
+GRAY = np.arange(12, dtype=np.uint8).reshape(3, 4)
+
+
+def test_apply_crop() -> None:
+    assert apply_crop(GRAY, (1, 0, 2, 3)).tolist() == [[1, 2], [5, 6], [9, 10]]
+    assert apply_crop(GRAY, (3, 2, 1, 1)).tolist() == [[11]]
+    assert apply_crop(GRAY, None) is GRAY
+
+
+@pytest.mark.parametrize(
+    "crop",
+    [(-1, 0, 2, 2), (0, -1, 2, 2), (0, 0, 0, 1), (0, 0, 1, 0), (2, 0, 3, 1), (0, 2, 1, 2), (4, 0, 1, 1)],
+)
+def test_outside_the_picture(crop: tuple[int, int, int, int]) -> None:
+    text = ",".join(map(str, crop))
+    with pytest.raises(CheckreaderError, match=f"crop {text} does not lie inside the picture of 4×3 pixels"):
+        apply_crop(GRAY, crop)
+
+
+@given(st.tuples(*[st.integers(-999_999_999, 999_999_999)] * 4))
+def test_parse_crop(crop: tuple[int, int, int, int]) -> None:
+    assert parse_crop(",".join(map(str, crop))) == crop
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "1,2,3",
+        "1,2,3,4,5",
+        "1, 2,3,4",
+        "+1,2,3,4",
+        "1_0,2,3,4",
+        "a,b,c,d",
+        "1.0,2,3,4",
+        "٤,2,3,4",
+        "9" * 60,
+    ],
+)
+def test_no_crop(text: str) -> None:
+    with pytest.raises(CheckreaderError, match="crop must be x,y,width,height in whole pixels") as error:
+        parse_crop(text)
+    assert len(str(error.value)) < 110
+
+
+def test_normalize_each() -> None:
+    pictures = [png(seven(40)), png(seven(60))]
+    assert normalize_each(pictures, (3, 2, 20, 10), np.shape) == [(10, 20)] * 2
+    assert normalize_each(pictures, None, np.shape) == [(40, 40), (60, 60)]
+    assert normalize_each([], None, np.shape) == []
+
+
+def test_an_error_names_the_picture() -> None:
+    with pytest.raises(CheckreaderError, match=r"^picture 2 of 2: not a picture"):
+        normalize_each([png(seven(40)), b"hello"], None, np.shape)
+    with pytest.raises(CheckreaderError, match=r"^not a picture"):
+        normalize_each([b"hello"], None, np.shape)
+
+
+def test_an_error_keeps_its_kind() -> None:
+    def refuse(gray: np.ndarray) -> None:
+        raise TooLarge("too large")
+
+    with pytest.raises(TooLarge, match="picture 1 of 2: too large"):
+        normalize_each([png(seven(40))] * 2, None, refuse)
+
+
+def test_is_small() -> None:
+    assert is_small(png(seven(180)))
+    assert not is_small(png(seven(190)))  # more pixels
+    assert not is_small(png(seven(180)) + bytes(2**15))  # more bytes
+    assert not is_small(b"no picture")
