@@ -88,7 +88,7 @@ def build_app(settings: Settings, state: SharedState | None = None) -> App:
         CheckreaderError: the models cannot be found, one of them fails its check, or the API keys cannot be used.
     """
     keys = read_keys(settings.api_keys)
-    onnx.require(settings.device)
+    onnx.require_device(settings.device)
     manifest_stamp = stamp(find(settings.models))
     repository = Repository.open(settings.models)
     state = state or SharedState()

@@ -31,12 +31,12 @@ from serving.errors import CheckreaderError
 from serving.manifest import Manifest
 
 RESULTS: Final = Path("benchmarks/results")  # where benchmarks write their results, below the root
-BLOCKS: Final = ("table", "numbers", "limits", "edge", "service", "operations", "fields")
+BLOCKS: Final = ("models", "table", "numbers", "limits", "edge", "service", "operations", "fields")
 
 _Kind = TypeVar("_Kind", Records, FieldRecords)
 
 # The product's name in results that were measured under the old one.
-_OLD_NAME: Final = "checkdigit"
+OLD_NAME: Final = "checkdigit"
 
 
 def read_records(folder: Path, kind: type[_Kind]) -> _Kind:
@@ -103,7 +103,7 @@ def render_block(name: str, root: Path) -> str:
 
     def benchmark(name: str) -> Any:
         text = (root / RESULTS / f"{name}.json").read_text()
-        return json.loads(text.replace(_OLD_NAME, "checkreader"))
+        return json.loads(text.replace(OLD_NAME, "checkreader"))
 
     return _render(
         name,

@@ -1,12 +1,12 @@
-"""A folder of any number of pictures → one line of JSON for each.
+"""Reads a folder of any number of pictures and writes one line of JSON for each.
 
 The folder is walked while it is read, in a fixed order, and a bounded number
-of pictures is under way at any time. A line is {"file", …reading} or {"file",
+of pictures is in work at any time. A line is {"file", …prediction} or {"file",
 "error"}, the file relative to the folder, in the order of the walk: the same
 lines whether processes of this machine (`serving.bulk.local`) or a cluster
 (`serving.bulk.ray`) read.
 Lines are written as they come, so after a kill the next run goes on behind the
-last whole one; it keeps 8 bytes for each file that is done.
+last complete one; it keeps 8 bytes in memory for each finished file.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Engine: TypeAlias = Callable[["Job", Iterator[list[str]]], Iterator[Lines]]
 
 @dataclass(frozen=True)
 class Job:
-    """What to read and how; it travels to other processes and machines."""
+    """A folder with the model and the options to read it by; it is sent to other processes and machines."""
 
     folder: str
     models: str | None
@@ -54,7 +54,7 @@ class Job:
 
 @dataclass
 class JobSummary:
-    """Counts of one run; `reasons` are the first files that could not be read, with why."""
+    """The counts of one run; `reasons` are the first unreadable files, each with its error."""
 
     skipped: int = 0
     read: int = 0
@@ -69,7 +69,7 @@ class Worker:
     def __init__(self, job: Job) -> None:
         loaded = Repository.open(job.models).load(job.model, threads=1)
         self._job = job
-        self._read = fields.field_recognizer(
+        self._recognize = fields.field_recognizer(
             job.model, loaded.model, loaded.network, job.field_format, job.max_error, job.crop
         )
 
@@ -78,107 +78,113 @@ class Worker:
 
     def _line(self, file: str) -> bytes:
         try:
-            (reading,) = self._read([read_file(Path(self._job.folder, file))])
+            (prediction,) = self._recognize([read_file(Path(self._job.folder, file))])
         except OSError as error:
             return error_line(file, error.strerror or str(error))
         except CheckreaderError as error:
             return error_line(file, str(error))
-        return msgspec.json.encode({"file": display_name(file)} | msgspec.to_builtins(reading))
+        return msgspec.json.encode({"file": display_name(file)} | msgspec.to_builtins(prediction))
 
 
 def read_file(path: Path) -> bytes:
-    """A file's bytes; raises OSError, or CheckreaderError if it is too large for a picture."""
+    """Reads a file; raises OSError, or CheckreaderError if it is too large for a picture."""
     with path.open("rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
         raise CheckreaderError(f"file too large for a picture: at most {MAX_BYTES:,} bytes are read")
-    return data
+    return content
 
 
 def walk(folder: str) -> Iterator[str]:
-    """The files below a folder, relative to it, with slashes: a directory's own, then those of the directories
-    in it, by name.
+    """Yields the files below a folder, relative to it, with slashes: a directory's files before its subdirectories,
+    each by name.
 
     Hidden ones (.name) are left out, links to directories are not followed. A directory that cannot be
     listed is given as if it were a file.
     """
-    below = deque([""])
-    while below:
-        inside = below.popleft()
+    pending = deque([""])
+    while pending:
+        directory = pending.popleft()
         try:
-            with os.scandir(Path(folder, inside)) as entries:
+            with os.scandir(Path(folder, directory)) as entries:
                 names = sorted(
                     (entry.name, entry.is_dir(follow_symlinks=False))
                     for entry in entries
                     if not entry.name.startswith(".")
-                    and (entry.is_dir(follow_symlinks=False) or _may_be_read(entry))
+                    and (entry.is_dir(follow_symlinks=False) or _is_listed(entry))
                 )
         except OSError:
-            if not inside:
+            if not directory:
                 raise
-            yield inside
+            yield directory
             continue
-        within = f"{inside}/" if inside else ""
-        yield from (within + name for name, is_folder in names if not is_folder)
-        below.extendleft(within + name for name, is_folder in reversed(names) if is_folder)
+        prefix = f"{directory}/" if directory else ""
+        yield from (prefix + name for name, is_folder in names if not is_folder)
+        pending.extendleft(prefix + name for name, is_folder in reversed(names) if is_folder)
 
 
 def run(
     job: Job, out: Path, engine: Engine, progress: Callable[[Iterable[Lines], int], Iterable[Lines]]
 ) -> JobSummary:
-    """Reads what `out` does not hold yet and appends it there.
+    """Reads the pictures that `out` does not hold yet and appends their lines there.
 
     Args:
-        job: what to read.
+        job: the folder and how to read it.
         out: the file of lines, new or of an earlier run.
         engine: of `serving.bulk.local` or `serving.bulk.ray`.
-        progress: passes lines on and shows that they come; gets how many were there before.
+        progress: passes lines on and shows the progress; its second argument is the number of lines in `out`.
 
     Raises:
         CheckreaderError: `out` is another kind of file, or the model cannot be used.
         OSError: the folder or `out` cannot be used.
     """
-    tally = JobSummary()
+    summary = JobSummary()
     with out.open("ab+") as file:
-        done = _Done(_resume(file, out))
-        tally.skipped = len(done)
-        left = (name for name in walk(job.folder) if name not in done and not _same(job.folder, name, out))
-        for lines in progress(engine(job, _chunks(left)), tally.skipped):
+        finished = _FinishedFiles(_resume(file, out))
+        summary.skipped = len(finished)
+        names = (
+            name
+            for name in walk(job.folder)
+            if name not in finished and not _is_output(job.folder, name, out)
+        )
+        for lines in progress(engine(job, _chunks(names)), summary.skipped):
             file.write(b"".join(line + b"\n" for line in lines))
             file.flush()
             for line in lines:
-                _count(tally, msgspec.json.decode(line, type=_Row))
-    return tally
+                _count(summary, msgspec.json.decode(line, type=_Row))
+    return summary
 
 
 class _Row(msgspec.Struct):
+    """The parts of a line that are counted."""
+
     file: str
     accepted: bool = False
     error: str | None = None
 
 
-class _Done:
-    """The files that are done, by 64 bits of a hash: among a million two agree once in 37 million runs."""
+class _FinishedFiles:
+    """The files of earlier runs, by 64 bits of a hash: among a million two agree once in 37 million runs."""
 
     def __init__(self, files: Iterable[str]) -> None:
-        marks = array("Q", (_mark(file) for file in files))
-        self._marks: npt.NDArray[np.uint64] = np.unique(np.frombuffer(marks, np.uint64))
+        hashes = array("Q", (_hash(file) for file in files))
+        self._hashes: npt.NDArray[np.uint64] = np.unique(np.frombuffer(hashes, np.uint64))
 
     def __len__(self) -> int:
-        return len(self._marks)
+        return len(self._hashes)
 
     def __contains__(self, file: str) -> bool:
-        mark = _mark(display_name(file))
-        at = int(np.searchsorted(self._marks, np.uint64(mark)))
-        return at < len(self._marks) and int(self._marks[at]) == mark
+        digest = _hash(display_name(file))
+        index = int(np.searchsorted(self._hashes, np.uint64(digest)))
+        return index < len(self._hashes) and int(self._hashes[index]) == digest
 
 
-def _mark(file: str) -> int:
+def _hash(file: str) -> int:
     return int.from_bytes(hashlib.blake2b(file.encode(), digest_size=8).digest(), "little")
 
 
 def _resume(file: BinaryIO, path: Path) -> Iterator[str]:
-    """The files in an earlier run's lines; a last line that was cut short is erased."""
+    """Yields the files of an earlier run's lines; a last line that was cut short is erased."""
     file.seek(0)
     end = 0
     for number, line in enumerate(iter(file.readline, b""), 1):
@@ -197,14 +203,14 @@ def _resume(file: BinaryIO, path: Path) -> Iterator[str]:
     file.truncate(end)
 
 
-def _count(tally: JobSummary, row: _Row) -> None:
+def _count(summary: JobSummary, row: _Row) -> None:
     if row.error is None:
-        tally.read += 1
-        tally.accepted += row.accepted
+        summary.read += 1
+        summary.accepted += row.accepted
     else:
-        tally.unreadable += 1
-        if len(tally.reasons) < 10:
-            tally.reasons.append((row.file, row.error))
+        summary.unreadable += 1
+        if len(summary.reasons) < 10:
+            summary.reasons.append((row.file, row.error))
 
 
 def _chunks(files: Iterator[str]) -> Iterator[list[str]]:
@@ -212,23 +218,23 @@ def _chunks(files: Iterator[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _same(folder: str, name: str, out: Path) -> bool:
-    """Whether a file is the one that the lines are written to."""
+def _is_output(folder: str, name: str, out: Path) -> bool:
+    """Returns whether a file is the one that the lines are written to."""
     with contextlib.suppress(OSError):
         return name.endswith(out.name) and out.samefile(Path(folder, name))
     return False
 
 
-def _may_be_read(entry: os.DirEntry[str]) -> bool:
-    """A file, or a link that leads nowhere, which is listed as unreadable; no pipe or device."""
+def _is_listed(entry: os.DirEntry[str]) -> bool:
+    """Returns whether an entry is a file, or a broken link, which is listed as unreadable; no pipe or device."""
     return entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists())
 
 
 def display_name(file: str) -> str:
-    """A file's name as text; bytes of it that are no UTF-8 are written as \\xff."""
+    """Returns a file's name as text; bytes of it that are no UTF-8 are written as \\xff."""
     return os.fsencode(file).decode("utf-8", "backslashreplace")
 
 
 def error_line(file: str, reason: str) -> bytes:
-    """The line of a file that cannot be read."""
+    """Returns the line of a file that cannot be read."""
     return msgspec.json.encode({"file": display_name(file), "error": reason})

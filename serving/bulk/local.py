@@ -1,4 +1,4 @@
-"""The engine of `serving.bulk.job` on this machine: processes, one for each core."""
+"""Reads the chunks of a bulk job in processes of this machine, one for each core."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from serving.bulk.job import Job, Lines, Worker, error_line
 from serving.errors import CheckreaderError
 from serving.runtime.cpu import cpus
 
-_AHEAD: Final = 4  # chunks for each process that may be under way
+_AHEAD: Final = 4  # chunks in work or waiting, for each process
 
 
 def read(job: Job, chunks: Iterator[list[str]], processes: int | None = None) -> Iterator[Lines]:
-    """The lines of chunks of files, in their order.
+    """Yields the lines of chunks of files, in their order.
 
     A file that brings down the process that reads it becomes a line with an error.
 
     Args:
-        job: what to read.
-        chunks: names of files; as many are taken as keep the processes busy.
-        processes: None = what this process may use.
+        job: the folder and how to read it.
+        chunks: names of files; no more are taken than keep the processes busy.
+        processes: None = one for each CPU that this process may use.
 
     Raises:
         CheckreaderError: the model cannot be used.
@@ -49,7 +49,7 @@ def read(job: Job, chunks: Iterator[list[str]], processes: int | None = None) ->
             except BrokenProcessPool:  # a decoder crashed, or memory ran out
                 pool.close()
                 pool = _Pool(job, processes)
-                yield [line for file in chunk for line in _alone(job, file)]
+                yield [line for file in chunk for line in _read_alone(job, file)]
                 window = deque((chunk, pool.submit(chunk)) for chunk, _ in window)
     finally:
         pool.close()
@@ -67,9 +67,9 @@ class _Pool:
         try:
             return self._pool.submit(_run, files)
         except BrokenProcessPool as error:
-            failed_one: Future[Lines] = Future()
-            failed_one.set_exception(error)
-            return failed_one
+            failed: Future[Lines] = Future()
+            failed.set_exception(error)
+            return failed
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
@@ -83,10 +83,10 @@ def _start(job: Job) -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
-    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    threading.Thread(target=_exit_with, args=(parent.sentinel,), daemon=True).start()
     try:
         _worker = Worker(job)
-    except CheckreaderError as error:  # told by the first answer: an initializer can only break the pool
+    except CheckreaderError as error:  # raised by the first `_run`: an initializer can only break the pool
         _worker = error
 
 
@@ -97,12 +97,13 @@ def _run(files: list[str]) -> Lines:
     return _worker(files)
 
 
-def _end_with(parent: Any) -> None:
+def _exit_with(parent: Any) -> None:
+    """Ends this process as soon as its parent has ended."""
     multiprocessing.connection.wait([parent])
     os._exit(1)
 
 
-def _alone(job: Job, file: str) -> Lines:
+def _read_alone(job: Job, file: str) -> Lines:
     """Reads a file in a process that it may bring down."""
     pool = _Pool(job, 1)
     try:

@@ -1,4 +1,4 @@
-"""The same reading as `serving.bulk.job`, on a Ray cluster: Ray Data, one ONNX Runtime actor for each core.
+"""Reads the chunks of a bulk job on a Ray cluster: Ray Data, one ONNX Runtime actor for each core.
 
 Every machine of the cluster needs checkreader, the models and the folder of pictures at the same paths.
 """
@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-# Ray reports to its maker by default; what the environment says is overruled before it is imported.
+# Ray reports to its maker by default; the environment is overruled before the import.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it warns of its own design
+os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it warns of how it works
 
 import numpy as np
 import ray
@@ -28,7 +28,7 @@ from serving.runtime.cpu import cpus
 
 # Chunks of one data set; a folder of more becomes several, one after the other.
 _CHUNKS: Final = 4096
-_PATIENCE: Final = 10.0  # s to connect to a cluster
+_CONNECT_TIMEOUT: Final = 10.0  # s
 
 
 class _Actor:
@@ -45,7 +45,7 @@ class _Actor:
 
 
 def engine(address: str, actors: int | None = None) -> Callable[[Job, Iterator[list[str]]], Iterator[Lines]]:
-    """An engine for `bulk.read`.
+    """Makes an engine for `job.run`.
 
     Args:
         address: "local" starts Ray on this machine, anything else is a running cluster's.
@@ -55,13 +55,14 @@ def engine(address: str, actors: int | None = None) -> Callable[[Job, Iterator[l
     def read(job: Job, chunks: Iterator[list[str]]) -> Iterator[Lines]:
         with _connected(address, actors):
             count = actors or max(1, int(ray.cluster_resources().get("CPU", 1)))
-            while some := list(itertools.islice(chunks, _CHUNKS)):
-                yield from _lines(job, some, count)
+            while part := list(itertools.islice(chunks, _CHUNKS)):
+                yield from _lines(job, part, count)
 
     return read
 
 
 def _lines(job: Job, chunks: list[list[str]], actors: int) -> Iterator[Lines]:
+    """Yields the lines of some chunks, in their order."""
     # Names as bytes: not every file's name is text.
     items = [{"files": [os.fsencode(file) for file in files]} for files in chunks]
     rows = ray.data.from_items(items, override_num_blocks=len(items))
@@ -80,12 +81,12 @@ def _lines(job: Job, chunks: list[list[str]], actors: int) -> Iterator[Lines]:
 
 
 def _check_reachable(address: str) -> None:
-    """Raises CheckreaderError where nothing listens: Ray itself would try for many minutes."""
+    """Raises CheckreaderError where nothing listens; Ray itself would try for many minutes."""
     host, colon, port = address.rpartition("://")[2].rpartition(":")
     if not (colon and port.isdigit()):
         return  # "local", "auto"
     try:
-        socket.create_connection((host, int(port)), _PATIENCE).close()
+        socket.create_connection((host, int(port)), _CONNECT_TIMEOUT).close()
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise CheckreaderError(f"no Ray cluster at {address!r}: {reason}") from None
@@ -93,6 +94,7 @@ def _check_reachable(address: str) -> None:
 
 @contextmanager
 def _connected(address: str, actors: int | None) -> Iterator[None]:
+    """Connects to a cluster, or starts one, for as long as the context lasts."""
     local = address == "local"
     _check_reachable(address)
     try:

@@ -1,10 +1,10 @@
-"""`checkreader explain`: one picture as the network sees it, layer by layer, and which of its ink the reading hangs on.
+"""`checkreader explain`: draws one picture as the network sees it, layer by layer, and the ink that decides.
 
 The layers come from `lenet5-features`, the released network with every layer's activations as outputs.
 Which ink matters is found by occlusion (Zeiler, Fergus: Visualizing and Understanding Convolutional Networks, 2014):
-a square of paper is laid over every place, and what counts is how much less likely the reading then is. That takes
-no gradients, which ONNX Runtime does not give, so it explains the very file that is served, without TensorFlow, and
-784 occluded pictures are a few batches.
+a square of paper covers every place in turn, and the measure is how much less likely the predicted digit then is.
+That takes no gradients, which ONNX Runtime does not give, so it explains the very file that is served, without
+TensorFlow, and 784 occluded pictures are a few batches.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LAYERS: Final = ("c1", "s2", "c3", "s4", "c5", "f6")
 
 _WIDTH: Final = 1000
 _MARGIN: Final = 24
-_LABEL: Final = 96  # of the column with the layers' names
+_LABEL: Final = 96  # width of the column with the layers' names
 _GAP: Final = 6
 _LARGE: Final = 8  # screen pixels for one of the picture
 _BLUE: Final = np.array((11, 102, 176))
@@ -47,13 +47,13 @@ _GROUND: Final = (246, 247, 249)
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """What the network makes of one picture.
+    """One picture's activations, probabilities and saliency.
 
     Attributes:
         pixels: uint8 [28, 28], the normalized picture.
         probabilities: float32 [10].
         layers: each layer's activations, float32 [H, W, C] or [C], by name.
-        saliency: float32 [28, 28], how much the log-odds of the reading fall when a square around that pixel is
+        saliency: float32 [28, 28], how much the log-odds of the predicted digit fall when a square around that pixel is
             covered with paper; negative where they rise.
     """
 
@@ -64,34 +64,34 @@ class Explanation:
 
     @property
     def digit(self) -> int:
-        """The reading."""
+        """The predicted digit."""
         return int(self.probabilities.argmax())
 
 
 def explain(network: Network, pixels: Gray) -> Explanation:
-    """Asks the network for the picture and for it with every place covered.
+    """Runs the network on the picture and on it with every place covered.
 
     Args:
         network: `lenet5-features`.
         pixels: uint8 [28, 28], normalized.
 
     Raises:
-        CheckreaderError: the network does not show its layers.
+        CheckreaderError: the network's layers are not among its outputs.
     """
     names = [output.name for output in network.outputs]
     if missing := [name for name in (*_LAYERS, "probabilities") if name not in names]:
         raise CheckreaderError(f"the model shows no {', '.join(missing)}: expected the released {MODEL}")
-    whole = dict(zip(names, network.run(tensor(pixels[None])), strict=True))
-    probabilities = np.asarray(whole["probabilities"][0], np.float32)
+    outputs = dict(zip(names, network.run(tensor(pixels[None])), strict=True))
+    probabilities = np.asarray(outputs["probabilities"][0], np.float32)
     digit = int(probabilities.argmax())
     covered = network.run(tensor(occluded(pixels)))[names.index("probabilities")][:, digit]
     saliency = _log_odds(probabilities[digit]) - _log_odds(covered).reshape(SIDE, SIDE)
-    layers = {name: np.asarray(whole[name][0], np.float32) for name in _LAYERS}
+    layers = {name: np.asarray(outputs[name][0], np.float32) for name in _LAYERS}
     return Explanation(pixels, probabilities, layers, saliency.astype(np.float32))
 
 
 def occluded(pixels: Gray) -> Gray:
-    """The picture, uint8 [H, W], with a square of paper around each pixel in turn; uint8 [H·W, H, W]."""
+    """Covers a picture, uint8 [H, W], with a square of paper around each pixel in turn; returns uint8 [H·W, H, W]."""
     height, width = pixels.shape
     reach = PATCH // 2
     rows, columns = np.arange(height), np.arange(width)
@@ -106,30 +106,30 @@ def _log_odds(probability: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     return np.asarray(np.log(p / (1 - p)))
 
 
-def draw(found: Explanation) -> Image.Image:
-    """The explanation as one picture in RGB, 1,000 pixels wide."""
+def draw(explanation: Explanation) -> Image.Image:
+    """Draws the explanation as one picture in RGB, 1,000 pixels wide."""
     font, small = ImageFont.load_default(20), ImageFont.load_default(14)
-    rows = [(name.upper(), _maps(name, found.layers[name])) for name in _LAYERS]
+    rows = [(name.upper(), _maps(name, explanation.layers[name])) for name in _LAYERS]
     top = _MARGIN + 40
     below = top + SIDE * _LARGE + 44
     heights = [_height(tiles) for _, tiles in rows]
     sheet = Image.new("RGB", (_WIDTH, below + sum(heights) + 18 * len(rows) + _MARGIN), _PAPER)
     pen = ImageDraw.Draw(sheet)
-    confidence = float(found.probabilities[found.digit])
-    pen.text((_MARGIN, _MARGIN), f"Read as {found.digit}, probability {confidence:.1%}", _INK, font)
-    seen = (
-        Image.fromarray(255 - found.pixels)
+    confidence = float(explanation.probabilities[explanation.digit])
+    pen.text((_MARGIN, _MARGIN), f"Read as {explanation.digit}, probability {confidence:.1%}", _INK, font)
+    normalized = (
+        Image.fromarray(255 - explanation.pixels)
         .convert("RGB")
         .resize((SIDE * _LARGE,) * 2, Image.Resampling.NEAREST)
     )
     places = [_MARGIN + i * (SIDE * _LARGE + 40) for i in range(3)]
-    sheet.paste(seen, (places[0], top))
-    sheet.paste(_overlay(found), (places[1], top))
+    sheet.paste(normalized, (places[0], top))
+    sheet.paste(_overlay(explanation), (places[1], top))
     for x, words in zip(places, ("normalized", "what the reading hangs on", "probabilities"), strict=True):
         pen.text((x, top + SIDE * _LARGE + 4), words, _MUTED, small)
     for x in places[:2]:
         pen.rectangle((x - 1, top - 1, x + SIDE * _LARGE, top + SIDE * _LARGE), outline=(225, 229, 234))
-    _bars(pen, found, places[2], top, small)
+    _draw_probabilities(pen, explanation, places[2], top, small)
     y = below
     for (label, tiles), height in zip(rows, heights, strict=True):
         pen.text((_MARGIN, y), label, _INK, font)
@@ -143,16 +143,16 @@ def draw(found: Explanation) -> Image.Image:
     return sheet
 
 
-def _overlay(found: Explanation) -> Image.Image:
-    """The digit in gray under its saliency: blue holds the reading up, orange speaks against it."""
-    tint = _tinted(found.saliency, float(np.abs(found.saliency).max()))
-    shade = (255 - 0.45 * found.pixels[..., None]) / 255
+def _overlay(explanation: Explanation) -> Image.Image:
+    """Draws the digit in gray under its saliency: blue speaks for the predicted digit, orange against it."""
+    tint = _tinted(explanation.saliency, float(np.abs(explanation.saliency).max()))
+    shade = (255 - 0.45 * explanation.pixels[..., None]) / 255
     picture = np.rint(tint * shade).astype(np.uint8)
     return Image.fromarray(picture).resize((SIDE * _LARGE,) * 2, Image.Resampling.NEAREST)
 
 
 def _tinted(values: npt.NDArray[Any], most: float, ground: tuple[int, int, int] = _PAPER) -> npt.NDArray[Any]:
-    """[H, W] → [H, W, 3], from orange over the ground to blue."""
+    """Colors numbers, [H, W] → [H, W, 3], from orange over the ground to blue."""
     amount = np.clip(np.abs(values) / max(most, 1e-12), 0, 1)[..., None]
     return np.asarray(
         amount * np.where(values[..., None] >= 0, _BLUE, _ORANGE) + (1 - amount) * np.array(ground)
@@ -160,7 +160,7 @@ def _tinted(values: npt.NDArray[Any], most: float, ground: tuple[int, int, int] 
 
 
 def _maps(name: str, values: Floats) -> list[Image.Image]:
-    """A layer's maps, enlarged so that six or eight stand in a row; a vector as one block."""
+    """Draws a layer's maps, enlarged so that six or eight stand in a row; a vector as one block."""
     columns = {"c5": 40, "f6": 28}.get(name)
     if columns is not None:
         maps, scale = [values.reshape(-1, columns)], 20
@@ -169,35 +169,37 @@ def _maps(name: str, values: Floats) -> list[Image.Image]:
         scale = max(1, (112 if len(maps) < 10 else 92) // values.shape[1])
     most = float(np.abs(values).max())
     pictures = []
-    for one in maps:
-        pixels = np.rint(_tinted(one, most, _GROUND)).astype(np.uint8)
-        size = one.shape[1] * scale, one.shape[0] * scale
+    for activations in maps:
+        pixels = np.rint(_tinted(activations, most, _GROUND)).astype(np.uint8)
+        size = activations.shape[1] * scale, activations.shape[0] * scale
         pictures.append(Image.fromarray(pixels).resize(size, Image.Resampling.NEAREST))
     return pictures
 
 
 def _height(tiles: list[Image.Image]) -> int:
+    """Returns the height of a layer's tiles in as many rows as they need."""
     across = (_WIDTH - 2 * _MARGIN - _LABEL + _GAP) // (tiles[0].width + _GAP)
     return -(-len(tiles) // across) * (tiles[0].height + _GAP) - _GAP
 
 
-def _bars(
+def _draw_probabilities(
     pen: ImageDraw.ImageDraw,
-    found: Explanation,
+    explanation: Explanation,
     x: int,
     y: int,
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
 ) -> None:
-    step = SIDE * _LARGE / len(found.probabilities)
-    for digit, value in enumerate(found.probabilities.tolist()):
+    step = SIDE * _LARGE / len(explanation.probabilities)
+    for digit, probability in enumerate(explanation.probabilities.tolist()):
         middle = y + (digit + 0.5) * step
         pen.text((x, middle), str(digit), _INK, font, anchor="lm")
-        end = x + 22 + value * 260
+        end = x + 22 + probability * 260
         pen.rectangle((x + 22, middle - 7, end, middle + 7), fill=tuple(_BLUE.tolist()))
-        pen.text((end + 8, middle), f"{value:.1%}", _MUTED, font, anchor="lm")
+        pen.text((end + 8, middle), f"{probability:.1%}", _MUTED, font, anchor="lm")
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
     command.add_argument("file", metavar="FILE", help="PNG, JPEG, TIFF, BMP or WebP; - = standard input")
     command.add_argument(
         "--out", type=Path, default=Path("explained.png"), metavar="PNG", help="what to write (%(default)s)"
@@ -205,31 +207,33 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """The command."""
-    _writable(options.out)
+    """Runs the command."""
+    _check_writable(options.out)
     network = Repository.open(options.models).load(MODEL, "onnxruntime").network
-    data = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
+    encoded = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
     try:
-        pixels = digits.normalize_pictures([data])[0]
+        pixels = digits.normalize_pictures([encoded])[0]
     except CheckreaderError as error:
         raise CheckreaderError(f"{options.file}: {error}") from None
     if not pixels.any():
         raise CheckreaderError(f"{options.file}: blank: no ink found, nothing to explain")
-    found = explain(network, pixels)
+    explanation = explain(network, pixels)
     picture = io.BytesIO()
-    draw(found).save(picture, "PNG", optimize=True)
+    draw(explanation).save(picture, "PNG", optimize=True)
     part = options.out.with_name(f".{os.getpid()}.{options.out.name}")
     try:  # whole or not at all
         part.write_bytes(picture.getvalue())
         part.replace(options.out)
     finally:
         part.unlink(missing_ok=True)
-    print(f"{options.out}: read as {found.digit}, probability {found.probabilities[found.digit]:.1%}")
+    print(
+        f"{options.out}: read as {explanation.digit}, probability {explanation.probabilities[explanation.digit]:.1%}"
+    )
     return 0
 
 
-def _writable(path: Path) -> None:
-    """Refuses what is to be written where no picture can be, before anything is computed."""
+def _check_writable(path: Path) -> None:
+    """Raises CheckreaderError if no picture can be written there, before anything is computed."""
     if path.suffix.lower() != ".png":
         raise CheckreaderError(f"--out {path}: a PNG is written: name it .png")
     if not path.parent.is_dir():

@@ -1,4 +1,4 @@
-"""`checkreader read`: amounts and numbers, from a few pictures or from a folder of any number."""
+"""`checkreader read`: reads amounts and numbers, from a few pictures or from a folder of any number."""
 
 from __future__ import annotations
 
@@ -36,15 +36,16 @@ _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
     command.add_argument(
         "files",
         nargs="+",
         metavar="FILE",
         help="pictures (PNG, JPEG, TIFF, BMP, WebP; - = standard input), or with --out one folder of them",
     )
-    how = command.add_mutually_exclusive_group()
-    how.add_argument("--json", action="store_true", help="print JSON")
-    how.add_argument("--csv", action="store_true", help="print comma-separated values")
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON")
+    form.add_argument("--csv", action="store_true", help="print comma-separated values")
     command.add_argument("--kind", choices=KINDS, help="what is written (number with a scheme, else amount)")
     command.add_argument("--scheme", choices=list(SCHEMES), help="check digit that the number satisfies")
     command.add_argument("--length", type=int, metavar="N", help=f"how many digits it has, 1 to {MAX_LENGTH}")
@@ -73,85 +74,102 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Raises CheckreaderError, or OSError where a file cannot be written."""
-    what = field_format(options.kind, options.scheme, options.length, options.locale)
+    """Runs the command; raises CheckreaderError, or OSError where a file cannot be written."""
+    expected = field_format(options.kind, options.scheme, options.length, options.locale)
     crop = parse_crop(options.crop) if options.crop is not None else None
     if options.out is not None:
-        return _folder(options, what, crop)
+        return _folder(options, expected, crop)
     if options.ray is not None:
         raise CheckreaderError("--ray reads a folder: name the file for its results by --out")
     for file in options.files:
         if Path(file).is_dir():
             raise CheckreaderError(f"{file} is a folder: name the file for its results by --out")
-    return _files(options, what, crop)
+    return _files(options, expected, crop)
 
 
-def _files(options: argparse.Namespace, what: FieldFormat, crop: Crop | None) -> int:
+def _files(options: argparse.Namespace, expected: FieldFormat, crop: Crop | None) -> int:
+    """Reads some files and prints the predictions; returns 1 if one cannot be read."""
     repository = Repository.open(options.models)
     # Refused before the model is loaded, and once, not for every file.
     fields.require_sliding(options.model, repository.model(options.model))
     fields.threshold_or_reason(repository.model(options.model).thresholds, options.max_error)
     loaded = repository.load(options.model)
-    reader = fields.field_recognizer(
-        options.model, loaded.model, loaded.network, what, options.max_error, crop
+    recognize = fields.field_recognizer(
+        options.model, loaded.model, loaded.network, expected, options.max_error, crop
     )
-    results: list[tuple[str, FieldPrediction]] = []
-    bad = 0
+    predictions: list[tuple[str, FieldPrediction]] = []
+    unreadable = 0
     for file in options.files:
         try:
-            data = sys.stdin.buffer.read() if file == "-" else bulk.read_file(Path(file))
-            (reading,) = reader([data])
+            encoded = sys.stdin.buffer.read() if file == "-" else bulk.read_file(Path(file))
+            (prediction,) = recognize([encoded])
         except OSError as error:
-            bad += 1
+            unreadable += 1
             print(f"error: {file}: {error.strerror}", file=sys.stderr)
             continue
         except CheckreaderError as error:
-            bad += 1
+            unreadable += 1
             print(f"error: {file}: {error}", file=sys.stderr)
             continue
-        results.append((file, reading))
+        predictions.append((file, prediction))
         if options.draw is not None:
             target = _target(Path(options.draw), file, len(options.files))
-            annotate.draw(decode(data), reading, crop).save(target)
+            annotate.draw(decode(encoded), prediction, crop).save(target)
     if options.json:
-        found = [{"file": file} | msgspec.to_builtins(reading) for file, reading in results]
-        reply = {"model": {"name": options.model, "version": loaded.model.version}, "fields": found}
+        entries = [{"file": file} | msgspec.to_builtins(prediction) for file, prediction in predictions]
+        reply = {"model": {"name": options.model, "version": loaded.model.version}, "fields": entries}
         print(msgspec.json.format(msgspec.json.encode(reply), indent=2).decode())
     elif options.csv:
-        print(_csv(results), end="")
-    elif results:
-        print(format_table(*_table(results), right=False))
-    return 1 if bad else 0
+        print(_csv(predictions), end="")
+    elif predictions:
+        print(format_table(*_table(predictions), right=False))
+    return 1 if unreadable else 0
 
 
 def _target(draw: Path, file: str, count: int) -> Path:
-    """Where the drawing of a file goes."""
+    """Returns the file that a picture is drawn into."""
     if count == 1 and draw.suffix.lower() in _PICTURES and not draw.is_dir():
         return draw
     draw.mkdir(parents=True, exist_ok=True)
     return draw / f"{'stdin' if file == '-' else Path(file).name}.png"
 
 
-def _table(results: list[tuple[str, FieldPrediction]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def _table(predictions: list[tuple[str, FieldPrediction]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Returns the head and the rows of a table for people."""
     head = ("file", "reading", "amount", "confidence", "verdict")
     return head, [
-        (file, one.raw, one.amount or "", f"{one.confidence:.3f}", one.reason or "accepted")
-        for file, one in results
+        (
+            file,
+            prediction.raw,
+            prediction.amount or "",
+            f"{prediction.confidence:.3f}",
+            prediction.reason or "accepted",
+        )
+        for file, prediction in predictions
     ]
 
 
-def _csv(results: list[tuple[str, FieldPrediction]]) -> str:
+def _csv(predictions: list[tuple[str, FieldPrediction]]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_HEAD)
-    for file, one in results:
+    for file, prediction in predictions:
         writer.writerow(
-            (file, one.text, one.raw, one.amount, one.confidence, str(one.accepted).lower(), one.reason)
+            (
+                file,
+                prediction.text,
+                prediction.raw,
+                prediction.amount,
+                prediction.confidence,
+                str(prediction.accepted).lower(),
+                prediction.reason,
+            )
         )
     return text.getvalue()
 
 
-def _folder(options: argparse.Namespace, what: FieldFormat, crop: Crop | None) -> int:
+def _folder(options: argparse.Namespace, expected: FieldFormat, crop: Crop | None) -> int:
+    """Reads a folder into the file named by --out."""
     for name in ("csv", "draw"):
         if getattr(options, name):
             raise CheckreaderError(f"--{name} does not go with --out, which writes lines of JSON")
@@ -166,50 +184,51 @@ def _folder(options: argparse.Namespace, what: FieldFormat, crop: Crop | None) -
         with require_packages(_CLUSTER):
             engine = importlib.import_module("serving.bulk.ray").engine(options.ray)
     folder, models = str(Path(options.files[0]).resolve()), str(repository.folder.resolve())
-    job = bulk.Job(folder, models, options.model, what, options.max_error, crop)
+    job = bulk.Job(folder, models, options.model, expected, options.max_error, crop)
     start = time.perf_counter()
-    tally = bulk.run(job, Path(options.out), engine, lambda lines, before: _progress(lines, before, folder))
+    summary = bulk.run(job, Path(options.out), engine, lambda lines, before: _progress(lines, before, folder))
     seconds = time.perf_counter() - start
-    _summary(tally, seconds, options)
+    _print_summary(summary, seconds, options)
     return 0
 
 
 def _progress(lines: Iterable[bulk.Lines], before: int, folder: str) -> Iterator[bulk.Lines]:
-    """A progress bar on a terminal, if tqdm is installed."""
+    """Passes lines on; shows a progress bar on a terminal, if tqdm is installed."""
     try:
-        bar: Any = importlib.import_module("tqdm").tqdm
+        tqdm: Any = importlib.import_module("tqdm").tqdm
     except ModuleNotFoundError:
         yield from lines
         return
     if not sys.stderr.isatty():
         yield from lines
         return
-    with bar(total=sum(1 for _ in bulk.walk(folder)), initial=before, unit=" pictures") as shown:
-        for some in lines:
-            yield some
-            shown.update(len(some))
+    total = sum(1 for _ in bulk.walk(folder))
+    with tqdm(total=total, initial=before, unit=" pictures") as progress_bar:
+        for chunk in lines:
+            yield chunk
+            progress_bar.update(len(chunk))
 
 
-def _summary(tally: bulk.JobSummary, seconds: float, options: argparse.Namespace) -> None:
-    count = tally.read + tally.unreadable
+def _print_summary(summary: bulk.JobSummary, seconds: float, options: argparse.Namespace) -> None:
+    count = summary.read + summary.unreadable
     rate = count / seconds
     if options.json:
-        summary = {
-            "read": tally.read,
-            "accepted": tally.accepted,
-            "unreadable": tally.unreadable,
-            "skipped": tally.skipped,
+        counts = {
+            "read": summary.read,
+            "accepted": summary.accepted,
+            "unreadable": summary.unreadable,
+            "skipped": summary.skipped,
             "seconds": round(seconds, 3),
             "per_second": round(rate, 1),
         }
-        print(msgspec.json.encode(summary).decode())
+        print(msgspec.json.encode(counts).decode())
         return
-    before = f", {tally.skipped:,} were done before" if tally.skipped else ""
+    before = f", {summary.skipped:,} were done before" if summary.skipped else ""
     print(
-        f"read {tally.read:,} ({tally.accepted:,} accepted), {tally.unreadable:,} unreadable{before}; "
+        f"read {summary.read:,} ({summary.accepted:,} accepted), {summary.unreadable:,} unreadable{before}; "
         f"{rate:,.0f} pictures/s"
     )
-    for file, reason in tally.reasons:
+    for file, reason in summary.reasons:
         print(f"  {file}: {reason}")
-    if tally.unreadable > len(tally.reasons):
-        print(f"  and {tally.unreadable - len(tally.reasons):,} more: see {options.out}")
+    if summary.unreadable > len(summary.reasons):
+        print(f"  and {summary.unreadable - len(summary.reasons):,} more: see {options.out}")

@@ -1,4 +1,4 @@
-"""The one table of what was renamed; who uses an old name is told the new one.
+"""Lists what was renamed, and refuses an old name with one line that states the new one.
 
 The product was called checkdigit until version 0.2.
 """

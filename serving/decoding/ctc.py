@@ -48,7 +48,7 @@ class Search:
         exact: whether `best[0]` is proven to be the likeliest (or that there is none).
         total: probability of all accepted strings together, the divisor for P(string | accepted);
             1 where all are accepted.
-        proven: so many of `best`, from the first, are proven to be the next likeliest; all of them
+        proven: how many of `best`, from the first, are proven to be the next likeliest; all of them
             unless the budget ran out.
     """
 

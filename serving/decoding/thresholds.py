@@ -27,7 +27,7 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 class DigitPrediction(msgspec.Struct, frozen=True):
-    """A digit as it was recognized; `reason` says why it is not accepted, `top` are the likeliest digits, best first."""
+    """A recognized digit; `reason` says why it is not accepted, `top` are the likeliest digits, best first."""
 
     digit: int
     confidence: float

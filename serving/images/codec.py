@@ -74,7 +74,7 @@ def _describe(encoded: bytes) -> str:
 
 
 def _gray(picture: Image.Image) -> Gray:
-    """Converts strip by strip: the intermediate pictures of color, 16 bits and transparency are several times larger."""
+    """Converts strip by strip, as intermediates of color, 16 bits and transparency are several times larger."""
     width, height = picture.size
     if picture.mode == "L" and not picture.has_transparency_data:
         return np.asarray(picture)

@@ -116,7 +116,7 @@ def _normalize(gray: Gray, block: int) -> Field:
 
 
 def _writing(ink: Ink, boxes: BoundingBoxes, height: float, middle: float) -> npt.NDArray[np.bool_]:
-    """Returns which components, bool [components], belong to the field: no specks, rests of rules, or neighbors' ink."""
+    """Returns which components, bool [components], are the field's: no specks, rests of rules, or neighbors' ink."""
     tall, wide = boxes.bottom - boxes.top, boxes.right - boxes.left
     center = (boxes.top + boxes.bottom) / 2
     keep = ink.components.area() >= 0.005 * height * height

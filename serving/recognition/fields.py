@@ -51,7 +51,7 @@ class Alternative(msgspec.Struct, frozen=True):
 
 
 class FieldPrediction(msgspec.Struct, frozen=True):
-    """A field as it was recognized.
+    """A recognized field.
 
     `text` is the digits alone, `raw` the text as written with a point for each separator, `amount` a decimal
     where the separators leave no doubt. `reason` says why the prediction is not accepted.

@@ -1,4 +1,4 @@
-"""The golden set: no model is used before it has given the release's answers on this very machine."""
+"""Checks a loaded model against the golden set: it has to give the release's answers on this very machine."""
 
 from __future__ import annotations
 
@@ -37,45 +37,52 @@ def check_digits(loaded: LoadedModel, digits: Sequence[GoldenDigit], images: Flo
     """Raises CheckreaderError unless the model reads `images`, float32 [N, 28, 28, 1], as the release did."""
     rows = [digit.expected.get(loaded.name, {}).get(loaded.artifact.format) for digit in digits]
     if not rows or None in rows:
-        raise _refused(loaded, "the golden set does not say what it should answer")
+        raise _refusal(loaded, "the golden set does not say what it should answer")
     expected, got = np.array(rows, np.float64), loaded.network.infer(images)
     if expected.shape != got.shape:
-        raise _refused(loaded, f"it answers {got.shape}, expected {expected.shape}")
-    for digit, want, have in zip(digits, expected, got, strict=True):
-        off = float(np.abs(want - have).max())
-        if want.argmax() != have.argmax() or not off <= TOLERANCE:
-            raise _refused(
+        raise _refusal(loaded, f"it answers {got.shape}, expected {expected.shape}")
+    for digit, released, row in zip(digits, expected, got, strict=True):
+        off = float(np.abs(released - row).max())
+        if released.argmax() != row.argmax() or not off <= TOLERANCE:
+            raise _refusal(
                 loaded,
-                f"for {digit.file} it reads {have.argmax()} where the release read "
-                f"{want.argmax()}, probabilities off by {off:.2g}, at most {TOLERANCE} is allowed",
+                f"for {digit.file} it reads {row.argmax()} where the release read "
+                f"{released.argmax()}, probabilities off by {off:.2g}, at most {TOLERANCE} is allowed",
             )
 
 
 def check_fields(loaded: LoadedModel, fields: Sequence[tuple[GoldenField, Field]]) -> None:
     """Raises CheckreaderError unless the model reads the normalized fields as the release did."""
-    slides = loaded.model.sliding
-    if slides is None:
-        raise _refused(loaded, "the manifest does not say how it slides over a field")
+    sliding = loaded.model.sliding
+    if sliding is None:
+        raise _refusal(loaded, "the manifest does not say how it slides over a field")
     rows = [golden.expected.get(loaded.name, {}).get(loaded.artifact.format) for golden, _ in fields]
     if not rows:
-        raise _refused(loaded, "the golden set does not say what it should answer")
+        raise _refusal(loaded, "the golden set does not say what it should answer")
     for (golden, field), expected in zip(fields, rows, strict=True):
         if expected is None:
-            raise _refused(loaded, "the golden set does not say what it should answer")
+            raise _refusal(loaded, "the golden set does not say what it should answer")
         width = field.pixels.shape[1]
         if field.problem is not None or abs(width - golden.width) > 1:
-            raise _refused(
+            raise _refusal(
                 loaded, f"{golden.file} is {width} columns wide, in the release it was {golden.width}"
             )
-        ((_, image),) = sliding_window.place([field], slides)
-        got = loaded.network.infer(image[:1])[0, : sliding_window.steps(width, slides)]
-        wrong = _difference(expected, got, loaded.artifact.type == "int8", width != golden.width)
-        if wrong:
-            raise _refused(loaded, f"for {golden.file} {wrong}")
+        ((_, image),) = sliding_window.place([field], sliding)
+        got = loaded.network.infer(image[:1])[0, : sliding_window.steps(width, sliding)]
+        difference = _difference(expected, got, loaded.artifact.type == "int8", width != golden.width)
+        if difference:
+            raise _refusal(loaded, f"for {golden.file} {difference}")
 
 
 def _difference(expected: GoldenSteps, got: Floats, integer: bool, moved: bool) -> str | None:
-    """What is wrong with the steps `got`, float32 [T, 12]; `moved`: they stand a column apart from the release's."""
+    """Compares steps with the release's; returns how they differ by more than the tolerance.
+
+    Args:
+        expected: the release's.
+        got: this machine's, float32 [T, 12].
+        integer: whether the model computes in 8 bits.
+        moved: whether the field is a column wider or narrower than the release's; then only the string counts.
+    """
     labels = np.array(expected.labels, np.int64)
     if abs(len(got) - len(labels)) > 1 or len(labels) != len(expected.probabilities):
         return f"it answers {len(got)} steps, expected {len(labels)}"
@@ -89,10 +96,10 @@ def _difference(expected: GoldenSteps, got: Floats, integer: bool, moved: bool) 
 
 
 def _collapsed(labels: npt.NDArray[np.int64]) -> list[int]:
-    """Repeats merged, blanks dropped."""
+    """Merges repeats and drops blanks."""
     new = np.append(True, labels[1:] != labels[:-1])
     return [int(label) for label in labels[new] if label != _BLANK]
 
 
-def _refused(loaded: LoadedModel, reason: str) -> CheckreaderError:
+def _refusal(loaded: LoadedModel, reason: str) -> CheckreaderError:
     return CheckreaderError(f"model {loaded.name!r} ({loaded.artifact.format}) is refused: {reason}")

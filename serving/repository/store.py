@@ -1,4 +1,4 @@
-"""The models folder: find it, check it, load from it.
+"""Finds the models folder, checks its files and loads models from it.
 
     >>> from serving.repository.store import Repository
     >>> model = Repository.open().load("lenet5")
@@ -45,8 +45,7 @@ from serving.runtime.network import Floats
 
 T = TypeVar("T")
 
-# A runtime of the manifest with the package that brings it and the module that loads it,
-# the preferred one first.
+# The manifest's runtimes, each with its package and the module that loads by it, the preferred one first.
 RUNTIMES: Final = {
     "onnxruntime": ("onnxruntime", "serving.runtime.onnx"),
     "litert": ("ai_edge_litert", "serving.runtime.litert"),
@@ -62,23 +61,23 @@ class Repository:
 
     @classmethod
     def open(cls, folder: str | Path | None = None) -> Repository:
-        """The repository in `folder`, else where `find` finds it.
+        """Opens the repository in `folder`, else where `find` finds it.
 
         Raises:
             CheckreaderError: no manifest there, or a garbled one.
         """
-        where = find(folder)
-        path = where / NAME
+        root = find(folder)
+        path = root / NAME
         try:
-            data = path.read_bytes()
+            content = path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             raise CheckreaderError(
-                f"no models in {where}: no {NAME}; name their folder by --models or $CHECKREADER_MODELS"
+                f"no models in {root}: no {NAME}; name their folder by --models or $CHECKREADER_MODELS"
             ) from None
-        return cls(where, decode_manifest(data, str(path)))
+        return cls(root, decode_manifest(content, str(path)))
 
     def model(self, name: str) -> Model:
-        """Raises CheckreaderError if there is none of that name."""
+        """Returns the manifest's entry for a model; raises CheckreaderError if there is none of that name."""
         try:
             return self.manifest.models[name]
         except KeyError:
@@ -87,7 +86,7 @@ class Repository:
             ) from None
 
     def read(self, path: str, sha256: str) -> bytes:
-        """The bytes of a file of the repository, checked.
+        """Reads a file of the repository and checks its hash.
 
         Raises:
             CheckreaderError: it is missing, or not the file that was released.
@@ -97,18 +96,18 @@ class Repository:
             raise CheckreaderError(f"{NAME}: {path!r} leads out of the models folder")
         file = self.folder / relative
         try:
-            data = file.read_bytes()
+            content = file.read_bytes()
         except FileNotFoundError:
             raise CheckreaderError(
                 f"{file} is missing: restore it from release {self.manifest.release}"
             ) from None
-        found = hashlib.sha256(data).hexdigest()
-        if found != sha256:
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != sha256:
             raise CheckreaderError(
-                f"{file} is not the file that was released: its SHA-256 is {found}, "
+                f"{file} is not the file that was released: its SHA-256 is {digest}, "
                 f"{NAME} says {sha256}; restore it from release {self.manifest.release}"
             )
-        return data
+        return content
 
     def load(
         self,
@@ -119,13 +118,14 @@ class Repository:
         tf32: bool = False,
         entry: Model | None = None,
     ) -> LoadedModel:
-        """The model, loaded, warm and checked against the golden set.
+        """Loads a model, warms it up and checks it against the golden set.
 
         Args:
             name: one of the manifest's models.
             runtime: a key of `RUNTIMES`, or "auto": the first that is installed.
-            threads: None = what this process may use.
-            device: where ONNX Runtime computes, see `serving.runtime.onnx.load`; so is `tf32`.
+            threads: None = one for each CPU that this process may use.
+            device: on which ONNX Runtime computes, see `serving.runtime.onnx.load`.
+            tf32: see there.
             entry: which of its versions; None = the one that the manifest names first.
 
         Raises:
@@ -138,13 +138,13 @@ class Repository:
         if artifact is None:
             raise CheckreaderError(f"model {name!r} has no file for {runtime}")
         module = importlib.import_module(RUNTIMES[runtime][1])
-        data = self.read(artifact.path, artifact.sha256)
+        content = self.read(artifact.path, artifact.sha256)
         try:
-            chosen = {"device": device, "tf32": tf32} if runtime == "onnxruntime" else {}
-            loaded = LoadedModel(name, model, artifact, module.load(data, threads, **chosen))
+            options = {"device": device, "tf32": tf32} if runtime == "onnxruntime" else {}
+            loaded = LoadedModel(name, model, artifact, module.load(content, threads, **options))
         except CheckreaderError as error:
             raise CheckreaderError(f"{self.folder / artifact.path}: {error}") from None
-        if model.task == "field":  # of which the width to warm up with is known no sooner
+        if model.task == "field":  # checked first: the warm-up needs its sliding
             golden.check_fields(
                 loaded, self._fields(model.golden) if model.golden is not None else self.golden_fields
             )
@@ -156,8 +156,9 @@ class Repository:
         return loaded
 
     def _warm(self, loaded: LoadedModel) -> None:
-        slides = loaded.model.sliding
-        width = 1 if slides is None else sliding_window.padded_width(1, slides)
+        """Runs the model once on an empty picture: the first run is slow."""
+        sliding = loaded.model.sliding
+        width = 1 if sliding is None else sliding_window.padded_width(1, sliding)
         shape = [1, *(width if side < 0 else side for side in loaded.model.input.shape[1:])]
         loaded.network.run(np.zeros(shape, np.float32))
 
@@ -168,7 +169,7 @@ class Repository:
 
     @functools.cached_property
     def golden_fields(self) -> list[tuple[GoldenField, Field]]:
-        """The golden fields with what normalization makes of them."""
+        """The golden fields, each with its normalized picture."""
         return self._fields(self._named("fields"))
 
     def _named(self, kind: str) -> Golden:
@@ -178,30 +179,30 @@ class Repository:
         return entry
 
     def _digits(self, entry: Golden) -> tuple[list[GoldenDigit], Floats]:
-        beside, content = self._golden(entry, GoldenDigits)
+        folder, content = self._golden(entry, GoldenDigits)
         digits = content.digits
-        pictures = [decode(self.read(str(beside / digit.file), digit.sha256)) for digit in digits]
+        pictures = [decode(self.read(str(folder / digit.file), digit.sha256)) for digit in digits]
         return digits, tensor(np.stack([normalize(picture) for picture in pictures]))
 
     def _fields(self, entry: Golden) -> list[tuple[GoldenField, Field]]:
-        beside, content = self._golden(entry, GoldenFields)
+        folder, content = self._golden(entry, GoldenFields)
         return [
-            (field, normalize_field(decode(self.read(str(beside / field.file), field.sha256))))
+            (field, normalize_field(decode(self.read(str(folder / field.file), field.sha256))))
             for field in content.fields
         ]
 
     def _golden(self, entry: Golden, type: type[T]) -> tuple[PurePosixPath, T]:
-        """A golden set and the folder of its pictures."""
-        data = self.read(entry.path, entry.sha256)
+        """Reads a golden set; returns the folder of its pictures and its content."""
+        encoded = self.read(entry.path, entry.sha256)
         try:
-            content = msgspec.json.decode(data, type=type)
+            content = msgspec.json.decode(encoded, type=type)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise CheckreaderError(f"{self.folder / entry.path}: not a golden set ({error})") from None
         return PurePosixPath(entry.path).parent, content
 
 
 def find(folder: str | Path | None = None) -> Path:
-    """The models folder: the argument, else $CHECKREADER_MODELS, else the one that was installed
+    """Finds the models folder: the argument, else $CHECKREADER_MODELS, else the one that was installed
     with this package, else `models/` of the checkout."""
     named = folder or os.environ.get("CHECKREADER_MODELS")
     if named:
@@ -212,6 +213,7 @@ def find(folder: str | Path | None = None) -> Path:
 
 
 def _installed() -> str:
+    """Returns the first runtime whose package is installed."""
     for runtime, (package, _) in RUNTIMES.items():
         if importlib.util.find_spec(package) is not None:
             return runtime

@@ -1,4 +1,4 @@
-"""What this machine may compute with: its CPUs and their instructions."""
+"""Detects the machine's CPUs and their instructions."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from pathlib import Path
 
 
 def cpus(root: Path = Path("/")) -> int:
-    """How many CPUs this process may keep busy: its affinity, cut by the container's quota.
+    """Returns how many CPUs this process may keep busy: its affinity, cut by the container's quota.
 
     Args:
-        root: where `proc/` and `sys/` are looked for.
+        root: the folder of `proc/` and `sys/`.
     """
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(affinity, _quota(root) or affinity))
 
 
 def has_vnni(root: Path = Path("/")) -> bool:
-    """Whether this processor sums 8-bit products without saturating (x86's VNNI).
+    """Returns whether this processor sums 8-bit products without saturating (x86's VNNI).
 
     Args:
-        root: where `proc/` is looked for.
+        root: the folder of `proc/`.
     """
     try:
         flags = (root / "proc/cpuinfo").read_text()
@@ -30,7 +30,7 @@ def has_vnni(root: Path = Path("/")) -> bool:
 
 
 def _quota(root: Path) -> int | None:
-    """The smallest CPU quota on the way from this process's control group to the top, rounded up.
+    """Returns the smallest CPU quota on the way from this process's control group to the top, rounded up.
 
     Version 2 of control groups keeps it in `cpu.max`, version 1 in two files of the `cpu` controller.
     """
@@ -54,15 +54,17 @@ def _quota(root: Path) -> int | None:
 
 
 def _limit(folder: Path) -> list[int]:
+    """Returns the quota of a control group in CPUs, rounded up; none = no limit."""
+
     def read(name: str) -> list[str]:
         try:
             return (folder / name).read_text().split()
         except OSError:
             return []
 
-    found = read("cpu.max") or read("cpu.cfs_quota_us") + read("cpu.cfs_period_us")
+    words = read("cpu.max") or read("cpu.cfs_quota_us") + read("cpu.cfs_period_us")
     try:
-        quota, period = (int(word) for word in found)
+        quota, period = (int(word) for word in words)
     except ValueError:  # no such files, or "max"
         return []
     return [-(-quota // period)] if quota > 0 else []  # half a CPU is still one thread

@@ -1,4 +1,4 @@
-"""LiteRT (`.tflite`), for boards without ONNX Runtime."""
+"""Runs `.tflite` models by LiteRT, on boards without ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _DATATYPES = {np.float32: "FP32", np.int8: "INT8"}
 
 
 def load(model: str | Path | bytes, threads: int | None = None) -> Network:
-    """The model as a `Network`.
+    """Loads a model.
 
     Float models take and return float32 as they are. int8 models get their input quantized
     (pixel − 128) and return int8 logits, which leave here as probabilities.
 
     Args:
         model: a path, or the bytes of a `.tflite` file.
-        threads: None = what this process may use.
+        threads: None = one for each CPU that this process may use.
 
     Raises:
         CheckreaderError: LiteRT cannot load it, or it is neither float32 nor int8.
@@ -63,7 +63,7 @@ def load(model: str | Path | bytes, threads: int | None = None) -> Network:
 
 
 def _spec(detail: dict[str, Any]) -> Spec:
-    """As the caller sees it: float32 whatever runs inside, any number of rows."""
+    """Describes a tensor as callers see it: float32 whatever the model computes in, any number of rows."""
     return Spec(detail["name"], "FP32", (-1, *(int(side) for side in detail["shape_signature"][1:])))
 
 

@@ -1,7 +1,6 @@
-"""What runs a model: ONNX Runtime on servers, LiteRT on small boards.
+"""Defines a loaded model, whichever runtime computes: ONNX Runtime on servers, LiteRT on small boards.
 
-Both give the same plain `Network`; nothing here imports either of them until a
-model is loaded.
+Nothing here imports either of them.
 """
 
 from __future__ import annotations
@@ -19,8 +18,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Spec:
-    """A tensor's name, datatype (FP32, INT8, … as the Open Inference Protocol writes it) and
-    shape (−1 = any)."""
+    """A tensor's name, datatype (FP32, INT8, … as the Open Inference Protocol writes it) and shape (−1 = any)."""
 
     name: str
     datatype: str
@@ -32,7 +30,7 @@ class Network:
     """A loaded model with one input.
 
     `run` takes float32 [N, 28, 28, 1] in [0, 1], any N ≥ 1, and returns every output in the order
-    of `outputs`; it may be called from several threads. `device` says what computes.
+    of `outputs`; it may be called from several threads. `device` is a key of `onnx.DEVICES`.
     """
 
     input: Spec
@@ -41,11 +39,11 @@ class Network:
     device: str = "cpu"
 
     def infer(self, image: Floats) -> Floats:
-        """The first output alone: for a digit model float32 [N, 10] probabilities."""
+        """Runs the model and returns the first output alone: for a digit model float32 [N, 10] probabilities."""
         return self.run(image)[0]
 
 
 def softmax(logits: Floats) -> Floats:
-    """float32 [N, K] → probabilities; each row is shifted first so that none overflows."""
+    """Turns logits, float32 [N, K], into probabilities; each row is shifted first so that none overflows."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True), np.float32)

@@ -1,4 +1,4 @@
-"""ONNX Runtime, with its telemetry off. The whole project imports it from here."""
+"""Runs `.onnx` models by ONNX Runtime, with its telemetry off; the whole project imports it from here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 # ONNX Runtime reports to its maker by default, the first time while it is imported; so this
-# stands before the import, and whatever the environment said is overruled.
+# stands before the import and overrules the environment.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime as ort
@@ -25,9 +25,9 @@ from serving.runtime.network import Array, Floats, Network, Spec
 
 ort.disable_telemetry_events()
 
-# Pictures of 28×28 per run, or as many pixels of fields. In one thread 16 to 64 are up to a tenth faster, as what they need stays in the cache
-# (benchmarks/results/batching.json); but between runs a thread has to wait for Python's lock, and the service as a
-# whole is fastest from 128 on. On a GPU a run should be large, only memory bounds it.
+# Pictures of 28×28 per run, or as many pixels of fields. In one thread 16 to 64 are up to a tenth faster, as
+# their activations stay in the cache (benchmarks/results/batching.json); but between runs a thread has to wait for
+# Python's lock, and the service as a whole is fastest from 128 on. On a GPU only memory bounds a run.
 CHUNK: Final = 128
 GPU_CHUNK: Final = 4096
 # The devices by name, with ONNX Runtime's word for each; "auto" takes the first that works.
@@ -48,11 +48,11 @@ _DATATYPES = {
 def session(
     model: str | Path | bytes, threads: int | None = None, device: str = "cpu", tf32: bool = False
 ) -> ort.InferenceSession:
-    """A session that leaves idle cores idle.
+    """Opens a session that leaves idle cores idle.
 
     Args:
         model: a path, or the bytes of an `.onnx` file.
-        threads: threads inside an operator; None = what this process may use.
+        threads: threads inside an operator; None = one for each CPU that this process may use.
         device: a key of `DEVICES`.
         tf32: let a GPU round float32 to TF32's 10 bits of mantissa.
 
@@ -70,28 +70,28 @@ def session(
         # and asking for the slower ones takes twice the time.
         options.add_session_config_entry("session.x64quantprecision", "1")
     source = model if isinstance(model, bytes) else str(model)
-    require(device)
+    require_device(device)
     try:
-        made = ort.InferenceSession(source, options, providers=_providers(device, tf32))
+        loaded = ort.InferenceSession(source, options, providers=_providers(device, tf32))
     # What it raises is a class of its own for every status code, without a common base.
     except Exception as error:
         raise CheckreaderError(f"ONNX Runtime cannot load the model: {_first_line(error)}") from None
-    if made.get_providers()[0] != DEVICES[device]:  # it falls back to the CPU with no more than a warning
+    if loaded.get_providers()[0] != DEVICES[device]:  # it falls back to the CPU with no more than a warning
         raise CheckreaderError(
             f"device {device!r} does not work here: ONNX Runtime could not start it "
             f"(driver, CUDA or cuDNN libraries); available: {', '.join(devices(device))}"
         )
-    return made
+    return loaded
 
 
 def load(
     model: str | Path | bytes, threads: int | None = None, device: str = "cpu", tf32: bool = False
 ) -> Network:
-    """The model as a `Network`.
+    """Loads a model.
 
     Args:
         model: a path, or the bytes of an `.onnx` file.
-        threads: over how many threads the rows of a large batch are cut; None = what this process may use.
+        threads: over how many threads the rows of a large batch are cut; None = the CPUs that this process may use.
         device: a key of `DEVICES`, or "auto": a GPU if one works, else the CPU.
         tf32: see `session`.
 
@@ -99,7 +99,7 @@ def load(
         CheckreaderError: ONNX Runtime cannot load it, or has no such device.
     """
     if device == "auto":
-        device = _works(model)
+        device = _first_working_device(model)
     # A layer of LeNet-5 is too small to be shared by threads: cutting the batch is up to twice as fast.
     loaded = session(model, 1, device, tf32)
     inputs, outputs = (
@@ -125,24 +125,24 @@ def load(
             return tuple(loaded.run(names, {name: image}))
         chunk = max(1, most // (image.size // len(image)))
         starts = range(0, len(image), chunk)
-        found: list[list[Array]] = [[]] * len(starts)
-        left = itertools.count()  # whoever is free takes the next one
+        pieces: list[list[Array]] = [[]] * len(starts)
+        chunks = itertools.count()  # a thread that is free takes the next one
 
         def work() -> None:
-            while (at := next(left)) < len(starts):
-                found[at] = loaded.run(names, {name: image[starts[at] : starts[at] + chunk]})
+            while (at := next(chunks)) < len(starts):
+                pieces[at] = loaded.run(names, {name: image[starts[at] : starts[at] + chunk]})
 
         others = [_pool(threads).submit(work) for _ in range(min(threads, len(starts)) - 1)]
         work()
         for other in others:
             other.result()
-        return tuple(np.concatenate(pieces) for pieces in zip(*found, strict=True))
+        return tuple(np.concatenate(parts) for parts in zip(*pieces, strict=True))
 
     return Network(inputs[0], tuple(outputs), run, device)
 
 
-def require(device: str) -> None:
-    """Raises CheckreaderError unless this build of ONNX Runtime knows the device; "auto" is always there."""
+def require_device(device: str) -> None:
+    """Raises CheckreaderError unless this build of ONNX Runtime has the device; "auto" always passes."""
     if device not in ("auto", *devices()):
         hint = "" if device == "cpu" else f"; for a GPU, without [serve]: {install_command('serve-gpu')}"
         raise CheckreaderError(
@@ -150,14 +150,14 @@ def require(device: str) -> None:
         )
 
 
-def devices(but: str = "") -> list[str]:
-    """The names of the devices that this build of ONNX Runtime knows, without `but`."""
-    known = ort.get_available_providers()
-    return [name for name, provider in DEVICES.items() if provider in known and name != but]
+def devices(exclude: str = "") -> list[str]:
+    """Lists the devices that this build of ONNX Runtime has, without `exclude`."""
+    providers = ort.get_available_providers()
+    return [name for name, provider in DEVICES.items() if provider in providers and name != exclude]
 
 
-def _works(model: str | Path | bytes) -> str:
-    """The first device on which the model loads. TensorRT, which compiles for minutes, has to be asked for."""
+def _first_working_device(model: str | Path | bytes) -> str:
+    """Returns the first device on which the model loads; not TensorRT, which compiles for minutes."""
     for device in devices("tensorrt"):
         if device != "cpu":
             with contextlib.suppress(CheckreaderError):

@@ -24,6 +24,7 @@ from pipeline.data import digits
 from pipeline.export.formats import FOLDER
 from pipeline.run import SCHEMA, Run
 from pipeline.synthesis import digit_drawing
+from pipeline.training import digit as training
 from serving.cli.main import main
 from tests.support.paths import ROOT
 from tests.support.tiny import png, seven
@@ -87,14 +88,14 @@ def mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     arrays = (np.ones((50, 28, 28), np.uint8), np.arange(50, dtype=np.uint8) % 10) * 2
     sums = {}
-    for name, array in zip(digits._MNIST, arrays, strict=True):
+    for name, array in zip(digits.MNIST, arrays, strict=True):
         (folder / name).write_bytes(idx(array))
         sums[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    monkeypatch.setattr(digits, "_MNIST", sums)
+    monkeypatch.setattr(digits, "SHA256", digits.SHA256 | sums)
     return folder
 
 
-@pytest.mark.parametrize("name", digits._MNIST)
+@pytest.mark.parametrize("name", digits.MNIST)
 @pytest.mark.parametrize(
     "spoil", [lambda raw: raw[:-9], lambda raw: raw[:-9] + bytes(9)], ids=["cut", "changed"]
 )
@@ -107,7 +108,7 @@ def test_data_file(mnist: Path, failed, name: str, spoil) -> None:
 
 
 def test_data_file_missing(mnist: Path, failed) -> None:
-    (mnist / next(iter(digits._MNIST))).unlink()
+    (mnist / next(iter(digits.MNIST))).unlink()
     line = failed("train", "--data", "mnist", "--data-dir", mnist)
     assert line.startswith(f"error: {mnist}: MNIST not found: expected train-images")
 
@@ -324,7 +325,7 @@ def test_full_disk_while_training(here: Path) -> None:
 
 
 def test_checkpoint_of_another_config(here: Path, failed) -> None:
-    path = here / "runs" / "digits" / "checkpoint.npz"
+    path = here / "runs" / "digits" / training.CHECKPOINT
     path.parent.mkdir(parents=True)
     np.savez(path, config="TrainConfig(…)", epoch=1)
     line = failed("train", "--resume")

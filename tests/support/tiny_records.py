@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipeline.release.documents import RESULTS
+from pipeline.release.documents import OLD_NAME, RESULTS
 from pipeline.run import write_json
 
 SPEED = {"p50_ms": 0.0614, "images_per_second": 123_456.7, "peak_mb": 81.6}
@@ -174,13 +174,13 @@ def results(machine: dict[str, Any]) -> dict[str, dict[str, Any]]:
             "memory": {"resident_mb": {"before": 81.2, "100000": 83.4}},
         },
         "peers": {
-            "servers": {"checkdigit": server, "fastapi": server, "fastapi (defaults)": server},
+            "servers": {OLD_NAME: server, "fastapi": server, "fastapi (defaults)": server},
             "packages": {
-                "checkdigit": {"checkdigit": "0.1.0"},
+                OLD_NAME: {OLD_NAME: "0.1.0"},
                 "fastapi": {"fastapi": "0.165.0"},
                 "fastapi (defaults)": {"fastapi": "0.165.0"},
             },
-            "checkdigit_to_peer": {"fastapi": {"rate_16": [2.0, 2.5, 9.0]}},
+            f"{OLD_NAME}_to_peer": {"fastapi": {"rate_16": [2.0, 2.5, 9.0]}},
         },
         "operations": {
             "workers": {"json": workers, "picture": workers},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -15,32 +14,12 @@ import psutil
 import pytest
 
 from serving.bulk import job as bulk
-from serving.bulk import local
 from serving.bulk.job import Job, Worker
-from serving.decoding.field_string import FieldFormat
 from serving.errors import CheckreaderError
 from tests.support.paths import ROOT
 from tests.support.tiny import amount, png
 
 PATIENCE = 60  # s until a test gives up on what should come at once
-TEXTS = ("12.50", "1.250", "4258", "0.99")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Pictures in a tree, one of them broken."""
-    made = tmp_path / "pictures"
-    for index, text in enumerate(TEXTS * 5):
-        file = made / ("", "b", "a/deep")[index % 3] / f"{index:02}.png"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(png(amount(text)))
-    (made / "b" / "broken.png").write_bytes(b"no picture")
-    return made
-
-
-@pytest.fixture
-def job(folder: Path, models: Path) -> Job:
-    return Job(str(folder), str(models), "lenet5-field", FieldFormat(), 0.01)
 
 
 def plain(lines: Iterable[bulk.Lines], before: int) -> Iterable[bulk.Lines]:
@@ -154,44 +133,6 @@ def test_no_other_file_is_touched(job: Job, tmp_path: Path, content: bytes) -> N
     with pytest.raises(CheckreaderError, match="line 1: not a line of readings"):
         bulk.run(job, out, here, plain)
     assert out.read_bytes() == content
-
-
-def test_processes_give_the_same_lines(job: Job, tmp_path: Path) -> None:
-    bulk.run(job, tmp_path / "here", here, plain)
-    bulk.run(job, tmp_path / "out", local.read, plain)
-    assert (tmp_path / "out").read_bytes() == (tmp_path / "here").read_bytes()
-
-
-def test_no_more_is_taken_than_keeps_the_processes_busy(job: Job) -> None:
-    taken = 0
-
-    def chunks() -> Iterator[list[str]]:
-        nonlocal taken
-        for _ in range(50):
-            taken += 1
-            yield ["00.png"]
-
-    lines = local.read(job, chunks(), 1)
-    for number in range(1, 4):
-        next(lines)
-        assert taken < number + 5
-    lines.close()
-
-
-def test_a_process_that_dies_costs_no_picture(job: Job) -> None:
-    files = list(bulk.walk(job.folder))
-    expected = Worker(job)(files)
-    lines = local.read(job, iter([[file] for file in files]), 2)
-    found = [*next(lines)]
-    for child in multiprocessing.active_children():
-        child.kill()
-    assert [*found, *(line for some in lines for line in some)] == expected
-
-
-def test_a_model_that_cannot_be_used(job: Job) -> None:
-    other = Job(job.folder, job.models, "lenet5", job.field_format, job.max_error)
-    with pytest.raises(CheckreaderError, match="does not read fields"):
-        list(local.read(other, iter([["00.png"]]), 1))
 
 
 def start(job: Job, out: Path) -> subprocess.Popen[bytes]:

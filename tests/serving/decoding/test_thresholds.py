@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.decoding.thresholds import BLANK, choose_threshold, digit_predictions
+from serving.decoding.thresholds import (
+    BLANK,
+    choose_threshold,
+    classification,
+    digit_predictions,
+    rejection_reason,
+    shortest_float,
+)
 from serving.errors import CheckreaderError
 from serving.manifest import Threshold
 
@@ -92,3 +99,29 @@ def test_agrees_with_argmax(values: list[float]) -> None:
     assert reading.digit == probabilities.argmax()
     assert np.float32(reading.confidence) == probabilities.max()
     assert reading.accepted == (reading.confidence >= 0.93)
+
+
+def test_rejection_reason() -> None:
+    assert rejection_reason(0.93, BARS[0]) is None
+    assert rejection_reason(0.5, BARS[0]) == (
+        "unsure: confidence 0.500 is below 0.93, the threshold for max_error 0.01"
+    )
+
+
+def test_classification() -> None:
+    scores = np.array([[0.1, 0.7, 0.2], [0.4, 0.2, 0.4]], np.float32)
+    labels = ["zero", "one"]
+    assert classification(scores, 2, labels).tolist() == [
+        [b"0.700000:1:one", b"0.200000:2"],
+        [b"0.400000:0:zero", b"0.400000:2"],
+    ]
+    assert classification(scores, 9, []).shape == (2, 3)
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
+def test_shortest_float_is_the_same_float32(number: float) -> None:
+    assert np.float32(shortest_float(np.float32(number))) == np.float32(number)
+
+
+def test_shortest_float_is_short() -> None:
+    assert repr(shortest_float(np.float32(0.998))) == "0.998"

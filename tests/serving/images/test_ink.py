@@ -66,6 +66,12 @@ def test_specks_are_no_ink() -> None:
     assert len(found(gray).components) == 3
 
 
+def test_a_speck_as_dark_as_the_pen_is_no_ink() -> None:
+    gray = page()
+    gray[8:10, 140:142] = 0
+    assert len(found(gray).components) == 3
+
+
 def test_levels() -> None:
     ink = found(page())
     assert ink.base == pytest.approx(0, abs=2)

@@ -42,6 +42,27 @@ def test_steps(width: int) -> None:
     assert 40 + 2 * (steps - 1) <= 20 + width + 20 < 40 + 2 * steps
 
 
+@given(
+    st.integers(1, 640),
+    st.integers(1, 40),
+    st.integers(1, 8),
+    st.integers(0, 40),
+    st.integers(0, 40),
+    st.integers(1, 128),
+)
+def test_every_step_of_the_field_is_there(
+    columns: int, receptive: int, stride: int, left: int, right: int, bucket: int
+) -> None:
+    sliding = Sliding(32, receptive, stride, left, right, bucket)
+    width = sliding_window.padded_width(columns, sliding)
+    assert width % bucket == 0
+    assert width >= left + columns + right
+    count = sliding_window.steps(columns, sliding)
+    assert 1 <= count <= (width - receptive) // stride + 1
+    if left + columns + right >= receptive:  # the last one sees no column beyond the paper on the right
+        assert (count - 1) * stride + receptive <= left + columns + right
+
+
 def test_center() -> None:
     assert sliding_window.center(0, SLIDING) == 0
     assert sliding_window.center(7, SLIDING) == 14

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 
-import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
-from serving.decoding.field_string import FieldFormat, confidence, field_format, logit
+from serving.decoding.field_string import FieldFormat, field_format
 from serving.errors import CheckreaderError
 from serving.images import sliding_window
 from serving.images.field import HEIGHT, Field
@@ -19,10 +16,8 @@ from serving.manifest import Confidence, Model, Sliding, Tensor, Threshold
 from serving.recognition import fields
 from serving.recognition.fields import FieldRecognizer, LocatedField
 from serving.repository.store import Repository
-from tests.hostile.test_pictures import error
 from tests.support.tiny import SLIDING, amount, png
 
-INFER = "/v2/models/lenet5-field/infer"
 ANY = Threshold(1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0)
 
 
@@ -42,12 +37,6 @@ def reader(models):
 def read(reader, picture: Image.Image | bytes, **options):
     (reading,) = reader(**options)([picture if isinstance(picture, bytes) else png(picture)])
     return reading
-
-
-def post(client, query: str = "", **request) -> dict:
-    reply = client("POST", f"/fields{query}", **request)
-    assert reply.status_code == 200, reply.text
-    return reply.json()
 
 
 def test_amount(reader) -> None:
@@ -237,176 +226,3 @@ def test_confidence_is_the_calibrated_probability() -> None:
     assert made(rows, field_format("number"), model).confidence == pytest.approx(
         1 / (1 + math.exp(-(0.5 * math.log(3) - 1)))
     )
-
-
-@given(st.floats(0, 1), st.floats(0, 1), st.floats(0.01, 100), st.floats(-100, 100))
-def test_confidence_rises_with_the_probability(one: float, other: float, scale: float, offset: float) -> None:
-    low, high = sorted((one, other))
-    fitted = Confidence(scale, offset)
-    assert 0 <= confidence(low, fitted) <= confidence(high, fitted) <= 1
-    assert math.isfinite(logit(low))
-
-
-@given(
-    st.integers(1, 640),
-    st.integers(1, 40),
-    st.integers(1, 8),
-    st.integers(0, 40),
-    st.integers(0, 40),
-    st.integers(1, 128),
-)
-def test_every_own_step_is_there(
-    ink: int, receptive: int, stride: int, left: int, right: int, bucket: int
-) -> None:
-    slides = Sliding(HEIGHT, receptive, stride, left, right, bucket)
-    width = sliding_window.padded_width(ink, slides)
-    assert width % bucket == 0
-    assert width >= left + ink + right
-    own = sliding_window.steps(ink, slides)
-    assert 1 <= own <= (width - receptive) // stride + 1
-    if left + ink + right >= receptive:  # the last one sees no column beyond the paper on the right
-        assert (own - 1) * stride + receptive <= left + ink + right
-
-
-@given(st.lists(st.integers(0, 79), min_size=2, max_size=12, unique=True), st.integers(0, 2**32 - 1))
-def test_boxes_lie_in_the_picture_in_order(edges: list[int], seed: int) -> None:
-    random = np.random.default_rng(seed)
-    ordered = sorted(edges[: len(edges) // 2 * 2])
-    spans = list(zip(ordered[::2], ordered[1::2], strict=True))
-    pixels = (255 * (random.random((HEIGHT, 80)) < 0.1)).astype(np.uint8)
-    mapping = np.array([[1.7, random.uniform(-0.5, 0.5), -3.0], [random.uniform(-0.5, 0.5), 1.7, -3.0]])
-    field = Field(pixels, mapping, None)
-    found = fields.boxes.boxes(field, spans, Sliding(HEIGHT, 8, 1, 4, 4, 8), (50, 60), (100, 40))
-    assert len(found) == len(spans)
-    for x, y, width, height in found:
-        assert width >= 1
-        assert height >= 1
-        assert 50 <= x < x + width <= 150
-        assert 60 <= y < y + height <= 100
-
-
-def test_touching_digits_are_cut_where_they_are_thin() -> None:
-    pixels = np.zeros((HEIGHT, 31), np.uint8)
-    pixels[6:26, :14] = pixels[8:24, 18:] = pixels[15, 14:18] = 255
-    field = Field(pixels, np.eye(2, 3), None)
-    spans = [(6, 8), (24, 25)]  # the middle between them is column 16
-    found = fields.boxes.boxes(field, spans, Sliding(HEIGHT, 40, 1, 20, 20, 8), (0, 0), (31, HEIGHT))
-    assert found == [(0, 6, 15, 20), (15, 8, 16, 16)]
-    moved = [(1, 3), (19, 20)]  # the middle is far from where it is thin, and that counts
-    found = fields.boxes.boxes(field, moved, Sliding(HEIGHT, 40, 1, 20, 20, 8), (0, 0), (31, HEIGHT))
-    assert found == [(0, 6, 14, 20), (14, 8, 17, 16)]
-
-
-def test_post(client) -> None:
-    content = post(client, content=png(amount()))
-    assert content["model"] == {"name": "lenet5-field", "version": "1"}
-    (field,) = content["fields"]
-    assert list(field) == [
-        "text",
-        "raw",
-        "amount",
-        "confidence",
-        "accepted",
-        "reason",
-        "digits",
-        "check_digit",
-        "alternatives",
-    ]
-    assert (field["text"], field["raw"], field["amount"], field["accepted"]) == (
-        "1250",
-        "12.50",
-        "12.50",
-        True,
-    )
-    assert list(field["digits"][0]) == ["digit", "probability", "box"]
-    assert all(isinstance(side, int) for side in field["digits"][0]["box"])
-
-
-def test_several_pictures_of_any_width_in_order(client) -> None:
-    pictures = [png(amount(text)) for text in ("4250.75", "12.50")]
-    blank = png(Image.new("L", (50, 20), 255))
-    files = [("a", (f"{index}.png", data)) for index, data in enumerate((pictures[0], blank, pictures[1]))]
-    first, second, third = post(client, files=files)["fields"]
-    assert [first] == post(client, content=pictures[0])["fields"]
-    assert [third] == post(client, content=pictures[1])["fields"]
-    assert (second["text"], second["accepted"], second["reason"]) == ("", False, "blank: no ink found")
-
-
-def test_query(client) -> None:
-    picture = amount("021000021")
-    scan = Image.new("L", (picture.width + 20, picture.height + 30), 240)
-    scan.paste(picture, (20, 30))
-    query = f"?scheme=aba&length=9&max_error=0.1&crop=20,30,{picture.width},{picture.height}"
-    (field,) = post(client, query, content=png(scan))["fields"]
-    assert (field["text"], field["amount"], field["accepted"]) == ("021000021", None, True)
-    assert field["check_digit"] == {"scheme": "aba", "valid": True}
-
-
-def test_default_bound(client) -> None:
-    """0.01 is not 0.001: the threshold is the one that belongs to it."""
-    (field,) = post(client, "?max_error=0.001&kind=number", content=png(amount("4258")))["fields"]
-    assert field["accepted"] == (field["confidence"] >= 0.99)
-
-
-def test_metadata(client) -> None:
-    assert client("GET", "/v2/models/lenet5-field").json()["inputs"] == [
-        {"name": "image", "datatype": "FP32", "shape": [-1, 32, -1, 1]}
-    ]
-
-
-def infer(client, image: np.ndarray, datatype: str = "FP32"):
-    given = {"name": "image", "datatype": datatype, "shape": image.shape, "data": image.tolist()}
-    return client("POST", INFER, content=msgspec.json.encode({"inputs": [given]}))
-
-
-def test_infer(client) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (2, 32, 50, 1), np.uint8)
-    (output,) = infer(client, pixels.astype(np.float32) / 255).json()["outputs"]
-    assert output["shape"] == [2, 50 - SLIDING.receptive + 1, 12]
-    assert np.reshape(output["data"], output["shape"]).sum(2) == pytest.approx(1)
-    assert output["data"] == infer(client, pixels, "UINT8").json()["outputs"][0]["data"]
-
-
-@pytest.mark.parametrize(
-    ("shape", "message"),
-    [
-        ((1, 32, SLIDING.receptive - 1, 1), "32 rows and 18 to 672 columns, got 17 columns"),
-        ((1, 32, 673, 1), "got 673 columns"),
-        ((1, 31, 64, 1), "Expected [-1,32,-1,1], got [1,31,64,1]"),
-        ((1, 32, 64), "Expected [-1,32,-1,1]"),
-        ((1, 32, 0, 1), "Expected [-1,32,-1,1]"),
-        ((0, 32, 64, 1), "batch-size must be 1 to 8"),
-    ],
-)
-def test_infer_refuses(client, shape: tuple[int, ...], message: str) -> None:
-    assert message in error(infer(client, np.zeros(shape, np.float32)))
-
-
-def test_infer_needs_a_width(client) -> None:
-    body = bytes(4 * 32 * 64)
-    reply = client("POST", INFER, content=body, headers={"Inference-Header-Content-Length": "0"})
-    assert "does not say how wide its pictures are" in error(reply)
-
-
-def test_encoded_pictures_are_for_fields(client) -> None:
-    given = {"name": "image", "datatype": "BYTES", "shape": [1], "data": ["aaaa"]}
-    reply = client("POST", INFER, content=msgspec.json.encode({"inputs": [given]}))
-    assert "takes no encoded pictures: post them to /fields" in error(reply)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"kind": "word"}, "kind must be one of amount, number, got 'word'"),
-        ({"scheme": "isbn"}, "scheme must be one of"),
-        ({"locale": "xx"}, "locale must be one of"),
-        ({"length": 0}, "length must be between 1 and"),
-        ({"scheme": "aba", "length": 8}, "no number of 8 digits"),
-        ({"kind": "amount", "scheme": "aba"}, "an amount has no check digit"),
-        ({"kind": "number", "locale": "de"}, "a number has no decimal point"),
-    ],
-)
-def test_wanted_refuses(options: dict, message: str) -> None:
-    with pytest.raises(CheckreaderError) as raised:
-        field_format(**options)
-    assert message in str(raised.value)

@@ -1,0 +1,30 @@
+"""A folder of pictures and the job that reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from serving.bulk.job import Job
+from serving.decoding.field_string import FieldFormat
+from tests.support.tiny import amount, png
+
+TEXTS = ("12.50", "1.250", "4258", "0.99")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Pictures in a tree, one of them broken."""
+    made = tmp_path / "pictures"
+    for index, text in enumerate(TEXTS * 5):
+        file = made / ("", "b", "a/deep")[index % 3] / f"{index:02}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(png(amount(text)))
+    (made / "b" / "broken.png").write_bytes(b"no picture")
+    return made
+
+
+@pytest.fixture
+def job(folder: Path, models: Path) -> Job:
+    return Job(str(folder), str(models), "lenet5-field", FieldFormat(), 0.01)

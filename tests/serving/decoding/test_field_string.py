@@ -1,0 +1,152 @@
+"""A field's probabilities as strings, confidence and amount."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serving.decoding import ctc
+from serving.decoding.check_digits import accepts
+from serving.decoding.field_string import FieldFormat, confidence, decode, field_format, logit, raw_text
+from serving.errors import CheckreaderError
+from serving.manifest import Confidence
+
+BLANK = 11
+
+
+def steps_of(text: str, certainty: float = 0.99) -> np.ndarray:
+    """Two steps for each symbol, the blank and it, in one view; float32 [1, T, 12]."""
+    labels = [label for symbol in text for label in (BLANK, "0123456789.".index(symbol))]
+    rows = np.full((1, len(labels) + 1, 12), (1 - certainty) / 11, np.float32)
+    rows[0, np.arange(len(labels) + 1), [*labels, BLANK]] = certainty
+    return rows
+
+
+def shared(rows: np.ndarray, step: int, **probabilities: float) -> np.ndarray:
+    """`shared(rows, 3, d7=0.6, d1=0.4)`: one step's probabilities replaced."""
+    rows[0, step] = 0
+    for name, probability in probabilities.items():
+        rows[0, step, {"point": 10, "blank": BLANK}.get(name) or int(name[1:])] = probability
+    return rows
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0.01, 100), st.floats(-100, 100))
+def test_confidence_rises_with_the_probability(
+    first: float, second: float, scale: float, offset: float
+) -> None:
+    low, high = sorted((first, second))
+    fitted = Confidence(scale, offset)
+    assert 0 <= confidence(low, fitted) <= confidence(high, fitted) <= 1
+    assert math.isfinite(logit(low))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kind": "word"}, "kind must be one of amount, number, got 'word'"),
+        ({"scheme": "isbn"}, "scheme must be one of"),
+        ({"locale": "xx"}, "locale must be one of"),
+        ({"length": 0}, "length must be between 1 and"),
+        ({"scheme": "aba", "length": 8}, "no number of 8 digits"),
+        ({"kind": "amount", "scheme": "aba"}, "an amount has no check digit"),
+        ({"kind": "number", "locale": "de"}, "a number has no decimal point"),
+    ],
+)
+def test_field_format_refuses(options: dict, message: str) -> None:
+    with pytest.raises(CheckreaderError) as raised:
+        field_format(**options)
+    assert message in str(raised.value)
+
+
+def test_kind_follows_the_scheme() -> None:
+    assert field_format() == FieldFormat("amount")
+    assert field_format(scheme="luhn") == FieldFormat("number", "luhn")
+    assert field_format("number", length=4).length == 4
+
+
+def test_automaton() -> None:
+    assert field_format("number").automaton is None
+    automaton = field_format(scheme="aba", length=9).automaton
+    assert automaton is not None
+    assert accepts(automaton, "021000021")
+    assert not accepts(automaton, "021000022")
+
+
+def test_an_amount() -> None:
+    decoded = decode(steps_of("12.50"), field_format())
+    assert raw_text(decoded.labels) == "12.50"
+    assert decoded.amount is not None
+    assert decoded.amount.amount == "12.50"
+    assert (decoded.valid, decoded.exact) == (True, True)
+    assert decoded.best[0].labels == decoded.labels
+
+
+def test_a_number_keeps_its_separators_in_labels_alone() -> None:
+    decoded = decode(steps_of("12.50"), field_format("number"))
+    assert raw_text(decoded.labels) == "12.50"
+    assert decoded.best[0].labels == (1, 2, 5, 0)
+    assert decoded.amount is None
+    merged = ctc.without_separators(steps_of("12.50")[0])
+    assert decoded.best[0].probability == pytest.approx(ctc.probability(merged, (1, 2, 5, 0)))
+
+
+def test_equal_amounts_count_together() -> None:
+    rows = shared(steps_of("1.250", 1.0), 3, point=0.6, blank=0.4)  # 1250 is the same amount
+    decoded = decode(rows, field_format())
+    assert decoded.amount is not None
+    assert decoded.amount.amount == "1250"
+    assert decoded.best[0].probability == pytest.approx(1.0)
+
+
+def test_rivals_that_the_search_does_not_list_count() -> None:
+    rows = steps_of("12345678", 1.0)
+    for step in range(2, 16, 2):  # at seven places a separator of 0.4 %, of which the search lists two
+        shared(rows, step, blank=0.996, point=0.004)
+    decoded = decode(rows, field_format())
+    assert decoded.amount is not None
+    assert decoded.amount.amount is None
+    assert "12345678 may be" in str(decoded.amount.doubt)
+
+
+def test_the_length_chooses_among_strings() -> None:
+    rows = shared(steps_of("471", 1.0), 3, d7=0.6, blank=0.4)
+    assert decode(rows, field_format("number")).best[0].labels == (4, 7, 1)
+    shorter = decode(rows, field_format("number", length=2))
+    assert shorter.best[0].labels == (4, 1)
+    assert shorter.total == pytest.approx(0.4)
+
+
+def test_where_no_string_keeps_the_rules_the_likeliest_of_all_is_given() -> None:
+    decoded = decode(steps_of("47"), field_format("number", length=9))
+    assert not decoded.valid
+    assert decoded.best[0].labels == (4, 7)
+    assert decoded.total == 0
+
+
+def test_count() -> None:
+    rows = shared(shared(steps_of("47", 1.0), 1, d4=0.8, d9=0.2), 3, d7=0.7, d1=0.3)
+    best = decode(rows, field_format("number"), count=4).best
+    assert [hypothesis.labels for hypothesis in best] == [(4, 7), (4, 1), (9, 7), (9, 1)]
+    assert len(decode(rows, field_format("number"), count=2).best) == 2
+
+
+def test_views_are_averaged() -> None:
+    views = np.concatenate([shared(steps_of("47", 1.0), 3, d7=high, d1=1 - high) for high in (0.9, 0.2, 0.2)])
+    best = decode(views, field_format("number")).best
+    assert [hypothesis.labels for hypothesis in best] == [(4, 1), (4, 7)]
+    assert best[0].probability == pytest.approx(1.7 / 3)
+
+
+def test_nothing_written() -> None:
+    decoded = decode(steps_of(""), field_format())
+    assert (decoded.labels, decoded.amount) == ((), None)
+
+
+def test_without_calibration_the_probability_is_the_confidence() -> None:
+    assert confidence(0.25, None) == 0.25
+    assert confidence(0.25, Confidence(1.0, 0.0)) == pytest.approx(0.25)
+    assert confidence(0.5, Confidence(3.0, 1.0)) == pytest.approx(1 / (1 + math.exp(-1)))

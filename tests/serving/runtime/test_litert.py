@@ -1,0 +1,93 @@
+"""LiteRT behind the same plain shape as ONNX Runtime."""
+
+from __future__ import annotations
+
+import flatbuffers
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from serving.errors import CheckreaderError
+from serving.runtime import litert
+from serving.runtime.network import Spec, softmax
+
+RANDOM = np.random.default_rng(0)
+PIXELS = RANDOM.integers(0, 256, (5, 28, 28, 1)).astype(np.float32)
+IMAGE = PIXELS / np.float32(255)
+
+
+def tiny_tflite(integer: bool) -> tuple[bytes, np.ndarray]:
+    """One dense layer of 784 × 10 and its weights; as float32 with a softmax, as int8 without."""
+    weights = RANDOM.integers(-127, 128, (10, 784)).astype(np.int8)
+    scale = 0.002
+    model = schema.ModelT()
+    model.version = 3
+    model.buffers = [schema.BufferT(), schema.BufferT()]
+    data = weights if integer else (weights * np.float32(scale)).astype(np.float32)
+    model.buffers[1].data = np.frombuffer(data.tobytes(), np.uint8)
+    kind = schema.TensorType.INT8 if integer else schema.TensorType.FLOAT32
+
+    def tensor(name: str, shape: list[int], scale: float, zero: int, buffer: int = 0) -> schema.TensorT:
+        made = schema.TensorT()
+        made.name, made.shape, made.type, made.buffer = name, shape, kind, buffer
+        if integer:
+            made.quantization = schema.QuantizationParametersT()
+            made.quantization.scale, made.quantization.zeroPoint = [scale], [zero]
+        return made
+
+    def operator(code: int, inputs: list[int], output: int, kind: int, options: object) -> schema.OperatorT:
+        made = schema.OperatorT()
+        made.opcodeIndex, made.inputs, made.outputs = code, inputs, [output]
+        made.builtinOptionsType, made.builtinOptions = kind, options
+        return made
+
+    graph = schema.SubGraphT()
+    graph.tensors = [
+        tensor("image", [1, 28, 28, 1], 1 / 255, -128),
+        tensor("weights", [10, 784], scale, 0, 1),
+        tensor("logits", [1, 10], 0.1, 3),
+    ]
+    options = schema.BuiltinOptions
+    dense = operator(0, [0, 1, -1], 2, options.FullyConnectedOptions, schema.FullyConnectedOptionsT())
+    graph.operators = [dense]
+    codes = [schema.BuiltinOperator.FULLY_CONNECTED]
+    if not integer:
+        softmax = schema.SoftmaxOptionsT()
+        softmax.beta = 1.0
+        graph.tensors.append(tensor("probabilities", [1, 10], 0, 0))
+        graph.operators.append(operator(1, [2], 3, options.SoftmaxOptions, softmax))
+        codes.append(schema.BuiltinOperator.SOFTMAX)
+    graph.inputs, graph.outputs = [0], [len(graph.tensors) - 1]
+    model.subgraphs = [graph]
+    model.operatorCodes = []
+    for code in codes:
+        made = schema.OperatorCodeT()
+        made.builtinCode = made.deprecatedBuiltinCode = code
+        made.version = 4 if integer else 1
+        model.operatorCodes.append(made)
+    builder = flatbuffers.Builder(0)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output()), weights.astype(np.float64) * scale
+
+
+def test_litert_float() -> None:
+    model, weights = tiny_tflite(integer=False)
+    network = litert.load(model, threads=1)
+    assert network.input == Spec("image", "FP32", (-1, 28, 28, 1))
+    expected = softmax((IMAGE.reshape(5, 784) @ weights.T).astype(np.float32))
+    assert np.allclose(network.infer(IMAGE), expected, atol=1e-5)
+
+
+def test_litert_int8() -> None:
+    model, weights = tiny_tflite(integer=True)
+    network = litert.load(model, threads=1)
+    logits = np.clip(np.rint(IMAGE.reshape(5, 784) @ weights.T / 0.1) + 3, -128, 127)
+    expected = softmax(((logits - 3) * 0.1).astype(np.float32))
+    assert np.abs(np.log(network.infer(IMAGE)) - np.log(expected)).max() < 0.25  # 1 LSB of a logit is 0.1
+    assert network.outputs[0].datatype == "FP32"
+
+
+@pytest.mark.parametrize("data", [b"", b"no model", tiny_tflite(integer=False)[0][:500]])
+def test_litert_no_model(data: bytes) -> None:
+    with pytest.raises(CheckreaderError, match="LiteRT cannot load the model"):
+        litert.load(data)
