@@ -166,6 +166,7 @@ class ExportRecord(Record, frozen=True, kw_only=True):
 
     STAGE = "export"
 
+    data: dict[str, Any]
     refused: dict[str, str]
 
 
@@ -230,8 +231,12 @@ class CalibratedModel(msgspec.Struct, frozen=True):
 
 
 class CalibrateRecord(Record, frozen=True, kw_only=True):
+    """The calibration of each field model by labeled fields; `seed` is that of the folds."""
+
     STAGE = "calibrate"
 
+    data: dict[str, Any]
+    seed: int
     families: dict[str, CalibratedModel]
 
 

@@ -219,8 +219,7 @@ def interval(estimate: Any, places: int = 2) -> str:
 
 def formats(records: Records | FieldRecords) -> tuple[Format, ...]:
     """The table of formats of a run's task."""
-    train = records.train
-    return TABLE[spec.task_of_record({"task": train.task, "config": train.config}).name]
+    return TABLE[spec.task_of_record(records.train).name]
 
 
 def exported_bytes(records: Records | FieldRecords, row: Format) -> int:

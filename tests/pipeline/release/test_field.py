@@ -144,7 +144,7 @@ def test_each_model_has_its_own_calibration(finished: Run, tmp_path: Path) -> No
         name: {"calibration": {"confidence": {"scale": 1.0, "offset": offset}, "thresholds": []}}
         for name, offset in (("lenet5-field", 0.25), ("lenet5-field-int8", 0.5))
     }
-    run.record("calibrate", [], families=families)
+    run.record("calibrate", [], data={}, seed=0, families=families)
     records = msgspec.convert(run.records(), FieldRecords)
     for name, offset in (("lenet5-field", 0.25), ("lenet5-field-int8", 0.5)):
         assert field.describe(run, name, "1", [], records).confidence.offset == offset

@@ -154,7 +154,7 @@ def test_before_it_is_measured(exported: Run, digits: Dataset, tmp_path: Path) -
 
 def test_fields_have_no_report(tmp_path: Path, digits: Dataset) -> None:
     run = Run(tmp_path)
-    run.record("train", [], task="field")
+    run.record("train", [], task="field", config={}, data={})
     with pytest.raises(CheckreaderError, match="a report is made of a digit run"):
         report.report(run, digits)
 
@@ -163,7 +163,7 @@ def test_the_command_refuses_fields(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """Before it looks for data, which such a run has none of."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cli, "_load_tensorflow", lambda: None)
-    Run(tmp_path / "runs" / "field").record("train", [], task="field")
+    Run(tmp_path / "runs" / "field").record("train", [], task="field", config={}, data={})
     with pytest.raises(CheckreaderError, match="runs/field: a report is made of a digit run"):
         cli.main(["report", "--run", "field"])
 
