@@ -50,7 +50,7 @@ benchmark: $(VENV)/train.done  ## measure size, speed and memory
 report: $(VENV)/train.done  ## show a finished run: runs/RUN/report/index.html
 	@$(CHECKREADER) report $(ARGUMENTS)
 
-release: $(VENV)/train.done  ## put the verified run into models/ and the README
+release: $(VENV)/train.done  ## put the verified run into models/ and the documents
 	@$(CHECKREADER) release $(ARGUMENTS)
 	@$(BIN)/python -m pipeline.release.documents README.md $(wildcard docs/*.md)
 
@@ -60,8 +60,9 @@ serve: $(VENV)/serve.done  ## read posted pictures on port 8000, without TensorF
 test: lint  ## install what tests need, then lint, types and tests
 	@$(BIN)/python -m pytest
 
-lint: $(VENV)/test.done  ## ruff, and strict types for serving/
+lint: $(VENV)/test.done  ## ruff, strict types, import contracts, names and tests' structure
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache --no-logo
+	@$(BIN)/python scripts/check_names.py && $(BIN)/python scripts/check_tests.py
 
 types: $(VENV)/test.done  ## check the types alone
 	@$(BIN)/mypy
@@ -73,7 +74,8 @@ coverage: $(VENV)/test.done  ## run the tests and fail below 90 % branch coverag
 	@$(BIN)/coverage erase && $(BIN)/coverage run -m pytest && $(BIN)/coverage combine --quiet && \
 	$(BIN)/coverage report
 
-docs: $(VENV)/test.done  ## draw docs/architecture.svg from the code's imports
+docs: $(VENV)/test.done  ## renew the documents' tables, and draw docs/architecture.svg from the imports
+	@$(BIN)/python -m pipeline.release.documents README.md $(wildcard docs/*.md)
 	@$(BIN)/python scripts/draw_architecture.py docs/architecture.svg
 
 fuzz: $(VENV)/test.done  ## throw mutated bytes at the parsers, SECONDS=60 each

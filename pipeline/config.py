@@ -1,4 +1,4 @@
-"""Everything a training or quantization run can be told, as frozen dataclasses.
+"""The settings of training and quantization runs, as frozen dataclasses.
 
 A config is recorded as JSON in the run, read back from there, and never changed.
 """
@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args, get_type_hints
 
 @dataclasses.dataclass(frozen=True)
 class Lenet5Options:
-    """The choices in which LeNet-5's descendants differ."""
+    """Options in which LeNet-5's descendants differ."""
 
     pooling: Literal["max", "average"] = "max"
     activation: Literal["relu", "tanh", "sigmoid"] = "relu"
@@ -22,19 +22,19 @@ class Lenet5Options:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            value, allowed = getattr(self, field.name), choices(field.name)
-            if value not in allowed:
-                raise ValueError(f"{field.name}: {value!r} is not one of {', '.join(allowed)}")
+            option, allowed = getattr(self, field.name), choices(field.name)
+            if option not in allowed:
+                raise ValueError(f"{field.name}: {option!r} is not one of {', '.join(allowed)}")
 
 
 def choices(option: str) -> tuple[str, ...]:
-    """What an option of `Lenet5Options` may be."""
+    """Returns the values that an option of `Lenet5Options` may have."""
     return get_args(get_type_hints(Lenet5Options)[option])
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """One training run; the defaults are the `release` preset's before its teacher and defects."""
+    """Settings of one training run; the defaults are the `release` preset's before its teacher and defects."""
 
     data: str = "mnist"
     seed: int = 0
@@ -48,9 +48,9 @@ class TrainConfig:
     affine: float = 1.0  # strength of the affine augmentation, 0 = off
     elastic: float = 0.5  # strength of the elastic augmentation, 0 = off
     pen: float = 0.0  # strength of the change of the pen's width, 0 = off
-    anneal: float = 0.8  # what is left of the augmentation's strengths at the end
+    anneal: float = 0.8  # share of the augmentation's strengths that is left at the end
     defects: float = 0.0  # share of the pictures with a line across, covered edges or hollow strokes
-    nondigits: float = 0.15  # share of a batch that is no digit, to be answered with ten equal probabilities
+    nondigits: float = 0.15  # share of a batch that is no digit; its target is ten equal probabilities
     outliers: int = 16000  # pictures that are no digit: as many drawn for training as for validation
     distillation: float = 0.0  # share of the loss that comes from a teacher's probabilities, 0 = no teacher
     temperature: float = 1.0  # with a teacher: softens its probabilities and the student's
@@ -58,14 +58,14 @@ class TrainConfig:
     strategy: Literal["single", "mirrored"] = "single"
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> TrainConfig:
-        """The config recorded in a run."""
-        return cls(**{**value, "network": Lenet5Options(**value["network"])})
+    def from_json(cls, record: dict[str, Any]) -> TrainConfig:
+        """Returns the config that a run recorded."""
+        return cls(**{**record, "network": Lenet5Options(**record["network"])})
 
 
 @dataclasses.dataclass(frozen=True)
 class QuantizeConfig:
-    """One quantization run."""
+    """Settings of one quantization run."""
 
     method: Literal["qat", "ptq"] = "qat"  # quantization-aware training, or post-training quantization
     prune: float = 0.0  # share of the weights set to zero, 0 = off
@@ -78,30 +78,30 @@ class QuantizeConfig:
 
 
 def train_preset(preset: str, data: str) -> TrainConfig:
-    """The config that a preset's name stands for; small sets take smaller batches and more epochs."""
+    """Returns the config of a preset; small data sets take smaller batches and more epochs."""
     config = TrainConfig(data=data)
     if data != "mnist":
         config = dataclasses.replace(config, epochs=200, batch=64, averaging=0.995)
     elif preset == "release":  # a thousand pictures or so make no teacher
         config = dataclasses.replace(config, distillation=0.9, defects=0.3)
     if preset == "quick":
-        quick = {"epochs": 8, "outliers": 3000} if data == "mnist" else {"epochs": 50, "outliers": 1500}
-        config = dataclasses.replace(config, averaging=0.99, **quick)
+        epochs, outliers = (8, 3000) if data == "mnist" else (50, 1500)
+        config = dataclasses.replace(config, averaging=0.99, epochs=epochs, outliers=outliers)
     return config
 
 
 def quantize_preset(preset: str | None) -> QuantizeConfig:
-    """The quantization that goes with a training preset."""
+    """Returns the quantization config that goes with a training preset."""
     return QuantizeConfig(steps=600) if preset == "quick" else QuantizeConfig()
 
 
 @dataclasses.dataclass(frozen=True)
 class FieldTrainConfig:
-    """One training run; the defaults are the `release` preset's.
+    """Settings of one field training run; the defaults are the `release` preset's.
 
-    A field that the generator made is seen `views` times, each time shaken a little differently: drawing one
-    costs more than that. Batch normalization is needed to begin with and takes two thirds of a step's time, so
-    it is folded into the weights after the opening.
+    Training sees a drawn field `views` times, each time distorted differently, since drawing a new one costs
+    more. Batch normalization is needed at the start and takes two thirds of a step's time, so it is folded into
+    the weights after the opening.
     """
 
     seed: int = 0
@@ -115,24 +115,24 @@ class FieldTrainConfig:
     weight_decay: float = 1e-2
     averaging: float = 0.999  # momentum of the moving average of the weights
     precision: str = "mixed_bfloat16"  # of activations; weights stay float32
-    real: float = 0.0  # share of the batches that hold labeled real fields, to fine-tune on them
-    recombined: float = 0.0  # share of those that are parts of two, side by side
-    start: str | None = None  # weights to start from
+    real: float = 0.0  # share of the batches that hold labeled real fields, for fine-tuning
+    recombined: float = 0.0  # share of the real fields that are parts of two, side by side
+    start: str | None = None  # path of the weights to start from; None = the released ones
 
     def parts(self) -> tuple[FieldTrainConfig, FieldTrainConfig]:
-        """The opening, and what follows it."""
+        """Returns the configs of the opening and of the rest."""
         first = round(self.fields * self.opening)
         opening = dataclasses.replace(self, fields=first, learning_rate=self.opening_rate)
         return opening, dataclasses.replace(self, fields=self.fields - first)
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> FieldTrainConfig:
-        """The config recorded in a run."""
-        return cls(**value)
+    def from_json(cls, record: dict[str, Any]) -> FieldTrainConfig:
+        """Returns the config that a run recorded."""
+        return cls(**record)
 
 
 def field_preset(preset: str, seed: int) -> FieldTrainConfig:
-    """The config that a preset's name stands for."""
+    """Returns the config of a preset for training from scratch."""
     config = FieldTrainConfig(seed=seed)
     if preset == "quick":
         return dataclasses.replace(config, fields=16_000, views=4, opening=0.6, averaging=0.995)
@@ -140,7 +140,7 @@ def field_preset(preset: str, seed: int) -> FieldTrainConfig:
 
 
 def finetune_preset(preset: str, seed: int) -> FieldTrainConfig:
-    """The config for going on from released weights with labeled fields."""
+    """Returns the config of a preset for fine-tuning released weights on labeled fields."""
     views, averaging = (1, 0.99) if preset == "quick" else (8, 0.995)
     return FieldTrainConfig(
         seed,

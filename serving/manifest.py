@@ -1,7 +1,7 @@
-"""`models/manifest.json`: what was released, in schema 1.
+"""The manifest of a release, `models/manifest.json`, in schema 1.
 
-`pipeline` writes these types (`msgspec.json.encode`), `serving` reads them. A
-reader ignores fields it does not know, so a release may say more than this.
+`pipeline` writes these types (`msgspec.json.encode`) and `serving` reads them. A reader ignores fields that it does not
+know, so a release may hold more than these.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ NAME: Final = "manifest.json"
 
 
 class Tensor(msgspec.Struct, frozen=True):
-    """One input or output; −1 in `shape` is any size."""
+    """An input or output of a model; −1 in `shape` stands for any size."""
 
     name: str
     datatype: str
@@ -35,9 +35,9 @@ class Accuracy(msgspec.Struct, frozen=True):
 
 
 class Threshold(msgspec.Struct, frozen=True):
-    """The confidence from which readings are accepted, for one bound on their error.
+    """The lowest confidence at which readings are accepted, for one bound on their error.
 
-    `error` (with its interval) and the `accepted` share are what it gave on `n` calibration pictures.
+    `error` (with its interval) and the share `accepted` were measured with it on `n` calibration pictures.
     """
 
     max_error: float
@@ -50,7 +50,7 @@ class Threshold(msgspec.Struct, frozen=True):
 
 
 class Artifact(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One file, its path relative to the manifest. Of several for one runtime the first is served."""
+    """A model's file, its path relative to the manifest. Of several for one runtime the first is served."""
 
     path: str
     sha256: str
@@ -61,12 +61,12 @@ class Artifact(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Sliding(msgspec.Struct, frozen=True):
-    """How a network slides over a field, in columns of its input.
+    """The geometry of a network that slides over a field, in columns of its input.
 
-    Step t of its output sees columns [t·stride, t·stride + receptive); the ink stands `left` columns
-    from the left edge, with `right` columns of paper after it, in a width that is a multiple of `bucket`.
-    It looks at a field once for each of `slants`, columns per row from the middle, positive = to the right;
-    the first is 0. What is read is what is likeliest on the mean of the looks.
+    Step t of its output depends on columns [t·stride, t·stride + receptive). The ink begins `left` columns from
+    the left edge and is followed by `right` columns of paper; the width is a multiple of `bucket`. The network
+    reads one view of a field for each of `slants` (columns per row above the middle, positive = to the right; the
+    first is 0), and the reading is the likeliest string on the mean over the views.
     """
 
     height: int
@@ -88,13 +88,20 @@ class Confidence(msgspec.Struct, frozen=True):
 
 
 class Golden(msgspec.Struct, frozen=True):
+    """A file with golden answers, its path relative to the manifest."""
+
     path: str
     sha256: str
 
 
 class Model(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One model; `task` "digit" makes it a reader of digits, "field" one of whole fields, with `output`
-    its probabilities.
+    """A version of a model.
+
+    Attributes:
+        task: "digit" for a model that reads digits, "field" for one that reads whole fields.
+        output: the probabilities.
+        outputs: all outputs, where there are several.
+        golden: the model's own golden set; None: the release's.
     """
 
     version: str
@@ -112,22 +119,35 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True):
     thresholds: list[Threshold] = []
     sliding: Sliding | None = None
     confidence: Confidence | None = None
-    golden: Golden | None = None  # its own set to be checked against, where it is not the release's
+    golden: Golden | None = None
 
 
 class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A release.
+
+    Attributes:
+        schema: the version of these types, `SCHEMA`.
+        release: the release's name.
+        default: the model that reads pictures if a request names none.
+        models: the current versions, by name.
+        golden: the golden sets, by kind: "digits" or "fields".
+        previous: the versions before, by name; they are served under the label "previous".
+        tool_versions: versions of the programs that made the release.
+        data: the training data of the models.
+    """
+
     schema: int
     release: str
     default: str
     models: dict[str, Model]
     golden: dict[str, Golden]
-    previous: dict[str, Model] = {}  # the versions before, for those who ask for the label
+    previous: dict[str, Model] = {}
     tool_versions: dict[str, str] = {}
     data: dict[str, Any] = {}
 
 
 class GoldenDigit(msgspec.Struct, frozen=True):
-    """A picture beside the file and, for each model and format, its ten probabilities."""
+    """A golden picture, in the folder of the golden set's file, and its ten probabilities by model and format."""
 
     file: str
     digit: int
@@ -136,6 +156,8 @@ class GoldenDigit(msgspec.Struct, frozen=True):
 
 
 class GoldenDigits(msgspec.Struct, frozen=True):
+    """The golden set of digits."""
+
     digits: list[GoldenDigit]
 
 
@@ -147,8 +169,12 @@ class GoldenSteps(msgspec.Struct, frozen=True):
 
 
 class GoldenField(msgspec.Struct, frozen=True):
-    """A picture beside the file, what is written there, the columns of its normalized pixels and, for
-    each model and format, the steps that see them.
+    """A golden picture, in the folder of the golden set's file.
+
+    Attributes:
+        text: the string that is written there.
+        width: the number of columns of the normalized field.
+        expected: by model and format, the steps that belong to these columns.
     """
 
     file: str
@@ -159,6 +185,8 @@ class GoldenField(msgspec.Struct, frozen=True):
 
 
 class GoldenFields(msgspec.Struct, frozen=True):
+    """The golden set of fields."""
+
     fields: list[GoldenField]
 
 
@@ -166,20 +194,24 @@ class _Version(msgspec.Struct):
     schema: int
 
 
-def decode(data: bytes, where: str = NAME) -> Manifest:
-    """The manifest in `data`.
+def decode(content: bytes, where: str = NAME) -> Manifest:
+    """Decodes a manifest.
+
+    Args:
+        content: the file's bytes.
+        where: the file's name, for error messages.
 
     Raises:
         CheckreaderError: it is no manifest, or one of another schema.
     """
     try:
-        schema = msgspec.json.decode(data, type=_Version).schema
+        schema = msgspec.json.decode(content, type=_Version).schema
         if schema != SCHEMA:
             raise CheckreaderError(
                 f"{where}: schema {schema}, but this checkreader reads schema {SCHEMA}: "
                 "use models and program of the same release"
             )
-        manifest = msgspec.json.decode(data, type=Manifest)
+        manifest = msgspec.json.decode(content, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CheckreaderError(
             f"{where}: not a valid manifest ({error}): restore it from a release"

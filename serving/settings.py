@@ -1,11 +1,14 @@
-"""What an operator may choose about the service."""
+"""Settings of the service, each with its option of `checkreader serve`."""
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from serving.errors import Forbidden
 
@@ -13,36 +16,162 @@ API_KEYS_VARIABLE: Final = "CHECKREADER_API_KEYS"
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
+def _option(help: str, default: Any = None, convert: Callable[[str], Any] = str, **keywords: Any) -> Any:
+    """Declares a setting that has a command-line option.
+
+    Args:
+        help: the option's help.
+        default: the default; a string is converted as if a user typed it.
+        convert: converts what a user types to the setting's value.
+        keywords: further arguments of `add_argument`; `flag` if the option has another name than the field.
+    """
+    if "action" not in keywords:
+        keywords["type"] = convert
+    metadata = {"help": help, "default": default} | keywords
+    return dataclasses.field(
+        default=convert(default) if isinstance(default, str) else default, metadata=metadata
+    )
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return port
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("expected a whole number from 1")
+    return number
+
+
+def _mebibytes(text: str) -> int:
+    return _positive(text) * 2**20
+
+
+def _microseconds(text: str) -> float:
+    number = int(text)
+    if not 0 <= number <= 1_000_000:
+        raise argparse.ArgumentTypeError("expected microseconds, 0 to 1000000")
+    return number / 1e6
+
+
+def _folder(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+class _Append(argparse.Action):
+    """Appends to a tuple, where argparse's own action would make a list."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, (*getattr(namespace, self.dest), values))
+
+
 @dataclass(frozen=True)
 class Settings:
-    host: str = "127.0.0.1"
-    port: int = 8000
-    grpc_port: int | None = None  # None: no gRPC
-    models: Path | None = None  # None: see repository.find
-    only: tuple[str, ...] = ()  # names of the models to load; none = all
-    device: str = "auto"  # a key of serving.runtime.onnx.DEVICES, or "auto"
-    tf32: bool = False  # rounding float32 products to 10 bits, on a GPU
-    max_body: int = 16 * 2**20  # bytes; a 50-megapixel photograph fits as JPEG
-    max_rows: int = 4096  # pictures in one inference request; as JSON each takes 25 kB of memory
-    max_pictures: int = 100  # encoded ones in one request; each may cost a large picture's decoding
-    batch_rows: int = (
-        256  # see serving.engine.batcher, and benchmarks/results/batching.json for this and the next
+    """Settings of the service; those with an `_option` can be set on the command line."""
+
+    # None: see repository.store.find
+    models: Path | None = _option(
+        "models folder; default: $CHECKREADER_MODELS, else the released ones", convert=_folder, metavar="DIR"
     )
-    batch_delay: float = 0.0  # s
+    host: str = _option("address to listen on (%(default)s; 0.0.0.0 = all)", "127.0.0.1")
+    port: int = _option("port to listen on (%(default)s; 0 = any free one)", "8000", _port)
+    grpc_port: int | None = _option(
+        "also speak gRPC on this port (default: no gRPC)", convert=_port, metavar="PORT"
+    )
+    workers: int = _option("processes that share the port (%(default)s)", "1", _positive, metavar="N")
+    api_keys: Path | None = _option(
+        "keys, one in each line, of which a request must have one as Authorization: Bearer KEY; "
+        "default: $CHECKREADER_API_KEYS, else everybody may ask",
+        convert=Path,
+        metavar="FILE",
+    )
+    # With a certificate goes its key; see server.serve.check_tls
+    tls_cert: Path | None = _option("certificate chain in PEM: HTTPS", convert=Path, metavar="FILE")
+    tls_key: Path | None = _option("its key, in PEM and not encrypted", convert=Path, metavar="FILE")
+    access_log: Literal["off", "requests", "readings"] = _option(
+        "a line of JSON for each request on standard output; with 'readings' also what was read (%(default)s)",
+        "off",
+        choices=("off", "requests", "readings"),
+        nargs="?",
+        const="requests",
+    )
+    max_requests: int = _option(
+        "requests under way at a time in each worker; more are refused with 503 (%(default)s)",
+        "1024",
+        _positive,
+        metavar="N",
+    )
+    # In bytes; a photograph of 50 megapixels fits as JPEG.
+    max_body: int = _option(
+        "largest request, in MiB as sent and decompressed; more is refused with 413 (%(default)s)",
+        "16",
+        _mebibytes,
+        metavar="MIB",
+    )
+    # Names of the models to serve; none = all
+    only: tuple[str, ...] = _option(
+        "serve only this one; may be repeated", (), flag="--model", action=_Append, metavar="NAME"
+    )
+    # "auto" or a key of runtime.onnx.DEVICES
+    device: str = _option(
+        "what computes (auto: CUDA if it works, else the CPU)",
+        "auto",
+        choices=("auto", "cpu", "cuda", "tensorrt"),
+    )
+    # TF32 rounds float32 products to 10 bits.
+    tf32: bool = _option("on a GPU, round products to TF32: faster, less exact", False, action="store_true")
+    # `benchmarks/results/batching.json` has the measurements behind this and the next default.
+    batch_rows: int = _option("rows that share a batch (%(default)s)", "256", _positive, metavar="N")
+    # In s
+    batch_delay: float = _option(
+        "microseconds to wait for others while requests come together (%(default)s); "
+        "a lone client's requests never wait",
+        "0",
+        _microseconds,
+        metavar="US",
+    )
+    max_rows: int = 4096  # pictures in one inference request; as JSON each takes 25 kB of memory
+    max_pictures: int = 100  # encoded pictures in one request; each may cost the decoding of a large picture
     queue_rows: int = 8192  # two of the largest requests
     queue_timeout: float = 10.0  # s
-    max_requests: int = 1024  # under way at a time, of each worker; more are refused
-    workers: int = 1  # processes that share the port
-    api_keys: Path | None = None  # a file with a key in each line; None: $CHECKREADER_API_KEYS, or no keys
-    tls_cert: Path | None = None  # PEM; with `tls_key`, or neither
-    tls_key: Path | None = None
-    access_log: Literal["off", "requests", "readings"] = "off"
 
     def require_control(self) -> None:
-        """Models are loaded and unloaded by request only where no stranger could ask without a key.
+        """Allows loading and unloading by request only where no stranger could do it without a key.
 
         Raises:
             Forbidden: one could.
         """
         if self.api_keys is None and API_KEYS_VARIABLE not in os.environ and self.host not in _LOOPBACK:
             raise Forbidden("load and unload need --api-keys where the service listens beyond this machine")
+
+
+def option_names() -> list[str]:
+    """Returns the names of the settings that have an option, in the order of `Settings`."""
+    return [field.name for field in dataclasses.fields(Settings) if field.metadata]
+
+
+def add_option(command: argparse.ArgumentParser, name: str) -> None:
+    """Adds a setting's option to a command.
+
+    Args:
+        command: the command's parser.
+        name: the name of the setting, one of `option_names()`.
+    """
+    keywords = dict(Settings.__dataclass_fields__[name].metadata)
+    flag = keywords.pop("flag", "--" + name.replace("_", "-"))
+    command.add_argument(flag, dest=name, **keywords)
+
+
+def from_options(options: argparse.Namespace) -> Settings:
+    """Builds the settings from a parsed command line."""
+    return Settings(**{name: getattr(options, name) for name in option_names()})

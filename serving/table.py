@@ -1,4 +1,4 @@
-"""Tables for the terminal."""
+"""Formats tables for the terminal."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from collections.abc import Sequence
 
 
 def format_table(head: Sequence[str], rows: Sequence[Sequence[str]], right: bool = True) -> str:
-    """Columns as wide as their widest cell, the first aligned left, the others to the `right` if they are
-    numbers.
+    """Formats rows as columns, each as wide as its widest cell.
+
+    Args:
+        head: the columns' titles.
+        rows: the cells of each row, as many as there are titles.
+        right: True to align all columns but the first to the right, as numbers are.
     """
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     return "\n".join(

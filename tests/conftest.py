@@ -1,4 +1,4 @@
-"""Fixtures that several rooms share."""
+"""Fixtures for tests of several packages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from serving.app import build_app
 from serving.settings import Settings
 from tests.support.tiny import write_models
 
-# The same examples in every run: what fails is found while the code is written, not when it is installed.
+# The same examples in every run: a failure shows while the code is written, not when it is installed.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
@@ -29,13 +29,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def own_models(tmp_path: Path) -> Path:
-    """A models folder that the test may spoil."""
+    """A models folder that the test may change."""
     return write_models(tmp_path / "models")
 
 
 @pytest.fixture
 def edit_manifest(own_models: Path) -> Callable[..., None]:
-    """Changes `own_models`' manifest through a function that gets it as plain data."""
+    """Changes `own_models`' manifest by a function of its plain data."""
 
     def edit(change: Callable[[dict], object]) -> None:
         path = own_models / "manifest.json"

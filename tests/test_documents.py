@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-import textwrap
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from serving import __version__
 from serving.manifest import NAME
 from serving.manifest import decode as decode_manifest
+from tests.support.documents import Block, parse_blocks
 from tests.support.paths import ROOT
 from tests.support.released import served
 
@@ -32,58 +33,8 @@ OLD_NAME: Final = "check" + "digit"  # what the product was called
 OLD_NAME_ALLOWED: Final = re.compile(
     r"CHANGELOG\.md|serving/cli/renamed\.py|tests/serving/cli/test_renamed\.py"  # these tell of it
     r"|models/records/.*|benchmarks/.*\.json"  # records of runs under it
+    r"|pipeline/release/documents\.py"  # this reads them
 )
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block of a document.
-
-    Attributes:
-        where: document and line.
-        language: what stands behind the fence.
-        text: without the fences and their indent.
-        skipped: `<!-- not run -->` stands before it.
-        output: the block of language `text` or `json` that follows at once: what the block prints; else None.
-    """
-
-    where: str
-    language: str
-    text: str
-    skipped: bool
-    output: Block | None
-
-
-def parse_blocks(document: str) -> list[Block]:
-    """Returns the fenced blocks of a document."""
-    lines = (ROOT / document).read_text().splitlines()
-    blocks: list[tuple[int, int, str]] = []  # first and last line of the fences, language
-    start: int | None = None
-    for number, line in enumerate(lines):
-        if line.lstrip().startswith("```"):
-            if start is None:
-                start = number
-            else:
-                blocks.append((start, number, lines[start].strip().removeprefix("```")))
-                start = None
-    assert start is None, f"{document}:{start}: a block without an end"
-    parsed: list[Block] = []
-    end_of_next, following = None, None
-    for first, last, language in reversed(blocks):
-        before = next((line.strip() for line in reversed(lines[:first]) if line.strip()), "")
-        between = (
-            lines[last + 1 : end_of_next] if following and following.language in ("text", "json") else ["-"]
-        )
-        block = Block(
-            where=f"{document}:{first + 1}",
-            language=language,
-            text=textwrap.dedent("\n".join(lines[first + 1 : last])) + "\n",
-            skipped=before == "<!-- not run -->",
-            output=None if any(line.strip() for line in between) else following,
-        )
-        parsed.append(block)
-        end_of_next, following = first, block
-    return parsed[::-1]
 
 
 BLOCKS: Final = [block for document in DOCUMENTS for block in parse_blocks(document)]
@@ -99,7 +50,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A folder like the checkout, with the environment's commands in `bin/`; what is written there is thrown away."""
+    """A folder like the checkout, with the environment's commands in `bin/`; what is written there, and not into a folder of the checkout, is thrown away."""
     for path in ROOT.iterdir():
         if not path.name.startswith(".") and path.name not in ("bin", "runs", "dist"):
             (tmp_path / path.name).symlink_to(path)
@@ -237,23 +188,36 @@ def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= MAX_README_LINES
 
 
-def test_the_readme_states_the_released_accuracies() -> None:
-    """What it says of the released models is what their manifest says."""
+def test_the_readme_states_the_certified_bounds() -> None:
     models = decode_manifest((ROOT / "models" / NAME).read_bytes()).models
-    readme = (ROOT / "README.md").read_text()
-    for name in ("lenet5", "lenet5-int8", "lenet5-field", "lenet5-field-int8"):
-        accuracy = models[name].accuracy
-        assert accuracy is not None
-        measured = f"| {accuracy.value:.2%} ({accuracy.low:.2%}–{accuracy.high:.2%}) | {accuracy.n:,} of {accuracy.data} |"
-        assert re.search(rf"(?m)^\| {name} \| .* {re.escape(measured)}$", readme), (
-            f"{name}: expected {measured}"
-        )
+    bounds = sorted(threshold.max_error for threshold in models["lenet5-field"].thresholds)
+    stated = re.search(
+        r"field model is certified for (.*?), not for the default", (ROOT / "README.md").read_text()
+    )
+    assert stated is not None
+    assert [float(number) / 100 for number in re.findall(r"(\d+) %", stated[1])] == bounds
+
+
+def test_the_license_is_the_unmodified_one() -> None:
+    digest = hashlib.sha256((ROOT / "LICENSE").read_bytes()).hexdigest()
+    assert digest == "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"  # Apache 2.0
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (project["license"], project["license-files"]) == ("Apache-2.0", ["LICENSE", "NOTICE"])
 
 
 def test_no_document_installs_from_an_index() -> None:
     """The name belongs to nobody there yet: whoever takes it would be installed."""
     bare = re.compile(r"pip install [^\n`]*?(?<![/\w-])checkreader\b(?!-\d)")
     assert [document for document in DOCUMENTS if bare.search((ROOT / document).read_text())] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_wheel_and_image_are_of_this_version(document: str) -> None:
+    text = (ROOT / document).read_text()
+    assert set(re.findall(r"checkreader-(\d[\d.]*)-py3|\bcheckreader:(\d[\d.]*\d)", text)) <= {
+        (__version__, ""),
+        ("", __version__),
+    }
 
 
 def test_the_architecture_names_every_package() -> None:

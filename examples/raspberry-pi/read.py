@@ -31,7 +31,11 @@ SETTLING = 30  # frames after which exposure and white balance have settled
 
 
 def photograph() -> Gray:
-    """What the camera sees, uint8 [480, 640], 0 = black; CheckreaderError if there is none."""
+    """Takes a picture, uint8 [480, 640], 0 = black.
+
+    Raises:
+        CheckreaderError: there is no camera, or no software for it.
+    """
     try:
         from picamera2 import Picamera2
     except ImportError:
@@ -54,7 +58,7 @@ def photograph() -> Gray:
 
 
 def read(gray: Gray) -> DigitPrediction:
-    """The digit in a picture, uint8 [height, width] of any size."""
+    """Reads the digit in a picture, uint8 [height, width] of any size."""
     repository = Repository.open()
     loaded = repository.load(repository.manifest.default, "litert")
     pixels = normalize(gray)[np.newaxis]
@@ -65,14 +69,15 @@ def read(gray: Gray) -> DigitPrediction:
 
 
 def main() -> int:
+    """Reads the named picture, or the camera's, and prints the digit; returns 1 on failure."""
     try:
-        found = read(decode(Path(sys.argv[1]).read_bytes()) if len(sys.argv) > 1 else photograph())
+        prediction = read(decode(Path(sys.argv[1]).read_bytes()) if len(sys.argv) > 1 else photograph())
     except CheckreaderError as error:
         return _fail(str(error))
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}")
-    verdict = "accepted" if found.accepted else f"not accepted, {found.reason}"
-    print(f"{found.digit}, confidence {found.confidence:.3f}, {verdict}")
+    verdict = "accepted" if prediction.accepted else f"not accepted, {prediction.reason}"
+    print(f"{prediction.digit}, confidence {prediction.confidence:.3f}, {verdict}")
     return 0
 
 

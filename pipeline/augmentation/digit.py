@@ -1,10 +1,10 @@
-"""Training batches, distorted on the fly, endless and repeatable.
+"""Makes endless, repeatable training batches of digits, distorted on the fly.
 
 Affine and elastic distortion (Simard, Steinkraus, Platt: Best Practices for
 Convolutional Neural Networks, ICDAR 2003) move each pixel along one smooth
 field, sampled once; the pen gets thicker or thinner. Every random number
-comes from (seed, epoch, step) alone: training that starts again at epoch 7
-sees what it would have seen, and twice the same seed is twice the same run.
+comes from (seed, epoch, step) alone: training that resumes at epoch 7 sees the
+same batches as one that was not interrupted, and equal seeds give equal runs.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _PEN: Final = 0.5  # share of pictures whose pen changes
 def stream(
     split: Split, outliers: npt.NDArray[np.uint8], config: TrainConfig, epoch: int = 0
 ) -> tf.data.Dataset:
-    """Batches of `steps(split, config)` per epoch, without end.
+    """Makes an endless stream of batches, `steps(split, config)` per epoch.
 
     Args:
         split: the training digits.
         outliers: uint8 [M, 28, 28] pictures that are no digit; M may be 0.
         config: batch size, seed, strengths, share of non-digits.
-        epoch: the epoch to start with.
+        epoch: the epoch to start with, from 0.
 
     Returns:
         A dataset of (image float32 [B, 28, 28, 1] in [0, 1], target float32 [B, 10] summing to 1).
@@ -50,16 +50,16 @@ def stream(
     def epoch_batches(number: tf.Tensor) -> tf.data.Dataset:
         strength = fade(number, config)
         seed = fold_in(tf.constant([config.seed, 0], tf.int64), number)
-        taken = order(split, config, seed)
+        indices = order(split, config, seed)
         return tf.data.Dataset.zip(
-            tf.data.Dataset.from_tensor_slices(taken),
-            tf.data.Dataset.range(taken.shape[0]).map(lambda step: (fold_in(seed, step + 1), strength)),
+            tf.data.Dataset.from_tensor_slices(indices),
+            tf.data.Dataset.range(indices.shape[0]).map(lambda step: (fold_in(seed, step + 1), strength)),
         )
 
-    def batch(chosen: tf.Tensor, how: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        seed, strength = how
-        pixels = tf.gather(images, chosen)
-        target = smooth_labels(tf.gather(labels, chosen), config)
+    def batch(index: tf.Tensor, settings: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        seed, strength = settings
+        pixels = tf.gather(images, index)
+        target = smooth_labels(tf.gather(labels, index), config)
         if extra:
             others = tf.random.stateless_uniform([extra], seed, maxval=len(outliers), dtype=tf.int32)
             pixels = tf.concat([pixels, tf.gather(pool, others)], 0)
@@ -76,12 +76,12 @@ def stream(
 
 
 def steps(split: Split, config: TrainConfig) -> int:
-    """Batches per epoch; the remainder of the shuffled order waits for another epoch."""
+    """Counts the batches of an epoch; the remainder of the shuffled order is left out."""
     return max(1, len(split.labels) // config.batch)
 
 
 def order(split: Split, config: TrainConfig, seed: tf.Tensor) -> tf.Tensor:
-    """An epoch's batches of indices into the split: int32 [steps, B]."""
+    """Shuffles the split into an epoch's batches of indices: int32 [steps, B]."""
     per_epoch = steps(split, config)
     shuffled = tf.random.experimental.stateless_shuffle(tf.range(len(split.labels)), seed)
     shuffled = tf.concat([shuffled, shuffled[: config.batch]], 0)  # a set smaller than a batch repeats itself
@@ -89,14 +89,14 @@ def order(split: Split, config: TrainConfig, seed: tf.Tensor) -> tf.Tensor:
 
 
 def smooth_labels(labels: tf.Tensor, config: TrainConfig) -> tf.Tensor:
-    """What is to be answered: int32 [B] → float32 [B, 10] summing to 1."""
+    """Returns the targets of labels int32 [B]: float32 [B, 10] summing to 1."""
     return tf.one_hot(labels, CLASSES) * (1 - config.label_smoothing) + config.label_smoothing / CLASSES
 
 
 def fade(epoch: tf.Tensor, config: TrainConfig) -> tf.Tensor:
-    """From 1 at the start to `config.anneal` at the end, along half a cosine like the learning rate.
+    """Returns a factor for the strengths that falls from 1 at the start to `config.anneal` at the end, along half a cosine.
 
-    A network this small cannot fit strong distortions and real digits equally well: it ends on what it will meet.
+    A network this small cannot fit strong distortions and real digits equally well, so training ends on weak ones.
     """
     progress = tf.minimum(tf.cast(epoch, tf.float32) / max(1, config.epochs - 1), 1.0)
     return config.anneal + (1 - config.anneal) * 0.5 * (1 + tf.cos(np.pi * progress))
@@ -105,31 +105,33 @@ def fade(epoch: tf.Tensor, config: TrainConfig) -> tf.Tensor:
 def distort(
     images: tf.Tensor, seed: tf.Tensor, config: TrainConfig, strength: tf.Tensor | float = 1.0
 ) -> tf.Tensor:
-    """Each picture distorted in its own way.
+    """Distorts each picture in its own way.
 
     Args:
         images: float32 [B, 28, 28, 1].
         seed: int64 [2].
-        config: the strengths; with all of them 0 the pictures come back as they are.
-        strength: multiplies them.
+        config: the strengths; with all of them 0 the pictures are returned unchanged.
+        strength: multiplies the config's strengths.
 
     Returns:
         float32 [B, 28, 28, 1].
     """
     if config.affine or config.elastic:
-        images = _warp(images, _field(tf.shape(images)[0], seed, config, strength))
+        images = _warp(images, _displacement(tf.shape(images)[0], seed, config, strength))
     if config.pen:
-        images = _pen(images, fold_in(seed, 3), config.pen * strength)
+        images = _change_pen(images, fold_in(seed, 3), config.pen * strength)
     return images
 
 
 def fold_in(seed: tf.Tensor, number: tf.Tensor | int) -> tf.Tensor:
-    """Another seed, of the same shape, for each number."""
+    """Derives another seed, of the same shape, for each number."""
     return tf.random.experimental.stateless_fold_in(seed, tf.cast(number, tf.int64))
 
 
-def _field(count: tf.Tensor, seed: tf.Tensor, config: TrainConfig, strength: tf.Tensor | float) -> tf.Tensor:
-    """Where each pixel comes from: float32 [B, 28, 28, 2] as (row, column)."""
+def _displacement(
+    count: tf.Tensor, seed: tf.Tensor, config: TrainConfig, strength: tf.Tensor | float
+) -> tf.Tensor:
+    """Computes where each pixel comes from: float32 [B, 28, 28, 2] as (row, column)."""
     u = tf.random.stateless_uniform([count, 6], fold_in(seed, 1), -1.0, 1.0) * (config.affine * strength)
     angle, shear = u[:, 0] * _ROTATION, u[:, 1] * _SHEAR
     tall, wide = 1 + u[:, 2] * _SCALE, 1 + u[:, 3] * _SCALE
@@ -146,22 +148,22 @@ def _field(count: tf.Tensor, seed: tf.Tensor, config: TrainConfig, strength: tf.
     grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
     moved = tf.einsum("pj,bij->bpi", tf.constant(grid), matrix) + center + u[:, None, 4:] * _SHIFT
     nodes = tf.random.stateless_normal([count, _NODES, _NODES, 2], fold_in(seed, 2))
-    bumps = tf.constant(_bumps())
+    bumps = tf.constant(bump_weights())
     elastic = tf.einsum("yi,bijc->byjc", bumps, nodes)
     elastic = tf.einsum("xj,byjc->byxc", bumps, elastic)
     return tf.reshape(moved, [-1, SIDE, SIDE, 2]) + elastic * (config.elastic * _ELASTIC * strength)
 
 
-def _bumps() -> npt.NDArray[np.float32]:
-    """Gaussian interpolation from the random nodes to the pixels, unit variance; float32 [28, nodes]."""
+def bump_weights() -> npt.NDArray[np.float32]:
+    """Computes Gaussian weights that spread random nodes over the pixels with unit variance; float32 [28, nodes]."""
     nodes = np.linspace(-2, SIDE + 1, _NODES)
     sigma = nodes[1] - nodes[0]
     weights = np.exp(-((np.arange(SIDE)[:, None] - nodes) ** 2) / (2 * sigma**2))
-    return (weights / np.sqrt((weights**2).sum(1, keepdims=True))).astype(np.float32)
+    return np.asarray(weights / np.sqrt((weights**2).sum(1, keepdims=True)), np.float32)
 
 
 def _warp(images: tf.Tensor, source: tf.Tensor) -> tf.Tensor:
-    """Bilinear sampling; paper lies outside."""
+    """Samples the pictures bilinearly at `source`, float32 [B, 28, 28, 2]; beyond their edge is paper."""
     padded = tf.pad(images[..., 0], [[0, 0], [1, 1], [1, 1]])
     side = SIDE + 2
     count = tf.shape(images)[0]
@@ -176,8 +178,8 @@ def _warp(images: tf.Tensor, source: tf.Tensor) -> tf.Tensor:
     return (top * (1 - down) + bottom * down)[..., None]
 
 
-def _pen(images: tf.Tensor, seed: tf.Tensor, strength: tf.Tensor | float) -> tf.Tensor:
-    """A thicker or thinner pen: blended towards the local maximum or minimum."""
+def _change_pen(images: tf.Tensor, seed: tf.Tensor, strength: tf.Tensor | float) -> tf.Tensor:
+    """Makes the pen thicker or thinner by blending towards the local maximum or minimum."""
     u = tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], seed, -1.0, 1.0)
     amount = tf.maximum(tf.abs(u) - (1 - _PEN), 0) / _PEN * strength
     thick = tf.nn.max_pool2d(images, 3, 1, "SAME")

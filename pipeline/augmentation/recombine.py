@@ -1,7 +1,7 @@
-"""More fields from labeled ones: parts of two, cut where no ink is, side by side.
+"""Recombines labeled fields: parts of two, cut where there is no ink, side by side.
 
-A few hundred labeled fields show each digit beside few others. Their parts, in any
-company, show it beside many, in the writers' own hands and pens.
+A few hundred labeled fields show each digit beside few others. Recombined, they
+show it beside many, in real handwriting.
 """
 
 from __future__ import annotations
@@ -23,54 +23,56 @@ from serving.images.digit import INK_LEVEL
 from serving.images.field import HEIGHT
 from serving.recognition.boxes import cut_column
 
-Cut = tuple[int, int]  # so many labels, and columns, are before it
+Cut = tuple[int, int]  # the numbers of labels and of columns before it
 
-_NEVER: Final = 1e-9
-_SURE: Final = 0.3  # probability of a label, beside which a cut may be trusted
+_TINY: Final = 1e-9
+_CONFIDENT: Final = 0.3  # probability that both labels beside a cut need
 _SPECK: Final = 1  # rows of ink that a cut may go through
-_GAP: Final = 5  # columns, at most one less between two parts
+_GAP: Final = 5  # columns between two parts, less one at most
 _LONGEST: Final = 8  # labels
 
 
 def cuts(
     pixels: Gray, labels: Sequence[int], probabilities: npt.NDArray[np.float32], separators: bool
 ) -> tuple[Cut, ...]:
-    """Where a field falls apart between two labels.
+    """Finds where a field can be cut between two labels.
 
     Args:
         pixels: uint8 [32, w], 255 = ink.
-        labels: what is written.
-        probabilities: what a network says of it, float32 [T, 12].
-        separators: whether the labels name separators; if not, one may stand anywhere.
+        labels: the classes of the written characters.
+        probabilities: a network's output for the field, float32 [T, 12].
+        separators: False if the labels leave separators out, so that one may stand anywhere.
     """
     if not alignable(pixels, tuple(labels)):
         return ()
     shares = probabilities if separators else ctc.without_separators(probabilities)
-    shares = np.maximum(shares, _NEVER)  # so that there is an alignment
+    shares = np.maximum(shares, _TINY)  # so that there is an alignment
     places = ctc.places(shares / shares.sum(1, keepdims=True), labels)
     ink = (pixels > INK_LEVEL).sum(0).tolist()
-    found = []
-    for count, ((_, one, left), (next_, _, right)) in enumerate(itertools.pairwise(places), 1):
-        column = cut_column(ink, sliding_window.center(one, SLIDING), sliding_window.center(next_, SLIDING))
-        if ink[column] <= _SPECK and min(left, right) >= _SURE:
-            found.append((count, column))
-    return tuple(found)
+    trusted = []
+    for count, ((_, step, before), (next_step, _, after)) in enumerate(itertools.pairwise(places), 1):
+        column = cut_column(
+            ink, sliding_window.center(step, SLIDING), sliding_window.center(next_step, SLIDING)
+        )
+        if ink[column] <= _SPECK and min(before, after) >= _CONFIDENT:
+            trusted.append((count, column))
+    return tuple(trusted)
 
 
 def item_source(
     items: Sequence[Item], places: Sequence[Sequence[Cut]], share: float
 ) -> Callable[[np.random.Generator], Item]:
-    """Draws one of the fields, or at a share of draws what `recombine_pair` makes of two.
+    """Returns a function that draws one of the fields, or at a share of the draws recombines two.
 
     Args:
-        items: fields.
-        places: the cuts of each; where none has any, fields alone are drawn.
-        share: of the draws.
+        items: labeled fields.
+        places: the cuts of each; where none has any, nothing is recombined.
+        share: of recombined fields.
     """
-    able = any(places)
+    divisible = any(places)
 
     def draw(rng: np.random.Generator) -> Item:
-        if able and rng.random() < share:
+        if divisible and rng.random() < share:
             return recombine_pair(items, places, rng)
         return items[int(rng.integers(len(items)))]
 
@@ -78,19 +80,19 @@ def item_source(
 
 
 def recombine_pair(items: Sequence[Item], places: Sequence[Sequence[Cut]], rng: np.random.Generator) -> Item:
-    """The left part of one field and the right part of another.
+    """Joins the left part of one field and the right part of another.
 
     Args:
-        items: fields.
-        places: the cuts of each; one of them at least has some.
-        rng: decides.
+        items: labeled fields.
+        places: the cuts of each; at least one field has some.
+        rng: decides everything.
     """
-    able = [index for index, found in enumerate(places) if found]
+    divisible = [index for index, field_cuts in enumerate(places) if field_cuts]
     while True:
-        one, other = (able[int(i)] for i in rng.integers(len(able), size=2))
-        before, end = places[one][int(rng.integers(len(places[one])))]
-        after, start = places[other][int(rng.integers(len(places[other])))]
-        labels = items[one][1][:before] + items[other][1][after:]
-        if len(labels) <= max(_LONGEST, len(items[one][1])):  # which a field with itself is
+        left, right = (divisible[int(i)] for i in rng.integers(len(divisible), size=2))
+        before, end = places[left][int(rng.integers(len(places[left])))]
+        after, start = places[right][int(rng.integers(len(places[right])))]
+        labels = items[left][1][:before] + items[right][1][after:]
+        if len(labels) <= max(_LONGEST, len(items[left][1])):  # true of some field with itself
             gap = np.zeros((HEIGHT, int(rng.integers(_GAP))), np.uint8)
-            return np.hstack([items[one][0][:, :end], gap, items[other][0][:, start:]]), labels
+            return np.hstack([items[left][0][:, :end], gap, items[right][0][:, start:]]), labels

@@ -1,1 +1,1 @@
-"""Reads the data sets: digits, labeled fields, and what is downloaded once."""
+"""Reads the data sets: digits, labeled fields, and downloads."""

@@ -1,14 +1,14 @@
-"""Labeled digits, cut into training, validation and test.
+"""Loads labeled digits, split into training, validation and test.
 
     digits   1,797 real digits that scikit-learn brings along (8×8, enlarged): the embedded default
     mnist    60,000 + 10,000, from a folder or, once, from the network
     folder   your own: LABEL/*.png, or a CSV of file,label
 
 Every set is a `Dataset` that carries its name and checksums; they go into each
-record, so that one set is never passed off as another. Validation is cut from
+record, so that one set is never passed off as another. Validation is split off
 the training pictures: no writer on both sides where writers are known (MNIST,
 with QMNIST's label file beside it), by class in equal shares otherwise. The
-cut does not depend on the training seed.
+split does not depend on the training seed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import hashlib
 import os
 import zlib
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -38,17 +38,23 @@ Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.uint8]
 
 # The original files as they are mirrored everywhere; their MD5s are those of the torchvision list.
-_MNIST: Final = {
+MNIST: Final = (
+    "train-images-idx3-ubyte.gz",
+    "train-labels-idx1-ubyte.gz",
+    "t10k-images-idx3-ubyte.gz",
+    "t10k-labels-idx1-ubyte.gz",
+)
+NPZ: Final = "mnist.npz"
+NPZ_URL: Final = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
+WRITERS: Final = "qmnist-train-labels-idx2-int.gz"
+SHA256: Final = {
     "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
     "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
     "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
     "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    NPZ: "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
+    WRITERS: "2c05dc77f6b916b38e455e97ab129a42a444f3dbef09b278a366f82904e0dd9f",
 }
-_NPZ: Final = "mnist.npz"
-_NPZ_SHA256: Final = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
-_NPZ_URL: Final = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
-_WRITERS: Final = "qmnist-train-labels-idx2-int.gz"
-_WRITERS_SHA256: Final = "2c05dc77f6b916b38e455e97ab129a42a444f3dbef09b278a366f82904e0dd9f"
 _SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 
 
@@ -60,7 +66,7 @@ class Split:
     labels: Labels
 
     def take(self, index: npt.NDArray[np.intp]) -> Split:
-        """The pictures at `index`, in that order."""
+        """Returns the pictures at `index`, in that order."""
         return Split(self.images[index], self.labels[index])
 
 
@@ -68,8 +74,8 @@ class Split:
 class Dataset:
     """A named set of digits in three parts.
 
-    `sha256` holds the checksum of every file or array it was made of,
-    `validation_by` how validation was cut: "writer" or "class".
+    `sha256` holds the checksum of every file or array that it was made of,
+    `validation_by` says how validation was split off: "writer" or "class".
     """
 
     name: str
@@ -80,7 +86,7 @@ class Dataset:
     validation_by: str
 
     def record(self) -> dict[str, object]:
-        """What a run's records say about the data."""
+        """Describes the data for a run's records."""
         return {
             "name": self.name,
             "sha256": self.sha256,
@@ -92,7 +98,7 @@ class Dataset:
 
 
 def load(name: str, folder: Path | None = None) -> Dataset:
-    """A data set by name.
+    """Loads a data set by name.
 
     Args:
         name: one of `NAMES`.
@@ -123,24 +129,28 @@ def _digits() -> Dataset:
     margin = np.pad(raw.images, ((0, 0), (2, 2), (2, 2)))
     grays = np.rint(255 - margin * (255 / 16)).astype(np.uint8)
     pictures = Split(np.stack([normalize(gray) for gray in grays]), raw.target.astype(np.uint8))
-    return _cut("digits", pictures, {"sklearn.datasets.load_digits": _digest(raw.images, raw.target)})
+    return _split("digits", pictures, {"sklearn.datasets.load_digits": _digest(raw.images, raw.target)})
 
 
-def _cut(name: str, pictures: Split, sha256: dict[str, str]) -> Dataset:
-    """A fifth for testing and an eighth of the rest for validation, by class."""
-    rest, test = _stratified(pictures, 5)
-    train, validation = _stratified(rest, 8)
+def _split(name: str, pictures: Split, sha256: dict[str, str]) -> Dataset:
+    """Takes a fifth for testing and an eighth of the rest for validation, by class."""
+    rest, test = split_by_class(pictures, 5)
+    train, validation = split_by_class(rest, 8)
     return Dataset(name, train, validation, test, sha256, "class")
 
 
-def _stratified(pictures: Split, part: int) -> tuple[Split, Split]:
-    """(rest, one `part`-th of every class, at least one picture where a class has two)."""
-    chosen = np.zeros(len(pictures.labels), bool)
+def split_by_class(pictures: Split, part: int) -> tuple[Split, Split]:
+    """Splits off one `part`-th of every class, at least one picture where a class has two.
+
+    Returns:
+        The rest, and the part.
+    """
+    held_out = np.zeros(len(pictures.labels), bool)
     rng = np.random.default_rng(0)
     for label in np.unique(pictures.labels):
         index = rng.permutation(np.flatnonzero(pictures.labels == label))
-        chosen[index[: max(len(index) // part, int(len(index) > 1))]] = True
-    return pictures.take(np.flatnonzero(~chosen)), pictures.take(np.flatnonzero(chosen))
+        held_out[index[: max(len(index) // part, int(len(index) > 1))]] = True
+    return pictures.take(np.flatnonzero(~held_out)), pictures.take(np.flatnonzero(held_out))
 
 
 def _digest(*arrays: npt.NDArray[np.generic]) -> str:
@@ -151,72 +161,96 @@ def _digest(*arrays: npt.NDArray[np.generic]) -> str:
 
 
 def cache() -> Path:
-    """The user's cache folder for downloaded data."""
+    """Returns the user's cache folder for downloaded data."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "checkreader"
 
 
 def _mnist(folder: Path | None) -> Dataset:
-    if folder is None and os.environ.get(VARIABLE):
-        folder = Path(os.environ[VARIABLE])
-    roots = (folder,) if folder else (cache(),)
-    places = [place for root in roots for place in (root, root / "mnist", root / "qmnist")]
-    files = {name: path for name in (*_MNIST, _NPZ, _WRITERS) if (path := _find(name, places))}
-    if all(name in files for name in _MNIST):
-        sha256 = _MNIST
-        arrays = [_idx(_checked(files[name], _MNIST[name])) for name in _MNIST]
+    folder = _mnist_folder(folder)
+    files = _mnist_files(folder)
+    if all(name in files for name in MNIST):
+        sha256 = {name: SHA256[name] for name in MNIST}
+        arrays: list[npt.NDArray[Any]] = [read_idx(_checked(files[name])) for name in MNIST]
     else:
-        if _NPZ not in files:
+        if NPZ not in files:
             if folder:
                 raise CheckreaderError(
-                    f"{folder}: MNIST not found: expected {', '.join(_MNIST)} there or in its subfolder mnist"
+                    f"{folder}: MNIST not found: expected {', '.join(MNIST)} there or in its subfolder mnist"
                 )
-            files[_NPZ] = fetch(_NPZ_URL, cache() / _NPZ, _NPZ_SHA256)
-        sha256 = {_NPZ: _NPZ_SHA256}
-        _checked(files[_NPZ], _NPZ_SHA256)
-        with np.load(files[_NPZ]) as file:
+            files[NPZ] = fetch(NPZ_URL, cache() / NPZ, SHA256[NPZ])
+        sha256 = {NPZ: SHA256[NPZ]}
+        with np.load(_checked(files[NPZ])) as file:
             arrays = [file[key] for key in ("x_train", "y_train", "x_test", "y_test")]
     everything, test = Split(arrays[0], arrays[1]), Split(arrays[2], arrays[3])
-    if _WRITERS in files:
-        sha256 = {**sha256, _WRITERS: _WRITERS_SHA256}
-        writers = _idx(_checked(files[_WRITERS], _WRITERS_SHA256))[:, 2]
-        train, validation = _by_writer(everything, writers)
+    if WRITERS in files:
+        sha256 = {**sha256, WRITERS: SHA256[WRITERS]}
+        held_out = _held_out(_read_writers(files[WRITERS]))
+        train, validation = (everything.take(np.flatnonzero(part)) for part in (~held_out, held_out))
         return Dataset("mnist", train, validation, test, sha256, "writer")
-    train, validation = _stratified(everything, len(everything.labels) // VALIDATION)
+    train, validation = split_by_class(everything, len(everything.labels) // VALIDATION)
     return Dataset("mnist", train, validation, test, sha256, "class")
 
 
-def _find(name: str, places: list[Path]) -> Path | None:
-    return next((place / name for place in places if (place / name).is_file()), None)
+def mnist_writers(folder: Path | None, part: str) -> npt.NDArray[Any]:
+    """Returns the writer of each picture of MNIST's `part`, "train" or "validation", as `load` orders them.
+
+    QMNIST's label file must lie beside MNIST: `load` says `validation_by` "writer".
+    """
+    writers = _read_writers(_mnist_files(_mnist_folder(folder))[WRITERS])
+    held_out = _held_out(writers)
+    return writers[held_out if part == "validation" else ~held_out]
 
 
-def _checked(path: Path, sha256: str) -> Path:
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != sha256:
+def _mnist_folder(folder: Path | None) -> Path | None:
+    if folder is None and os.environ.get(VARIABLE):
+        return Path(os.environ[VARIABLE])
+    return folder
+
+
+def _mnist_files(folder: Path | None) -> dict[str, Path]:
+    """Finds MNIST's and QMNIST's files in the folder, or in the cache, or in their usual subfolders there."""
+    root = folder or cache()
+    places = (root, root / "mnist", root / "qmnist")
+    paths = {
+        name: next((place / name for place in places if (place / name).is_file()), None) for name in SHA256
+    }
+    return {name: path for name, path in paths.items() if path}
+
+
+def _checked(path: Path) -> Path:
+    expected, sha256 = SHA256[path.name], hashlib.sha256(path.read_bytes()).hexdigest()
+    if sha256 != expected:
         raise CheckreaderError(
-            f"{path}: truncated or changed: its SHA-256 is {found[:12]}…, expected {sha256[:12]}…: get the file anew"
+            f"{path}: truncated or changed: its SHA-256 is {sha256[:12]}…, expected {expected[:12]}…: get the file anew"
         )
     return path
 
 
-def _idx(path: Path) -> npt.NDArray[np.generic]:
-    """An IDX file: two zero bytes, type, rank, big-endian dimensions, values."""
+def read_idx(path: Path) -> npt.NDArray[Any]:
+    """Reads an IDX file: two zero bytes, type, rank, big-endian dimensions, values.
+
+    Raises:
+        CheckreaderError: damaged, or of a type that MNIST has not.
+    """
     try:
         raw = gzip.decompress(path.read_bytes())
-        kind = {0x08: np.dtype(np.uint8), 0x0C: np.dtype(">i4")}[raw[2]]
+        kind = {0x08: "u1", 0x0C: ">i4"}[raw[2]]
         shape = np.frombuffer(raw, ">i4", raw[3], 4)
         return np.frombuffer(raw, kind, offset=4 + 4 * raw[3]).reshape(shape)
     except (OSError, EOFError, zlib.error, KeyError, IndexError, ValueError) as error:
         raise CheckreaderError(f"{path}: not a readable IDX file ({error}): get the file anew") from None
 
 
-def _by_writer(pictures: Split, writers: npt.NDArray[np.generic]) -> tuple[Split, Split]:
-    """(training, validation) with no writer in both, about `VALIDATION` pictures in the second."""
+def _read_writers(path: Path) -> npt.NDArray[Any]:
+    return read_idx(_checked(path))[:, 2]
+
+
+def _held_out(writers: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Chooses validation writers who wrote about `VALIDATION` pictures; True for each of their pictures."""
     names, counts = np.unique(writers, return_counts=True)
     order = np.random.default_rng(0).permutation(len(names))
-    chosen = names[order[np.cumsum(counts[order]) <= VALIDATION]]
-    held = np.isin(writers, chosen)
-    return pictures.take(np.flatnonzero(~held)), pictures.take(np.flatnonzero(held))
+    return np.isin(writers, names[order[np.cumsum(counts[order]) <= VALIDATION]])
 
 
 def _folder(path: Path) -> Dataset:
@@ -245,7 +279,7 @@ def _folder(path: Path) -> Dataset:
             f"{path}: {counts[digit]} pictures of the digit {digit}: at least 3 of every digit are needed, "
             "one each for training, validation and test"
         )
-    return _cut("folder", pictures, {path.name: _digest(pictures.images, pictures.labels)})
+    return _split("folder", pictures, {path.name: _digest(pictures.images, pictures.labels)})
 
 
 def _tree_rows(folder: Path) -> list[tuple[Path, str, str]]:

@@ -1,8 +1,8 @@
-"""One file from the network, once, with nothing half-done left behind.
+"""Downloads a file once, resumes after an interrupt, and checks its SHA-256.
 
-The bytes grow in `FILE.part`, which a later call continues after an interrupt;
-only a file whose SHA-256 is right takes the final name. A network that
-refuses, or says nothing for five seconds, is one clear line.
+The bytes grow in `FILE.part`, which a later call continues; only a file whose
+SHA-256 is right gets the final name. A network that refuses, or does not answer
+within five seconds, is reported in one line.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def fetch(url: str, path: Path, sha256: str) -> Path:
 
 
 def _open(url: str, start: int) -> requests.Response:
-    """The response's head, or an error within `PATIENCE`, name lookup included."""
+    """Returns the response's head, or raises an error within `PATIENCE`, name lookup included."""
     outcome: list[requests.Response | Exception] = []
 
     def request() -> None:

@@ -1,11 +1,11 @@
-"""A folder of labeled fields: pictures, and what is written on them.
+"""Loads a folder of labeled fields: pictures, and the text written on each.
 
     FOLDER/labels.csv      file,text
     FOLDER/labels.jsonl    {"file": "0001.png", "text": "1.250,50", "boxes": [[1, 4, 9, 12, 30], …]}
 
-`file` lies in FOLDER or in FOLDER/images. `text` is what is written: digits,
-with the points and commas that stand between them, or, where nobody noted
-those, the digits alone. `boxes` are optional: digit, x, y, width and height in
+`file` lies in FOLDER or in FOLDER/images. `text` is the written text: digits,
+with the points and commas between them, or, where nobody noted those, the
+digits alone. `boxes` are optional: digit, x, y, width and height in
 the picture's pixels, one for each digit of the text.
 """
 
@@ -39,7 +39,7 @@ Index = npt.NDArray[np.intp]
 class Labeled:
     """Labeled fields, in the order of their labels.
 
-    Pictures are kept encoded: a scan takes a hundredth of the memory that its pixels do.
+    Pictures are kept encoded, which takes a hundredth of the memory of their pixels.
     """
 
     name: str  # the folder's
@@ -60,19 +60,19 @@ class Labeled:
 
     @property
     def separators(self) -> bool:
-        """Whether the labels name separators: where none does, nobody knows which field has some."""
+        """True if the labels name separators; where none does, any field may have some."""
         return any(not text.isdigit() for text in self.texts)
 
     def picture(self, index: int) -> Gray:
-        """Gray levels uint8 [height, width] of one field."""
+        """Decodes one field: gray levels uint8 [height, width]."""
         return decode(self.encoded[index])
 
     def classes(self, index: int) -> tuple[int, ...]:
-        """The text as the network's classes: 0–9, and `SEPARATOR` for a point or comma."""
-        return tuple(int(sign) if sign.isdigit() else SEPARATOR for sign in self.texts[index])
+        """Returns the text as the network's classes: 0–9, and `SEPARATOR` for a point or comma."""
+        return tuple(int(char) if char.isdigit() else SEPARATOR for char in self.texts[index])
 
     def take(self, index: Index) -> Labeled:
-        """The fields at `index`, in that order; checksums stay those of the whole."""
+        """Returns the fields at `index`, in that order; checksums stay those of the whole set."""
         rows = [int(i) for i in index]
         return dataclasses.replace(
             self,
@@ -84,7 +84,7 @@ class Labeled:
         )
 
     def record(self) -> dict[str, object]:
-        """What a run's records say about the data."""
+        """Describes the data for a run's records."""
         return {
             "name": self.name,
             "n": len(self),
@@ -102,15 +102,15 @@ class _Row(msgspec.Struct, frozen=True):
 
 
 def load(folder: Path) -> Labeled:
-    """The labeled fields in `folder`.
+    """Loads the labeled fields in `folder`.
 
     Raises:
-        CheckreaderError: no labels, or a line of them that cannot be used: it says
-            which, what is wrong, and what to do.
+        CheckreaderError: no labels, or a line that cannot be used; the message says
+            which line, what is wrong, and what to do.
     """
     path = _labels(folder)
     files: dict[str, str] = {}
-    seen: dict[str, tuple[str, str]] = {}
+    first: dict[str, tuple[str, str]] = {}  # digest → file and text
     texts, boxes, encoded, digests = [], [], [], []
     for where, row in _csv_rows(path) if path.suffix == ".csv" else _json_rows(path):
         if row.file in files:
@@ -118,18 +118,18 @@ def load(folder: Path) -> Labeled:
                 f"{where}: {row.file} is labeled a second time, first in {files[row.file]}: remove one"
             )
         text = _text(row.text, where)
-        data = _read(folder, row.file, where)
-        digest = hashlib.sha256(data).hexdigest()
-        twin, said = seen.setdefault(digest, (row.file, text))
-        if said != text:
+        raw = _read(folder, row.file, where)
+        digest = hashlib.sha256(raw).hexdigest()
+        twin, twin_text = first.setdefault(digest, (row.file, text))
+        if twin_text != text:
             raise CheckreaderError(
-                f"{where}: {row.file} is the same picture as {twin}, but labeled {text} instead of {said}: "
+                f"{where}: {row.file} is the same picture as {twin}, but labeled {text} instead of {twin_text}: "
                 "correct one or remove both"
             )
         files[row.file] = where
         texts.append(text)
         boxes.append(_boxes(row, text, where))
-        encoded.append(data)
+        encoded.append(raw)
         digests.append(digest)
     if not files:
         raise CheckreaderError(f"{path}: no labels in it: expected a line with file and text for each field")
@@ -147,9 +147,9 @@ def load(folder: Path) -> Labeled:
 
 
 def folds(labeled: Labeled, count: int, seed: int) -> tuple[Index, ...]:
-    """The fields cut into `count` parts of nearly equal size, for k-fold cross-validation.
+    """Splits the fields into `count` parts of nearly equal size, for k-fold cross-validation.
 
-    Files with equal bytes stay together, and the cut does not depend on the order of the labels.
+    Files with equal bytes stay together, and the split does not depend on the order of the labels.
 
     Args:
         labeled: the fields.
@@ -157,7 +157,7 @@ def folds(labeled: Labeled, count: int, seed: int) -> tuple[Index, ...]:
         seed: the same seed gives the same parts.
 
     Returns:
-        Per part the ascending indices of its fields; every field is in exactly one.
+        The ascending indices of each part's fields; every field is in exactly one part.
 
     Raises:
         CheckreaderError: fewer than two parts, or fewer different pictures than parts.
@@ -180,14 +180,14 @@ def folds(labeled: Labeled, count: int, seed: int) -> tuple[Index, ...]:
 def _labels(folder: Path) -> Path:
     if not folder.is_dir():
         raise CheckreaderError(f"{folder}: no such folder: expected one with {' or '.join(NAMES)} in it")
-    found = [folder / name for name in NAMES if (folder / name).is_file()]
-    if len(found) != 1:
-        problem = "both" if found else "neither"
+    paths = [folder / name for name in NAMES if (folder / name).is_file()]
+    if len(paths) != 1:
+        problem = "both" if paths else "neither"
         raise CheckreaderError(
-            f"{folder}: {problem} labels.csv {'and' if found else 'nor'} labels.jsonl in it: "
+            f"{folder}: {problem} labels.csv {'and' if paths else 'nor'} labels.jsonl in it: "
             "one of them must name each picture's file and text"
         )
-    return found[0]
+    return paths[0]
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[str, _Row]]:
@@ -257,10 +257,10 @@ def _read(folder: Path, name: str, where: str) -> bytes:
         path = next((path for path in (folder / name, folder / "images" / name) if path.is_file()), None)
         if path is None:
             raise CheckreaderError(f"not found in {folder} or {folder / 'images'}: correct the name")
-        data = path.read_bytes()
-        decode(data)
+        raw = path.read_bytes()
+        decode(raw)
     except OSError as error:
         raise CheckreaderError(f"{where}: cannot read {name}: {error.strerror}") from None
     except CheckreaderError as error:
         raise CheckreaderError(f"{where}: {name}: {error}") from None
-    return data
+    return raw

@@ -1,1 +1,1 @@
-"""Calibration and edit distance: what turns answers and labels into numbers."""
+"""Measures predictions against labels: calibration, thresholds, edit distance."""

@@ -1,7 +1,7 @@
-"""From logits to probabilities that mean what they say, and to thresholds for saying no.
+"""Fits calibrated probabilities and reject thresholds to logits.
 
-Everything here is fitted on validation pictures; `evaluate` measures what it
-gives on others.
+Everything here is fitted on validation pictures; `evaluate` measures the result
+on others.
 
 - Temperature: one number that divides the logits, chosen by likelihood
   (Guo, Pleiss, Sun, Weinberger: On Calibration of Modern Neural Networks, ICML 2017).
@@ -10,7 +10,7 @@ gives on others.
   interval of the error among the accepted digits stays below it (Geifman,
   El-Yaniv: Selective Classification for Deep Neural Networks, NeurIPS 2017).
   A rate that the validation set cannot support gets no threshold.
-- No threshold lies below the floor, which turns away pictures that are no digits: all but one in 50,000.
+- No threshold lies below the minimum threshold, which rejects all but one in 50,000 pictures that are no digits.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """What `fit` chose: temperature, the floor against non-digits, thresholds."""
+    """The result of `fit`: temperature, the minimum threshold against non-digits, thresholds."""
 
     temperature: float
-    floor: float
+    floor: float  # the minimum threshold
     nondigits: int  # pictures that are no digit, which the floor was fitted on
     thresholds: tuple[Threshold, ...]
 
 
 def fit(logits: Floats, labels: Labels, nondigit_logits: Floats) -> Calibration:
-    """Fits temperature, floor and thresholds.
+    """Fits temperature, minimum threshold and thresholds.
 
     Args:
         logits: float [N, 10] of validation digits.
@@ -56,17 +56,17 @@ def fit(logits: Floats, labels: Labels, nondigit_logits: Floats) -> Calibration:
     """
     t = temperature(logits, labels)
     nondigits = confidence(nondigit_logits, t)
-    least = minimum_threshold(nondigits)
-    return Calibration(t, least, len(nondigits), thresholds(softmax(logits / t, 1), labels, least))
+    minimum = minimum_threshold(nondigits)
+    return Calibration(t, minimum, len(nondigits), thresholds(softmax(logits / t, 1), labels, minimum))
 
 
 def confidence(logits: Floats, temperature: float) -> Floats:
-    """The largest probability per row; [N]."""
+    """Returns the largest probability per row; [N]."""
     return np.asarray(softmax(logits / temperature, axis=1).max(axis=1, initial=0.0))
 
 
 def temperature(logits: Floats, labels: Labels) -> float:
-    """The temperature that maximizes the likelihood of the labels."""
+    """Finds the temperature that maximizes the likelihood of the labels."""
     rows = np.arange(len(labels))
 
     def loss(log_t: float) -> float:
@@ -76,9 +76,9 @@ def temperature(logits: Floats, labels: Labels) -> float:
 
 
 def minimum_threshold(nondigit_confidence: Floats, rate: float = NONDIGIT_RATE) -> float:
-    """The threshold that a share of `rate` of such pictures would reach.
+    """Estimates the threshold that a share of `rate` of such pictures would reach.
 
-    That is rarer than the pictures at hand can show, so the highest hundredth of their log-odds is
+    That share is rarer than the pictures at hand can show, so the highest hundredth of their log-odds is
     continued as an exponential tail (peaks over threshold: Pickands, Annals of Statistics 3, 1975).
     """
     count = len(nondigit_confidence)
@@ -91,68 +91,68 @@ def minimum_threshold(nondigit_confidence: Floats, rate: float = NONDIGIT_RATE) 
     return float(expit(start + scale * max(0.0, np.log(tail / (count * rate)))))
 
 
-def thresholds(probabilities: Floats, labels: Labels, least: float) -> tuple[Threshold, ...]:
-    """A threshold for each of `ERROR_RATES` that the digits can support.
+def thresholds(probabilities: Floats, labels: Labels, minimum: float) -> tuple[Threshold, ...]:
+    """Finds a threshold for each of `ERROR_RATES` that the digits can support.
 
     Args:
         probabilities: float [N, 10] of validation digits.
         labels: int [N].
-        least: no threshold is smaller.
+        minimum: no threshold is smaller.
     """
-    return supported_thresholds(probabilities.max(1), probabilities.argmax(1) != labels, ERROR_RATES, least)
+    return supported_thresholds(probabilities.max(1), probabilities.argmax(1) != labels, ERROR_RATES, minimum)
 
 
 def supported_thresholds(
-    score: Floats, wrong: Flags, rates: Sequence[float], least: float
+    score: Floats, wrong: Flags, rates: Sequence[float], minimum: float
 ) -> tuple[Threshold, ...]:
-    """A threshold for each error rate that readings can support, and none for the others.
+    """Finds a threshold for each error rate that readings can support, and none for the others.
 
     Args:
-        score: float [N], how sure each reading was.
+        score: float [N], the confidence of each reading.
         wrong: bool [N].
         rates: the wanted error rates.
-        least: no threshold is smaller.
+        minimum: no threshold is smaller.
 
     Returns:
         Per supported rate the smallest threshold at which the upper end of the one-sided 95 %
         Clopper–Pearson interval of the error among the accepted stays below it.
     """
-    errors, count, usable = candidates(score, wrong, least)
+    errors, count, usable = candidates(score, wrong, minimum)
     upper = upper_bound(errors, count)
     best = [(rate, np.flatnonzero(usable & (upper <= rate))) for rate in rates]
-    return tuple(threshold_at(score, wrong, int(ks[-1]), rate, least) for rate, ks in best if len(ks))
+    return tuple(threshold_at(score, wrong, int(ks[-1]), rate, minimum) for rate, ks in best if len(ks))
 
 
-def candidates(score: Floats, wrong: Flags, least: float) -> tuple[Labels, Labels, Flags]:
-    """What accepting the k+1 surest readings gives, for each k.
+def candidates(score: Floats, wrong: Flags, minimum: float) -> tuple[Labels, Labels, Flags]:
+    """Counts the errors among the k+1 most confident readings, for each k.
 
     Returns:
         int [N] errors and int [N] accepted readings, and bool [N], True where a threshold of at
-        least `least` accepts exactly these.
+        least `minimum` accepts exactly these.
     """
     order = np.argsort(-score, kind="stable")
     # Equal scores are accepted together, so only the last of a tie can be a threshold.
     last = np.append(score[order][1:] < score[order][:-1], True)[: len(score)]
-    return np.cumsum(wrong[order]), np.arange(1, len(score) + 1), last & (score[order] >= least)
+    return np.cumsum(wrong[order]), np.arange(1, len(score) + 1), last & (score[order] >= minimum)
 
 
-def threshold_at(score: Floats, wrong: Flags, k: int, rate: float, least: float) -> Threshold:
-    """The threshold that accepts the k+1 surest readings, with what it gives on them."""
+def threshold_at(score: Floats, wrong: Flags, k: int, rate: float, minimum: float) -> Threshold:
+    """Returns the threshold that accepts the k+1 most confident readings, with its error rate on them."""
     order = np.argsort(-score, kind="stable")
     errors, count = int(wrong[order[: k + 1]].sum()), k + 1
-    threshold = max(least, float(score[order[k]])) if count < len(score) else least
+    threshold = max(minimum, float(score[order[k]])) if count < len(score) else minimum
     low, high = interval(errors, count)
     return Threshold(rate, threshold, errors / count, low, high, count / len(score), len(score))
 
 
 def upper_bound(errors: Labels, count: Labels, level: float = CONFIDENCE) -> Floats:
-    """The upper end of the one-sided Clopper–Pearson interval; [N]."""
+    """Computes the upper end of the one-sided Clopper–Pearson interval; [N]."""
     bound = beta.ppf(level, errors + 1, np.maximum(count - errors, 1))
     return np.where(errors >= count, 1.0, bound)
 
 
 def interval(errors: int, count: int, level: float = CONFIDENCE) -> tuple[float, float]:
-    """The two-sided Clopper–Pearson interval of a rate (Biometrika 26, 1934)."""
+    """Computes the two-sided Clopper–Pearson interval of a rate (Biometrika 26, 1934)."""
     if count == 0:
         return 0.0, 1.0
     tail = (1 - level) / 2
@@ -162,12 +162,12 @@ def interval(errors: int, count: int, level: float = CONFIDENCE) -> tuple[float,
 
 
 def calibration_error(probabilities: Floats, labels: Labels, bins: int = 15) -> float:
-    """Expected calibration error over equally filled bins of the largest probability."""
+    """Computes the expected calibration error over equally filled bins of the largest probability."""
     return expected_error(probabilities.max(1), probabilities.argmax(1) == labels, bins)
 
 
 def expected_error(score: Floats, right: Flags, bins: int = 15) -> float:
-    """Expected calibration error over equally filled bins of any probability of being right; both [N]."""
+    """Computes the expected calibration error over equally filled bins of any probability of being right; both [N]."""
     order = np.argsort(score, kind="stable")
     parts = [part for part in np.array_split(order, bins) if len(part)]
     return float(sum(len(part) * abs(score[part].mean() - right[part].mean()) for part in parts) / len(score))

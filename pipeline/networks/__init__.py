@@ -1,1 +1,1 @@
-"""The networks, what each stage needs to know of them, and a NumPy reference of the 8-bit one."""
+"""Builds the networks, describes them for each stage, and computes the 8-bit ones in NumPy."""

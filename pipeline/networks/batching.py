@@ -1,6 +1,6 @@
-"""Pictures put together for a network: digits as they are, fields by their padded width.
+"""Batches pictures for a network: digits as they are, fields by their padded width.
 
-The answers to a field are a row for each step that sees it; steps that see nothing but padding are left out.
+The output for a field is a row for each step that sees it; steps that see nothing but padding are left out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from serving.images import sliding_window
 
 Pixels = npt.NDArray[np.uint8]
 
-_MOST: Final = 128  # fields in a batch: what Keras keeps of the layers stays under 100 MB
+BATCH: Final = 128  # fields: the layers' outputs that Keras keeps stay under 100 MB
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,22 +28,22 @@ class Batch:
 
     Attributes:
         pixels: uint8 [n, H, W], 0 = paper.
-        numbers: int [n], which of the pictures that were given these are.
-        steps: int [n], how many rows of the answer belong to each; None: the answer is one row.
+        numbers: int [n], the pictures' indices in the list that was batched.
+        steps: int [n], how many rows of the output belong to each; None: the output has one row per picture.
     """
 
     pixels: Pixels
     numbers: npt.NDArray[np.intp]
     steps: npt.NDArray[np.intp] | None = None
 
-    def rows(self, answers: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """[n, K] or [n, T, K] → the rows that count, [R, K]."""
+    def rows(self, outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Drops the steps that see only padding: [n, K] or [n, T, K] → [R, K]."""
         if self.steps is None:
-            return answers
-        return np.concatenate([answer[:count] for answer, count in zip(answers, self.steps, strict=True)])
+            return outputs
+        return np.concatenate([output[:count] for output, count in zip(outputs, self.steps, strict=True)])
 
     def places(self) -> npt.NDArray[np.intp]:
-        """int [R, 2]: for each of `rows` the picture's number and the step."""
+        """Returns the picture's number and the step of each row of `rows`: int [R, 2]."""
         if self.steps is None:
             return np.stack([self.numbers, np.zeros_like(self.numbers)], axis=1)
         return np.array(
@@ -55,15 +55,16 @@ class Batch:
         )
 
 
-def make_batches(task: Task, pictures: Pixels | Sequence[Pixels]) -> list[Batch]:
-    """The pictures in batches.
+def make_batches(task: Task, pictures: Pixels | Sequence[Pixels], size: int = BATCH) -> list[Batch]:
+    """Puts pictures into batches.
 
     Args:
-        task: what they show.
+        task: decides between digits and fields.
         pictures: digits uint8 [N, 28, 28], or fields uint8 [32, w] of any widths.
+        size: fields in a batch at most; digits are one batch.
 
     Raises:
-        CheckreaderError: there are none, or pictures of another size.
+        CheckreaderError: there are no pictures, or some have another size.
     """
     if not len(pictures):
         raise CheckreaderError("there are no pictures to compare the formats on")
@@ -73,18 +74,18 @@ def make_batches(task: Task, pictures: Pixels | Sequence[Pixels]) -> list[Batch]
     for field in pictures:
         if field.ndim != 2 or field.shape[0] != task.height or not field.shape[1]:
             raise CheckreaderError(f"a field is [{task.height}, width], got {list(field.shape)}")
-    return list(_fields(pictures))
+    return list(_field_batches(list(pictures), size))
 
 
-def _fields(fields: Sequence[Pixels]) -> Iterator[Batch]:
+def _field_batches(fields: Sequence[Pixels], size: int) -> Iterator[Batch]:
     for width, group in sliding_window.group_by_width([field.shape[1] for field in fields], SLIDING):
-        for start in range(0, len(group), _MOST):
-            numbers = np.array(group[start : start + _MOST], np.intp)
+        for start in range(0, len(group), size):
+            numbers = np.array(group[start : start + size], np.intp)
             pixels = sliding_window.pad([fields[number] for number in numbers], width, SLIDING)
             steps = np.array([sliding_window.steps(fields[number].shape[1], SLIDING) for number in numbers])
             yield Batch(pixels, numbers, steps)
 
 
-def predict(batches: Sequence[Batch], ask: Callable[[Pixels], npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """What `ask` says of all batches' pixels, the rows that count: [R, K]."""
-    return np.concatenate([batch.rows(ask(batch.pixels)) for batch in batches])
+def predict(batches: Sequence[Batch], network: Callable[[Pixels], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Runs `network` on each batch's pixels; returns the rows of all batches, without padding: [R, K]."""
+    return np.concatenate([batch.rows(network(batch.pixels)) for batch in batches])

@@ -3,7 +3,7 @@
 With the activation after the subsampling (as in 1998) nothing stands between the two, and both are linear:
 the mean of four 5×5 convolutions, each a pixel from the next, is one 6×6 convolution of stride 2.
 The network then needs 187,656 multiply-accumulates instead of 416,520, and two operators less. Training
-keeps the two apart, which has fewer weights; quantization and every exported file take what is built here.
+keeps the two apart, which has fewer weights; quantization and every exported file use the folded network.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CONVOLUTIONS: Final = ("c1", "c3")
 
 
 def fold_kernel(kernel: Floats) -> Floats:
-    """The kernel that convolves and averages 2×2: float32 [K, K, Cin, Cout] → [K+1, K+1, Cin, Cout]."""
+    """Merges 2×2 averaging into a convolution's kernel: float32 [K, K, Cin, Cout] → [K+1, K+1, Cin, Cout]."""
     shifted = [
         np.pad(kernel, ((down, 1 - down), (right, 1 - right), (0, 0), (0, 0)))
         for down in (0, 1)
@@ -37,7 +37,7 @@ def fold_kernel(kernel: Floats) -> Floats:
 
 
 def build(keras: ModuleType) -> Any:
-    """The folded network from pixels to logits, its weights yet to be set.
+    """Builds the folded network from pixels to logits, with initial weights.
 
     Args:
         keras: the module to build with: Keras 3, or the legacy `tf_keras`.
@@ -57,11 +57,11 @@ def build(keras: ModuleType) -> Any:
 
 
 def fold(keras: ModuleType, model: Any) -> Any:
-    """The same function in fewer operations.
+    """Converts a trained network into the folded one, which computes the same function.
 
     Args:
         keras: the module that `model` was built with.
-        model: of `lenet5.build` with `OPTIONS`; it is not changed.
+        model: a model of `lenet5.build` with `OPTIONS`; it is not changed.
 
     Returns:
         A model of `build`.
@@ -82,7 +82,7 @@ def fold(keras: ModuleType, model: Any) -> Any:
 
 
 def table() -> list[LayerRow]:
-    """The folded network's layers, counted as in `lenet5.table`."""
+    """Describes the folded network's layers, counted as in `lenet5.table`."""
     rows = []
     for name, kind, window, shape, inputs, field in (
         ("c1", "convolution, stride 2", 6, (14, 14, 6), 1, 6),

@@ -1,11 +1,11 @@
-"""The integer network, computed in NumPy: what every 8-bit artifact is measured against.
+"""Computes the integer network in NumPy, as the reference for every 8-bit artifact.
 
 Weights, scales, zero points and fused activations are read from the int8
-`.tflite` itself, by the graph and never by a tensor's name. `Reference` is also
-what the other 8-bit writers (ONNX, Keras, C) work from, so that there is one
+`.tflite` itself, by the graph and never by a tensor's name. The other 8-bit
+writers (ONNX, Keras, C) start from the same `Reference`, so that there is one
 set of integers.
 
-Two ways of rounding exist and both are computed exactly:
+There are two ways of rounding, and both are computed exactly:
 
     tflm     TensorFlow Lite Micro: gemmlowp's double rounding in every layer
              (MultiplyByQuantizedMultiplier, TFLITE_SINGLE_ROUNDING = 0)
@@ -35,18 +35,18 @@ Floats = npt.NDArray[np.float32]
 Mode = Literal["tflm", "litert"]
 Kind = Literal["conv", "max_pool", "average_pool", "dense"]
 
-_CHUNK: Final = 500  # pictures of 28×28 at a time: the unfolded convolutions stay under 150 MB
+CHUNK: Final = 500  # pictures of 28×28 at a time: the unfolded convolutions stay under 150 MB
 _KINDS: Final[dict[str, Kind]] = {
     "CONV_2D": "conv",
     "MAX_POOL_2D": "max_pool",
     "AVERAGE_POOL_2D": "average_pool",
     "FULLY_CONNECTED": "dense",
 }
-_MOVING: Final = ("RESHAPE", "SQUEEZE")  # they leave the integers as they are
+_RESHAPING: Final = ("RESHAPE", "SQUEEZE")  # they leave the integers as they are
 
 
 def _names(enum: type) -> dict[int, str]:
-    return {value: name for name, value in vars(enum).items() if isinstance(value, int)}
+    return {number: name for name, number in vars(enum).items() if isinstance(number, int)}
 
 
 _OPERATORS: Final = _names(schema.BuiltinOperator)
@@ -55,7 +55,7 @@ _ACTIVATIONS: Final = _names(schema.ActivationFunctionType)
 
 
 class Unsupported(CheckreaderError):
-    """The network has an operator or option that a format does not do; the message names it."""
+    """A format does not support an operator or option of the network; the message names it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,9 +72,9 @@ class Layer:
 
     Attributes:
         name: one of the task's.
-        kind: what it computes.
-        input, output: the scales of its two activations.
-        low, high: the output is clamped to these; the fused ReLU is `low` = zero point.
+        kind: the operation.
+        input, output: the scales of its input and output.
+        low, high: bounds that clamp the output; a fused ReLU is `low` = zero point.
         shape: of the output, [H, W, C] or [C]; −1 is any size.
         window, stride: of convolution and pooling, (rows, columns).
         padding: rows above, below, columns left, right.
@@ -100,7 +100,7 @@ class Layer:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Reference:
-    """The integer network: its layers in order, and what it reads."""
+    """The integer network: its layers in order, and its task."""
 
     layers: tuple[Layer, ...]
     task: Task = DIGIT
@@ -112,36 +112,45 @@ class Reference:
 
     @property
     def output(self) -> Scale:
-        """The logits' scale, the temperature already in it."""
+        """The logits' scale; it includes the temperature."""
         return self.layers[-1].output
 
 
 def logits(reference: Reference, pixels: npt.NDArray[np.uint8], mode: Mode = "tflm") -> Int8:
-    """int8 [N, 10] from uint8 pixels [N, 28, 28], or [N, T, 12] from a field's [N, 32, W]; 0 = paper."""
-    found = activations(reference, pixels, mode)[reference.layers[-1].name]
-    return found.reshape(reference.task.output_shape(len(pixels), pixels.shape[2]))
+    """Computes int8 [N, 10] from uint8 pixels [N, 28, 28], or [N, T, 12] from a field's [N, 32, W]; 0 = paper."""
+    last = activations(reference, pixels, mode)[reference.layers[-1].name]
+    return last.reshape(reference.task.output_shape(len(pixels), pixels.shape[2]))
 
 
-def activations(reference: Reference, pixels: npt.NDArray[np.uint8], mode: Mode = "tflm") -> dict[str, Int8]:
-    """Every layer's output, int8 [N, H, W, C] or [N, C], by name and in order."""
-    size = max(1, _CHUNK * SIDE**2 // (pixels.shape[1] * pixels.shape[2]))
+def activations(
+    reference: Reference, pixels: npt.NDArray[np.uint8], mode: Mode = "tflm", chunk: int = CHUNK
+) -> dict[str, Int8]:
+    """Computes every layer's output, int8 [N, H, W, C] or [N, C], by name and in order.
+
+    Args:
+        reference: the network.
+        pixels: uint8 [N, 28, 28] or [N, 32, W].
+        mode: how to round.
+        chunk: how many pictures of 28×28, or as many pixels, to compute at a time.
+    """
+    size = max(1, chunk * SIDE**2 // (pixels.shape[1] * pixels.shape[2]))
     chunks = [
         _run(reference, pixels[start : start + size], mode) for start in range(0, max(len(pixels), 1), size)
     ]
-    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+    return {name: np.concatenate([outputs[name] for outputs in chunks]) for name in chunks[0]}
 
 
 def _run(reference: Reference, pixels: npt.NDArray[np.uint8], mode: Mode) -> dict[str, Int8]:
     x = (pixels[..., None].astype(np.int16) - 128).astype(np.int8)
-    found = {}
+    outputs = {}
     for layer in reference.layers:
         x = _POOL[layer.kind](layer, x) if layer.kind in _POOL else _multiply(layer, x, mode)
-        found[layer.name] = x
-    return found
+        outputs[layer.name] = x
+    return outputs
 
 
 def _multiply(layer: Layer, x: Int8, mode: Mode) -> Int8:
-    """Convolution or dense layer: exact accumulators, then the mode's rounding."""
+    """Computes a convolution or dense layer: exact accumulators, then the mode's rounding."""
     matrix = layer.weights.reshape(len(layer.weights), -1).T
     # Sums of integers below 2^24 are exact in float32, in whatever order BLAS adds them.
     small = 255 * int(np.abs(matrix.astype(np.int64)).sum(0).max()) < 2**24
@@ -166,7 +175,7 @@ def _multiply(layer: Layer, x: Int8, mode: Mode) -> Int8:
 
 
 def multipliers(layer: Layer) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Each output channel's fixed-point multiplier in [2^30, 2^31) and left shift, as TFLM prepares them."""
+    """Returns each output channel's fixed-point multiplier in [2^30, 2^31) and left shift, as TFLM prepares them."""
     if layer.kind == "dense":
         # Here TFLM multiplies the two float32 scales as floats, in convolutions as doubles.
         product = (np.float32(layer.input.scale) * layer.weight_scales).astype(np.float64)
@@ -177,7 +186,7 @@ def multipliers(layer: Layer) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int
 
 
 def _fixed_point(real: float) -> tuple[int, int]:
-    """TensorFlow Lite's QuantizeMultiplier."""
+    """Computes TensorFlow Lite's QuantizeMultiplier."""
     fraction, shift = math.frexp(real)
     fixed = math.floor(fraction * 2**31 + 0.5)
     if fixed == 2**31:
@@ -188,7 +197,7 @@ def _fixed_point(real: float) -> tuple[int, int]:
 def requantize(
     sums: npt.NDArray[np.int64], multiplier: npt.NDArray[np.int64], shift: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
-    """gemmlowp's MultiplyByQuantizedMultiplier: sums · multiplier · 2^(shift − 31), rounded twice.
+    """Computes gemmlowp's MultiplyByQuantizedMultiplier: sums · multiplier · 2^(shift − 31), rounded twice.
 
     Args:
         sums: int32 values [..., C].
@@ -204,7 +213,7 @@ def requantize(
 
 
 def _windows(layer: Layer, x: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """[N, H, W, C] → a view [N, H', W', C, rows, columns]."""
+    """Returns a view of all windows: [N, H, W, C] → [N, H', W', C, rows, columns]."""
     view = np.lib.stride_tricks.sliding_window_view(x, layer.window, axis=(1, 2))
     return view[:, :: layer.stride[0], :: layer.stride[1]]
 
@@ -214,7 +223,7 @@ def _max_pool(layer: Layer, x: Int8) -> Int8:
 
 
 def _average_pool(layer: Layer, x: Int8) -> Int8:
-    """The mean of the integers, halves away from zero."""
+    """Averages the integers and rounds halves away from zero."""
     total = _windows(layer, x).sum(axis=(4, 5), dtype=np.int32)
     count = layer.window[0] * layer.window[1]
     return _clamp(layer, np.sign(total) * ((np.abs(total) + count // 2) // count))
@@ -224,16 +233,17 @@ _POOL: Final = {"max_pool": _max_pool, "average_pool": _average_pool}
 
 
 def _clamp(layer: Layer, x: npt.NDArray[Any]) -> Int8:
-    return np.clip(x, layer.low, layer.high).astype(np.int8)
+    clamped: Int8 = np.clip(x, layer.low, layer.high).astype(np.int8)
+    return clamped
 
 
 def operators(tflite: bytes) -> tuple[str, ...]:
-    """The different operators of a `.tflite` that `load` reads, in the order of their first use."""
+    """Lists the different operators of a `.tflite` that `load` reads, in the order of their first use."""
     return tuple(dict.fromkeys(operator_names(schema.ModelT.InitFromPackedBuf(tflite, 0))))
 
 
 def operator_names(model: Any) -> list[str]:
-    """Of each operator of a model (`ModelT`) in order; a custom one has its own name."""
+    """Names each operator of a model (`ModelT`) in order; a custom one has its own name."""
     codes = [model.operatorCodes[node.opcodeIndex] for node in model.subgraphs[0].operators]
     return [
         code.customCode.decode()
@@ -272,10 +282,10 @@ def _read(model: Any) -> Reference:
     if (kind := _TYPES[graph.tensors[source].type]) != "INT8":
         raise CheckreaderError(f"the input is {kind}, expected INT8: not an integer model")
     for operator in names:
-        if operator not in _KINDS and operator not in _MOVING:
+        if operator not in _KINDS and operator not in _RESHAPING:
             raise Unsupported(
                 f"operator {operator} is not computed by the integer reference; it has "
-                f"{', '.join((*_KINDS, *_MOVING))}"
+                f"{', '.join((*_KINDS, *_RESHAPING))}"
             )
     task = _task(graph.tensors[source], sum(operator in _KINDS for operator in names))
     layers: list[Layer] = []
@@ -294,7 +304,7 @@ def _read(model: Any) -> Reference:
 
 
 def _task(image: Any, count: int) -> Task:
-    """What the network reads, by the shape of its input and how many layers there are."""
+    """Finds the task by the shape of the input and the number of layers."""
     shape = tuple(int(side) for side in _signature(image))
     fitting = [task for task in TASKS.values() if shape == (1, task.height, task.width or -1, 1)]
     for task in fitting:
@@ -312,14 +322,14 @@ def _task(image: Any, count: int) -> Task:
 
 
 def _layer(name: str, kind: Kind, model: Any, entry: Any) -> Layer:
-    def refuse(what: str) -> NoReturn:
-        raise Unsupported(f"layer {name}: {what} is not computed by the integer reference")
+    def refuse(feature: str) -> NoReturn:
+        raise Unsupported(f"layer {name}: {feature} is not computed by the integer reference")
 
     tensors, options = model.subgraphs[0].tensors, entry.builtinOptions
     source, target = tensors[entry.inputs[0]], tensors[entry.outputs[0]]
     for tensor in (source, target):
-        if (found := _TYPES[tensor.type]) != "INT8":
-            refuse(f"an activation of type {found}")
+        if (dtype := _TYPES[tensor.type]) != "INT8":
+            refuse(f"an activation of type {dtype}")
     output = _scale(target)
     low, high = -128, 127
     match _ACTIVATIONS[options.fusedActivationFunction]:
@@ -338,8 +348,8 @@ def _layer(name: str, kind: Kind, model: Any, entry: Any) -> Layer:
         # The converter leaves out a bias of zeros.
         bias = tensors[entry.inputs[2]] if entry.inputs[2] >= 0 else None
         for tensor, expected in ((weights, "INT8"), (bias, "INT32")):
-            if tensor is not None and (found := _TYPES[tensor.type]) != expected:
-                refuse(f"a constant of type {found}")
+            if tensor is not None and (dtype := _TYPES[tensor.type]) != expected:
+                refuse(f"a constant of type {dtype}")
         if any(weights.quantization.zeroPoint) or weights.quantization.quantizedDimension != 0:
             refuse("an asymmetric weight")
         layer = dataclasses.replace(
@@ -370,11 +380,14 @@ def _layer(name: str, kind: Kind, model: Any, entry: Any) -> Layer:
 
 
 def same_padding(layer: Layer, sides: Sequence[int]) -> tuple[int, int, int, int]:
-    """What TensorFlow's "same" is for a layer's window and stride.
+    """Computes the padding that TensorFlow calls "same".
 
     Args:
-        layer: of convolution or pooling.
+        layer: a convolution or pooling layer, for its window and stride.
         sides: rows and columns of its input.
+
+    Returns:
+        Rows above, rows below, columns left, columns right.
     """
     padding = []
     for side, window, stride in zip(sides, layer.window, layer.stride, strict=True):
@@ -389,7 +402,7 @@ def _signature(tensor: Any) -> Any:
 
 
 def _shape(tensor: Any) -> tuple[int, ...]:
-    """Without the batch; the input's was looked at."""
+    """Returns the shape without the batch, which `_task` checks."""
     return tuple(int(side) for side in _signature(tensor)[1:])
 
 
@@ -398,5 +411,5 @@ def _scale(tensor: Any) -> Scale:
 
 
 def _constant(model: Any, tensor: Any, dtype: type) -> npt.NDArray[Any]:
-    data = np.asarray(model.buffers[tensor.buffer].data, np.uint8).tobytes()
-    return np.frombuffer(data, np.dtype(dtype).newbyteorder("<")).reshape(tensor.shape).astype(dtype)
+    raw = np.asarray(model.buffers[tensor.buffer].data, np.uint8).tobytes()
+    return np.frombuffer(raw, np.dtype(dtype).newbyteorder("<")).reshape(tensor.shape).astype(dtype)

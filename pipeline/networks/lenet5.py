@@ -27,7 +27,7 @@ LAYERS = ("c1", "s2", "c3", "s4", "c5", "f6", "logits")
 
 
 def build(keras: ModuleType, options: Lenet5Options = Lenet5Options()) -> Any:
-    """The network from pixels to logits.
+    """Builds the network from pixels to logits.
 
     Args:
         keras: the module to build with: Keras 3, or the legacy `tf_keras` that
@@ -58,7 +58,7 @@ def build(keras: ModuleType, options: Lenet5Options = Lenet5Options()) -> Any:
 
 
 def deployable(keras: ModuleType, model: Any, temperature: float) -> Any:
-    """The network to release: temperature folded into the last layer, softmax at the end.
+    """Builds the network to release: temperature folded into the last layer, softmax at the end.
 
     Args:
         keras: the module that `model` was built with.
@@ -78,7 +78,7 @@ def deployable(keras: ModuleType, model: Any, temperature: float) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class LayerRow:
-    """One row of the table of layers; counts are for one picture."""
+    """A row of the table of layers; counts are for one picture."""
 
     name: str
     kind: str
@@ -89,7 +89,7 @@ class LayerRow:
 
 
 def table(options: Lenet5Options = Lenet5Options()) -> list[LayerRow]:
-    """Shape, parameters `(Wk·Hk·Cin+1)·Cout`, multiply-accumulates and receptive field per layer.
+    """Computes shape, parameters `(Wk·Hk·Cin+1)·Cout`, multiply-accumulates and receptive field per layer.
 
     Derived from the architecture's numbers alone, so that it can be checked
     against what Keras counts. The receptive field is in pixels of the padded
@@ -120,7 +120,7 @@ def table(options: Lenet5Options = Lenet5Options()) -> list[LayerRow]:
 
 
 def format_table(rows: list[LayerRow]) -> str:
-    """The table of layers as text, with totals."""
+    """Formats the table of layers as text, with totals."""
     lines = [f"{'layer':7} {'kind':24} {'shape':12} {'parameters':>10} {'MACs':>8} {'field':>6}"]
     for row in rows:
         shape = "×".join(map(str, row.shape))

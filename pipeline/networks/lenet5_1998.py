@@ -1,7 +1,7 @@
-"""LeNet-5 as it was published, whole, in one file: the second builder, to compare the modern one with.
+"""LeNet-5 as it was published, in one file, to compare the modern one with.
 
 LeCun, Bottou, Bengio, Haffner: Gradient-Based Learning Applied to Document
-Recognition (Proc. IEEE 86(11), 1998), section II-B. What its descendants left out:
+Recognition (Proc. IEEE 86(11), 1998), section II-B. Its descendants left out:
 
 - 32×32 pixels with paper −0.1 and ink 1.175;
 - C3 sees only the maps of S2 that table I names: 1,516 parameters instead of 2,416;
@@ -55,25 +55,25 @@ _BITMAPS: Final = """
 
 
 def codes() -> npt.NDArray[np.float32]:
-    """The centers of the radial basis functions, float32 [84, 10], −1 = paper and +1 = ink of 7×12 pictures."""
+    """Returns the centers of the radial basis functions, float32 [84, 10], −1 = paper and +1 = ink of 7×12 pictures."""
     rows = [line.split() for line in _BITMAPS.split("\n") if line]
     pictures = [[pixel == "#" for row in rows for pixel in row[digit]] for digit in range(CLASSES)]
     return np.where(np.array(pictures).T, 1, -1).astype(np.float32)
 
 
 def squash(a: Any) -> Any:
-    """The paper's non-linearity (appendix A): f(±1) = ±1, and there it bends most."""
+    """Applies the paper's non-linearity (appendix A): f(±1) = ±1, where its curvature is largest."""
     return 1.7159 * ops.tanh(2 / 3 * a)
 
 
 def _near_zero(fan_in: int) -> Any:
-    """Uniform between ±2.4/F, F the unit's number of inputs (appendix A)."""
+    """Returns an initializer that draws uniformly between ±2.4/F, F the unit's number of inputs (appendix A)."""
     return keras.initializers.RandomUniform(-2.4 / fan_in, 2.4 / fan_in)
 
 
 @keras.saving.register_keras_serializable("checkreader")
 class Subsampling(keras.layers.Layer):
-    """Sums of 2×2 pixels, times a trained coefficient plus a trained bias, squashed: [N, H, W, C] → [N, H/2, W/2, C]."""
+    """Sums 2×2 pixels, multiplies by a trained coefficient, adds a trained bias and squashes: [N, H, W, C] → [N, H/2, W/2, C]."""
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         self.coefficient = self.add_weight(shape=(shape[-1],), initializer=_near_zero(4), name="coefficient")
@@ -98,11 +98,11 @@ class TableConvolution(keras.layers.Layer):
             place[(row, *pair)] = 1
         self.place = ops.convert_to_tensor(place)
 
-        def fitting(shape: tuple[int, ...], dtype: Any = None) -> Any:
-            reach = np.array([2.4 / (25 * len(TABLE_I[target])) for _, target in pairs], np.float32)
-            return keras.random.uniform(shape, -1, 1, dtype) * reach
+        def initialize(shape: tuple[int, ...], dtype: Any = None) -> Any:
+            bound = np.array([2.4 / (25 * len(TABLE_I[target])) for _, target in pairs], np.float32)
+            return keras.random.uniform(shape, -1, 1, dtype) * bound
 
-        self.kernel = self.add_weight(shape=(5, 5, len(pairs)), initializer=fitting, name="kernel")
+        self.kernel = self.add_weight(shape=(5, 5, len(pairs)), initializer=initialize, name="kernel")
         self.bias = self.add_weight(shape=(len(TABLE_I),), initializer="zeros", name="bias")
 
     def call(self, x: Any) -> Any:
@@ -112,7 +112,7 @@ class TableConvolution(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("checkreader")
 class Distances(keras.layers.Layer):
-    """Minus the squared Euclidean distances to the ten fixed `codes`: [N, 84] → [N, 10].
+    """Computes minus the squared Euclidean distances to the ten fixed `codes`: [N, 84] → [N, 10].
 
     With the sign turned the nearest digit has the largest output, and the cross-entropy of their softmax
     is the paper's discriminative criterion (equation 9) without its constant for what is no digit.
@@ -129,7 +129,7 @@ class Distances(keras.layers.Layer):
 
 
 def build() -> keras.Model:
-    """The network of 1998, from pixels to minus the distances.
+    """Builds the network of 1998, from pixels to minus the distances.
 
     Returns:
         A functional model `image` float32 [N, 28, 28, 1], 0 = paper and 1 = ink → `logits` float32 [N, 10].
@@ -138,9 +138,8 @@ def build() -> keras.Model:
     image = keras.Input((SIDE, SIDE, 1), name="image")
     x = layers.ZeroPadding2D(2, name="padding")(image)  # [N, 32, 32, 1]
     x = layers.Rescaling(INK - PAPER, PAPER, name="levels")(x)
-    x = layers.Conv2D(6, 5, activation=squash, kernel_initializer=_near_zero(25), name="c1")(
-        x
-    )  # [N, 28, 28, 6]
+    c1 = layers.Conv2D(6, 5, activation=squash, kernel_initializer=_near_zero(25), name="c1")
+    x = c1(x)  # [N, 28, 28, 6]
     x = Subsampling(name="s2")(x)  # [N, 14, 14, 6]
     x = TableConvolution(name="c3")(x)  # [N, 10, 10, 16]
     x = Subsampling(name="s4")(x)  # [N, 5, 5, 16]

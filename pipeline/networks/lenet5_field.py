@@ -3,10 +3,10 @@
 The space-displacement network of LeCun, Bottou, Bengio, Haffner (Proc. IEEE
 86(11), 1998, section VII) in its modern form: valid convolutions, the dense
 layers written as convolutions, so that every step sees 32 rows and 40 columns,
-a digit and half of each neighbor, of a picture of any width; steps stand 2
+a digit and half of each neighbor, of a picture of any width. Steps are 2
 columns apart, since touching repeats such as 11 and 000 need a blank between
-them. What the steps say is aligned with
-the labels by CTC (Graves, Fernández, Gomez, Schmidhuber, ICML 2006).
+them. CTC aligns the steps' outputs with the labels (Graves, Fernández, Gomez,
+Schmidhuber, ICML 2006).
 
     C1 5×5 → S2 2×2 → C3 3×3, 3×3 → S4 2×2 (1 column apart) → C5 3×3, 3×3 → F6 1×9 → logits
 
@@ -37,19 +37,19 @@ _LAYERS: Final = (
 )
 _SUBSAMPLED: Final = {"c1": ("s2", (2, 2)), "c3b": ("s4", (2, 1))}  # name, rows and columns between windows
 
-# The first step's center is the first column of ink; so it is, at the other end, with the last.
+# The first step is centered on the first column of ink, the last step on the last column.
 SLIDING: Final = Sliding(
     height=HEIGHT, receptive=40, stride=2, left=20, right=20, bucket=16, slants=(0.0, 0.12, -0.12)
 )
 
 
 def build(keras: ModuleType, normalized: bool = True) -> Any:
-    """A Keras model `image` float32 [N, 32, W, 1] → logits float32 [N, T, 12], T = (W − 32) // 2 + 1.
+    """Builds a model `image` float32 [N, 32, W, 1] → logits float32 [N, T, 12], T = (W − 40) // 2 + 1.
 
     Args:
         keras: `keras` or `tf_keras`.
         normalized: with batch normalization behind the convolutions (Ioffe, Szegedy, ICML 2015), which
-            training needs; `folded` has taken it into the weights.
+            training from scratch needs; `fold` takes it into the weights.
     """
     layers = keras.layers
     x = image = keras.Input((HEIGHT, None, 1), name="image")
@@ -70,7 +70,7 @@ def build(keras: ModuleType, normalized: bool = True) -> Any:
 
 
 def fold(keras: ModuleType, model: Any) -> Any:
-    """The same function without batch normalization: its scale and shift are taken into the convolutions."""
+    """Folds batch normalization into the convolutions; returns a new model that computes the same function."""
     plain = build(keras, normalized=False)
     for name, _, _ in _LAYERS[:-1]:
         (kernel,) = model.get_layer(name).get_weights()
@@ -83,7 +83,11 @@ def fold(keras: ModuleType, model: Any) -> Any:
 
 
 def deployable(keras: ModuleType, model: Any) -> Any:
-    """The network to release: `model`, one of `fold`'s, with softmax at the end.
+    """Builds the network to release, with softmax at the end.
+
+    Args:
+        keras: the module that `model` was built with.
+        model: a model without batch normalization; it is not changed.
 
     Returns:
         A model `image` float32 [N, 32, W, 1] → `probabilities` float32 [N, T, 12].
@@ -96,7 +100,7 @@ def deployable(keras: ModuleType, model: Any) -> Any:
 
 
 def table(width: int = 128) -> list[LayerRow]:
-    """Shape, parameters, multiply-accumulates and receptive field per layer, for a picture of `width` columns.
+    """Computes shape, parameters, multiply-accumulates and receptive field per layer, for `width` columns.
 
     Parameters are the folded network's; the receptive field is that of the columns.
     """

@@ -1,4 +1,4 @@
-"""The tasks, `digit`, `field` and `fast`, as far as the stages after training need to tell them apart.
+"""Describes the networks of the tasks `digit`, `field` and `fast` for the stages after training.
 
 A run has one task, named in its `train.json`; a record that names none is a digit's. A digit's network whose
 pooling folds into its convolutions (`pipeline.networks.folded`) makes the run a `fast` one: other layers, other models.
@@ -11,8 +11,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-from pipeline.networks import folded, lenet5
-from pipeline.networks import lenet5_field as network
+from pipeline.networks import folded, lenet5, lenet5_field
 from pipeline.networks.lenet5 import LayerRow
 from pipeline.run import Run
 from serving.errors import CheckreaderError
@@ -22,15 +21,15 @@ Name = Literal["digit", "field", "fast"]
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What a network reads, and what it is made of.
+    """A network's input, output and layers.
 
     Attributes:
-        name: of the task.
+        name: the task's name.
         model, int8: names of the float model and of the 8-bit one.
         height, width: of the input, in pixels; a width of None is any.
-        classes: symbols that an answer chooses from.
+        classes: how many symbols the output has probabilities for.
         layers: names of the layers in order; each is one operator in every format.
-        table: a picture's width → the table of layers.
+        table: function from a picture's width to the table of layers.
     """
 
     name: Name
@@ -44,14 +43,14 @@ class Task:
 
     @property
     def image(self) -> tuple[int | None, int, int | None, int]:
-        """The input's shape, [N, H, W, 1]; None is any size."""
+        """Shape of the input, [N, H, W, 1]; None is any size."""
         return (None, self.height, self.width, 1)
 
     def output_shape(self, count: int, width: int) -> tuple[int, ...]:
-        """The shape of what the network says of `count` pictures: [N, classes], or [N, steps, classes]."""
+        """Returns the output's shape for `count` pictures: (N, classes), or (N, steps, classes)."""
         if self.width is not None:
             return (count, self.classes)
-        sliding = network.SLIDING
+        sliding = lenet5_field.SLIDING
         return (count, (width - sliding.receptive) // sliding.stride + 1, self.classes)
 
 
@@ -69,11 +68,11 @@ FIELD: Final = Task(
     "field",
     "lenet5-field",
     "lenet5-field-int8",
-    network.HEIGHT,
+    lenet5_field.SLIDING.height,
     None,
-    network.CLASSES,
-    tuple(row.name for row in network.table()),
-    network.table,
+    lenet5_field.CLASSES,
+    tuple(row.name for row in lenet5_field.table()),
+    lenet5_field.table,
 )
 FAST: Final = Task(
     "fast",
@@ -90,10 +89,10 @@ _TRAINED: Final = ("digit", "field")  # what a `train` record may name
 
 
 def task_of_record(record: dict[str, Any]) -> Task:
-    """The task of a `train` record.
+    """Returns the task of a `train` record.
 
     Raises:
-        CheckreaderError: it is none of this version's.
+        CheckreaderError: this version does not know the task.
     """
     name = record.get("task", "digit")
     if name not in _TRAINED:
@@ -105,9 +104,9 @@ def task_of_record(record: dict[str, Any]) -> Task:
 
 
 def task_of_run(run: Run) -> Task:
-    """The task of a trained run.
+    """Returns the task of a trained run.
 
     Raises:
-        CheckreaderError: `train` was not run, has changed since, or names no task of this version.
+        CheckreaderError: `train` was not run, its files have changed, or this version does not know the task.
     """
     return task_of_record(run.require("train"))

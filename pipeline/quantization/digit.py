@@ -2,14 +2,14 @@
 
     checkreader quantize --run mnist                  # quantization-aware training, a minute
     checkreader quantize --run mnist --method ptq     # ranges measured, nothing trained
-    checkreader quantize --run mnist --compare        # what pruning and clustering do to size and accuracy
+    checkreader quantize --run mnist --compare        # the effect of pruning and clustering on size and accuracy
 
 That library takes only models of the legacy `tf_keras`. So the network is built
 once more with it and the weights are copied; this file alone imports the two.
 
 Weights are quantized symmetrically (per channel in convolutions), activations
 by ranges. The library starts these at ±6 and moves them by a thousandth per
-step, which takes thousands of steps to be right; here they are seeded from the
+step, which takes thousands of steps to converge; here they are seeded from the
 float network's activations on training pictures. The input's range is pinned to
 [0, 1], so that the integer is pixel − 128.
 """
@@ -35,7 +35,7 @@ import tensorflow as tf
 from pipeline.augmentation import digit
 from pipeline.config import QuantizeConfig, TrainConfig
 from pipeline.data.digits import Dataset
-from pipeline.metrics import calibration as calibrate
+from pipeline.metrics import calibration
 from pipeline.networks import folded, lenet5
 from pipeline.run import QUANTIZED, WEIGHTS, Run, replacing
 from pipeline.synthesis import nondigits
@@ -44,8 +44,8 @@ from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 
 _KERAS: Final = "TF_USE_LEGACY_KERAS"
-# The logits' range beyond what was measured. Runtimes round differently inside, and with a coarser last
-# place these differences stay below it; pictures unlike the training's also saturate later.
+# Factor on the logits' measured range. Runtimes round differently inside, and these differences stay below a
+# coarser last place; pictures unlike the training's also saturate later.
 _HEADROOM: Final = 1.5
 _COMPRESS_RATE: Final = 10.0  # pruning and clustering learn this much faster than QAT
 
@@ -70,7 +70,7 @@ def quantize(run: Run, config: QuantizeConfig, data: Dataset) -> dict[str, Any]:
     Args:
         run: a trained run.
         config: method, steps, pruning, clustering.
-        data: what the run was trained on; validation chooses temperature and thresholds.
+        data: the run's data set; its validation part chooses temperature and thresholds.
 
     Returns:
         The run's record: config, data, calibration, validation metrics.
@@ -82,7 +82,7 @@ def quantize(run: Run, config: QuantizeConfig, data: Dataset) -> dict[str, Any]:
     model = quantize_network(compress(float_model, config, training_data), config, data, training_data)
     logits = predict(model, data.validation.images)
     others = predict(model, nondigits.pictures(trained.outliers, trained.seed + nondigits.VALIDATION))
-    calibration = calibrate.fit(logits, data.validation.labels, others)
+    fitted = calibration.fit(logits, data.validation.labels, others)
     with replacing(run / QUANTIZED) as temporary:
         save(model, temporary)
         shutil.rmtree(run / QUANTIZED, ignore_errors=True)  # a folder cannot replace a full one
@@ -92,7 +92,7 @@ def quantize(run: Run, config: QuantizeConfig, data: Dataset) -> dict[str, Any]:
         [str(path.relative_to(run.path)) for path in files],
         config=dataclasses.asdict(config),
         data=data.record(),
-        calibration=msgspec.to_builtins(calibration),
+        calibration=msgspec.to_builtins(fitted),
         metrics={
             "validation_accuracy": accuracy(logits, data),
             "float_validation_accuracy": accuracy(predict(float_model, data.validation.images), data),
@@ -100,8 +100,8 @@ def quantize(run: Run, config: QuantizeConfig, data: Dataset) -> dict[str, Any]:
     )
 
 
-def _legacy() -> tuple[ModuleType, Any]:
-    """`tf_keras` and tensorflow-model-optimization; other modules and processes keep Keras 3."""
+def import_legacy() -> tuple[ModuleType, Any]:
+    """Imports `tf_keras` and tensorflow-model-optimization; other modules and processes keep Keras 3."""
     before = os.environ.get(_KERAS)
     os.environ[_KERAS] = "1"
     try:
@@ -116,13 +116,17 @@ def _legacy() -> tuple[ModuleType, Any]:
 
 
 def open_network(run: Run, config: QuantizeConfig, data: Dataset) -> tuple[Any, TrainingData, TrainConfig]:
-    """The run's float network in `tf_keras`, what it goes on learning from, and its config."""
+    """Opens the run's float network in `tf_keras`, with the data to train it on and its config.
+
+    Raises:
+        CheckreaderError: `train` was not run, or the config asks for both pruning and clustering.
+    """
     if config.prune and config.cluster:
         raise CheckreaderError("pruning and clustering exclude each other: choose one")
     trained = TrainConfig.from_json(run.require("train")["config"])
     import keras
 
-    tf_keras, _ = _legacy()
+    tf_keras, _ = import_legacy()
     tf_keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
     try:
@@ -148,8 +152,8 @@ def open_network(run: Run, config: QuantizeConfig, data: Dataset) -> tuple[Any, 
 
 
 def compress(model: Any, config: QuantizeConfig, training_data: TrainingData) -> Any:
-    """The float network pruned or clustered and trained on; the same network where neither is asked for."""
-    _, tfmot = _legacy()
+    """Prunes or clusters the float network and trains it on; returns the same network if the config asks for neither."""
+    _, tfmot = import_legacy()
     rate = config.learning_rate * _COMPRESS_RATE
     if config.prune:
         sparsity = tfmot.sparsity.keras
@@ -171,15 +175,15 @@ def compress(model: Any, config: QuantizeConfig, training_data: TrainingData) ->
 
 
 def _copy(model: Any) -> Any:
-    tf_keras, _ = _legacy()
+    tf_keras, _ = import_legacy()
     copy = tf_keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
     return copy
 
 
 def quantize_network(model: Any, config: QuantizeConfig, data: Dataset, training_data: TrainingData) -> Any:
-    """The network with fake-quantization nodes, its ranges measured and, unless `ptq`, trained."""
-    _, tfmot = _legacy()
+    """Adds fake-quantization nodes to the network, measures their ranges and, unless `ptq`, trains it."""
+    _, tfmot = import_legacy()
     combine = tfmot.experimental.combine
     if config.prune:
         scheme = combine.Default8BitPrunePreserveQuantizeScheme()
@@ -207,8 +211,8 @@ def quantize_network(model: Any, config: QuantizeConfig, data: Dataset, training
 
 
 def _ranges(model: Any, images: npt.NDArray[np.uint8]) -> dict[str, tuple[float, float]]:
-    """The smallest (at most 0) and the largest output of each layer."""
-    tf_keras, _ = _legacy()
+    """Measures the smallest (at most 0) and the largest output of each layer."""
+    tf_keras, _ = import_legacy()
     probe = tf_keras.Model(model.input, [layer.output for layer in model.layers])
     outputs = probe.predict(tensor(images), verbose=0)
     return {
@@ -225,9 +229,9 @@ def _set_ranges(quantized: Any, ranges: dict[str, tuple[float, float]]) -> None:
 
 
 def _finish_ranges(quantized: Any) -> None:
-    """Pins the input to [0, 1], gives the logits their headroom, and pooling the range of its input.
+    """Sets the input's range to [0, 1], widens the logits' and gives pooling the range of its input.
 
-    An average stays within its input's range, and integers average only on one scale.
+    An average stays within its input's range, and averaging integers needs one scale.
     """
     before: list[Any] = []
     for layer in quantized.layers:
@@ -243,7 +247,7 @@ def _finish_ranges(quantized: Any) -> None:
 
 
 def _activation_ranges(layer: Any) -> list[tuple[Any, bool]]:
-    """The layer's range variables for activations, and whether each is the upper end."""
+    """Lists the layer's range variables for activations, each with True if it is the upper end."""
     names = [(weight, weight.name.split("/")[-1].split(":")[0]) for weight in layer.weights]
     kinds = ("post_activation", "pre_activation", "output", "quantize_layer")
     return [
@@ -260,7 +264,7 @@ def _fit(
     rate: float,
     callbacks: Sequence[Any] = (),
 ) -> None:
-    tf_keras, _ = _legacy()
+    tf_keras, _ = import_legacy()
     model.compile(
         tf_keras.optimizers.Adam(tf_keras.optimizers.schedules.CosineDecay(rate, config.steps)),
         training_data.loss,
@@ -270,17 +274,20 @@ def _fit(
 
 
 def predict(model: Any, images: npt.NDArray[np.uint8]) -> Floats:
-    """Logits float32 [N, 10] of pictures uint8 [N, 28, 28]."""
+    """Computes logits float32 [N, 10] of pictures uint8 [N, 28, 28]."""
     if not len(images):
         return np.zeros((0, lenet5.CLASSES), np.float32)
     return np.asarray(model.predict(tensor(images), batch_size=1000, verbose=0))
 
 
 def accuracy(logits: Floats, data: Dataset) -> float:
+    """Computes the validation accuracy of the logits, float32 [N, 10]."""
     return float((logits.argmax(1) == data.validation.labels).mean())
 
 
 def save(model: Any, folder: Path) -> None:
+    """Writes the SavedModel that `quantize` describes."""
+
     def signature(batch: int | None) -> Callable[..., Any]:
         spec = tf.TensorSpec([batch, lenet5.SIDE, lenet5.SIDE, 1], tf.float32, name="image")
         run = tf.function(lambda image: {"logits": model(image, training=False)}, autograph=False)

@@ -2,9 +2,9 @@
 
     checkreader quantize --run field
 
-The network is spelled once more with fake-quantization nodes (Jacob et al.,
-CVPR 2018): weights symmetric per channel, activations by the ranges that they
-have on fields, the input pinned to [0, 1] so that the integer is pixel − 128.
+The network is built once more with fake-quantization nodes (Jacob et al.,
+CVPR 2018): weights symmetric per channel, activations by their ranges on
+fields, the input pinned to [0, 1] so that the integer is pixel − 128.
 The converter turns that graph into integers. Nothing is trained.
 """
 
@@ -21,8 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from pipeline.networks import batching
-from pipeline.networks import spec as task
+from pipeline.networks import batching, spec
 from pipeline.run import QUANTIZED, WEIGHTS, Run, replacing
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
@@ -35,11 +34,11 @@ Infer = Callable[[Floats], Floats]  # float32 [N, 32, W, 1] → probabilities fl
 
 @dataclasses.dataclass(frozen=True)
 class FieldQuantizeConfig:
-    """One quantization run."""
+    """Settings of one quantization run."""
 
-    share: float = 0.99999  # of the activations that the ranges hold; the largest saturate
-    logits: float = 0.9995  # of the logits, at either end: far from where a step is decided they saturate
-    seed: int = 0  # of the fields that the ranges were measured on
+    share: float = 0.99999  # share of the activations within the ranges; the largest saturate
+    logits: float = 0.9995  # the same of the logits, at either end, where they decide nothing
+    seed: int = 0  # of the fields that the ranges are measured on
 
 
 def quantize(run: Run, config: FieldQuantizeConfig, fields: Sequence[Pixels]) -> dict[str, Any]:
@@ -50,35 +49,37 @@ def quantize(run: Run, config: FieldQuantizeConfig, fields: Sequence[Pixels]) ->
 
     Args:
         run: a trained run of the task `field`.
-        config: how.
+        config: shares for the ranges.
         fields: uint8 [32, w] each, to measure the activations' ranges on; their labels are not needed.
 
     Returns:
-        The run's record: config, how many fields, the ranges, and how often float and fake-quantized
-        network have the same best symbol at a step.
+        The run's record: config, number of fields, ranges, and the share of steps at which float and
+        fake-quantized network have the same best symbol.
 
     Raises:
         CheckreaderError: `train` was not run or is of another task, or there are no fields.
     """
     trained = run.require("train")
-    if task.task_of_record(trained) is not task.FIELD:
+    if spec.task_of_record(trained) is not spec.FIELD:
         raise CheckreaderError(f"{run.path}: not a run of the task field")
     try:
         network = keras.models.load_model(run / WEIGHTS, compile=False)
     # A damaged archive, HDF5 file or configuration: each library has its own errors.
     except Exception as error:
         raise CheckreaderError(f"{run / WEIGHTS}: Keras cannot load it: {error}") from None
-    groups = batching.make_batches(task.FIELD, fields)
-    found = activation_ranges(network, groups, config.share, config.logits)
-    quantized = fake_quantized(network, found)
+    batches = batching.make_batches(spec.FIELD, fields)
+    ranges = activation_ranges(network, batches, config.share, config.logits)
+    quantized = fake_quantized(network, ranges)
     with replacing(run / QUANTIZED) as temporary:
         _save(quantized, temporary)
         shutil.rmtree(run / QUANTIZED, ignore_errors=True)  # a folder cannot replace a full one
     files = sorted(path for path in (run / QUANTIZED).rglob("*") if path.is_file())
-    float_best, best = (
-        batching.predict(groups, lambda pixels, ask=ask: ask(tensor(pixels))).argmax(1)
-        for ask in (lambda image: np.asarray(network(image, training=False)), _infer(quantized))
-    )
+
+    def best_symbols(infer: Infer) -> npt.NDArray[np.intp]:
+        return np.asarray(batching.predict(batches, lambda pixels: infer(tensor(pixels))).argmax(1))
+
+    float_best = best_symbols(lambda image: np.asarray(network(image, training=False)))
+    best = best_symbols(_compile(quantized))
     return run.record(
         "quantize",
         [str(path.relative_to(run.path)) for path in files],
@@ -86,39 +87,39 @@ def quantize(run: Run, config: FieldQuantizeConfig, fields: Sequence[Pixels]) ->
         config=dataclasses.asdict(config),
         data=trained["data"],
         fields=len(fields),
-        ranges={name: list(limits) for name, limits in found.items()},
+        ranges={name: list(limits) for name, limits in ranges.items()},
         metrics={"steps": len(best), "same_best_symbol": float((best == float_best).mean())},
     )
 
 
-def activation_ranges(network: Any, groups: Sequence[batching.Batch], share: float, logits: float) -> Ranges:
-    """Lower (at most 0) and upper end of each convolution's outputs, over the steps and columns of all fields.
+def activation_ranges(network: Any, batches: Sequence[batching.Batch], share: float, logits: float) -> Ranges:
+    """Measures lower (at most 0) and upper end of each convolution's outputs on all fields.
 
     Args:
-        network: `lenet5_field.fold`'s.
-        groups: fields, padded.
-        share: of the largest outputs of each batch, how many are taken into the range; 1 = all. What is
-            beyond saturates: rare, and finer steps for the rest.
+        network: a model of `lenet5_field.fold`.
+        batches: padded fields.
+        share: share of each batch's outputs within the range; 1 = all. The largest saturate, so that the
+            rest has finer steps.
         logits: the same of the logits, over all fields and at either end.
     """
     convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
     probe = keras.Model(network.input, [layer.output for layer in convolutions])
-    found: dict[str, list[tuple[float, float]]] = {layer.name: [] for layer in convolutions[:-1]}
-    said = []
-    for group in groups:
-        *inner, last = (np.asarray(output) for output in probe(tensor(group.pixels), training=False))
+    limits: dict[str, list[tuple[float, float]]] = {layer.name: [] for layer in convolutions[:-1]}
+    all_logits = []
+    for batch in batches:
+        *inner, last = (np.asarray(output) for output in probe(tensor(batch.pixels), training=False))
         for layer, values in zip(convolutions[:-1], inner, strict=True):
             high = float(values.max() if share >= 1 else np.quantile(values, share))
-            found[layer.name].append((min(0.0, float(values.min())), high))
-        said.append(last.ravel())
-    low, high = np.quantile(np.concatenate(said), (1 - logits, logits)).tolist()
+            limits[layer.name].append((min(0.0, float(values.min())), high))
+        all_logits.append(last.ravel())
+    low, high = np.quantile(np.concatenate(all_logits), (1 - logits, logits)).tolist()
     return {
-        name: (min(low for low, _ in each), max(high for _, high in each)) for name, each in found.items()
+        name: (min(low for low, _ in each), max(high for _, high in each)) for name, each in limits.items()
     } | {convolutions[-1].name: (min(0.0, low), max(0.0, high))}
 
 
 def fake_quantized(network: Any, ranges: Ranges) -> Callable[[tf.Tensor], tf.Tensor]:
-    """The network with fake-quantization nodes, weights constant: float32 [N, 32, W, 1] → logits [N, T, 12]."""
+    """Rebuilds the network with fake-quantization nodes: a function of float32 [N, 32, W, 1] → logits [N, T, 12]."""
     layers = [(layer, layer.get_weights()) for layer in network.layers]
 
     def run(image: tf.Tensor) -> tf.Tensor:
@@ -144,16 +145,16 @@ def fake_quantized(network: Any, ranges: Ranges) -> Callable[[tf.Tensor], tf.Ten
     return run
 
 
-def _infer(quantized: Callable[[tf.Tensor], tf.Tensor]) -> Infer:
+def _compile(quantized: Callable[[tf.Tensor], tf.Tensor]) -> Infer:
     function = tf.function(
         lambda image: tf.nn.softmax(quantized(image)),
-        [tf.TensorSpec(task.FIELD.image, tf.float32)],
+        [tf.TensorSpec(spec.FIELD.image, tf.float32)],
         autograph=False,
     )
     return lambda image: np.asarray(function(tf.constant(image)))
 
 
 def _save(quantized: Callable[[tf.Tensor], tf.Tensor], folder: Path) -> None:
-    spec = tf.TensorSpec([1, *task.FIELD.image[1:]], tf.float32, name="image")
-    single = tf.function(lambda image: {"logits": quantized(image)}, [spec], autograph=False)
+    image = tf.TensorSpec([1, *spec.FIELD.image[1:]], tf.float32, name="image")
+    single = tf.function(lambda image: {"logits": quantized(image)}, [image], autograph=False)
     tf.saved_model.save(tf.Module(), str(folder), signatures={"single": single})

@@ -1,9 +1,9 @@
-"""What synthetic fields say: amounts and numbers, with what hands put around them.
+"""Invents the texts of synthetic fields: amounts and numbers, with marks around them.
 
-Labels are what is written, left to right: 0–9, and 10 for a point or comma
+Labels name what is to be read, left to right: 0–9, and 10 for a point or comma
 **that a digit follows**. Everything else (a currency sign before the amount,
-".-", "=", "**", a lone point or comma after it) has no label: a network that
-learns from it learns that these are nothing. A slash comes only before a dash ("/-"):
+".-", "=", "**", a lone point or comma after it) has no label, so that the
+network learns to read nothing there. A slash comes only before a dash ("/-"):
 alone it would be some writer's one.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from serving.decoding.ctc import SEPARATOR
 
-# Marks around the digits and how often each is met.
+# Marks around the digits with their relative frequencies.
 _BEFORE: Final = {"$": 5, "#": 1, "=": 1, "-": 1, "*": 1, "**": 1}
 _AFTER: Final = {
     ",": 16, ".": 16, ".-": 18, "-": 16, "=": 12, "—": 6, ",-": 4, ".=": 4, "--": 3, "**": 3, "~": 2, ".—": 2, "#": 1,
@@ -26,9 +26,12 @@ _AFTER: Final = {
 
 @dataclass(frozen=True)
 class AmountText:
-    """A field's characters with their labels (None = has none); `raised` is the index of the first raised one.
+    """A field's characters with their labels.
 
-    A space is a wide gap.
+    Attributes:
+        chars: the characters; a space is a wide gap.
+        labels: for each character 0–9, 10 = separator, or None.
+        raised: index of the first raised character; the length of `chars` where none is.
     """
 
     chars: str
@@ -36,12 +39,12 @@ class AmountText:
     raised: int
 
     def classes(self) -> tuple[int, ...]:
-        """The labels that are to be read, left to right."""
+        """Returns the labels that the network is to read, left to right."""
         return tuple(label for label in self.labels if label is not None)
 
 
 def random_text(rng: np.random.Generator) -> AmountText:
-    """A field's text; three in five are amounts of two to seven digits, many of them round."""
+    """Invents a field's text; three in five are amounts of two to seven digits, many of them round."""
     kind, raised = rng.random(), -1
     if kind < 0.64:
         text = _amount(rng)
@@ -59,15 +62,15 @@ def random_text(rng: np.random.Generator) -> AmountText:
         text += str(rng.integers(10)) if rng.random() < 0.5 else ""
     else:
         text = "".join(map(str, rng.integers(0, 10, rng.integers(1, 11))))
-    before = _one(_BEFORE, rng) if rng.random() < 0.08 else ""
-    after = _one(_AFTER, rng) if rng.random() < 0.4 else ""
+    before = _choose(_BEFORE, rng) if rng.random() < 0.08 else ""
+    after = _choose(_AFTER, rng) if rng.random() < 0.4 else ""
     if after and rng.random() < 0.25:
         after = " " + after
     return label(text, before, after, raised)
 
 
 def label(text: str, before: str = "", after: str = "", raised: int = -1) -> AmountText:
-    """Digits, separators and spaces with marks around them; `raised` counts in `text`, -1 = nothing is raised."""
+    """Labels digits, separators and spaces with marks around them; `raised` counts in `text`, -1 = nothing is raised."""
     chars = before + text + after
     last = len(before) + max((i for i, char in enumerate(text) if char.isdigit()), default=-1)
     labels = tuple(
@@ -79,19 +82,19 @@ def label(text: str, before: str = "", after: str = "", raised: int = -1) -> Amo
 
 def _amount(rng: np.random.Generator) -> str:
     digits = 2 + int(np.searchsorted((0.06, 0.26, 0.57, 0.87, 0.97), rng.random()))
-    value = rng.integers(10, size=digits)
+    number = rng.integers(10, size=digits)
     # First digits of amounts are small ones more often (Benford 1938).
-    value[0] = int(10 ** rng.random()) if rng.random() < 0.6 else rng.integers(1, 10)
+    number[0] = int(10 ** rng.random()) if rng.random() < 0.6 else rng.integers(1, 10)
     if rng.random() < 0.42:
-        value[int(rng.integers(1, digits)) :] = 0
-    text = "".join(map(str, value))
+        number[int(rng.integers(1, digits)) :] = 0
+    text = "".join(map(str, number))
     style = rng.random()
     if digits > 3 and style < 0.65:
         text = f"{int(text):,}".replace(",", "." if style < 0.45 else "," if style < 0.53 else " ")
     return text
 
 
-def _one(shares: dict[str, int], rng: np.random.Generator) -> str:
+def _choose(shares: dict[str, int], rng: np.random.Generator) -> str:
     place = rng.random() * sum(shares.values())
     for text, share in shares.items():
         place -= share

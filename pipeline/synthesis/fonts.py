@@ -1,12 +1,12 @@
-"""Handwriting fonts for synthetic fields, fetched once from the npm registry.
+"""Fetches handwriting fonts for synthetic fields from the npm registry, once.
 
     python -m pipeline.synthesis.fonts DIR        # needs npm on the PATH; for `pipeline.synthesis.generator --fonts DIR`
 
 All of them are under the SIL Open Font License 1.1; none is part of this
 repository. Each is one packed `@fontsource` package, checked against its
 SHA-256, of which one file is kept: the Latin characters in regular weight.
-They were chosen by eye: digits as hands write them, with European ones and
-sevens from the school hands (`playwrite-*`).
+They were chosen by eye for digits that look handwritten; European ones and
+sevens come from the fonts for schools (`playwrite-*`).
 """
 
 from __future__ import annotations
@@ -74,10 +74,10 @@ FONTS: Final[dict[str, str]] = {
 
 
 def fetch(folder: Path, names: dict[str, str] = FONTS) -> list[Path]:
-    """The fonts as folder/NAME.woff2; what is there already stays.
+    """Fetches the fonts as folder/NAME.woff2, except those that are already there.
 
     Args:
-        folder: where to put them; made if missing.
+        folder: where to put them; created if missing.
         names: package names below @fontsource with their archives' SHA-256.
 
     Raises:
@@ -97,13 +97,13 @@ def fetch(folder: Path, names: dict[str, str] = FONTS) -> list[Path]:
             )
         with tempfile.TemporaryDirectory() as place:
             package = f"@fontsource/{name}@{VERSION}"
-            done = subprocess.run(
+            process = subprocess.run(
                 [npm, "pack", "--silent", package], cwd=place, capture_output=True, text=True, check=False
             )
             archives = list(Path(place).glob("*.tgz"))
-            if done.returncode or len(archives) != 1:
-                lines = (done.stderr or done.stdout).strip().splitlines()
-                reason = lines[-1] if lines else f"status {done.returncode}"
+            if process.returncode or len(archives) != 1:
+                lines = (process.stderr or process.stdout).strip().splitlines()
+                reason = lines[-1] if lines else f"status {process.returncode}"
                 raise CheckreaderError(f"npm pack {package}: {reason}")
             unpack(archives[0], name, sha256, path)
     return paths
@@ -115,10 +115,10 @@ def unpack(archive: Path, name: str, sha256: str, path: Path) -> None:
     Raises:
         CheckreaderError: other bytes than expected, or the font is not in the archive.
     """
-    found = hashlib.sha256(archive.read_bytes()).hexdigest()
-    if found != sha256:
+    actual = hashlib.sha256(archive.read_bytes()).hexdigest()
+    if actual != sha256:
         raise CheckreaderError(
-            f"{archive.name}: its SHA-256 is {found[:12]}…, expected {sha256[:12]}…: not the package that was chosen"
+            f"{archive.name}: its SHA-256 is {actual[:12]}…, expected {sha256[:12]}…: not the package that was chosen"
         )
     member = f"package/files/{name}-latin-400-normal.woff2"
     with tarfile.open(archive) as packed:
@@ -134,7 +134,7 @@ def unpack(archive: Path, name: str, sha256: str, path: Path) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """The command line; returns the exit status."""
+    """Runs the command line; returns the exit status."""
     if len(arguments) != 1 or arguments[0].startswith("-"):
         print("usage: python -m pipeline.synthesis.fonts DIR", file=sys.stderr)
         return 2

@@ -1,13 +1,11 @@
-"""Synthetic handwritten amounts and numbers, as a check scanner delivers them.
+"""Generates handwritten amounts and numbers, as a check scanner delivers them.
 
     python -m pipeline.synthesis.generator sheet.png [--data-dir DIR] [--fonts DIR]     # a contact sheet
 
-Every field is written by one hand from one source of glyphs: a writer of
-MNIST, an invented one (strokes), or a handwriting font, on paper from
-`pipeline.synthesis.paper`. Labels are what is written, left to right: 0–9, and 10 for
-a point or comma that a digit follows. Marks without a digit after them (",",
-".-", "=", "**"), a currency sign before the amount, rules and neighbors' ink
-have no label: the network learns that they are nothing (`pipeline.synthesis.amount_text`).
+One writer writes a whole field: a writer of MNIST, an invented one (strokes),
+or a handwriting font, on paper from `pipeline.synthesis.paper`. Labels name what
+is to be read, left to right (`pipeline.synthesis.amount_text`): marks, a currency
+sign, rules and neighbors' ink have none.
 """
 
 from __future__ import annotations
@@ -35,11 +33,12 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Sample:
-    """A field.
+    """A synthetic field.
 
-    `picture` uint8 [H, W], dark ink on light paper; `labels` 0–9 and 10 =
-    separator, left to right; `boxes` float32 [n, 4], x, y, width and height of
-    each label's ink in pixels.
+    Attributes:
+        picture: uint8 [H, W], dark ink on light paper.
+        labels: 0–9 and 10 = separator, left to right.
+        boxes: float32 [n, 4], x, y, width and height of each label's ink in pixels.
     """
 
     picture: Gray
@@ -48,11 +47,15 @@ class Sample:
 
 
 class Generator:
-    """Makes samples; the same state of a sample's `rng` gives the same sample.
+    """Draws samples; equal states of `rng` give equal samples.
 
     Args:
-        sources: where glyphs come from, see `sources`.
+        sources: of glyphs, see the function `sources`.
         seed: decides the papers.
+
+    Attributes:
+        bank: the glyphs of all sources.
+        writers: all writers, by the name of their source.
     """
 
     def __init__(self, sources: list[glyph_bank.GlyphSource], seed: int = 0) -> None:
@@ -68,11 +71,11 @@ class Generator:
         self._stock = scanner.paper_stock(rng)
 
     def sample(self, rng: np.random.Generator) -> Sample:
-        """One field."""
+        """Draws one field."""
         return self.field(amount_text.random_text(rng), rng)
 
     def field(self, text: amount_text.AmountText, rng: np.random.Generator) -> Sample:
-        """A field that says `text`, by a hand of the generator's choice."""
+        """Draws a field with `text`, by a random writer."""
         name = self._names[int(np.searchsorted(self._shares, rng.random(), side="right"))]
         writer = self._pick(name, rng)
         lender = self._pick("strokes", rng)
@@ -95,33 +98,33 @@ def sources(
     part: str = "train",
     writers: int = 400,
 ) -> list[glyph_bank.GlyphSource]:
-    """Glyph sources for a `Generator`.
+    """Opens glyph sources for a `Generator`.
 
     Args:
         data_dir: where MNIST lies, as for `pipeline.data.digits.load`.
         fonts: folder that `pipeline.synthesis.fonts` filled; None = no fonts.
-        mnist: whether MNIST's digits are used.
-        part: "train" or "validation": whose writers (MNIST) and which invented hands.
-        writers: number of invented hands.
+        mnist: True to use MNIST's digits, too.
+        part: "train" or "validation"; no writer is in both, neither of MNIST nor invented.
+        writers: number of invented writers.
 
     Raises:
         CheckreaderError: no MNIST, no fonts where they should be.
     """
-    found = [handwriting.strokes(np.random.default_rng(("train", "validation").index(part)), writers)]
+    opened = [handwriting.strokes(np.random.default_rng(("train", "validation").index(part)), writers)]
     if mnist:
-        found.append(handwriting.mnist(data_dir, part))
+        opened.append(handwriting.mnist(data_dir, part))
     if fonts is not None:
-        found.append(handwriting.fonts(fonts))
-    return found
+        opened.append(handwriting.fonts(fonts))
+    return opened
 
 
 def training_item(sample: Sample) -> tuple[Gray, tuple[int, ...]]:
-    """A sample as the network sees it: pixels uint8 [32, w] by the service's own normalization, labels."""
+    """Normalizes a sample for training as the service would: pixels uint8 [32, w], labels."""
     return normalize_field(sample.picture).pixels, sample.labels
 
 
 def sheet(generator: Generator, seed: int = 0, rows: int = 12, columns: int = 6) -> Image.Image:
-    """Samples with their labels, to be looked at."""
+    """Draws a contact sheet of samples with their labels."""
     rng = np.random.default_rng(seed)
     picture = Image.new("L", (columns * 380, rows * 140), 128)
     canvas = ImageDraw.Draw(picture)
@@ -137,7 +140,7 @@ def sheet(generator: Generator, seed: int = 0, rows: int = 12, columns: int = 6)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit status."""
+    """Runs the command line; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.synthesis.generator",
         description="Write a contact sheet of synthetic fields.",
@@ -148,8 +151,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     try:
-        found = sources(options.data_dir, options.fonts, mnist=options.data_dir is not None, writers=60)
-        sheet(Generator(found), options.seed).save(options.sheet)
+        mnist = options.data_dir is not None
+        glyphs = sources(options.data_dir, options.fonts, mnist, writers=60)
+        sheet(Generator(glyphs), options.seed).save(options.sheet)
     except (CheckreaderError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -1,9 +1,9 @@
-"""Glyphs of synthetic handwriting, and whose writer makes which.
+"""Holds the glyphs of synthetic handwriting, and which writer uses which.
 
 Every glyph is a map of signed distances to the edge of its ink (positive
 inside), so that one map gives any pen width, any sharpness and, enlarged
 smoothly, any size (Green 2007, "Improved Alpha-Tested Magnification for Vector
-Textures and Special Effects"). `pipeline.synthesis.writers` makes them.
+Textures and Special Effects"). `pipeline.synthesis.writers` draws them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Writer:
-    """One writer: for each character the glyphs (indexes into a `GlyphBank`) that the writer makes of it."""
+    """A writer: for each character the writer's glyphs, as indices into a `GlyphBank`."""
 
     source: str
     glyphs: dict[str, tuple[int, ...]]
@@ -55,24 +55,30 @@ class GlyphSource:
 
 
 def join(sources: list[GlyphSource]) -> tuple[GlyphBank, list[Writer]]:
-    """All sources' glyphs in one bank, the writers' indexes moved accordingly."""
+    """Puts all sources' glyphs into one bank and shifts the writers' indices accordingly."""
     writers, offset = [], 0
     for source in sources:
         for writer in source.writers:
-            moved = {char: tuple(i + offset for i in index) for char, index in writer.glyphs.items()}
-            writers.append(Writer(writer.source, moved))
+            shifted = {char: tuple(i + offset for i in index) for char, index in writer.glyphs.items()}
+            writers.append(Writer(writer.source, shifted))
         offset += len(source.bank.maps)
     names = ("maps", "boxes", "bases", "pens")
     return GlyphBank(*(np.concatenate([getattr(s.bank, n) for s in sources]) for n in names)), writers
 
 
 def levels(inside: npt.NDArray[np.floating]) -> Maps:
-    """Distances into the ink, [..., ROWS, COLUMNS] in pixels, as maps."""
+    """Encodes distances into the ink, [..., ROWS, COLUMNS] in pixels, as maps."""
     return np.asarray(np.clip(np.rint(128 + LEVELS * inside), 0, 255), np.uint8)
 
 
 def measure(maps: Maps, pens: Floats, base: float | None) -> GlyphBank:
-    """Measures the boxes; `base` None: every glyph stands on the baseline with its lowest ink."""
+    """Makes a bank of maps and measures the glyphs' boxes.
+
+    Args:
+        maps: uint8 [N, ROWS, COLUMNS].
+        pens: float32 [N].
+        base: row of the baseline; None = each glyph stands on it with its lowest ink.
+    """
     inked = maps > 128
     rows, columns = np.asarray(inked.any(2)), np.asarray(inked.any(1))
     boxes = np.stack(
@@ -89,6 +95,6 @@ def measure(maps: Maps, pens: Floats, base: float | None) -> GlyphBank:
 
 
 def half_widths(maps: Maps) -> Floats:
-    """Half the width of the strokes: twice the mean depth of the ink."""
+    """Estimates half the width of the strokes as twice the mean depth of the ink; float32 [N]."""
     depth = np.maximum(maps.astype(np.float32) - 128, 0)
     return np.asarray(2 * depth.sum((1, 2)) / np.maximum((depth > 0).sum((1, 2)), 1) / LEVELS, np.float32)

@@ -1,4 +1,4 @@
-"""One hand writes a text: glyphs side by side, sheared, sized, warped and inked alike.
+"""Renders a text by one writer: glyphs side by side, sheared, sized, warped and inked alike.
 
 The result is a map of signed distances to the edge of the ink, like the
 glyphs it is made of (`pipeline.synthesis.glyph_bank`), before pen pressure, paper and scanner.
@@ -24,7 +24,7 @@ _Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class WritingStyle:
-    """How the hand writes this time; lengths in pixels, shares of the body's height where not said."""
+    """A writer's style in one field; lengths are shares of the body's height where no unit is given."""
 
     body: float  # pixels
     pen: float  # half its width, pixels
@@ -32,7 +32,7 @@ class WritingStyle:
     skew: float  # rows per column, positive = downhill
     aspect: float
     gap: float
-    untidy: float  # 1 = as usual
+    untidy: float  # 1 = as most writers
     warp: float  # standard deviation of the bends, pixels of a glyph's map
     zeros: float  # size of zeros after the first digit
     drift: float  # growth per character
@@ -41,8 +41,8 @@ class WritingStyle:
     sizes: _Doubles  # [10], of each digit
 
 
-def writing_style(rng: np.random.Generator, drawn: bool) -> WritingStyle:
-    """A way of writing; `drawn`: the glyphs are upright by themselves and get all of their slant here."""
+def writing_style(rng: np.random.Generator, upright: bool) -> WritingStyle:
+    """Draws a random style; `upright` glyphs have no slant of their own and get all of it here."""
     body = min(max(np.exp(rng.normal(np.log(33), 0.26)), 20.0), 56.0)
     sizes = np.exp(rng.normal(0, 0.075, 10))
     if rng.random() < 0.35:
@@ -50,7 +50,7 @@ def writing_style(rng: np.random.Generator, drawn: bool) -> WritingStyle:
     return WritingStyle(
         body=float(body),
         pen=float(max(body * min(np.exp(rng.normal(np.log(0.043), 0.27)), 0.08), 0.7)),
-        slant=float(min(max(rng.normal(0.24 if drawn else 0.12, 0.25), -0.6), 0.75)),
+        slant=float(min(max(rng.normal(0.24 if upright else 0.12, 0.25), -0.6), 0.75)),
         skew=float(np.tan(np.radians(min(max(rng.normal(-1, 2.3), -7), 7)))),
         aspect=float(np.exp(rng.normal(0.12, 0.2))),
         gap=float(rng.normal(0.12, 0.09)),
@@ -66,7 +66,7 @@ def writing_style(rng: np.random.Generator, drawn: bool) -> WritingStyle:
 
 @dataclass(frozen=True)
 class _Token:
-    """Characters that are one glyph: nearly always one, chained zeros more."""
+    """The characters of one glyph: nearly always one, more for chained zeros."""
 
     chars: str
     labels: tuple[int | None, ...]
@@ -95,42 +95,23 @@ def _tokens(text: AmountText, chains: bool) -> list[_Token]:
     return tokens
 
 
-def render(
-    text: AmountText,
-    hand: Writer,
-    other: Writer,
-    bank: GlyphBank,
-    way: WritingStyle,
-    rng: np.random.Generator,
-) -> tuple[Floats, Floats]:
-    """The text by one hand.
-
-    Args:
-        text: what is written.
-        hand: the writer of the digits.
-        other: who lends the characters that the hand has no glyph of.
-        bank: the glyphs of both.
-        way: how they are written.
-        rng: decides what differs from glyph to glyph.
-
-    Returns:
-        distances into the ink, float32 [h, w], in pixels, negative on paper;
-        the labels' boxes, float32 [n, 4]: x, y, width, height.
-    """
-    tokens = _tokens(text, rng.random() < way.chained)
+def _glyphs(
+    tokens: list[_Token], writer: Writer, lender: Writer, style: WritingStyle, rng: np.random.Generator
+) -> tuple[list[int], _Doubles, _Doubles, _Doubles]:
+    """Chooses each token's glyph, as an index into the bank, its size, lift from the baseline and gap before it."""
     count = len(tokens)
     index = []
-    sizes = 1 + way.drift * np.arange(count)
-    lifts = rng.normal(0, 0.04 * way.untidy, count)
-    gaps = np.clip(rng.normal(way.gap, 0.07 * way.untidy, count), -0.25, 0.8)
+    sizes = 1 + style.drift * np.arange(count)
+    lifts = rng.normal(0, 0.04 * style.untidy, count)
+    gaps = np.clip(rng.normal(style.gap, 0.07 * style.untidy, count), -0.25, 0.8)
     for k, token in enumerate(tokens):
-        name = "7-" if way.crossed and token.chars == "7" and "7-" in hand.glyphs else token.chars
-        options = hand.glyphs.get(name) or other.glyphs[name]
+        name = "7-" if style.crossed and token.chars == "7" and "7-" in writer.glyphs else token.chars
+        options = writer.glyphs.get(name) or lender.glyphs[name]
         index.append(options[rng.integers(len(options))])
         if token.chars[0].isdigit():
-            sizes[k] *= way.sizes[int(token.chars[0])]
+            sizes[k] *= style.sizes[int(token.chars[0])]
             if token.chars[0] == "0" and (token.later or len(token.chars) > 1):
-                sizes[k] *= way.zeros
+                sizes[k] *= style.zeros
             # Small ones stand anywhere from the baseline to the middle.
             lifts[k] += (1 - sizes[k]) * rng.uniform(-0.1, 0.6)
         else:
@@ -143,60 +124,88 @@ def render(
         if token.raised:
             sizes[k] *= 0.65
             lifts[k] += 0.4
-    sizes = np.clip(sizes * np.exp(rng.normal(0, 0.05 * way.untidy, count)), 0.4, 1.7)
+    sizes = np.clip(sizes * np.exp(rng.normal(0, 0.05 * style.untidy, count)), 0.4, 1.7)
+    return index, sizes, lifts, gaps
+
+
+def render(
+    text: AmountText,
+    writer: Writer,
+    lender: Writer,
+    bank: GlyphBank,
+    style: WritingStyle,
+    rng: np.random.Generator,
+) -> tuple[Floats, Floats]:
+    """Renders the text by one writer.
+
+    Args:
+        text: the characters and their labels.
+        writer: writes the digits.
+        lender: lends the characters that the writer has no glyph of.
+        bank: the glyphs of both.
+        style: size, pen, slant and the like.
+        rng: decides what differs from glyph to glyph.
+
+    Returns:
+        distances into the ink, float32 [h, w], in pixels, negative on paper;
+        the labels' boxes, float32 [n, 4]: x, y, width, height.
+    """
+    tokens = _tokens(text, rng.random() < style.chained)
+    count = len(tokens)
+    index, sizes, lifts, gaps = _glyphs(tokens, writer, lender, style, rng)
     digits = np.array([token.chars[0].isdigit() for token in tokens])
     boxes, bases = bank.boxes[index], bank.bases[index]
-    sy = way.body / UNIT * sizes
-    sx = sy * way.aspect * np.exp(rng.normal(0, 0.05 * way.untidy, count))
-    grow = np.clip(way.pen - bank.pens[index] * np.sqrt(sx * sy), -3.0, 3.0)
+    sy = style.body / UNIT * sizes
+    sx = sy * style.aspect * np.exp(rng.normal(0, 0.05 * style.untidy, count))
+    grow = np.clip(style.pen - bank.pens[index] * np.sqrt(sx * sy), -3.0, 3.0)
     thick = grow.astype(np.float32)
     widths = (boxes[:, 2] - boxes[:, 0]) * sx
-    centers = np.concatenate([[0], np.cumsum(widths[:-1] + gaps[1:] * way.body)]) + widths / 2
-    rows = way.skew * centers - lifts * way.body
+    centers = np.concatenate([[0], np.cumsum(widths[:-1] + gaps[1:] * style.body)]) + widths / 2
+    rows = style.skew * centers - lifts * style.body
 
     # Each glyph's frame on the page, sheared around (center, baseline).
     reach = np.maximum(grow, 0) + 4
     up, down = (bases - boxes[:, 1]) * sy + reach, (boxes[:, 3] - bases) * sy + reach
     half = widths / 2 + reach
-    x0 = centers - half + np.minimum(way.slant * up, -way.slant * down)
-    x1 = centers + half + np.maximum(way.slant * up, -way.slant * down)
-    y0, y1 = rows - up - abs(way.skew) * half, rows + down + abs(way.skew) * half
+    x0 = centers - half + np.minimum(style.slant * up, -style.slant * down)
+    x1 = centers + half + np.maximum(style.slant * up, -style.slant * down)
+    y0, y1 = rows - up - abs(style.skew) * half, rows + down + abs(style.skew) * half
     left, top = int(np.floor(x0.min())), int(np.floor(y0.min()))
     ink = np.full((int(y1.max()) - top + 2, int(x1.max()) - left + 2), FAR, np.float32)
-    turns = rng.normal(0, 0.04 * way.untidy, count)
+    turns = rng.normal(0, 0.04 * style.untidy, count)
     # A comma bent as far as a digit would be a digit.
-    bends = rng.normal(0, way.warp, (count, 9, 2)) * np.where(digits, 1, 0.3)[:, None, None]
+    bends = rng.normal(0, style.warp, (count, 9, 2)) * np.where(digits, 1, 0.3)[:, None, None]
     xs, ys, widths_, heights = (
-        np.asarray(v, np.int64).tolist() for v in (x0, y0, np.ceil(x1 - x0), np.ceil(y1 - y0))
+        np.asarray(edges, np.int64).tolist() for edges in (x0, y0, np.ceil(x1 - x0), np.ceil(y1 - y0))
     )
     # Where nine points of each frame lie in its glyph's map.
     frames = np.stack([np.ceil(x1 - x0), np.ceil(y1 - y0)], 1)[:, None]
     page = _NINE * frames - np.stack([centers - np.trunc(x0), rows - np.trunc(y0)], 1)[:, None]
-    tall = page[..., 1] - (way.skew + turns)[:, None] * page[..., 0]
-    wide = page[..., 0] + (way.slant - turns)[:, None] * tall
+    tall = page[..., 1] - (style.skew + turns)[:, None] * page[..., 0]
+    wide = page[..., 0] + (style.slant - turns)[:, None] * tall
     wide = (boxes[:, 0] + boxes[:, 2])[:, None] / 2 + wide / sx[:, None]
     tall = bases[:, None] + tall / sy[:, None]
     points = (np.stack([wide, tall], 2) + bends).tolist()
     levels = (np.sqrt(sx * sy) / LEVELS).astype(np.float32)
-    found: list[tuple[int, int, int, int]] = []
+    label_boxes: list[tuple[int, int, int, int]] = []
     for k, token in enumerate(tokens):
         w, h, px, py = widths_[k], heights[k], xs[k] - left, ys[k] - top
-        glyph = _bent(bank, index[k], w, h, points[k])
+        glyph = _warp(bank, index[k], w, h, points[k])
         glyph *= levels[k]
         glyph += thick[k]
         place = ink[py : py + h, px : px + w]
         glyph = glyph[: place.shape[0], : place.shape[1]]
         np.maximum(place, glyph, out=place)
         if token.labels[0] is not None:
-            found += _parts(glyph > 0, px, py, len(token.labels), way.slant)
-    return ink, np.array(found, np.float32).reshape(-1, 4)
+            label_boxes += _split_box(glyph > 0, px, py, len(token.labels), style.slant)
+    return ink, np.array(label_boxes, np.float32).reshape(-1, 4)
 
 
 _NINE: Final = np.array([(j / 2, i / 2) for i in range(3) for j in range(3)])
 
 
-def _bent(bank: GlyphBank, index: int, width: int, height: int, points: list[list[float]]) -> Floats:
-    """A glyph's map [height, width], minus 128, its nine points (rows of three) put onto the frame's."""
+def _warp(bank: GlyphBank, index: int, width: int, height: int, points: list[list[float]]) -> Floats:
+    """Warps a glyph's map so that its nine points (rows of three) land on the frame's: float32 [height, width], minus 128."""
     xs, ys = (0, width // 2, width), (0, height // 2, height)
     mesh = [
         (
@@ -212,10 +221,10 @@ def _bent(bank: GlyphBank, index: int, width: int, height: int, points: list[lis
     return np.asarray(image, np.float32) - np.float32(128)
 
 
-def _parts(
+def _split_box(
     inked: npt.NDArray[np.bool_], x: int, y: int, parts: int, slant: float
 ) -> list[tuple[int, int, int, int]]:
-    """The ink's box, in equal and equally slanted parts."""
+    """Splits the ink's box into equal and equally slanted parts; x, y, width and height each."""
     across, along = np.flatnonzero(inked.any(0)), np.flatnonzero(inked.any(1))
     if not len(across):  # a pen too fine for the glyph's size
         return [(x + inked.shape[1] // 2, y + inked.shape[0] // 2, 1, 1)] * parts

@@ -1,10 +1,10 @@
-"""Pictures that are no digit, drawn by code, so that a confident mistake can be unlearned and counted.
+"""Draws pictures that are no digit, to train and test their rejection.
 
 A network that has only ever seen digits calls a scribble a digit, often with
-certainty. Shown such pictures in training with ten equal probabilities as the
-answer (Hendrycks, Mazeika, Dietterich: Deep Anomaly Detection with Outlier
-Exposure, ICLR 2019) its largest probability itself becomes the score that
-rejects them, at no cost in any runtime.
+certainty. If such pictures are part of the training with ten equal
+probabilities as the target (Hendrycks, Mazeika, Dietterich: Deep Anomaly
+Detection with Outlier Exposure, ICLR 2019), the largest probability itself
+becomes the score that rejects them, at no cost in any runtime.
 
 Every picture goes through `serving.images.digit.normalize`, as a posted one would.
 """
@@ -25,7 +25,7 @@ Gray = npt.NDArray[np.uint8]
 _SIDE: Final = 64
 _MOST_ROWS: Final = 17  # of a word, normalized to be 20 wide; one character alone is 20 high
 
-# Added to seeds for the pictures that validation and test see, which training never did.
+# Added to seeds for the pictures of validation and test, which training never sees.
 VALIDATION: Final = 1_000_003
 TEST: Final = 2_000_003
 
@@ -35,13 +35,13 @@ def _levels(values: npt.NDArray[np.float64]) -> Gray:
 
 
 def _field(rng: np.random.Generator, cells: int, resample: Image.Resampling) -> npt.NDArray[np.float64]:
-    """Uniform noise of cells×cells values, enlarged to the picture's side."""
+    """Draws uniform noise of cells×cells values, enlarged to the picture's side."""
     noise = Image.fromarray(rng.uniform(0, 1, (cells, cells)).astype(np.float32))
     return np.asarray(noise.resize((_SIDE, _SIDE), resample), np.float64)
 
 
 def blank(rng: np.random.Generator) -> Gray:
-    """Empty paper: flat, grainy, or shaded."""
+    """Draws empty paper: flat, grainy, or shaded."""
     grain = rng.normal(0, rng.uniform(0, 12), (_SIDE, _SIDE))
     return _levels(
         rng.uniform(60, 250) + rng.uniform(0, 60) * _field(rng, 3, Image.Resampling.BICUBIC) + grain
@@ -49,17 +49,17 @@ def blank(rng: np.random.Generator) -> Gray:
 
 
 def noise(rng: np.random.Generator) -> Gray:
-    """Noise of any grain from salt and pepper to blotches, gray or two-level, dense or sparse."""
+    """Draws noise of any grain from salt and pepper to blotches, gray or two-level, dense or sparse."""
     cells = int(rng.integers(8, _SIDE + 1))
     resample = (Image.Resampling.NEAREST, Image.Resampling.BICUBIC)[rng.integers(2)]
     values = _field(rng, cells, resample)
     if rng.random() < 0.5:
-        values = values < rng.uniform(0.05, 0.6)
+        values = (values < rng.uniform(0.05, 0.6)).astype(np.float64)
     return _levels(255 * (1 - values) if rng.random() < 0.5 else 255 * values)
 
 
 def texture(rng: np.random.Generator) -> Gray:
-    """Stripes, checks, rings and moiré."""
+    """Draws stripes, checks, rings and moiré."""
     y, x = np.mgrid[:_SIDE, :_SIDE] / _SIDE - rng.uniform(0.2, 0.8)
     angle, count = rng.uniform(0, np.pi, 2), rng.uniform(2, 14, 2)
     first = np.sin(2 * np.pi * count[0] * (x * np.cos(angle[0]) + y * np.sin(angle[0])))
@@ -75,7 +75,7 @@ def texture(rng: np.random.Generator) -> Gray:
 
 
 def shape(rng: np.random.Generator) -> Gray:
-    """Stars, filled and in outline, lone dashes, scattered dots."""
+    """Draws stars, filled and in outline, lone dashes, scattered dots."""
     picture = Image.new("L", (_SIDE, _SIDE), 240)
     canvas = ImageDraw.Draw(picture)
     kind = rng.integers(4)
@@ -96,13 +96,13 @@ def shape(rng: np.random.Generator) -> Gray:
     else:
         for _ in range(rng.integers(3, 8)):
             x, y = rng.uniform(6, _SIDE - 6, 2)
-            radius = rng.uniform(2, 6)
-            canvas.ellipse((x - radius, y - radius, x + radius, y + radius), 30)
+            dot = rng.uniform(2, 6)
+            canvas.ellipse((x - dot, y - dot, x + dot, y + dot), 30)
     return np.asarray(picture)
 
 
 def scribble(rng: np.random.Generator) -> Gray:
-    """Aimless strokes, from a wave to a tangle."""
+    """Draws aimless strokes, from a wave to a tangle."""
     if rng.random() < 0.6:
         return digit_drawing.scribble(rng, _SIDE)
     # A short one: a zigzag or wave across the picture, of at least five turns.
@@ -118,12 +118,12 @@ def scribble(rng: np.random.Generator) -> Gray:
 
 
 def letter(rng: np.random.Generator) -> Gray:
-    """A handwritten letter that is no digit's double."""
+    """Draws a handwritten letter that cannot be mistaken for a digit."""
     return digit_drawing.letter(rng, _SIDE)
 
 
 def word(rng: np.random.Generator) -> Gray:
-    """Two to four characters side by side, digits among them: not one digit."""
+    """Draws two to four characters side by side, digits among them."""
     characters = [
         digit_drawing.letter(rng, _SIDE)
         if rng.random() < 0.5
@@ -131,12 +131,12 @@ def word(rng: np.random.Generator) -> Gray:
         for _ in range(rng.integers(2, 5))
     ]
     picture = _levels(np.hstack([240 * (character / character.max()) for character in characters]))
-    # Normalization may erase a faint character as dirt, and what is left be a digit after all.
+    # Normalization may erase a faint character as dirt and leave one digit.
     return picture if normalize(picture).any(1).sum() <= _MOST_ROWS else word(rng.spawn(1)[0])
 
 
 def printed(rng: np.random.Generator) -> Gray:
-    """A letter or sign in print, turned a little."""
+    """Draws a printed letter or sign, turned a little."""
     font = ImageFont.load_default(float(rng.uniform(28, 48)))
     picture = Image.new("L", (_SIDE, _SIDE), 240)
     character = str(rng.choice(list("ACEFHKLMNPQRTUVWXYadefhkmnrtuwx&@#%+=*$")))
@@ -159,12 +159,12 @@ KINDS: Final[dict[str, Callable[[np.random.Generator], Gray]]] = {
 
 
 def pictures(count: int, seed: int, kinds: tuple[str, ...] = tuple(KINDS)) -> Gray:
-    """Normalized pictures that are no digits, the kinds taking turns.
+    """Draws normalized pictures that are no digits, of each kind in turn.
 
     Args:
-        count: how many.
+        count: number of pictures.
         seed: the same seed gives the same pictures.
-        kinds: which of `KINDS`.
+        kinds: some of `KINDS`.
 
     Returns:
         uint8 [count, 28, 28]; all zero where normalization found no ink.

@@ -1,8 +1,8 @@
-"""Pictures that hold no amount and no number, drawn by code, so that a confident mistake can be counted.
+"""Draws pictures that hold no amount and no number, to train and test their rejection.
 
 They have a field's shape and size, and every kind is something that a crop of a check may show instead:
 empty paper, noise, patterns, form lines, scribbles, words by hand or in print, a photograph. Letters
-that are a digit's double are not drawn alone (see `pipeline.synthesis.digit_drawing`).
+that look like a digit are left out (see `pipeline.synthesis.digit_drawing`).
 
     python -m pipeline.synthesis.nonfields sheet.png     # a contact sheet
 """
@@ -20,9 +20,9 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from pipeline.synthesis import digit_drawing, nondigits
 from serving.images.codec import Gray
 
-# Added to seeds for the pictures that the evaluation sees, which calibration never did.
+# Added to seeds for the pictures of the evaluation, which calibration never sees.
 TEST: Final = 2_000_003
-# What stands on a check beside the amount; every word has a letter that is no digit's double.
+# Words on a check beside the amount; each has a letter that looks like no digit.
 _WORDS: Final = (
     "the order of",
     "dollars",
@@ -51,14 +51,14 @@ _WORDS: Final = (
     "No.",
     "not negotiable",
 )
-# Upside down these are others, or no digit at all; 0, 1, 2, 5, 6, 8 and 9 are digits again.
-_TURNABLE: Final = frozenset("347")
+# Upside down these are no digit; 0, 1, 2, 5, 6, 8 and 9 are digits again.
+_NO_DIGIT_TURNED: Final = frozenset("347")
 
 Field = Callable[[np.random.Generator], tuple[Gray, str]]
 
 
 def _size(rng: np.random.Generator) -> tuple[int, int]:
-    """Rows and columns of a field."""
+    """Draws the number of rows and columns of a field."""
     height = int(rng.integers(36, 97))
     return height, int(height * rng.uniform(1.6, 5.0))
 
@@ -68,37 +68,35 @@ def _stretched(gray: Gray, height: int, width: int) -> Gray:
 
 
 def _row(
-    rng: np.random.Generator, draw: Callable[[np.random.Generator], Gray], least: int, most: int
+    rng: np.random.Generator, draw: Callable[[np.random.Generator], Gray], minimum: int, maximum: int
 ) -> Gray:
-    """Pictures of equal height side by side, on the paper that they have in common."""
-    parts = [draw(rng) for _ in range(rng.integers(least, most + 1))]
+    """Draws pictures of equal height side by side, on common paper."""
+    parts = [draw(rng) for _ in range(rng.integers(minimum, maximum + 1))]
     return np.hstack([np.rint(240.0 * part / max(1, part.max())).astype(np.uint8) for part in parts])
 
 
 def blank(rng: np.random.Generator) -> Gray:
-    """Empty paper: flat, grainy, or shaded."""
+    """Draws empty paper: flat, grainy, or shaded."""
     return _stretched(nondigits.blank(rng), *_size(rng))
 
 
 def noise(rng: np.random.Generator) -> Gray:
-    """Noise of any grain, gray or two-level, dense or sparse."""
+    """Draws noise of any grain, gray or two-level, dense or sparse."""
     tiles = int(rng.integers(2, 6))
     state = int(rng.integers(2**32))  # the same noise again would be a pattern; the same grain is paper
-    whole = [nondigits.noise(np.random.default_rng([state, i])) for i in range(tiles)]
-    return (
-        np.hstack(whole)
-        if rng.random() < 0.5
-        else np.hstack([np.roll(whole[0], 17 * i, 0) for i in range(tiles)])
-    )
+    pictures = [nondigits.noise(np.random.default_rng([state, i])) for i in range(tiles)]
+    if rng.random() < 0.5:
+        return np.hstack(pictures)
+    return np.hstack([np.roll(pictures[0], 17 * i, 0) for i in range(tiles)])
 
 
 def texture(rng: np.random.Generator) -> Gray:
-    """Stripes, checks, rings and moiré."""
+    """Draws stripes, checks, rings and moiré."""
     return _stretched(nondigits.texture(rng), *_size(rng))
 
 
 def form(rng: np.random.Generator) -> Gray:
-    """Box edges, ruled lines and guilloche, with nothing written between them."""
+    """Draws box edges, ruled lines and guilloche, with nothing written between them."""
     height, width = _size(rng)
     picture = Image.new("L", (width, height), int(rng.integers(200, 251)))
     canvas = ImageDraw.Draw(picture)
@@ -117,19 +115,19 @@ def form(rng: np.random.Generator) -> Gray:
 
 
 def shape(rng: np.random.Generator) -> Gray:
-    """Stars, long dashes and dots in a row."""
+    """Draws stars, long dashes and dots in a row."""
     return _row(rng, nondigits.shape, 2, 5)
 
 
 def scribble(rng: np.random.Generator) -> Gray:
-    """Aimless strokes across the field, or tangles side by side."""
+    """Draws aimless strokes across the field, or tangles side by side."""
     if rng.random() < 0.5:
         return _stretched(digit_drawing.scribble(rng, 96), *_size(rng))
     return _row(rng, nondigits.scribble, 2, 4)
 
 
 def word(rng: np.random.Generator) -> Gray:
-    """Handwritten letters that are no digit's double, close together as in a word."""
+    """Draws handwritten letters that look like no digit, close together as in a word."""
     height = int(rng.integers(40, 90))
     columns = [np.zeros((height, int(rng.integers(2, height // 2))))]
     for _ in range(rng.integers(2, 9)):
@@ -143,7 +141,7 @@ def word(rng: np.random.Generator) -> Gray:
 
 
 def printed(rng: np.random.Generator) -> Gray:
-    """Printed words."""
+    """Draws printed words."""
     text = " ".join(rng.choice(_WORDS, rng.integers(1, 3)))
     text = text.upper() if rng.random() < 0.3 else text
     font = ImageFont.load_default(float(rng.uniform(16, 40)))
@@ -158,7 +156,7 @@ def printed(rng: np.random.Generator) -> Gray:
 
 
 def scenery(rng: np.random.Generator) -> Gray:
-    """A blurred photograph: shaded surfaces and soft edges."""
+    """Draws something like a blurred photograph: shaded surfaces and soft edges."""
     height, width = _size(rng)
     picture = Image.fromarray(_stretched(rng.integers(0, 256, (3, 4)).astype(np.uint8), height, width))
     canvas = ImageDraw.Draw(picture)
@@ -185,13 +183,13 @@ UPSIDE_DOWN: Final = "upside down"
 
 
 def pictures(count: int, seed: int, field: Field | None = None) -> Iterator[tuple[str, Gray]]:
-    """Pictures without a field, the kinds taking turns.
+    """Draws pictures without a field, of each kind in turn.
 
     Args:
-        count: how many.
+        count: number of pictures.
         seed: the same seed gives the same pictures.
-        field: draws a field and says what is written on it; with it some are fields upside down, of
-            which only such are shown that hold a 3, a 4 or a 7: a 69 remains one.
+        field: draws a field and returns it with its digits; with it some pictures are fields upside down
+            that hold a 3, a 4 or a 7, since a 69 remains a number.
 
     Yields:
         The kind, and the picture: uint8 [height, width], 0 = black.
@@ -200,19 +198,19 @@ def pictures(count: int, seed: int, field: Field | None = None) -> Iterator[tupl
     kinds = list(KINDS) + [UPSIDE_DOWN] * (field is not None)
     for i in range(count):
         kind = kinds[i % len(kinds)]
-        yield kind, KINDS[kind](rng) if kind in KINDS else _turned(rng, field)
+        yield kind, KINDS[kind](rng) if kind in KINDS else _upside_down(rng, field)
 
 
-def _turned(rng: np.random.Generator, field: Field | None) -> Gray:
+def _upside_down(rng: np.random.Generator, field: Field | None) -> Gray:
     assert field is not None
     while True:
         gray, text = field(rng)
-        if _TURNABLE & set(text):
+        if _NO_DIGIT_TURNED & set(text):
             return np.ascontiguousarray(gray[::-1, ::-1])
 
 
 def sheet(seed: int = 0, columns: int = 8) -> Image.Image:
-    """Some of every kind, to be looked at."""
+    """Draws a contact sheet with some of every kind."""
     cell = (200, 64)
     rows = len(KINDS)
     page = Image.new("L", (columns * cell[0], rows * cell[1]), 255)

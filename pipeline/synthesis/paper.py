@@ -1,6 +1,6 @@
-"""Check paper: the printed grounds that handwriting stands on.
+"""Draws check paper: the printed grounds below handwriting.
 
-Each tile is what a scanner makes of one ground: engraved waves, slanting
+Each tile is one ground as scanned: engraved waves, slanting
 lines, guilloche (crossing families of arcs), weave, grain. Its values multiply the level of
 the paper: 1 = bare, less = printed.
 """
@@ -19,13 +19,13 @@ Floats = npt.NDArray[np.float32]
 
 
 def tiles(rng: np.random.Generator, count: int = 48) -> Floats:
-    """`count` different grounds, float32 [count, HEIGHT, WIDTH], mean about 1."""
+    """Draws `count` different grounds, float32 [count, HEIGHT, WIDTH], mean about 1."""
     makers = (_waves, _slants, _guilloche, _guilloche, _weave, _grain)
     return np.stack([_finish(makers[i % len(makers)](rng), rng) for i in range(count)])
 
 
 def smooth_noise(rng: np.random.Generator, sigma: float, shape: tuple[int, int] = (HEIGHT, WIDTH)) -> Floats:
-    """Noise without detail finer than `sigma` pixels; float32, mean 0, standard deviation 1."""
+    """Draws noise without detail finer than `sigma` pixels; float32, mean 0, standard deviation 1."""
     noise = ndimage.gaussian_filter(rng.standard_normal(shape, np.float32), sigma, mode="wrap")
     return np.asarray(noise / noise.std(), np.float32)
 
@@ -36,7 +36,7 @@ def _grid() -> tuple[Floats, Floats]:
 
 
 def _lines(phase: Floats, share: float, soft: float = 0.12) -> Floats:
-    """1 on lines whose centers lie at whole phases, `share` of the pitch wide; 0 between them."""
+    """Draws lines centered at whole phases, `share` of the pitch wide: 1 on them, 0 between."""
     distance = np.abs(phase - np.rint(phase))
     return np.asarray(np.clip((share / 2 - distance) / soft + 0.5, 0, 1), np.float32)
 
@@ -93,7 +93,7 @@ def _grain(rng: np.random.Generator) -> Floats:
 
 
 def _finish(ground: Floats, rng: np.random.Generator) -> Floats:
-    """What scanning adds to print: blur, grain, slow changes of light."""
+    """Adds the scanner's blur, grain and slow changes of light."""
     ground = ndimage.gaussian_filter(ground, rng.uniform(0.3, 0.9))
     ground = ground * (1 + smooth_noise(rng, 0.7) * rng.uniform(0.003, 0.02))
     ground = ground * (1 + smooth_noise(rng, 40) * rng.uniform(0, 0.04))

@@ -1,4 +1,4 @@
-"""Whose handwriting drawn fields show, and the drawing of items to train on."""
+"""Samples synthetic fields to train on, and says whose handwriting they show."""
 
 from __future__ import annotations
 
@@ -11,27 +11,26 @@ import numpy as np
 
 from pipeline.data import digits
 from pipeline.run import sha256
-from pipeline.synthesis import generator as fields
-from pipeline.synthesis import nonfields
+from pipeline.synthesis import generator, nonfields
 from serving.decoding.ctc import SEPARATOR
 from serving.images.codec import Gray
 from serving.images.field import normalize_field
 
 Item = tuple[Gray, tuple[int, ...]]  # pixels uint8 [32, w], 255 = ink; labels
 
-_NONFIELDS: Final = 0.06  # share of the stream that holds no field and is to be read as nothing
+_NONFIELDS: Final = 0.06  # share of items that show no field and have no labels
 
 
 @dataclasses.dataclass(frozen=True)
 class HandwritingSampler:
-    """Draws fields, in whichever process it is called: rng, count → items.
+    """Draws fields: rng, count → items. It can be pickled and called in any process.
 
     Attributes:
         folder: where MNIST lies; None = in its usual places.
         fonts: folder that `pipeline.synthesis.fonts` filled; None = no fonts.
-        mnist: whether MNIST's writers are among the hands, beside invented ones.
-        part: "train" or "validation": whose sampler.
-        invented: how many invented ones there are; to make them takes some 20 ms each.
+        mnist: True to add MNIST's writers to the invented ones.
+        part: "train" or "validation"; no writer is in both.
+        invented: number of invented writers; each takes some 20 ms to draw.
     """
 
     folder: Path | None = None
@@ -41,24 +40,24 @@ class HandwritingSampler:
     invented: int = 400
 
     def __call__(self, rng: np.random.Generator, count: int) -> list[Item]:
-        generator = _generator(self)
+        source = _generator(self)
         empty = int(rng.binomial(count, _NONFIELDS))
-        items: list[Item] = [fields.training_item(generator.sample(rng)) for _ in range(count - empty)]
+        items: list[Item] = [generator.training_item(source.sample(rng)) for _ in range(count - empty)]
         for _, picture in nonfields.pictures(empty, int(rng.integers(2**31)), self.field):
             items.append((normalize_field(picture).pixels, ()))
         return items
 
     def field(self, rng: np.random.Generator) -> tuple[Gray, str]:
-        """One field's picture and its digits."""
+        """Draws one field; returns its picture and its digits."""
         sample = _generator(self).sample(rng)
         return sample.picture, "".join(str(label) for label in sample.labels if label < SEPARATOR)
 
     def validation(self) -> HandwritingSampler:
-        """The hands that training never sees."""
+        """Returns the sampler of the writers that training never sees."""
         return dataclasses.replace(self, part="validation")
 
     def record(self) -> dict[str, Any]:
-        """What a run's record says about the hands: the digits' checksums and the fonts'."""
+        """Describes the writers for a run's record: the digits' checksums and the fonts'."""
         fonts = sorted(self.fonts.iterdir()) if self.fonts else []
         return {
             "name": "drawn fields",
@@ -68,7 +67,7 @@ class HandwritingSampler:
 
 
 @functools.cache
-def _generator(sampler: HandwritingSampler) -> fields.Generator:
-    return fields.Generator(
-        fields.sources(sampler.folder, sampler.fonts, sampler.mnist, sampler.part, sampler.invented)
+def _generator(sampler: HandwritingSampler) -> generator.Generator:
+    return generator.Generator(
+        generator.sources(sampler.folder, sampler.fonts, sampler.mnist, sampler.part, sampler.invented)
     )

@@ -1,4 +1,4 @@
-"""Ink on paper, as a check scanner delivers it: margins, rules, blur, noise, JPEG."""
+"""Puts ink on paper and scans it: margins, rules, blur, noise, JPEG."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pipeline.synthesis import paper as papers
+from pipeline.synthesis import paper
 from pipeline.synthesis.glyph_bank import LEVELS, ROWS, GlyphBank
 from pipeline.synthesis.line_rendering import FAR
 
@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class PaperStock:
-    """What pictures are cut from: papers and noises, float32 [n, h, w]; `pressures` are smoother noises."""
+    """Papers and noises to crop pictures from, float32 [n, h, w]; `pressures` are smoother noises."""
 
     papers: Floats
     noises: Floats
@@ -27,18 +27,18 @@ class PaperStock:
 
 
 def paper_stock(rng: np.random.Generator, count: int = 48) -> PaperStock:
-    """A stock with `count` papers."""
+    """Draws `count` papers, and the noises."""
     return PaperStock(
-        papers.tiles(rng, count),
-        np.stack([papers.smooth_noise(rng, sigma) for sigma in (0.4, 0.6, 1.0, 1.6)]),
-        np.stack([papers.smooth_noise(rng, sigma) for sigma in (3, 6, 12)]),
+        paper.tiles(rng, count),
+        np.stack([paper.smooth_noise(rng, sigma) for sigma in (0.4, 0.6, 1.0, 1.6)]),
+        np.stack([paper.smooth_noise(rng, sigma) for sigma in (3, 6, 12)]),
     )
 
 
 def scan(
     ink: Floats, boxes: Floats, stock: PaperStock, bank: GlyphBank, rng: np.random.Generator
 ) -> tuple[Gray, Floats]:
-    """The picture of the ink, uint8 [h, w], and its boxes moved and cut to it.
+    """Draws the scanner's picture of the ink.
 
     Args:
         ink: distances into the ink, float32 [h, w], some of it positive.
@@ -46,11 +46,14 @@ def scan(
         stock: papers and noises.
         bank: glyphs for the ink of neighbors that reaches in.
         rng: decides everything else.
+
+    Returns:
+        The picture, uint8 [h, w], and the boxes moved and cut to it, float32 [n, 4].
     """
     page, boxes = _cut(ink, boxes, rng)
     height, width = page.shape
     if rng.random() < 0.12:
-        _neighbor(page, bank, rng)
+        draw_neighbor(page, bank, rng)
     page += _crop(stock.pressures, height, width, rng) * np.float32(rng.uniform(0, 0.45))
     cover = np.clip(page / np.float32(rng.uniform(1.1, 2.6)) + np.float32(0.5), 0, 1)
     if rng.random() < 0.4:  # a ball-point leaves less ink in the middle of its line
@@ -77,7 +80,7 @@ def scan(
 
 
 def _cut(ink: Floats, boxes: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """The ink with margins, at times cut a little into its top or bottom."""
+    """Gives the ink margins, and at times cuts off a little of its top or bottom."""
     inked = ink > 0
     rows, columns = np.flatnonzero(inked.any(1)), np.flatnonzero(inked.any(0))
     margins = rng.gamma(1.6, 4.0, 4)
@@ -95,34 +98,34 @@ def _cut(ink: Floats, boxes: Floats, rng: np.random.Generator) -> tuple[Floats, 
     return page, np.concatenate([low, high - low], 1).astype(np.float32)
 
 
-def _neighbor(page: Floats, bank: GlyphBank, rng: np.random.Generator) -> None:
-    """Draws into the page the tips of a glyph that stands outside it."""
+def draw_neighbor(page: Floats, bank: GlyphBank, rng: np.random.Generator) -> None:
+    """Draws into the page the tips of a glyph outside it."""
     height, width = page.shape
     side = max(8, int(height * rng.uniform(0.7, 1.3)))
     index = int(rng.integers(len(bank.maps)))
     image = Image.fromarray(bank.maps[index]).resize((side, side), Image.Resampling.BILINEAR)
     glyph = (np.asarray(image, np.float32) - np.float32(128)) * np.float32(side / ROWS / LEVELS)
-    shown = int(side * rng.uniform(0.2, 0.36))  # a fifth or so of the map is empty margin
+    reach = int(side * rng.uniform(0.2, 0.36))  # a fifth or so of the map is empty margin
     if (edge := rng.integers(3)) < 2:
         x = int(rng.integers(-side // 2, max(width - side // 2, 1 - side // 2)))
         a, b = max(x, 0), min(x + side, width)
-        shown = min(shown, height)
+        reach = min(reach, height)
         rows, part = (
-            (slice(0, shown), glyph[side - shown :])
+            (slice(0, reach), glyph[side - reach :])
             if edge
-            else (slice(height - shown, height), glyph[:shown])
+            else (slice(height - reach, height), glyph[:reach])
         )
         place, part = page[rows, a:b], part[:, a - x : b - x]
     else:
-        shown = min(shown, width)
+        reach = min(reach, width)
         y = int(rng.integers(-side // 3, max(height - side // 2, 1 - side // 3)))
         a, b = max(y, 0), min(y + side, height)
-        place, part = page[a:b, width - shown :], glyph[a - y : b - y, :shown]
+        place, part = page[a:b, width - reach :], glyph[a - y : b - y, :reach]
     np.maximum(place, part, out=place)
 
 
 def _crop(tiles: Floats, height: int, width: int, rng: np.random.Generator) -> Floats:
-    """A random cut [height, width] of a random tile, mirrored at random."""
+    """Crops a random tile at random to [height, width] and mirrors it at random."""
     index, across, down, x, y = rng.random(5)
     tile = tiles[int(index * len(tiles))]
     if height > tile.shape[0] or width > tile.shape[1]:
@@ -132,27 +135,27 @@ def _crop(tiles: Floats, height: int, width: int, rng: np.random.Generator) -> F
     return np.asarray(cut[:: 1 if down < 0.5 else -1, :: 1 if across < 0.5 else -1])
 
 
-def _print(paper: Floats, rng: np.random.Generator) -> None:
-    """Prints rules, a box's side, a row of dots or a lighter band into the paper."""
-    height, width = paper.shape
+def _print(sheet: Floats, rng: np.random.Generator) -> None:
+    """Prints rules, a box's side, a row of dots or a lighter band onto the sheet."""
+    height, width = sheet.shape
     if rng.random() < 0.4:
         for _ in range(rng.integers(1, 3)):
             y = height - 1 - int(abs(rng.normal(0, 0.12)) * height)
             y = y if rng.random() < 0.75 else height - 1 - y
             y = min(max(y, 0), height - 1)
-            paper[y : y + rng.integers(1, 3)] *= np.float32(rng.uniform(0.3, 0.85))
+            sheet[y : y + rng.integers(1, 3)] *= np.float32(rng.uniform(0.3, 0.85))
     if rng.random() < 0.08:  # rarely on the left, where a stroke as long is a one
         x = int(rng.gamma(1.5, 3))
         x = x if rng.random() < 0.2 else width - 1 - x
         x = min(max(x, 0), width - 1)
-        paper[:, x : x + rng.integers(1, 3)] *= np.float32(rng.uniform(0.3, 0.85))
+        sheet[:, x : x + rng.integers(1, 3)] *= np.float32(rng.uniform(0.3, 0.85))
     if rng.random() < 0.04:
         pitch, size = rng.integers(4, 9), rng.integers(1, 4)
         for shift in range(size):
-            paper[height - size - rng.integers(0, 2) :, shift::pitch] *= np.float32(rng.uniform(0.4, 0.7))
+            sheet[height - size - rng.integers(0, 2) :, shift::pitch] *= np.float32(rng.uniform(0.4, 0.7))
     if rng.random() < 0.12:
         edge = rng.integers(1, max(2, height // 4))
-        paper[:edge] *= np.float32(rng.uniform(0.75, 1.2))
+        sheet[:edge] *= np.float32(rng.uniform(0.75, 1.2))
 
 
 def _jpeg(gray: Gray, quality: int) -> Gray:

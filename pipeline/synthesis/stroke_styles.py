@@ -1,11 +1,11 @@
-"""How hands write digits and the marks around amounts: strokes as control points.
+"""Lists writing styles of digits and of the marks around amounts.
 
-European and Latin American ways are in the majority here: ones with a long
+European and Latin American styles are in the majority here: ones with a long
 upstroke or as a mere slash, crossed sevens, open fours, nines with an open
 loop or a hook, twos with a loop, fives with a bar of their own. Units are
 body heights: y runs from 0 (top) to 1 (baseline), x from 0 to the right in the
-same unit. A stroke is a smooth curve through its points; a point that is given
-twice running is a corner. `pipeline.synthesis.writers` bends and inks them.
+same unit; the notation is `pipeline.synthesis.stroke_language`'s.
+`pipeline.synthesis.writers` bends and inks them.
 """
 
 from __future__ import annotations
@@ -272,7 +272,7 @@ MARKS: Final[dict[str, tuple[Style, ...]]] = {
 
 
 def chain(zeros: int, radius: float, step: float, high: float, inner: bool) -> Style:
-    """Zeros in one stroke, counterclockwise, tied to each other at the top (`high` from 0) or by a loop inside."""
+    """Draws zeros in one counterclockwise stroke, tied to each other at the top (`high` from 0) or by a loop inside."""
     points = []
     for i in range(zeros):
         x = radius + i * step

@@ -1,19 +1,17 @@
-"""Where synthetic fields get their glyphs: invented hands (strokes), MNIST by writer, fonts."""
+"""Makes the writers of synthetic fields: invented ones (strokes), MNIST's, and handwriting fonts."""
 
 from __future__ import annotations
 
-import gzip
 import itertools
-import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from pipeline.data import digits as data
+from pipeline.data import digits
 from pipeline.synthesis import stroke_styles
 from pipeline.synthesis.glyph_bank import (
     BASE,
@@ -36,7 +34,13 @@ _MARKS: Final = {**stroke_styles.SEPARATORS, **stroke_styles.MARKS}
 
 
 def strokes(rng: np.random.Generator, count: int = 400, variants: int = 2) -> GlyphSource:
-    """Invented writers: each has a style, a shape and a pen for every character; variants of digits differ slightly."""
+    """Invents writers.
+
+    Args:
+        rng: decides their styles, shapes and pens.
+        count: number of writers.
+        variants: glyphs of each digit, which differ slightly.
+    """
     maps: list[Maps] = []
     pens: list[float] = []
     writers = []
@@ -46,16 +50,16 @@ def strokes(rng: np.random.Generator, count: int = 400, variants: int = 2) -> Gl
         pressure, pen = rng.uniform(0, 0.35), rng.uniform(1.0, 2.6)
         for char in [*"0123456789", *_MARKS]:
             styles = stroke_styles.DIGITS[int(char)] if char.isdigit() else _MARKS[char]
-            # Now and then a writer has two ways for one digit.
-            chosen = [styles[i] for i in rng.integers(len(styles), size=2)]
-            habit = _habit(chosen[0], rng, 0.04, 0.05)
-            other = _habit(chosen[1], rng, 0.04, 0.05) if rng.random() < 0.2 else habit
+            # Now and then a writer has two styles for one digit.
+            first, second = (styles[i] for i in rng.integers(len(styles), size=2))
+            habit = _bend(first, rng, 0.04, 0.05)
+            other = _bend(second, rng, 0.04, 0.05) if rng.random() < 0.2 else habit
             versions = variants if char.isdigit() else 1
             glyphs[char] = tuple(range(len(maps), len(maps) + versions))
             width = aspect * rng.uniform(0.82, 1.22)
             for variant in range(versions):
-                style = _habit(habit if variant % 2 == 0 else other, rng, tremor)
-                maps.append(_stroked(style, width, pen, pressure, rng))
+                style = _bend(habit if variant % 2 == 0 else other, rng, tremor)
+                maps.append(_ink(style, width, pen, pressure, rng))
                 pens.append(pen)
         for zeros in (2, 3):
             glyphs["0" * zeros] = (len(maps),)
@@ -64,16 +68,14 @@ def strokes(rng: np.random.Generator, count: int = 400, variants: int = 2) -> Gl
                 zeros, radius, radius * rng.uniform(1.85, 2.4), rng.uniform(-0.06, 0.2), rng.random() < 0.3
             )
             extent = radius * 2 * zeros * aspect
-            maps.append(
-                _stroked(_habit(tied, rng, tremor), aspect * min(1, 1.5 / extent), pen, pressure, rng)
-            )
+            maps.append(_ink(_bend(tied, rng, tremor), aspect * min(1, 1.5 / extent), pen, pressure, rng))
             pens.append(pen)
         writers.append(Writer("strokes", glyphs))
     return GlyphSource(measure(np.stack(maps), np.array(pens, np.float32), BASE), tuple(writers))
 
 
-def _habit(style: Style, rng: np.random.Generator, amount: float, waist: float = 0.0) -> Style:
-    """The style with its points moved, and its middle raised or lowered; points in common stay in common."""
+def _bend(style: Style, rng: np.random.Generator, amount: float, waist: float = 0.0) -> Style:
+    """Moves the style's points, and raises or lowers its middle; shared points stay shared."""
     shift = rng.normal(0, waist) if waist else 0.0
     moved: dict[tuple[float, float], tuple[float, float]] = {}
     for point in itertools.chain(*style):
@@ -84,7 +86,7 @@ def _habit(style: Style, rng: np.random.Generator, amount: float, waist: float =
     return tuple(tuple(moved[point] for point in stroke) for stroke in style)
 
 
-def _stroked(style: Style, width: float, pen: float, pressure: float, rng: np.random.Generator) -> Maps:
+def _ink(style: Style, width: float, pen: float, pressure: float, rng: np.random.Generator) -> Maps:
     scale = 2
     picture = Image.new("I", (COLUMNS * scale, ROWS * scale), 0)
     canvas = ImageDraw.Draw(picture)
@@ -102,7 +104,7 @@ def _stroked(style: Style, width: float, pen: float, pressure: float, rng: np.ra
         for start in range(0, len(points) - 1, step):
             canvas.line(flat[2 * start : 2 * (start + step) + 2], fill=len(widths))
             widths.append(pen * (1 + pressure * float(waves[start])))
-    # Beyond this margin every map says "far from ink", so that it need not be measure there.
+    # Beyond this margin every map says "far from ink", so no distances are measured there.
     margin = 14 * scale
     x0, y0, x1, y1 = picture.getbbox() or (0, 0, COLUMNS, ROWS)
     x0, y0 = (max(0, edge - margin) // scale * scale for edge in (x0, y0))
@@ -120,18 +122,20 @@ def _stroked(style: Style, width: float, pen: float, pressure: float, rng: np.ra
 
 
 def mnist(folder: Path | None, part: str = "train") -> GlyphSource:
-    """MNIST's digits, one writer for each writer (with QMNIST's label file), or one for all without it.
+    """Opens MNIST's digits: its writers with QMNIST's label file beside it, else a single one for all.
 
     Args:
         folder: as for `pipeline.data.digits.load`.
         part: "train" or "validation"; no writer is in both.
     """
-    digits = data.load("mnist", folder)
-    split = digits.train if part == "train" else digits.validation
+    dataset = digits.load("mnist", folder)
+    split = dataset.train if part == "train" else dataset.validation
     writer_of = (
-        _writers(folder, part) if digits.validation_by == "writer" else np.zeros(len(split.labels), int)
+        digits.mnist_writers(folder, part)
+        if dataset.validation_by == "writer"
+        else np.zeros(len(split.labels), int)
     )
-    parts = [_enlarged(split.images[i : i + 2000]) for i in range(0, len(writer_of), 2000)]
+    parts = [_enlarge(split.images[i : i + 2000]) for i in range(0, len(writer_of), 2000)]
     banks = [measure(maps, half_widths(maps), None) for maps in parts]
     order = np.lexsort((split.labels, writer_of))
     writers = []
@@ -139,11 +143,11 @@ def mnist(folder: Path | None, part: str = "train") -> GlyphSource:
         labels = split.labels[index]
         glyphs = {str(d): tuple(index[labels == d].tolist()) for d in range(10) if (labels == d).any()}
         writers.append(Writer("mnist", glyphs))
-    return _crossed(join([GlyphSource(part, ()) for part in banks])[0], tuple(writers))
+    return _add_barred_sevens(join([GlyphSource(part, ()) for part in banks])[0], tuple(writers))
 
 
-def _crossed(bank: GlyphBank, writers: tuple[Writer, ...]) -> GlyphSource:
-    """Adds each seven once more with a bar, as "7-": neither MNIST nor most fonts come from where sevens have one."""
+def _add_barred_sevens(bank: GlyphBank, writers: tuple[Writer, ...]) -> GlyphSource:
+    """Adds each seven once more with a bar, as "7-", which neither MNIST nor most fonts have."""
     rng = np.random.default_rng(0)
     sevens = np.array([i for writer in writers for i in writer.glyphs.get("7", ())], int)
     place = {seven: len(bank.maps) + k for k, seven in enumerate(sevens.tolist())}
@@ -170,25 +174,8 @@ def _crossed(bank: GlyphBank, writers: tuple[Writer, ...]) -> GlyphSource:
     return GlyphSource(join([GlyphSource(bank, ()), GlyphSource(extra, ())])[0], writers)
 
 
-def _writers(folder: Path | None, part: str) -> npt.NDArray[np.int64]:
-    """The writer of each picture of the part that `pipeline.data.digits.load` gives."""
-    roots = (folder,) if folder else (Path(os.environ.get(data.VARIABLE, data.cache())),)
-    found = next(
-        path
-        for root in roots
-        for place in (root, root / "mnist", root / "qmnist")
-        if (path := place / "qmnist-train-labels-idx2-int.gz").is_file()
-    )
-    with gzip.open(found) as file:
-        writers = np.frombuffer(file.read()[12:], ">i4").reshape(-1, 8)[:, 2].astype(np.int64)
-    # Cut as the pictures were: `take` reorders whatever stands in their place.
-    stand_in: Any = writers
-    train, validation = data._by_writer(data.Split(stand_in, stand_in), writers)
-    return np.asarray((train if part == "train" else validation).images)
-
-
-def _enlarged(images: npt.NDArray[np.uint8]) -> Maps:
-    """MNIST's 28×28 at twice the size; blurred gray levels, steep at the edge, stand in for distances."""
+def _enlarge(images: npt.NDArray[np.uint8]) -> Maps:
+    """Enlarges MNIST's 28×28 twofold; blurred gray levels, steep at the edge, stand in for distances."""
     at = (np.arange(56) + 0.5) / 2 - 0.5
     kernel = np.exp(-0.5 * ((at[:, None] - np.arange(28)) / 0.75) ** 2)
     kernel = (kernel / kernel.sum(1, keepdims=True)).astype(np.float32)
@@ -199,7 +186,7 @@ def _enlarged(images: npt.NDArray[np.uint8]) -> Maps:
 
 
 def fonts(folder: Path) -> GlyphSource:
-    """Handwriting fonts (`pipeline.synthesis.fonts`): every font file in the folder is a writer.
+    """Opens handwriting fonts (`pipeline.synthesis.fonts`); every font file in the folder is a writer.
 
     Raises:
         CheckreaderError: no font in the folder, or one that cannot be read.
@@ -213,17 +200,17 @@ def fonts(folder: Path) -> GlyphSource:
     writers = []
     for file in files:
         try:
-            glyphs = _typed(file)
+            glyphs = _font_glyphs(file)
         except OSError as error:
             raise CheckreaderError(f"{file}: not a readable font ({error})") from None
         first = len(maps)
         maps += glyphs.values()
         writers.append(Writer("fonts", {char: (first + i,) for i, char in enumerate(glyphs)}))
     stacked = np.stack(maps)
-    return _crossed(measure(stacked, half_widths(stacked), BASE), tuple(writers))
+    return _add_barred_sevens(measure(stacked, half_widths(stacked), BASE), tuple(writers))
 
 
-def _typed(file: Path) -> dict[str, Maps]:
+def _font_glyphs(file: Path) -> dict[str, Maps]:
     scale = 3
     top, bottom = ImageFont.truetype(file, 200).getbbox("0", anchor="ls")[1::2]
     font = ImageFont.truetype(file, 200 * UNIT * scale / (bottom - top))

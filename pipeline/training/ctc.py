@@ -1,4 +1,4 @@
-"""Fits a field network to fields with CTC, and looks at what it reads. Keras 3."""
+"""Trains a field network with CTC, and runs it. Keras 3."""
 
 from __future__ import annotations
 
@@ -20,19 +20,24 @@ from pipeline.synthesis.sampler import Item
 from serving.decoding.ctc import SEPARATOR
 
 _LINES: Final = 20  # of progress in a training
-_RECALIBRATION: Final = 60  # batches that batch normalization's statistics are measured on anew
-
-Weights = list[npt.NDArray[np.float32]]
+RECALIBRATION: Final = 60  # batches on which batch normalization's statistics are measured at the end
 
 
-def fit(model: Any, config: FieldTrainConfig, stream: Iterator[Batch], validation: Sequence[Item]) -> None:
+def fit(
+    model: Any,
+    config: FieldTrainConfig,
+    stream: Iterator[Batch],
+    validation: Sequence[Item],
+    recalibration: int = RECALIBRATION,
+) -> None:
     """Trains `model` in place; it ends with the averaged weights.
 
     Args:
-        model: of `network.build`.
-        config: what to train.
-        stream: endless batches, see `stream`.
-        validation: fields for the progress lines alone; none = no such lines.
+        model: a model of `lenet5_field.build`.
+        config: length, batch size and rates of the training.
+        stream: endless batches, see `pipeline.augmentation.field`.
+        validation: fields for the progress lines alone; empty = no such lines.
+        recalibration: batches to measure batch normalization's statistics on at the end.
     """
     total = max(1, config.fields * config.views // config.batch)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -48,7 +53,7 @@ def fit(model: Any, config: FieldTrainConfig, stream: Iterator[Batch], validatio
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     optimizer.build(model.trainable_variables)
-    step = _step(model, optimizer)
+    step = _train_step(model, optimizer)
     running, recent = 0.0, 0
     bar = tqdm(total=total, unit="batch", disable=None, leave=False)
     for done, batch in enumerate(itertools.islice(stream, total), 1):
@@ -56,7 +61,7 @@ def fit(model: Any, config: FieldTrainConfig, stream: Iterator[Batch], validatio
         recent += 1
         bar.update()
         if validation and (done % max(1, total // _LINES) == 0 or done == total):
-            exact = _averaged(model, optimizer, lambda: accuracy(model, validation))
+            exact = _with_averaged_weights(model, optimizer, lambda: accuracy(model, validation))
             tqdm.write(
                 f"{done / total:4.0%}: loss {running / recent:.4f}, exact strings on validation {exact:.2%}",
                 file=sys.stderr,
@@ -64,40 +69,51 @@ def fit(model: Any, config: FieldTrainConfig, stream: Iterator[Batch], validatio
             running, recent = 0.0, 0
     bar.close()
     optimizer.finalize_variable_values(model.trainable_variables)
-    _recalibrate(model, itertools.islice(stream, _RECALIBRATION))
+    _recalibrate(model, itertools.islice(stream, recalibration))
 
 
-def _averaged(model: Any, optimizer: Any, look: Callable[[], float]) -> float:
-    """What `look` finds while the model has the averaged weights."""
+def _with_averaged_weights(model: Any, optimizer: Any, measure: Callable[[], float]) -> float:
+    """Calls `measure` while the model has the averaged weights."""
     current = [variable.numpy() for variable in model.trainable_variables]
     optimizer.finalize_variable_values(model.trainable_variables)
-    found = look()
-    for variable, value in zip(model.trainable_variables, current, strict=True):
-        variable.assign(value)
-    return found
+    measured = measure()
+    for variable, weights in zip(model.trainable_variables, current, strict=True):
+        variable.assign(weights)
+    return measured
 
 
 def _tensors(batch: Batch) -> tuple[tf.Tensor, ...]:
     return tuple(map(tf.constant, (batch.image, batch.steps, batch.labels, batch.separators)))
 
 
-def _step(model: Any, optimizer: Any) -> Any:
-    def loss(logits: tf.Tensor, steps: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        # TensorFlow refuses empty strings, whose only path is blank throughout: they get a label for show.
-        empty = labels[:, 0] < 0
-        shown = tf.concat([tf.where(empty, 0, labels[:, 0])[:, None], labels[:, 1:]], 1)
-        sparse = tf.sparse.from_dense(shown + 1)
-        sparse = tf.SparseTensor(sparse.indices, sparse.values - 1, sparse.dense_shape)
-        each = tf.nn.ctc_loss(
-            sparse, logits, None, steps, logits_time_major=False, blank_index=lenet5_field.BLANK
-        )
-        seen = tf.sequence_mask(steps, tf.shape(logits)[1], tf.float32)
-        nothing = -tf.reduce_sum(seen * tf.nn.log_softmax(logits)[..., lenet5_field.BLANK], 1)
-        return tf.reduce_mean(tf.where(empty, nothing, each))
+def loss(logits: tf.Tensor, steps: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Computes the mean CTC loss of a batch (Graves, Fernández, Gomez, Schmidhuber, ICML 2006).
 
+    Args:
+        logits: float32 [N, T, 12].
+        steps: int32 [N], how many of the steps count.
+        labels: int32 [N, L], −1 after the last; a row of −1 is an empty string.
+
+    Returns:
+        float32 [].
+    """
+    # TensorFlow refuses empty strings, whose only path is blank throughout: they get some label here.
+    empty = labels[:, 0] < 0
+    nonempty = tf.concat([tf.where(empty, 0, labels[:, 0])[:, None], labels[:, 1:]], 1)
+    sparse = tf.sparse.from_dense(nonempty + 1)
+    sparse = tf.SparseTensor(sparse.indices, sparse.values - 1, sparse.dense_shape)
+    each = tf.nn.ctc_loss(
+        sparse, logits, None, steps, logits_time_major=False, blank_index=lenet5_field.BLANK
+    )
+    valid = tf.sequence_mask(steps, tf.shape(logits)[1], tf.float32)
+    blank = -tf.reduce_sum(valid * tf.nn.log_softmax(logits)[..., lenet5_field.BLANK], 1)
+    return tf.reduce_mean(tf.where(empty, blank, each))
+
+
+def _train_step(model: Any, optimizer: Any) -> Any:
     @tf.function(
         input_signature=(
-            tf.TensorSpec((None, lenet5_field.HEIGHT, None, 1), tf.float32),
+            tf.TensorSpec((None, lenet5_field.SLIDING.height, None, 1), tf.float32),
             tf.TensorSpec((None,), tf.int32),
             tf.TensorSpec((None, None), tf.int32),
             tf.TensorSpec((), tf.bool),
@@ -105,42 +121,42 @@ def _step(model: Any, optimizer: Any) -> Any:
     )
     def step(image: tf.Tensor, steps: tf.Tensor, labels: tf.Tensor, separators: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            said = tf.cast(model(image, training=True), tf.float32)
-            said = tf.cond(separators, lambda: said, lambda: _without_separators(said))
-            value = loss(said, steps, labels)
-        gradients = tape.gradient(value, model.trainable_variables)
+            logits = tf.cast(model(image, training=True), tf.float32)
+            logits = tf.cond(separators, lambda: logits, lambda: merge_separators(logits))
+            batch_loss = loss(logits, steps, labels)
+        gradients = tape.gradient(batch_loss, model.trainable_variables)
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-        return value
+        return batch_loss
 
     return step
 
 
-def _without_separators(logits: tf.Tensor) -> tf.Tensor:
-    """The same with the separator's probability given to the blank: summed over wherever one may stand."""
+def merge_separators(logits: tf.Tensor) -> tf.Tensor:
+    """Adds the separator's probability to the blank's, for labels that leave separators out; [N, T, 12] → the same."""
     digits, rest = logits[..., :SEPARATOR], logits[..., SEPARATOR:]
     blank = tf.reduce_logsumexp(rest, -1, keepdims=True)
     return tf.concat([digits, tf.fill(tf.shape(blank), -1e9), blank], -1)
 
 
 def _recalibrate(model: Any, stream: Iterator[Batch]) -> None:
-    """Measures batch normalization's means and variances for the weights as they now are."""
+    """Measures batch normalization's means and variances for the current weights."""
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     sums: list[list[npt.NDArray[np.float64]]] = []
-    momentum = [norm.momentum for norm in norms]
+    momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 0.0
     count = 0
     for batch in stream if norms else ():
         model(batch.image, training=True)
-        now = [[norm.moving_mean.numpy(), norm.moving_variance.numpy()] for norm in norms]
+        statistics = [[norm.moving_mean.numpy(), norm.moving_variance.numpy()] for norm in norms]
         sums = (
-            [[a + b for a, b in zip(x, y, strict=True)] for x, y in zip(sums, now, strict=True)]
+            [[a + b for a, b in zip(x, y, strict=True)] for x, y in zip(sums, statistics, strict=True)]
             if sums
-            else now
+            else statistics
         )
         count += 1
-    for norm, before, total in zip(norms, momentum, sums, strict=True):
-        norm.momentum = before
+    for norm, momentum, total in zip(norms, momenta, sums, strict=True):
+        norm.momentum = momentum
         norm.moving_mean.assign(total[0] / count)
         norm.moving_variance.assign(total[1] / count)
 
@@ -148,39 +164,39 @@ def _recalibrate(model: Any, stream: Iterator[Batch]) -> None:
 def logits(
     model: Any, pixels: Sequence[npt.NDArray[np.uint8]], size: int = 64
 ) -> list[npt.NDArray[np.float32]]:
-    """What the network says of each field, in the order given: float32 [steps, 12]."""
+    """Runs the network on each field, uint8 [32, w]; returns float32 [steps, 12] each, in the same order."""
     order = np.argsort([field.shape[1] for field in pixels], kind="stable")
-    answers: list[npt.NDArray[np.float32]] = [np.zeros((0, lenet5_field.CLASSES), np.float32)] * len(pixels)
+    outputs: list[npt.NDArray[np.float32]] = [np.zeros((0, lenet5_field.CLASSES), np.float32)] * len(pixels)
     for start in range(0, len(order), size):
         rows = order[start : start + size]
         batch = pad([(pixels[i], ()) for i in rows], None)
         out = model(batch.image, training=False).numpy().astype(np.float32)
         for row, i in enumerate(rows):
-            answers[i] = out[row, : batch.steps[row]]
-    return answers
+            outputs[i] = out[row, : batch.steps[row]]
+    return outputs
 
 
 def probabilities(model: Any) -> Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]:
-    """The network as a function: float32 [N, 32, W, 1] → softmax of its logits, float32 [N, T, 12]."""
+    """Compiles the network with softmax: a function of float32 [N, 32, W, 1] that returns float32 [N, T, 12]."""
     run = tf.function(
         lambda image: tf.nn.softmax(tf.cast(model(image, training=False), tf.float32)),
-        input_signature=(tf.TensorSpec((None, lenet5_field.HEIGHT, None, 1), tf.float32),),
+        input_signature=(tf.TensorSpec((None, lenet5_field.SLIDING.height, None, 1), tf.float32),),
     )
     return lambda image: np.asarray(run(image))
 
 
 def greedy(steps: npt.NDArray[np.float32]) -> tuple[int, ...]:
-    """The labels of the likeliest path, [T, 12] → labels; a quick look, not the decoder."""
+    """Decodes the likeliest path, [T, 12] → labels; for progress only, the service has a better decoder."""
     best = steps.argmax(1)
     kept = best[np.append(True, best[1:] != best[:-1])] if len(best) else best
     return tuple(int(label) for label in kept if label != lenet5_field.BLANK)
 
 
 def accuracy(model: Any, items: Sequence[Item]) -> float:
-    """Share of fields whose digits are all right, separators unread."""
-    answers = logits(model, [pixels for pixels, _ in items])
+    """Computes the share of fields whose digits are all right; separators are not compared."""
+    outputs = logits(model, [pixels for pixels, _ in items])
     return float(
-        np.mean([_digits(greedy(a)) == _digits(label) for a, (_, label) in zip(answers, items, strict=True)])
+        np.mean([_digits(greedy(a)) == _digits(label) for a, (_, label) in zip(outputs, items, strict=True)])
     )
 
 

@@ -5,9 +5,9 @@
     checkreader train --data mnist --preset release       # the released weights, ≥ 99.5 %: a teacher first, half an hour
     checkreader train --data mnist --preset release --distillation 0       # without the teacher
 
-The run's `train.json` says what it saw and what came out; `float.keras` holds
+The run's `train.json` records settings, data and results; `float.keras` holds
 the averaged weights, pixels → logits. Every epoch ends with a checkpoint, and
-`--resume` ends with the weights that an undisturbed run would have.
+`--resume` ends with the same weights as a run without an interruption.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import json
 import re
 import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,7 +31,7 @@ from tqdm import tqdm
 from pipeline.augmentation import digit
 from pipeline.config import TrainConfig
 from pipeline.data.digits import Dataset, Split
-from pipeline.metrics import calibration as calibrate
+from pipeline.metrics import calibration
 from pipeline.networks import lenet5
 from pipeline.run import WEIGHTS, Run, replacing
 from pipeline.synthesis import nondigits
@@ -38,7 +39,7 @@ from pipeline.training import distillation
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 
-_CHECKPOINT: Final = "checkpoint.npz"
+CHECKPOINT: Final = "checkpoint.npz"
 
 
 def train(
@@ -48,22 +49,24 @@ def train(
     resume: bool = False,
     preset: str | None = None,
     data_dir: Path | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, Any]:
     """Trains one network and writes `float.keras` and `train.json`.
 
     Args:
         run: where everything is written.
-        config: what to train.
-        data: what to train on; its validation part chooses temperature and thresholds.
-        resume: go on from the run's last checkpoint, which must be of the same config.
-        preset: the name that the config goes by, for the record.
+        config: the settings.
+        data: its training part is trained on; its validation part chooses temperature and thresholds.
+        resume: continue from the run's last checkpoint, which must be of the same config.
+        preset: the config's name, for the record.
         data_dir: where `data` was read, so that later stages find it again.
+        callbacks: further Keras callbacks, called after the checkpoint of each epoch is written.
 
     Returns:
         The run's record: config, data, calibration, validation metrics.
     """
     outliers = nondigits.pictures(config.outliers if config.nondigits else 0, config.seed)
-    learned = distillation.load(config, data) if config.distillation else None
+    transfer = distillation.load(config, data) if config.distillation else None
     with _strategy(config.strategy).scope():
         keras.utils.set_random_seed(config.seed)
         tf.config.experimental.enable_op_determinism()
@@ -79,22 +82,23 @@ def train(
                 name="adamw",
             ),
             loss=distillation.loss(config)
-            if learned
+            if transfer
             else keras.losses.CategoricalCrossentropy(from_logits=True),
         )
         model.optimizer.build(model.trainable_variables)
-        epoch = _restore(run / _CHECKPOINT, model, config) if resume else 0
+        epoch = _restore(run / CHECKPOINT, model, config) if resume else 0
         model.fit(
-            distillation.stream(learned, outliers, config, epoch)
-            if learned
+            distillation.stream(transfer, outliers, config, epoch)
+            if transfer
             else digit.stream(data.train, outliers, config, epoch),
             initial_epoch=epoch,
             epochs=config.epochs,
             steps_per_epoch=steps,
             callbacks=[
-                _Averaged(data.validation, epoch, config.epochs, steps),
-                _Checkpoints(run / _CHECKPOINT, config),
+                _Progress(data.validation, epoch, config.epochs, steps),
+                _Checkpoints(run / CHECKPOINT, config),
                 keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False),
+                *callbacks,
             ],
             verbose=0,
             shuffle=False,  # the stream has its own order
@@ -104,11 +108,11 @@ def train(
     trained.set_weights(model.get_weights())
     logits = predict(trained, data.validation.images)
     others = predict(trained, nondigits.pictures(config.outliers, config.seed + nondigits.VALIDATION))
-    calibration = calibrate.fit(logits, data.validation.labels, others)
+    fitted = calibration.fit(logits, data.validation.labels, others)
     with replacing(run / WEIGHTS) as temporary:
         trained.save(temporary)
         remove_timestamps(temporary)
-    (run / _CHECKPOINT).unlink()
+    (run / CHECKPOINT).unlink()
     return run.record(
         "train",
         [WEIGHTS],
@@ -116,13 +120,13 @@ def train(
         config=dataclasses.asdict(config),
         data_dir=str(data_dir.resolve()) if data_dir else None,
         data=data.record(),
-        calibration=msgspec.to_builtins(calibration),
+        calibration=msgspec.to_builtins(fitted),
         metrics={"validation_accuracy": _accuracy(logits, data.validation)},
     )
 
 
 def predict(model: Any, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Logits float32 [N, 10] of pictures uint8 [N, 28, 28]."""
+    """Computes logits float32 [N, 10] of pictures uint8 [N, 28, 28]."""
     if not len(images):
         return np.zeros((0, lenet5.CLASSES), np.float32)
     return np.asarray(model.predict(tensor(images), batch_size=1024, verbose=0))
@@ -136,8 +140,8 @@ def _strategy(name: str) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy() if name == "mirrored" else tf.distribute.get_strategy()
 
 
-class _Averaged(keras.callbacks.Callback):
-    """Progress, and the validation accuracy of the averaged weights, which are the ones that count."""
+class _Progress(keras.callbacks.Callback):
+    """Shows progress, and the validation accuracy of the averaged weights, which are the ones to be saved."""
 
     def __init__(self, validation: Split, epoch: int, epochs: int, steps: int) -> None:
         super().__init__()
@@ -151,8 +155,8 @@ class _Averaged(keras.callbacks.Callback):
         current = [variable.numpy() for variable in self.model.trainable_variables]
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
         accuracy = _accuracy(predict(self.model, self.validation.images), self.validation)
-        for variable, value in zip(self.model.trainable_variables, current, strict=True):
-            variable.assign(value)
+        for variable, weights in zip(self.model.trainable_variables, current, strict=True):
+            variable.assign(weights)
         logs["val_accuracy"] = accuracy
         line = f"epoch {epoch + 1}: loss {logs['loss']:.4f}, validation accuracy {accuracy:.2%}"
         tqdm.write(line, file=sys.stderr)
@@ -162,7 +166,7 @@ class _Averaged(keras.callbacks.Callback):
 
 
 class _Checkpoints(keras.callbacks.Callback):
-    """All variables of model and optimizer after each epoch, replaced atomically."""
+    """Writes all variables of model and optimizer after each epoch, atomically."""
 
     def __init__(self, path: Path, config: TrainConfig) -> None:
         super().__init__()
@@ -179,7 +183,7 @@ def _variables(model: Any) -> list[Any]:
 
 
 def _restore(path: Path, model: Any, config: TrainConfig) -> int:
-    """Puts a checkpoint back; the number of epochs it has seen, 0 where there is none."""
+    """Restores a checkpoint; returns the number of its epochs, 0 if there is no checkpoint."""
     if not path.exists():
         return 0
     try:

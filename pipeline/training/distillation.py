@@ -1,9 +1,9 @@
-"""The transfer set: distorted pictures with a teacher's logits, made once and then learned from many times.
+"""Distills a teacher into LeNet-5 with a transfer set: distorted pictures with the teacher's logits, made once.
 
 Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, 2015. A step of LeNet-5 then needs
 neither the teacher nor the distortion, which cost more than the step itself; and every seed shares the set.
 
-It lies in the user's cache under a name that tells what it was made from: about 0.8 kB a view.
+The set lies in the user's cache under a digest of its sources and takes about 0.8 kB a view.
 """
 
 from __future__ import annotations
@@ -49,11 +49,14 @@ class TransferSet:
 
 
 def load(config: TrainConfig, data: Dataset) -> TransferSet:
-    """The transfer set for a student's config, from the cache or made now: teacher first, then views.
+    """Loads the transfer set for a student's config from the cache; if missing, trains the teacher and makes it.
 
     Args:
         config: `passes`, and the distortion of the views.
-        data: its training part is distorted and answered.
+        data: its training part is distorted and labeled by the teacher.
+
+    Returns:
+        The set; its arrays are memory-mapped.
     """
     distortion = (config.passes, config.affine, config.elastic, config.pen, config.anneal)
     path = teacher_path(data)
@@ -66,13 +69,13 @@ def load(config: TrainConfig, data: Dataset) -> TransferSet:
         )
         with replacing(folder) as temporary:
             temporary.mkdir()
-            _make(temporary, model, config, data)
+            _write(temporary, model, config, data)
     views, logits = (np.load(folder / name, mmap_mode="r") for name in ("views.npy", "logits.npy"))
     return TransferSet(views, logits, data.train)
 
 
 def teacher_path(data: Dataset) -> Path:
-    """Where the data's teacher lies once it is trained; another network or training goes by another name."""
+    """Returns the path of the data's teacher in the cache; another network or training has another name."""
     return cache() / f"teacher-{_digest(teacher.CONVOLUTIONS, TEACHER, data.record())}.keras"
 
 
@@ -80,16 +83,16 @@ def _digest(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
 
-def _make(folder: Path, model: Any, config: TrainConfig, data: Dataset) -> None:
+def _write(folder: Path, model: Any, config: TrainConfig, data: Dataset) -> None:
     count = len(data.train.labels)
     shape = (config.passes, count)
     views = np.lib.format.open_memmap(folder / "views.npy", "w+", np.uint8, (*shape, SIDE, SIDE))
     logits = np.lib.format.open_memmap(folder / "logits.npy", "w+", np.float16, (*shape, CLASSES))
     distortion = dataclasses.replace(config, epochs=config.passes, seed=TEACHER.seed)
-    answer = tf.function(lambda images: model(images, training=False))
+    predict = tf.function(lambda images: model(images, training=False))
 
     @tf.function
-    def distorted(pixels: tf.Tensor, seed: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
+    def distort(pixels: tf.Tensor, seed: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
         images = tf.cast(pixels, tf.float32)[..., None] / 255
         return tf.cast(tf.round(digit.distort(images, seed, distortion, strength) * 255), tf.uint8)
 
@@ -98,41 +101,47 @@ def _make(folder: Path, model: Any, config: TrainConfig, data: Dataset) -> None:
         for start in range(0, count, _BATCH):
             part = slice(start, start + _BATCH)
             seed = tf.constant([number, start], tf.int64)
-            pixels = distorted(tf.constant(data.train.images[part]), seed, strength)
+            pixels = distort(tf.constant(data.train.images[part]), seed, strength)
             views[number, part] = pixels.numpy()[..., 0]
-            logits[number, part] = answer(tf.cast(pixels, tf.float32) / 255).numpy()
+            logits[number, part] = predict(tf.cast(pixels, tf.float32) / 255).numpy()
 
 
 def stream(
-    learned: TransferSet, outliers: npt.NDArray[np.uint8], config: TrainConfig, epoch: int = 0
+    transfer: TransferSet, outliers: npt.NDArray[np.uint8], config: TrainConfig, epoch: int = 0
 ) -> tf.data.Dataset:
-    """Batches as `augment.stream`'s; epoch e shows pass e modulo P, in an order of its own.
+    """Makes an endless stream of batches as `augmentation.digit.stream` does; epoch e is pass e modulo P, shuffled.
+
+    Args:
+        transfer: views, labels and the teacher's logits.
+        outliers: uint8 [M, 28, 28] pictures that are no digit; M may be 0.
+        config: batch size, seed, strengths, share of non-digits.
+        epoch: the epoch to start with, from 0.
 
     Returns:
         A dataset of (image float32 [B, 28, 28, 1] in [0, 1], target float32 [B, 20]): ten probabilities
         from the label, ten logits from the teacher. Pictures that are no digit have equal ones in both.
     """
-    views, logits = tf.constant(learned.views), tf.constant(learned.logits)
-    labels, pool = tf.constant(learned.split.labels, tf.int32), tf.constant(outliers)
-    passes = len(learned.views)
+    views, logits = tf.constant(transfer.views), tf.constant(transfer.logits)
+    labels, pool = tf.constant(transfer.split.labels, tf.int32), tf.constant(outliers)
+    passes = len(transfer.views)
     extra = round(config.batch * config.nondigits) if len(outliers) else 0
 
     def epoch_batches(number: tf.Tensor) -> tf.data.Dataset:
         seed = digit.fold_in(tf.constant([config.seed, 1], tf.int64), number)
-        taken = digit.order(learned.split, config, seed)
+        indices = digit.order(transfer.split, config, seed)
         return tf.data.Dataset.zip(
-            tf.data.Dataset.from_tensor_slices(taken),
-            tf.data.Dataset.range(taken.shape[0]).map(
+            tf.data.Dataset.from_tensor_slices(indices),
+            tf.data.Dataset.range(indices.shape[0]).map(
                 lambda step: (digit.fold_in(seed, step + 1), tf.cast(number % passes, tf.int32))
             ),
         )
 
-    def batch(chosen: tf.Tensor, how: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        seed, number = how
-        index = tf.stack([tf.fill([config.batch], number), chosen], 1)
-        images = tf.cast(tf.gather_nd(views, index), tf.float32)[..., None] / 255
-        hard = digit.smooth_labels(tf.gather(labels, chosen), config)
-        soft = tf.cast(tf.gather_nd(logits, index), tf.float32)
+    def batch(index: tf.Tensor, settings: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        seed, number = settings
+        place = tf.stack([tf.fill([config.batch], number), index], 1)
+        images = tf.cast(tf.gather_nd(views, place), tf.float32)[..., None] / 255
+        hard = digit.smooth_labels(tf.gather(labels, index), config)
+        soft = tf.cast(tf.gather_nd(logits, place), tf.float32)
         if extra:
             others = tf.random.stateless_uniform([extra], seed, maxval=len(outliers), dtype=tf.int32)
             pixels = tf.cast(tf.gather(pool, others), tf.float32)[..., None] / 255
@@ -150,11 +159,13 @@ def stream(
 
 
 def loss(config: TrainConfig) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Cross-entropy with the labels and, at a temperature, with the teacher (Hinton et al. 2015, section 2).
+    """Makes the loss: cross-entropy with the labels and, at a temperature, with the teacher.
+
+    Source: Hinton, Vinyals, Dean, Distilling the Knowledge in a Neural Network (2015), section 2.
 
     Returns:
-        A function of targets float32 [B, 20] as `stream` gives them and logits float32 [B, 10] that
-        gives float32 [B]. The square of the temperature keeps the two gradients comparable.
+        A function of targets float32 [B, 20] of `stream` and logits float32 [B, 10] that
+        returns float32 [B]. The square of the temperature keeps the two gradients comparable.
     """
     share, temperature = config.distillation, config.temperature
 

@@ -1,8 +1,8 @@
-"""Trains `lenet5-field` from scratch on drawn fields, or goes on from released weights.
+"""Trains `lenet5-field` from scratch on drawn fields, or fine-tunes released weights.
 
     checkreader train --task field --data mnist --preset release --fonts FONTS --run field     # the released weights
 
-The run's `train.json` says what it saw and what came out; `float.keras` holds
+The run's `train.json` records settings, data and results; `float.keras` holds
 the averaged weights with batch normalization folded in, pixels → logits.
 """
 
@@ -27,40 +27,50 @@ from pipeline.training import ctc
 from pipeline.training.digit import remove_timestamps
 from serving.repository.store import Repository
 
-START: Final = "lenet5-field"  # of the released models, what a user's own fields go on from
-_VALIDATION: Final = 1_000  # drawn fields, by other writers than those of the training
-_PROCESSES: Final = 2  # that draw, beside the training
+START: Final = "lenet5-field"  # the released model that fine-tuning starts from
 
 
 def train(
-    run: Run, config: FieldTrainConfig, sampler: HandwritingSampler, data: dict[str, Any], preset: str
+    run: Run,
+    config: FieldTrainConfig,
+    sampler: HandwritingSampler,
+    data: dict[str, Any],
+    preset: str,
+    *,
+    validation: int = 1_000,
+    processes: int = 2,
+    recalibration: int = ctc.RECALIBRATION,
 ) -> dict[str, Any]:
     """Trains from scratch on drawn fields and writes `float.keras` and `train.json`.
 
     Args:
         run: where everything is written.
-        config: what to train.
-        sampler: who draws the fields to train on.
-        data: names and checksums of what the sampler were made of, for the record.
-        preset: the name that the config goes by, for the record.
+        config: the settings.
+        sampler: draws the fields to train on.
+        data: names and checksums of the sampler's sources, for the record.
+        preset: the config's name, for the record.
+        validation: number of fields to validate on, by other writers than those of the training.
+        processes: that draw while the network trains.
+        recalibration: see `ctc.fit`.
+
+    Returns:
+        The run's record: config, data, validation metrics.
     """
-    validation = sampler.validation()(np.random.default_rng([config.seed, 7]), _VALIDATION)
+    held_out = sampler.validation()(np.random.default_rng([config.seed, 7]), validation)
     _seed(config)
     opening, rest = config.parts()
     model = lenet5_field.build(keras)
-    stream = batch_stream(draw_blocks(sampler, config.seed, _PROCESSES), config)
-    ctc.fit(model, opening, stream, validation)
+    stream = batch_stream(draw_blocks(sampler, config.seed, processes), config)
+    ctc.fit(model, opening, stream, held_out, recalibration)
     model = lenet5_field.fold(keras, model)
-    ctc.fit(model, rest, stream, validation)
+    ctc.fit(model, rest, stream, held_out, recalibration)
     stream.close()
     plain = _in_float(model)
-    return write_record(
-        run, plain, config, data, preset, {"validation_exact": ctc.accuracy(plain, validation)}
-    )
+    return write_record(run, plain, config, data, preset, {"validation_exact": ctc.accuracy(plain, held_out)})
 
 
 def fine_tune(config: FieldTrainConfig, stream: Iterator[Batch]) -> Any:
-    """A network that goes on from `config.start`, or the released weights, on the batches of `stream`."""
+    """Fine-tunes the network of `config.start`, or the released one, on the batches of `stream`; returns it."""
     _seed(config)
     model = lenet5_field.build(keras, normalized=False)
     model.set_weights(_load_start(config).get_weights())
@@ -75,18 +85,18 @@ def _load_start(config: FieldTrainConfig) -> Any:
 def cuts(
     config: FieldTrainConfig, items: Sequence[Item], separators: bool
 ) -> list[tuple[recombine.Cut, ...]]:
-    """Where the fields fall apart, as the network to go on from sees them."""
+    """Finds where the fields can be cut, with the network that fine-tuning starts from."""
     model = lenet5_field.build(keras, normalized=False)
     model.set_weights(_load_start(config).get_weights())
-    seen = ctc.logits(model, [pixels for pixels, _ in items])
+    outputs = ctc.logits(model, [pixels for pixels, _ in items])
     return [
         recombine.cuts(pixels, labels, softmax(steps, axis=1), separators)
-        for (pixels, labels), steps in zip(items, seen, strict=True)
+        for (pixels, labels), steps in zip(items, outputs, strict=True)
     ]
 
 
 def _in_float(model: Any) -> Any:
-    """The same network computing in float32."""
+    """Returns the same network computing in float32."""
     keras.mixed_precision.set_global_policy("float32")
     plain = lenet5_field.build(keras, normalized=False)
     plain.set_weights(model.get_weights())
@@ -94,9 +104,9 @@ def _in_float(model: Any) -> Any:
 
 
 def released_weights() -> Path:
-    """The released weights."""
+    """Returns the path of the released weights, checked against the manifest."""
     repository = Repository.open()
-    artifact = next(a for a in repository.model(START).artifacts if a.runtime == "keras")
+    artifact = next(file for file in repository.model(START).artifacts if file.runtime == "keras")
     repository.read(artifact.path, artifact.sha256)
     return repository.folder / artifact.path
 

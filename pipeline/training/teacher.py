@@ -1,4 +1,4 @@
-"""The teacher: a larger convolutional network whose probabilities LeNet-5 learns from.
+"""Builds and trains the teacher, a larger convolutional network whose probabilities LeNet-5 learns from.
 
 Six 3×3 convolutions, about 290,000 parameters and 15 million multiply-accumulates a picture: 36 times
 LeNet-5's. It computes in bfloat16 where the processor does, is never released and reads only digits.
@@ -35,7 +35,7 @@ _WARMUP: Final = 200  # steps
 
 
 def build() -> Any:
-    """A functional model `image` float32 [N, 28, 28, 1] → `logits` float32 [N, 10], bfloat16 between."""
+    """Builds a functional model `image` float32 [N, 28, 28, 1] → `logits` float32 [N, 10], bfloat16 between."""
     layers, half = keras.layers, keras.DTypePolicy("mixed_bfloat16")
     x = image = keras.Input((SIDE, SIDE, 1), name="image")
     for channels, stride, padding, normalize in CONVOLUTIONS:
@@ -62,9 +62,9 @@ def train(path: Path, config: TrainConfig, data: Dataset) -> Any:
     """Trains a teacher and writes it.
 
     Args:
-        path: the `.keras` file.
+        path: where to write the `.keras` file.
         config: epochs, batch, learning rate, weight decay and augmentation.
-        data: its training part alone is looked at.
+        data: only its training part is used.
 
     Returns:
         The trained model.

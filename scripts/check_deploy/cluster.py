@@ -1,4 +1,4 @@
-"""The Kubernetes manifests: put together by Kustomize, held against the schemas of what they are for."""
+"""Checks the Kubernetes manifests: built by Kustomize, validated by the schemas of Kubernetes, Prometheus and KServe."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TOOLS: Final = "checkreader-tools"
 
 
 def check(engine: Engine) -> None:
-    """Raises ValueError or AssertionError for a manifest that is none."""
+    """Raises ValueError or AssertionError for an invalid manifest."""
     print(engine.run(TOOLS, "kubectl", "version", "--client").strip())
     for name in ("base", "monitored"):
         built = list(
@@ -41,10 +41,10 @@ def check(engine: Engine) -> None:
 def _check_manifest(manifest: dict[str, Any]) -> None:
     name = f"{manifest['kind']} {manifest['metadata']['name']}"
     if manifest["kind"] == "ServiceMonitor":
-        known = ServiceMonitor.model_validate(manifest).model_dump(
+        parsed = ServiceMonitor.model_validate(manifest).model_dump(
             by_alias=True, exclude_none=True, mode="json"
         )
-        assert known == manifest, f"{name}: fields that the Prometheus operator does not know: {manifest}"
+        assert parsed == manifest, f"{name}: fields that the Prometheus operator does not know: {manifest}"
         print(f"{name}: as the Prometheus operator's schema wants it")
         return
     kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
@@ -52,26 +52,33 @@ def _check_manifest(manifest: dict[str, Any]) -> None:
 
 
 def _check_selectors(built: list[dict[str, Any]]) -> None:
-    """Kustomize adds labels to some selectors only; an empty one means every pod, or none."""
-    (pods,) = (one["spec"]["template"]["metadata"]["labels"] for one in built if one["kind"] == "Deployment")
-    for one in built:
-        spec = one["spec"]
+    """Checks that every selector selects the pods; Kustomize adds labels to some selectors only."""
+    (pods,) = (
+        manifest["spec"]["template"]["metadata"]["labels"]
+        for manifest in built
+        if manifest["kind"] == "Deployment"
+    )
+    for manifest in built:
+        kind, spec = manifest["kind"], manifest["spec"]
         for selector in (spec.get("selector"), spec.get("podSelector")):
             if selector is not None:
-                wanted = selector.get("matchLabels", selector)
-                assert {} != wanted.items() <= pods.items(), (one["kind"], selector)
-        if one["kind"] in ("Service", "Deployment", "PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor"):
-            assert "selector" in spec or "podSelector" in spec, one["kind"]
+                labels = selector.get("matchLabels", selector)
+                assert {} != labels.items() <= pods.items(), (
+                    kind,
+                    selector,
+                )  # an empty one means every pod, or none
+        if kind in ("Service", "Deployment", "PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor"):
+            assert "selector" in spec or "podSelector" in spec, kind
 
 
 def _check_inference_service(service: dict[str, Any]) -> None:
-    """By KServe's Python classes, which name its fields; what is Kubernetes' own, as a pod."""
+    """Checks the fields by KServe's Python classes, and those of Kubernetes as a pod."""
     extension = _model("V1beta1ComponentExtensionSpec").attribute_map.values()
     unknown = list(_unknown("V1beta1InferenceService", service))
     assert not unknown, f"fields that KServe does not know: {unknown}"
     predictor = service["spec"]["predictor"]
     if "containers" in predictor:
-        spec = {name: value for name, value in predictor.items() if name not in {*extension, "model"}}
+        spec = {key: setting for key, setting in predictor.items() if key not in {*extension, "model"}}
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "as-a-pod"}, "spec": spec}
         kubernetes_validate.validate(pod, KUBERNETES, strict=True)
     name = service["metadata"]["name"]
@@ -79,7 +86,7 @@ def _check_inference_service(service: dict[str, Any]) -> None:
 
 
 def _model(name: str) -> Any:
-    """A class of KServe's SDK, without what the SDK imports to serve."""
+    """Returns a class of KServe's SDK without importing the SDK's server."""
     if "kserve" not in sys.modules:
         package = types.ModuleType("kserve")
         package.__path__ = [str(path) for path in find_spec("kserve").submodule_search_locations]
@@ -91,11 +98,11 @@ def _model(name: str) -> Any:
 
 
 def _unknown(name: str, content: dict[str, Any], path: str = "") -> Iterator[str]:
-    """Where `content` has fields that the class does not; classes that are not KServe's are left out."""
+    """Yields the paths of fields that the class does not have; classes that are not KServe's are left out."""
     model = _model(name)
     types_of = {key: model.openapi_types[attribute] for attribute, key in model.attribute_map.items()}
-    for key, value in content.items():
+    for key, child in content.items():
         if key not in types_of:
             yield f"{path}.{key}"
-        elif types_of[key].startswith("V1beta1") and isinstance(value, dict):
-            yield from _unknown(types_of[key], value, f"{path}.{key}")
+        elif types_of[key].startswith("V1beta1") and isinstance(child, dict):
+            yield from _unknown(types_of[key], child, f"{path}.{key}")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-# As Debian's slim images are made: no documents, no translations.
+# As in Debian's slim images: no documents, no translations.
 _SLIM: Final = [
     f"--dpkgopt=path-exclude=/usr/share/{name}/*"
     for name in ("doc", "man", "info", "locale", "groff", "lintian")
@@ -25,14 +25,14 @@ _TRIM: Final = (
 _LIMITS: Final = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
 
 
-def shell(command: Sequence[str | Path], *, shown: bool = True, timeout: float = 600, **options: Any) -> str:
-    """Runs a command and returns what it printed.
+def shell(command: Sequence[str | Path], *, echo: bool = True, timeout: float = 600, **options: Any) -> str:
+    """Runs a command and returns its output.
 
     Raises:
-        CalledProcessError: it failed, and said why in `stdout` and `stderr`.
+        CalledProcessError: it failed; the reason is in `stdout` and `stderr`.
         TimeoutExpired: it took longer than `timeout` seconds.
     """
-    if shown:
+    if echo:
         print("+", shlex.join(map(str, command)), flush=True)
     return subprocess.run(
         command, text=True, capture_output=True, check=True, timeout=timeout, **options
@@ -40,10 +40,10 @@ def shell(command: Sequence[str | Path], *, shown: bool = True, timeout: float =
 
 
 def wait(ready: Callable[[], object], seconds: float) -> None:
-    """Returns when `ready` no longer fails.
+    """Calls `ready` until it no longer fails.
 
     Raises:
-        CalledProcessError: it still does after `seconds`.
+        CalledProcessError: it still fails after `seconds`.
     """
     start = time.monotonic()
     while True:
@@ -65,12 +65,12 @@ class Engine:
         self._podman = ["podman", *store, "--cgroup-manager", "cgroupfs", "--runtime", "runc"]
 
     def __call__(self, *command: str | Path, **options: Any) -> str:
-        if options.get("shown", True):
+        if options.get("echo", True):
             print("+ podman", shlex.join(map(str, command)), flush=True)
-        return shell([*self._podman, *command], **(options | {"shown": False}))
+        return shell([*self._podman, *command], **(options | {"echo": False}))
 
     def debian(self, tag: str, suite: str, packages: Sequence[str]) -> None:
-        """Makes an image of a Debian release with some packages, unless there is one."""
+        """Imports an image of a Debian release with some packages, from an archive that is made once."""
         archive = self.folder / f"{suite}-{'-'.join(packages)}.tar"
         if not archive.exists():
             part = archive.with_suffix(".part.tar")
@@ -88,43 +88,45 @@ class Engine:
         self("build", "--format", "docker", "--quiet", *network, *options, "--tag", tag, context)
 
     def run(self, image: str, *command: str, options: Sequence[str | Path] = ()) -> str:
-        """Runs a command without a network and returns what it printed."""
+        """Runs a command without a network and returns its output."""
         network = ("--network", "none", "--no-healthcheck")
         return self("run", "--rm", *network, *_LIMITS, *options, image, *command)
 
     @contextlib.contextmanager
     def start(self, image: str, *command: str, options: Sequence[str | Path] = ()) -> Iterator[Container]:
-        """A container in the background with no network but its own loopback, removed at the end."""
+        """Runs a container in the background, with its own loopback as the only network, until the block ends."""
         network = ("--network", "none", "--no-healthcheck")
         name = self("run", "--detach", *network, *_LIMITS, *options, image, *command).strip()
         try:
             yield Container(self, name)
         finally:
-            self("rm", "--force", "--time", "1", name, shown=False)
+            self("rm", "--force", "--time", "1", name, echo=False)
 
 
 class Container:
-    """One that runs."""
+    """A running container."""
 
     def __init__(self, engine: Engine, name: str) -> None:
         self._engine = engine
         self.name = name
 
     def inspect(self) -> dict[str, Any]:
-        return json.loads(self._engine("inspect", self.name, shown=False))[0]
+        """Returns the engine's description of it."""
+        return json.loads(self._engine("inspect", self.name, echo=False))[0]
 
-    def exec(self, *command: str, shown: bool = True) -> str:
-        """Runs a command in the container."""
-        if shown:
+    def exec(self, *command: str, echo: bool = True) -> str:
+        """Runs a command in the container and returns its output."""
+        if echo:
             print("+ podman exec", shlex.join(command), flush=True)
-        return self._engine("exec", self.name, *command, shown=False)
+        return self._engine("exec", self.name, *command, echo=False)
 
-    def curl(self, *arguments: str | Path, shown: bool = True) -> str:
-        """This machine's curl, in the container's network."""
+    def curl(self, *arguments: str | Path, echo: bool = True) -> str:
+        """Runs this machine's curl in the container's network and returns its output."""
         enter = ["nsenter", "--target", str(self.inspect()["State"]["Pid"]), "--net"]
-        if shown:
+        if echo:
             print("+ curl", shlex.join(map(str, arguments)), flush=True)
-        return shell([*enter, "curl", "--silent", "--show-error", "--fail", *arguments], shown=False)
+        return shell([*enter, "curl", "--silent", "--show-error", "--fail", *arguments], echo=False)
 
     def log(self) -> str:
-        return self._engine("logs", self.name, shown=False)
+        """Returns what the container has printed."""
+        return self._engine("logs", self.name, echo=False)

@@ -1,4 +1,4 @@
-"""The Dockerfile: linted, built, run as an operator would, and weighed."""
+"""Checks the Dockerfile: lints and builds it, runs the image as an operator would, and measures its size."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from scripts.check_deploy.engine import Container, Engine, shell, wait
+from serving import __version__
 
 ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = ("--volume", f"{ROOT / 'deploy'}:/deploy:ro")
-IMAGE: Final = "checkreader:0.2.0"
-# The Dockerfile's base, made of Debian's packages, since no registry can be assumed: the same Debian
+IMAGE: Final = f"checkreader:{__version__}"
+# The Dockerfile's base, built from Debian's packages, since no registry can be assumed: the same Debian
 # and the same Python, at /usr/bin instead of /usr/local/bin.
 BASE: Final = "docker.io/library/python:3.13-slim-trixie"
 _SUITE: Final = "trixie"
@@ -24,7 +25,7 @@ _URL: Final = "http://127.0.0.1:8000"
 
 
 def check(engine: Engine) -> dict[str, Any]:
-    """What `benchmarks/results/image.json` holds.
+    """Returns the content of `benchmarks/results/image.json`.
 
     Raises:
         AssertionError: the image is not what it should be.
@@ -38,16 +39,16 @@ def check(engine: Engine) -> dict[str, Any]:
     return {
         "image": IMAGE,
         "base": f"stand-in for {BASE.rpartition('/')[2]} from Debian's packages",
-        "compressed_bytes": _weigh(engine),
+        "compressed_bytes": _compressed_bytes(engine),
         "packages": packages,
         "engine": engine("--version").strip(),
     }
 
 
 def _inside(engine: Engine) -> dict[str, str]:
-    """The installed packages: none that only building or training needs."""
+    """Returns the installed packages, after a check that none is for building or training only."""
     code = "import importlib.metadata as m; print(*(f'{d.name}={d.version}' for d in m.distributions()))"
-    packages = dict(one.split("=") for one in engine.run(IMAGE, "-c", code, options=_PYTHON).split())
+    packages = dict(line.split("=") for line in engine.run(IMAGE, "-c", code, options=_PYTHON).split())
     assert not {"tensorflow", "keras", "pip", "hatchling", "editables"} & set(packages), packages
     assert {"checkreader", "onnxruntime"} <= set(packages), packages
     return dict(sorted(packages.items()))
@@ -57,21 +58,24 @@ _PYTHON: Final = ("--entrypoint", "/opt/checkreader/bin/python")
 
 
 def _serve(engine: Engine) -> None:
-    """Starts the entry point on a read-only system, asks, and stops it."""
+    """Starts the entry point on a read-only system, posts pictures, and stops it."""
     # Podman alone would put a writable folder in more places than Docker does.
     system = ["--read-only", "--read-only-tmpfs=false", "--tmpfs", "/tmp"]
     rights = ["--cap-drop", "all", "--security-opt", "no-new-privileges"]
     limits = ["--memory", "1g", "--cpus", "2", "--env", f"CHECKREADER_API_KEYS={KEY}"]
-    health, *command = json.loads(engine("image", "inspect", IMAGE, shown=False))[0]["Healthcheck"]["Test"]
+    health, *command = json.loads(engine("image", "inspect", IMAGE, echo=False))[0]["Healthcheck"]["Test"]
     assert health == "CMD", health
     with engine.start(IMAGE, "--workers", "2", options=[*system, *rights, *limits]) as container:
-        wait(lambda: container.curl(f"{_URL}/v2/health/ready", shown=False), 30)
+        wait(lambda: container.curl(f"{_URL}/v2/health/ready", echo=False), 30)
         container.exec(*command)
         golden = ROOT / "models" / "golden"
-        for file, path, found in (("7a", "digits", {"digit": 7}), ("field-b", "fields", {"text": "55500"})):
+        for file, path, expected in (
+            ("7a", "digits", {"digit": 7}),
+            ("field-b", "fields", {"text": "55500"}),
+        ):
             post = (*_AS_CLIENT, "--data-binary", f"@{golden / file}.png", f"{_URL}/{path}")
             reading = json.loads(container.curl(*post))[path][0]
-            assert found.items() <= reading.items(), reading
+            assert expected.items() <= reading.items(), reading
         assert "checkreader_workers 2.0" in container.curl(*_AS_CLIENT, f"{_URL}/metrics")
         assert container.exec("id", "-u").strip() == "65532"
         _refuses_strangers(container)
@@ -82,14 +86,14 @@ def _serve(engine: Engine) -> None:
 
 
 def _refuses_strangers(container: Container) -> None:
-    """Without a key there is no answer."""
+    """Checks that there is no answer without a key."""
     status = ("--no-fail", "--output", "/dev/null", "--write-out", "%{http_code}")
-    found = container.curl(*status, f"{_URL}/v2/models/lenet5")
-    assert found == "401", found
+    code = container.curl(*status, f"{_URL}/v2/models/lenet5")
+    assert code == "401", code
 
 
 def _refuses_writing(container: Container) -> None:
-    """Nothing can be written but in /tmp, even where rights would let anybody."""
+    """Checks that only /tmp can be written, even where the file permissions would allow it."""
     container.exec("touch", "/tmp/new")
     try:
         container.exec("touch", "/var/tmp/new")
@@ -99,12 +103,13 @@ def _refuses_writing(container: Container) -> None:
 
 
 def _stop(engine: Engine, container: Container) -> int:
+    """Sends SIGTERM and returns the exit code."""
     engine("stop", "--time", "40", container.name)
     return int(container.inspect()["State"]["ExitCode"])
 
 
-def _weigh(engine: Engine) -> dict[str, int]:
-    """Bytes of the layers, compressed by gzip as a registry holds them."""
+def _compressed_bytes(engine: Engine) -> dict[str, int]:
+    """Returns the bytes of the layers, compressed by gzip as a registry holds them."""
     pushed = engine.folder / "pushed"
     engine("push", "--quiet", "--compress", IMAGE, f"dir:{pushed}")
     base, *added = (layer["size"] for layer in json.loads((pushed / "manifest.json").read_text())["layers"])

@@ -1,4 +1,4 @@
-"""Prometheus' files by its own tool, and the dashboard by Grafana's schema."""
+"""Checks Prometheus' files by its own tool, and the dashboard by Grafana's schema."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _OPEN: Final = {"titleFormat"}
 
 
 def check(engine: Engine) -> None:
-    """Raises CalledProcessError or AssertionError for a file that Prometheus or Grafana would not take."""
+    """Raises CalledProcessError or AssertionError for a file that Prometheus or Grafana would refuse."""
     register_default_plugins()
     for command in (
         "check rules rules.yaml",
@@ -39,8 +39,8 @@ def check(engine: Engine) -> None:
     dashboard = json.loads(DASHBOARD.read_text())
     lost = list(_lost(dashboard, json.loads(JSONEncoder().encode(Dashboard.from_json(dashboard)))))
     assert not lost, f"{DASHBOARD.name}: fields that Grafana's schema does not know: {lost}"
-    found = sorted({_plain(expression) for expression in expressions(dashboard)})
-    rules = [{"record": "checkreader:dashboard", "expr": expression} for expression in found]
+    queries = sorted({_plain(expression) for expression in expressions(dashboard)})
+    rules = [{"record": "checkreader:dashboard", "expr": expression} for expression in queries]
     with tempfile.TemporaryDirectory() as folder:
         # Each in a group of its own: promtool takes equal records for copies.
         groups = [{"name": f"panel {i}", "rules": [rule]} for i, rule in enumerate(rules)]
@@ -51,31 +51,31 @@ def check(engine: Engine) -> None:
                 TOOLS, "promtool", "check", "rules", "--lint=none", "/rules/rules.yaml", options=options
             )
         )
-    print(f"{DASHBOARD.name}: as Grafana's schema wants it, {len(found)} expressions parsed")
+    print(f"{DASHBOARD.name}: as Grafana's schema wants it, {len(queries)} expressions parsed")
 
 
 def expressions(dashboard: dict[str, Any]) -> Iterator[str]:
-    """The PromQL of a dashboard's panels and annotations."""
+    """Yields the PromQL of a dashboard's panels and annotations."""
     for panel in dashboard["panels"]:
         yield from (target["expr"] for target in panel.get("targets", ()))
     yield from (entry["expr"] for entry in dashboard["annotations"]["list"])
 
 
 def _plain(expression: str) -> str:
-    """Without Grafana's variables, as Prometheus gets it."""
+    """Replaces Grafana's variables, as Grafana does before Prometheus gets the query."""
     return re.sub(r"\$\w+", ".*", expression.replace("$__rate_interval", "5m"))
 
 
 def _lost(before: Any, after: Any, path: str = "") -> Iterator[str]:
-    """What of `before` the schema's classes did not keep."""
+    """Yields the paths in `before` that the schema's classes did not keep."""
     if isinstance(before, dict):
-        for key, value in before.items():
+        for key, child in before.items():
             if key not in after:
                 yield from () if key in _OPEN else (f"{path}/{key}",)
             else:
-                yield from _lost(value, after[key], f"{path}/{key}")
+                yield from _lost(child, after[key], f"{path}/{key}")
     elif isinstance(before, list):
-        for i, (one, other) in enumerate(zip(before, after, strict=True)):
-            yield from _lost(one, other, f"{path}/{i}")
+        for i, (first, second) in enumerate(zip(before, after, strict=True)):
+            yield from _lost(first, second, f"{path}/{i}")
     elif before != after:
         yield f"{path}: {before} became {after}"

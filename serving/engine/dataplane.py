@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -17,7 +16,7 @@ from serving.engine.batcher import Outputs
 from serving.engine.offload import Offloader
 from serving.engine.served_model import ServedModel
 from serving.engine.statistics import Counts
-from serving.engine.tensor_checks import brackets, check_range, check_shape
+from serving.engine.tensors import Tensor, single_input, to_model_input, to_pictures
 from serving.errors import CheckreaderError, Unknown
 from serving.images import sliding_window
 from serving.images.crop import Crop, is_small
@@ -25,25 +24,13 @@ from serving.images.digit import tensor as to_tensor
 from serving.recognition import digits, fields
 from serving.recognition.fields import FieldPrediction
 from serving.runtime.cpu import cpus
-from serving.runtime.network import Array, Floats
+from serving.runtime.network import Floats
 from serving.settings import Settings
 
 T = TypeVar("T")
-_ONE: Final = 0x3F800000  # the bits of 1.0 in float32
 
 # Work on less than this (bytes) is done in the event loop: a thread would take longer to wake up.
 SMALL: Final = 2**16
-
-
-class Tensor(msgspec.Struct, frozen=True):
-    """A named array; `datatype` is the Open Inference Protocol's word for its dtype.
-
-    BYTES are an object array of bytes objects: encoded pictures in an input, "value:index:label" in an output.
-    """
-
-    name: str
-    datatype: str
-    data: Array
 
 
 class DataPlane:
@@ -154,7 +141,7 @@ class DataPlane:
                     f"unexpected inference output {output!r} for model {served.name!r}, "
                     f"it has {', '.join(specs)}"
                 )
-        arrays = await self._run(served, await self._image(served, inputs), timeout, start)
+        arrays = await self._run(served, await self._model_input(served, inputs), timeout, start)
         tensors = {
             name: Tensor(name, spec.datatype, array)
             for (name, spec), array in zip(specs.items(), arrays, strict=True)
@@ -187,12 +174,12 @@ class DataPlane:
         start = time.perf_counter_ns()
         served = self.find(self.default if model is None else model)
         try:
-            return served, await self._read(served, pictures, max_error, crop, start)
+            return served, await self._read_digits(served, pictures, max_error, crop, start)
         except BaseException:
             served.statistics.fail.add(time.perf_counter_ns() - start)
             raise
 
-    async def _read(
+    async def _read_digits(
         self,
         served: ServedModel,
         pictures: Sequence[bytes],
@@ -202,17 +189,17 @@ class DataPlane:
     ) -> list[DigitPrediction]:
         if served.loaded.model.task != "digit":
             raise CheckreaderError(f"model {served.name!r} does not read digits")
-        accepted_from = choose_threshold(
+        threshold = choose_threshold(
             served.loaded.model.thresholds, MAX_ERROR if max_error is None else max_error
         )
         pixels = await self._normalize(pictures, crop)
         outputs = await self._run(served, to_tensor(pixels), None, start)
         computed = time.perf_counter_ns()
-        readings = digits.recognize(pixels, outputs[0], accepted_from)
-        for reading in readings:
-            served.statistics.record_reading(reading.reason)
+        predictions = digits.recognize(pixels, outputs[0], threshold)
+        for prediction in predictions:
+            served.statistics.record_reading(prediction.reason)
         served.statistics.record_success(start, computed, time.perf_counter_ns())
-        return readings
+        return predictions
 
     async def read_fields(
         self,
@@ -220,7 +207,7 @@ class DataPlane:
         model: str | None = None,
         max_error: float | None = None,
         crop: Crop | None = None,
-        rules: FieldFormat = FieldFormat(),
+        field_format: FieldFormat = FieldFormat(),
     ) -> tuple[ServedModel, list[FieldPrediction]]:
         """Reads pictures of one field each, an amount or a number.
 
@@ -229,7 +216,7 @@ class DataPlane:
             model: the model's name; None = the first served one that reads fields.
             max_error: the largest share of wrong readings among the accepted ones, see `fields.threshold_or_reason`.
             crop: the field, the same part of every picture.
-            rules: the rules that the field's string has to keep.
+            field_format: the rules that the field's string has to keep.
 
         Returns:
             The model, and a reading of each picture.
@@ -242,7 +229,7 @@ class DataPlane:
         start = time.perf_counter_ns()
         served = self.find(self._field_model if model is None else model)
         try:
-            return served, await self._read_fields(served, pictures, max_error, crop, rules, start)
+            return served, await self._read_fields(served, pictures, max_error, crop, field_format, start)
         except BaseException:
             served.statistics.fail.add(time.perf_counter_ns() - start)
             raise
@@ -253,37 +240,37 @@ class DataPlane:
         pictures: Sequence[bytes],
         max_error: float | None,
         crop: Crop | None,
-        rules: FieldFormat,
+        field_format: FieldFormat,
         start: int,
     ) -> list[FieldPrediction]:
         entry = served.loaded.model
         sliding = fields.require_sliding(served.name, entry)
-        accepted_from = fields.threshold_or_reason(entry.thresholds, max_error)
+        threshold = fields.threshold_or_reason(entry.thresholds, max_error)
 
         def normalize() -> tuple[list[fields.LocatedField], list[tuple[list[int], Floats]]]:
-            sources = fields.normalize_pictures(pictures, crop)
-            return sources, sliding_window.place([source.field for source in sources], sliding)
+            located = fields.normalize_pictures(pictures, crop)
+            return located, sliding_window.place([source.field for source in located], sliding)
 
-        sources, placed = await self.offload(normalize)
+        located, placed = await self.offload(normalize)
         outputs = await asyncio.gather(*(self._run(served, image, None, start) for _, image in placed))
         computed = time.perf_counter_ns()
 
         def decode() -> list[FieldPrediction]:
-            rows = fields.probabilities_by_field(len(sources), zip(placed, outputs, strict=True), sliding)
+            rows = fields.probabilities_by_field(len(located), zip(placed, outputs, strict=True), sliding)
             return [
-                fields.recognize(source, row, entry, rules, accepted_from)
-                for source, row in zip(sources, rows, strict=True)
+                fields.recognize(source, row, entry, field_format, threshold)
+                for source, row in zip(located, rows, strict=True)
             ]
 
-        readings = await self.offload(decode, begun=True)
-        for reading in readings:
-            served.statistics.record_reading(reading.reason)
+        predictions = await self.offload(decode, begun=True)
+        for prediction in predictions:
+            served.statistics.record_reading(prediction.reason)
         served.statistics.record_success(start, computed, time.perf_counter_ns())
-        return readings
+        return predictions
 
     @property
     def _field_model(self) -> str:
-        """The first model that reads fields."""
+        """Name of the first model that reads fields."""
         for name, served in self.models.items():
             if served.loaded.model.task == "field":
                 return name
@@ -299,57 +286,22 @@ class DataPlane:
         served.statistics.compute_input.add(time.perf_counter_ns() - start)
         return await answer
 
-    async def _image(self, served: ServedModel, inputs: Sequence[Tensor]) -> Floats:
+    async def _model_input(self, served: ServedModel, inputs: Sequence[Tensor]) -> Floats:
         """Converts a request's inputs to the model's input, float32 [N, …] in [0, 1]."""
-        spec = served.loaded.network.input
-        for tensor in inputs:
-            if tensor.name != spec.name:
-                raise CheckreaderError(
-                    f"unexpected inference input {tensor.name!r} for model {served.name!r}, expected {spec.name!r}"
-                )
-        if len(inputs) != 1:
-            raise CheckreaderError(f"model {served.name!r} takes one input, {spec.name!r}, got {len(inputs)}")
-        (tensor,) = inputs
-        if tensor.datatype == "BYTES":
-            return await self._decode_pictures(served, tensor.data)
-        check_shape(served.name, spec, tensor.data.shape, self.settings.max_rows)
-        if served.loaded.model.sliding is not None:
-            sliding_window.check_width(served.name, tensor.data.shape[2], served.loaded.model.sliding)
-        if tensor.datatype == "UINT8":
-            return tensor.data.astype(np.float32) / np.float32(255)
-        if tensor.datatype != "FP32":
-            raise CheckreaderError(
-                f"inference input {spec.name!r} data-type is {tensor.datatype!r}, "
-                f"but model {served.name!r} expects 'FP32' in [0, 1], 'UINT8' 0–255 or 'BYTES', encoded pictures"
-            )
-        image = np.ascontiguousarray(tensor.data, np.float32)
-        # As unsigned integers, the floats from 0 to 1 are the smallest: one pass finds all others, negative and NaN too.
-        if image.view(np.uint32).max() > _ONE:
-            check_range(spec.name, image)
-        return image
-
-    async def _decode_pictures(self, served: ServedModel, pictures: Array) -> Floats:
-        """Decodes encoded pictures, an object array [N] or [N, 1], to float32 [N, 28, 28, 1]."""
-        name = served.name
-        if served.loaded.network.input.shape[1:] != (28, 28, 1):
-            hint = ": post them to /fields" if served.loaded.model.task == "field" else " of single digits"
-            raise CheckreaderError(f"model {name!r} takes no encoded pictures{hint}")
-        if pictures.ndim not in (1, 2) or pictures.shape[1:] not in ((), (1,)):
-            raise CheckreaderError(
-                f"unexpected shape for encoded pictures for model {name!r}. Expected [N] or [N,1], "
-                f"got {brackets(pictures.shape)}"
-            )
-        limit = self.settings.max_pictures
-        if not 1 <= len(pictures) <= limit:
-            raise CheckreaderError(
-                f"encoded pictures for model {name!r} must be 1 to {limit}, got {len(pictures)}"
-            )
-        return to_tensor(await self._normalize(list(pictures.ravel())))
+        spec, entry = served.loaded.network.input, served.loaded.model
+        tensor = single_input(served.name, spec, inputs)
+        if tensor.datatype != "BYTES":
+            return to_model_input(served.name, spec, entry.sliding, tensor, self.settings.max_rows)
+        if spec.shape[1:] != (28, 28, 1):
+            hint = ": post them to /fields" if entry.task == "field" else " of single digits"
+            raise CheckreaderError(f"model {served.name!r} takes no encoded pictures{hint}")
+        pictures = to_pictures(served.name, tensor, self.settings.max_pictures)
+        return to_tensor(await self._normalize(pictures))
 
     async def _normalize(self, pictures: Sequence[bytes], crop: Crop | None = None) -> npt.NDArray[np.uint8]:
         """Decodes and normalizes pictures of digits to uint8 [N, 28, 28].
 
-        A single is_small one is done in the event loop: threads that take the interpreter from each other on two
+        A single small one is decoded in the event loop: threads that take the interpreter from each other on two
         cores would take twice as long.
         """
         if len(pictures) == 1 and is_small(pictures[0]):

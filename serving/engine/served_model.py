@@ -49,8 +49,8 @@ class RefusedVersion(NamedTuple):
     earlier: bool = False
 
 
-class LoadedModels(NamedTuple):
-    """The versions that a manifest names, as far as they could be loaded: by model, the current and the one before."""
+class LoadedRelease(NamedTuple):
+    """The versions that a manifest names, as far as they could be loaded; `models` and `previous` are by model."""
 
     models: dict[str, ServedModel]
     previous: dict[str, ServedModel]
@@ -64,7 +64,7 @@ def load_models(
     unloaded: Collection[str] = (),
     running: Mapping[str, ServedModel] | None = None,
     strict: bool = False,
-) -> LoadedModels:
+) -> LoadedRelease:
     """Loads the current and the previous version of each model that is to be served.
 
     Args:
@@ -103,7 +103,7 @@ def load_models(
                 refused.append(RefusedVersion(name, entry.version, str(error), versions is previous))
                 if versions is models and fallback is not None:
                     models[name] = fallback
-    return LoadedModels(models, previous, refused)
+    return LoadedRelease(models, previous, refused)
 
 
 def load_model(

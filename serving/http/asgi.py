@@ -1,7 +1,7 @@
 """HTTP at ASGI's level: whole bodies in, whole responses out, every error as `{"error": …}`.
 
-Starlette routes the requests. Its routing of the path that is asked most, and its own request and response
-classes, would take 15 of the 105 µs from socket to socket.
+Starlette routes the requests but for the path that is asked most. Its routing, requests and responses would
+take 31 µs a request where this module takes 6, of some 105 from socket to socket.
 """
 
 from __future__ import annotations

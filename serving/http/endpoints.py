@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
-from serving.engine.dataplane import SMALL, DataPlane, Tensor
+from serving.engine.dataplane import SMALL, DataPlane
 from serving.engine.hot_reload import ModelReloader
 from serving.engine.served_model import ServedModel
-from serving.engine.tensor_checks import check_shape
+from serving.engine.tensors import Tensor, check_shape
 from serving.engine.worker_state import total_counts
 from serving.errors import Forbidden
 from serving.http import metrics

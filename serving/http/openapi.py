@@ -45,9 +45,9 @@ class Operation:
     Attributes:
         group: heading under which the page shows it.
         parameters: of the query and the headers.
-        takes: the request's media types and bodies.
-        optional: the request may come without a body.
-        gives: the response's media types and bodies.
+        request_bodies: the request's media types and bodies.
+        body_optional: the request may come without a body.
+        response_bodies: the response's media types and bodies.
         errors: what can go wrong.
         curl: an example of a request.
         reply: an example of a response, as JSON.
@@ -60,9 +60,9 @@ class Operation:
     summary: str
     about: str = ""
     parameters: tuple[Parameter, ...] = ()
-    takes: Mapping[str, Body] = field(default_factory=dict)
-    optional: bool = False
-    gives: Mapping[str, Body] = field(default_factory=dict)
+    request_bodies: Mapping[str, Body] = field(default_factory=dict)
+    body_optional: bool = False
+    response_bodies: Mapping[str, Body] = field(default_factory=dict)
     errors: tuple[type[CheckreaderError], ...] = ()
     curl: str = ""
     reply: str = ""
@@ -71,7 +71,9 @@ class Operation:
 def document(operations: Sequence[Operation]) -> dict[str, Any]:
     """Returns the OpenAPI 3.1 description; its schemas come from the types that decode and encode the bodies."""
     bodies = [
-        body for operation in operations for body in (*operation.takes.values(), *operation.gives.values())
+        body
+        for operation in operations
+        for body in (*operation.request_bodies.values(), *operation.response_bodies.values())
     ]
     types = [Error, *(kind for body in bodies for kind in _types(body))]
     references, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
@@ -117,7 +119,7 @@ def _describe(operation: Operation, schemas: dict[Any, dict[str, Any]]) -> dict[
         }
         for parameter in operation.parameters
     ]
-    responses: dict[str, Any] = {"200": {"description": "OK", "content": content(operation.gives)}}
+    responses: dict[str, Any] = {"200": {"description": "OK", "content": content(operation.response_bodies)}}
     for error in operation.errors:
         responses[str(error.status)] = {
             "description": error.about,
@@ -131,8 +133,11 @@ def _describe(operation: Operation, schemas: dict[Any, dict[str, Any]]) -> dict[
         "parameters": parameters,
         "responses": responses,
     }
-    if operation.takes:
-        description["requestBody"] = {"required": not operation.optional, "content": content(operation.takes)}
+    if operation.request_bodies:
+        description["requestBody"] = {
+            "required": not operation.body_optional,
+            "content": content(operation.request_bodies),
+        }
     return description
 
 
@@ -165,8 +170,8 @@ def _section(operation: Operation, *others: Operation) -> str:
             for parameter in operation.parameters
         )
         parts.append(f"<table><tr><th>parameter<th>meaning{rows}</table>")
-    if operation.takes:
-        media = ", ".join(f"<code>{html.escape(kind)}</code>" for kind in operation.takes)
+    if operation.request_bodies:
+        media = ", ".join(f"<code>{html.escape(kind)}</code>" for kind in operation.request_bodies)
         parts.append(f"<p>Body: {media}</p>")
     if operation.curl:
         parts.append(f"<pre>{html.escape(operation.curl)}</pre>")

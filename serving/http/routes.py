@@ -82,7 +82,7 @@ def route_table(endpoints: Endpoints) -> list[Operation]:
         endpoints.metrics,
         "Operation",
         "Counters and histograms for Prometheus, of all workers together.",
-        gives={"text/plain": {"type": "string"}},
+        response_bodies={"text/plain": {"type": "string"}},
     )
     return [
         *_picture_operations(endpoints),
@@ -116,8 +116,8 @@ def _picture_operations(endpoints: Endpoints) -> list[Operation]:
         "Read digits from pictures.",
         _ABOUT_DIGITS,
         common_parameters(endpoints.plane.default),
-        takes=_PICTURES,
-        gives={_JSON: pictures.DigitsResponse},
+        request_bodies=_PICTURES,
+        response_bodies={_JSON: pictures.DigitsResponse},
         errors=_BODY_ERRORS,
         curl="curl --data-binary @seven.png 'localhost:8000/digits?max_error=0.01'\n"
         "curl -F a=@one.png -F b=@two.jpg localhost:8000/digits",
@@ -140,8 +140,8 @@ def _picture_operations(endpoints: Endpoints) -> list[Operation]:
             Parameter("locale", "how the amount is written; any", {"enum": list(LOCALES)}),
             *common_parameters("the first that reads fields"),
         ),
-        takes=_PICTURES,
-        gives={_JSON: pictures.FieldsResponse},
+        request_bodies=_PICTURES,
+        response_bodies={_JSON: pictures.FieldsResponse},
         errors=_BODY_ERRORS,
         curl="curl --data-binary @amount.png 'localhost:8000/fields?crop=410,120,180,40'\n"
         "curl --data-binary @account.png 'localhost:8000/fields?scheme=aba'",
@@ -157,9 +157,11 @@ def _inference_protocol_operations(endpoints: Endpoints) -> list[Operation]:
     group = "Open Inference Protocol v2"
 
     def get(
-        path: str, handler: Any, summary: str, gives: Body, errors: tuple[type[CheckreaderError], ...] = ()
+        path: str, handler: Any, summary: str, response: Body, errors: tuple[type[CheckreaderError], ...] = ()
     ) -> Operation:
-        return Operation("GET", path, handler, group, summary, gives={_JSON: gives}, errors=errors)
+        return Operation(
+            "GET", path, handler, group, summary, response_bodies={_JSON: response}, errors=errors
+        )
 
     table = [
         get("/v2", endpoints.server, "What this server is.", metadata.ServerMetadata),
@@ -172,9 +174,9 @@ def _inference_protocol_operations(endpoints: Endpoints) -> list[Operation]:
             group,
             "All models and their state.",
             "One entry for each version, and the reason why it is not served or why a newer one was refused.",
-            takes={_JSON: metadata.IndexRequest},
-            optional=True,
-            gives={_JSON: (list[metadata.IndexEntry],)},
+            request_bodies={_JSON: metadata.IndexRequest},
+            body_optional=True,
+            response_bodies={_JSON: (list[metadata.IndexEntry],)},
             errors=_BODY_ERRORS,
         ),
         *(
@@ -185,9 +187,9 @@ def _inference_protocol_operations(endpoints: Endpoints) -> list[Operation]:
                 group,
                 summary,
                 about,
-                takes={_JSON: metadata.ControlRequest},
-                optional=True,
-                gives={_JSON: {"type": "object"}},
+                request_bodies={_JSON: metadata.ControlRequest},
+                body_optional=True,
+                response_bodies={_JSON: {"type": "object"}},
                 errors=(*_BODY_ERRORS, Forbidden),
                 curl=f"curl -X POST localhost:8000/v2/repository/models/lenet5/{verb}",
             )
@@ -232,8 +234,8 @@ def _inference_protocol_operations(endpoints: Endpoints) -> list[Operation]:
                         "header",
                     ),
                 ),
-                takes={_JSON: oip.InferRequest} | _BINARY,
-                gives={_JSON: oip.InferResponse} | _BINARY,
+                request_bodies={_JSON: oip.InferRequest} | _BINARY,
+                response_bodies={_JSON: oip.InferResponse} | _BINARY,
                 errors=_BODY_ERRORS,
                 curl='curl localhost:8000/v2/models/lenet5/infer -d \'{"inputs":[{"name":"image",'
                 '"datatype":"FP32","shape":[1,28,28,1],"data":[…]}]}\'',
@@ -261,8 +263,8 @@ def _tensorflow_serving_operations(endpoints: Endpoints) -> list[Operation]:
                 group,
                 "Run a model.",
                 _ABOUT_PREDICT,
-                takes={_JSON: tensorflow_serving.PredictRequest},
-                gives={_JSON: (tensorflow_serving.RowReply, tensorflow_serving.ColumnReply)},
+                request_bodies={_JSON: tensorflow_serving.PredictRequest},
+                response_bodies={_JSON: (tensorflow_serving.RowReply, tensorflow_serving.ColumnReply)},
                 errors=_BODY_ERRORS,
                 curl="curl localhost:8000/v1/models/lenet5:predict -d "
                 '"{\\"instances\\":[{\\"b64\\":\\"$(base64 -w0 seven.png)\\"}]}"',
@@ -274,7 +276,7 @@ def _tensorflow_serving_operations(endpoints: Endpoints) -> list[Operation]:
                 endpoints.status,
                 group,
                 "Is it served?",
-                gives={_JSON: tensorflow_serving.StatusReply},
+                response_bodies={_JSON: tensorflow_serving.StatusReply},
                 errors=(CheckreaderError, Unknown),
             ),
             Operation(
@@ -283,7 +285,7 @@ def _tensorflow_serving_operations(endpoints: Endpoints) -> list[Operation]:
                 endpoints.signature,
                 group,
                 "Its signature.",
-                gives={_JSON: tensorflow_serving.SignatureReply},
+                response_bodies={_JSON: tensorflow_serving.SignatureReply},
                 errors=(CheckreaderError, Unknown),
             ),
         ]

@@ -91,7 +91,7 @@ class Count(msgspec.Struct):
 
 
 class InferenceStatistics(msgspec.Struct):
-    """Where the time of requests went; `success` is their whole duration."""
+    """The durations of requests by part; `success` is the whole of those that succeeded."""
 
     success: Count
     fail: Count

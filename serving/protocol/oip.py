@@ -18,8 +18,8 @@ import msgspec
 import numpy as np
 
 from serving.decoding.thresholds import classification
-from serving.engine.dataplane import Tensor
 from serving.engine.served_model import ServedModel
+from serving.engine.tensors import Tensor
 from serving.errors import CheckreaderError
 from serving.protocol.tensors import (
     DTYPES,

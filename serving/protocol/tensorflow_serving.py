@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
-from serving.engine.dataplane import Tensor
 from serving.engine.served_model import ServedModel
+from serving.engine.tensors import Tensor
 from serving.errors import CheckreaderError
 from serving.protocol.tensors import decode_flat, from_floats, infer_shape, objects
 from serving.runtime.network import Spec
@@ -33,7 +33,7 @@ _decode_base64 = msgspec.json.Decoder(bytes).decode
 
 
 class PredictRequest(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The JSON that `parse` reads, for the API's description: either `instances` or `inputs`."""
+    """The request's JSON: either `instances` or `inputs`."""
 
     signature_name: str = ""
     instances: list[Any] | msgspec.UnsetType = msgspec.UNSET

@@ -23,10 +23,10 @@ def url(service: Service) -> str:
 
 
 def ask(url: str, content: Any = None) -> Any:
-    """What a GET, or a POST of JSON, is answered."""
+    """The reply to a GET, or to a POST of JSON."""
     body = None if content is None else json.dumps(content).encode()
-    asked = urllib.request.Request(url, body, {"content-type": "application/json"})
-    with urllib.request.urlopen(asked, timeout=60) as reply:
+    request = urllib.request.Request(url, body, {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as reply:
         assert reply.headers["Content-Type"] == "application/json"
         return json.load(reply)
 
@@ -41,10 +41,10 @@ def refused(url: str, content: Any = None) -> tuple[int, str]:
     return raised.value.code, answer["error"]
 
 
-def assert_close(found: Any, expected: np.ndarray) -> None:
-    found = np.array(found)
-    assert found.shape == expected.shape
-    np.testing.assert_allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE)
+def assert_close(answer: Any, expected: np.ndarray) -> None:
+    answer = np.array(answer)
+    assert answer.shape == expected.shape
+    np.testing.assert_allclose(answer, expected, rtol=TOLERANCE, atol=TOLERANCE)
 
 
 def b64(picture: bytes) -> dict[str, str]:
@@ -91,8 +91,8 @@ def test_batch_of_64_and_a_single_one(url: str, released: Released) -> None:
 
 def test_whole_numbers(url: str) -> None:
     zeros, ones = np.zeros((28, 28), int).tolist(), np.ones((28, 28), int).tolist()
-    found = ask(f"{url}{LENET5}:predict", {"instances": [zeros, ones]})
-    assert found == ask(
+    as_integers = ask(f"{url}{LENET5}:predict", {"instances": [zeros, ones]})
+    assert as_integers == ask(
         f"{url}{LENET5}:predict", {"instances": np.stack([zeros, ones]).astype(float).tolist()}
     )
 
@@ -130,8 +130,8 @@ def test_metadata(url: str, released: Released, name: str) -> None:
     signature = reply["metadata"]["signature_def"]["signature_def"]["serving_default"]
     assert signature["method_name"] == "tensorflow/serving/predict"
     network = released.models[name].network
-    for told, specs in ((signature["inputs"], [network.input]), (signature["outputs"], network.outputs)):
-        assert told == {
+    for described, specs in ((signature["inputs"], [network.input]), (signature["outputs"], network.outputs)):
+        assert described == {
             spec.name: {
                 "dtype": "DT_FLOAT",
                 "tensor_shape": {

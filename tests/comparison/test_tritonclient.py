@@ -60,17 +60,17 @@ class Client:
     def _class(self) -> Any:
         return self.module.InferenceServerClient
 
-    def __call__(self, method: str, *given: Any, **named: Any) -> Any:
-        result = getattr(self.client, method)(*given, **named)
+    def __call__(self, method: str, *arguments: Any, **named: Any) -> Any:
+        result = getattr(self.client, method)(*arguments, **named)
         return self.runner.run(result) if self.asynchronous else result
 
-    def told(self, method: str, *given: Any) -> Any:
+    def as_data(self, method: str, *arguments: Any) -> Any:
         """A reply that is not of tensors, as plain data."""
-        return self(method, *given) if self.http else self(method, *given, as_json=True)
+        return self(method, *arguments) if self.http else self(method, *arguments, as_json=True)
 
     def image(self, data: np.ndarray, name: str = "image", **how: bool) -> Any:
-        given = self.module.InferInput(name, list(data.shape), np_to_triton_dtype(data.dtype))
-        return given.set_data_from_numpy(data, **how)
+        tensor = self.module.InferInput(name, list(data.shape), np_to_triton_dtype(data.dtype))
+        return tensor.set_data_from_numpy(data, **how)
 
     def output(self, name: str, **how: Any) -> Any:
         return self.module.InferRequestedOutput(name, **how)
@@ -124,7 +124,7 @@ def client(service: Service, request: pytest.FixtureRequest) -> Iterator[Client]
 def test_server(client: Client) -> None:
     assert client("is_server_live") is True
     assert client("is_server_ready") is True
-    metadata = client.told("get_server_metadata")
+    metadata = client.as_data("get_server_metadata")
     assert (metadata["name"], metadata["version"]) == ("checkreader", __version__)
     assert {"binary_tensor_data", "classification", "statistics"} <= set(metadata["extensions"])
 
@@ -134,17 +134,25 @@ def test_model(client: Client, released: Released, name: str) -> None:
     network = released.models[name].network
     for version in ("", VERSION):
         assert client("is_model_ready", name, version) is True
-        metadata = client.told("get_model_metadata", name, version)
+        metadata = client.as_data("get_model_metadata", name, version)
         assert (metadata["name"], metadata["versions"]) == (name, [VERSION])
-        for told, specs in ((metadata["inputs"], [network.input]), (metadata["outputs"], network.outputs)):
-            found = [(one["name"], one["datatype"], tuple(map(int, one["shape"]))) for one in told]
-            assert found == [(spec.name, spec.datatype, spec.shape) for spec in specs]
-        config = client.told("get_model_config", name, version)
+        for described, specs in (
+            (metadata["inputs"], [network.input]),
+            (metadata["outputs"], network.outputs),
+        ):
+            listed = [
+                (tensor["name"], tensor["datatype"], tuple(map(int, tensor["shape"]))) for tensor in described
+            ]
+            assert listed == [(spec.name, spec.datatype, spec.shape) for spec in specs]
+        config = client.as_data("get_model_config", name, version)
         config = config if client.http else config["config"]
         assert config["name"] == name
         assert config["max_batch_size"] >= 64
-        (given,) = config["input"]
-        assert (given["data_type"], [int(side) for side in given["dims"]]) == ("TYPE_FP32", [28, 28, 1])
+        (input_config,) = config["input"]
+        assert (input_config["data_type"], [int(side) for side in input_config["dims"]]) == (
+            "TYPE_FP32",
+            [28, 28, 1],
+        )
         assert [output["name"] for output in config["output"]] == [spec.name for spec in network.outputs]
 
 
@@ -158,9 +166,9 @@ def test_model_that_is_not_there(client: Client) -> None:
 
 def test_statistics(client: Client) -> None:
     def counted() -> dict[str, Any]:
-        (one,) = client.told("get_inference_statistics", "lenet5", VERSION)["model_stats"]
-        assert (one["name"], one["version"]) == ("lenet5", VERSION)
-        return one
+        (statistics,) = client.as_data("get_inference_statistics", "lenet5", VERSION)["model_stats"]
+        assert (statistics["name"], statistics["version"]) == ("lenet5", VERSION)
+        return statistics
 
     def gained(*path: str) -> int:
         return number(after, *path) - number(before, *path)
@@ -181,15 +189,15 @@ def test_statistics(client: Client) -> None:
 def test_statistics_of_every_model(client: Client) -> None:
     for name in NAMES:
         client.infer(name, ZEROS)
-    every = client.told("get_inference_statistics")["model_stats"]
-    assert [one["name"] for one in every] == list(EVERY)
+    every = client.as_data("get_inference_statistics")["model_stats"]
+    assert [statistics["name"] for statistics in every] == list(EVERY)
 
 
 @only(*GRPC)
 def test_index(client: Client) -> None:
-    index = client.told("get_model_repository_index")["models"]
+    index = client.as_data("get_model_repository_index")["models"]
     repository = Repository.open()
-    assert [(one["name"], one["version"], one["state"]) for one in index] == [
+    assert [(entry["name"], entry["version"], entry["state"]) for entry in index] == [
         (name, repository.model(name).version, "READY") for name in EVERY
     ]
 
@@ -201,9 +209,9 @@ def test_fields_of_any_width(client: Client, name: str, steps: int) -> None:
     assert slides is not None
     width = slides.receptive + (steps - 1) * slides.stride
     image = np.random.default_rng(width).random((2, 32, width, 1), np.float32)
-    found = client.probabilities(name, image)
-    assert found.shape == (2, steps, 12)
-    np.testing.assert_array_equal(found, Repository.open().load(name).network.infer(image))
+    probabilities = client.probabilities(name, image)
+    assert probabilities.shape == (2, steps, 12)
+    np.testing.assert_array_equal(probabilities, Repository.open().load(name).network.infer(image))
 
 
 @pytest.mark.parametrize("rows", [1, 64])
@@ -211,9 +219,9 @@ def test_fields_of_any_width(client: Client, name: str, steps: int) -> None:
 def test_numbers(client: Client, released: Released, name: str, rows: int) -> None:
     expected = released.probabilities(name, released.image[:rows])
     for data in (released.image[:rows], released.pixels[:rows]):
-        found = client.probabilities(name, data)
-        assert found.dtype == np.float32
-        np.testing.assert_array_equal(found, expected)
+        probabilities = client.probabilities(name, data)
+        assert probabilities.dtype == np.float32
+        np.testing.assert_array_equal(probabilities, expected)
 
 
 @only(*HTTP)
@@ -238,16 +246,18 @@ def test_golden_pictures(client: Client, released: Released, name: str) -> None:
     expected = released.probabilities(name, released.image[: len(released.pictures)])
     encoded = objects(released.pictures)
     for data in (encoded, encoded[:, None]):
-        found = client.probabilities(name, data)
-        np.testing.assert_array_equal(found, expected)
-        assert found.argmax(1).tolist() == [digit.digit for digit in released.golden]
+        probabilities = client.probabilities(name, data)
+        np.testing.assert_array_equal(probabilities, expected)
+        assert probabilities.argmax(1).tolist() == [digit.digit for digit in released.golden]
 
 
 @only(*HTTP)
 def test_golden_pictures_in_json(client: Client, released: Released) -> None:
     data = objects([b64encode(picture) for picture in released.pictures[:5]])
-    found = client("infer", "lenet5", [client.image(data, binary_data=False)]).as_numpy("probabilities")
-    np.testing.assert_array_equal(found, released.probabilities("lenet5", released.image[:5]))
+    probabilities = client("infer", "lenet5", [client.image(data, binary_data=False)]).as_numpy(
+        "probabilities"
+    )
+    np.testing.assert_array_equal(probabilities, released.probabilities("lenet5", released.image[:5]))
 
 
 @pytest.mark.parametrize("name", [*DIGITS, FEATURES])
@@ -259,9 +269,12 @@ def test_classes(client: Client, released: Released, name: str) -> None:
     expected = [[word(row[index], index) for index in np.argsort(-row, kind="stable")[:3]] for row in rows]
     for how in ({"binary_data": True}, {"binary_data": False}) if client.http else ({},):
         outputs = [client.output("probabilities", class_count=3, **how)]
-        found = client.probabilities(name, released.image[:20], outputs=outputs)
-        assert found.dtype == object
-        texts = [[one if isinstance(one, bytes) else one.encode() for one in row] for row in found]
+        classes = client.probabilities(name, released.image[:20], outputs=outputs)
+        assert classes.dtype == object
+        texts = [
+            [element if isinstance(element, bytes) else element.encode() for element in row]
+            for row in classes
+        ]
         assert texts == expected
     assert [int(row[0].split(b":")[1]) for row in texts] == [digit.digit for digit in released.golden]
 
@@ -270,10 +283,10 @@ def test_chosen_outputs(client: Client, released: Released) -> None:
     expected = released.run(FEATURES, released.image[:3])
     every = client.infer(FEATURES, released.image[:3])
     assert [output["name"] for output in header(every)["outputs"]] == list(expected)
-    chosen = ["probabilities", "c1", "f6"]
-    some = client.infer(FEATURES, released.image[:3], outputs=[client.output(name) for name in chosen])
-    assert [output["name"] for output in header(some)["outputs"]] == chosen
-    for result, names in ((every, expected), (some, chosen)):
+    requested = ["probabilities", "c1", "f6"]
+    some = client.infer(FEATURES, released.image[:3], outputs=[client.output(name) for name in requested])
+    assert [output["name"] for output in header(some)["outputs"]] == requested
+    for result, names in ((every, expected), (some, requested)):
         for name in names:
             np.testing.assert_array_equal(result.as_numpy(name), expected[name])
     assert some.as_numpy("s2") is None
@@ -292,8 +305,12 @@ def test_binary_beside_json(client: Client, released: Released) -> None:
 def test_words_beside_the_tensors(client: Client, released: Released) -> None:
     words = {"request_id": "a 7?", "timeout": 10**7, "priority": 1, "parameters": {"note": "seven"}}
     result = client.infer("lenet5-int8", released.image[:2], model_version=VERSION, sequence_id=7, **words)
-    told = header(result)
-    assert [told[name] for name in ("id", "model_name", "model_version")] == ["a 7?", "lenet5-int8", VERSION]
+    description = header(result)
+    assert [description[name] for name in ("id", "model_name", "model_version")] == [
+        "a 7?",
+        "lenet5-int8",
+        VERSION,
+    ]
     expected = released.probabilities("lenet5-int8", released.image[:2])
     np.testing.assert_array_equal(result.as_numpy("probabilities"), expected)
     assert not header(client.infer("lenet5", ZEROS)).get("id")
@@ -311,32 +328,32 @@ def test_compressed(client: Client, released: Released, there: str | None, back:
     np.testing.assert_array_equal(client.probabilities("lenet5", released.image, **how), expected)
     data = client.image(released.image, binary_data=False)
     outputs = [client.output("probabilities", binary_data=False)]
-    found = client("infer", "lenet5", [data], outputs=outputs, **how).as_numpy("probabilities")
-    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
+    probabilities = client("infer", "lenet5", [data], outputs=outputs, **how).as_numpy("probabilities")
+    np.testing.assert_allclose(probabilities, expected, rtol=0, atol=TOLERANCE)
 
 
 @only(*GRPC)
 @pytest.mark.parametrize("algorithm", ["gzip", "deflate"])
 def test_compressed_grpc(client: Client, released: Released, algorithm: str) -> None:
-    found = client.probabilities("lenet5", released.image, compression_algorithm=algorithm)
-    np.testing.assert_array_equal(found, released.probabilities("lenet5", released.image))
+    probabilities = client.probabilities("lenet5", released.image, compression_algorithm=algorithm)
+    np.testing.assert_array_equal(probabilities, released.probabilities("lenet5", released.image))
 
 
 # Requests under way together may share a batch, whose rows need not be the same bits elsewhere.
 
 
-def check_each(found: list[np.ndarray], released: Released) -> None:
-    assert len(found) == len(released.image)
+def check_each(answers: list[np.ndarray], released: Released) -> None:
+    assert len(answers) == len(released.image)
     expected = released.probabilities("lenet5", released.image)
-    np.testing.assert_allclose(np.concatenate(found), expected, rtol=0, atol=TOLERANCE)
+    np.testing.assert_allclose(np.concatenate(answers), expected, rtol=0, atol=TOLERANCE)
 
 
 @only(tritonclient.http)
 def test_async_infer_http(service: Service, client: Client, released: Released) -> None:
     with tritonclient.http.InferenceServerClient(service.http, concurrency=8) as several:
-        asked = [several.async_infer("lenet5", [client.image(row[None])]) for row in released.image]
+        pending = [several.async_infer("lenet5", [client.image(row[None])]) for row in released.image]
         wrong = several.async_infer("nope", [client.image(ZEROS)])
-        check_each([one.get_result().as_numpy("probabilities") for one in asked], released)
+        check_each([request.get_result().as_numpy("probabilities") for request in pending], released)
         with pytest.raises(InferenceServerException, match="unknown model 'nope'"):
             wrong.get_result()
 
@@ -351,19 +368,19 @@ def test_async_infer_grpc(client: Client, released: Released) -> None:
     for number, row in enumerate(released.image):
         client("async_infer", "lenet5", [client.image(row[None])], put, request_id=str(number))
     client("async_infer", "nope", [client.image(ZEROS)], put)
-    found = {}
+    by_number = {}
     for _ in range(len(released.image) + 1):
         result, error = answers.get(timeout=60)
-        found[int(header(result)["id"]) if result else None] = result or error
-    assert "unknown model 'nope'" in found.pop(None).message()
-    check_each([found[number].as_numpy("probabilities") for number in range(len(found))], released)
+        by_number[int(header(result)["id"]) if result else None] = result or error
+    assert "unknown model 'nope'" in by_number.pop(None).message()
+    check_each([by_number[number].as_numpy("probabilities") for number in range(len(by_number))], released)
 
 
 @only(tritonclient.http.aio, tritonclient.grpc.aio)
 def test_gathered(client: Client, released: Released) -> None:
     async def ask() -> list[Any]:
-        asked = [client.client.infer("lenet5", [client.image(row[None])]) for row in released.image]
-        return await asyncio.gather(*asked)
+        pending = [client.client.infer("lenet5", [client.image(row[None])]) for row in released.image]
+        return await asyncio.gather(*pending)
 
     check_each([result.as_numpy("probabilities") for result in client.runner.run(ask())], released)
 
@@ -375,9 +392,9 @@ def test_stream(client: Client, released: Released) -> None:
     for row in released.image:
         client("async_stream_infer", "lenet5", [client.image(row[None])])
     client("stop_stream")
-    found = [answers.get_nowait() for _ in released.image]
-    assert [error for _, error in found if error] == []
-    check_each([result.as_numpy("probabilities") for result, _ in found], released)
+    received = [answers.get_nowait() for _ in released.image]
+    assert [error for _, error in received if error] == []
+    check_each([result.as_numpy("probabilities") for result, _ in received], released)
 
 
 def row(value: float) -> np.ndarray:
@@ -443,25 +460,25 @@ def test_no_number_in_json(client: Client, value: float) -> None:
 
 def posted(service: Service, name: str, body: bytes, **headers: str) -> tuple[Callable[[str], Any], bytes]:
     """A reply's headers by name, and its body."""
-    asked = urllib.request.Request(
+    request = urllib.request.Request(
         f"http://{service.http}/v2/models/{name}/infer", body, {LENGTH: "0", **headers}
     )
-    with urllib.request.urlopen(asked, timeout=60) as reply:
+    with urllib.request.urlopen(request, timeout=60) as reply:
         return reply.headers.get, reply.read()
 
 
 @pytest.mark.parametrize("rows", [1, 64])
 @pytest.mark.parametrize("name", DIGITS)
 def test_bare_tensor(service: Service, released: Released, name: str, rows: int) -> None:
-    given = released.image[:rows]
-    headers, body = posted(service, name, given.tobytes())
+    images = released.image[:rows]
+    headers, body = posted(service, name, images.tobytes())
     length = int(headers(LENGTH))
     assert headers("Content-Type") == "application/octet-stream"
     (output,) = json.loads(body[:length])["outputs"]
     assert (output["name"], output["datatype"], output["shape"]) == ("probabilities", "FP32", [rows, 10])
     assert output["parameters"] == {"binary_data_size": len(body) - length}
-    found = np.frombuffer(body[length:], "<f4").reshape(rows, 10)
-    np.testing.assert_array_equal(found, released.probabilities(name, given))
+    probabilities = np.frombuffer(body[length:], "<f4").reshape(rows, 10)
+    np.testing.assert_array_equal(probabilities, released.probabilities(name, images))
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])

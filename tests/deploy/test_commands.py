@@ -15,8 +15,8 @@ from tests.support.deploy_files import DEPLOY, ROOT, command_of, pods, serve_com
 def test_every_flag_is_one_of_serve(where: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main.main(["serve", "--help"])
-    known = set(re.findall(r"--[\w-]+", capsys.readouterr().out))
-    assert {word for word in serve_commands()[where] if word.startswith("--")} <= known
+    options = set(re.findall(r"--[\w-]+", capsys.readouterr().out))
+    assert {word for word in serve_commands()[where] if word.startswith("--")} <= options
 
 
 def test_the_image_and_the_unit_run_the_same_command() -> None:

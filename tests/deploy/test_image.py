@@ -82,7 +82,11 @@ def test_the_health_check_is_in_the_image() -> None:
 def test_what_is_copied_is_not_ignored() -> None:
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     kept = {line[1:] for line in lines if line.startswith("!")}
-    copied = [one.split()[:-1] for one in instructions("COPY") if not one.startswith("--from")]
+    copied = [
+        instruction.split()[:-1]
+        for instruction in instructions("COPY")
+        if not instruction.startswith("--from")
+    ]
     assert {name for names in copied for name in names} == kept
     assert all((ROOT / name).exists() for name in kept)
 
@@ -104,7 +108,7 @@ def test_the_documents_state_the_measured_size() -> None:
         r"(\d+) MB compressed: (\d+) MB of base and (\d+) MB", (ROOT / "docs" / "operations.md").read_text()
     )
     assert stated is not None
-    assert [int(one) for one in stated.groups()] == [
+    assert [int(megabytes) for megabytes in stated.groups()] == [
         round(size[name] / 1e6) for name in ("total", "base", "added")
     ]
     assert f"exposure of {measured['unit']['exposure']}" in (ROOT / "docs" / "operations.md").read_text()

@@ -23,8 +23,8 @@ LABELS = {"app.kubernetes.io/name": "checkreader"}
 
 
 def container(pod: dict[str, Any]) -> dict[str, Any]:
-    (found,) = pod["containers"]
-    return found
+    (only,) = pod["containers"]
+    return only
 
 
 def probes(pod: dict[str, Any]) -> list[dict[str, Any]]:
@@ -57,7 +57,7 @@ def test_the_service_and_its_monitor_name_the_port() -> None:
     (named,) = container(pods()[0])["ports"]
     assert port["targetPort"] == named["name"]
     (monitor,) = manifests(KUBERNETES / "monitored" / "service-monitor.yaml")
-    assert [one["port"] for one in monitor["spec"]["endpoints"]] == [port["name"]]
+    assert [endpoint["port"] for endpoint in monitor["spec"]["endpoints"]] == [port["name"]]
 
 
 @pytest.mark.parametrize("pod", pods(), ids=["deployment", "inference service"])
@@ -77,7 +77,7 @@ def test_a_pod_has_few_rights(pod: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("pod", pods(), ids=["deployment", "inference service"])
 def test_without_keys_no_pod_starts(pod: dict[str, Any]) -> None:
-    (keys,) = (one for one in container(pod)["env"] if one["name"] == "CHECKREADER_API_KEYS")
+    (keys,) = (variable for variable in container(pod)["env"] if variable["name"] == "CHECKREADER_API_KEYS")
     assert "optional" not in keys["valueFrom"]["secretKeyRef"]
 
 
@@ -109,8 +109,8 @@ def test_every_yaml_file_parses() -> None:
 
 def test_the_images_are_the_one_that_is_built() -> None:
     (image,) = kustomization()["images"]
-    wanted = f"{image['name']}:{image['newTag']}"
+    expected = f"{image['name']}:{image['newTag']}"
     base, inference = (container(pod)["image"] for pod in pods())
-    assert (base, inference) == (image["name"], wanted)
-    assert f"docker build --tag {wanted} ." in (KUBERNETES.parents[1] / "Dockerfile").read_text()
+    assert (base, inference) == (image["name"], expected)
+    assert f"docker build --tag {expected} ." in (KUBERNETES.parents[1] / "Dockerfile").read_text()
     assert command_of("ENTRYPOINT")[0] == image["name"]

@@ -50,11 +50,11 @@ def test_the_list_is_what_the_service_gives() -> None:
     AdmissionControl(counts).count_refusal("busy")
     counts.loads["lenet5 ok"] = 1
     text = exposition(counts, [WorkerReport(queued={"lenet5": 1})], {"lenet5": "1"}).decode()
-    found: dict[str, set[str]] = {}
+    labels: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(text):
         name = f"{family.name}_total" if family.type == "counter" else family.name
-        found[name] = {label for sample in family.samples for label in sample.labels} - {"le"}
-    assert found == METRICS
+        labels[name] = {label for sample in family.samples for label in sample.labels} - {"le"}
+    assert labels == METRICS
 
 
 def metric(series: str) -> str:
@@ -63,9 +63,11 @@ def metric(series: str) -> str:
 
 @pytest.mark.parametrize("file", [*FILES, "prometheus/rules.test.yaml"])
 def test_metrics_are_the_service_s(file: str) -> None:
-    found = {metric(one) for one in re.findall(r"\b(?:checkreader|process)_\w+", (DEPLOY / file).read_text())}
-    assert found
-    assert found <= set(METRICS)
+    metrics = {
+        metric(series) for series in re.findall(r"\b(?:checkreader|process)_\w+", (DEPLOY / file).read_text())
+    }
+    assert metrics
+    assert metrics <= set(METRICS)
 
 
 def dashboard() -> dict[str, Any]:
@@ -73,9 +75,9 @@ def dashboard() -> dict[str, Any]:
 
 
 def expressions() -> list[str]:
-    shown = [target["expr"] for panel in dashboard()["panels"] for target in panel.get("targets", ())]
+    panels = [target["expr"] for panel in dashboard()["panels"] for target in panel.get("targets", ())]
     (rules,) = manifests(DEPLOY / "prometheus" / "rules.yaml")
-    return shown + [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
+    return panels + [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
 
 
 @pytest.mark.parametrize("expression", expressions())
@@ -87,10 +89,10 @@ def test_labels_are_the_metric_s(expression: str) -> None:
 
 @pytest.mark.parametrize("expression", expressions())
 def test_groups_are_by_labels_of_some_metric_in_it(expression: str) -> None:
-    series = [metric(one) for one in re.findall(r"(?:checkreader|process)_\w+", expression)]
-    known = set().union(*(METRICS[name] for name in series)) | SCRAPED | {"le"}
+    series = [metric(name) for name in re.findall(r"(?:checkreader|process)_\w+", expression)]
+    labels = set().union(*(METRICS[name] for name in series)) | SCRAPED | {"le"}
     for grouped in re.findall(r"by \(([^)]*)\)", expression):
-        assert set(grouped.split(", ")) <= known
+        assert set(grouped.split(", ")) <= labels
 
 
 def test_every_metric_is_on_the_dashboard() -> None:
@@ -101,19 +103,19 @@ def test_every_metric_is_on_the_dashboard() -> None:
 def test_panels_lie_side_by_side() -> None:
     panels = dashboard()["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
-    taken: set[tuple[int, int]] = set()
+    occupied: set[tuple[int, int]] = set()
     for place in (panel["gridPos"] for panel in panels):
         assert place["x"] + place["w"] <= 24
         cells = {(place["x"] + i, place["y"] + j) for i in range(place["w"]) for j in range(place["h"])}
-        assert not cells & taken
-        taken |= cells
+        assert not cells & occupied
+        occupied |= cells
 
 
 def test_the_dashboard_takes_whatever_data_source_it_is_given() -> None:
     source = dashboard()["templating"]["list"][0]
     assert source["type"] == "datasource"
-    shown = [panel for panel in dashboard()["panels"] if panel["type"] != "row"]
-    assert {panel["datasource"]["uid"] for panel in shown} == {f"${{{source['name']}}}"}
+    panels = [panel for panel in dashboard()["panels"] if panel["type"] != "row"]
+    assert {panel["datasource"]["uid"] for panel in panels} == {f"${{{source['name']}}}"}
 
 
 def test_every_alert_has_a_test() -> None:

@@ -204,8 +204,8 @@ def test_paths_and_methods(client, method: str, path: str, status: int) -> None:
 
 
 def request(fill: float = 0.0, **changes: object) -> bytes:
-    given = {"name": "image", "datatype": "FP32", "shape": [1, 28, 28, 1], "data": [fill] * 784} | changes
-    return msgspec.json.encode({"inputs": [given]})
+    tensor = {"name": "image", "datatype": "FP32", "shape": [1, 28, 28, 1], "data": [fill] * 784} | changes
+    return msgspec.json.encode({"inputs": [tensor]})
 
 
 @pytest.mark.parametrize(
@@ -234,8 +234,8 @@ def test_tensors(client, body: bytes, message: str) -> None:
 
 
 def test_two_inputs(client) -> None:
-    one = msgspec.json.decode(request())["inputs"][0]
-    body = msgspec.json.encode({"inputs": [one, one]})
+    tensor = msgspec.json.decode(request())["inputs"][0]
+    body = msgspec.json.encode({"inputs": [tensor, tensor]})
     assert "takes one input" in error(client("POST", INFER, content=body))
 
 

@@ -88,14 +88,14 @@ def mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     arrays = (np.ones((50, 28, 28), np.uint8), np.arange(50, dtype=np.uint8) % 10) * 2
     sums = {}
-    for name, array in zip(digits._MNIST, arrays, strict=True):
+    for name, array in zip(digits.MNIST, arrays, strict=True):
         (folder / name).write_bytes(idx(array))
         sums[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    monkeypatch.setattr(digits, "_MNIST", sums)
+    monkeypatch.setattr(digits, "SHA256", digits.SHA256 | sums)
     return folder
 
 
-@pytest.mark.parametrize("name", digits._MNIST)
+@pytest.mark.parametrize("name", digits.MNIST)
 @pytest.mark.parametrize(
     "spoil", [lambda raw: raw[:-9], lambda raw: raw[:-9] + bytes(9)], ids=["cut", "changed"]
 )
@@ -108,7 +108,7 @@ def test_data_file(mnist: Path, failed, name: str, spoil) -> None:
 
 
 def test_data_file_missing(mnist: Path, failed) -> None:
-    (mnist / next(iter(digits._MNIST))).unlink()
+    (mnist / next(iter(digits.MNIST))).unlink()
     line = failed("train", "--data", "mnist", "--data-dir", mnist)
     assert line.startswith(f"error: {mnist}: MNIST not found: expected train-images")
 
@@ -182,8 +182,9 @@ def run(here: Path) -> Run:
     """An exported run, with the other stages' records."""
     run = Run(here / "runs" / "mine")
     shutil.copytree(exported().path, run.path)
-    for stage in ("verify", "evaluate", "benchmark"):
-        run.record(stage, [], passed=True, broken=[])
+    run.record("verify", [], passed=True, broken=[])
+    run.record("evaluate", [], families={}, formats={})
+    run.record("benchmark", [], formats={})
     return run
 
 
@@ -292,9 +293,9 @@ def test_full_disk_after_half_a_file(run: Run, failed, monkeypatch, command: str
 
 _TRAIN = """
 import resource, sys
-from pipeline import cli
 from pipeline.config import TrainConfig
-cli.train_preset = lambda preset, data: TrainConfig(data=data, epochs=1, batch=64, outliers=8)
+from pipeline.tasks import digit
+digit.train_preset = lambda preset, data: TrainConfig(data=data, epochs=1, batch=64, outliers=8)
 from serving.cli.main import main
 import pipeline.training.digit
 for size in (0, 200_000):
@@ -324,7 +325,7 @@ def test_full_disk_while_training(here: Path) -> None:
 
 
 def test_checkpoint_of_another_config(here: Path, failed) -> None:
-    path = here / "runs" / "digits" / training._CHECKPOINT
+    path = here / "runs" / "digits" / training.CHECKPOINT
     path.parent.mkdir(parents=True)
     np.savez(path, config="TrainConfig(…)", epoch=1)
     line = failed("train", "--resume")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gzip
 import itertools
 import logging
@@ -24,6 +25,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from serving.app import App, build_app
+from serving.engine.served_model import add_queue
 from serving.http import connection
 from serving.settings import Settings
 from tests.hostile.test_pictures import FORM, INFER, SEVEN, bomb, error, part
@@ -172,13 +174,17 @@ def serve(models: Path, quiet: None) -> Iterator[Callable[..., Service]]:
 
 
 class Gate:
-    """Holds up every batch until it is let through, and tells what ran and what waits."""
+    """Serves lenet5 so that every batch waits until it is let through, and records batches and requests."""
 
     def __init__(self, service: Service) -> None:
-        self._service = service
-        self._batcher = batcher = service.app.plane.models["lenet5"].batcher
-        self._run, self._submit = batcher._run, batcher.submit
-        batcher._run, batcher.submit = self._held, self._counted  # type: ignore[method-assign]
+        self._service, plane = service, service.app.plane
+        loaded = plane.models["lenet5"].loaded
+        self.run = loaded.network.run
+        held = dataclasses.replace(loaded, network=dataclasses.replace(loaded.network, run=self._held))
+        served = add_queue(held, plane.models["lenet5"].statistics, plane.settings)
+        self._batcher, self._submit = served.batcher, served.batcher.submit
+        self._batcher.submit = self._counted  # type: ignore[method-assign]
+        plane.swap({"lenet5": served}, {}, "lenet5")
         self.batches: list[list[int]] = []  # the level of each row, 0–255
         self.started = threading.Semaphore(0)
         self.submitted = threading.Semaphore(0)
@@ -205,7 +211,7 @@ class Gate:
         self.batches.append([round(255 * float(row.max())) for row in image])
         self.started.release()
         assert self._let.acquire(timeout=PATIENCE)
-        return self._run(image)
+        return self.run(image)
 
     def _counted(self, image: np.ndarray, timeout: float | None = None) -> Any:
         answer = self._submit(image, timeout)
@@ -423,7 +429,7 @@ def test_200_connections(gated) -> None:
     gate.let()
     answers = [wire.reply().json()["outputs"][0]["data"] for wire in wires]
     images = np.repeat(np.arange(200), 784).reshape(200, 28, 28, 1).astype(np.float32) / np.float32(255)
-    (expected,) = gate._run(images)
+    (expected,) = gate.run(images)
     np.testing.assert_allclose(answers, expected, rtol=1e-4, atol=1e-6)
     assert not np.allclose(expected[0], expected[199])
     assert sorted(gate.rows) == list(range(200))

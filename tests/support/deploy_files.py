@@ -1,4 +1,4 @@
-"""What is in deploy/, parsed."""
+"""The files in deploy/, parsed."""
 
 from __future__ import annotations
 
@@ -17,54 +17,56 @@ KUBERNETES: Final = DEPLOY / "kubernetes"
 
 
 def instructions(name: str) -> list[str]:
-    """The arguments of the Dockerfile's instructions of a kind, in order."""
+    """Returns the arguments of the Dockerfile's instructions of a kind, in order."""
     lines = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if not line.startswith("#")]
     logical = "\n".join(lines).replace("\\\n", " ").splitlines()
     return [line.partition(" ")[2].strip() for line in logical if line.startswith(f"{name} ")]
 
 
 def command_of(instruction: str) -> list[str]:
-    """The command in the last instruction of a kind, in its JSON form."""
+    """Returns the command in the last instruction of a kind, in its JSON form."""
     return json.loads(re.search(r"\[.*\]", instructions(instruction)[-1])[0])
 
 
 def manifests(path: Path) -> list[dict[str, Any]]:
+    """Parses the documents of a YAML file."""
     return list(yaml.safe_load_all(path.read_text()))
 
 
 def of_kind(kind: str) -> dict[str, Any]:
-    """The base's only manifest of a kind."""
+    """Returns the base's only manifest of a kind."""
     files = [KUBERNETES / "base" / name for name in kustomization()["resources"]]
-    (found,) = (one for file in files for one in manifests(file) if one["kind"] == kind)
-    return found
+    (only,) = (manifest for file in files for manifest in manifests(file) if manifest["kind"] == kind)
+    return only
 
 
 def kustomization() -> dict[str, Any]:
+    """Returns the base's kustomization."""
     return manifests(KUBERNETES / "base" / "kustomization.yaml")[0]
 
 
 def pods() -> list[dict[str, Any]]:
-    """The pod of the Deployment and that of the InferenceService which takes the image."""
+    """Returns the pod of the Deployment and that of the InferenceService that runs the image."""
     service, _ = manifests(KUBERNETES / "kserve" / "inference-service.yaml")
     return [of_kind("Deployment")["spec"]["template"]["spec"], service["spec"]["predictor"]]
 
 
 def unit(name: str) -> dict[str, list[str]]:
-    """A unit file's settings, each with all its values."""
+    """Returns a unit file's settings, each with all its values."""
     settings: dict[str, list[str]] = {}
     for line in (DEPLOY / "systemd" / name).read_text().splitlines():
         if "=" in line and not line.startswith("#"):
-            key, _, value = line.partition("=")
-            settings.setdefault(key, []).append(value)
+            key, _, setting = line.partition("=")
+            settings.setdefault(key, []).append(setting)
     return settings
 
 
 def serve_commands() -> dict[str, list[str]]:
-    """What stands behind `checkreader serve` wherever it is started."""
+    """Returns the arguments of `checkreader serve` wherever it is started."""
     entry = command_of("ENTRYPOINT")
-    found = {"Dockerfile": entry[2:]}
+    commands = {"Dockerfile": entry[2:]}
     for name, pod in zip(("deployment", "inference service"), pods(), strict=True):
-        found[name] = [*entry[2:], *pod["containers"][0]["args"]]
+        commands[name] = [*entry[2:], *pod["containers"][0]["args"]]
     for name in ("checkreader.service", "tls.conf"):
-        found[name] = shlex.split(unit(name)["ExecStart"][-1])[2:]
-    return found
+        commands[name] = shlex.split(unit(name)["ExecStart"][-1])[2:]
+    return commands

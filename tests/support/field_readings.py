@@ -1,4 +1,4 @@
-"""Readings and labels of fields that never were."""
+"""Made-up readings and labels of fields."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def raw(
     boxes: Sequence[Box] = (),
     problem: str | None = None,
 ) -> RecognizedField:
-    """A reading."""
+    """Returns a reading."""
     sure = probability if confidence is None else confidence
     return RecognizedField(written.replace(".", ""), written, probability, sure, tuple(boxes), (), problem)
 
 
 def png(level: int = 200) -> bytes:
-    """A picture with a bar of ink on it."""
+    """Returns a picture with a bar of ink on it."""
     pixels = np.full((30, 80), level, np.uint8)
     pixels[5:25, 30:36] = 20
     buffer = io.BytesIO()
@@ -34,7 +34,7 @@ def png(level: int = 200) -> bytes:
 
 
 def fields(texts: Sequence[str], boxes: Sequence[tuple[Box, ...] | None] | None = None) -> Labeled:
-    """Labeled fields; the pictures differ by their paper."""
+    """Returns labeled fields; the pictures differ by their paper."""
     n = len(texts)
     return Labeled(
         "some",
@@ -50,7 +50,7 @@ def fields(texts: Sequence[str], boxes: Sequence[tuple[Box, ...] | None] | None 
 def sampled(
     count: int, scale: float, offset: float, seed: int = 0
 ) -> tuple[list[RecognizedField], np.ndarray]:
-    """Readings that are right as often as a curve of that scale and offset says."""
+    """Draws readings, right with the probability that a logistic curve of that scale and offset gives."""
     rng = np.random.default_rng(seed)
     x = rng.normal(2, 2, count)
     right = rng.random(count) < 1 / (1 + np.exp(-(scale * x + offset)))

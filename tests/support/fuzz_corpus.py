@@ -17,13 +17,13 @@ MEMORY = 2048  # MB
 
 
 def pictures() -> list[bytes]:
-    """Every format and mode that `serving.images.codec.decode` takes apart in its own way."""
+    """Returns a picture of every format and mode that `serving.images.codec.decode` distinguishes."""
     gray = seven(24)
     color, alpha = gray.convert("RGB"), gray.convert("RGBA")
     deep = gray.convert("I").point(lambda level: level * 256)
     turned = Image.Exif()
     turned[0x0112] = 6
-    more = [gray, gray.rotate(90)]
+    pages = [gray, gray.rotate(90)]
     return [
         *(png(gray, kind) for kind in ("PNG", "JPEG", "TIFF", "BMP", "WEBP")),
         *(png(color, kind) for kind in ("PNG", "JPEG", "TIFF", "BMP", "WEBP")),
@@ -39,22 +39,22 @@ def pictures() -> list[bytes]:
         png(gray.convert("CMYK"), "JPEG"),
         png(gray, "JPEG", progressive=True, exif=turned),
         png(gray, "WEBP", lossless=True),
-        *(png(more[0], kind, save_all=True, append_images=more[1:]) for kind in ("PNG", "TIFF", "WEBP")),
+        *(png(pages[0], kind, save_all=True, append_images=pages[1:]) for kind in ("PNG", "TIFF", "WEBP")),
         b"",
         b"hello",
     ]
 
 
 def _infer(parts: bytes = b"", **changes: object) -> bytes:
-    given = {"name": "image", "datatype": "UINT8", "shape": [1, 28, 28, 1]} | changes
+    tensor = {"name": "image", "datatype": "UINT8", "shape": [1, 28, 28, 1]} | changes
     if parts:
-        given["parameters"] = {"binary_data_size": len(parts)}
-    head = msgspec.json.encode({"inputs": [given], "outputs": [{"name": "probabilities"}]})
+        tensor["parameters"] = {"binary_data_size": len(parts)}
+    head = msgspec.json.encode({"inputs": [tensor], "outputs": [{"name": "probabilities"}]})
     return b"+\n" + head + b"\0" + parts if parts else b"\n" + head
 
 
 def requests() -> list[bytes]:
-    """As `fuzz_tensors` reads them: the header's value, a line break, the body."""
+    """Returns requests as `fuzz_tensors` reads them: the header's value, a line break, the body."""
     row = [[[0.5]] * 28] * 28
     predictions = (
         {"instances": [{"b64": "aGVsbG8="}], "signature_name": "serving_default"},

@@ -1,4 +1,4 @@
-"""What a browser would say of a page, as far as the standard library can tell."""
+"""Checks of HTML by the parser of the standard library."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _FETCHED = {"src", "href", "action", "data", "poster", "srcset", "xlink:href"}
 
 
 class Checked(HTMLParser):
-    """Parses and remembers; mistakes raise AssertionError."""
+    """A parsed page: its links, addresses, titles and images; mistakes in it raise AssertionError."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,16 +23,17 @@ class Checked(HTMLParser):
 
     @classmethod
     def of(cls, text: str) -> Checked:
-        found = cls()
-        found.feed(text)
-        found.close()
-        assert not found.open, f"never closed: {found.open}"
-        assert len(set(found.ids)) == len(found.ids), "an id twice"
-        for link in found.links:
-            assert link in found.ids, f"#{link} leads nowhere"
+        """Parses and checks a page."""
+        page = cls()
+        page.feed(text)
+        page.close()
+        assert not page.open, f"never closed: {page.open}"
+        assert len(set(page.ids)) == len(page.ids), "an id twice"
+        for link in page.links:
+            assert link in page.ids, f"#{link} leads nowhere"
         assert "@import" not in text
         assert "url(http" not in text
-        return found
+        return page
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         names = [name for name, _ in attrs]
@@ -49,7 +50,7 @@ class Checked(HTMLParser):
                     self.addresses.append(value)
         if tag == "img":
             self.images += 1
-            assert dict(attrs).get("alt"), "an image without words"
+            assert dict(attrs).get("alt"), "an image without a description"
         if tag in ("h1", "h2", "h3"):
             self.titles.append("")
         if tag not in _VOID:

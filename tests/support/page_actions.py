@@ -1,31 +1,31 @@
-"""What tests of the page do again and again, and where they look."""
+"""JavaScript expressions over the page's state, and strokes that tests of the page draw on it."""
 
 from __future__ import annotations
 
 import json
 import math
+from typing import Final
 
-from tests.support.chromium import Browser
+from tests.support.browser import Tab
 
-READ = "document.querySelector('#read').textContent"
-PROBLEM = "document.querySelector('#problem').textContent"
-IDLE = "!document.querySelector('#result').hasAttribute('aria-busy')"
-LAYERS = "document.querySelectorAll('.layer').length"
-SEVEN = [(0.3, 0.25), (0.5, 0.25), (0.7, 0.25), (0.6, 0.45), (0.5, 0.65), (0.42, 0.85)]
-
-
-def texts(page: Browser, selector: str) -> list[str]:
-    found: list[str] = page.get(
-        f"[...document.querySelectorAll({json.dumps(selector)})].map((one) => one.textContent)"
-    )
-    return found
+READ: Final = "document.querySelector('#read').textContent"
+PROBLEM: Final = "document.querySelector('#problem').textContent"
+IDLE: Final = "!document.querySelector('#result').hasAttribute('aria-busy')"
+LAYERS: Final = "document.querySelectorAll('.layer').length"
+SEVEN: Final = [(0.3, 0.25), (0.5, 0.25), (0.7, 0.25), (0.6, 0.45), (0.5, 0.65), (0.42, 0.85)]
 
 
-def read(page: Browser, digit: str) -> None:
-    page.until(f"{READ} === {json.dumps(digit)} && {IDLE}")
+def wait_for_reading(tab: Tab, text: str) -> None:
+    """Waits until the page shows a reading and is idle."""
+    tab.until(f"{READ} === {json.dumps(text)} && {IDLE}")
+
+
+def switch(tab: Tab, choice: str) -> None:
+    """Switches to digits or amounts, to the server or the browser, by the visible label of the choice."""
+    tab.page.locator(f"label:has([value={choice}])").click()
 
 
 def ring(x: float, y: float, across: float, down: float) -> list[tuple[float, float]]:
-    """Points of an ellipse, from the top."""
+    """Returns points of an ellipse, from the top."""
     turns = [2 * math.pi * step / 24 for step in range(26)]
     return [(x + across * math.sin(turn), y - down * math.cos(turn)) for turn in turns]

@@ -31,7 +31,7 @@ TOLERANCE = 1e-6  # between probabilities that went through decimal digits
 
 @dataclass(frozen=True)
 class Service:
-    """Where a service listens: "host:port"."""
+    """The addresses of a service, "host:port"."""
 
     http: str
     grpc: str
@@ -39,10 +39,10 @@ class Service:
 
 @contextmanager
 def served(errors: Path) -> Iterator[Service]:
-    """A service in a process of its own; it must end well, with nothing to say but its addresses.
+    """Runs a service in a process of its own, which must end with status 0 and print nothing but its addresses.
 
     Args:
-        errors: a file for its standard error, since nobody empties a pipe.
+        errors: a file for its standard error; a pipe that nobody reads would fill up.
     """
     ports = ["--port", "0", "--grpc-port", "0"]
     # On the CPU, where the results to compare with are made.
@@ -56,11 +56,11 @@ def served(errors: Path) -> Iterator[Service]:
     ):
         try:
             line = process.stdout.readline()
-            found = re.fullmatch(
+            addresses = re.fullmatch(
                 rf"checkreader {re.escape(__version__)} at http://(\S+), gRPC at (\S+)\n", line
             )
-            assert found, line + errors.read_text()
-            yield Service(*found.groups())
+            assert addresses, line + errors.read_text()
+            yield Service(*addresses.groups())
         finally:
             process.terminate()
             output, _ = process.communicate(timeout=60)
@@ -76,6 +76,7 @@ class Released:
 
     @cached_property
     def golden(self) -> list[GoldenDigit]:
+        """The golden digits."""
         return self.repository.golden[0]
 
     @cached_property
@@ -85,7 +86,7 @@ class Released:
 
     @cached_property
     def pixels(self) -> np.ndarray:
-        """uint8 [64, 28, 28, 1]: the golden pictures, then noise."""
+        """The golden pictures, then noise: uint8 [64, 28, 28, 1]."""
         golden = np.rint(self.repository.golden[1] * 255).astype(np.uint8)
         noise = np.random.default_rng(0).integers(0, 256, (64 - len(golden), 28, 28, 1), np.uint8)
         return np.concatenate([golden, noise])
@@ -96,9 +97,10 @@ class Released:
         return self.pixels.astype(np.float32) / np.float32(255)
 
     def run(self, name: str, image: np.ndarray) -> dict[str, np.ndarray]:
-        """Every output of a model by its name."""
+        """Returns every output of a model by its name."""
         network = self.models[name].network
         return dict(zip([spec.name for spec in network.outputs], network.run(image), strict=True))
 
     def probabilities(self, name: str, image: np.ndarray) -> np.ndarray:
+        """Returns the probabilities of a model, float32 [N, 10]."""
         return self.run(name, image)["probabilities"]

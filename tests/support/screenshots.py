@@ -1,4 +1,4 @@
-"""The README's pictures of the page, with what `models/golden/` holds on it.
+"""Writes the README's pictures of the page, with pictures of `models/golden/` on it.
 
 python -m tests.support.screenshots docs
 """
@@ -15,53 +15,61 @@ from pathlib import Path
 from PIL import Image
 
 from tests.serving.web.conftest import ROOT, with_module
-from tests.support.chromium import Browser, launched
-from tests.support.page_actions import LAYERS, read
+from tests.support.browser import Tab, chromium
+from tests.support.page_actions import LAYERS, switch, wait_for_reading
 
-_COLORS = 96
+COLORS = 96
 
 
-def desktop(page: Browser, golden: Path) -> None:
-    """A whole amount, in light."""
-    page.look(1280, 1390)
-    page.click("[value=amount]")
+def show_amount(tab: Tab, golden: Path) -> None:
+    """Reads a whole amount."""
+    switch(tab, "amount")
     for file, text in (("field-c.png", "863"), ("field-b.png", "55.500")):  # the first warms the service up
-        page.drop("#stage", golden / file)
-        read(page, text)
-        page.until(f"{LAYERS} === 8")
+        tab.drop("#stage", golden / file)
+        wait_for_reading(tab, text)
+        tab.until(f"{LAYERS} === 8")
 
 
-def phone(page: Browser, golden: Path) -> None:
-    """One digit, read in the browser, in dark."""
-    page.look(390, 910, dark=True, mobile=True, scale=1.5)
+def show_digit(tab: Tab, golden: Path) -> None:
+    """Reads one digit, at last in the browser."""
     for file in ("8b.png", "2a.png"):
-        page.drop("#stage", golden / file)
-        read(page, file[0])
-        page.until(f"{LAYERS} === 8")
-    page.click("[value=browser]")
-    page.until("document.querySelectorAll('#times tr').length === 2")
-    page.get("document.querySelector('#result').scrollIntoView()")
+        tab.drop("#stage", golden / file)
+        wait_for_reading(tab, file[0])
+        tab.until(f"{LAYERS} === 8")
+    switch(tab, "browser")
+    tab.until("document.querySelectorAll('#times tr').length === 2")
+    tab.evaluate("document.querySelector('#result').scrollIntoView()")
+
+
+def photograph(tab: Tab, file: Path) -> None:
+    """Writes a screenshot of the window with few colors."""
+    tab.evaluate("document.activeElement.blur()")
+    picture = Image.open(io.BytesIO(tab.page.screenshot())).convert("RGB")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    picture.quantize(COLORS, dither=Image.Dither.NONE).save(file, optimize=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write page.png and page-phone.png.")
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
-    with tempfile.TemporaryDirectory() as place:
-        models = with_module(Path(place, "models"))
+    with tempfile.TemporaryDirectory() as name:
+        models = with_module(Path(name, "models"))
         command = [sys.executable, "-m", "serving.cli.main", "serve", "--port", "0", "--models", str(models)]
-        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as service:
+        with (
+            subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as service,
+            chromium() as browser,
+        ):
             try:
                 address = f"{service.stdout.readline().split()[-1]}/"
-                with launched(Path(place)) as tab:
-                    for name, show in (("page.png", desktop), ("page-phone.png", phone)):
-                        page = tab()
-                        page.open(address)
-                        show(page, models / "golden")
-                        page.get("document.activeElement.blur()")
-                        picture = Image.open(io.BytesIO(page.picture())).convert("RGB")
-                        folder.mkdir(parents=True, exist_ok=True)
-                        picture.quantize(_COLORS, dither=Image.Dither.NONE).save(folder / name, optimize=True)
+                desktop = Tab.new(browser, 1280, 1390)
+                desktop.open(address)
+                show_amount(desktop, models / "golden")
+                photograph(desktop, folder / "page.png")
+                phone = Tab.new(browser, 390, 910, dark=True, mobile=True, scale=1.5)
+                phone.open(address)
+                show_digit(phone, models / "golden")
+                photograph(phone, folder / "page-phone.png")
             finally:
                 service.terminate()
 

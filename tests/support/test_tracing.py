@@ -12,7 +12,7 @@ CONNECT = "import socket; s = socket.socket(socket.{0}, socket.SOCK_DGRAM); s.co
 
 
 @pytest.mark.parametrize(
-    ("family", "address", "port", "seen"),
+    ("family", "address", "port", "outside"),
     [
         ("AF_INET", "192.0.2.1", 443, True),
         ("AF_INET6", "2001:db8::1", 443, True),
@@ -21,9 +21,9 @@ CONNECT = "import socket; s = socket.socket(socket.{0}, socket.SOCK_DGRAM); s.co
         ("AF_INET6", "::1", 8000, False),
     ],
 )
-def test_connections_are_seen(family: str, address: str, port: int, seen: bool) -> None:
+def test_connections_are_seen(family: str, address: str, port: int, outside: bool) -> None:
     code = CONNECT.format(family, address, port)
-    assert bool(outside_connections([sys.executable, "-c", code])) is seen
+    assert bool(outside_connections([sys.executable, "-c", code])) is outside
 
 
 def test_children_are_followed() -> None:

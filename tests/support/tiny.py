@@ -36,17 +36,18 @@ from serving.runtime import onnx
 LEVELS = (0.001, 0.01, 0.1)
 SLIDING = Sliding(height=32, receptive=18, stride=1, left=12, right=12, bucket=32, slants=(0.0, 0.05))
 PRINTS = (50, 54, 57, 60, 66, 80)  # heights of the pictures that the tiny field model knows
-FAR, SCALE = 7.0, 4.0  # how far a symbol may be from its print; logits for each unit of that
+FAR, SCALE = 7.0, 4.0  # the largest distance of a symbol from its print; logits for each unit of it
 
 
 def png(picture: Image.Image, format: str = "PNG", **options: object) -> bytes:
+    """Encodes a picture."""
     file = io.BytesIO()
     picture.save(file, format, **options)
     return file.getvalue()
 
 
 def seven(size: int = 40, ink: int = 20, paper: int = 240) -> Image.Image:
-    """A picture of a 7."""
+    """Draws a 7."""
     picture = Image.new("L", (size, size), paper)
     corners = [(0.25, 0.2), (0.75, 0.2), (0.4, 0.85)]
     points = [(round(x * size), round(y * size)) for x, y in corners]
@@ -55,7 +56,7 @@ def seven(size: int = 40, ink: int = 20, paper: int = 240) -> Image.Image:
 
 
 def tiny_onnx(seed: int = 0, outputs: int = 1) -> bytes:
-    """Flatten → MatMul → Softmax as the bytes of an `.onnx`; a second output is the logits."""
+    """Returns the bytes of an `.onnx` of Flatten → MatMul → Softmax; a second output is the logits."""
     weights = np.random.default_rng(seed).normal(0, 0.2, (784, 10)).astype(np.float32)
     nodes = [
         helper.make_node("Flatten", ["image"], ["flat"]),
@@ -75,7 +76,7 @@ def tiny_onnx(seed: int = 0, outputs: int = 1) -> bytes:
 
 
 def amount(text: str = "12.50", height: int = 60, ink: int = 20, paper: int = 240) -> Image.Image:
-    """A picture of an amount in print, which the tiny field model can read."""
+    """Draws an amount in print, which the tiny field model can read."""
     font = ImageFont.load_default(height * 0.6)
     gap = height // 6
     width = round(sum(font.getlength(symbol) + gap for symbol in text)) + height
@@ -88,8 +89,9 @@ def amount(text: str = "12.50", height: int = 60, ink: int = 20, paper: int = 24
 
 
 def tiny_field_onnx() -> bytes:
-    """Compares each window with printed symbols of several sizes: label logits fall with the squared distance.
+    """Returns the bytes of an `.onnx` that compares each window with printed symbols of several sizes.
 
+    Label logits fall with the squared distance:
     ‖window − symbol‖² = ‖window‖² − 2·window·symbol + ‖symbol‖²; the blank's logit is a distance, too.
     """
     kernels = np.zeros((len(PRINTS), 12, 1, SLIDING.height, SLIDING.receptive), np.float32)
@@ -133,9 +135,9 @@ def tiny_field_onnx() -> bytes:
 
 
 def write_models(folder: Path, version: str = "1") -> Path:
-    """`lenet5`, `lenet5-features` and `lenet5-field` with a golden set of two digits and a field.
+    """Writes `lenet5`, `lenet5-features` and `lenet5-field` with a golden set of two digits and a field.
 
-    The version is the seed of the digit's weights, too, and the manifest is written last.
+    The version is also the seed of the digit's weights. The manifest is written last.
     """
     seed = int(version) - 1
 
@@ -166,8 +168,8 @@ def write_models(folder: Path, version: str = "1") -> Path:
     field = normalize_field(decode(encoded))
     ((_, image),) = sliding_window.place([field], SLIDING)
     width = field.pixels.shape[1]
-    seen = onnx.load(field_data).infer(image)[0, : sliding_window.steps(width, SLIDING)]
-    steps = GoldenSteps(seen.argmax(1).tolist(), seen.max(1).tolist())
+    probabilities = onnx.load(field_data).infer(image)[0, : sliding_window.steps(width, SLIDING)]
+    steps = GoldenSteps(probabilities.argmax(1).tolist(), probabilities.max(1).tolist())
     expects = {"lenet5-field": {"onnx_float32": steps}}
     golden_field = GoldenField("field-a.png", "12.50", write("golden/field-a.png", encoded), width, expects)
     fields = write("golden/fields.json", msgspec.json.encode(GoldenFields([golden_field])))

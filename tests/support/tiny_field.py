@@ -1,6 +1,6 @@
 """One tiny field run for the whole session: a network that reads printed digits, quantized and exported.
 
-Nobody may change the run; take a `copied` one.
+Tests must not change the run; they take a `copied` one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SPARE = 6  # spaces around the digits
 
 
 def picture(text: str, ink: int = 0, paper: int = 255) -> np.ndarray:
-    """Printed digits and points, uint8 [40, w]."""
+    """Prints digits and points, uint8 [40, w]."""
     font = ImageFont.load_default(28)
     width = int(font.getlength(" ".join(text))) + 2 * _SPARE
     image = Image.new("L", (width, 40), paper)
@@ -37,36 +37,37 @@ def picture(text: str, ink: int = 0, paper: int = 255) -> np.ndarray:
 
 
 def text(rng: np.random.Generator, most: int = 3) -> str:
-    """Digits, at times with a point between two of them."""
+    """Draws digits, at times with a point between two of them."""
     digits = "".join(map(str, rng.integers(0, 10, rng.integers(1, most + 1))))
     at = int(rng.integers(0, len(digits)))
     return f"{digits[:at]}.{digits[at:]}" if at and rng.random() < 0.4 else digits
 
 
 def written(folder: Path, count: int) -> labeled_fields.Labeled:
-    """A folder of so many printed fields with their labels."""
+    """Writes a folder of `count` printed fields with their labels."""
     rng, rows = np.random.default_rng(3), ["file,text"]
     for number in range(count):
-        says = text(rng)
-        Image.fromarray(picture(says)).save(folder / f"{number}.png")
-        rows.append(f"{number}.png,{says}")
+        label = text(rng)
+        Image.fromarray(picture(label)).save(folder / f"{number}.png")
+        rows.append(f"{number}.png,{label}")
     (folder / "labels.csv").write_text("\n".join(rows) + "\n")
     return labeled_fields.load(folder)
 
 
 def labels(text: str) -> tuple[int, ...]:
+    """Returns the classes of a text."""
     return tuple(SEPARATOR if char == "." else int(char) for char in text)
 
 
 def fields(count: int, seed: int = 0, most: int = 3) -> list[np.ndarray]:
-    """Normalized, uint8 [32, w]."""
+    """Returns `count` normalized fields, uint8 [32, w]."""
     rng = np.random.default_rng(seed)
     return [normalize_field(picture(text(rng, most))).pixels for _ in range(count)]
 
 
 @functools.cache
 def trained() -> Run:
-    """`train` done, in a few seconds: printed digits are easily told apart."""
+    """Returns the run after `train`, which takes a few seconds: printed digits are easily distinguished."""
     import keras
 
     folder = tempfile.mkdtemp(prefix="checkreader-")
@@ -96,8 +97,8 @@ def _fit(keras, model) -> None:
 
     rng = np.random.default_rng(1)
     texts = [text(rng) for _ in range(400)]
-    (batch, *_) = found = batching.make_batches(
-        spec.FIELD, [normalize_field(picture(one)).pixels for one in texts]
+    (batch, *_) = batches = batching.make_batches(
+        spec.FIELD, [normalize_field(picture(line)).pixels for line in texts]
     )
     optimizer = keras.optimizers.Adam(3e-3)
     optimizer.build(model.trainable_variables)
@@ -123,7 +124,7 @@ def _fit(keras, model) -> None:
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
 
     for _ in range(_STEPS):
-        batch = found[rng.integers(len(found))]
+        batch = batches[rng.integers(len(batches))]
         rows = rng.choice(len(batch.numbers), min(8, len(batch.numbers)), replace=False)
         truth = tf.ragged.constant([labels(texts[batch.numbers[row]]) for row in rows], tf.int32)
         step(tensor(batch.pixels[rows]), batch.steps[rows].astype(np.int32), truth.to_sparse())
@@ -131,7 +132,7 @@ def _fit(keras, model) -> None:
 
 @functools.cache
 def quantized() -> Run:
-    """`quantize` done, too."""
+    """Returns the run after `quantize`."""
     from pipeline.quantization.field import FieldQuantizeConfig, quantize
 
     quantize(trained(), FieldQuantizeConfig(), fields(20, seed=2))
@@ -140,7 +141,7 @@ def quantized() -> Run:
 
 @functools.cache
 def exported() -> Run:
-    """`export` done, too."""
+    """Returns the run after `export`."""
     from pipeline.export.export import export
 
     run = quantized()
@@ -151,13 +152,13 @@ def exported() -> Run:
 
 
 def copied(folder: Path) -> Run:
-    """A copy of the exported run, to spoil."""
+    """Copies the exported run for a test that changes it."""
     shutil.copytree(exported().path, folder / "run")
     return Run(folder / "run")
 
 
 def record(run: Run) -> None:
-    """Makes the files as they are now the exported ones."""
+    """Records the files as they are now as the exported ones."""
     run.record(
         "export", [f"{FOLDER}/{row.file}" for row in FIELD_FORMATS], data={"name": "printed"}, refused={}
     )

@@ -1,7 +1,7 @@
 """One tiny run for the whole session: a few epochs on the embedded digits, quantized and exported.
 
-Another of the folded network is made for those who ask for it. Each stage is done when the first test asks for it. Nobody may change the run;
-take a `copied` one.
+Each stage runs when the first test needs it, and so does a second run of the folded network. Tests must not
+change the run; they take a `copied` one.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ QUANTIZE = QuantizeConfig(steps=60, batch=64, learning_rate=1e-3, calibration=20
 
 @functools.cache
 def digits() -> Dataset:
+    """Returns the embedded digits."""
     return load("digits")
 
 
 def _temporary(name: str) -> Run:
-    """An empty run that is gone when the tests end."""
+    """Returns an empty run that is deleted when the tests end."""
     folder = tempfile.mkdtemp(prefix="checkreader-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Run(Path(folder) / name)
@@ -38,7 +39,7 @@ def _temporary(name: str) -> Run:
 
 @functools.cache
 def trained() -> Run:
-    """`train` done: about 90 % right."""
+    """Returns the run after `train`: an accuracy of about 90 %."""
     from pipeline.training.digit import train
 
     run = _temporary("tiny")
@@ -50,7 +51,7 @@ def trained() -> Run:
 
 @functools.cache
 def quantized() -> Run:
-    """`quantize` done, too."""
+    """Returns the run after `quantize`."""
     from pipeline.quantization.digit import quantize
 
     run = trained()
@@ -62,7 +63,7 @@ def quantized() -> Run:
 
 @functools.cache
 def exported() -> Run:
-    """`export` done, too."""
+    """Returns the run after `export`."""
     from pipeline.export.export import export
 
     run = quantized()
@@ -74,7 +75,7 @@ def exported() -> Run:
 
 @functools.cache
 def fast() -> Run:
-    """`export` done, of a network whose pooling folds into its convolutions."""
+    """Returns the exported run of a network whose pooling folds into its convolutions."""
     from pipeline.export.export import export
     from pipeline.quantization.digit import quantize
     from pipeline.training.digit import train
@@ -89,12 +90,12 @@ def fast() -> Run:
 
 
 def copied(folder: Path) -> Run:
-    """A copy of the exported run, to spoil."""
+    """Copies the exported run for a test that changes it."""
     shutil.copytree(exported().path, folder / "run")
     return Run(folder / "run")
 
 
 def record(run: Run) -> None:
-    """Makes the files as they are now the exported ones."""
+    """Records the files as they are now as the exported ones."""
     files = [f"{FOLDER}/{file}" for row in FORMATS for file in row.writers]
     run.record("export", files, data={"name": "digits"}, refused={})

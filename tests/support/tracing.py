@@ -1,4 +1,4 @@
-"""Which addresses outside this machine does a command try to reach?"""
+"""Finds the addresses outside this machine that a command tries to reach."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-# Seconds a process must live before its silence means anything: ONNX Runtime's telemetry, where it
+# Seconds that a process must live for the test to mean anything: ONNX Runtime's telemetry, where it
 # is on, makes its first attempt 9 seconds after the import.
 LINGER = 15
 _CALLS = "connect,sendto,sendmsg,sendmmsg"
@@ -44,19 +44,19 @@ def outside_connections(
         pytest.skip("strace is not installed")
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder) / "trace"
-        # -s: addresses stand in front of the data, which nobody wants to see
+        # -s 0: addresses precede the data, which is not needed
         command = [strace, "-f", "-qq", "-s", "0", "-e", f"trace={_CALLS}", "-o", str(trace), *argv]
-        done = subprocess.run(
+        process = subprocess.run(
             command, env=os.environ | (env or {}), capture_output=True, text=True, timeout=timeout
         )
-        if "PTRACE" in done.stderr or "ptrace(" in done.stderr:
-            pytest.skip(f"strace may not trace here: {done.stderr.splitlines()[0]}")
-        assert done.returncode == 0, done.stderr
+        if "PTRACE" in process.stderr or "ptrace(" in process.stderr:
+            pytest.skip(f"strace may not trace here: {process.stderr.splitlines()[0]}")
+        assert process.returncode == 0, process.stderr
         return [line for line in trace.read_text().splitlines() if _outside(line)]
 
 
 def _outside(line: str) -> bool:
-    # The system's own resolver is asked through a file.
+    # The system's own resolver is reached through a socket file.
     return "systemd/resolve" in line or any(
         match["port"] == "53" or not ipaddress.ip_address(match["v4"] or match["v6"]).is_loopback
         for match in _ADDRESS.finditer(line)

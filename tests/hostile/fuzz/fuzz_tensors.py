@@ -11,7 +11,7 @@ from typing import Any
 import atheris
 
 with atheris.instrument_imports(include=["serving"]):
-    from serving.engine.tensor_checks import check_shape
+    from serving.engine.tensors import check_shape
     from serving.errors import CheckreaderError
     from serving.protocol import oip, tensorflow_serving
     from serving.runtime.network import Spec
@@ -42,9 +42,9 @@ def mutated(data: bytes, longest: int, seed: int) -> bytes:
     if isinstance(tree, dict) and chance.random() < 0.8:
         for _ in range(chance.randint(1, 3)):
             _change(tree, chance)
-        found = header + b"\n" + b"\0".join((json.dumps(tree).encode(), *tail))
-        if len(found) <= longest:
-            return found
+        candidate = header + b"\n" + b"\0".join((json.dumps(tree).encode(), *tail))
+        if len(candidate) <= longest:
+            return candidate
     return atheris.Mutate(data, longest)
 
 
@@ -62,10 +62,10 @@ def _change(tree: Any, chance: random.Random) -> None:
         if not isinstance(place[key], dict | list) or chance.random() < 0.2:
             break
         place = place[key]
-    what = chance.random()
-    if what < 0.15:
+    action = chance.random()
+    if action < 0.15:
         del place[key]
-    elif what < 0.3 and isinstance(place, list):
+    elif action < 0.3 and isinstance(place, list):
         place.append(place[key])
     else:
         place[key] = _value(chance)
@@ -94,10 +94,10 @@ def target(data: bytes) -> None:
         except CheckreaderError as error:
             str(error).encode()  # so that a reply can hold it
             continue
-        for given in inputs:
-            if given.name == SPEC.name and given.datatype == "FP32":
-                assert 1 <= len(given.data) <= 8
-                assert given.data.dtype == "float32"
+        for tensor in inputs:
+            if tensor.name == SPEC.name and tensor.datatype == "FP32":
+                assert 1 <= len(tensor.data) <= 8
+                assert tensor.data.dtype == "float32"
 
 
 if __name__ == "__main__":

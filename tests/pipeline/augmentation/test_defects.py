@@ -34,7 +34,7 @@ def test_the_seed_decides(images: tf.Tensor) -> None:
     assert not np.array_equal(once, defects.damage(images, SEED + 1, 1.0).numpy())
 
 
-@pytest.mark.parametrize("defect", defects._DEFECTS)
+@pytest.mark.parametrize("defect", defects.DEFECTS)
 def test_each_defect_differs_from_picture_to_picture(images: tf.Tensor, defect) -> None:
     same = tf.repeat(images[:1], 20, axis=0)
     found = defect(same, SEED).numpy()
@@ -42,14 +42,14 @@ def test_each_defect_differs_from_picture_to_picture(images: tf.Tensor, defect) 
     assert np.isfinite(found).all()
     assert found.min() >= 0
     assert found.max() <= 1 + 1e-6
-    assert len(np.unique(found.reshape(20, -1), axis=0)) > (3 if defect is defects._outline else 15)
+    assert len(np.unique(found.reshape(20, -1), axis=0)) > (3 if defect is defects.outline else 15)
 
 
 def test_an_outline_is_hollow(images: tf.Tensor) -> None:
     stroke = np.zeros((1, 28, 28, 1), np.float32)
     stroke[0, 10:18, 5:25] = 1
     found = np.concatenate(
-        [defects._outline(tf.constant(stroke), tf.constant([0, seed], tf.int64)) for seed in range(8)]
+        [defects.outline(tf.constant(stroke), tf.constant([0, seed], tf.int64)) for seed in range(8)]
     )
     assert found[:, 12:16, 8:22].max() == 0
     assert (found.max((1, 2, 3)) >= 0.7).all()

@@ -155,7 +155,7 @@ def test_paper_stays_paper() -> None:
 
 
 def test_elastic_field_is_unit_and_smooth() -> None:
-    bumps = digit._bumps()
+    bumps = digit.bump_weights()
     np.testing.assert_allclose((bumps**2).sum(1), 1, atol=1e-5)
     nodes = np.random.default_rng(0).normal(size=(8, 500))
     field = bumps @ nodes

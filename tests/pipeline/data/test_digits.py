@@ -20,7 +20,7 @@ from serving.errors import CheckreaderError
 from serving.images.codec import decode
 from serving.images.digit import normalize
 
-NAMES = tuple(data._MNIST)
+NAMES = data.MNIST
 
 
 def rows(split: Split) -> set[bytes]:
@@ -69,7 +69,7 @@ def test_digits_are_the_real_ones(digits: data.Dataset) -> None:
     assert (np.corrcoef(means, theirs)[:10, 10:].argmax(1) == np.arange(10)).sum() >= 9
 
 
-def test_same_cut_every_time(digits: data.Dataset) -> None:
+def test_same_split_every_time(digits: data.Dataset) -> None:
     again = data.load("digits")
     assert again.record() == digits.record()
     for part in ("train", "validation", "test"):
@@ -78,16 +78,18 @@ def test_same_cut_every_time(digits: data.Dataset) -> None:
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=120), st.integers(2, 12))
 @settings(deadline=None)
-def test_stratified(labels: list[int], part: int) -> None:
+def test_split_by_class(labels: list[int], part: int) -> None:
     count = len(labels)
     images = np.arange(count, dtype=np.uint8)[:, None, None] * np.ones((1, 28, 28), np.uint8)
     everything = Split(images, np.array(labels, np.uint8))
-    rest, chosen = data._stratified(everything, part)
-    pairs = [(int(i[0, 0]), int(k)) for s in (rest, chosen) for i, k in zip(s.images, s.labels, strict=True)]
+    rest, part_split = data.split_by_class(everything, part)
+    pairs = [
+        (int(i[0, 0]), int(k)) for s in (rest, part_split) for i, k in zip(s.images, s.labels, strict=True)
+    ]
     assert sorted(pairs) == list(enumerate(labels))
     for digit in set(labels):
         share = labels.count(digit)
-        assert (chosen.labels == digit).sum() == max(share // part, share > 1)
+        assert (part_split.labels == digit).sum() == max(share // part, share > 1)
 
 
 # MNIST, small and made up, with its own checksums
@@ -111,7 +113,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, raw in content.items():
         (folder / name).write_bytes(raw)
     sums = {name: hashlib.sha256(raw).hexdigest() for name, raw in content.items()}
-    monkeypatch.setattr(data, "_MNIST", sums)
+    monkeypatch.setattr(data, "SHA256", data.SHA256 | sums)
     monkeypatch.setattr(data, "VALIDATION", 60)
     monkeypatch.delenv(data.VARIABLE, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -126,8 +128,8 @@ def add_writers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     table[:, 2] = writers
     raw = idx(table)
     folder.mkdir(exist_ok=True)
-    (folder / data._WRITERS).write_bytes(raw)
-    monkeypatch.setattr(data, "_WRITERS_SHA256", hashlib.sha256(raw).hexdigest())
+    (folder / data.WRITERS).write_bytes(raw)
+    monkeypatch.setitem(data.SHA256, data.WRITERS, hashlib.sha256(raw).hexdigest())
     return writers
 
 
@@ -136,7 +138,7 @@ def test_mnist_from_a_folder(small: Path) -> None:
     assert (len(found.train.labels), len(found.validation.labels), len(found.test.labels)) == (540, 60, 50)
     assert np.bincount(found.validation.labels).tolist() == [6] * 10
     assert not rows(found.train) & rows(found.validation)
-    assert found.record()["sha256"] == data._MNIST
+    assert found.record()["sha256"] == {name: data.SHA256[name] for name in NAMES}
     assert found.record()["validation_by"] == "class"
     assert found.test.labels.tolist() == [i % 10 for i in range(50)]
 
@@ -159,17 +161,20 @@ def test_mnist_in_subfolders_without_a_writer_on_both_sides(
     for name in NAMES:
         (small / name).rename(small / "mnist" / name)
     writers = add_writers(small / "qmnist", monkeypatch)
-    images = data._idx(small / "mnist" / NAMES[0])
+    images = data.read_idx(small / "mnist" / NAMES[0])
     owner = {image.tobytes(): writer for image, writer in zip(images, writers, strict=True)}
     found = data.load("mnist", small)
     sides = [{owner[key] for key in rows(split)} for split in (found.train, found.validation)]
     assert not sides[0] & sides[1]
     assert len(found.train.labels) + len(found.validation.labels) == 600
     assert 48 <= len(found.validation.labels) <= 60
+    for part in ("train", "validation"):
+        owners = [owner[image.tobytes()] for image in getattr(found, part).images]
+        assert data.mnist_writers(small, part).tolist() == owners
     assert rows(found.train) | rows(found.validation) == rows(everything.train) | rows(everything.validation)
     record = found.record()
     assert record["validation_by"] == "writer"
-    assert record["sha256"] == {**data._MNIST, data._WRITERS: data._WRITERS_SHA256}
+    assert record["sha256"] == {name: data.SHA256[name] for name in (*NAMES, data.WRITERS)}
 
 
 def test_mnist_missing(tmp_path: Path) -> None:
@@ -188,13 +193,13 @@ def test_mnist_is_downloaded_once_into_the_cache(tmp_path: Path, monkeypatch: py
         labels = (np.arange(10_000) % 10).astype(np.uint8)
         images = np.ones((10_000, 28, 28), np.uint8)
         np.savez(path, x_train=images, y_train=labels, x_test=images[:20], y_test=labels[:20])
-        monkeypatch.setattr(data, "_NPZ_SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+        monkeypatch.setitem(data.SHA256, data.NPZ, hashlib.sha256(path.read_bytes()).hexdigest())
         return path
 
     monkeypatch.setattr(data, "fetch", fetch)
     first, second = data.load("mnist"), data.load("mnist")
-    assert asked == [(data._NPZ_URL, "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1")]
-    assert second.record() == first.record() | {"sha256": {"mnist.npz": data._NPZ_SHA256}}
+    assert asked == [(data.NPZ_URL, "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1")]
+    assert second.record() == first.record() | {"sha256": {"mnist.npz": data.SHA256[data.NPZ]}}
     assert len(first.validation.labels) == 5_000
 
 
@@ -203,7 +208,7 @@ def test_mnist_is_downloaded_once_into_the_cache(tmp_path: Path, monkeypatch: py
     [lambda raw: raw[:-1], lambda raw: raw[:30] + bytes([raw[30] ^ 1]) + raw[31:], lambda raw: b""],
     ids=["truncated", "one bit", "empty"],
 )
-@pytest.mark.parametrize("name", [*NAMES, data._WRITERS])
+@pytest.mark.parametrize("name", [*NAMES, data.WRITERS])
 def test_damaged_file(small: Path, monkeypatch, name: str, spoil) -> None:
     add_writers(small, monkeypatch)
     file = small / name
@@ -218,7 +223,7 @@ def test_rubbish_is_an_array_or_a_clear_error(tmp_path_factory, raw: bytes, pack
     file = tmp_path_factory.getbasetemp() / "rubbish.gz"
     file.write_bytes(gzip.compress(raw) if packed else raw)
     with contextlib.suppress(CheckreaderError):  # and no other error
-        assert isinstance(data._idx(file), np.ndarray)
+        assert isinstance(data.read_idx(file), np.ndarray)
 
 
 def test_real_mnist() -> None:
@@ -232,7 +237,7 @@ def test_real_mnist() -> None:
     ]  # fmt: skip
     assert 4_500 <= len(found.validation.labels) <= 5_500
     if found.validation_by == "writer":
-        assert data._WRITERS in found.sha256
+        assert data.WRITERS in found.sha256
 
 
 # A folder of one's own

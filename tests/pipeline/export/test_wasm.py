@@ -6,19 +6,17 @@
 from __future__ import annotations
 
 import functools
-import html
 import http.server
-import json
 import os
 import re
 import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright.sync_api import Browser, Page, expect
 
 from pipeline.data import digits as data
 from pipeline.export import c_source, wasm
@@ -26,23 +24,20 @@ from pipeline.networks import integer_reference
 from pipeline.synthesis import digit_drawing
 from serving.images.digit import normalize, tensor
 from serving.repository.store import Repository
+from tests.support.browser import chromium, require_chromium
 from tests.support.paths import ROOT
 
 EXAMPLE = ROOT / "examples" / "browser"
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-# A page that reads all pictures of `digits.bin`, side × side each, and shows what came out.
-PAGE = """<!doctype html><pre id="out"></pre><script type="module">
-import { load } from "./checkreader.js";
-const read = await load("./lenet5-int8.wasm");
-const side = SIDE, all = new Uint8Array(await (await fetch("./digits.bin")).arrayBuffer());
-const found = [];
-for (let at = 0; at < all.length; at += side * side) found.push(read(all.subarray(at, at + side * side), side, side));
-document.getElementById("out").textContent = JSON.stringify(found);
-</script>"""
-
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="`make edge-tools` installs chromium")
+# Reads all pictures of `digits.bin`, side × side each.
+READ_ALL = """async (side) => {
+    const { load } = await import("./checkreader.js");
+    const read = await load("./lenet5-int8.wasm");
+    const all = new Uint8Array(await (await fetch("./digits.bin")).arrayBuffer());
+    const readings = [];
+    for (let at = 0; at < all.length; at += side * side) readings.push(read(all.subarray(at, at + side * side), side, side));
+    return readings;
+}"""
+SEVEN = [(80, 60), (190, 60), (120, 230)]
 
 
 @pytest.fixture(scope="module")
@@ -74,14 +69,18 @@ def served(tmp_path: Path, module: bytes) -> Iterator[tuple[Path, str]]:
     server.server_close()
 
 
-def browse(folder: Path, address: str) -> str:
-    """What is on the page when its scripts have run."""
-    assert CHROMIUM is not None
-    command = [CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=60000"]
-    done = subprocess.run(
-        [*command, "--dump-dom", address], capture_output=True, text=True, check=True, timeout=120
-    )
-    return done.stdout
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    require_chromium()
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """An empty page."""
+    with browser.new_context() as context:
+        yield context.new_page()
 
 
 def pictures() -> np.ndarray:
@@ -92,47 +91,48 @@ def pictures() -> np.ndarray:
     return np.stack([digit_drawing.digit(i % 10, rng, 40) for i in range(1_000)])
 
 
-@needs_browser
 def test_a_browser_reads_as_the_reference_and_the_server(
-    served: tuple[Path, str], released: integer_reference.Reference
+    page: Page, served: tuple[Path, str], released: integer_reference.Reference
 ) -> None:
     folder, address = served
-    given = pictures()
-    (folder / "digits.bin").write_bytes(given.tobytes())
-    (folder / "page.html").write_text(PAGE.replace("SIDE", str(given.shape[1])))
-    shown = browse(folder, f"{address}/page.html")
-    text = re.search(r'<pre id="out">(.*?)</pre>', shown, re.S)
-    assert text is not None
-    found = json.loads(html.unescape(text[1]))
-    pixels = np.stack([normalize(gray) for gray in given])
+    grays = pictures()
+    (folder / "digits.bin").write_bytes(grays.tobytes())
+    page.goto(f"{address}/index.html")
+    readings = page.evaluate(READ_ALL, grays.shape[1])
+    pixels = np.stack([normalize(gray) for gray in grays])
     expected = integer_reference.logits(released, pixels)
-    np.testing.assert_array_equal([row["logits"] for row in found], expected)
-    digits = [row["digit"] for row in found]
+    np.testing.assert_array_equal([reading["logits"] for reading in readings], expected)
+    digits = [reading["digit"] for reading in readings]
     assert digits == expected.argmax(1).tolist()
     (server,) = Repository.open().load("lenet5-int8").network.run(tensor(pixels))
     assert np.mean(server.argmax(1) == digits) >= 0.9998
-    accepted = np.array([row["accepted"] for row in found])
+    accepted = np.array([reading["accepted"] for reading in readings])
     assert server.max(1)[accepted].min() >= 0.99 - 1e-3  # whatever the margin accepts
     assert accepted.mean() > 0.3
 
 
-@needs_browser
-def test_the_example_page_reads_what_is_drawn(served: tuple[Path, str]) -> None:
-    folder, address = served
-    assert ">ready</output>" in browse(folder, f"{address}/index.html")
-    seven = "pen.moveTo(80, 60); pen.lineTo(190, 60); pen.lineTo(120, 230); pen.lineWidth = 16; pen.stroke(); show();"
-    page = (EXAMPLE / "index.html").read_text()
-    (folder / "drawn.html").write_text(page.replace("blank();\n</script>", f"blank(); {seven}\n</script>"))
-    assert re.search(r">7, [a-z ]+</output>", browse(folder, f"{address}/drawn.html"))
+def test_the_example_page_reads_what_is_drawn(page: Page, served: tuple[Path, str]) -> None:
+    _, address = served
+    page.goto(f"{address}/index.html")
+    answer = page.locator("output")
+    expect(answer).to_have_text("ready")
+    box = page.locator("canvas").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + SEVEN[0][0], box["y"] + SEVEN[0][1])
+    page.mouse.down()
+    for x, y in SEVEN[1:]:
+        page.mouse.move(box["x"] + x, box["y"] + y)
+    page.mouse.up()
+    expect(answer).to_have_text(re.compile("^7, [a-z ]+$"))
     for file in ("index.html", "checkreader.js"):
         assert "http" not in (EXAMPLE / file).read_text()
 
 
-@needs_browser
-def test_the_example_page_says_what_is_missing(served: tuple[Path, str]) -> None:
+def test_the_example_page_says_what_is_missing(page: Page, served: tuple[Path, str]) -> None:
     folder, address = served
     (folder / "lenet5-int8.wasm").unlink()
-    assert "not ready: ./lenet5-int8.wasm: 404" in browse(folder, f"{address}/index.html")
+    page.goto(f"{address}/index.html")
+    expect(page.locator("output")).to_contain_text("not ready: ./lenet5-int8.wasm: 404")
 
 
 def test_it_is_small_and_the_same_every_time(module: bytes, released: integer_reference.Reference) -> None:

@@ -3,7 +3,7 @@ from functools import cache
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.metrics.edit_distance import align, distance
+from pipeline.metrics.edit_distance import align
 
 DIGITS = st.text("0123", max_size=7)
 
@@ -20,7 +20,7 @@ def brute(one: str, other: str) -> int:
 
 @given(DIGITS, DIGITS)
 def test_distance_by_brute_force(one: str, other: str) -> None:
-    assert distance(one, other) == brute(one, other)
+    assert sum(true != read for true, read in align(one, other)) == brute(one, other)
 
 
 @given(DIGITS, DIGITS)

@@ -43,9 +43,8 @@ def test_each_field_has_its_rows_in_order(widths: list[int]) -> None:
             assert value == where[int(number)] * steps + step
 
 
-def test_many_of_one_width_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "_MOST", 3)
-    found = batching.make_batches(spec.FIELD, drawn([20] * 7))
+def test_many_of_one_width_are_cut() -> None:
+    found = batching.make_batches(spec.FIELD, drawn([20] * 7), size=3)
     assert [len(batch.pixels) for batch in found] == [3, 3, 1]
     assert np.concatenate([batch.numbers for batch in found]).tolist() == list(range(7))
 

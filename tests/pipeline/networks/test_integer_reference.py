@@ -65,12 +65,12 @@ def test_activations_have_every_layer_in_order(network: integer_reference.Refere
     np.testing.assert_array_equal(found["logits"], integer_reference.logits(network, digits.test.images[:3]))
 
 
-def test_chunks_do_not_matter(
-    network: integer_reference.Reference, digits: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = integer_reference.logits(network, digits.test.images[:20])
-    monkeypatch.setattr(integer_reference, "_CHUNK", 7)
-    np.testing.assert_array_equal(integer_reference.logits(network, digits.test.images[:20]), whole)
+def test_chunks_do_not_matter(network: integer_reference.Reference, digits: Dataset) -> None:
+    together, chunks = (
+        integer_reference.activations(network, digits.test.images[:20], chunk=chunk) for chunk in (20, 7)
+    )
+    for name in LAYERS:
+        np.testing.assert_array_equal(chunks[name], together[name])
 
 
 def test_no_pictures_are_no_logits(network: integer_reference.Reference) -> None:

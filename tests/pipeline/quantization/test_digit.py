@@ -120,7 +120,7 @@ def test_a_failure_leaves_nothing_half_written(
 
 def test_legacy_keras_stays_in_this_file() -> None:
     code = (
-        "import os, pipeline.quantization.digit as q; q._legacy(); import keras; "
+        "import os, pipeline.quantization.digit as q; q.import_legacy(); import keras; "
         "print('TF_USE_LEGACY_KERAS' in os.environ, keras.__version__[0])"
     )
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.synthesis import amount_text, line_rendering
+from pipeline.synthesis import amount_text
 from pipeline.synthesis import generator as fields
 from serving.images.field import normalize_field
 
@@ -70,7 +70,7 @@ def test_two_generators_agree() -> None:
     assert np.array_equal(first.picture, second.picture)
 
 
-def test_validation_hands_are_other_hands() -> None:
+def test_validation_has_other_writers() -> None:
     train, validation = (
         fields.sources(mnist=False, part=part, writers=2)[0].bank.maps for part in ("train", "validation")
     )
@@ -94,22 +94,7 @@ def test_a_field_says_what_it_was_asked_to(generator: fields.Generator) -> None:
     assert len(sample.boxes) == 5
 
 
-def test_chained_zeros_have_a_box_each(generator: fields.Generator) -> None:
-    hand = generator.writers["strokes"][0]
-    rng = np.random.default_rng(0)
-    for seed in range(100):
-        way = line_rendering.writing_style(np.random.default_rng(seed), True)
-        if way.chained:
-            break
-    ink, boxes = line_rendering.render(amount_text.label("5000"), hand, hand, generator.bank, way, rng)
-    assert len(boxes) == 4
-    assert (np.diff(boxes[:, 0]) > 0).all()
-    zeros = boxes[1:]
-    assert np.ptp(zeros[:, 3]) <= 1  # one stroke: one height
-    assert (ink > 0).any()
-
-
-def test_one_hand_writes_a_field(generator: fields.Generator) -> None:
+def test_one_writer_writes_a_field(generator: fields.Generator) -> None:
     """The same digit looks alike within a field, other than in the next field."""
     rng = np.random.default_rng(7)
     within, between = [], []

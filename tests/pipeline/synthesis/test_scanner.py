@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.synthesis import paper, scanner, writers
+from pipeline.synthesis import scanner, writers
 
 STOCK = scanner.paper_stock(np.random.default_rng(0), 6)
 BANK = writers.strokes(np.random.default_rng(0), 2).bank
@@ -34,20 +34,12 @@ def test_boxes_follow_the_cut() -> None:
         assert np.median(inside) < 0.75 * np.median(gray[:, [0, -1]])
 
 
-def test_papers_differ_and_are_light() -> None:
-    tiles = paper.tiles(np.random.default_rng(1), 6)
-    assert tiles.shape == (6, paper.HEIGHT, paper.WIDTH)
-    assert np.allclose(tiles.mean((1, 2)), 1, atol=1e-3)
-    assert (tiles > 0).mean() > 0.999
-    assert len({tile.tobytes() for tile in tiles}) == 6
-
-
 def test_neighbors_reach_in_without_covering() -> None:
     """Tips of glyphs at the edges, most of whose frame stays paper."""
     shares = []
     for seed in range(60):
         page = np.full((60, 150), -30, np.float32)
-        scanner._neighbor(page, BANK, np.random.default_rng(seed))
+        scanner.draw_neighbor(page, BANK, np.random.default_rng(seed))
         inked = page > 0
         assert not inked[25:35, :100].any()
         shares.append(inked.mean())

@@ -1,4 +1,5 @@
 import gzip
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,8 @@ def invented() -> glyph_bank.GlyphSource:
 
 
 def test_every_writer_has_every_character(invented: glyph_bank.GlyphSource) -> None:
-    wanted = {*"0123456789", *stroke_styles.SEPARATORS, *stroke_styles.MARKS, "00", "000"}
-    assert all(set(writer.glyphs) == wanted for writer in invented.writers)
+    characters = {*"0123456789", *stroke_styles.SEPARATORS, *stroke_styles.MARKS, "00", "000"}
+    assert all(set(writer.glyphs) == characters for writer in invented.writers)
     used = [i for writer in invented.writers for index in writer.glyphs.values() for i in index]
     assert sorted(used) == list(range(len(invented.bank.maps)))
 
@@ -45,60 +46,45 @@ def test_maps_are_distances(invented: glyph_bank.GlyphSource) -> None:
     assert np.percentile(near[inked], 99) <= glyph_bank.LEVELS * 1.6
 
 
-def test_joined_sources_keep_their_glyphs(invented: glyph_bank.GlyphSource) -> None:
-    bank, writers = glyph_bank.join([invented, invented])
-    count = len(invented.bank.maps)
-    assert len(bank.maps) == 2 * count
-    first, again = writers[0], writers[len(invented.writers)]
-    for char, index in first.glyphs.items():
-        assert [i + count for i in index] == list(again.glyphs[char])
-        assert np.array_equal(bank.maps[list(index)], bank.maps[list(again.glyphs[char])])
-
-
-def _idx(values: np.ndarray, kind: int) -> bytes:
-    return gzip.compress(
-        bytes([0, 0, kind, values.ndim]) + np.array(values.shape, ">i4").tobytes() + values.tobytes()
-    )
-
-
 @pytest.fixture
-def mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, np.ndarray]:
+def mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of MNIST with 6 writers of 20 pictures; each writer's pictures have a bar of the writer's height."""
-    writers = np.repeat(np.arange(6), 20)
+    numbers = np.repeat(np.arange(6), 20)
     labels = np.tile(np.arange(10, dtype=np.uint8), 12)
     images = np.zeros((120, 28, 28), np.uint8)
-    for image, writer in zip(images, writers, strict=True):
-        image[4 : 12 + 2 * writer, 12:15] = 255
-    split = digits.Split(images, labels)
+    for image, number in zip(images, numbers, strict=True):
+        image[4 : 12 + 2 * number, 12:15] = 255
+    table = np.zeros((120, 8), ">i4")
+    table[:, 2] = numbers
+    for name, kind, content in zip(
+        (*digits.MNIST, digits.WRITERS),
+        (8, 8, 8, 8, 12),
+        (images, labels, images, labels, table),
+        strict=True,
+    ):
+        head = bytes([0, 0, kind, content.ndim]) + np.array(content.shape, ">i4").tobytes()
+        (tmp_path / name).write_bytes(gzip.compress(head + content.tobytes()))
+        checksum = hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
+        monkeypatch.setitem(digits.SHA256, name, checksum)
     monkeypatch.setattr(digits, "VALIDATION", 40)
-    train, validation = digits._by_writer(split, writers)
-    monkeypatch.setattr(
-        digits, "load", lambda name, folder: digits.Dataset(name, train, validation, split, {}, "writer")
-    )
-    rows = np.zeros((120, 8), ">i4")
-    rows[:, 2] = writers
-    (tmp_path / "qmnist").mkdir()
-    (tmp_path / "qmnist" / "qmnist-train-labels-idx2-int.gz").write_bytes(_idx(rows, 12))
-    return tmp_path, writers
+    return tmp_path
 
 
-def test_mnists_writers_are_apart(mnist: tuple[Path, np.ndarray]) -> None:
-    folder, _ = mnist
-    train, validation = (handwriting.mnist(folder, part) for part in ("train", "validation"))
+def test_mnists_writers_are_apart(mnist: Path) -> None:
+    train, validation = (handwriting.mnist(mnist, part) for part in ("train", "validation"))
     assert (len(train.writers), len(validation.writers)) == (4, 2)
     heights = []
     for writer in (*train.writers, *validation.writers):
         source = train if writer in train.writers else validation
         index = [i for char in "0123456789" for i in writer.glyphs[char]]
         boxes = source.bank.boxes[index]
-        found = set((boxes[:, 3] - boxes[:, 1]).tolist())
-        assert len(found) == 1
-        heights.append(found.pop())
+        (height,) = set((boxes[:, 3] - boxes[:, 1]).tolist())
+        heights.append(height)
     assert len(set(heights)) == 6  # every writer once, none in both parts
 
 
-def test_barred_sevens_have_a_bar_more(mnist: tuple[Path, np.ndarray]) -> None:
-    source = handwriting.mnist(mnist[0])
+def test_barred_sevens_have_a_bar_more(mnist: Path) -> None:
+    source = handwriting.mnist(mnist)
     for writer in source.writers:
         for plain, barred in zip(writer.glyphs["7"], writer.glyphs["7-"], strict=True):
             a, b = source.bank.maps[[plain, barred]].astype(int)

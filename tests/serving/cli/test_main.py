@@ -1,134 +1,25 @@
-"""The command line as a person uses it."""
+"""The command line: help, usage mistakes, hand-over to the pipeline, and how a command ends."""
 
 from __future__ import annotations
 
 import errno
-import importlib.util
-import io
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import types
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 from serving import __version__
-from serving.cli import main as cli
 from serving.cli.main import main
 from serving.extras import install_command
+from serving.repository.store import Repository
+from tests.support.command_line import failed
 from tests.support.paths import ROOT
-from tests.support.tiny import png, seven
 
-
-@pytest.fixture
-def picture(tmp_path: Path) -> Path:
-    file = tmp_path / "seven.png"
-    file.write_bytes(png(seven()))
-    return file
-
-
-@pytest.fixture(autouse=True)
-def released(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every command finds the tiny models."""
-    monkeypatch.setenv("CHECKREADER_MODELS", str(models))
-
-
-def failed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """Runs a command that must end with one line of error, and returns that."""
-    assert main(arguments) == 1
-    output = capsys.readouterr()
-    assert output.out == ""
-    (line,) = output.err.splitlines()
-    assert line.startswith("error: ")
-    return line
-
-
-def test_table(picture: Path, tmp_path: Path, capsys) -> None:
-    blank = tmp_path / "a blank one.png"
-    blank.write_bytes(png(seven(ink=255, paper=255)))
-    assert main(["classify", str(picture), str(blank), "--max-error", "0.1"]) == 0
-    head, first, second = capsys.readouterr().out.splitlines()
-    column = head.index("verdict")
-    assert head.split() == ["file", "digit", "confidence", "verdict"]
-    assert first.startswith(str(picture))
-    assert first[column:] == "accepted"
-    assert second[column:] == "blank: no ink found"
-
-
-def test_json(picture: Path, capsys) -> None:
-    assert main(["classify", str(picture), "--json"]) == 0
-    content = json.loads(capsys.readouterr().out)
-    assert content["model"] == {"name": "lenet5", "version": "1"}
-    (digit,) = content["digits"]
-    assert digit["file"] == str(picture)
-    assert set(digit) == {"file", "digit", "confidence", "accepted", "reason", "top"}
-
-
-def test_standard_input(picture: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(picture.read_bytes())))
-    assert main(["classify", "-"]) == 0
-    assert capsys.readouterr().out.splitlines()[1].startswith("-")
-
-
-def test_goes_on_after_a_bad_file(picture: Path, tmp_path: Path, capsys) -> None:
-    (tmp_path / "no.png").write_text("no picture")
-    files = [str(tmp_path / "no.png"), str(tmp_path / "missing.png"), str(tmp_path), str(picture)]
-    assert main(["classify", *files]) == 1
-    output = capsys.readouterr()
-    assert [line.split(": ")[:2] for line in output.err.splitlines()] == [["error", f] for f in files[:3]]
-    assert len(output.out.splitlines()) == 2
-
-
-def test_bound_is_refused_once(picture: Path, capsys) -> None:
-    line = failed(capsys, "classify", str(picture), str(picture), "--max-error", "1e-9")
-    assert "the smallest that the calibration data supports" in line
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--model", "lenet6"], "unknown model 'lenet6'"),
-        (["--model", "lenet5-features"], "no thresholds"),
-        (["--models", "/nowhere"], "no models in /nowhere"),
-        (["--runtime", "litert"], "has no file for litert"),
-    ],
-)
-def test_classify_mistakes(picture: Path, capsys, arguments: list[str], message: str) -> None:
-    assert message in failed(capsys, "classify", str(picture), *arguments)
-
-
-def test_no_runtime_installed(picture: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert ".whl[serve]'" in failed(capsys, "classify", str(picture))
-
-
-def test_litert_where_onnx_runtime_is_absent(picture: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find(name)
-    )
-    assert "has no file for litert" in failed(capsys, "classify", str(picture))
-
-
-def test_info(capsys) -> None:
-    assert main(["info"]) == 0
-    out = capsys.readouterr().out
-    for expected in (
-        "lenet5 version 1 (default)",
-        "onnx_float32",
-        "max_error 0.01: accepted from confidence 0.9",
-    ):
-        assert expected in out
-
-
-def test_info_json(models: Path, capsys) -> None:
-    assert main(["info", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == json.loads((models / "manifest.json").read_bytes())
+pytestmark = pytest.mark.usefixtures("released")
 
 
 @pytest.mark.parametrize("command", [[], ["serve"], ["classify"], ["info"]])
@@ -166,11 +57,11 @@ def test_usage_mistakes(arguments: list[str], capsys) -> None:
 
 
 def test_pipeline_commands_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[list[str]] = []
-    pipeline = types.SimpleNamespace(main=lambda arguments: seen.append(arguments) or 3)
+    calls: list[list[str]] = []
+    pipeline = types.SimpleNamespace(main=lambda arguments: calls.append(arguments) or 3)
     monkeypatch.setitem(sys.modules, "pipeline.cli", pipeline)
     assert main(["train", "--help"]) == 3
-    assert seen == [["train", "--help"]]
+    assert calls == [["train", "--help"]]
 
 
 def test_pipeline_without_its_extra(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,19 +86,18 @@ def test_pipeline_without_its_extra(capsys, monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_operating_system_says_no(capsys, monkeypatch, error: OSError, message: str) -> None:
-    def fail(options: object) -> int:
+    def fail(folder: object) -> Repository:
         raise error
 
-    monkeypatch.setattr(cli, "_info", fail)
-    monkeypatch.setattr(cli, "_drop_output", lambda: None)
+    monkeypatch.setattr(Repository, "open", fail)
     assert failed(capsys, "info") == message
 
 
 def test_interrupted(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(options: object) -> int:
+    def interrupt(folder: object) -> Repository:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_info", interrupt)
+    monkeypatch.setattr(Repository, "open", interrupt)
     assert main(["info"]) == 130
     assert capsys.readouterr() == ("", "")
 
@@ -230,45 +120,3 @@ def test_full_disk() -> None:
     with Path("/dev/full").open("w") as full:
         done = run("info", stdout=full)
     assert (done.returncode, done.stderr) == (1, "error: No space left on device\n")
-
-
-def test_port_in_use(capsys) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        line = failed(capsys, "serve", "--port", str(port))
-    assert line == f"error: cannot listen on 127.0.0.1:{port}: Address already in use"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--model", "lenet6"], "unknown model 'lenet6'"),
-        (["--device", "cuda"], "device 'cuda' is not in this build of ONNX Runtime; available: cpu"),
-        (["--device", "tensorrt"], "for a GPU, without [serve]: pip install"),
-    ],
-)
-def test_serve_mistakes(capsys, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str) -> None:
-    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
-    assert message in failed(capsys, "serve", "--port", "0", *arguments)
-
-
-def test_grpc_without_its_extra(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "serving.grpc.servicer", raising=False)
-    monkeypatch.setitem(sys.modules, "grpc", None)
-    assert install_command("serve,grpc") in failed(capsys, "serve", "--port", "0", "--grpc-port", "0")
-
-
-def test_serves_and_stops(picture: Path) -> None:
-    command = [sys.executable, "-m", "serving.cli.main", "serve", "--port", "0"]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as server:
-        try:
-            address = server.stdout.readline().split()[-1]
-            assert address.startswith("http://127.0.0.1:")
-            with urllib.request.urlopen(f"{address}/digits", picture.read_bytes(), timeout=60) as reply:
-                assert json.load(reply)["digits"][0]["digit"] in range(10)
-        finally:
-            server.terminate()
-        output, errors = server.communicate(timeout=60)
-    assert (server.returncode, output, errors) == (0, "", "")

@@ -14,7 +14,7 @@ from PIL import Image
 
 from serving.cli.main import main
 from serving.extras import install_command
-from tests.serving.cli.test_main import failed
+from tests.support.command_line import failed
 from tests.support.tiny import amount, png
 
 

@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from serving.engine.dataplane import DataPlane, Tensor
+from serving.engine.dataplane import DataPlane
 from serving.engine.offload import Offloader
 from serving.engine.served_model import ServedModel, load_model, load_models
 from serving.engine.statistics import Counts
+from serving.engine.tensors import Tensor
 from serving.errors import Busy, CheckreaderError, Unknown
 from serving.repository.store import Repository
 from serving.settings import Settings

@@ -1,4 +1,4 @@
-"""What is served follows the manifest and the operator; what fails leaves everything as it was."""
+"""The served models follow the manifest and the operator; a version that fails changes nothing."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Service:
         return self.client("POST", "/digits", content=png(seven())).json().get("model", {}).get("version")
 
     def index(self) -> list[Entry]:
-        return [one for one in self.reloader.index() if one.name == "lenet5"]
+        return [entry for entry in self.reloader.index() if entry.name == "lenet5"]
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_what_did_not_change_is_not_loaded_again(service: Service, own_models: P
     assert service.app.plane.models["lenet5"] is after["lenet5"]
 
 
-def test_whoever_holds_the_old_version_ends_with_it_and_then_it_is_gone(
+def test_a_request_finishes_on_the_old_version_which_is_then_freed(
     service: Service, own_models: Path
 ) -> None:
     old = service.app.plane.find("lenet5")
@@ -112,7 +112,7 @@ def test_whoever_holds_the_old_version_ends_with_it_and_then_it_is_gone(
 
 
 async def answered(service: Service, old: Any) -> Any:
-    """What a request gets that found its model before the release."""
+    """Submits a request to a version that was replaced."""
     return (await old.batcher.submit(np.zeros((1, 28, 28, 1), np.float32)))[0]
 
 
@@ -223,13 +223,13 @@ def test_a_worker_in_the_place_of_another_serves_what_it_can(own_models: Path, t
         (own_models / "repository/lenet5-features/1/model.onnx").unlink()
         again = Service(build_app(settings, SharedState(shared, 0, 2)), runner)
         assert again.version() == "1"
-        (entry,) = (one for one in again.reloader.index() if one.name == "lenet5-features")
+        (entry,) = (entry for entry in again.reloader.index() if entry.name == "lenet5-features")
         assert (entry.state, "is missing" in entry.reason) == ("UNAVAILABLE", True)
         with pytest.raises(CheckreaderError, match="is missing"):
             build_app(settings, SharedState(tmp_path, 1, 2))  # the first in its place
 
 
-def test_an_unloaded_default_is_nobody_else(own_models: Path, tmp_path: Path) -> None:
+def test_no_other_model_takes_the_place_of_an_unloaded_default(own_models: Path, tmp_path: Path) -> None:
     state = SharedState(tmp_path, 0, 2)
     state.request("lenet5", loaded=False)
     with asyncio.Runner() as runner:
@@ -279,7 +279,7 @@ def test_unload_and_load(service: Service) -> None:
     assert service.index() == [Entry("lenet5", "1", "UNAVAILABLE", "unloaded")]
     assert client("POST", "/digits", content=png(seven())).status_code == 404
     listed = client("POST", "/v2/repository/index", content=b'{"ready": true}').json()
-    assert [one["name"] for one in listed] == ["lenet5-features", "lenet5-field"]
+    assert [model["name"] for model in listed] == ["lenet5-features", "lenet5-field"]
     assert len(client("POST", "/v2/repository/index").json()) == 3
     assert client("GET", "/web/models.json").json()["digit"] is None
     assert client("POST", "/v2/repository/models/lenet5/load").json() == {}
@@ -323,7 +323,7 @@ def test_only_what_was_chosen_is_served(own_models: Path) -> None:
         )
         service.until(lambda: len(service.index()) > 1)
         assert "names it no more" in service.index()[1].reason
-        assert service.version() == "2"  # rather the old one than none
+        assert service.version() == "2"  # the old version stays
 
 
 def with_previous(folder: Path) -> Manifest:
@@ -366,48 +366,48 @@ def test_two_workers_switch_together(own_models: Path, tmp_path: Path) -> None:
     states = [SharedState(shared, place, 2) for place in range(2)]
     with asyncio.Runner() as runner:
         settings = Settings(models=own_models)
-        one, other = (Service(build_app(settings, state), runner) for state in states)
-        one.run(one.reloader.unload("lenet5"))
-        assert "lenet5" not in other.app.plane.models
-        other.run(other.reloader.load("lenet5"))
-        assert one.version() == "1"
-        other.version()
-        one.until(
+        first, second = (Service(build_app(settings, state), runner) for state in states)
+        first.run(first.reloader.unload("lenet5"))
+        assert "lenet5" not in second.app.plane.models
+        second.run(second.reloader.load("lenet5"))
+        assert first.version() == "1"
+        second.version()
+        first.until(
             lambda: (
-                one.reloader.counts().for_model("lenet5", "1").accepted
-                + sum(one.reloader.counts().for_model("lenet5", "1").rejected.values())
+                first.reloader.counts().for_model("lenet5", "1").accepted
+                + sum(first.reloader.counts().for_model("lenet5", "1").rejected.values())
                 == 2
             )
         )
-        assert one.reloader.counts().starts == 2
+        assert first.reloader.counts().starts == 2
         # A worker in the place of one that died goes on counting, and knows what is unloaded.
-        one.run(one.reloader.unload("lenet5-features"))
-        other.task.cancel()
+        first.run(first.reloader.unload("lenet5-features"))
+        second.task.cancel()
         again = Service(build_app(settings, states[1]), runner)
         assert "lenet5-features" not in again.app.plane.models
         again.until(lambda: again.reloader.counts().starts == 3)
         assert sum(again.reloader.counts().requests.values()) == 2
 
 
-def test_a_worker_that_refuses_is_told(own_models: Path, tmp_path: Path) -> None:
+def test_load_raises_another_workers_refusal(own_models: Path, tmp_path: Path) -> None:
     shared = tmp_path / "state"
     shared.mkdir()
     with asyncio.Runner() as runner:
-        one = Service(build_app(Settings(models=own_models), SharedState(shared, 0, 2)), runner)
-        other = ModelReloader(one.app.plane, Repository.open(own_models), SharedState(shared, 1, 2))
-        report = other.reports()[0]
+        first = Service(build_app(Settings(models=own_models), SharedState(shared, 0, 2)), runner)
+        second = ModelReloader(first.app.plane, Repository.open(own_models), SharedState(shared, 1, 2))
+        report = second.reports()[0]
         report.generation, report.refused = 99, {"lenet5": "not on my machine"}
-        other.state.publish(report)
+        second.state.publish(report)
         with pytest.raises(CheckreaderError, match="not on my machine"):
-            one.run(one.reloader.load("lenet5"))
+            first.run(first.reloader.load("lenet5"))
 
 
 def test_a_worker_that_never_answers(own_models: Path, tmp_path: Path) -> None:
     with asyncio.Runner() as runner:
-        one = Service(build_app(Settings(models=own_models), SharedState(tmp_path, 0, 2)), runner)
-        one.reloader.patience = 0.0
+        first = Service(build_app(Settings(models=own_models), SharedState(tmp_path, 0, 2)), runner)
+        first.reloader.patience = 0.0
         with pytest.raises(CheckreaderError, match="not every worker has switched"):
-            one.run(one.reloader.load("lenet5"))
+            first.run(first.reloader.load("lenet5"))
 
 
 def test_a_refused_version_is_not_hidden_by_the_one_before_it(tmp_path: Path) -> None:
@@ -423,12 +423,12 @@ def test_a_refused_version_is_not_hidden_by_the_one_before_it(tmp_path: Path) ->
         replaced(tmp_path, spoil)
         reply = service.client("POST", "/v2/repository/models/lenet5/load")
         assert (reply.status_code, "3" * 64 in reply.json()["error"]) == (400, True)
-        refused = [one.version for one in service.index() if one.state == "UNAVAILABLE"]
+        refused = [entry.version for entry in service.index() if entry.state == "UNAVAILABLE"]
         assert refused == ["3", "1"]
         assert service.version() == "2"
         replaced(tmp_path, lambda content: content["models"].update(lenet5=service_entry(service)))
         reply = service.client("POST", "/v2/repository/models/lenet5/load")
-        assert reply.status_code == 200  # that the one before cannot be had is no matter of this
+        assert reply.status_code == 200  # the previous version does not matter here
 
 
 def service_entry(service: Service) -> Any:

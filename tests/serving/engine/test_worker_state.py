@@ -1,4 +1,4 @@
-"""What workers tell each other."""
+"""The state that the workers of a service share."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ def test_a_single_worker_needs_no_folder() -> None:
 
 
 def test_all_workers_see_what_is_asked_of_one(tmp_path: Path) -> None:
-    one, other = SharedState(tmp_path, 0, 2), SharedState(tmp_path, 1, 2)
-    one.request("a", loaded=False)
-    other.request("b", loaded=False)
-    assert one.desired() == other.desired() == DesiredModels(2, ["a", "b"])
-    assert one.request("a", loaded=True) == 3
-    assert other.desired() == DesiredModels(3, ["b"], {"a": 3})
-    assert SharedState(tmp_path, 0, 2).desired() == one.desired()  # of a worker that was replaced, too
+    first, second = SharedState(tmp_path, 0, 2), SharedState(tmp_path, 1, 2)
+    first.request("a", loaded=False)
+    second.request("b", loaded=False)
+    assert first.desired() == second.desired() == DesiredModels(2, ["a", "b"])
+    assert first.request("a", loaded=True) == 3
+    assert second.desired() == DesiredModels(3, ["b"], {"a": 3})
+    assert SharedState(tmp_path, 0, 2).desired() == first.desired()  # of a worker that was replaced, too
 
 
 def test_nothing_that_is_asked_at_once_is_lost(tmp_path: Path) -> None:
     states = [SharedState(tmp_path, place, 4) for place in range(4)]
     with ThreadPoolExecutor(4) as executor:
-        asked = list(executor.map(lambda i: states[i % 4].request(f"m{i}", loaded=False), range(40)))
-    assert sorted(asked) == list(range(1, 41))
+        generations = list(executor.map(lambda i: states[i % 4].request(f"m{i}", loaded=False), range(40)))
+    assert sorted(generations) == list(range(1, 41))
     assert set(states[0].desired().unloaded) == {f"m{i}" for i in range(40)}
 
 
 def test_reports(tmp_path: Path) -> None:
-    one, other = SharedState(tmp_path, 0, 3), SharedState(tmp_path, 1, 3)
-    assert one.other_reports() == [None, None]
-    told = WorkerReport(4, {"a": "why"}, {"a": 3}, 1_000, Counts(starts=1))
-    other.publish(told)
-    assert one.other_reports() == [told, None]
-    assert SharedState(tmp_path, 1, 3).last_report() == told
-    assert one.last_report() is None
+    first, second = SharedState(tmp_path, 0, 3), SharedState(tmp_path, 1, 3)
+    assert first.other_reports() == [None, None]
+    report = WorkerReport(4, {"a": "why"}, {"a": 3}, 1_000, Counts(starts=1))
+    second.publish(report)
+    assert first.other_reports() == [report, None]
+    assert SharedState(tmp_path, 1, 3).last_report() == report
+    assert first.last_report() is None
 
 
 def test_what_somebody_cleaned_up_or_spoiled_is_put_back(tmp_path: Path) -> None:

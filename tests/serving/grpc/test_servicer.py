@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import queue
-import subprocess
-import sys
 import threading
 import warnings
 from collections.abc import Coroutine, Iterator
@@ -17,11 +15,11 @@ import msgspec
 import numpy as np
 import pytest
 import uvloop
-from google.protobuf import descriptor_pb2
 
 from serving.app import build_app
 from serving.errors import Busy, CheckreaderError, Expired, TooLarge
-from serving.grpc.servicer import SERVICE, serve
+from serving.grpc.messages import SERVICE
+from serving.grpc.servicer import serve
 from serving.http.access_log import AccessLog
 from serving.settings import Settings
 from tests.support.paths import ROOT
@@ -82,8 +80,8 @@ def stub(service: Service) -> Iterator[Any]:
 
 
 def image(data: Any, datatype: str = "FP32", name: str = "image") -> triton.InferInput:
-    given = triton.InferInput(name, list(data.shape), datatype)
-    return given.set_data_from_numpy(data)
+    tensor = triton.InferInput(name, list(data.shape), datatype)
+    return tensor.set_data_from_numpy(data)
 
 
 def pictures(*encoded: bytes) -> triton.InferInput:
@@ -116,7 +114,7 @@ def test_config_and_index(client: triton.InferenceServerClient) -> None:
     assert config.input[0].data_type == model_config_pb2.TYPE_FP32
     assert list(config.input[0].dims) == [28, 28, 1]
     index = client.get_model_repository_index().models
-    assert [(one.name, one.version, one.state) for one in index] == [
+    assert [(model.name, model.version, model.state) for model in index] == [
         ("lenet5", "1", "READY"),
         ("lenet5-features", "1", "READY"),
         ("lenet5-field", "1", "READY"),
@@ -152,24 +150,26 @@ def test_every_way_of_sending_a_picture(client: triton.InferenceServerClient, st
     assert expected.sum() == pytest.approx(1, abs=1e-6)
     assert (client.infer("lenet5", [image(data, "UINT8")]).as_numpy("probabilities") == expected).all()
     for request in requests:
-        found = triton.InferResult(stub.ModelInfer(request)).as_numpy("probabilities")
-        assert (found == expected).all()
+        probabilities = triton.InferResult(stub.ModelInfer(request)).as_numpy("probabilities")
+        assert (probabilities == expected).all()
 
 
 def test_encoded_pictures(client: triton.InferenceServerClient, stub: Any) -> None:
     encoded = [png(seven(size)) for size in (30, 60)]
-    found = client.infer("lenet5", [pictures(*encoded)]).as_numpy("probabilities")
-    assert found.shape == (2, 10)
+    probabilities = client.infer("lenet5", [pictures(*encoded)]).as_numpy("probabilities")
+    assert probabilities.shape == (2, 10)
     request = message({"bytes_contents": encoded}, shape=(2, 1), datatype="BYTES")
-    assert (triton.InferResult(stub.ModelInfer(request)).as_numpy("probabilities") == found).all()
+    assert (triton.InferResult(stub.ModelInfer(request)).as_numpy("probabilities") == probabilities).all()
 
 
 def test_outputs_by_name_with_classes(client: triton.InferenceServerClient) -> None:
-    wanted = [
+    outputs = [
         triton.InferRequestedOutput("logits"),
         triton.InferRequestedOutput("probabilities", class_count=3),
     ]
-    reply = client.infer("lenet5-features", [image(ZEROS)], request_id="seven", outputs=wanted, timeout=10**6)
+    reply = client.infer(
+        "lenet5-features", [image(ZEROS)], request_id="seven", outputs=outputs, timeout=10**6
+    )
     assert reply.get_response().id == "seven"
     assert (reply.get_response().model_name, reply.get_response().model_version) == ("lenet5-features", "1")
     assert [output.name for output in reply.get_response().outputs] == ["logits", "probabilities"]
@@ -331,61 +331,6 @@ def test_port_in_use(service: Service) -> None:
         service.run(serve(service.app.plane, service.app.reloader, service.app.admission, port))
 
 
-def compiled() -> descriptor_pb2.FileDescriptorProto:
-    (file,) = descriptor_pb2.FileDescriptorSet.FromString((PROTOCOL / "inference.protoset").read_bytes()).file
-    return file
-
-
-def test_protoset_is_compiled_from_the_proto(tmp_path: Path) -> None:
-    out = tmp_path / "inference.protoset"
-    # In a process of its own: beside TensorFlow's protobuf the compiler crashes.
-    protoc = [sys.executable, "-m", "grpc_tools.protoc"]
-    options = [f"-I{PROTOCOL}", f"--descriptor_set_out={out}", "inference.proto"]
-    subprocess.run([*protoc, *options], check=True)
-    (file,) = descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes()).file
-    file.ClearField("source_code_info")
-    assert file == compiled()
-
-
-def differences(ours: Any, theirs: Any) -> Iterator[str]:
-    """What a message of ours has that Triton's does not have alike."""
-    fields = {field.name: field for field in theirs.field}
-    for field in ours.field:
-        twin = fields.get(field.name)
-        if twin is None or any(
-            getattr(field, part) != getattr(twin, part) for part in ("number", "type", "label", "type_name")
-        ):
-            yield f"{ours.name}.{field.name}"
-    enums = {enum.name: {value.name: value.number for value in enum.value} for enum in theirs.enum_type}
-    for enum in ours.enum_type:
-        if {value.name: value.number for value in enum.value} != enums.get(enum.name):
-            yield f"{ours.name}.{enum.name}"
-    nested = {message.name: message for message in theirs.nested_type}
-    for message_ in ours.nested_type:
-        yield from differences(message_, nested[message_.name])
-
-
-def test_same_numbers_as_triton() -> None:
-    theirs = descriptor_pb2.DescriptorProto()  # both of their files as if nested in one message
-    services = {}
-    for module in (service_pb2, model_config_pb2):
-        file = descriptor_pb2.FileDescriptorProto()
-        module.DESCRIPTOR.CopyToProto(file)
-        theirs.nested_type.extend(file.message_type)
-        theirs.enum_type.extend(file.enum_type)
-        services.update({method.name: method for one in file.service for method in one.method})
-    file = compiled()
-    ours = descriptor_pb2.DescriptorProto(nested_type=file.message_type, enum_type=file.enum_type)
-    assert list(differences(ours, theirs)) == []
-    for method in file.service[0].method:
-        twin = services[method.name]
-        assert (method.input_type, method.output_type) == (twin.input_type, twin.output_type)
-        assert (method.client_streaming, method.server_streaming) == (
-            twin.client_streaming,
-            twin.server_streaming,
-        )
-
-
 def test_calls_are_counted_and_logged(service: Service, client: triton.InferenceServerClient) -> None:
     lines: queue.Queue[bytes] = queue.Queue()
     service.app.admission.access_log = AccessLog("requests", lines.put)
@@ -393,10 +338,10 @@ def test_calls_are_counted_and_logged(service: Service, client: triton.Inference
         client.infer("lenet5", [image(ZEROS)])
         with pytest.raises(InferenceServerException):
             client.get_model_metadata("nope")
-        found = [msgspec.json.decode(lines.get(timeout=30)) for _ in range(2)]
+        records = [msgspec.json.decode(lines.get(timeout=30)) for _ in range(2)]
     finally:
         service.app.admission.access_log = AccessLog()
-    assert [(one["path"].rpartition("/")[2], one["status"]) for one in found] == [
+    assert [(record["path"].rpartition("/")[2], record["status"]) for record in records] == [
         ("ModelInfer", "OK"),
         ("ModelMetadata", "NOT_FOUND"),
     ]
@@ -416,8 +361,8 @@ def test_without_a_key(models: Path, tmp_path: Path) -> None:
             with pytest.raises(grpc.aio.AioRpcError) as raised:
                 await stub.ModelMetadata(request)
             assert raised.value.code() == grpc.StatusCode.UNAUTHENTICATED
-            known = (("authorization", "Bearer 0123456789abcdef"),)
-            assert (await stub.ModelMetadata(request, metadata=known)).name == "lenet5"
+            metadata = (("authorization", "Bearer 0123456789abcdef"),)
+            assert (await stub.ModelMetadata(request, metadata=metadata)).name == "lenet5"
         await server.stop(0)
 
     asyncio.run(ask())

@@ -19,7 +19,7 @@ def no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("header", [f"Bearer {ONE}", f"bearer  {OTHER} "])
-def test_a_key_opens(header: str) -> None:
+def test_a_key_is_admitted(header: str) -> None:
     Keys([ONE, OTHER]).check(header)
 
 
@@ -84,7 +84,7 @@ def test_what_is_no_key_is_refused(tmp_path: Path, content: bytes | None, messag
     assert "short" not in str(raised.value)  # nothing of a secret is told
 
 
-def test_an_empty_variable_is_no_open_door(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_admits_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(API_KEYS_VARIABLE, "")
     with pytest.raises(CheckreaderError, match=f"{API_KEYS_VARIABLE}: no key there"):
         read(None)

@@ -1,4 +1,4 @@
-"""Bodies in, replies out, as ASGI messages."""
+"""Bodies in, responses out, as ASGI messages."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_unknown_encoding() -> None:
 
 
 @pytest.mark.parametrize("parts", [[], [b"half"]])
-def test_gone_in_the_middle(parts: list[bytes]) -> None:
+def test_a_client_that_disconnects_in_its_body(parts: list[bytes]) -> None:
     with pytest.raises(ClientDisconnected):
         body(parts, end=False)
 
@@ -151,7 +151,7 @@ LARGE = b"0123456789" * 200
         (b"GZIP ; q=1", b"gzip"),
     ],
 )
-def test_compressed_reply(accepted: bytes | None, encoding: bytes | None) -> None:
+def test_compressed_response(accepted: bytes | None, encoding: bytes | None) -> None:
     _, headers, content = sent(HttpResponse(LARGE), accepted)
     assert headers.get(b"content-encoding") == encoding
     plain = {None: bytes, b"gzip": gzip.decompress, b"deflate": zlib.decompress}[encoding](content)
@@ -187,7 +187,7 @@ def test_a_bug_is_500_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert "KeyError" in caplog.text
 
 
-def test_nobody_is_answered_who_is_gone() -> None:
+def test_a_disconnected_client_gets_no_response() -> None:
     async def handler(request: HttpRequest) -> HttpResponse:
         raise ClientDisconnected
 

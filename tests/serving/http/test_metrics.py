@@ -14,11 +14,11 @@ def samples(text: str) -> dict[tuple[str, tuple[str, ...]], float]:
     """By name and labels, the bucket's bound the last of them."""
     return {
         (
-            one.name,
-            tuple(sorted(one.labels.values(), key=lambda label: label == one.labels.get("le"))),
-        ): one.value
+            sample.name,
+            tuple(sorted(sample.labels.values(), key=lambda label: label == sample.labels.get("le"))),
+        ): sample.value
         for family in text_string_to_metric_families(text)
-        for one in family.samples
+        for sample in family.samples
     }
 
 
@@ -44,7 +44,9 @@ def test_what_was_served_is_counted(client) -> None:
     assert grown("checkreader_http_request_duration_seconds_count", "POST /digits") == 2
     assert grown("checkreader_refused_requests_total", "invalid") == 1
     assert grown("checkreader_refused_requests_total", "unknown") == 1
-    verdicts = [grown("checkreader_readings_total", "lenet5", one) for one in ("accepted", "rejected")]
+    verdicts = [
+        grown("checkreader_readings_total", "lenet5", verdict) for verdict in ("accepted", "rejected")
+    ]
     assert sum(verdicts) == 1
     assert grown("checkreader_batch_rows_bucket", "lenet5", "1") == 1
     assert grown("checkreader_batch_rows_sum", "lenet5") == 1
@@ -60,18 +62,18 @@ def test_versions_of_a_model_are_added_up() -> None:
         counts.for_model("a", version).record_batch(rows, 60_000)
         counts.for_model("a", version).record_reading("unsure: 0.5")
         counts.for_model("a", version).record_reading(None)
-    found = samples(
+    exposed = samples(
         exposition(
             counts, [WorkerReport(queued={"a": 2}), WorkerReport(queued={"a": 5})], {"a": "2"}
         ).decode()
     )
-    assert found["checkreader_readings_total", ("a", "accepted")] == 2
-    assert found["checkreader_rejected_readings_total", ("a", "unsure")] == 2
-    assert found["checkreader_batch_rows_bucket", ("a", "4")] == 1
-    assert found["checkreader_batch_rows_bucket", ("a", "4096")] == 1
-    assert found["checkreader_batch_rows_bucket", ("a", "+Inf")] == 2
-    assert found["checkreader_batch_rows_sum", ("a",)] == 5_003
-    assert found["checkreader_inference_duration_seconds_bucket", ("a", "5e-05")] == 0
-    assert found["checkreader_inference_duration_seconds_bucket", ("a", "0.0001")] == 2
-    assert found["checkreader_queue_rows", ("a",)] == 7
-    assert found["checkreader_worker_restarts_total", ()] == 3
+    assert exposed["checkreader_readings_total", ("a", "accepted")] == 2
+    assert exposed["checkreader_rejected_readings_total", ("a", "unsure")] == 2
+    assert exposed["checkreader_batch_rows_bucket", ("a", "4")] == 1
+    assert exposed["checkreader_batch_rows_bucket", ("a", "4096")] == 1
+    assert exposed["checkreader_batch_rows_bucket", ("a", "+Inf")] == 2
+    assert exposed["checkreader_batch_rows_sum", ("a",)] == 5_003
+    assert exposed["checkreader_inference_duration_seconds_bucket", ("a", "5e-05")] == 0
+    assert exposed["checkreader_inference_duration_seconds_bucket", ("a", "0.0001")] == 2
+    assert exposed["checkreader_queue_rows", ("a",)] == 7
+    assert exposed["checkreader_worker_restarts_total", ()] == 3

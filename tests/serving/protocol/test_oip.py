@@ -24,8 +24,8 @@ def accept(shape: Sequence[int]) -> None:
 def request(
     data: object = (), shape: Sequence[int] = (1, 2), datatype: str = "FP32", **rest: object
 ) -> bytes:
-    given = {"name": "x", "shape": shape, "datatype": datatype, "data": data}
-    return msgspec.json.encode({"inputs": [given], **rest})
+    tensor = {"name": "x", "shape": shape, "datatype": datatype, "data": data}
+    return msgspec.json.encode({"inputs": [tensor], **rest})
 
 
 def read(body: bytes, header: str | None = None):
@@ -137,16 +137,16 @@ def test_shape_is_checked_before_data_is_read() -> None:
 
 
 def binary(size: object, tail: bytes) -> tuple[bytes, str]:
-    given = {"name": "x", "shape": [1, 2], "datatype": "FP32", "parameters": {"binary_data_size": size}}
-    header = msgspec.json.encode({"inputs": [given], "parameters": {"binary_data_output": True}})
+    tensor = {"name": "x", "shape": [1, 2], "datatype": "FP32", "parameters": {"binary_data_size": size}}
+    header = msgspec.json.encode({"inputs": [tensor], "parameters": {"binary_data_output": True}})
     return header + tail, str(len(header))
 
 
 def test_binary() -> None:
-    asked = read(*binary(8, np.array([0.5, 1], "<f4").tobytes()))
-    assert asked.inputs[0].data.tolist() == [[0.5, 1]]
-    assert asked.binary
-    assert not asked.outputs
+    parsed = read(*binary(8, np.array([0.5, 1], "<f4").tobytes()))
+    assert parsed.inputs[0].data.tolist() == [[0.5, 1]]
+    assert parsed.binary
+    assert not parsed.outputs
 
 
 @pytest.mark.parametrize(
@@ -169,10 +169,10 @@ def test_header_length(header: str) -> None:
 
 
 def test_raw() -> None:
-    asked = read(np.array([[0, 1], [1, 0]], "<f4").tobytes(), "0")
-    assert asked.inputs[0].data.tolist() == [[0, 1], [1, 0]]
-    assert asked.binary
-    assert not asked.outputs
+    parsed = read(np.array([[0, 1], [1, 0]], "<f4").tobytes(), "0")
+    assert parsed.inputs[0].data.tolist() == [[0, 1], [1, 0]]
+    assert parsed.binary
+    assert not parsed.outputs
 
 
 @pytest.mark.parametrize("body", [b"", bytes(7), bytes(9)])
@@ -182,5 +182,5 @@ def test_raw_size(body: bytes) -> None:
 
 def test_output_may_choose_its_form() -> None:
     outputs = [{"name": "a", "parameters": {"binary_data": False}}, {"name": "b"}]
-    asked = read(request([0, 0], parameters={"binary_data_output": True}, outputs=outputs))
-    assert [(output.name, output.binary) for output in asked.outputs] == [("a", False), ("b", True)]
+    parsed = read(request([0, 0], parameters={"binary_data_output": True}, outputs=outputs))
+    assert [(output.name, output.binary) for output in parsed.outputs] == [("a", False), ("b", True)]

@@ -16,8 +16,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from serving.engine.dataplane import Tensor
-from serving.engine.tensor_checks import check_shape
+from serving.engine.tensors import Tensor, check_shape
 from serving.errors import CheckreaderError
 from serving.protocol.tensorflow_serving import (
     ColumnReply,

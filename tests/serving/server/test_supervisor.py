@@ -27,7 +27,7 @@ CLIENTS = 8
 
 
 class Service:
-    """`checkreader serve`; what it says on its error output is at `errors`."""
+    """`checkreader serve`; its error output is in the file `errors`."""
 
     def __init__(self, models: Path, *options: str) -> None:
         self.errors = models.with_name("errors")
@@ -42,9 +42,9 @@ class Service:
             )
         assert self.process.stdout is not None
         self.line = self.process.stdout.readline()
-        found = re.search(r"http://127\.0\.0\.1:(\d+)", self.line)
-        assert found, self.errors.read_text()
-        self.port = int(found[1])
+        match = re.search(r"http://127\.0\.0\.1:(\d+)", self.line)
+        assert match, self.errors.read_text()
+        self.port = int(match[1])
         self.children = psutil.Process(self.process.pid).children()
 
     def get(self, path: str) -> str:
@@ -63,7 +63,7 @@ class Service:
     def serving(self) -> list[psutil.Process]:
         """The workers that are alive."""
         children = psutil.Process(self.process.pid).children()
-        return [one for one in children if "spawn_main" in " ".join(one.cmdline())]
+        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
 
 
 @contextlib.contextmanager
@@ -88,36 +88,36 @@ class Load:
     def client(self) -> None:
         while not self.stop.is_set():
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-            own = 0
+            local_port = 0
             try:
                 connection.connect()
-                own = connection.sock.getsockname()[1]
+                local_port = connection.sock.getsockname()[1]
                 while not self.stop.is_set():
                     connection.request("POST", "/digits", PICTURE)
                     reply = connection.getresponse()
                     body = reply.read()
                     if reply.status != 200:
-                        self.failed.append((own, f"{reply.status} {body.decode()}"))
+                        self.failed.append((local_port, f"{reply.status} {body.decode()}"))
                     else:
                         self.versions.append(re.search(rb'"version":"(\d+)"', body)[1].decode())
             except (OSError, http.client.HTTPException) as error:
                 if not self.stop.is_set():
-                    self.failed.append((own, repr(error)))
+                    self.failed.append((local_port, repr(error)))
             finally:
                 connection.close()
 
 
 @contextlib.contextmanager
 def load(port: int) -> Iterator[Load]:
-    found = Load(port)
-    clients = [threading.Thread(target=found.client) for _ in range(CLIENTS)]
+    traffic = Load(port)
+    clients = [threading.Thread(target=traffic.client) for _ in range(CLIENTS)]
     for client in clients:
         client.start()
     try:
-        until(lambda: len(found.versions) > 10 * CLIENTS)
-        yield found
+        until(lambda: len(traffic.versions) > 10 * CLIENTS)
+        yield traffic
     finally:
-        found.stop.set()
+        traffic.stop.set()
         for client in clients:
             client.join()
 
@@ -135,26 +135,26 @@ def until(holds: Callable[[], bool], seconds: float = 60) -> None:
         timer.cancel()
 
 
-def more(found: Load) -> None:
+def more(traffic: Load) -> None:
     """Waits for some more answers."""
-    before = len(found.versions)
-    until(lambda: len(found.versions) > before + 10 * CLIENTS)
+    before = len(traffic.versions)
+    until(lambda: len(traffic.versions) > before + 10 * CLIENTS)
 
 
 def test_a_release_under_load_fails_nobody(own_models: Path) -> None:
     with started(own_models, "--workers", "2") as service:
         assert service.line.endswith(", 2 workers\n")
-        with load(service.port) as found:
+        with load(service.port) as traffic:
             for version in ("2", "3"):
                 write_models(own_models, version)
-                until(lambda version=version: found.versions[-200:] == 200 * [version])
-        assert found.failed == []
-        assert set(found.versions) == {"1", "2", "3"}
+                until(lambda version=version: traffic.versions[-200:] == 200 * [version])
+        assert traffic.failed == []
+        assert set(traffic.versions) == {"1", "2", "3"}
         assert service.errors.read_text() == ""
 
 
 def test_a_killed_worker_fails_its_own_clients_alone_and_is_replaced(own_models: Path) -> None:
-    with started(own_models, "--workers", "2") as service, load(service.port) as found:
+    with started(own_models, "--workers", "2") as service, load(service.port) as traffic:
         victim = service.serving()[0]
         until(
             lambda: (
@@ -166,31 +166,31 @@ def test_a_killed_worker_fails_its_own_clients_alone_and_is_replaced(own_models:
         victim.kill()
         until(lambda: service.metric("checkreader_worker_restarts_total") == 1)
         until(lambda: len(service.serving()) == 2 and victim not in service.serving())
-        more(found)
-        assert {port for port, _ in found.failed}.isdisjoint(others)
-        assert len(found.failed) <= len(lost) + CLIENTS  # who came to the closing door came again
+        more(traffic)
+        assert {port for port, _ in traffic.failed}.isdisjoint(others)
+        assert len(traffic.failed) <= len(lost) + CLIENTS  # clients of the closing worker connected again
         assert service.metric("checkreader_workers") == 2
         answered = service.metric('checkreader_http_requests_total{operation="POST /digits",status="200"}')
-        assert answered >= 0.5 * len(found.versions)  # what the dead worker had told is not forgotten
+        assert answered >= 0.5 * len(traffic.versions)  # the counts that the dead worker published are kept
         assert "worker 0 ended with status -9 and is replaced" in service.errors.read_text()
 
 
 def theirs(worker: psutil.Process, port: int) -> set[int]:
     """The clients' ports of a worker's connections."""
-    found = worker.net_connections("tcp")
-    return {one.raddr.port for one in found if one.raddr and one.laddr.port == port}
+    connections = worker.net_connections("tcp")
+    return {to.raddr.port for to in connections if to.raddr and to.laddr.port == port}
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_what_was_begun_is_finished_after_sigterm(own_models: Path, workers: str) -> None:
     with started(own_models, "--workers", workers) as service:
-        with load(service.port) as found:
+        with load(service.port) as traffic:
             begun = [socket.create_connection(("127.0.0.1", service.port), timeout=30) for _ in range(6)]
             for client in begun:
                 head = f"POST /digits HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: {len(PICTURE)}\r\n\r\n"
                 client.sendall(head.encode())
                 assert client.recv(100).startswith(b"HTTP/1.1 100")  # it is inside
-            found.stop.set()
+            traffic.stop.set()
             service.process.send_signal(signal.SIGTERM)
             until(lambda: refused(service.port))
             for client in begun:
@@ -201,7 +201,7 @@ def test_what_was_begun_is_finished_after_sigterm(own_models: Path, workers: str
                     reply += part
                 assert reply.startswith(b"HTTP/1.1 200")
                 client.close()
-        assert found.failed == []
+        assert traffic.failed == []
         assert service.process.wait(30) == 0
         assert psutil.wait_procs(service.children, timeout=30)[1] == []
         assert service.errors.read_text() == ""
@@ -248,8 +248,8 @@ def complaint(*options: str) -> str:
 def test_what_keeps_workers_from_starting_is_one_line(own_models: Path, workers: str) -> None:
     options = ["--models", str(own_models), "--workers", workers]
     with started(own_models, "--workers", "2") as service:
-        taken = complaint(*options, "--port", str(service.port))
-        assert taken == f"error: cannot listen on 127.0.0.1:{service.port}: Address already in use\n"
+        error = complaint(*options, "--port", str(service.port))
+        assert error == f"error: cannot listen on 127.0.0.1:{service.port}: Address already in use\n"
     both = complaint(*options, "--port", str(service.port), "--grpc-port", str(service.port))
     assert both.startswith("error: HTTP and gRPC need a port each")
     (own_models / "repository/lenet5/1/model.onnx").unlink()

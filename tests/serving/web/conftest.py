@@ -3,38 +3,39 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Protocol
 
 import msgspec
 import pytest
+from playwright.sync_api import Browser
 
 from pipeline.export import c_source, wasm
 from pipeline.networks import integer_reference
 from serving.decoding.thresholds import MAX_ERROR, choose_threshold
 from serving.manifest import Artifact, Manifest
 from serving.repository.store import Repository
-from tests.support.chromium import CHROMIUM, Browser, launched
+from tests.support.browser import Tab, chromium, require_chromium
 from tests.support.paths import ROOT
 
 MODEL = "lenet5-int8"
 
 
 def with_module(folder: Path) -> Path:
-    """A copy of the released models that has the digit's model in WebAssembly."""
+    """Copies the released models and adds the digit's model in WebAssembly if they lack it."""
     shutil.copytree(ROOT / "models", folder)
     manifest = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Manifest)
     model = manifest.models[MODEL]
-    if any(one.runtime == "wasm" for one in model.artifacts):
+    if any(artifact.runtime == "wasm" for artifact in model.artifacts):
         return folder
-    (source,) = (one for one in model.artifacts if one.format == "tflite_int8")
+    (source,) = (artifact for artifact in model.artifacts if artifact.format == "tflite_int8")
     network = integer_reference.load((folder / source.path).read_bytes())
-    bar = choose_threshold(model.thresholds, MAX_ERROR).threshold
-    code = wasm.compile_module(*c_source.render(network, source.sha256, bar))
+    threshold = choose_threshold(model.thresholds, MAX_ERROR).threshold
+    code = wasm.compile_module(*c_source.render(network, source.sha256, threshold))
     path = f"edge/{MODEL}.wasm"
     (folder / path).write_bytes(code)
     model.artifacts.append(
@@ -57,7 +58,7 @@ def golden(complete: Path) -> Repository:
 
 @pytest.fixture(scope="session")
 def address(complete: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where a service with those models answers."""
+    """The address of a service with those models."""
     errors = tmp_path_factory.mktemp("service") / "errors"
     command = [
         sys.executable,
@@ -85,24 +86,38 @@ def address(complete: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     assert errors.read_text() == ""
 
 
-@pytest.fixture(scope="session")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Browser]]:
-    """Opens an empty tab of one browser for all tests."""
-    if CHROMIUM is None:
-        pytest.skip("`make edge-tools` installs chromium")
-    if not hasattr(os, "posix_spawn"):
-        pytest.skip("the browser is driven over a pipe, which this system does not give")
-    with launched(tmp_path_factory.mktemp("chromium")) as tab:
-        yield tab
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for the tests of a module: while it is open, no other event loop runs in this thread."""
+    require_chromium()
+    with chromium() as browser:
+        yield browser
+
+
+class OpenTab(Protocol):
+    """Opens the page in a window of some CSS pixels; see `Tab.new` for the options."""
+
+    def __call__(self, width: int, height: int, **options: Any) -> Tab: ...
 
 
 @pytest.fixture
-def page(chromium: Callable[[], Browser], address: str) -> Iterator[Browser]:
-    """The page in a window of a desktop; nothing may go wrong in it, and it may ask nobody else."""
-    browser = chromium()
-    browser.look(1280, 900)
-    browser.open(address)
-    yield browser
-    browser.close()
-    assert browser.complaints == []
-    assert {url for url in browser.requests if not url.startswith((address, "data:"))} == set()
+def open_tab(browser: Browser, address: str) -> Iterator[OpenTab]:
+    """Opens the page; nothing may go wrong in it, and it may ask nobody but the service."""
+    tabs = []
+
+    def open_tab(width: int, height: int, **options: Any) -> Tab:
+        tabs.append(Tab.new(browser, width, height, **options))
+        tabs[-1].open(address)
+        return tabs[-1]
+
+    yield open_tab
+    for tab in tabs:
+        tab.close()
+        assert tab.complaints == []
+        assert {url for url in tab.requests if not url.startswith((address, "data:"))} == set()
+
+
+@pytest.fixture
+def tab(open_tab: OpenTab) -> Tab:
+    """The page in a window of a desktop."""
+    return open_tab(1280, 900)

@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
 from PIL import Image
+from playwright.sync_api import Route
 
 from serving.repository.store import Repository
-from tests.support.chromium import Browser
-from tests.support.page_actions import IDLE, PROBLEM, READ, SEVEN, read, texts
+from tests.support.browser import Tab
+from tests.support.page_actions import IDLE, PROBLEM, READ, SEVEN, switch, wait_for_reading
 
 
 @pytest.fixture
@@ -24,111 +23,111 @@ def pdf(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_pdf_is_one_line_and_the_page_goes_on(page: Browser, golden: Repository, pdf: Path) -> None:
-    page.drop("#stage", pdf)
-    line = page.until(PROBLEM)
+def test_a_pdf_is_one_line_and_the_page_goes_on(tab: Tab, golden: Repository, pdf: Path) -> None:
+    tab.drop("#stage", pdf)
+    line = tab.until(PROBLEM)
     assert line.startswith("That is a PDF, which is not read")
     assert "\n" not in line
-    assert page.get("document.querySelector('#problem').getAttribute('role')") == "alert"
-    page.drop("#stage", golden.folder / "golden" / "2a.png")
-    read(page, "2")
-    assert page.get(PROBLEM) == ""
-    page.drop("body", pdf)  # beside the paper, too
-    assert page.until(PROBLEM) == line
-    assert page.get(READ) == "2"
+    assert tab.evaluate("document.querySelector('#problem').getAttribute('role')") == "alert"
+    tab.drop("#stage", golden.folder / "golden" / "2a.png")
+    wait_for_reading(tab, "2")
+    assert tab.evaluate(PROBLEM) == ""
+    tab.drop("body", pdf)  # beside the paper, too
+    assert tab.until(PROBLEM) == line
+    assert tab.evaluate(READ) == "2"
 
 
 @pytest.mark.parametrize("where", ["server", "browser"])
-def test_what_is_no_picture(page: Browser, tmp_path: Path, where: str) -> None:
-    page.click(f"[value={where}]")
+def test_what_is_no_picture(tab: Tab, tmp_path: Path, where: str) -> None:
+    switch(tab, where)
     (tmp_path / "letter.png").write_bytes(b"Dear Sir or Madam")
-    page.drop("#stage", tmp_path / "letter.png")
-    line = page.until(PROBLEM)
+    tab.drop("#stage", tmp_path / "letter.png")
+    line = tab.until(PROBLEM)
     assert ("not a picture: expected PNG" in line) if where == "server" else ("cannot open that file" in line)
-    page.complaints = [one for one in page.complaints if "status of 400" not in one]
+    tab.complaints = [complaint for complaint in tab.complaints if "status of 400" not in complaint]
     (tmp_path / "large.png").write_bytes(bytes(16 * 2**20 + 1))
-    page.drop("#stage", tmp_path / "large.png")
-    assert "at most 16" in page.until(f"{PROBLEM}.includes('MB') && {PROBLEM}")
-    page.stroke("#paper", SEVEN)
-    read(page, "7")
+    tab.drop("#stage", tmp_path / "large.png")
+    assert "at most 16" in tab.until(f"{PROBLEM}.includes('MB') && {PROBLEM}")
+    tab.stroke("#paper", SEVEN)
+    wait_for_reading(tab, "7")
 
 
-def test_a_tiff_that_the_browser_cannot_show(page: Browser, golden: Repository, tmp_path: Path) -> None:
+def test_a_tiff_that_the_browser_cannot_show(tab: Tab, golden: Repository, tmp_path: Path) -> None:
     Image.open(golden.folder / "golden" / "5a.png").save(tmp_path / "five.tiff")
-    page.drop("#stage", tmp_path / "five.tiff")
-    read(page, "5")
-    assert "cannot show" in texts(page, "#invitation")[0]
-    page.click("[value=browser]")
-    assert "cannot open" in page.until(PROBLEM)
+    tab.drop("#stage", tmp_path / "five.tiff")
+    wait_for_reading(tab, "5")
+    assert "cannot show" in tab.texts("#invitation")[0]
+    switch(tab, "browser")
+    assert "cannot open" in tab.until(PROBLEM)
 
 
-def test_the_server_is_gone(page: Browser, golden: Repository) -> None:
-    page.click("[value=browser]")
-    page.drop("#stage", golden.folder / "golden" / "6a.png")
-    read(page, "6")
-    page.offline()
-    page.click("[value=server]")
-    assert page.until(PROBLEM) == "The server does not answer: is it still running?"
-    page.click("[value=browser]")
-    page.drop("#stage", golden.folder / "golden" / "8b.png")
-    read(page, "8")
-    page.offline(False)
-    page.click("[value=server]")
-    page.until(f"document.querySelectorAll('#times tr').length === 2 && {READ} === '8'")
-    page.complaints = [one for one in page.complaints if "ERR_INTERNET_DISCONNECTED" not in one]
+def test_the_server_is_gone(tab: Tab, golden: Repository) -> None:
+    switch(tab, "browser")
+    tab.drop("#stage", golden.folder / "golden" / "6a.png")
+    wait_for_reading(tab, "6")
+    tab.page.context.set_offline(True)
+    switch(tab, "server")
+    assert tab.until(PROBLEM) == "The server does not answer: is it still running?"
+    switch(tab, "browser")
+    tab.drop("#stage", golden.folder / "golden" / "8b.png")
+    wait_for_reading(tab, "8")
+    tab.page.context.set_offline(False)
+    switch(tab, "server")
+    tab.until(f"document.querySelectorAll('#times tr').length === 2 && {READ} === '8'")
+    tab.complaints = [
+        complaint for complaint in tab.complaints if "ERR_INTERNET_DISCONNECTED" not in complaint
+    ]
 
 
-def test_a_key_is_asked_for_and_kept_in_memory(page: Browser, golden: Repository) -> None:
-    def locked(request: Any) -> tuple[int, bytes] | None:
-        given = {name.lower(): value for name, value in request["headers"].items()}
-        return (
-            None
-            if given.get("authorization") == "Bearer open sesame"
-            else (401, b'{"error": "an API key is needed"}')
-        )
+def test_a_key_is_asked_for_and_kept_in_memory(tab: Tab, golden: Repository) -> None:
+    def locked(route: Route) -> None:
+        if route.request.headers.get("authorization") == "Bearer open sesame":
+            route.continue_()
+        else:
+            route.fulfill(status=401, body='{"error": "an API key is needed"}')
 
-    page.intercept("/digits*", locked)
-    page.drop("#stage", golden.folder / "golden" / "3a.png")
-    page.until("!document.querySelector('#access').hidden")
-    assert page.get(PROBLEM) == "an API key is needed"
-    assert page.get("document.activeElement.id") == "key"
-    assert page.get("document.querySelector('#key').type") == "password"
+    tab.page.route("**/digits*", locked)
+    tab.drop("#stage", golden.folder / "golden" / "3a.png")
+    tab.until("!document.querySelector('#access').hidden")
+    assert tab.evaluate(PROBLEM) == "an API key is needed"
+    assert tab.evaluate("document.activeElement.id") == "key"
+    assert tab.evaluate("document.querySelector('#key').type") == "password"
     for attempt in ("wrong", "open sesame"):
-        page.call("Input.insertText", text=attempt)
-        page.press("Enter", 13, "\r")
-        page.until(
+        tab.page.keyboard.insert_text(attempt)
+        tab.page.keyboard.press("Enter")
+        tab.until(
             f"{READ} === '3'" if " " in attempt else f"{PROBLEM} && document.activeElement.id === 'key'"
         )
-    assert page.get("document.querySelector('#access').hidden")
-    assert page.get(
+    assert tab.evaluate("document.querySelector('#access').hidden")
+    assert tab.evaluate(
         "[localStorage.length, sessionStorage.length, document.cookie, document.querySelector('#key').value]"
     ) == [0, 0, "", ""]
-    page.drop("#stage", golden.folder / "golden" / "1b.png")
-    read(page, "1")
-    page.complaints = [one for one in page.complaints if "status of 401" not in one]
+    tab.drop("#stage", golden.folder / "golden" / "1b.png")
+    wait_for_reading(tab, "1")
+    tab.complaints = [complaint for complaint in tab.complaints if "status of 401" not in complaint]
 
 
 def test_a_module_that_computes_something_else_reads_nothing(
-    page: Browser, address: str, golden: Repository
+    tab: Tab, address: str, golden: Repository
 ) -> None:
-    offered = page.get("fetch('/web/models.json').then((reply) => reply.json())")
+    offered = tab.evaluate("fetch('/web/models.json').then((reply) => reply.json())")
     offered["browser"]["golden"][0]["probabilities"].reverse()
-    page.intercept("/web/models.json", lambda request: (200, msgspec.json.encode(offered)))
-    page.open(f"{address}?again")
-    page.click("[value=browser]")
-    assert "does not compute in this browser what was released" in page.until(PROBLEM)
-    page.drop("#stage", golden.folder / "golden" / "3a.png")
-    page.until(f"{IDLE} && document.querySelector('#nothing').textContent.includes('not read')")
-    page.click("[value=server]")
-    read(page, "3")
+    tab.page.route("**/web/models.json", lambda route: route.fulfill(json=offered))
+    tab.open(f"{address}?again")
+    switch(tab, "browser")
+    assert "does not compute in this browser what was released" in tab.until(PROBLEM)
+    tab.drop("#stage", golden.folder / "golden" / "3a.png")
+    tab.until(f"{IDLE} && document.querySelector('#nothing').textContent.includes('not read')")
+    switch(tab, "server")
+    wait_for_reading(tab, "3")
 
 
-def test_without_a_module_the_switch_says_why(page: Browser, address: str) -> None:
-    offered = page.get("fetch('/web/models.json').then((reply) => reply.json())")
+def test_without_a_module_the_switch_says_why(tab: Tab, address: str) -> None:
+    offered = tab.evaluate("fetch('/web/models.json').then((reply) => reply.json())")
     offered |= {"browser": None, "no_browser": "this release has no model in WebAssembly"}
-    page.intercept("/web/models.json", lambda request: (200, msgspec.json.encode(offered)))
-    page.open(f"{address}?again")
-    assert page.get("document.querySelector('[value=browser]').disabled")
-    assert texts(page, "#where-note") == ["Not in the browser: this release has no model in WebAssembly."]
-    page.stroke("#paper", SEVEN)
-    read(page, "7")
+    tab.page.route("**/web/models.json", lambda route: route.fulfill(json=offered))
+    tab.open(f"{address}?again")
+    assert tab.evaluate("document.querySelector('[value=browser]').disabled")
+    assert tab.texts("#runtime-note") == ["Not in the browser: this release has no model in WebAssembly."]
+    tab.stroke("#paper", SEVEN)
+    wait_for_reading(tab, "7")

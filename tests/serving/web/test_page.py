@@ -1,4 +1,4 @@
-"""What a person does on the page, in headless Chromium: draw, drop, paste, choose, switch.
+"""The page in headless Chromium: draw, drop, paste, choose, switch.
 
 `make edge-tools` installs what this needs.
 """
@@ -18,8 +18,9 @@ from serving.images.digit import normalize, tensor
 from serving.manifest import GoldenField
 from serving.recognition.fields import field_recognizer
 from serving.repository.store import Repository
-from tests.support.chromium import Browser
-from tests.support.page_actions import IDLE, LAYERS, PROBLEM, SEVEN, read, ring, texts
+from tests.serving.web.conftest import OpenTab
+from tests.support.browser import Tab
+from tests.support.page_actions import IDLE, LAYERS, PROBLEM, SEVEN, ring, switch, wait_for_reading
 
 VERSION = Repository.open().model("lenet5").version
 DIGITS = ["0a.png", "3b.png", "7a.png", "9b.png"]
@@ -27,108 +28,101 @@ DIGITS = ["0a.png", "3b.png", "7a.png", "9b.png"]
 
 @pytest.mark.parametrize("where", ["server", "browser"])
 @pytest.mark.parametrize("touch", [False, True], ids=["mouse", "finger"])
-def test_what_is_drawn_is_read(page: Browser, where: str, touch: bool) -> None:
-    page.look(390, 844, mobile=touch)
-    page.click(f"[value={where}]")
-    page.stroke("#paper", SEVEN, touch)
-    read(page, "7")
-    page.until("document.querySelector('#spoken').textContent.startsWith('7. ')")
-    assert texts(page, "#bars th") == list("0123456789") or where == "server"
-    page.click("#clear")
-    assert page.get("document.querySelector('#reading').hidden")
-    page.stroke("#paper", ring(0.5, 0.5, 0.18, 0.3), touch)
-    read(page, "0")
+def test_what_is_drawn_is_read(open_tab: OpenTab, where: str, touch: bool) -> None:
+    tab = open_tab(390, 844, mobile=touch)
+    switch(tab, where)
+    tab.stroke("#paper", SEVEN, touch)
+    wait_for_reading(tab, "7")
+    tab.until("document.querySelector('#spoken').textContent.startsWith('7. ')")
+    assert tab.texts("#bars th") == list("0123456789") or where == "server"
+    tab.page.click("#clear")
+    assert tab.evaluate("document.querySelector('#reading').hidden")
+    tab.stroke("#paper", ring(0.5, 0.5, 0.18, 0.3), touch)
+    wait_for_reading(tab, "0")
 
 
-def test_drawing_reads_while_the_pen_is_down(page: Browser) -> None:
-    page.click("[value=browser]")
-    page.stroke("#paper", SEVEN)
-    read(page, "7")
-    before = len([url for url in page.requests if url.endswith(("/digits", "/infer"))])
-    x, y = page.get("(({x, y}) => [x, y])(document.querySelector('#paper').getBoundingClientRect())")
-    page.click("#clear")
-    page.call("Input.dispatchMouseEvent", type="mousePressed", x=x + 100, y=y + 80, button="left", buttons=1)
-    for step in range(12):
-        page.call(
-            "Input.dispatchMouseEvent",
-            type="mouseMoved",
-            x=x + 100 + 10 * step,
-            y=y + 80,
-            button="left",
-            buttons=1,
-        )
-    page.until("!document.querySelector('#reading').hidden")
-    page.call("Input.dispatchMouseEvent", type="mouseReleased", x=x + 210, y=y + 80, button="left")
-    page.until(IDLE)
-    assert len([url for url in page.requests if url.endswith(("/digits", "/infer"))]) == before == 0
+def test_drawing_reads_while_the_pen_is_down(tab: Tab) -> None:
+    switch(tab, "browser")
+    tab.stroke("#paper", SEVEN)
+    wait_for_reading(tab, "7")
+    before = len([url for url in tab.requests if url.endswith(("/digits", "/infer"))])
+    x, y = tab.evaluate("(({x, y}) => [x, y])(document.querySelector('#paper').getBoundingClientRect())")
+    tab.page.click("#clear")
+    tab.page.mouse.move(x + 100, y + 80)
+    tab.page.mouse.down()
+    tab.page.mouse.move(x + 210, y + 80, steps=11)
+    tab.until("!document.querySelector('#reading').hidden")
+    tab.page.mouse.up()
+    tab.until(IDLE)
+    assert len([url for url in tab.requests if url.endswith(("/digits", "/infer"))]) == before == 0
 
 
 @pytest.mark.parametrize("file", DIGITS)
-def test_a_dropped_digit_is_the_same_on_both_sides(page: Browser, golden: Repository, file: str) -> None:
-    page.drop("#stage", golden.folder / "golden" / file)
-    read(page, file[0])
-    page.until(f"{LAYERS} === 8")
-    assert page.get("document.querySelector('#verdict').dataset.accepted") == "true"
-    assert f"lenet5, version {VERSION}" in texts(page, "#facts dd")
-    assert texts(page, "#bars th") == list("0123456789")
-    assert len(texts(page, "#times tr")) == 1
-    page.click("[value=browser]")
-    page.until("document.querySelectorAll('#times tr').length === 2")
-    read(page, file[0])
-    assert f"lenet5-int8, version {VERSION}" in texts(page, "#facts dd")
-    assert [time[-2:] for time in texts(page, "#times td:last-child")] == ["ms", "ms"]
+def test_a_dropped_digit_is_the_same_on_both_sides(tab: Tab, golden: Repository, file: str) -> None:
+    tab.drop("#stage", golden.folder / "golden" / file)
+    wait_for_reading(tab, file[0])
+    tab.until(f"{LAYERS} === 8")
+    assert tab.evaluate("document.querySelector('#verdict').dataset.accepted") == "true"
+    assert f"lenet5, version {VERSION}" in tab.texts("#facts dd")
+    assert tab.texts("#bars th") == list("0123456789")
+    assert len(tab.texts("#times tr")) == 1
+    switch(tab, "browser")
+    tab.until("document.querySelectorAll('#times tr').length === 2")
+    wait_for_reading(tab, file[0])
+    assert f"lenet5-int8, version {VERSION}" in tab.texts("#facts dd")
+    assert [time[-2:] for time in tab.texts("#times td:last-child")] == ["ms", "ms"]
 
 
-def test_the_probabilities_are_those_of_the_golden_set(page: Browser, golden: Repository) -> None:
-    page.click("[value=browser]")
+def test_the_probabilities_are_those_of_the_golden_set(tab: Tab, golden: Repository) -> None:
+    switch(tab, "browser")
     for digit in golden.golden[0][::3]:
-        page.drop("#stage", golden.folder / "golden" / digit.file)
-        read(page, str(digit.digit))
-        shown = page.get(
+        tab.drop("#stage", golden.folder / "golden" / digit.file)
+        wait_for_reading(tab, str(digit.digit))
+        widths = tab.evaluate(
             "[...document.querySelectorAll('#bars i')].map((one) => parseFloat(one.style.width) / 100)"
         )
         expected = digit.expected["lenet5-int8"]["tflite_int8"]
-        assert shown == pytest.approx(expected, abs=1e-5), digit.file
+        assert widths == pytest.approx(expected, abs=1e-5), digit.file
 
 
-def test_the_layers(page: Browser, golden: Repository) -> None:
-    page.drop("#stage", golden.folder / "golden" / "4a.png")
-    page.until(f"{LAYERS} === 8")
-    names = page.get("[...document.querySelectorAll('.layer b')].map((one) => one.textContent)")
+def test_the_layers(tab: Tab, golden: Repository) -> None:
+    tab.drop("#stage", golden.folder / "golden" / "4a.png")
+    tab.until(f"{LAYERS} === 8")
+    names = tab.evaluate("[...document.querySelectorAll('.layer b')].map((one) => one.textContent)")
     assert names == ["input", "C1", "S2", "C3", "S4", "C5", "F6", "probabilities"]
-    sizes = texts(page, ".layer small")
+    sizes = tab.texts(".layer small")
     assert sizes[:3] == ["28 × 28", "6 maps of 28 × 28", "6 maps of 14 × 14"]
-    maps = page.get(
+    maps = tab.evaluate(
         "[...document.querySelectorAll('.layer')].map((one) => one.querySelectorAll('canvas').length)"
     )
     assert maps == [1, 6, 6, 16, 16, 1, 1, 1]
     # The last strip is brightest where the digit is, and the input shows ink.
     strip = "document.querySelector('.layer:last-child canvas')"
-    assert page.get(
+    assert tab.evaluate(
         f"[...{strip}.getContext('2d').getImageData(0, 0, 10, 1).data].filter((_, i) => i % 4 === 3)"
     ) == [255 if digit == 4 else 0 for digit in range(10)]
-    given = tensor(normalize(decode((golden.folder / "golden/4a.png").read_bytes()))[np.newaxis])
-    c1, s2, *_ = golden.load("lenet5-features").network.run(given)
+    pixels = tensor(normalize(decode((golden.folder / "golden/4a.png").read_bytes()))[np.newaxis])
+    c1, s2, *_ = golden.load("lenet5-features").network.run(pixels)
     for layer, expected in (("C1", c1[0]), ("S2", s2[0])):
-        alphas = page.get(
+        alphas = tab.evaluate(
             f"[...[...document.querySelectorAll('.layer')].find((one) => one.querySelector('b').textContent === '{layer}')"
             ".querySelectorAll('canvas')].map((one) => [...one.getContext('2d').getImageData(0, 0, one.width, one.height).data]"
             ".filter((_, i) => i % 4 === 3))"
         )
         shares = np.array(alphas).reshape(6, *expected.shape[:2]) / 255
         np.testing.assert_allclose(shares, np.moveaxis(expected / expected.max(), 2, 0), atol=0.01)
-    assert all(len(text) > 30 for text in texts(page, ".layer p"))
+    assert all(len(text) > 30 for text in tab.texts(".layer p"))
 
 
-def test_in_the_browser_nothing_is_sent_unless_asked(page: Browser, golden: Repository) -> None:
-    page.click("[value=browser]")
-    page.drop("#stage", golden.folder / "golden" / "4a.png")
-    read(page, "4")
-    page.until(f"{LAYERS} === 1")
-    assert not [url for url in page.requests if url.endswith(("/digits", "/normalized", "/infer"))]
-    page.click("#ask-layers")
-    page.until(f"{LAYERS} === 8")
-    assert not [url for url in page.requests if url.endswith(("/digits", "/normalized"))]
+def test_in_the_browser_nothing_is_sent_unless_asked(tab: Tab, golden: Repository) -> None:
+    switch(tab, "browser")
+    tab.drop("#stage", golden.folder / "golden" / "4a.png")
+    wait_for_reading(tab, "4")
+    tab.until(f"{LAYERS} === 1")
+    assert not [url for url in tab.requests if url.endswith(("/digits", "/normalized", "/infer"))]
+    tab.page.click("#ask-layers")
+    tab.until(f"{LAYERS} === 8")
+    assert not [url for url in tab.requests if url.endswith(("/digits", "/normalized"))]
 
 
 def amounts(golden: Repository) -> list[GoldenField]:
@@ -139,17 +133,17 @@ def amounts(golden: Repository) -> list[GoldenField]:
     ]
 
 
-def test_a_dropped_amount(page: Browser, golden: Repository) -> None:
+def test_a_dropped_amount(tab: Tab, golden: Repository) -> None:
     loaded = golden.load("lenet5-field")
     reads = field_recognizer("lenet5-field", loaded.model, loaded.network, FieldFormat())
-    page.click("[value=amount]")
+    switch(tab, "amount")
     for field in amounts(golden):
-        page.drop("#stage", golden.folder / "golden" / field.file)
-        read(page, field.text)
+        tab.drop("#stage", golden.folder / "golden" / field.file)
+        wait_for_reading(tab, field.text)
         digits = list(field.text.replace(".", ""))
-        assert texts(page, "#boxes b") == texts(page, "#symbols b") == digits
-        assert texts(page, "#facts dd")[1] == "".join(digits)
-        boxes, frame = page.get(
+        assert tab.texts("#boxes b") == tab.texts("#symbols b") == digits
+        assert tab.texts("#facts dd")[1] == "".join(digits)
+        boxes, frame = tab.evaluate(
             "[[...document.querySelectorAll('#boxes i')], [document.querySelector('.frame')]].map((all) => all"
             ".map((one) => one.getBoundingClientRect()).map(({ x, y, width, height }) => [x, y, width, height]))"
         )
@@ -157,49 +151,50 @@ def test_a_dropped_amount(page: Browser, golden: Repository) -> None:
         data = (golden.folder / "golden" / field.file).read_bytes()
         rows, columns = decode(data).shape
         scale = [width / columns, height / rows] * 2
-        shown = (np.array(boxes) - [x, y, 0, 0]) / scale
+        scaled = (np.array(boxes) - [x, y, 0, 0]) / scale
         (reading,) = reads([data])
-        np.testing.assert_allclose(shown, [digit.box for digit in reading.digits], atol=0.05)
-    page.until(f"{LAYERS} === 8")
-    page.click("#symbols button:nth-child(2)")
-    page.until("document.querySelector('#layers-note').textContent.startsWith('Digit 2 of ')")
-    assert page.get("document.querySelector('#symbols button:nth-child(2)').ariaPressed") == "true"
+        np.testing.assert_allclose(scaled, [digit.box for digit in reading.digits], atol=0.05)
+    tab.until(f"{LAYERS} === 8")
+    tab.page.click("#symbols button:nth-child(2)")
+    tab.until("document.querySelector('#layers-note').textContent.startsWith('Digit 2 of ')")
+    assert tab.evaluate("document.querySelector('#symbols button:nth-child(2)').ariaPressed") == "true"
 
 
-def test_a_drawn_amount(page: Browser) -> None:
-    page.click("[value=amount]")
+def test_a_drawn_amount(tab: Tab) -> None:
+    switch(tab, "amount")
     for x in (0.2, 0.4, 0.6):
-        page.stroke("#paper", ring(x, 0.5, 0.05, 0.2))
-    read(page, "000")
-    assert texts(page, "#boxes b") == ["0", "0", "0"]
-    assert page.get("document.querySelector('#invitation').hidden")
-    x, y = page.get("(({x, y}) => [x, y])(document.querySelector('#paper').getBoundingClientRect())")
-    page.call("Input.dispatchMouseEvent", type="mousePressed", x=x + 400, y=y + 80, button="left", buttons=1)
-    assert texts(page, "#boxes b") == []  # what is written from now on moves what stands there
-    page.call("Input.dispatchMouseEvent", type="mouseReleased", x=x + 400, y=y + 80, button="left")
-    page.until(f"document.querySelector('#boxes').children.length && {IDLE}")
-    assert page.get("document.querySelector('[value=browser]').disabled")
-    assert "no WebAssembly build" in texts(page, "#where-note")[0]
+        tab.stroke("#paper", ring(x, 0.5, 0.05, 0.2))
+    wait_for_reading(tab, "000")
+    assert tab.texts("#boxes b") == ["0", "0", "0"]
+    assert tab.evaluate("document.querySelector('#invitation').hidden")
+    x, y = tab.evaluate("(({x, y}) => [x, y])(document.querySelector('#paper').getBoundingClientRect())")
+    tab.page.mouse.move(x + 400, y + 80)
+    tab.page.mouse.down()
+    assert tab.texts("#boxes b") == []  # what is written from now on moves what stands there
+    tab.page.mouse.up()
+    tab.until(f"document.querySelector('#boxes').children.length && {IDLE}")
+    assert tab.evaluate("document.querySelector('[value=browser]').disabled")
+    assert "no WebAssembly build" in tab.texts("#runtime-note")[0]
 
 
-def test_the_bound_decides(page: Browser, golden: Repository, tmp_path: Path) -> None:
-    page.click("[value=amount]")
-    assert texts(page, "#bound option") == ["at most 3\u202f%", "at most 5\u202f%"]
-    page.drop("#stage", between(golden, tmp_path))
-    choose(page, "0.05")
-    page.until("document.querySelector('#verdict').dataset.accepted === 'true'")
-    choose(page, "0.03")
-    page.until("document.querySelector('#verdict').dataset.accepted === 'false'")
-    assert "max_error 0.03" in texts(page, "#why")[0]
-    page.click("[value=digit]")
-    assert page.get("document.querySelector('#bound').value") == "0.01"
-    page.drop("#stage", golden.folder / "golden" / "7a.png")
-    read(page, "7")
-    assert "from which on at most 1\u202f% of the accepted are wrong" in texts(page, "#why")[0]
+def test_the_bound_decides(tab: Tab, golden: Repository, tmp_path: Path) -> None:
+    switch(tab, "amount")
+    assert tab.texts("#bound option") == ["at most 3\u202f%", "at most 5\u202f%"]
+    tab.drop("#stage", between(golden, tmp_path))
+    choose_bound(tab, "0.05")
+    tab.until("document.querySelector('#verdict').dataset.accepted === 'true'")
+    choose_bound(tab, "0.03")
+    tab.until("document.querySelector('#verdict').dataset.accepted === 'false'")
+    assert "max_error 0.03" in tab.texts("#why")[0]
+    switch(tab, "digit")
+    assert tab.evaluate("document.querySelector('#bound').value") == "0.01"
+    tab.drop("#stage", golden.folder / "golden" / "7a.png")
+    wait_for_reading(tab, "7")
+    assert "from which on at most 1\u202f% of the accepted are wrong" in tab.texts("#why")[0]
 
 
-def choose(page: Browser, bound: str) -> None:
-    page.get(
+def choose_bound(tab: Tab, bound: str) -> None:
+    tab.evaluate(
         f"(() => {{ const bound = document.querySelector('#bound'); bound.value = '{bound}'; bound.dispatchEvent(new Event('change')); }})()"
     )
 
@@ -215,32 +210,34 @@ def between(golden: Repository, folder: Path) -> Path:
     for field, blur in itertools.product(golden.golden_fields, range(2, 24)):
         picture = Image.open(golden.folder / "golden" / field[0].file)
         picture.filter(ImageFilter.GaussianBlur(blur / 4)).save(path)
-        (one,), (other,) = strict([path.read_bytes()]), lax([path.read_bytes()])
-        if other.accepted and not one.accepted:
+        (strict_prediction,), (lax_prediction,) = strict([path.read_bytes()]), lax([path.read_bytes()])
+        if lax_prediction.accepted and not strict_prediction.accepted:
             return path
     raise AssertionError("no blur does it")
 
 
-def test_paste_and_choose(page: Browser, golden: Repository) -> None:
-    page.choose("#file", golden.folder / "golden" / "8a.png")
-    read(page, "8")
+def test_paste_and_choose(tab: Tab, golden: Repository) -> None:
+    tab.page.set_input_files("#file", golden.folder / "golden" / "8a.png")
+    wait_for_reading(tab, "8")
     paste = """fetch('/web/golden/9a.png').then((reply) => reply.blob()).then((blob) => {
         const clipboardData = new DataTransfer();
         clipboardData.items.add(new File([blob], 'nine.png', { type: 'image/png' }));
         document.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true }));
     })"""
-    page.get(paste)
-    read(page, "9")
-    page.get("document.dispatchEvent(new ClipboardEvent('paste', { clipboardData: new DataTransfer() }))")
-    assert page.until(PROBLEM) == "There is no picture in the clipboard."
+    tab.evaluate(paste)
+    wait_for_reading(tab, "9")
+    tab.evaluate("document.dispatchEvent(new ClipboardEvent('paste', { clipboardData: new DataTransfer() }))")
+    assert tab.until(PROBLEM) == "There is no picture in the clipboard."
 
 
-def test_the_first_load_over_the_wire(page: Browser, address: str) -> None:
-    page.call("Network.clearBrowserCache")
-    page.bytes = 0
-    page.open(f"{address}?cold")
-    page.click("[value=browser]")
-    page.until("document.querySelector('#where-note').textContent.includes('reads here')")
-    page.stroke("#paper", SEVEN)
-    read(page, "7")  # the module has come, too
-    assert 60_000 < page.bytes <= 150_000
+def test_the_first_load_over_the_wire(tab: Tab, address: str) -> None:
+    sizes: list[float] = []
+    tab.devtools.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    tab.devtools.send("Network.enable")
+    tab.devtools.send("Network.clearBrowserCache")
+    tab.open(f"{address}?cold")
+    switch(tab, "browser")
+    tab.until("document.querySelector('#runtime-note').textContent.includes('reads here')")
+    tab.stroke("#paper", SEVEN)
+    wait_for_reading(tab, "7")  # the module has come, too
+    assert 60_000 < sum(sizes) <= 150_000

@@ -63,19 +63,19 @@ def started() -> Iterator[Callable[[Path], Client]]:
         yield lambda models: Client(build_app(Settings(models=models)), runner)
 
 
-def wanted(client: Client) -> list[str]:
-    """The paths that the page loads at first: itself, what it names, and what its modules name."""
+def first_paths(client: Client) -> list[str]:
+    """Returns the paths of the first load: the page, the files that it names, and those that its modules name."""
     paths = ["/"]
     for path in paths:
         text = client("GET", path).text
-        found = re.findall(r'(?:href|src)="(/web/[^"]+)"', text)
-        found += [f"/web/{name}" for name in re.findall(r'from "\./([^"]+)"', text)]
-        paths += [one for one in dict.fromkeys(found) if one not in paths]
+        names = re.findall(r'(?:href|src)="(/web/[^"]+)"', text)
+        names += [f"/web/{name}" for name in re.findall(r'from "\./([^"]+)"', text)]
+        paths += [path for path in dict.fromkeys(names) if path not in paths]
     return paths
 
 
 def test_what_the_page_names_is_there(client) -> None:
-    paths = wanted(client)
+    paths = first_paths(client)
     files = {file.name for file in FOLDER.iterdir() if file.suffix in TYPES} - {"docs.html", "index.html"}
     assert set(paths) == {"/", *(f"/web/{name}" for name in files)}  # and nothing that nobody uses
     for path in paths:
@@ -97,10 +97,11 @@ def test_nothing_is_loaded_from_elsewhere() -> None:
 
 
 def test_policy(client) -> None:
-    for path in wanted(client):
+    for path in first_paths(client):
         headers = client("GET", path).headers
         policy = dict(
-            one.strip().partition(" ")[::2] for one in headers["content-security-policy"].split(";")
+            directive.strip().partition(" ")[::2]
+            for directive in headers["content-security-policy"].split(";")
         )
         assert policy["default-src"] == "'self'"
         assert policy["script-src"] == "'self' 'wasm-unsafe-eval'"
@@ -128,8 +129,8 @@ def test_compression(client, accepted: str, packed: bool) -> None:
 def test_what_is_known_is_not_sent_again(client, encoding: str) -> None:
     headers = {"accept-encoding": encoding}
     tag = client("GET", "/", headers=headers).headers["etag"]
-    for known in (tag, f'"other", W/{tag}', "*"):
-        reply = client("GET", "/", headers={**headers, "if-none-match": known})
+    for tags in (tag, f'"other", W/{tag}', "*"):
+        reply = client("GET", "/", headers={**headers, "if-none-match": tags})
         assert (reply.status_code, reply.content, reply.headers["etag"]) == (304, b"", tag)
         assert "content-length" not in reply.headers
     assert client("GET", "/", headers={**headers, "if-none-match": '"other"'}).status_code == 200
@@ -160,7 +161,7 @@ def test_what_the_page_may_offer(client, models: Path) -> None:
     offered = client("GET", "/web/models.json").json()
     assert offered["max_body"] == 200_000
     assert (offered["digit"]["model"], offered["field"]["model"]) == ("lenet5", "lenet5-field")
-    assert [one["max_error"] for one in offered["digit"]["thresholds"]] == [0.001, 0.01, 0.1]
+    assert [threshold["max_error"] for threshold in offered["digit"]["thresholds"]] == [0.001, 0.01, 0.1]
     assert offered["features"] == "lenet5-features"
     assert offered["browser"] is None
     assert offered["no_browser"] == "this release has no model in WebAssembly"
@@ -186,7 +187,7 @@ def test_what_the_networks_see(client) -> None:
     reply = client("POST", "/web/normalized", files=files)
     assert reply.headers["content-type"] == "application/octet-stream"
     pixels = np.frombuffer(reply.content, np.uint8).reshape(2, 28, 28)
-    np.testing.assert_array_equal(pixels, [normalize(decode(one)) for one in (picture, other)])
+    np.testing.assert_array_equal(pixels, [normalize(decode(encoded)) for encoded in (picture, other)])
     reply = client("POST", "/web/normalized?crop=0,0,30,40", content=picture)
     np.testing.assert_array_equal(
         np.frombuffer(reply.content, np.uint8).reshape(28, 28), normalize(decode(picture)[:, :30])
@@ -253,7 +254,7 @@ def test_the_first_load_is_small(complete: Path, started) -> None:
     client = started(complete)
     offered = client("GET", "/web/models.json").json()
     total = 0
-    for path in [*wanted(client), "/web/models.json", offered["browser"]["path"]]:
+    for path in [*first_paths(client), "/web/models.json", offered["browser"]["path"]]:
         reply = client("GET", path, headers={"accept-encoding": "gzip"})
         head = sum(len(name) + len(value) + 4 for name, value in reply.headers.raw) + len(
             "HTTP/1.1 200 OK\r\n\r\n"

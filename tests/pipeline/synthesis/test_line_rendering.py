@@ -1,0 +1,91 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.synthesis import amount_text, line_rendering, writers
+from pipeline.synthesis.glyph_bank import GlyphSource
+from pipeline.synthesis.line_rendering import WritingStyle
+
+# Straight, upright and tidy, so that the geometry can be computed.
+PLAIN = WritingStyle(
+    body=40.0, pen=1.5, slant=0.0, skew=0.0, aspect=1.0, gap=0.2, untidy=0.0, warp=0.0, zeros=1.0, drift=0.0,
+    chained=0.0, crossed=False, sizes=np.ones(10),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def source() -> GlyphSource:
+    return writers.strokes(np.random.default_rng(0), count=4)
+
+
+def render(source: GlyphSource, text: str, style: WritingStyle, seed: int = 0, **marks: str) -> tuple:
+    writer, lender = source.writers[:2]
+    rng = np.random.default_rng(seed)
+    return line_rendering.render(amount_text.label(text, **marks), writer, lender, source.bank, style, rng)
+
+
+@given(st.integers(0, 2**32 - 1), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_any_style_renders_every_label_within_the_page(source: GlyphSource, seed: int, upright: bool) -> None:
+    style = line_rendering.writing_style(np.random.default_rng(seed), upright)
+    ink, boxes = render(source, "1.250,00", style, seed)
+    assert (ink.dtype, boxes.dtype, boxes.shape) == (np.float32, np.float32, (8, 4))
+    assert (boxes[:, :2] >= 0).all()
+    assert (boxes[:, 2:] >= 1).all()
+    assert (boxes[:, :2] + boxes[:, 2:] <= ink.shape[::-1]).all()
+
+
+def test_plain_digits_stand_in_a_row_on_the_baseline(source: GlyphSource) -> None:
+    ink, boxes = render(source, "1234567890", PLAIN)
+    assert (np.diff(boxes[:, 0] + boxes[:, 2] / 2) > 0).all()  # left to right
+    bottoms = boxes[:, 1] + boxes[:, 3]
+    assert np.ptp(bottoms) < 0.5 * PLAIN.body
+    assert np.median(boxes[:, 3]) == pytest.approx(PLAIN.body, rel=0.25)
+    for x, y, width, height in boxes.astype(int):
+        assert (ink[y : y + height, x : x + width] > 0).any()
+
+
+def test_body_and_pen_scale_the_ink(source: GlyphSource) -> None:
+    _, small = render(source, "28", PLAIN)
+    _, large = render(source, "28", dataclasses.replace(PLAIN, body=80.0, pen=3.0))
+    assert np.median(large[:, 3] / small[:, 3]) == pytest.approx(2, rel=0.1)
+    thin, bold = (
+        (render(source, "28", dataclasses.replace(PLAIN, pen=pen))[0] > 0).sum() for pen in (1.0, 3.0)
+    )
+    assert bold > 1.5 * thin
+
+
+def test_slant_leans_to_the_right(source: GlyphSource) -> None:
+    """The upper half of a one moves against its lower half."""
+
+    def lean(slant: float) -> float:
+        ink, _ = render(source, "1", dataclasses.replace(PLAIN, slant=slant))
+        rows, columns = np.nonzero(ink > 0)
+        middle = np.median(rows)
+        return float(columns[rows < middle].mean() - columns[rows > middle].mean())
+
+    assert lean(0.6) > lean(0.0) + 5 > lean(-0.6) + 10
+
+
+def test_marks_have_no_box(source: GlyphSource) -> None:
+    plain, marked = (render(source, "12", PLAIN, **marks) for marks in ({}, {"before": "$", "after": ".-"}))
+    assert len(plain[1]) == len(marked[1]) == 2
+    assert marked[0].shape[1] > plain[0].shape[1]
+
+
+def test_chained_zeros_have_a_box_each(source: GlyphSource) -> None:
+    ink, boxes = render(source, "5000", dataclasses.replace(PLAIN, chained=1.0))
+    assert len(boxes) == 4
+    assert (np.diff(boxes[:, 0]) > 0).all()
+    zeros = boxes[1:]
+    assert np.ptp(zeros[:, 3]) <= 1  # one stroke: one height
+    assert (ink > 0).any()
+
+
+def test_a_pen_too_fine_for_the_size_still_has_boxes(source: GlyphSource) -> None:
+    _, boxes = render(source, "8", dataclasses.replace(PLAIN, body=20.0, pen=-9.0))
+    assert boxes.shape == (1, 4)
+    assert (boxes[:, 2:] >= 1).all()

@@ -1,0 +1,84 @@
+"""`checkreader classify` as a person uses it."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from serving.cli.main import main
+from tests.support.command_line import failed
+from tests.support.tiny import png, seven
+
+pytestmark = pytest.mark.usefixtures("released")
+
+
+def test_table(picture: Path, tmp_path: Path, capsys) -> None:
+    blank = tmp_path / "a blank one.png"
+    blank.write_bytes(png(seven(ink=255, paper=255)))
+    assert main(["classify", str(picture), str(blank), "--max-error", "0.1"]) == 0
+    head, first, second = capsys.readouterr().out.splitlines()
+    column = head.index("verdict")
+    assert head.split() == ["file", "digit", "confidence", "verdict"]
+    assert first.startswith(str(picture))
+    assert first[column:] == "accepted"
+    assert second[column:] == "blank: no ink found"
+
+
+def test_json(picture: Path, capsys) -> None:
+    assert main(["classify", str(picture), "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["model"] == {"name": "lenet5", "version": "1"}
+    (digit,) = content["digits"]
+    assert digit["file"] == str(picture)
+    assert set(digit) == {"file", "digit", "confidence", "accepted", "reason", "top"}
+
+
+def test_standard_input(picture: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(picture.read_bytes())))
+    assert main(["classify", "-"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith("-")
+
+
+def test_goes_on_after_a_bad_file(picture: Path, tmp_path: Path, capsys) -> None:
+    (tmp_path / "no.png").write_text("no picture")
+    files = [str(tmp_path / "no.png"), str(tmp_path / "missing.png"), str(tmp_path), str(picture)]
+    assert main(["classify", *files]) == 1
+    output = capsys.readouterr()
+    assert [line.split(": ")[:2] for line in output.err.splitlines()] == [["error", f] for f in files[:3]]
+    assert len(output.out.splitlines()) == 2
+
+
+def test_bound_is_refused_once(picture: Path, capsys) -> None:
+    line = failed(capsys, "classify", str(picture), str(picture), "--max-error", "1e-9")
+    assert "the smallest that the calibration data supports" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "lenet6"], "unknown model 'lenet6'"),
+        (["--model", "lenet5-features"], "no thresholds"),
+        (["--models", "/nowhere"], "no models in /nowhere"),
+        (["--runtime", "litert"], "has no file for litert"),
+    ],
+)
+def test_classify_mistakes(picture: Path, capsys, arguments: list[str], message: str) -> None:
+    assert message in failed(capsys, "classify", str(picture), *arguments)
+
+
+def test_no_runtime_installed(picture: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert ".whl[serve]'" in failed(capsys, "classify", str(picture))
+
+
+def test_litert_where_onnx_runtime_is_absent(picture: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find(name)
+    )
+    assert "has no file for litert" in failed(capsys, "classify", str(picture))

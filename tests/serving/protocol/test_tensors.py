@@ -1,0 +1,154 @@
+"""Arrays of both protocols: JSON numbers, base64 and the binary section."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from serving.errors import CheckreaderError
+from serving.protocol import tensors
+from serving.runtime.network import Spec
+
+SPEC = Spec("x", "FP32", (-1, 2))
+shapes = hnp.array_shapes(min_dims=1, max_dims=4, max_side=4)
+
+
+def accept(shape: Sequence[int]) -> None:
+    """Any shape will do."""
+
+
+@pytest.mark.parametrize("datatype", tensors.DTYPES)
+@given(data=st.data())
+def test_every_datatype_is_read_back(datatype: str, data: st.DataObject) -> None:
+    elements = {"allow_nan": False, "allow_infinity": False} if datatype.startswith("FP") else None
+    array = data.draw(hnp.arrays(tensors.DTYPES[datatype], shapes, elements=elements))
+    nested, flat = json.dumps(array.tolist()).encode(), json.dumps(array.ravel().tolist()).encode()
+    for text in (nested, flat):
+        np.testing.assert_array_equal(tensors.from_json("x", datatype, text, array.shape), array, strict=True)
+    packed = b"before" + tensors.to_bytes(datatype, array)
+    unpacked = tensors.from_bytes("x", datatype, packed, 6, len(packed) - 6, array.shape)
+    np.testing.assert_array_equal(unpacked, array, strict=True)
+
+
+@given(st.lists(st.binary(max_size=9), min_size=1, max_size=5))
+def test_strings_are_read_back(elements: list[bytes]) -> None:
+    strings = msgspec.json.encode([base64.b64encode(element).decode() for element in elements])
+    array = tensors.from_json("x", "BYTES", strings, [len(elements)])
+    assert array.tolist() == elements
+    packed = tensors.to_bytes("BYTES", array)
+    assert tensors.from_bytes("x", "BYTES", packed, 0, len(packed), [len(elements)]).tolist() == elements
+
+
+@given(hnp.arrays(np.int8, hnp.array_shapes(max_dims=8, max_side=2)), st.sampled_from([None, 1]))
+def test_brackets_tell_the_shape(array: np.ndarray, indent: int | None) -> None:
+    text = json.dumps(array.tolist(), indent=indent).encode()
+    assert tensors.infer_shape("x", text) == list(array.shape)
+    assert tensors.decode_flat(text) == array.ravel().tolist()
+    assert text.translate(None, b" \n-0123456789") == tensors.brackets(array.shape)[1]
+
+
+@pytest.mark.parametrize("text", [b"[[1,2],[3]]", b"[1,[2]]", b"[[1],2]", b"[[[1]],[2]]", b"[1][2]"])
+def test_ragged_lists_have_no_shape(text: bytes) -> None:
+    with pytest.raises(CheckreaderError, match="ragged"):
+        tensors.infer_shape("x", text)
+
+
+@pytest.mark.parametrize("text", [b"5", b"", b"[" * 9 + b"]" * 9])
+def test_lists_alone_have_a_shape(text: bytes) -> None:
+    with pytest.raises(CheckreaderError, match="nested at most 8 deep"):
+        tensors.infer_shape("x", text)
+
+
+@pytest.mark.parametrize("text", [b"[1,true]", b'["1"]', b"[null]", b"[{}]"])
+def test_numbers_alone_are_decoded(text: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        tensors.decode_flat(text)
+
+
+def test_integers_alone_are_decoded_as_such() -> None:
+    assert tensors.decode_flat(b"[[1],[2]]", integer=True) == [1, 2]
+    with pytest.raises(msgspec.DecodeError):
+        tensors.decode_flat(b"[1.5]", integer=True)
+
+
+@given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=9))
+def test_floats_become_float32_as_numpy_makes_them(values: list[float]) -> None:
+    with np.errstate(over="ignore"):
+        expected = np.array(values, np.float32)
+    np.testing.assert_array_equal(tensors.from_floats("x", values, [len(values)]), expected, strict=True)
+
+
+@pytest.mark.parametrize("shape", [(3,), (1, 1), ()])
+def test_the_count_must_be_that_of_the_shape(shape: tuple[int, ...]) -> None:
+    for read in (
+        lambda: tensors.from_floats("x", [1.0, 2.0], shape),
+        lambda: tensors.from_json("x", "FP32", b"[1,2]", shape),
+        lambda: tensors.objects("x", [b"a", b"b"], shape),
+    ):
+        with pytest.raises(CheckreaderError, match="elements, 'data' has 2"):
+            read()
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        (3, "element 0 is longer than binary_data_size leaves"),
+        (6, "element 0 is longer"),
+        (9, "expecting 1 additional bytes"),
+        ("x", "'binary_data_size' must be a whole number"),
+    ],
+)
+def test_strings_that_do_not_fit(size: object, message: str) -> None:
+    with pytest.raises(CheckreaderError, match=message):
+        tensors.from_bytes("x", "BYTES", b"\4\0\0\0abcd", 0, size, [1])
+
+
+def test_more_strings_than_the_shape_takes() -> None:
+    body = tensors.to_bytes("BYTES", np.array([b"a", b"b"], object))
+    with pytest.raises(CheckreaderError, match="takes 1 elements, more are given"):
+        tensors.from_bytes("x", "BYTES", body, 0, len(body), [1])
+    with pytest.raises(CheckreaderError, match="at most 4,096 BYTES"):
+        tensors.from_bytes("x", "BYTES", body, 0, len(body), [4097])
+
+
+@pytest.mark.parametrize("text", [b'["a"]', b'["YQ==\\n"]', b"[1]", b"5", b"[", b'["\xff"]'])
+def test_strings_that_are_no_base64(text: bytes) -> None:
+    with pytest.raises(CheckreaderError, match="a list of pictures in base64"):
+        tensors.from_json("x", "BYTES", text, [1])
+
+
+@pytest.mark.parametrize(("value", "number"), [(0, 0), (7, 7), ("7", 7)])
+def test_whole_numbers(value: object, number: int) -> None:
+    assert tensors.whole(value, "timeout", 8) == number
+
+
+@pytest.mark.parametrize("value", [8, -1, 1.0, True, "", "x", "²", "1" * 20, None])
+def test_what_is_no_whole_number(value: object) -> None:
+    with pytest.raises(CheckreaderError, match="parameter 'timeout' must be a whole number from 0"):
+        tensors.whole(value, "timeout", 8)
+
+
+@pytest.mark.parametrize("shape", [[-1, 2], [1] * 9, [2**20, 2**20], [0, 2**40]])
+def test_shapes_that_no_array_has(shape: list[int]) -> None:
+    with pytest.raises(CheckreaderError, match="a shape has up to 8 sides"):
+        tensors.check_declared("x", "FP32", shape, SPEC, accept)
+
+
+def test_the_model_checks_the_shape_of_its_own_input() -> None:
+    def refuse(shape: Sequence[int]) -> None:
+        raise CheckreaderError("refused")
+
+    with pytest.raises(CheckreaderError, match="refused"):
+        tensors.check_declared("x", "FP32", [1, 2], SPEC, refuse)
+    tensors.check_declared("other", "FP32", [1, 2], SPEC, refuse)
+    tensors.check_declared("x", "BYTES", [1], SPEC, refuse)  # its shape is known when it is decoded
+    with pytest.raises(CheckreaderError, match="datatype 'BF16' is not read"):
+        tensors.check_declared("x", "BF16", [1, 2], SPEC, accept)
