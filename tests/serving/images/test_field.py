@@ -148,8 +148,8 @@ def test_boxes_of_digits_map_back() -> None:
         start = 40 + font.getlength(TEXT[:index])
         ImageDraw.Draw(alone).text((start, 45), TEXT[index], 255, font=font, anchor="lm")
         top, bottom = rows(field.pixels[:, left:right])
-        stretches = field.to_picture @ np.array([[left, right], [top, bottom], [1, 1]])
-        assert stretches.T.ravel() == pytest.approx(alone.getbbox(), abs=2)
+        corners = field.to_picture @ np.array([[left, right], [top, bottom], [1, 1]])
+        assert corners.T.ravel() == pytest.approx(alone.getbbox(), abs=2)
 
 
 def test_points_are_kept() -> None:
@@ -198,7 +198,7 @@ def test_one_digit_is_not_slanted() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (53, 155), (1, 20000), (700, 900), (900, 3)])
 def test_blank(level: int, shape: tuple[int, int]) -> None:
     field = normalize_field(np.full(shape, level, np.uint8))
-    assert field.problem == "blank: no ink stretches"
+    assert field.problem == "blank: no ink found"
     assert field.pixels.shape == (32, 1)
     assert not field.pixels.any()
 
