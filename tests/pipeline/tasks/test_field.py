@@ -22,7 +22,6 @@ CONFIG = FieldTrainConfig(fields=256, views=1, batch=64, precision="float32", av
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(field, "_NONFIELDS", 4)
-    monkeypatch.setattr("pipeline.training.ctc._RECALIBRATION", 2)
     monkeypatch.setattr("pipeline.evaluation.cross_validation.FOLDS", 2)
 
 
