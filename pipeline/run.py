@@ -1,9 +1,10 @@
 """A run of the pipeline: one directory `runs/NAME/` that holds everything about it.
 
-Each stage writes its files there and last, atomically, `STAGE.json`: what it
-was told, what it read, the SHA-256 of what it wrote, its metrics, and the
+Each stage writes its files there and last, atomically, `STAGE.json`: its
+config and data, the SHA-256 of the files it wrote, its metrics, and the
 versions and machine it ran on. The next stage checks those hashes before it
 uses a file, so a result can always be traced to the pixels it came from.
+`pipeline.records` has the types of what is read of these records.
 """
 
 from __future__ import annotations
@@ -19,14 +20,15 @@ import time
 from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from pipeline.records import Record, convert
 from serving.errors import CheckreaderError
 
 SCHEMA = 1
 WEIGHTS = "float.keras"  # the averaged weights that `train` writes, pixels → logits
 QUANTIZED = "quantized"  # the SavedModel folder that `quantize` writes
-# Each stage with the one whose files it reads.
+# The stages that every run has, in order.
 STAGES = ("train", "quantize", "export", "verify", "evaluate", "benchmark")
 _STARTED = time.monotonic()  # the process's first moments: stages import TensorFlow later
 _PACKAGES = (
@@ -40,6 +42,8 @@ _PACKAGES = (
     "ai-edge-litert",
     "numpy",
 )
+
+_Kind = TypeVar("_Kind", bound=Record)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +77,7 @@ class Run:
         return record
 
     def require(self, stage: str) -> dict[str, Any]:
-        """The record of an earlier stage, its files checked.
+        """Reads the record of an earlier stage and checks its files.
 
         Raises:
             CheckreaderError: the stage was not run, was run by another version
@@ -87,10 +91,10 @@ class Run:
             raise CheckreaderError(f"{path}: not found: {again.removesuffix(' again')} first") from None
         except (UnicodeDecodeError, json.JSONDecodeError) as error:
             raise CheckreaderError(f"{path}: not valid JSON ({error}): {again}") from None
-        found = record.get("schema") if isinstance(record, dict) else None
-        if found != SCHEMA:
+        schema = record.get("schema") if isinstance(record, dict) else None
+        if schema != SCHEMA:
             raise CheckreaderError(
-                f"{path}: written by another version of checkreader (run schema {found}, expected {SCHEMA}): "
+                f"{path}: written by another version of checkreader (run schema {schema}, expected {SCHEMA}): "
                 f"{again}, or choose another --run"
             )
         if not isinstance(record.get("files"), dict):
@@ -104,14 +108,25 @@ class Run:
                 )
         return dict(record)
 
+    def read(self, kind: type[_Kind]) -> _Kind:
+        """Reads the record of an earlier stage as its type, and checks its files.
+
+        Args:
+            kind: `TrainRecord`, say.
+
+        Raises:
+            CheckreaderError: as for `require`, or something is missing in the record.
+        """
+        return convert(self.require(kind.STAGE), kind, self / f"{kind.STAGE}.json")
+
     def records(self) -> dict[str, dict[str, Any]]:
-        """The records of all `STAGES`, and of `calibrate` where it was run, their files checked."""
+        """Reads the records of all `STAGES`, and of `calibrate` where it was run, and checks their files."""
         extra = ("calibrate",) if (self / "calibrate.json").exists() else ()
         return {stage: self.require(stage) for stage in (*STAGES, *extra)}
 
 
 def environment() -> dict[str, Any]:
-    """Versions and machine, for the record."""
+    """Collects versions and machine, for the record."""
     return {
         "checkreader": metadata.version("checkreader"),
         "python": platform.python_version(),
@@ -121,7 +136,7 @@ def environment() -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """CPU model, usable cores and operating system."""
+    """Looks up CPU model, usable cores and operating system."""
     model = platform.processor() or platform.machine()
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -132,14 +147,14 @@ def machine() -> dict[str, Any]:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
+    """Computes the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends well.
+    """Yields a temporary path beside `path` that takes its place when the block ends well.
 
     A failure (a full disk, an interrupt) leaves whatever was there before and
     nothing half-written. The temporary name keeps the suffix, which some
@@ -161,12 +176,12 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, content: bytes) -> None:
     """Writes a file atomically."""
     with replacing(path) as temporary:
-        temporary.write_bytes(data)
+        temporary.write_bytes(content)
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, content: Any) -> None:
     """Writes JSON atomically, indented, to be read by people too."""
-    write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
+    write_bytes(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())

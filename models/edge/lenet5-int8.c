@@ -2270,7 +2270,7 @@ static const int8_t checkreader_logits_shifts[] = {
 -8};
 typedef char checkreader_logits_shifts_checked[sizeof checkreader_logits_shifts == 1 ? 1 : -1];
 
-/* The layers. Activations are kept as integer + 128, so that a pixel is one too. */
+/* The layers. Activations are stored as integer + 128, as pixels are. */
 
 /* sum * multiplier * 2^(shift - 31), rounded twice as TensorFlow Lite Micro does
    (MultiplyByQuantizedMultiplier of gemmlowp), and clamped. */
@@ -2288,7 +2288,7 @@ static uint8_t checkreader_requantized(
     return (uint8_t)(value + 128);
 }
 
-/* Convolution; a dense layer is one of a single pixel. `patch` holds what a filter sees, the zero point taken out. */
+/* Convolution; a dense layer is one of a single pixel. `patch` holds a filter's window, less the zero point. */
 static void checkreader_convolution(
     const uint8_t *in, int height, int width, int channels, int input_zero,
     int window_rows, int window_columns, int stride_rows, int stride_columns, int above, int before,
@@ -2328,6 +2328,7 @@ static void checkreader_convolution(
     }
 }
 
+/* The largest of the integers in each window. */
 static void checkreader_max_pool(
     const uint8_t *in, int width, int channels, int window_rows, int window_columns, int stride_rows,
     int stride_columns, int rows, int columns, int low, int high, uint8_t *out)
@@ -2349,7 +2350,7 @@ static void checkreader_max_pool(
     }
 }
 
-/* Two activations at a time, at its two ends, and between them what a filter sees. */
+/* Two activations at a time, at its two ends, and between them a filter's window. */
 static int16_t checkreader_arena[2940];
 
 int checkreader_lenet5_classify(const uint8_t pixels[784], int8_t logits[10])
@@ -2394,14 +2395,13 @@ int checkreader_lenet5_margin(const int8_t logits[10])
     return best - second;
 }
 
-/* One digit's gray levels -> the network's 28x28 input, as serving/images/digit.py
-   specifies it: the numbers in the comments are its steps. Integers alone; every
-   size from 1x1. */
+/* Normalizes one digit: gray levels of any size from 1x1 -> the network's 28x28 input, in integers alone.
+   The comments number the steps of the specification in serving/images/digit.py. */
 
 enum { CHECKREADER_SIDE = 28, CHECKREADER_BODY = 20, CHECKREADER_WORK = 128 };
-enum { CHECKREADER_AREA = CHECKREADER_WORK * CHECKREADER_WORK, CHECKREADER_MOST = 1 << 30 };
+enum { CHECKREADER_AREA = CHECKREADER_WORK * CHECKREADER_WORK, CHECKREADER_MAX_SIZE = 1 << 30 };
 
-/* The picture and a copy are needed until its ink is known, the stack afterwards. */
+/* The picture and a copy are needed until the ink is known, the stack afterwards. */
 static union {
     struct {
         uint8_t work[CHECKREADER_AREA];
@@ -2410,44 +2410,44 @@ static union {
     uint16_t stack[CHECKREADER_AREA];
 } checkreader_memory;
 static uint8_t checkreader_ink[CHECKREADER_AREA];
-static uint8_t checkreader_seen[CHECKREADER_AREA];
+static uint8_t checkreader_visited[CHECKREADER_AREA];
 
-static int64_t checkreader_divided(int64_t numerator, int64_t denominator)
+static int64_t checkreader_divide(int64_t numerator, int64_t denominator)
 {
-    return (numerator + denominator / 2) / denominator; /* of numbers above 0 */
+    return (numerator + denominator / 2) / denominator; /* rounds to nearest, for positive numbers */
 }
 
-static int checkreader_least(int a, int b) { return a < b ? a : b; }
+static int checkreader_min(int a, int b) { return a < b ? a : b; }
 
-static int checkreader_most(int a, int b) { return a > b ? a : b; }
+static int checkreader_max(int a, int b) { return a > b ? a : b; }
 
-/* 1. */
+/* Step 1: shrinks the picture; each block of pixels becomes its mean. */
 static void checkreader_shrink(const uint8_t *gray, int width, int height, int stride, int block, uint8_t *work)
 {
     for (int top = 0; top < height; top += block) {
         for (int left = 0; left < width; left += block) {
-            const int bottom = checkreader_least(height - top, block) + top;
-            const int right = checkreader_least(width - left, block) + left;
+            const int bottom = checkreader_min(height - top, block) + top;
+            const int right = checkreader_min(width - left, block) + left;
             int64_t sum = 0;
             for (int y = top; y < bottom; y++)
                 for (int x = left; x < right; x++)
                     sum += gray[(int64_t)y * stride + x];
-            *work++ = (uint8_t)checkreader_divided(sum, (int64_t)(bottom - top) * (right - left));
+            *work++ = (uint8_t)checkreader_divide(sum, (int64_t)(bottom - top) * (right - left));
         }
     }
 }
 
-/* 3. */
+/* Step 3: inverts the picture if the ink is its lighter part. */
 static void checkreader_dark_on_light(uint8_t *work, int width, int height)
 {
-    const int reach = (checkreader_most(width, height) + 2) / 3;
+    const int reach = (checkreader_max(width, height) + 2) / 3;
     int32_t columns[CHECKREADER_WORK] = {0};
     int64_t cubes = 0, sizes = 0, edge = 0, edge_sizes = 0;
-    for (int y = 0; y < checkreader_least(reach, height); y++)
+    for (int y = 0; y < checkreader_min(reach, height); y++)
         for (int x = 0; x < width; x++)
             columns[x] += work[y * width + x];
     for (int y = 0; y < height; y++) {
-        const int top = checkreader_most(y - reach, 0), bottom = checkreader_least(y + reach + 1, height);
+        const int top = checkreader_max(y - reach, 0), bottom = checkreader_min(y + reach + 1, height);
         int64_t sum = 0;
         for (int x = 0; x < width; x++) {
             if (y + reach < height)
@@ -2455,10 +2455,10 @@ static void checkreader_dark_on_light(uint8_t *work, int width, int height)
             if (y - reach > 0)
                 columns[x] -= work[(y - reach - 1) * width + x];
         }
-        for (int x = 0; x < checkreader_least(reach, width); x++)
+        for (int x = 0; x < checkreader_min(reach, width); x++)
             sum += columns[x];
         for (int x = 0; x < width; x++) {
-            const int left = checkreader_most(x - reach, 0), right = checkreader_least(x + reach + 1, width);
+            const int left = checkreader_max(x - reach, 0), right = checkreader_min(x + reach + 1, width);
             if (x + reach < width)
                 sum += columns[x + reach];
             if (x - reach > 0)
@@ -2478,15 +2478,15 @@ static void checkreader_dark_on_light(uint8_t *work, int width, int height)
             work[i] = (uint8_t)(255 - work[i]);
 }
 
-/* 4. The maximum, or minimum, of up to 2 reach + 1 values along one axis. */
+/* Step 4: the maximum, or minimum, of up to 2 reach + 1 values along one axis. */
 static void checkreader_extreme(
     const uint8_t *from, uint8_t *to, int length, int step, int lines, int next, int reach, int minimum)
 {
     for (int line = 0; line < lines; line++) {
         for (int i = 0; i < length; i++) {
-            const int last = checkreader_least(i + reach, length - 1);
+            const int last = checkreader_min(i + reach, length - 1);
             int best = from[line * next + i * step];
-            for (int j = checkreader_most(i - reach, 0); j <= last; j++) {
+            for (int j = checkreader_max(i - reach, 0); j <= last; j++) {
                 const int value = from[line * next + j * step];
                 if (minimum ? value < best : value > best)
                     best = value;
@@ -2496,12 +2496,12 @@ static void checkreader_extreme(
     }
 }
 
-/* 2. to 7. Returns 0 where there is no ink. */
+/* Steps 2 to 7: polarity, paper, ink, threshold and contrast. Returns 0 if there is no ink. */
 static int checkreader_find_ink(int width, int height)
 {
     uint8_t *const work = checkreader_memory.pictures.work, *const copy = checkreader_memory.pictures.copy;
     uint8_t *const ink = checkreader_ink;
-    const int reach = (checkreader_most(width, height) + 5) / 6, n = width * height;
+    const int reach = (checkreader_max(width, height) + 5) / 6, n = width * height;
     int32_t histogram[256] = {0};
     checkreader_dark_on_light(work, width, height);
     checkreader_extreme(work, copy, height, width, width, 1, reach, 0);
@@ -2510,8 +2510,8 @@ static int checkreader_find_ink(int width, int height)
     checkreader_extreme(copy, ink, width, 1, height, width, reach, 1);
     int64_t sum = 0;
     for (int i = 0; i < n; i++) {
-        const int paper = ink[i], darker = checkreader_most(paper - work[i], 0);
-        ink[i] = (uint8_t)checkreader_divided(255 * (int64_t)darker, checkreader_most(paper, 1));
+        const int paper = ink[i], darker = checkreader_max(paper - work[i], 0);
+        ink[i] = (uint8_t)checkreader_divide(255 * (int64_t)darker, checkreader_max(paper, 1));
         histogram[ink[i]]++;
         sum += ink[i];
     }
@@ -2541,19 +2541,19 @@ static int checkreader_find_ink(int width, int height)
             high = t;
     }
     for (int i = 0; i < n; i++) {
-        const int64_t level = checkreader_divided(255 * (int64_t)checkreader_most(ink[i] - low, 0), high - low);
+        const int64_t level = checkreader_divide(255 * (int64_t)checkreader_max(ink[i] - low, 0), high - low);
         ink[i] = (uint8_t)(level < 255 ? level : 255);
     }
     return 1;
 }
 
-/* 8. One component: where its pixels are goes onto the stack, from its bottom. Returns how many there are. */
+/* Step 8: puts the indices of one component's pixels onto the stack, from the bottom. Returns their number. */
 static int checkreader_component(int start, int width, int height, int64_t *mass, int *at_edge)
 {
     uint16_t *const stack = checkreader_memory.stack;
     int count = 1;
     stack[0] = (uint16_t)start;
-    checkreader_seen[start] = 1;
+    checkreader_visited[start] = 1;
     *mass = 0;
     *at_edge = 0;
     for (int done = 0; done < count; done++) {
@@ -2561,11 +2561,11 @@ static int checkreader_component(int start, int width, int height, int64_t *mass
         *mass += checkreader_ink[stack[done]];
         if (x == 0 || y == 0 || x == width - 1 || y == height - 1)
             *at_edge = 1;
-        for (int v = checkreader_most(y - 1, 0); v <= checkreader_least(y + 1, height - 1); v++) {
-            for (int u = checkreader_most(x - 1, 0); u <= checkreader_least(x + 1, width - 1); u++) {
+        for (int v = checkreader_max(y - 1, 0); v <= checkreader_min(y + 1, height - 1); v++) {
+            for (int u = checkreader_max(x - 1, 0); u <= checkreader_min(x + 1, width - 1); u++) {
                 const int i = v * width + u;
-                if (checkreader_ink[i] >= 64 && !checkreader_seen[i]) {
-                    checkreader_seen[i] = 1;
+                if (checkreader_ink[i] >= 64 && !checkreader_visited[i]) {
+                    checkreader_visited[i] = 1;
                     stack[count++] = (uint16_t)i;
                 }
             }
@@ -2574,15 +2574,15 @@ static int checkreader_component(int start, int width, int height, int64_t *mass
     return count;
 }
 
-/* 8. Erases specks; `box` becomes left, top, right and bottom of what is left. */
+/* Step 8: erases specks; `box` becomes left, top, right and bottom of the remaining ink. */
 static void checkreader_body(int width, int height, int box[4])
 {
     int64_t heaviest = 0, mass;
     int heaviest_at_edge = 0, at_edge;
     for (int i = 0; i < width * height; i++)
-        checkreader_seen[i] = 0;
+        checkreader_visited[i] = 0;
     for (int i = 0; i < width * height; i++) {
-        if (checkreader_ink[i] >= 64 && !checkreader_seen[i]) {
+        if (checkreader_ink[i] >= 64 && !checkreader_visited[i]) {
             checkreader_component(i, width, height, &mass, &at_edge);
             if (mass > heaviest) {
                 heaviest = mass;
@@ -2591,12 +2591,12 @@ static void checkreader_body(int width, int height, int box[4])
         }
     }
     for (int i = 0; i < width * height; i++)
-        checkreader_seen[i] = 0;
+        checkreader_visited[i] = 0;
     box[0] = width;
     box[1] = height;
     box[2] = box[3] = 0;
     for (int i = 0; i < width * height; i++) {
-        if (checkreader_ink[i] < 64 || checkreader_seen[i])
+        if (checkreader_ink[i] < 64 || checkreader_visited[i])
             continue;
         const int count = checkreader_component(i, width, height, &mass, &at_edge);
         const int keep = mass * 16 >= heaviest && (heaviest_at_edge || !at_edge);
@@ -2606,46 +2606,46 @@ static void checkreader_body(int width, int height, int box[4])
                 checkreader_ink[pixel] = 0;
                 continue;
             }
-            box[0] = checkreader_least(box[0], x);
-            box[1] = checkreader_least(box[1], y);
-            box[2] = checkreader_most(box[2], x + 1);
-            box[3] = checkreader_most(box[3], y + 1);
+            box[0] = checkreader_min(box[0], x);
+            box[1] = checkreader_min(box[1], y);
+            box[2] = checkreader_max(box[2], x + 1);
+            box[3] = checkreader_max(box[3], y + 1);
         }
     }
 }
 
-/* 9. Pixel i of `to` from the `from` pixels that stand `step` apart. */
+/* Step 9: scales one line; returns pixel i of `to`, from `from` pixels that are `step` apart. */
 static uint8_t checkreader_scaled(const uint8_t *pixels, int step, int from, int to, int i)
 {
     int64_t sum = 0, weights = 0;
     for (int j = 0; j < from; j++) {
         const int d = (2 * i + 1) * from - (2 * j + 1) * to;
-        const int weight = 2 * checkreader_most(from, to) - (d < 0 ? -d : d);
+        const int weight = 2 * checkreader_max(from, to) - (d < 0 ? -d : d);
         if (weight > 0) {
             sum += (int64_t)weight * pixels[j * step];
             weights += weight;
         }
     }
-    return (uint8_t)checkreader_divided(sum, weights);
+    return (uint8_t)checkreader_divide(sum, weights);
 }
 
-/* 11. */
+/* Step 11: the offset along one axis that centers the mass. */
 static int checkreader_offset(int64_t moment, int64_t mass, int length)
 {
     const int64_t numerator = moment - CHECKREADER_SIDE * mass, denominator = 2 * mass;
     int64_t offset = numerator / denominator;
     if (numerator % denominator < 0)
         offset--;
-    return checkreader_least(checkreader_most((int)-offset, 0), CHECKREADER_SIDE - length);
+    return checkreader_min(checkreader_max((int)-offset, 0), CHECKREADER_SIDE - length);
 }
 
 int checkreader_normalize(const uint8_t *gray, int width, int height, int stride, uint8_t out[784])
 {
     for (int i = 0; i < CHECKREADER_SIDE * CHECKREADER_SIDE; i++)
         out[i] = 0;
-    if (width < 1 || height < 1 || stride < width || width > CHECKREADER_MOST || height > CHECKREADER_MOST)
+    if (width < 1 || height < 1 || stride < width || width > CHECKREADER_MAX_SIZE || height > CHECKREADER_MAX_SIZE)
         return -1;
-    const int block = (checkreader_most(width, height) - 1) / CHECKREADER_WORK + 1;
+    const int block = (checkreader_max(width, height) - 1) / CHECKREADER_WORK + 1;
     checkreader_shrink(gray, width, height, stride, block, checkreader_memory.pictures.work);
     width = (width - 1) / block + 1;
     height = (height - 1) / block + 1;
@@ -2653,11 +2653,11 @@ int checkreader_normalize(const uint8_t *gray, int width, int height, int stride
         return 0;
     int box[4];
     checkreader_body(width, height, box);
-    const int wide = box[2] - box[0], high = box[3] - box[1], longer = checkreader_most(wide, high);
-    const int columns = checkreader_most(1, (CHECKREADER_BODY * wide + longer / 2) / longer);
-    const int rows = checkreader_most(1, (CHECKREADER_BODY * high + longer / 2) / longer);
+    const int wide = box[2] - box[0], high = box[3] - box[1], longer = checkreader_max(wide, high);
+    const int columns = checkreader_max(1, (CHECKREADER_BODY * wide + longer / 2) / longer);
+    const int rows = checkreader_max(1, (CHECKREADER_BODY * high + longer / 2) / longer);
     const uint8_t *const ink = checkreader_ink + box[1] * width + box[0];
-    uint8_t *const across = checkreader_seen; /* [high][columns] */
+    uint8_t *const across = checkreader_visited; /* [high][columns] */
     for (int y = 0; y < high; y++)
         for (int x = 0; x < columns; x++)
             across[y * columns + x] = checkreader_scaled(ink + y * width, 1, wide, columns, x);
@@ -2666,13 +2666,13 @@ int checkreader_normalize(const uint8_t *gray, int width, int height, int stride
     for (int y = 0; y < rows; y++) {
         for (int x = 0; x < columns; x++) {
             body[y * columns + x] = checkreader_scaled(across + x, columns, high, rows, y);
-            largest = checkreader_most(largest, body[y * columns + x]);
+            largest = checkreader_max(largest, body[y * columns + x]);
         }
     }
     int64_t mass = 0, moment_x = 0, moment_y = 0;
     for (int y = 0; y < rows; y++) {
         for (int x = 0; x < columns; x++) {
-            const int level = (int)checkreader_divided(255 * (int64_t)body[y * columns + x], largest); /* 10. */
+            const int level = (int)checkreader_divide(255 * (int64_t)body[y * columns + x], largest); /* step 10 */
             body[y * columns + x] = (uint8_t)level;
             mass += level;
             moment_x += (int64_t)level * (2 * x + 1);

@@ -14,23 +14,23 @@ extern "C" {
 
 typedef char checkreader_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
 
-/* From this margin on a digit may be taken without a human: its probability is then 0.9980625510215759 at least. */
+/* A digit is accepted, without a human, from this margin on: its probability is then at least 0.9980625510215759. */
 #define CHECKREADER_LENET5_MARGIN 38
 
 /* For a caller with floating point: the probabilities are softmax(CHECKREADER_LENET5_SCALE * logits). */
 #define CHECKREADER_LENET5_SCALE 0.22401505708694458
 
-/* The digit in 28x28 pixels, 0 = paper and 255 = ink, normalized as below; of equally good ones the smallest.
-   `logits` becomes what the network says of each digit. Not reentrant. */
+/* Returns the digit in 28x28 pixels, 0 = paper and 255 = ink, normalized as below; the smallest of equally good ones.
+   `logits` receives the network's logit of each digit. Not reentrant. */
 int checkreader_lenet5_classify(const uint8_t pixels[784], int8_t logits[10]);
 
-/* How far the best of ten logits is above the second: accepted from CHECKREADER_LENET5_MARGIN on. */
+/* Returns the difference of the two best logits; a digit is accepted from CHECKREADER_LENET5_MARGIN on. */
 int checkreader_lenet5_margin(const int8_t logits[10]);
 
-/* The network's pixels from a picture of one digit: 8-bit gray levels, rows `stride` bytes apart, any size from
-   1x1, dark ink on light or light on dark. Returns 1; 0 where no ink was found, and -1 for an impossible size:
-   then all pixels are paper, and there is no digit to classify. Not reentrant; takes 64 KiB of static RAM, which a linker leaves out (with
-   -ffunction-sections -fdata-sections -Wl,--gc-sections) where nobody calls it. */
+/* Normalizes a picture of one digit to the network's pixels: 8-bit gray levels, rows `stride` bytes apart, any size
+   from 1x1, dark ink on light or light on dark. Returns 1; 0 if no ink was found, and -1 for an impossible size: then
+   all pixels are paper, and there is no digit to classify. Not reentrant. Takes 64 KiB of static RAM, which a linker
+   leaves out if nobody calls it (with -ffunction-sections -fdata-sections -Wl,--gc-sections). */
 int checkreader_normalize(const uint8_t *gray, int width, int height, int stride, uint8_t out[784]);
 
 #ifdef __cplusplus

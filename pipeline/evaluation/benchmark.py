@@ -1,10 +1,10 @@
-"""What each format costs: size, load time, latency, throughput, memory.
+"""Measures the costs of each format: size, load time, latency, throughput, memory.
 
     checkreader benchmark --run NAME
 
 Every format runs in processes of its own, one with one thread and one with
 all usable cores, which import nothing but that format's runtime. All processes
-are started first and then asked in turns, round after round, so that a busy
+are started first and then measured in turns, round after round, so that a busy
 machine disturbs all formats alike; the medians over the rounds count.
 
 The worker is `python -m pipeline.evaluation.benchmark --worker TASK FORMAT FILE PICTURES THREADS`:
@@ -42,7 +42,7 @@ from serving.table import format_table
 BATCH: Final = 256
 FIELD_BATCH: Final = 16  # a service rarely has more fields of one width at once
 WARM_UP: Final = 2  # calls before each measurement; the formats in between have emptied the caches
-MIN_CALLS: Final = 3  # calls of each measurement, however slow
+MIN_CALLS: Final = 3  # per measurement, however slow
 
 _MODULES: Final = {
     "keras": "keras",
@@ -60,12 +60,12 @@ def benchmark(
     rounds: int = 5,
     seconds: float = 0.1,
 ) -> dict[str, Any]:
-    """The stage: measures all formats of a run and writes `benchmark.json`.
+    """Runs the stage: measures all formats of a run and writes `benchmark.json`.
 
     Args:
         run: an exported run.
-        images: uint8 [N, 28, 28], pictures to ask, or fields padded to one width, uint8 [N, 32, W]; 256, of
-            fields 16, are used, again from the front if there are fewer.
+        images: pictures, uint8 [N, 28, 28], or fields padded to one width, uint8 [N, 32, W]; 256 of them, 16 of
+            fields, are used, again from the front if there are fewer.
         formats: the rows to measure; None = all that were exported.
         rounds: how often every format is measured.
         seconds: how long each single measurement takes.
@@ -81,10 +81,10 @@ def benchmark(
     """
     from tqdm import tqdm
 
-    exported, reads = run.require("export"), spec.task_of_run(run)
-    batch = FIELD_BATCH if reads is spec.FIELD else BATCH
+    exported, task = run.require("export"), spec.task_of_run(run)
+    batch = FIELD_BATCH if task is spec.FIELD else BATCH
     if formats is None:
-        formats = [row for row in TABLE[reads.name] if row.name not in exported["refused"]]
+        formats = [row for row in TABLE[task.name] if row.name not in exported["refused"]]
     counts = sorted({1, cpus()})
     with contextlib.ExitStack() as stack:
         pictures = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "pictures.npy"
@@ -94,13 +94,13 @@ def benchmark(
             for row in formats
             for threads in counts
         }
-        for ask in workers.values():
-            ask(do="import")
-        loads = {key: ask(do="load")["load_ms"] for key, ask in workers.items()}
-        measured: dict[tuple[str, int], list[dict[str, float]]] = {key: [] for key in workers}
+        for send in workers.values():
+            send(do="import")
+        loads = {key: send(do="load")["load_ms"] for key, send in workers.items()}
+        measurements: dict[tuple[str, int], list[dict[str, float]]] = {key: [] for key in workers}
         for _ in tqdm(range(rounds), desc="benchmark", unit="round", disable=None):
-            for key, ask in workers.items():
-                measured[key].append(ask(do="measure", seconds=seconds))
+            for key, send in workers.items():
+                measurements[key].append(send(do="measure", seconds=seconds))
         peaks = {row.name: workers[row.name, 1](do="peak")["peak_mb"] for row in formats}
     entries = {}
     for row in formats:
@@ -110,15 +110,15 @@ def benchmark(
             "gzip_bytes": len(gzip.compress(content, mtime=0)),
             "load_ms": loads[row.name, 1],
             "peak_mb": peaks[row.name],
-            **_medians(measured[row.name, 1]),
-            "all_cores": _medians(measured[row.name, counts[-1]]),
+            **_medians(measurements[row.name, 1]),
+            "all_cores": _medians(measurements[row.name, counts[-1]]),
         }
     return run.record(
         "benchmark",
         [],
         data=exported["data"],
         batch=batch,
-        **({"width": images.shape[2]} if reads is spec.FIELD else {}),
+        **({"width": images.shape[2]} if task is spec.FIELD else {}),
         rounds=rounds,
         seconds=seconds,
         cores=cpus(),
@@ -127,9 +127,9 @@ def benchmark(
 
 
 def summary(record: dict[str, Any]) -> str:
-    """The record of `benchmark` as a table."""
-    what = "field" if "width" in record else "picture"
-    head = ["format", "kB", "gzip", "load ms", "peak MB"] + 2 * ["p50 ms", "p99 ms", f"{what}s/s"]
+    """Formats the record of `benchmark` as a table."""
+    noun = "field" if "width" in record else "picture"
+    head = ["format", "kB", "gzip", "load ms", "peak MB"] + 2 * ["p50 ms", "p99 ms", f"{noun}s/s"]
     rows = [
         [
             name,
@@ -142,20 +142,26 @@ def summary(record: dict[str, Any]) -> str:
         ]
         for name, entry in record["formats"].items()
     ]
-    one = f"field of {record['width']} columns, padding included" if "width" in record else what
+    single = f"field of {record['width']} columns, padding included" if "width" in record else noun
     note = (
-        f"Milliseconds for one {one}; {what}s per second in batches of {record['batch']}; one thread, "
+        f"Milliseconds for one {single}; {noun}s per second in batches of {record['batch']}; one thread, "
         f"then all {record['cores']} cores. Compare within the table only."
     )
     return "\n".join([format_table(head, rows), note, record["environment"]["machine"]["cpu"]])
 
 
-def _cells(found: dict[str, float]) -> list[str]:
-    return [f"{found['p50_ms']:.3f}", f"{found['p99_ms']:.3f}", f"{found['images_per_second']:,.0f}"]
+def _cells(figures: dict[str, float]) -> list[str]:
+    return [f"{figures['p50_ms']:.3f}", f"{figures['p99_ms']:.3f}", f"{figures['images_per_second']:,.0f}"]
 
 
 def figures(latencies: Sequence[float], batches: Sequence[float], batch: int = BATCH) -> dict[str, float]:
-    """One measurement: seconds of calls with one picture and with a whole batch → its three figures."""
+    """Returns the three figures of one measurement.
+
+    Args:
+        latencies: seconds of calls with one picture.
+        batches: seconds of calls with a whole batch.
+        batch: pictures in a batch.
+    """
     p50, p99 = np.percentile(latencies, (50, 99)) * 1000
     return {
         "p50_ms": float(p50),
@@ -165,29 +171,29 @@ def figures(latencies: Sequence[float], batches: Sequence[float], batch: int = B
 
 
 def _medians(rounds: Sequence[dict[str, float]]) -> dict[str, float]:
-    return {key: float(np.median([found[key] for found in rounds])) for key in rounds[0]}
+    return {key: float(np.median([measurement[key] for measurement in rounds])) for key in rounds[0]}
 
 
 @contextlib.contextmanager
 def _worker(row: Format, path: Path, pictures: Path, threads: int) -> Iterator[Callable[..., dict[str, Any]]]:
-    """A fresh process for one format; what is yielded sends it a request and waits for the answer."""
+    """Starts a fresh process for one format; yields a function that sends it a request and returns the answer."""
     command = [sys.executable, "-m", "pipeline.evaluation.benchmark", "--worker"]
     source = str(Path(__file__).parents[2])
     with subprocess.Popen(
         [*command, row.task, row.name, str(path.resolve()), str(pictures), str(threads)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # the runtimes' greetings; failures come as answers
+        stderr=subprocess.DEVNULL,  # only the runtimes' messages; failures come as answers
         text=True,
-        # Found like this process found it, wherever it was started.
+        # The worker imports this very code, wherever this process was started.
         env={**os.environ, "PYTHONPATH": os.pathsep.join([source, os.environ.get("PYTHONPATH", "")])},
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         requests, answers = process.stdin, process.stdout
 
-        def ask(**request: Any) -> dict[str, Any]:
-            with contextlib.suppress(BrokenPipeError):  # it died: the missing answer says so
+        def send(**request: Any) -> dict[str, Any]:
+            with contextlib.suppress(BrokenPipeError):  # it died, and its answer will be missing
                 requests.write(json.dumps(request) + "\n")
                 requests.flush()
             answer = json.loads(answers.readline() or '{"error": "its process ended"}')
@@ -196,7 +202,7 @@ def _worker(row: Format, path: Path, pictures: Path, threads: int) -> Iterator[C
             return dict(answer)
 
         try:
-            yield ask
+            yield send
         finally:
             process.kill()
             with contextlib.suppress(BrokenPipeError):  # a request that a dead worker never read
@@ -206,9 +212,9 @@ def _worker(row: Format, path: Path, pictures: Path, threads: int) -> Iterator[C
 def answer_requests(
     row: Format, path: Path, pictures: Path, threads: int, requests: TextIO, answers: TextIO
 ) -> None:
-    """The worker: answers requests until there are none left."""
+    """Answers requests in the worker until there are none left."""
     images = tensor(np.load(pictures))
-    run: Callable[[Any], Any] | None = None
+    predict: Callable[[Any], Any] | None = None
     for line in requests:
         request = json.loads(line)
         try:
@@ -217,43 +223,42 @@ def answer_requests(
                 case "import":
                     module = importlib.import_module(_MODULES[row.runtime])
                     if row.runtime == "c":
-                        module.shared_library(path)  # on a device it has been compiled before
+                        module.shared_library(path)  # a device gets it compiled
                 case "load":
                     start = time.perf_counter()
-                    run = predictor.predictor(row, path, threads)
-                    run(images[:1])
+                    predict = predictor.predictor(row, path, threads)
+                    predict(images[:1])
                     answer = {"load_ms": (time.perf_counter() - start) * 1e3}
                 case "measure":
-                    assert run is not None
-                    single, whole = (
-                        _time(run, images[:size], request["seconds"]) for size in (1, len(images))
+                    assert predict is not None
+                    single_times, batch_times = (
+                        _time(predict, images[:size], request["seconds"]) for size in (1, len(images))
                     )
-                    answer = figures(single, whole, len(images))
+                    answer = figures(single_times, batch_times, len(images))
                 case "peak":
                     answer = {"peak_mb": peak_bytes() / 1e6}
-        # Whatever it is, the other process has to tell it.
+        # The other process reports any error.
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), file=answers, flush=True)
 
 
-def _time(run: Callable[[Any], Any], images: Any, seconds: float) -> list[float]:
-    """The duration of each call, in seconds, for about `seconds` in all."""
+def _time(predict: Callable[[Any], Any], images: Any, seconds: float) -> list[float]:
+    """Calls for about `seconds` in all; returns the duration of each call, in seconds."""
     for _ in range(WARM_UP):
-        run(images)
+        predict(images)
     durations: list[float] = []
     end = time.perf_counter() + seconds
     while len(durations) < MIN_CALLS or time.perf_counter() < end:
         start = time.perf_counter()
-        run(images)
+        predict(images)
         durations.append(time.perf_counter() - start)
     return durations
 
 
 def peak_bytes() -> int:
-    """The most memory that was resident in this process at any time."""
-    # Linux's getrusage would do, but its figure survives exec: a small program that a big one starts
-    # would begin with the big one's.
+    """Returns the most memory that was resident in this process at any time."""
+    # Linux's getrusage survives exec: a small program that a big one starts would begin with the big one's peak.
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
@@ -262,15 +267,16 @@ def peak_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> None:
+    """Runs the worker's command line."""
     if len(arguments) != 6 or arguments[0] != "--worker":
         raise SystemExit("error: this is the benchmark's worker; run `checkreader benchmark`")
-    _, reads, name, path, pictures, threads = arguments
-    # Answers keep the standard output for themselves; whatever a runtime prints goes to the error output.
+    _, task, name, path, pictures, threads = arguments
+    # Only answers go to the standard output; a runtime's messages go to the error output.
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)
-        answer_requests(get(name, reads), Path(path), Path(pictures), int(threads), sys.stdin, answers)
+        answer_requests(get(name, task), Path(path), Path(pictures), int(threads), sys.stdin, answers)
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1:])
+    main(sys.argv[1:])

@@ -1,4 +1,4 @@
-"""Measures what pruning and clustering do to size and accuracy, alone and before quantization.
+"""Measures the effect of pruning and clustering on size and accuracy, alone and before quantization.
 
 checkreader quantize --run mnist --compare
 """
@@ -17,36 +17,37 @@ from pipeline.export import tflite
 from pipeline.quantization import digit as quantization
 from pipeline.run import Run
 
-_PRUNE, _CLUSTER = 0.5, 32  # where the config names no amount
+_PRUNE, _CLUSTER = 0.5, 32  # if the config names no amount
 
 
-def compare(run: Run, config: QuantizeConfig, data: Dataset) -> dict[str, Any]:
-    """Measures what pruning and clustering do, each alone and before quantization; writes `compression.json`.
+def compare(run: Run, config: QuantizeConfig, dataset: Dataset) -> dict[str, Any]:
+    """Measures pruning and clustering, each alone and before quantization; writes `compression.json`.
 
-    Both train on for `config.steps`, at a higher rate than QAT: their rows have
-    seen that much more than the ones without.
+    Both train on for `config.steps`, at a higher rate than QAT, so that their rows
+    have trained for that much longer than the ones without.
 
     Args:
         run: a trained run.
-        config: `prune` and `cluster` say how much, where they are not 0.
-        data: what the run was trained on; accuracy is that of its validation part.
+        config: `prune` and `cluster` are the amounts, if they are not 0.
+        dataset: the run's training data; accuracy is that of its validation part.
 
     Returns:
         The record; each of its `rows` has `compression`, `quantization`, `bytes`
         and `gzip_bytes` of the `.tflite`, and `validation_accuracy`.
     """
     float_model, training_data, _ = quantization.open_network(
-        run, dataclasses.replace(config, prune=0.0, cluster=0), data
+        run, dataclasses.replace(config, prune=0.0, cluster=0), dataset
     )
     rows = []
-    for name, change in (
-        ("none", {}),
-        ("prune", {"prune": config.prune or _PRUNE}),
-        ("cluster", {"cluster": config.cluster or _CLUSTER}),
+    for name, prune, cluster in (
+        ("none", 0.0, 0),
+        ("prune", config.prune or _PRUNE, 0),
+        ("cluster", 0.0, config.cluster or _CLUSTER),
     ):
-        variant = dataclasses.replace(config, **{"prune": 0.0, "cluster": 0, **change})
+        variant = dataclasses.replace(config, prune=prune, cluster=cluster)
+        amount = {"prune": prune} if prune else {"cluster": cluster} if cluster else {}
         model = quantization.compress(float_model, variant, training_data)
-        quantized = quantization.quantize_network(model, variant, data, training_data)
+        quantized = quantization.quantize_network(model, variant, dataset, training_data)
         with tempfile.TemporaryDirectory() as folder:
             quantization.save(quantized, Path(folder))
             integers = tflite.convert_int8(Path(folder), 1.0)
@@ -57,20 +58,20 @@ def compare(run: Run, config: QuantizeConfig, data: Dataset) -> dict[str, Any]:
             rows.append(
                 {
                     "compression": name,
-                    **change,
+                    **amount,
                     "quantization": method,
                     "bytes": len(content),
                     "gzip_bytes": len(gzip.compress(content, 9, mtime=0)),
                     "validation_accuracy": quantization.accuracy(
-                        quantization.predict(network, data.validation.images), data
+                        quantization.predict(network, dataset.validation.images), dataset
                     ),
                 }
             )
-    return run.record("compression", [], config=dataclasses.asdict(config), data=data.record(), rows=rows)
+    return run.record("compression", [], config=dataclasses.asdict(config), data=dataset.record(), rows=rows)
 
 
 def summary(record: dict[str, Any]) -> str:
-    """The table of `compare` as text."""
+    """Formats the record of `compare` as a table."""
     lines = [f"{'compression':16} {'weights':8} {'kB':>7} {'gzip kB':>8} {'validation':>10}"]
     for row in record["rows"]:
         amount = row.get("prune") or row.get("cluster") or ""

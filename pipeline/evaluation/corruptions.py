@@ -1,10 +1,9 @@
-"""The fifteen corruptions of MNIST-C, from their description.
+"""Applies the fifteen corruptions of MNIST-C, written from their description.
 
 Mu, Gilmer: MNIST-C: A Robustness Benchmark for Computer Vision (2019): fifteen
-things that may happen to a picture without changing what a person reads in
-it, each at the severity that the benchmark's static set has. The random numbers
-are this project's own, so accuracy is comparable with published figures, but
-not picture by picture.
+corruptions that leave a picture readable for a person, each at the severity of
+the benchmark's static set. The random numbers are this project's own, so accuracy
+is comparable with published figures, but not picture by picture.
 
     python -m pipeline.evaluation.corruptions sheet.png      # each of them on digits drawn by code
 """
@@ -28,7 +27,7 @@ _SIDE: Final = 28
 
 
 def corrupt(images: Pixels, kind: str, seed: int = 0) -> Pixels:
-    """Corrupted pictures.
+    """Corrupts pictures.
 
     Args:
         images: uint8 [N, 28, 28], 0 = paper; not changed.
@@ -46,17 +45,17 @@ def corrupt(images: Pixels, kind: str, seed: int = 0) -> Pixels:
 
 
 def shot_noise(x: Floats, rng: Generator) -> Floats:
-    """Few photons: Poisson counts with an expectation of 3 where it is brightest."""
+    """Counts few photons: a Poisson distribution with an expectation of 3 where it is brightest."""
     return rng.poisson(3 * x) / 3
 
 
 def impulse_noise(x: Floats, rng: Generator) -> Floats:
-    """Salt and pepper: 17 % of the pixels become black or white."""
+    """Turns 17 % of the pixels black or white (salt and pepper)."""
     return np.where(rng.random(x.shape) < 0.17, rng.integers(0, 2, x.shape), x)
 
 
 def glass_blur(x: Floats, rng: Generator) -> Floats:
-    """Frosted glass: blurred by 0.7 pixels, pixels swapped with neighbors twice over, blurred again."""
+    """Blurs by 0.7 pixels, swaps pixels with neighbors twice over, and blurs again, like frosted glass."""
     x = _blur(x, 0.7)
     rows = np.arange(len(x))
     for _ in range(2):
@@ -69,7 +68,7 @@ def glass_blur(x: Floats, rng: Generator) -> Floats:
 
 
 def motion_blur(x: Floats, rng: Generator) -> Floats:
-    """Moved by the hand: a one-sided Gaussian trail of 3 pixels, cut at 10, within 45° of the horizontal."""
+    """Blurs along a one-sided Gaussian trail of 3 pixels, cut at 10, within 45° of the horizontal."""
     angle = np.deg2rad(rng.uniform(-45, 45, len(x)))
     weights = np.exp(-(np.arange(11.0) ** 2) / (2 * 3**2))
     reach = len(weights)
@@ -85,35 +84,35 @@ def motion_blur(x: Floats, rng: Generator) -> Floats:
 
 
 def shear(x: Floats, rng: Generator) -> Floats:
-    """Slanted by 0.4 radians to either side."""
+    """Slants by 0.4 radians to either side."""
     slant = np.tan(0.4) * rng.choice([-1, 1], len(x))
     return _affine(x, _matrices(1.0, 0.0, slant, 1.0))
 
 
 def scale(x: Floats, rng: Generator) -> Floats:
-    """Shrunk to 0.7 of its size."""
+    """Shrinks to 0.7 of the size."""
     return _affine(x, _matrices(1 / 0.7, 0.0, np.zeros(len(x)), 1 / 0.7))
 
 
 def rotate(x: Floats, rng: Generator) -> Floats:
-    """Turned by 0.4 radians, 23°, either way."""
+    """Rotates by 0.4 radians, 23°, either way."""
     angle = 0.4 * rng.choice([-1, 1], len(x))
     return _affine(x, _matrices(np.cos(angle), np.sin(angle), -np.sin(angle), np.cos(angle)))
 
 
 def brightness(x: Floats, rng: Generator) -> Floats:
-    """Half of the range added to every pixel."""
+    """Adds half of the range to every pixel."""
     return x + 0.5
 
 
 def translate(x: Floats, rng: Generator) -> Floats:
-    """Moved by 3 pixels along both axes, either way."""
+    """Moves by 3 pixels along both axes, either way."""
     identity = np.broadcast_to(np.eye(2), (len(x), 2, 2))
     return _affine(x, identity, 3.0 * rng.choice([-1, 1], (len(x), 2)))
 
 
 def stripe(x: Floats, rng: Generator) -> Floats:
-    """The left and the right quarter inverted."""
+    """Inverts the left and the right quarter."""
     x = x.copy()
     for side in (x[..., :7], x[..., 21:]):
         side[:] = 1 - side
@@ -121,16 +120,16 @@ def stripe(x: Floats, rng: Generator) -> Floats:
 
 
 def fog(x: Floats, rng: Generator) -> Floats:
-    """Three times as much plasma-fractal mist as digit, scaled back; each mist a window of one of 64 maps."""
+    """Adds three times as much plasma-fractal mist as digit, scaled back; each mist is a window of one of 64 maps."""
     brightest = x.max(axis=(1, 2), keepdims=True)
     maps = plasma(64, 256, 1.4, rng)
     windows = np.lib.stride_tricks.sliding_window_view(maps, x.shape[1:], axis=(1, 2))
     mist = windows[tuple(rng.integers(0, limit, len(x)) for limit in windows.shape[:3])]
-    return (x + 3 * mist) * brightest / (brightest + 3)
+    return np.asarray((x + 3 * mist) * brightest / (brightest + 3))
 
 
 def spatter(x: Floats, rng: Generator) -> Floats:
-    """Splashes of a quarter's gray: where blurred noise is high, blurred once more."""
+    """Adds splashes of a quarter's gray: where blurred noise is high, blurred once more."""
     liquid = _blur(rng.normal(0.65, 0.3, x.shape), 1)
     mask = _blur((liquid > 0.65).astype(float), 1.5)
     mask = np.where(mask < 0.8, 0, mask)
@@ -138,7 +137,7 @@ def spatter(x: Floats, rng: Generator) -> Floats:
 
 
 def dotted_line(x: Floats, rng: Generator) -> Floats:
-    """A straight line from the left edge to the right, two pixels drawn, two left out."""
+    """Adds a dotted line from the left edge to the right, two pixels of ink after two of paper."""
     left, right = rng.integers(0, 27, (2, len(x)))
     line = _segment(0.0, left.astype(float), 27.0, right.astype(float))
     line[..., (np.arange(_SIDE) // 2) % 2 == 0] = 0
@@ -146,7 +145,7 @@ def dotted_line(x: Floats, rng: Generator) -> Floats:
 
 
 def zigzag(x: Floats, rng: Generator) -> Floats:
-    """A zigzag of teeth 2 pixels high and 4 long, about level, from column 2 to 25."""
+    """Adds a zigzag of teeth 2 pixels high and 4 long, about level, from column 2 to 25."""
     left = rng.integers(0, 27, len(x)).astype(float)
     rise = rng.integers(-5, 5, len(x)) / 23
     corners = np.array([2.0, *np.arange(4.0, 25.0, 4.0), 25.0])
@@ -158,7 +157,7 @@ def zigzag(x: Floats, rng: Generator) -> Floats:
 
 
 def canny_edges(x: Floats, rng: Generator) -> Floats:
-    """Only the edges are left (Canny 1986): smoothed by 1 pixel, thresholds 0.1 and 0.2 of the gradient."""
+    """Keeps only the edges (Canny 1986): smoothed by 1 pixel, thresholds 0.1 and 0.2 of the gradient."""
     smooth = _blur(x, 1)
     # Sobel's operator, axis by axis: SciPy's own would smooth from picture to picture too.
     down, right = (
@@ -176,13 +175,13 @@ def canny_edges(x: Floats, rng: Generator) -> Floats:
         )
         ridge |= (direction == number) & (slope >= ahead) & (slope >= behind)
     weak, strong = ridge & (slope > 0.1), ridge & (slope > 0.2)
-    together = np.zeros((3, 3, 3))
-    together[1] = 1  # never from picture to picture
-    labels, count = ndimage.label(weak, together)
+    neighbors = np.zeros((3, 3, 3))
+    neighbors[1] = 1  # never from picture to picture
+    labels, count = ndimage.label(weak, neighbors)
     kept = np.zeros(count + 1, bool)
     kept[np.unique(labels[strong])] = True
     kept[0] = False
-    return kept[labels].astype(float)
+    return np.asarray(kept[labels], float)
 
 
 KINDS: Final[dict[str, Callable[[Floats, Generator], Floats]]] = {
@@ -209,13 +208,13 @@ def _blur(x: Floats, sigma: float) -> Floats:
 
 
 def _matrices(a: Any, b: Any, c: Any, d: Any) -> Floats:
-    """float [N, 2, 2] from entries that are numbers or [N]: where (row, column) of the result come from."""
+    """Stacks entries that are numbers or [N] to matrices, float [N, 2, 2], from target to source (row, column)."""
     entries = np.broadcast_arrays(a, b, c, d)
     return np.stack(entries, -1).reshape(-1, 2, 2)
 
 
 def _affine(x: Floats, matrices: Floats, shifts: Floats | None = None) -> Floats:
-    """Each picture sampled bilinearly at `matrix · (position − center) + center + shift`.
+    """Samples each picture bilinearly at `matrix · (position − center) + center + shift`.
 
     Args:
         x: float [N, 28, 28].
@@ -223,7 +222,7 @@ def _affine(x: Floats, matrices: Floats, shifts: Floats | None = None) -> Floats
         shifts: float [N, 2], rows and columns.
     """
     center = (_SIDE - 1) / 2
-    grid = np.stack(np.mgrid[:_SIDE, :_SIDE], -1) - center
+    grid = np.stack(tuple(np.mgrid[:_SIDE, :_SIDE]), -1) - center
     source = np.einsum("nij,yxj->nyxi", matrices, grid) + center
     if shifts is not None:
         source += shifts[:, None, None]
@@ -233,13 +232,13 @@ def _affine(x: Floats, matrices: Floats, shifts: Floats | None = None) -> Floats
 
 
 def plasma(count: int, size: int, decay: float, rng: Generator) -> Floats:
-    """Plasma fractals by the diamond-square algorithm (Fournier, Fussell, Carpenter 1982).
+    """Draws plasma fractals by the diamond-square algorithm (Fournier, Fussell, Carpenter 1982).
 
     Args:
         count: how many.
         size: width and height, a power of two.
-        decay: what the random part is divided by at each halving of the step; small = rough.
-        rng: decides.
+        decay: the divisor of the random part at each halving of the step; small = rough.
+        rng: the random generator.
 
     Returns:
         float [count, size, size], each spanning 0 to 1; they wrap around.
@@ -262,8 +261,8 @@ def plasma(count: int, size: int, decay: float, rng: Generator) -> Floats:
         middles, corners = field[:, half::step, half::step], field[:, ::step, ::step]
         above = middles + near(middles, 1, 0) + corners + near(corners, 0, -1)
         field[:, ::step, half::step] = displaced(above)
-        beside = middles + near(middles, 0, 1) + corners + near(corners, -1, 0)
-        field[:, half::step, ::step] = displaced(beside)
+        sideways = middles + near(middles, 0, 1) + corners + near(corners, -1, 0)
+        field[:, half::step, ::step] = displaced(sideways)
         step //= 2
         wobble /= decay
     field -= field.min(axis=(1, 2), keepdims=True)
@@ -271,7 +270,7 @@ def plasma(count: int, size: int, decay: float, rng: Generator) -> Floats:
 
 
 def _segment(left: float, top: Floats, right: float, bottom: Floats) -> Floats:
-    """Lines from (left, top) to (right, bottom) that fade over 2.3 pixels, measured vertically.
+    """Draws lines from (left, top) to (right, bottom) that fade over 2.3 pixels, measured vertically.
 
     Args:
         left, right: columns.
@@ -289,7 +288,7 @@ def _segment(left: float, top: Floats, right: float, bottom: Floats) -> Floats:
 
 
 def sheet(seed: int = 0) -> Image.Image:
-    """Ten drawn digits in columns: as they are, then under each corruption, enlarged three times."""
+    """Draws ten digits in columns: as they are, then under each corruption, enlarged three times."""
     from pipeline.synthesis import digit_drawing
     from serving.images.digit import normalize
 

@@ -1,7 +1,7 @@
-"""k-fold cross-validation of a training on labeled fields: each field is read by a network that never saw it.
+"""Reports a k-fold cross-validation on labeled fields: each field is read by a network that never saw it.
 
-The caller trains one network for each of `labeled.folds`' parts, on the others, and reads the part with
-it; here the readings become one report (Stone: Cross-Validatory Choice and Assessment of Statistical
+The caller trains one network for each part of `labeled_fields.folds`, on the others, and recognizes the part
+with it; here the results become one report (Stone: Cross-Validatory Choice and Assessment of Statistical
 Predictions, Journal of the Royal Statistical Society B 36, 1974).
 """
 
@@ -25,64 +25,64 @@ FOLDS: Final = 5
 
 
 def pooled(
-    parts: Sequence[Index], readings: Sequence[Sequence[RecognizedField]], count: int
+    parts: Sequence[Index], recognized: Sequence[Sequence[RecognizedField]], count: int
 ) -> list[RecognizedField]:
-    """The readings of all parts in the order of the fields.
+    """Puts the recognized fields of all parts in the order of the labeled fields.
 
     Args:
         parts: per fold the indices of the fields that were held out.
-        readings: per fold their readings, in that order.
+        recognized: per fold these fields, in that order.
         count: how many fields there are.
 
     Raises:
-        CheckreaderError: a field has no reading, or more than one.
+        CheckreaderError: a field is missing, or occurs more than once.
     """
-    found = {
-        int(i): raw
-        for part, raws in zip(parts, readings, strict=True)
-        for i, raw in zip(part, raws, strict=True)
+    by_index = {
+        int(i): field
+        for part, part_fields in zip(parts, recognized, strict=True)
+        for i, field in zip(part, part_fields, strict=True)
     }
-    if sorted(found) != list(range(count)) or sum(map(len, parts)) != count:
+    if sorted(by_index) != list(range(count)) or sum(map(len, parts)) != count:
         raise CheckreaderError(f"cross-validation: the folds do not hold each of {count} fields once")
-    return [found[i] for i in range(count)]
+    return [by_index[i] for i in range(count)]
 
 
 def report(
     labeled: Labeled,
     parts: Sequence[Index],
-    readings: Sequence[Sequence[RecognizedField]],
+    recognized: Sequence[Sequence[RecognizedField]],
     seed: int,
     nonfields: Mapping[str, Sequence[RecognizedField]] | None = None,
 ) -> dict[str, Any]:
-    """What cross-validation says about networks trained on such fields.
+    """Reports on networks trained on such fields.
 
     Args:
         labeled: all fields.
-        parts: of `labeled.folds`, per fold the fields that were held out.
-        readings: per fold those fields' readings by the network that was trained without them.
-        seed: of the folds.
-        nonfields: by kind, readings of pictures that are no field, by any of the networks.
+        parts: of `labeled_fields.folds`, per fold the fields that were held out.
+        recognized: per fold these fields, by the network that was trained without them.
+        seed: the folds'.
+        nonfields: by kind, recognized pictures that are no field, by any of the networks.
 
     Returns:
         `folds`: the exact strings of each; `mean` over the folds with Student's t interval, a little too
         narrow since the folds' networks share training fields (Bengio, Grandvalet, JMLR 5, 2004); `pooled`:
-        `evaluate.measure` of all readings with out-of-fold confidences; `calibration`: what `calibrate.fit`
-        makes of them.
+        `field.measure` of all fields with out-of-fold confidences; `calibration`: the result of
+        `field_calibration.fit`.
     """
-    whole = pooled(parts, readings, len(labeled))
-    exact_flags, correct_flags = exact(whole, labeled), correct(whole, labeled)
-    confidence = field_calibration.out_of_fold(whole, correct_flags, parts)
+    fields = pooled(parts, recognized, len(labeled))
+    exact_flags, correct_flags = exact(fields, labeled), correct(fields, labeled)
+    confidence = field_calibration.out_of_fold(fields, correct_flags, parts)
     folds = [{"fold": i, **share(exact_flags[part])} for i, part in enumerate(parts)]
     return {
         "folds": folds,
         "mean": mean([fold["value"] for fold in folds]),
-        "pooled": measure(whole, labeled, confidence, seed),
-        "calibration": msgspec.to_builtins(field_calibration.fit(whole, correct_flags, parts, nonfields)),
+        "pooled": measure(fields, labeled, confidence, seed),
+        "calibration": msgspec.to_builtins(field_calibration.fit(fields, correct_flags, parts, nonfields)),
     }
 
 
 def mean(values: Sequence[float]) -> dict[str, Any]:
-    """Mean of the folds' values with its 95 % Student's t interval, cut off at 0 and 1."""
+    """Returns the mean of the folds' values with its 95 % Student's t interval, cut off at 0 and 1."""
     center = statistics.fmean(values)
     half = t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5
     return {
@@ -94,12 +94,12 @@ def mean(values: Sequence[float]) -> dict[str, Any]:
 
 
 def format_report(record: dict[str, Any]) -> str:
-    """The report in a few lines for the screen."""
-    found = record["mean"]
+    """Formats the report in a few lines for the screen."""
+    mean_record = record["mean"]
     folds = ", ".join(f"{fold['value']:.1%}" for fold in record["folds"])
     lines = [
-        f"{found['folds']}-fold cross-validation: {found['value']:.2%} of strings exact "
-        f"({found['low']:.2%}–{found['high']:.2%}); per fold {folds}",
+        f"{mean_record['folds']}-fold cross-validation: {mean_record['value']:.2%} of strings exact "
+        f"({mean_record['low']:.2%}–{mean_record['high']:.2%}); per fold {folds}",
         summary(record["pooled"]),
     ]
     lines += [f"  no threshold for max_error {line}" for line in record["calibration"]["refusals"]]

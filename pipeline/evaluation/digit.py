@@ -1,10 +1,10 @@
-"""Measures what was chosen: accuracy, calibration and rejection on the test set.
+"""Measures accuracy, calibration and rejection of the digit models on the test set.
 
     checkreader evaluate --run mnist
 
 Nothing is fitted here, and nothing else reads the test labels. Each family is
-measured through the file that the service runs; the other files of the family
-get their accuracy beside it.
+measured through the file that the service runs; of its other files the accuracy
+is measured, too.
 """
 
 from __future__ import annotations
@@ -28,36 +28,37 @@ from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 from serving.manifest import Threshold
 
-# Per family: the stage that calibrated it and the format that is served.
+# The stage that calibrated a family and the format that is served, by model.
 FAMILIES: Final = {
     model: family
-    for reads in (spec.DIGIT, spec.FAST)
+    for task in (spec.DIGIT, spec.FAST)
     for model, family in (
-        (reads.model, ("train", "onnx_float32")),
-        (reads.int8, ("quantize", "onnx_int8")),
+        (task.model, ("train", "onnx_float32")),
+        (task.int8, ("quantize", "onnx_int8")),
     )
 }
-_NONDIGITS: Final = 1_000
+NONDIGITS: Final = 1_000
 
 Floats = npt.NDArray[np.float32]
 
 
-def evaluate(run: Run, test: Split, data_name: str) -> dict[str, Any]:
-    """Measures every exported file on `test` and writes `evaluate.json`.
+def evaluate(run: Run, test: Split, data_name: str, nondigit_count: int = NONDIGITS) -> dict[str, Any]:
+    """Runs the stage: measures every exported file on `test` and writes `evaluate.json`.
 
     Args:
         run: a run that was exported.
         test: pictures and labels that nothing was chosen by.
         data_name: the data set's name, for the record.
+        nondigit_count: how many pictures without a digit are classified.
 
     Returns:
         The record: per family accuracy with its interval, confusion matrix,
-        calibration error, error–reject curve, what each threshold gave, and
-        non-digits accepted.
+        calibration error, error–reject curve, each threshold's acceptance and
+        error, and non-digits accepted.
     """
     exported = run.require("export")
     images = tensor(test.images)
-    others = tensor(nondigits.pictures(_NONDIGITS, nondigits.TEST))
+    nondigit_images = tensor(nondigits.pictures(nondigit_count, nondigits.TEST))
     files, families = {}, {}
     for row in TABLE[spec.task_of_run(run).name]:
         if f"{FOLDER}/{row.file}" not in exported["files"] or row.model not in FAMILIES:
@@ -65,19 +66,19 @@ def evaluate(run: Run, test: Split, data_name: str) -> dict[str, Any]:
         predict = predictor(row, run / FOLDER / row.file)
         probabilities = predict(images)
         files[row.name] = accuracy(probabilities, test.labels, data_name)
-        stage, served = FAMILIES[row.model]
-        if row.name == served:
+        stage, served_format = FAMILIES[row.model]
+        if row.name == served_format:
             calibration = run.require(stage)["calibration"]
             families[row.model] = {
                 "format": row.name,
                 **measure(probabilities, test.labels, calibration, data_name),
-                "nondigits": nondigits_accepted(predict(others), others, calibration),
+                "nondigits": nondigits_accepted(predict(nondigit_images), nondigit_images, calibration),
             }
     return run.record("evaluate", [], families=families, formats=files)
 
 
 def accuracy(probabilities: Floats, labels: npt.NDArray[np.uint8], data_name: str) -> dict[str, Any]:
-    """Top-1 accuracy with its 95 % Clopper–Pearson interval."""
+    """Returns the top-1 accuracy with its 95 % Clopper–Pearson interval."""
     wrong = int((probabilities.argmax(1) != labels).sum())
     low, high = interval(wrong, len(labels))
     return {
@@ -92,7 +93,7 @@ def accuracy(probabilities: Floats, labels: npt.NDArray[np.uint8], data_name: st
 def measure(
     probabilities: Floats, labels: npt.NDArray[np.uint8], calibration: dict[str, Any], data_name: str
 ) -> dict[str, Any]:
-    """One family on the test set.
+    """Measures one family on the test set.
 
     Args:
         probabilities: float32 [N, 10], temperature applied.
@@ -127,7 +128,7 @@ def measure(
 def apply_threshold(
     max_error: float, threshold: float, probabilities: Floats, labels: npt.NDArray[np.uint8]
 ) -> Threshold:
-    """What a stored threshold really gives."""
+    """Measures a stored threshold on the test set."""
     accepted = probabilities.max(1) >= threshold
     errors = int((probabilities.argmax(1) != labels)[accepted].sum())
     count = int(accepted.sum())
@@ -138,7 +139,7 @@ def apply_threshold(
 
 
 def error_reject(probabilities: Floats, labels: npt.NDArray[np.uint8]) -> list[dict[str, float]]:
-    """The error among the accepted when the least confident 0–20 % are rejected."""
+    """Measures the error among the accepted when the least confident 0–20 % are rejected."""
     order = np.argsort(-probabilities.max(1), kind="stable")
     wrong = (probabilities.argmax(1) != labels)[order]
     rows = []
@@ -149,7 +150,7 @@ def error_reject(probabilities: Floats, labels: npt.NDArray[np.uint8]) -> list[d
 
 
 def nondigits_accepted(probabilities: Floats, images: Floats, calibration: dict[str, Any]) -> dict[str, Any]:
-    """How many pictures without a digit pass at the default operating point; blank ones are turned away unread."""
+    """Counts the pictures without a digit that are accepted at the default operating point; blank ones never are."""
     try:
         threshold = operating_point(
             msgspec.convert(calibration["thresholds"], list[Threshold]), MAX_ERROR
@@ -168,7 +169,7 @@ def nondigits_accepted(probabilities: Floats, images: Floats, calibration: dict[
 
 
 def summary(record: dict[str, Any]) -> str:
-    """The record in a few lines for the screen."""
+    """Formats the record in a few lines for the screen."""
     lines = []
     for name, family in record["families"].items():
         top, others = family["accuracy"], family["nondigits"]

@@ -2,8 +2,8 @@
 
     checkreader evaluate --task field --run field --data FOLDER
 
-Nothing is fitted here. `measured` alone looks for thresholds, and says so: it is the accepted share at an
-error that was counted on these very fields, which certifies nothing (see `pipeline.evaluation.field_calibration`).
+Nothing is fitted here. `measured` alone holds thresholds that were found on these very fields: the accepted
+shares at a counted error, which certify nothing (see `pipeline.evaluation.field_calibration`).
 """
 
 from __future__ import annotations
@@ -47,90 +47,96 @@ def evaluate(
     thresholds: Sequence[Threshold] = (),
     parts: Sequence[Index] | None = None,
     seed: int | None = None,
-    field: nonfields.Field | None = None,
+    draw_field: nonfields.Field | None = None,
+    nonfield_count: int = NONFIELDS,
 ) -> dict[str, Any]:
-    """Reads the fields and measures; see `measure`. With `nonfields`, see `nonfields_accepted`.
+    """Recognizes the fields and measures, see `measure`; adds `nonfields`, see `nonfields_accepted`.
 
     Args:
-        reader: with the model's confidence.
-        labeled: what is written.
+        recognizer: with the model's confidence.
+        labeled: the fields and their labels.
         thresholds: the model's, to be applied.
-        parts, seed: the folds and their seed, where the confidence was fitted on these very fields.
-        field: draws fields, to be shown upside down.
+        parts, seed: the folds and their seed, if the confidence was fitted on these very fields.
+        draw_field: draws fields, which are shown upside down as pictures that are no field.
+        nonfield_count: how many pictures that are no field are recognized.
     """
-    raws = recognize(recognizer, labeled)
-    outside = None if parts is None else out_of_fold(raws, correct(raws, labeled), parts)
-    record = measure(raws, labeled, outside, seed, thresholds)
-    return {**record, "nonfields": nonfields_accepted(recognizer, thresholds, field=field)}
+    recognized = recognize(recognizer, labeled)
+    confidence = None if parts is None else out_of_fold(recognized, correct(recognized, labeled), parts)
+    record = measure(recognized, labeled, confidence, seed, thresholds)
+    return {**record, "nonfields": nonfields_accepted(recognizer, thresholds, nonfield_count, draw_field)}
 
 
 def measure(
-    readings: Sequence[RecognizedField],
+    recognized: Sequence[RecognizedField],
     labeled: Labeled,
     confidence: Sequence[float] | None = None,
     seed: int | None = None,
     thresholds: Sequence[Threshold] = (),
 ) -> dict[str, Any]:
-    """Everything about the readings of labeled fields, as plain JSON values.
+    """Measures recognized fields against their labels; returns plain JSON values.
 
     Args:
-        readings: one for each field.
-        labeled: what is written on them.
-        confidence: out-of-fold confidences instead of the readings' own, see `calibrate.out_of_fold`. Which
-            reading is surer than which is the decoder's word and no fold's: rejection is measured in the
-            readings' own order, which five curves would shuffle.
-        seed: of the folds that they come from, for the record.
+        recognized: one for each labeled field.
+        labeled: the fields and their labels.
+        confidence: out-of-fold confidences instead of the fields' own, see `field_calibration.out_of_fold`.
+            Rejection is still measured in the order of the fields' own confidences, which the folds' curves
+            would shuffle.
+        seed: of the folds, for the record.
         thresholds: the model's, to be applied.
     """
-    exact_flags, correct_flags = exact(readings, labeled), correct(readings, labeled)
-    own, score = scores(readings), scores(readings, confidence)
+    exact_flags, correct_flags = exact(recognized, labeled), correct(recognized, labeled)
+    decoder_score, score = scores(recognized), scores(recognized, confidence)
     wrong = ~correct_flags
     return {
         "data": labeled.record(),
-        "n": len(readings),
+        "n": len(recognized),
         "seed": seed,
         "confidence": "reader" if confidence is None else "out-of-fold",
         "exact": share(exact_flags),
-        "exact_written": share(exact_written(readings, labeled)) if labeled.separators else None,
-        **_digits(readings, labeled),
-        "unread": sum(not raw.text for raw in readings),
+        "exact_written": share(exact_written(recognized, labeled)) if labeled.separators else None,
+        **_digits(recognized, labeled),
+        "unread": sum(not field.text for field in recognized),
         "by_length": [
             {"length": length, **share(exact_flags[[len(digits) == length for digits in labeled.digits]])}
             for length in sorted({len(digits) for digits in labeled.digits})
         ],
         "by_touching": _by(exact_flags, map(_touching, labeled.boxes)),
         "by_separators": _by(exact_flags, (_separators(text, labeled) for text in labeled.texts)),
-        "boxes": _boxes(readings, labeled, exact_flags),
-        "error_reject": error_reject(own, wrong),
-        "measured": [msgspec.to_builtins(entry) for entry in uncertified_thresholds(own, wrong, 0.0)],
+        "boxes": _boxes(recognized, labeled, exact_flags),
+        "error_reject": error_reject(decoder_score, wrong),
+        "measured": [
+            msgspec.to_builtins(entry) for entry in uncertified_thresholds(decoder_score, wrong, 0.0)
+        ],
         "thresholds": [msgspec.to_builtins(apply_threshold(entry, score, wrong)) for entry in thresholds],
         "calibration_error": {
-            "before": expected_error(scores(readings, [raw.probability for raw in readings]), correct_flags),
+            "before": expected_error(
+                scores(recognized, [field.probability for field in recognized]), correct_flags
+            ),
             "after": expected_error(score, correct_flags),
         },
-        "worst": _worst(readings, labeled, score, wrong),
+        "worst": _worst(recognized, labeled, score, wrong),
     }
 
 
 def anonymized(record: dict[str, Any]) -> dict[str, Any]:
-    """The record without names and labels of single fields: those are the user's, not for release."""
+    """Returns the record without names and labels of single fields, which are the user's and not for release."""
     return {key: value for key, value in record.items() if key != "worst"}
 
 
 def share(flags: Flags) -> dict[str, Any]:
-    """How many are true, with the 95 % Clopper–Pearson interval; `value` is None of none."""
+    """Returns the share that is true with its 95 % Clopper–Pearson interval; `value` is None if there are none."""
     count, n = int(flags.sum()), len(flags)
     low, high = interval(count, n)
     return {"value": count / n if n else None, "low": low, "high": high, "n": n}
 
 
-def _by(exact: Flags, names: Iterable[str]) -> dict[str, Any]:
-    found = np.array(list(names))
-    return {str(name): share(exact[found == name]) for name in np.unique(found)}
+def _by(flags: Flags, names: Iterable[str]) -> dict[str, Any]:
+    names_array = np.array(list(names))
+    return {str(name): share(flags[names_array == name]) for name in np.unique(names_array)}
 
 
 def _touching(boxes: Sequence[Box] | None) -> str:
-    """Whether any two neighbors' boxes overlap or meet from left to right."""
+    """Names whether any two neighbors' boxes overlap or meet from left to right."""
     if boxes is None:
         return "unknown"
     spans = sorted((x, x + width) for x, _, width, _ in boxes)
@@ -143,16 +149,16 @@ def _separators(text: str, labeled: Labeled) -> str:
     return "without" if text.isdigit() else "with"
 
 
-def _digits(readings: Sequence[RecognizedField], labeled: Labeled) -> dict[str, Any]:
-    """Digit error rate (Levenshtein distance over digits written) and which digit is read as which."""
+def _digits(recognized: Sequence[RecognizedField], labeled: Labeled) -> dict[str, Any]:
+    """Counts the digit error rate (Levenshtein distance over digits written) and which digit is read as which."""
     confusion = np.zeros((10, 11), int)
     inserted = np.zeros(10, int)
-    for raw, digits in zip(readings, labeled.digits, strict=True):
-        for true, seen in align(digits, raw.text):
-            if true:
-                confusion[int(true), int(seen) if seen else _MISSED] += 1
+    for field, digits in zip(recognized, labeled.digits, strict=True):
+        for written, read in align(digits, field.text):
+            if written:
+                confusion[int(written), int(read) if read else _MISSED] += 1
             else:
-                inserted[int(seen)] += 1
+                inserted[int(read)] += 1
     n, missed = int(confusion.sum()), int(confusion[:, _MISSED].sum())
     substituted = n - missed - int(np.trace(confusion))
     errors = substituted + missed + int(inserted.sum())
@@ -167,35 +173,37 @@ def _digits(readings: Sequence[RecognizedField], labeled: Labeled) -> dict[str, 
     return {"digit_error_rate": rate, "confusion": confusion.tolist(), "inserted": inserted.tolist()}
 
 
-def _boxes(readings: Sequence[RecognizedField], labeled: Labeled, exact: Flags) -> dict[str, Any] | None:
-    """How well boxes cover the labeled ones; where the string is wrong nobody knows which belong together."""
+def _boxes(
+    recognized: Sequence[RecognizedField], labeled: Labeled, exact_flags: Flags
+) -> dict[str, Any] | None:
+    """Measures how well boxes cover the labeled ones, in exact fields; in others the pairs are unknown."""
     overlaps, fields = [], 0
-    for raw, boxes, good in zip(readings, labeled.boxes, exact, strict=True):
-        if good and boxes is not None:
+    for field, boxes, is_exact in zip(recognized, labeled.boxes, exact_flags, strict=True):
+        if is_exact and boxes is not None:
             fields += 1
-            overlaps += [iou(one, other) for one, other in zip(raw.boxes, boxes, strict=True)]
+            overlaps += [iou(box, other) for box, other in zip(field.boxes, boxes, strict=True)]
     if not overlaps:
         return None
-    found = np.array(overlaps)
+    overlap_array = np.array(overlaps)
     return {
-        "mean_iou": float(found.mean()),
-        "iou_50": float((found >= 0.5).mean()),
+        "mean_iou": float(overlap_array.mean()),
+        "iou_50": float((overlap_array >= 0.5).mean()),
         "fields": fields,
         "digits": len(overlaps),
     }
 
 
-def iou(one: Box, other: Box) -> float:
-    """Intersection over union of two boxes x, y, width, height."""
+def iou(left: Box, right: Box) -> float:
+    """Returns the intersection over union of two boxes x, y, width, height."""
     across, down = (
-        max(0.0, min(one[i] + one[i + 2], other[i] + other[i + 2]) - max(one[i], other[i])) for i in (0, 1)
+        max(0.0, min(left[i] + left[i + 2], right[i] + right[i + 2]) - max(left[i], right[i])) for i in (0, 1)
     )
-    union = one[2] * one[3] + other[2] * other[3] - across * down
+    union = left[2] * left[3] + right[2] * right[3] - across * down
     return across * down / union if union else 0.0
 
 
 def error_reject(score: Floats, wrong: Flags) -> list[dict[str, float]]:
-    """The error among the accepted while the least confident 0, 5, … 95 % are rejected.
+    """Measures the error among the accepted while the least confident 0, 5, … 95 % are rejected.
 
     Args:
         score: float [N], not empty.
@@ -217,7 +225,7 @@ def error_reject(score: Floats, wrong: Flags) -> list[dict[str, float]]:
 
 
 def apply_threshold(entry: Threshold, score: Floats, wrong: Flags) -> Threshold:
-    """What a stored threshold gives here; readings of score 0 are never accepted."""
+    """Measures a stored threshold on these fields; a score of 0 is never accepted."""
     accepted = (score >= entry.threshold) & (score > 0)
     errors, count = int(wrong[accepted].sum()), int(accepted.sum())
     low, high = interval(errors, count)
@@ -233,52 +241,57 @@ def apply_threshold(entry: Threshold, score: Floats, wrong: Flags) -> Threshold:
 
 
 def _worst(
-    readings: Sequence[RecognizedField], labeled: Labeled, score: Floats, wrong: Flags
+    recognized: Sequence[RecognizedField], labeled: Labeled, score: Floats, wrong: Flags
 ) -> list[dict[str, Any]]:
     order = [i for i in np.argsort(-score, kind="stable") if wrong[i]][:WORST]
     return [
         {
             "file": labeled.files[i],
             "text": labeled.texts[i],
-            "read": readings[i].written,
+            "read": recognized[i].written,
             "confidence": float(score[i]),
-            "probability": readings[i].probability,
-            "problem": readings[i].problem,
+            "probability": recognized[i].probability,
+            "problem": recognized[i].problem,
         }
         for i in order
     ]
 
 
 def nonfields_accepted(
-    recognizer: FieldRecognizer, thresholds: Sequence[Threshold], count: int = NONFIELDS, field: Any = None
+    recognizer: FieldRecognizer,
+    thresholds: Sequence[Threshold],
+    count: int = NONFIELDS,
+    draw_field: nonfields.Field | None = None,
 ) -> dict[str, Any]:
-    """How many pictures that are no field pass at the default operating point, and each kind's highest confidence.
+    """Counts the pictures that are no field and are accepted at the default operating point.
 
-    Where the calibration supports no such threshold the service refuses, and accepts nothing.
+    Returns:
+        `n`, `accepted`, the `threshold` and each kind's `highest` confidence. If the calibration has no such
+        threshold the service refuses, and accepts nothing.
     """
     try:
-        least: float | None = operating_point(thresholds, MAX_ERROR).threshold
+        threshold: float | None = operating_point(thresholds, MAX_ERROR).threshold
     except CheckreaderError:
-        least = None
-    found = {
-        kind: scores(raws)
-        for kind, raws in recognize_nonfields(recognizer, count, nonfields.TEST, field).items()
+        threshold = None
+    score_by_kind = {
+        kind: scores(recognized)
+        for kind, recognized in recognize_nonfields(recognizer, count, nonfields.TEST, draw_field).items()
     }
-    passed = (
-        sum(int(((score >= least) & (score > 0)).sum()) for score in found.values())
-        if least is not None
+    accepted = (
+        sum(int(((score >= threshold) & (score > 0)).sum()) for score in score_by_kind.values())
+        if threshold is not None
         else 0
     )
     return {
-        "n": sum(map(len, found.values())),
-        "accepted": passed,
-        "threshold": least,
-        "highest": {kind: float(score.max(initial=0.0)) for kind, score in found.items()},
+        "n": sum(map(len, score_by_kind.values())),
+        "accepted": accepted,
+        "threshold": threshold,
+        "highest": {kind: float(score.max(initial=0.0)) for kind, score in score_by_kind.items()},
     }
 
 
 def summary(record: dict[str, Any]) -> str:
-    """The record in a few lines for the screen."""
+    """Formats the record in a few lines for the screen."""
     exact, rate, ece = record["exact"], record["digit_error_rate"], record["calibration_error"]
     lines = [
         f"{record['data']['name']}: {_percent(exact)} of {exact['n']:,} strings exact; digit errors "

@@ -1,19 +1,19 @@
-"""From a string's probability to a confidence that means what it says, and to thresholds for saying no.
+"""Calibrates a string's probability to a confidence, and finds the thresholds from which fields are accepted.
 
-Fitted on labeled development fields; `evaluate` measures what it gives.
+Both are fitted on labeled development fields; `evaluation.field` measures them.
 
 - Confidence: a logistic curve over the log-odds of the decoder's probability (Platt: Probabilistic
   Outputs for Support Vector Machines, in Advances in Large Margin Classifiers, MIT Press 1999). The
-  parameters that are released come from all fields. Whatever is counted, though, is counted out of fold:
-  each field gets its confidence from parameters that were fitted without it.
+  parameters that are released come from all fields. All counts, though, are out of fold: each field gets
+  its confidence from parameters that were fitted without it.
 - `thresholds` are certified: the smallest at which the upper end of the one-sided 95 % Clopper–Pearson
   interval of the error among the accepted stays below the wanted rate. Even without any error that takes
   299 accepted fields for 1 %. A rate that the fields cannot support gets none, and `refusals` says why.
 - `measured` is not certified: the smallest threshold at which the error counted on these same fields stays
-  below the rate. It is what publications call "accepted at 1 % error", and half of the time too
-  optimistic on other fields; no service may promise it.
-- No threshold lies below the floor, which turns away pictures that are no field: all but one in 1,000.
-  One in 50,000, as for digits, leaves next to nothing: upside down, fields are digits again.
+  below the rate. Publications call it "accepted at 1 % error"; half of the time it is too optimistic on
+  other fields, and no service may promise it.
+- No threshold lies below the minimum threshold (`floor`), which rejects pictures that are no field: all but
+  one in 1,000. One in 50,000, as for digits, would accept next to nothing: upside down, fields are digits again.
 """
 
 from __future__ import annotations
@@ -44,12 +44,22 @@ from serving.manifest import Confidence, Threshold
 
 ERROR_RATES: Final = (0.05, 0.03, 0.02, 0.01, 0.005)
 NONFIELD_RATE: Final = 1 / 1_000
-_LEAST: Final = 1e-6  # above the 0 of what is never accepted
+_MIN_THRESHOLD: Final = 1e-6  # above the score 0 of fields that are never accepted
 
 
 @dataclasses.dataclass(frozen=True)
 class FieldCalibration:
-    """What `fit` chose; `highest` is the highest confidence of each kind of picture that is no field."""
+    """The result of `fit`.
+
+    Attributes:
+        confidence: the calibration's parameters.
+        floor: the minimum threshold.
+        nonfields: how many pictures that are no field it was fitted on.
+        highest: the highest confidence of each kind of such pictures.
+        thresholds: certified.
+        refusals: why other error rates have no threshold, one line each.
+        measured: thresholds that are not certified.
+    """
 
     confidence: Confidence
     floor: float
@@ -61,121 +71,131 @@ class FieldCalibration:
 
 
 def fit(
-    readings: Sequence[RecognizedField],
+    recognized: Sequence[RecognizedField],
     right: Flags,
     parts: Sequence[Index],
     nonfields: Mapping[str, Sequence[RecognizedField]] | None = None,
     nonfield_rate: float = NONFIELD_RATE,
 ) -> FieldCalibration:
-    """Fits confidence, floor and thresholds.
+    """Fits confidence, minimum threshold and thresholds.
 
     Args:
-        readings: of the development fields.
-        right: bool [N], see `reading.correct`.
-        parts: the folds, of `labeled.folds`.
-        nonfields: by kind, readings of pictures that are no field, see `field_readings.read_nonfields`; some thousands.
-        nonfield_rate: the share of such pictures that may reach the floor.
+        recognized: the development fields.
+        right: bool [N], see `field_readings.correct`.
+        parts: the folds, of `labeled_fields.folds`.
+        nonfields: by kind, some thousand recognized pictures that are no field, see
+            `field_readings.recognize_nonfields`.
+        nonfield_rate: the share of such pictures that may reach the minimum threshold.
 
     Raises:
         CheckreaderError: nothing was read, so that there is nothing to fit.
     """
-    if not any(raw.problem is None for raw in readings):
+    if not any(field.problem is None for field in recognized):
         raise CheckreaderError(
-            f"calibration: none of the {len(readings)} labeled fields could be read: "
+            f"calibration: none of the {len(recognized)} labeled fields could be read: "
             "check that the pictures are dark writing on light paper, one field each"
         )
-    fitted = platt(readings, right)
-    others = {kind: scores(calibrated(raws, fitted)) for kind, raws in (nonfields or {}).items()}
-    least = nonfield_threshold(np.concatenate([np.zeros(0), *others.values()]), nonfield_rate)
-    score, wrong = scores(readings, out_of_fold(readings, right, parts)), ~right
-    thresholds = supported_thresholds(score, wrong, ERROR_RATES, max(least, _LEAST))
+    confidence = platt(recognized, right)
+    nonfield_scores = {
+        kind: scores(calibrated(nonfield, confidence)) for kind, nonfield in (nonfields or {}).items()
+    }
+    min_threshold = nonfield_threshold(
+        np.concatenate([np.zeros(0), *nonfield_scores.values()]), nonfield_rate
+    )
+    score, wrong = scores(recognized, out_of_fold(recognized, right, parts)), ~right
+    thresholds = supported_thresholds(score, wrong, ERROR_RATES, max(min_threshold, _MIN_THRESHOLD))
     return FieldCalibration(
-        fitted,
-        least,
-        sum(map(len, others.values())),
-        {kind: float(found.max(initial=0.0)) for kind, found in others.items()},
+        confidence,
+        min_threshold,
+        sum(map(len, nonfield_scores.values())),
+        {kind: float(highest.max(initial=0.0)) for kind, highest in nonfield_scores.items()},
         thresholds,
-        explain_refusals(score, wrong, thresholds, least),
-        uncertified_thresholds(score, wrong, least),
+        explain_refusals(score, wrong, thresholds, min_threshold),
+        uncertified_thresholds(score, wrong, min_threshold),
     )
 
 
-def platt(readings: Sequence[RecognizedField], right: Flags) -> Confidence:
-    """Platt's curve: the likeliest scale ≥ 0 and offset.
+def platt(recognized: Sequence[RecognizedField], right: Flags) -> Confidence:
+    """Fits Platt's curve: the likeliest scale ≥ 0 and offset.
 
-    His targets (n₊ + 1)/(n₊ + 2) and 1/(n₋ + 2) instead of 1 and 0 keep it finite where all are right.
+    His targets (n₊ + 1)/(n₊ + 2) and 1/(n₋ + 2) instead of 1 and 0 keep it finite if all are right.
     """
-    read = np.array([raw.problem is None for raw in readings], np.bool_)
-    x = np.array([field_string.logit(raw.probability) for raw in readings])[read]
-    hit = right[read]
-    target = np.where(hit, (hit.sum() + 1) / (hit.sum() + 2), 1 / ((~hit).sum() + 2))
+    read = np.array([field.problem is None for field in recognized], np.bool_)
+    log_odds = np.array([field_string.logit(field.probability) for field in recognized])[read]
+    is_right = right[read]
+    target = np.where(is_right, (is_right.sum() + 1) / (is_right.sum() + 2), 1 / ((~is_right).sum() + 2))
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
-        z = parameters[0] * x + parameters[1]
+        z = parameters[0] * log_odds + parameters[1]
         error = 0.5 * (1 + np.tanh(z / 2)) - target
-        value = float((np.logaddexp(0, z) - target * z).mean())
-        return value, np.array([(error * x).mean(), error.mean()])
+        cross_entropy = float((np.logaddexp(0, z) - target * z).mean())
+        return cross_entropy, np.array([(error * log_odds).mean(), error.mean()])
 
     # A confidence that falls while the probability rises would be a fault of the fields at hand.
-    found = minimize(
+    solution = minimize(
         loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=[(0, None), (None, None)]
     )
-    return Confidence(float(found.x[0]), float(found.x[1]))
+    return Confidence(float(solution.x[0]), float(solution.x[1]))
 
 
-def out_of_fold(readings: Sequence[RecognizedField], right: Flags, parts: Sequence[Index]) -> list[float]:
-    """Each field's confidence by the curve that was fitted to the other folds' fields."""
-    found = [0.0] * len(readings)
+def out_of_fold(recognized: Sequence[RecognizedField], right: Flags, parts: Sequence[Index]) -> list[float]:
+    """Returns each field's confidence by the curve that was fitted to the other folds' fields."""
+    confidences = [0.0] * len(recognized)
     for part in parts:
-        held = np.zeros(len(readings), np.bool_)
-        held[part] = True
-        rest = [raw for raw, out in zip(readings, held, strict=True) if not out]
-        fitted = platt(rest, right[~held]) if any(raw.problem is None for raw in rest) else None
+        held_out = np.zeros(len(recognized), np.bool_)
+        held_out[part] = True
+        rest = [field for field, is_out in zip(recognized, held_out, strict=True) if not is_out]
+        curve = platt(rest, right[~held_out]) if any(field.problem is None for field in rest) else None
         for i in part:
-            found[i] = served_confidence(field_string.confidence(readings[i].probability, fitted))
-    return found
+            confidences[i] = served_confidence(field_string.confidence(recognized[i].probability, curve))
+    return confidences
 
 
 def nonfield_threshold(confidence: Floats, rate: float = NONFIELD_RATE) -> float:
-    """The threshold that a share of `rate` of the pictures without a field would reach.
+    """Returns the threshold that a share of `rate` of the pictures without a field would reach.
 
     Args:
-        confidence: float [M] of such pictures; 0 where they are never accepted, which says nothing
-            about how the others are distributed.
+        confidence: float [M] of such pictures; 0 for those that are never accepted, which do not count for
+            the distribution of the others.
+        rate: the share.
     """
     read = confidence[confidence > 0]
     return minimum_threshold(read, rate * len(confidence) / len(read)) if len(read) else 0.0
 
 
 def uncertified_thresholds(
-    score: Floats, wrong: Flags, least: float, rates: Sequence[float] = ERROR_RATES
+    score: Floats, wrong: Flags, min_threshold: float, rates: Sequence[float] = ERROR_RATES
 ) -> tuple[Threshold, ...]:
-    """Per rate the smallest threshold at which the *counted* error stays below it: no certificate.
+    """Finds for each rate the smallest threshold at which the *counted* error stays below it: no certificate.
 
     A rate that no threshold reaches, since the surest fields are among the wrong ones, is left out.
 
     Args:
-        score: float [N], 0 where a reading is never accepted.
+        score: float [N], 0 for fields that are never accepted.
         wrong: bool [N].
-        least: no threshold is smaller.
-        rates: the wanted error rates.
+        min_threshold: no threshold is smaller.
+        rates: the error rates.
     """
-    least = max(least, _LEAST)
-    errors, count, usable = candidates(score, wrong, least)
+    min_threshold = max(min_threshold, _MIN_THRESHOLD)
+    errors, count, usable = candidates(score, wrong, min_threshold)
     best = [(rate, np.flatnonzero(usable & (errors / count <= rate))) for rate in rates]
-    return tuple(threshold_at(score, wrong, int(ks[-1]), rate, least) for rate, ks in best if len(ks))
+    return tuple(
+        threshold_at(score, wrong, int(indices[-1]), rate, min_threshold)
+        for rate, indices in best
+        if len(indices)
+    )
 
 
 def fields_needed(rate: float) -> int:
-    """How many accepted fields without an error certify a rate: (1 − rate)ⁿ ≤ 5 %; 299 for 1 %."""
+    """Returns how many accepted fields without an error certify a rate: (1 − rate)ⁿ ≤ 5 %; 299 for 1 %."""
     return math.ceil(math.log(1 - CONFIDENCE) / math.log1p(-rate))
 
 
 def explain_refusals(
-    score: Floats, wrong: Flags, thresholds: Sequence[Threshold], least: float
+    score: Floats, wrong: Flags, thresholds: Sequence[Threshold], min_threshold: float
 ) -> tuple[str, ...]:
-    """One line for each of `ERROR_RATES` that got no threshold: why not."""
-    errors, count, usable = candidates(score, wrong, max(least, _LEAST))
+    """Explains, one line each, why some of `ERROR_RATES` have no threshold."""
+    errors, count, usable = candidates(score, wrong, max(min_threshold, _MIN_THRESHOLD))
     lines = []
     for rate in ERROR_RATES:
         if any(entry.max_error == rate for entry in thresholds):
@@ -186,7 +206,7 @@ def explain_refusals(
             line += f"the calibration set has {len(score)}"
         elif above < fields_needed(rate):
             line += (
-                f"{above} of the calibration set's {len(score)} lie above {least:.6f}, "
+                f"{above} of the calibration set's {len(score)} lie above {min_threshold:.6f}, "
                 "below which pictures that are no field would be accepted"
             )
         else:

@@ -1,4 +1,4 @@
-"""What a network reads on fields, as calibration and evaluation need it: through the very code that serves."""
+"""Recognizes fields for calibration and evaluation, through the very code that serves."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ from serving.recognition.fields import LocatedField
 Floats = npt.NDArray[np.floating[Any]]
 Infer = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
-# Accepts whatever nothing but its confidence speaks against.
+# Accepts every field that only its confidence could reject.
 _ANY: Final = Threshold(1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0)
 _ALTERNATIVES: Final = 3
-_AT_ONCE: Final = 64
-# Confidences come as float32, in which a probability near 1 has no digits left: its log-odds, shrunk, have.
+_BATCH: Final = 64
+# Confidences are float32, which has no digits left for a probability near 1; it has for shrunk log-odds.
 _SHRUNK: Final = 0.05
 
 
 @dataclass(frozen=True)
 class RecognizedField:
-    """One field as it was read.
+    """One field as it was recognized.
 
     Attributes:
         text: the digits alone; "" where nothing was read.
-        written: the same with a point for each separator.
-        probability: of the digits (kind "number") or of the amount, as the decoder gives it.
-        confidence: the calibrated probability that it is right; the decoder's where nothing was calibrated.
+        written: the digits with a point for each separator.
+        probability: the decoder's, of the digits (kind "number") or of the amount.
+        confidence: the calibrated probability that it is right; the decoder's if nothing was calibrated.
         boxes: x, y, width and height of each digit, in the picture's pixels.
         alternatives: other strings as written, with their probabilities, best first.
-        problem: why the reading is never accepted, however confident; None where only confidence decides.
+        problem: why the field is never accepted, however confident; None if only confidence decides.
     """
 
     text: str
@@ -64,15 +64,15 @@ FieldRecognizer = Callable[[Sequence[Gray]], list[RecognizedField]]
 def field_recognizer(
     infer: Infer, confidence: Confidence | None = None, kind: str = "number", locale: str | None = None
 ) -> FieldRecognizer:
-    """A reader of pictures.
+    """Returns a recognizer of pictures of fields.
 
     Args:
         infer: float32 [N, 32, W, 1] → probabilities float32 [N, T, 12].
         confidence: the calibration; None before there is one.
-        kind: "number" judges the digits alone; "amount" also rejects where the decimal point is in doubt.
+        kind: "number" judges the digits alone; "amount" also rejects doubtful decimal points.
         locale: in which amounts are written, one of `amounts.LOCALES`.
     """
-    what = field_string.field_format(kind, locale=locale)
+    restriction = field_string.field_format(kind, locale=locale)
     model = Model(
         "0",
         "field",
@@ -83,101 +83,111 @@ def field_recognizer(
     )
 
     def recognize(pictures: Sequence[Gray]) -> list[RecognizedField]:
-        found: list[RecognizedField] = []
-        for start in range(0, len(pictures), _AT_ONCE):
-            found += _read(pictures[start : start + _AT_ONCE], infer, model, what)
-        return calibrated(found, confidence)
+        recognized: list[RecognizedField] = []
+        for start in range(0, len(pictures), _BATCH):
+            recognized += _recognize(pictures[start : start + _BATCH], infer, model, restriction)
+        return calibrated(recognized, confidence)
 
     return recognize
 
 
 def recognize(recognizer: FieldRecognizer, labeled: Labeled) -> list[RecognizedField]:
-    """The readings of all fields, of which only a few are decoded at a time."""
-    found: list[RecognizedField] = []
-    for start in range(0, len(labeled), _AT_ONCE):
-        found += recognizer([labeled.picture(i) for i in range(start, min(start + _AT_ONCE, len(labeled)))])
-    return found
+    """Recognizes all fields; only a few pictures are decoded at a time."""
+    recognized: list[RecognizedField] = []
+    for start in range(0, len(labeled), _BATCH):
+        recognized += recognizer(
+            [labeled.picture(i) for i in range(start, min(start + _BATCH, len(labeled)))]
+        )
+    return recognized
 
 
 def recognize_nonfields(
     recognizer: FieldRecognizer, count: int, seed: int, field: nonfields.Field | None = None
 ) -> dict[str, list[RecognizedField]]:
-    """The readings of `nonfields.pictures`, by kind."""
-    readings: dict[str, list[RecognizedField]] = {}
+    """Recognizes `nonfields.pictures`; returns the results by kind."""
+    by_kind: dict[str, list[RecognizedField]] = {}
     pictures = nonfields.pictures(count, seed, field)
-    while batch := list(itertools.islice(pictures, _AT_ONCE)):
-        for (kind, _), raw in zip(batch, recognizer([gray for _, gray in batch]), strict=True):
-            readings.setdefault(kind, []).append(raw)
-    return readings
+    while batch := list(itertools.islice(pictures, _BATCH)):
+        for (kind, _), recognized in zip(batch, recognizer([gray for _, gray in batch]), strict=True):
+            by_kind.setdefault(kind, []).append(recognized)
+    return by_kind
 
 
-def _read(pictures: Sequence[Gray], infer: Infer, model: Model, what: FieldFormat) -> list[RecognizedField]:
+def _recognize(
+    pictures: Sequence[Gray], infer: Infer, model: Model, restriction: FieldFormat
+) -> list[RecognizedField]:
     sources = [
         LocatedField(normalize_field(gray), (0, 0), (gray.shape[1], gray.shape[0])) for gray in pictures
     ]
-    placed = place([source.field for source in sources], SLIDING)
-    rows = fields.probabilities_by_field(len(sources), ((one, (infer(one[1]),)) for one in placed), SLIDING)
-    found = []
-    for source, row in zip(sources, rows, strict=True):
-        reading = fields.recognize(source, row, model, what, _ANY)
+    batches = place([source.field for source in sources], SLIDING)
+    fields_probabilities = fields.probabilities_by_field(
+        len(sources), ((batch, (infer(batch[1]),)) for batch in batches), SLIDING
+    )
+    recognized = []
+    for source, probabilities in zip(sources, fields_probabilities, strict=True):
+        reading = fields.recognize(source, probabilities, model, restriction, _ANY)
         probability = _probability(reading.confidence) if reading.text else 0.0
         boxes = tuple(tuple(map(float, digit.box)) for digit in reading.digits)
-        others = tuple((other.raw, other.probability) for other in reading.alternatives)
-        found.append(
+        alternatives = tuple((string.raw, string.probability) for string in reading.alternatives)
+        recognized.append(
             RecognizedField(
                 reading.text,
                 reading.raw,
                 probability,
                 probability,
                 boxes,  # type: ignore[arg-type]
-                others[:_ALTERNATIVES],
+                alternatives[:_ALTERNATIVES],
                 reading.reason,
             )
         )
-    return found
+    return recognized
 
 
 def _probability(shrunk: float) -> float:
-    """The decoder's probability from its shrunk log-odds."""
+    """Returns the decoder's probability from its shrunk log-odds."""
     return 1 / (1 + math.exp(-field_string.logit(shrunk) / _SHRUNK))
 
 
-def calibrated(readings: Sequence[RecognizedField], confidence: Confidence | None) -> list[RecognizedField]:
-    """The same readings with the confidence that a calibration gives them."""
+def calibrated(recognized: Sequence[RecognizedField], confidence: Confidence | None) -> list[RecognizedField]:
+    """Returns the same fields with the confidence that a calibration gives them."""
     return [
-        replace(raw, confidence=served_confidence(field_string.confidence(raw.probability, confidence)))
-        for raw in readings
+        replace(field, confidence=served_confidence(field_string.confidence(field.probability, confidence)))
+        for field in recognized
     ]
 
 
 def served_confidence(confidence: float) -> float:
-    """A confidence as the service shows it and compares it with thresholds."""
+    """Rounds a confidence as the service does, before it shows it and compares it with thresholds."""
     return shortest_float(np.float32(confidence))
 
 
-def scores(readings: Sequence[RecognizedField], values: Sequence[float] | None = None) -> Floats:
-    """Float64 [N]: `values`, or the confidences, with 0 for what is never accepted."""
-    values = [raw.confidence for raw in readings] if values is None else values
+def scores(recognized: Sequence[RecognizedField], values: Sequence[float] | None = None) -> Floats:
+    """Returns `values`, or the confidences, float64 [N], with 0 for fields that are never accepted."""
+    values = [field.confidence for field in recognized] if values is None else values
     return np.array(
-        [value if raw.problem is None else 0.0 for raw, value in zip(readings, values, strict=True)], float
+        [score if field.problem is None else 0.0 for field, score in zip(recognized, values, strict=True)],
+        float,
     )
 
 
-def correct(readings: Sequence[RecognizedField], labeled: Labeled) -> npt.NDArray[np.bool_]:
-    """Bool [N]: the digits are right and, where the labels name separators, so are those."""
-    return exact(readings, labeled) & (exact_written(readings, labeled) | (not labeled.separators))
+def correct(recognized: Sequence[RecognizedField], labeled: Labeled) -> npt.NDArray[np.bool_]:
+    """Returns bool [N]: the digits are right and, if the labels name separators, so are those."""
+    return exact(recognized, labeled) & (exact_written(recognized, labeled) | (not labeled.separators))
 
 
-def exact(readings: Sequence[RecognizedField], labeled: Labeled) -> npt.NDArray[np.bool_]:
-    """Bool [N]: every digit is right."""
+def exact(recognized: Sequence[RecognizedField], labeled: Labeled) -> npt.NDArray[np.bool_]:
+    """Returns bool [N]: every digit is right."""
     return np.array(
-        [raw.text == digits for raw, digits in zip(readings, labeled.digits, strict=True)], np.bool_
+        [field.text == digits for field, digits in zip(recognized, labeled.digits, strict=True)], np.bool_
     )
 
 
-def exact_written(readings: Sequence[RecognizedField], labeled: Labeled) -> npt.NDArray[np.bool_]:
-    """Bool [N]: digits and places of separators are right; a point is as good as a comma."""
+def exact_written(recognized: Sequence[RecognizedField], labeled: Labeled) -> npt.NDArray[np.bool_]:
+    """Returns bool [N]: digits and places of separators are right; a point is as good as a comma."""
     return np.array(
-        [raw.written == text.replace(",", ".") for raw, text in zip(readings, labeled.texts, strict=True)],
+        [
+            field.written == text.replace(",", ".")
+            for field, text in zip(recognized, labeled.texts, strict=True)
+        ],
         np.bool_,
     )

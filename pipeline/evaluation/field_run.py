@@ -1,9 +1,9 @@
-"""The two field models of a run on labeled fields, each through the file that the service runs.
+"""Calibrates and evaluates the two field models of a run on labeled fields, through the files that the service runs.
 
     checkreader calibrate --run field --data FOLDER    # confidence and thresholds
     checkreader evaluate --run field --data FOLDER     # measures, and chooses nothing
 
-The labeled fields may be any: a bank's own say best what its own fields need.
+Any labeled fields will do; a bank's own represent its fields best.
 """
 
 from __future__ import annotations
@@ -31,23 +31,26 @@ from pipeline.synthesis.sampler import HandwritingSampler
 from serving.errors import CheckreaderError
 from serving.manifest import Confidence, Threshold
 
-# Per model the format that is served.
+# The format that is served, by model.
 FAMILIES: Final = {spec.FIELD.model: "onnx_float32", spec.FIELD.int8: "onnx_int8"}
-_INVENTED: Final = 40  # hands, whose fields are shown upside down
-_NONFIELDS: Final = 2_000  # pictures that are no field, for the floor of the thresholds
+INVENTED_WRITERS: Final = 40  # their fields are shown upside down, as pictures that are no field
+_NONFIELDS: Final = 2_000  # pictures that are no field, for the minimum threshold
 
 
-def calibrate(run: Run, labeled: Labeled, seed: int = 0, count: int = _NONFIELDS) -> dict[str, Any]:
-    """The stage: fits confidence and thresholds of both models; writes `calibrate.json`.
+def calibrate(
+    run: Run, labeled: Labeled, seed: int = 0, count: int = _NONFIELDS, invented: int = INVENTED_WRITERS
+) -> dict[str, Any]:
+    """Runs the stage: fits confidence and thresholds of both models; writes `calibrate.json`.
 
     Args:
         run: an exported run of the task `field`.
         labeled: development fields, which the network was not trained on.
         seed: of the folds and of the pictures that are no field.
-        count: how many of those.
+        count: the number of pictures that are no field.
+        invented: the number of invented writers whose fields are shown upside down.
 
     Returns:
-        The record; `families` holds for each model its `format` and what `field.calibrate.fit` chose.
+        The record; `families` holds for each model its `format` and the result of `field_calibration.fit`.
 
     Raises:
         CheckreaderError: a file is missing or changed, the network was trained on these fields, or none of
@@ -60,38 +63,45 @@ def calibrate(run: Run, labeled: Labeled, seed: int = 0, count: int = _NONFIELDS
         )
     parts = folds(labeled, FOLDS, seed)
     families = {}
-    for name, served in FAMILIES.items():
-        recognizer = _recognizer(run, served)
-        readings = recognize(recognizer, labeled)
-        others = recognize_nonfields(recognizer, count, seed, HandwritingSampler(invented=_INVENTED).field)
-        found = calibration.fit(readings, correct(readings, labeled), parts, others)
-        families[name] = {"format": served, "calibration": msgspec.to_builtins(found)}
+    for name, format_name in FAMILIES.items():
+        recognizer = _recognizer(run, format_name)
+        recognized = recognize(recognizer, labeled)
+        nonfields = recognize_nonfields(recognizer, count, seed, HandwritingSampler(invented=invented).field)
+        fitted = calibration.fit(recognized, correct(recognized, labeled), parts, nonfields)
+        families[name] = {"format": format_name, "calibration": msgspec.to_builtins(fitted)}
     return run.record("calibrate", [], task="field", data=labeled.record(), seed=seed, families=families)
 
 
 def stored_calibration(run: Run, name: str) -> tuple[Confidence | None, list[Threshold]]:
-    """Confidence and thresholds of a model: those of `calibrate` where it was run, else of `train`."""
+    """Returns confidence and thresholds of a model: those of `calibrate` if it was run, else of `train`."""
     if (run / "calibrate.json").exists():
-        found = run.require("calibrate")["families"][name]["calibration"]
+        stored = run.require("calibrate")["families"][name]["calibration"]
     else:
-        found = run.require("train")["calibration"] or {}
+        stored = run.require("train")["calibration"] or {}
     return (
-        msgspec.convert(found.get("confidence"), Confidence | None),
-        msgspec.convert(found.get("thresholds", []), list[Threshold]),
+        msgspec.convert(stored.get("confidence"), Confidence | None),
+        msgspec.convert(stored.get("thresholds", []), list[Threshold]),
     )
 
 
-def evaluate(run: Run, labeled: Labeled) -> dict[str, Any]:
-    """The stage: measures both models on labeled fields; writes `evaluate.json`.
+def evaluate(
+    run: Run,
+    labeled: Labeled,
+    nonfield_count: int = evaluation.NONFIELDS,
+    invented: int = INVENTED_WRITERS,
+) -> dict[str, Any]:
+    """Runs the stage: measures both models on labeled fields; writes `evaluate.json`.
 
     Args:
         run: an exported run of the task `field`.
-        labeled: the fields. Of those that `calibrate` has seen, confidences are taken out of fold.
+        labeled: the fields. If `calibrate` was fitted on them, confidences are taken out of fold.
+        nonfield_count: the number of pictures that are no field.
+        invented: the number of invented writers whose fields are shown upside down.
 
     Returns:
-        The record; `families` holds for each model its `format` and the record of `field.evaluate.evaluate`,
-        `difference` the exact strings of 8 bits minus those of float, as a share, and `trained_on` whether
-        the network was trained on these very fields: then the cross-validation in `train.json` is what counts.
+        The record; `families` holds for each model its `format` and the record of `field.evaluate`,
+        `difference` the exact strings of 8 bits minus those of float, as a share. `trained_on` is True if
+        the network was trained on these very fields: then the cross-validation in `train.json` counts instead.
 
     Raises:
         CheckreaderError: a file is missing or changed, or could not be exported.
@@ -101,12 +111,12 @@ def evaluate(run: Run, labeled: Labeled) -> dict[str, Any]:
         seed = run.require("calibrate")["seed"]
         parts = folds(labeled, FOLDS, seed)
     families = {}
-    for name, served in FAMILIES.items():
+    for name, format_name in FAMILIES.items():
         confidence, thresholds = stored_calibration(run, name)
-        recognizer = _recognizer(run, served, confidence)
-        field = HandwritingSampler(part="validation", invented=_INVENTED).field
-        record = evaluation.evaluate(recognizer, labeled, thresholds, parts, seed, field)
-        families[name] = {"format": served, **record}
+        recognizer = _recognizer(run, format_name, confidence)
+        draw_field = HandwritingSampler(part="validation", invented=invented).field
+        record = evaluation.evaluate(recognizer, labeled, thresholds, parts, seed, draw_field, nonfield_count)
+        families[name] = {"format": format_name, **record}
     values = [families[name]["exact"]["value"] for name in (spec.FIELD.int8, spec.FIELD.model)]
     return run.record(
         "evaluate",
@@ -119,18 +129,20 @@ def evaluate(run: Run, labeled: Labeled) -> dict[str, Any]:
     )
 
 
-def _recognizer(run: Run, served: str, confidence: Confidence | None = None) -> FieldRecognizer:
-    """What a format reads."""
+def _recognizer(run: Run, format_name: str, confidence: Confidence | None = None) -> FieldRecognizer:
+    """Returns the recognizer of a format's file."""
     exported = run.require("export")
-    if served in exported["refused"]:
-        raise CheckreaderError(f"{run.path}: {served} could not be exported: {exported['refused'][served]}")
-    row = get(served, "field")
+    if format_name in exported["refused"]:
+        raise CheckreaderError(
+            f"{run.path}: {format_name} could not be exported: {exported['refused'][format_name]}"
+        )
+    row = get(format_name, "field")
     return field_recognizer(predictor(row, run / FOLDER / row.file), confidence)
 
 
 def _trained_on(run: Run, labeled: Labeled) -> bool:
-    own = run.require("train")["data"].get("own")
-    return own is not None and bool(own["sha256"] == labeled.sha256)
+    own_data = run.require("train")["data"].get("own")
+    return own_data is not None and bool(own_data["sha256"] == labeled.sha256)
 
 
 def _calibrated_on(run: Run, labeled: Labeled) -> bool:
@@ -139,22 +151,22 @@ def _calibrated_on(run: Run, labeled: Labeled) -> bool:
 
 
 def calibration_summary(record: dict[str, Any]) -> str:
-    """The record of `calibrate` in lines for the screen."""
+    """Formats the record of `calibrate` in lines for the screen."""
     lines = []
     for name, family in record["families"].items():
-        found = family["calibration"]
+        fitted = family["calibration"]
         lines.append(f"{name}: calibrated on {record['data']['n']:,} fields of {record['data']['name']}")
         lines += [
             f"  max_error {entry['max_error']}: accepted from confidence {entry['threshold']:.4f}, "
             f"which is {entry['accepted']:.1%}, {entry['error']:.2%} of them wrong"
-            for entry in found["thresholds"]
+            for entry in fitted["thresholds"]
         ]
-        lines += [f"  no threshold for max_error {line}" for line in found["refusals"]]
+        lines += [f"  no threshold for max_error {line}" for line in fitted["refusals"]]
     return "\n".join(lines)
 
 
 def summary(record: dict[str, Any]) -> str:
-    """The record of `evaluate` in lines for the screen."""
+    """Formats the record of `evaluate` in lines for the screen."""
     lines = [f"{name}: {evaluation.summary(family)}" for name, family in record["families"].items()]
     if record["trained_on"]:
         lines.append(

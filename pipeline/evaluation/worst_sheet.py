@@ -1,4 +1,4 @@
-"""The worst readings as one picture: what was given, what the network saw, what is written, what was read."""
+"""Draws the worst misread fields as one picture: the field, its normalized pixels, its label and the string read."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from pipeline.run import write_bytes
 from serving.errors import CheckreaderError
 from serving.images.field import normalize_field
 
-_COLUMNS: Final = 4
-_CELL: Final = (300, 186)
-_PICTURE: Final = 76  # rows for the picture that was given
-_SEEN: Final = 46  # and for what the network saw
-_EDGE: Final = 8
+COLUMNS: Final = 4
+CELL: Final = (300, 186)
+PICTURE: Final = 76  # rows for the field's picture
+NORMALIZED: Final = 46  # and for its normalized pixels
+EDGE: Final = 8
 
 
 def write_worst_sheet(record: dict[str, Any], labeled: Labeled, path: Path) -> int:
     """Writes the fields of a record's `worst` as one PNG, the most confident mistake first.
 
-    Each with its picture, below it the normalized one with 0 = paper as light, then label → reading, the
-    confidence, and the file's name or why it was not read. The picture holds the user's fields: it is
-    not for release.
+    Each cell has the field's picture, below it the normalized one with 0 = paper as light, then the label and
+    the string read, the confidence, and the file's name or why it was not read. The picture holds the user's
+    fields: it is not for release.
 
     Args:
-        record: of `evaluate.measure`.
+        record: of `field.measure`.
         labeled: the fields that it was measured on.
         path: the PNG.
 
     Returns:
-        How many are shown; where nothing was wrong, no picture is written.
+        The number of fields in it; without any mistake, no picture is written.
 
     Raises:
         CheckreaderError: the record is of other fields.
@@ -47,10 +47,10 @@ def write_worst_sheet(record: dict[str, Any], labeled: Labeled, path: Path) -> i
         raise CheckreaderError(
             f"{labeled.name}: not the fields that the record was measured on: evaluate again"
         )
-    high = -(-len(rows) // _COLUMNS)
-    page = Image.new("L", (_COLUMNS * _CELL[0], high * _CELL[1]), 255)
+    high = -(-len(rows) // COLUMNS)
+    page = Image.new("L", (COLUMNS * CELL[0], high * CELL[1]), 255)
     for number, row in enumerate(rows):
-        at = number % _COLUMNS * _CELL[0], number // _COLUMNS * _CELL[1]
+        at = number % COLUMNS * CELL[0], number // COLUMNS * CELL[1]
         page.paste(_cell(row, labeled, where[row["file"]]), at)
     buffer = io.BytesIO()
     page.save(buffer, "PNG", optimize=True)
@@ -59,25 +59,25 @@ def write_worst_sheet(record: dict[str, Any], labeled: Labeled, path: Path) -> i
 
 
 def _cell(row: dict[str, Any], labeled: Labeled, index: int) -> Image.Image:
-    wide, high = _CELL
-    cell = Image.new("L", _CELL, 255)
+    wide, high = CELL
+    cell = Image.new("L", CELL, 255)
     canvas = ImageDraw.Draw(cell)
     gray = labeled.picture(index)
-    cell.paste(_fitted(Image.fromarray(gray), _PICTURE), (_EDGE, _EDGE))
-    seen = Image.fromarray(255 - np.asarray(normalize_field(gray).pixels))
-    cell.paste(_fitted(seen, _SEEN), (_EDGE, 2 * _EDGE + _PICTURE))
+    cell.paste(_fitted(Image.fromarray(gray), PICTURE), (EDGE, EDGE))
+    normalized = Image.fromarray(255 - np.asarray(normalize_field(gray).pixels))
+    cell.paste(_fitted(normalized, NORMALIZED), (EDGE, 2 * EDGE + PICTURE))
     large, small = ImageFont.load_default(17), ImageFont.load_default(11)
-    top = _PICTURE + _SEEN + 2 * _EDGE + 4
+    top = PICTURE + NORMALIZED + 2 * EDGE + 4
     # The built-in font has no arrow.
-    canvas.text((_EDGE, top), f"{row['text']} read {row['read'] or 'nothing'}", 0, large)
+    canvas.text((EDGE, top), f"{row['text']} read {row['read'] or 'nothing'}", 0, large)
     line = f"{row['confidence']:.4f}  {row['problem'] or row['file']}"
-    canvas.text((_EDGE, top + 23), line, 90, small)
+    canvas.text((EDGE, top + 23), line, 90, small)
     canvas.rectangle((0, 0, wide - 1, high - 1), outline=200)
     return cell
 
 
 def _fitted(picture: Image.Image, high: int) -> Image.Image:
-    """As large as fits into the cell's width and `high` rows, at most three times enlarged."""
-    scale = min((_CELL[0] - 2 * _EDGE) / picture.width, high / picture.height, 3.0)
+    """Enlarges a picture to the cell's width and `high` rows, at most three times."""
+    scale = min((CELL[0] - 2 * EDGE) / picture.width, high / picture.height, 3.0)
     size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
     return picture.resize(size, Image.Resampling.LANCZOS)

@@ -1,10 +1,10 @@
-"""C from the integers of the `.tflite`: one C99 file and its header, for a 32-bit microcontroller or anything larger.
+"""Writes C from the integers of the `.tflite`: one C99 file and its header, for a 32-bit microcontroller or larger.
 
     python -m pipeline.export.c_source models/edge/lenet5-int8.tflite OUT    # OUT/lenet5-int8.c, .h, and a table
 
 The file includes `stdint.h` alone: no allocation, no floating point, no library but what every compiler
-calls on its own (memcpy, memset, 64-bit division).
-It computes what `pipeline.networks.integer_reference` computes in TensorFlow Lite Micro's
+calls on its own (memcpy, memset, 64-bit division). It computes what
+`pipeline.networks.integer_reference` computes in TensorFlow Lite Micro's
 rounding, and normalizes pictures as `serving.images.digit.normalize` does, both bit
 for bit. Hand-written parts are in `c/`.
 """
@@ -16,6 +16,7 @@ import dataclasses
 import hashlib
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,24 +44,31 @@ _POOLS: Final = ("max_pool", "average_pool")
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One layer's place in memory: where in the arena its output and its patch lie, in bytes."""
+    """One layer and its place in the arena.
+
+    Attributes:
+        layer: its integers.
+        source, target: rows, columns and channels that it reads and writes.
+        output, patch: where in the arena its output and a filter's window lie, in bytes.
+        taps: numbers in the patch, two bytes each; 0 for pooling.
+    """
 
     layer: Layer
-    source: tuple[int, int, int]  # rows, columns, channels that it reads
+    source: tuple[int, int, int]
     target: tuple[int, int, int]
     output: int
     patch: int
-    taps: int  # numbers in the patch, two bytes each
+    taps: int
 
     @property
     def multiply_accumulates(self) -> int:
-        """Of one picture; 0 for pooling."""
+        """Multiply-accumulates for one picture; 0 for pooling."""
         return math.prod(self.target) * self.taps
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """All steps and the arena that they share: two outputs at a time, at its two ends."""
+    """All steps, and the size in bytes of the arena that they share: two outputs at a time, at its two ends."""
 
     steps: tuple[Step, ...]
     arena: int
@@ -72,7 +80,7 @@ class Plan:
 
 
 def plan(network: Reference) -> Plan:
-    """Where everything lies.
+    """Places the layers' outputs in the arena.
 
     Raises:
         Unsupported: the network reads pictures of any width.
@@ -81,7 +89,7 @@ def plan(network: Reference) -> Plan:
         raise Unsupported(
             "C: a network that slides over fields of any width is not written, only the digit's"
         )
-    sources, targets, taps, sizes = [], [], [], [0]  # the pixels are the caller's
+    sources, targets, taps, sizes = [], [], [], [0]  # the pixels lie in the caller's memory
     shape = (network.task.height, network.task.width, 1)
     for layer in network.layers:
         sources.append((1, 1, math.prod(shape)) if layer.kind == "dense" else shape)
@@ -94,20 +102,21 @@ def plan(network: Reference) -> Plan:
     arena = max(a + b + 2 * t for a, b, t in zip(even, even[1:], taps, strict=False))
     steps = []
     for index, layer in enumerate(network.layers):
-        low, high = even[index + 1], even[index]  # an output at the bottom, its input at the top; and so on
-        output, patch = (0, low) if index % 2 == 0 else (arena - low, high)
+        # Outputs alternate between the bottom and the top of the arena; a layer's input is at the other end.
+        own_size, input_size = even[index + 1], even[index]
+        output, patch = (0, own_size) if index % 2 == 0 else (arena - own_size, input_size)
         steps.append(Step(layer, sources[index], targets[index], output, patch, taps[index]))
     return Plan(tuple(steps), arena)
 
 
 def margin(network: Reference, threshold: float | None) -> int:
-    """The distance of the two best logits from which a digit's probability cannot be below a threshold.
+    """Returns the distance of the two best logits from which a digit's probability cannot be below a threshold.
 
-    Nine others that are all as near as the second take most: p ≥ 1 / (1 + 9·exp(−scale·margin)).
+    The probability is lowest where all nine others equal the second: p ≥ 1 / (1 + 9·exp(−scale·margin)).
 
     Args:
-        network: of 10 logits.
-        threshold: probability; None, or 1: nothing is accepted, no two logits are that far apart.
+        network: a network of 10 logits.
+        threshold: probability; with None or 1 nothing is accepted: no two logits are 256 apart.
     """
     if threshold is None or threshold >= 1:
         return 256
@@ -116,52 +125,55 @@ def margin(network: Reference, threshold: float | None) -> int:
 
 
 def code(source: Source, provenance: dict[str, Any]) -> bytes:
-    """The C file of a run."""
+    """Returns the C file of a run."""
     return embed_in_c(render_run(source)[0], provenance)
 
 
 def header(source: Source, provenance: dict[str, Any]) -> bytes:
-    """The header of a run's C file."""
+    """Returns the header of a run's C file."""
     return render_run(source)[1].encode()
 
 
 def render_run(source: Source) -> tuple[str, str]:
-    """Both, from the very `.tflite` that the run exports.
+    """Returns the C file and its header, from the very `.tflite` that the run exports.
 
     Raises:
         Unsupported: as `plan`.
     """
-    from pipeline.export import formats
-    from pipeline.export import tflite as to_tflite
+    from pipeline.export import formats, tflite
 
-    tflite = to_tflite.int8(source, source.provenance(formats.get("tflite_int8")))
-    chosen = [entry.threshold for entry in source.thresholds if entry.max_error == MAX_ERROR]
-    digest = hashlib.sha256(tflite).hexdigest()
-    return render(integer_reference.load(tflite), digest, chosen[0] if chosen else None)
+    content = tflite.int8(source, source.provenance(formats.get("tflite_int8")))
+    digest = hashlib.sha256(content).hexdigest()
+    return render(integer_reference.load(content), digest, _default_threshold(source.thresholds))
+
+
+def _default_threshold(thresholds: Sequence[Threshold]) -> float | None:
+    """Returns the threshold of the default error bound, or None if there is none."""
+    return next((entry.threshold for entry in thresholds if entry.max_error == MAX_ERROR), None)
 
 
 def render(network: Reference, sha256: str, threshold: float | None) -> tuple[str, str]:
-    """The C file and its header.
+    """Returns the C file and its header.
 
     Args:
         network: the integers.
-        sha256: of the file that they are from.
-        threshold: probability from which a digit is accepted; None: none is.
+        sha256: the hash of the file that they are from.
+        threshold: probability from which a digit is accepted; with None, none is.
 
     Raises:
         Unsupported: as `plan`.
     """
-    placed = plan(network)
+    layout = plan(network)
     about = (
         f"LeNet-5 in 8-bit integers. Written by checkreader {__version__} from a .tflite with the SHA-256\n"
         f"   {sha256}.\n"
-        f"   Constants {placed.constants:,} bytes, static RAM {placed.arena:,} bytes (the classifier's),\n"
-        f"   {sum(step.multiply_accumulates for step in placed.steps):,} multiply-accumulates a picture."
+        f"   Constants {layout.constants:,} bytes, static RAM {layout.arena:,} bytes (the classifier's),\n"
+        f"   {sum(step.multiply_accumulates for step in layout.steps):,} multiply-accumulates a picture."
     )
     accepted = (
-        "None may be: no threshold keeps the usual error. No two logits are this far apart."
+        "No digit is accepted: no threshold keeps the usual error, and no two logits are this far apart."
         if threshold is None
-        else f"From this margin on a digit may be taken without a human: its probability is then {threshold!r} at least."
+        else f"A digit is accepted, without a human, from this margin on: its probability is then at least {threshold!r}."
     )
     header = _HEADER.format(
         about=about, accepted=accepted, margin=margin(network, threshold), scale=float(network.output.scale)
@@ -169,9 +181,9 @@ def render(network: Reference, sha256: str, threshold: float | None) -> tuple[st
     kinds = dict.fromkeys(layer.kind for layer in network.layers if layer.kind in _POOLS)
     parts = [
         f'/* {about} */\n\n#include "{NAME}.h"\n',
-        *(_arrays(step.layer) for step in placed.steps),
+        *(_arrays(step.layer) for step in layout.steps),
         *((_PARTS / f"{part}.c").read_text() for part in ("kernels", *kinds)),
-        _classify(network, placed),
+        _classify(network, layout),
         (_PARTS / "normalize.c").read_text(),
     ]
     return "\n".join(parts), header
@@ -196,17 +208,17 @@ typedef char checkreader_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
 /* For a caller with floating point: the probabilities are softmax(CHECKREADER_LENET5_SCALE * logits). */
 #define CHECKREADER_LENET5_SCALE {scale!r}
 
-/* The digit in 28x28 pixels, 0 = paper and 255 = ink, normalized as below; of equally good ones the smallest.
-   `logits` becomes what the network says of each digit. Not reentrant. */
+/* Returns the digit in 28x28 pixels, 0 = paper and 255 = ink, normalized as below; the smallest of equally good ones.
+   `logits` receives the network's logit of each digit. Not reentrant. */
 int checkreader_lenet5_classify(const uint8_t pixels[784], int8_t logits[10]);
 
-/* How far the best of ten logits is above the second: accepted from CHECKREADER_LENET5_MARGIN on. */
+/* Returns the difference of the two best logits; a digit is accepted from CHECKREADER_LENET5_MARGIN on. */
 int checkreader_lenet5_margin(const int8_t logits[10]);
 
-/* The network's pixels from a picture of one digit: 8-bit gray levels, rows `stride` bytes apart, any size from
-   1x1, dark ink on light or light on dark. Returns 1; 0 where no ink was found, and -1 for an impossible size:
-   then all pixels are paper, and there is no digit to classify. Not reentrant; takes 64 KiB of static RAM, which a linker leaves out (with
-   -ffunction-sections -fdata-sections -Wl,--gc-sections) where nobody calls it. */
+/* Normalizes a picture of one digit to the network's pixels: 8-bit gray levels, rows `stride` bytes apart, any size
+   from 1x1, dark ink on light or light on dark. Returns 1; 0 if no ink was found, and -1 for an impossible size: then
+   all pixels are paper, and there is no digit to classify. Not reentrant. Takes 64 KiB of static RAM, which a linker
+   leaves out if nobody calls it (with -ffunction-sections -fdata-sections -Wl,--gc-sections). */
 int checkreader_normalize(const uint8_t *gray, int width, int height, int stride, uint8_t out[784]);
 
 #ifdef __cplusplus
@@ -218,7 +230,7 @@ int checkreader_normalize(const uint8_t *gray, int width, int height, int stride
 
 
 def _constants(layer: Layer) -> dict[str, npt.NDArray[np.integer]]:
-    """A layer's arrays by name; none for pooling."""
+    """Returns a layer's arrays by name; none for pooling."""
     if layer.kind in _POOLS:
         return {}
     multiplier, shift = integer_reference.multipliers(layer)
@@ -231,6 +243,7 @@ def _constants(layer: Layer) -> dict[str, npt.NDArray[np.integer]]:
 
 
 def _arrays(layer: Layer) -> str:
+    """Returns a layer's arrays as C."""
     lines = []
     for name, values in _constants(layer).items():
         symbol = f"checkreader_{layer.name}_{name}"
@@ -242,10 +255,11 @@ def _arrays(layer: Layer) -> str:
     return "\n".join(lines) + "\n" if lines else ""
 
 
-def _classify(network: Reference, placed: Plan) -> str:
+def _classify(network: Reference, layout: Plan) -> str:
+    """Returns the arena and the functions that classify, as C."""
     calls = []
     source = "pixels"
-    for step in placed.steps:
+    for step in layout.steps:
         layer, target = step.layer, f"arena + {step.output}"
         rows, columns, channels = step.source
         to_rows, to_columns, filters = step.target
@@ -267,8 +281,8 @@ def _classify(network: Reference, placed: Plan) -> str:
         source = target
     body = "\n    ".join(calls)
     classes = network.task.classes
-    return f"""/* Two activations at a time, at its two ends, and between them what a filter sees. */
-static int16_t checkreader_arena[{placed.arena // 2}];
+    return f"""/* Two activations at a time, at its two ends, and between them a filter's window. */
+static int16_t checkreader_arena[{layout.arena // 2}];
 
 int checkreader_lenet5_classify(const uint8_t pixels[784], int8_t logits[10])
 {{
@@ -276,7 +290,7 @@ int checkreader_lenet5_classify(const uint8_t pixels[784], int8_t logits[10])
     int best = 0;
     {body}
     for (int i = 0; i < {classes}; i++) {{
-        logits[i] = (int8_t)(arena[{placed.steps[-1].output} + i] - 128);
+        logits[i] = (int8_t)(arena[{layout.steps[-1].output} + i] - 128);
         best = logits[i] > logits[best] ? i : best;
     }}
     return best;
@@ -299,30 +313,22 @@ int checkreader_lenet5_margin(const int8_t logits[10])
 
 
 def table(network: Reference) -> str:
-    """Layers, bytes of RAM and flash, multiply-accumulates, for the screen."""
-    placed = plan(network)
-    rows = []
-    for step in placed.steps:
+    """Formats layers, bytes of RAM and flash and multiply-accumulates for the screen."""
+    layout = plan(network)
+    rows: list[tuple[str, ...]] = []
+    for step in layout.steps:
         constants = sum(array.nbytes for array in _constants(step.layer).values())
         shape = "×".join(map(str, step.target))
         ram = math.prod(step.target) + 2 * step.taps
-        rows.append(
-            (
-                step.layer.name,
-                step.layer.kind,
-                shape,
-                f"{ram:,}",
-                f"{constants:,}",
-                f"{step.multiply_accumulates:,}",
-            )
-        )
-    total = sum(step.multiply_accumulates for step in placed.steps)
-    rows.append(("total", "", "", f"{placed.arena:,}", f"{placed.constants:,}", f"{total:,}"))
+        numbers = (f"{count:,}" for count in (ram, constants, step.multiply_accumulates))
+        rows.append((step.layer.name, step.layer.kind, shape, *numbers))
+    total = sum(step.multiply_accumulates for step in layout.steps)
+    rows.append(("total", "", "", f"{layout.arena:,}", f"{layout.constants:,}", f"{total:,}"))
     return format_table(("layer", "kind", "output", "RAM bytes", "flash bytes", "MACs"), rows)
 
 
 def _released(digest: str) -> list[Threshold]:
-    """The thresholds of the released model that the file with this SHA-256 belongs to."""
+    """Returns the thresholds of the released model that the file with this SHA-256 belongs to."""
     for model in Repository.open().manifest.models.values():
         if any(artifact.sha256 == digest for artifact in model.artifacts):
             return model.thresholds
@@ -330,42 +336,41 @@ def _released(digest: str) -> list[Threshold]:
 
 
 def render_options(options: argparse.Namespace, tflite: bytes) -> tuple[str, str, str]:
-    """The C file, its header and the table, by the command line.
+    """Returns the C file, its header and the table, by the command line's options.
 
     Raises:
-        CheckreaderError: as `reference.load`, or there is no threshold for this file.
+        CheckreaderError: as `integer_reference.load`, or there is no threshold for this file.
     """
     network, digest = integer_reference.load(tflite), hashlib.sha256(tflite).hexdigest()
     threshold = options.threshold
     if threshold is None:
-        known = [entry.threshold for entry in _released(digest) if entry.max_error == MAX_ERROR]
-        if not known:
+        threshold = _default_threshold(_released(digest))
+        if threshold is None:
             raise CheckreaderError("no threshold is known for this file: give one, --threshold 0.99")
-        threshold = known[0]
     if not 0 < threshold < 1:
         raise CheckreaderError(f"--threshold is a probability between 0 and 1, got {threshold}")
     return *render(network, digest, threshold), table(network)
 
 
 def parser(module: str, description: str) -> argparse.ArgumentParser:
-    """The options of a command that begins with the C file."""
-    extended = command.parser(module, description)
-    extended.add_argument(
+    """Returns the options of a command that begins with the C file."""
+    arguments = command.parser(module, description)
+    arguments.add_argument(
         "--threshold",
         type=float,
         metavar="P",
         help="probability from which a digit is accepted (default: the released model's)",
     )
-    return extended
+    return arguments
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit status."""
+    """Runs the command line; returns the exit status."""
     options = parser("pipeline.export.c_source", "Write C from an int8 .tflite.").parse_args(arguments)
 
     def files(tflite: bytes) -> tuple[dict[str, bytes], str]:
-        code, header, shown = render_options(options, tflite)
-        return {f"{NAME}.c": code.encode(), f"{NAME}.h": header.encode()}, shown
+        code, header, layers = render_options(options, tflite)
+        return {f"{NAME}.c": code.encode(), f"{NAME}.h": header.encode()}, layers
 
     return command.run(options, files)
 

@@ -1,4 +1,4 @@
-"""The command that writes files from one `.tflite`: `python -m pipeline.export.export.to_… FILE FOLDER`."""
+"""The commands that write files from one `.tflite`: `python -m pipeline.export.{c_source,tflm,vela,wasm} FILE FOLDER`."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from serving.errors import CheckreaderError
 
 
 def parser(module: str, description: str) -> argparse.ArgumentParser:
-    """For `run`; a command may add options of its own."""
-    made = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
-    made.add_argument("tflite", type=Path, metavar="FILE", help="the int8 model")
-    made.add_argument("folder", type=Path, metavar="FOLDER", help="where the files go")
-    return made
+    """Returns the options that `run` needs; a command may add options of its own."""
+    arguments = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
+    arguments.add_argument("tflite", type=Path, metavar="FILE", help="the int8 model")
+    arguments.add_argument("folder", type=Path, metavar="FOLDER", help="where the files go")
+    return arguments
 
 
 def run(
     options: argparse.Namespace,
-    made: Callable[[bytes], tuple[dict[str, bytes], str]],
+    convert: Callable[[bytes], tuple[dict[str, bytes], str]],
 ) -> int:
-    """Writes the files, all or none that could be made; returns the exit status.
+    """Converts the `.tflite` and writes the files; returns the exit status.
 
     Args:
         options: of a `parser`.
-        made: the `.tflite` → the files by name, and what to print.
+        convert: the `.tflite` → the files by name, and the text to print.
     """
     try:
-        files, text = made(options.tflite.read_bytes())
+        files, text = convert(options.tflite.read_bytes())
     except (CheckreaderError, OSError) as error:
         return _refused(options.tflite, error)
     try:
-        for name, data in files.items():
-            write_bytes(options.folder / name, data)
+        for name, content in files.items():
+            write_bytes(options.folder / name, content)
     except OSError as error:
         return _refused(options.folder, error)
     print(text)
@@ -43,6 +43,7 @@ def run(
 
 
 def _refused(path: Path, error: CheckreaderError | OSError) -> int:
+    """Prints why a path was refused; returns the exit status."""
     reason = error.strerror if isinstance(error, OSError) else error
     print(f"error: {path}: {reason}", file=sys.stderr)
     return 1

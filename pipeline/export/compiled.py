@@ -1,4 +1,4 @@
-"""The exported C and WebAssembly, run here as a device or a browser would run them: digit pixels → int8 logits."""
+"""Runs the exported C and WebAssembly here as a device or a browser would run them: digit pixels → int8 logits."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import functools
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,14 +23,19 @@ Int8 = npt.NDArray[np.int8]
 
 @dataclasses.dataclass(frozen=True)
 class Classifier:
-    """A loaded file: `logits` takes uint8 [N, 28, 28] and gives int8 [N, 10], probabilities are softmax(scale·logits)."""
+    """A loaded file.
+
+    Attributes:
+        logits: uint8 [N, 28, 28] → int8 [N, 10].
+        scale: probabilities are softmax(scale · logits).
+    """
 
     logits: Callable[[Pixels], Int8]
     scale: float
 
 
 def load(path: Path) -> Classifier:
-    """The classifier in a `.c` file, with its header beside it, or in a `.wasm` file.
+    """Loads the classifier in a `.c` file, with its header in the same folder, or in a `.wasm` file.
 
     Raises:
         CheckreaderError: it does not compile, or is no such module.
@@ -42,18 +48,18 @@ def load(path: Path) -> Classifier:
 
     def logits(pixels: Pixels) -> Int8:
         pixels = np.ascontiguousarray(pixels)
-        found = np.empty((len(pixels), 10), np.int8)
-        given, answer = pixels.ctypes.data, found.ctypes.data
+        answers = np.empty((len(pixels), 10), np.int8)
+        source, target = pixels.ctypes.data, answers.ctypes.data
         for i in range(len(pixels)):
-            classify(given + 784 * i, answer + 10 * i)
-        return found
+            classify(source + 784 * i, target + 10 * i)
+        return answers
 
     return Classifier(logits, scale())
 
 
 @functools.cache
 def shared_library(path: Path) -> Path:
-    """The shared library of a C file, compiled for this processor once in a process.
+    """Compiles a C file to a shared library for this processor, once in a process.
 
     Raises:
         CheckreaderError: it does not compile.
@@ -68,14 +74,16 @@ def shared_library(path: Path) -> Path:
 
 @functools.cache
 def _folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="checkreader-")  # until the process ends
+    """The folder of the libraries, which is removed when the process ends."""
+    return tempfile.TemporaryDirectory(prefix="checkreader-")
 
 
 def _wasm(path: Path) -> Classifier:
     engine = wasmtime.Engine()
     store = wasmtime.Store(engine)
     try:
-        exports = wasmtime.Instance(store, wasmtime.Module(engine, path.read_bytes()), []).exports(store)
+        # A module's exports have the union of all kinds as their type.
+        exports: Any = wasmtime.Instance(store, wasmtime.Module(engine, path.read_bytes()), []).exports(store)
         classify, memory = exports["checkreader_lenet5_classify"], exports["memory"]
         base, scale = exports["__heap_base"].value(store), exports["checkreader_lenet5_scale"](store)
     except (wasmtime.WasmtimeError, KeyError) as error:

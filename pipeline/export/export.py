@@ -68,6 +68,9 @@ def export(run: Run) -> dict[str, Any]:
 
 
 def writer(name: str) -> Callable[[Source, dict[str, Any]], bytes]:
-    """The function that a row of the table names as `module:function`."""
+    """Imports the function that a row of the table names as `module:function`."""
     module, function = name.split(":")
-    return getattr(importlib.import_module(f"pipeline.export.{module}"), function)  # type: ignore[no-any-return]
+    write: Callable[[Source, dict[str, Any]], bytes] = getattr(
+        importlib.import_module(f"pipeline.export.{module}"), function
+    )
+    return write

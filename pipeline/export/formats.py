@@ -13,6 +13,8 @@ from serving.errors import CheckreaderError
 
 FOLDER: Final = "export"  # inside a run
 
+Task = Literal["digit", "field", "fast"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Bound:
@@ -40,152 +42,84 @@ class Format:
 
     Attributes:
         name: of the format.
-        model: the model it holds; its contract is in the design.
+        model: the model it holds, of `pipeline.networks.spec`; its contract is in the design.
         file: its name in the run's export folder.
-        runtime: what runs it.
+        runtime: the runtime that runs it.
         type: of the numbers inside.
-        bound: what verifies it; None = others are compared with it.
-        writer: `module:function` in `pipeline.export.export`, (Source, provenance) → bytes.
-        beside: other files that it needs, with their writers.
+        bound: verifies it; None = others are compared with it.
+        writer: `module:function` in `pipeline.export`, (Source, provenance) → bytes.
+        companions: other files that it needs, with their writers.
+        task: the task of its model.
     """
 
     name: str
-    model: Literal[
-        "lenet5",
-        "lenet5-int8",
-        "lenet5-features",
-        "lenet5-field",
-        "lenet5-field-int8",
-        "lenet5-fast",
-        "lenet5-fast-int8",
-    ]
+    model: str
     file: str
     runtime: Literal["keras", "litert", "onnxruntime", "c", "wasm"]
     type: Literal["float32", "float16", "dynamic", "int8"]
     bound: Bound | None
     writer: str
     companions: tuple[tuple[str, str], ...] = ()
+    task: Task = "digit"
 
     @property
     def writers(self) -> dict[str, str]:
         """Every file with its writer."""
         return {self.file: self.writer, **dict(self.companions)}
 
-    @property
-    def task(self) -> Literal["digit", "field", "fast"]:
-        """What its model is for, of `pipeline.networks.spec`."""
-        if self.model.startswith("lenet5-field"):
-            return "field"
-        return "fast" if self.model.startswith("lenet5-fast") else "digit"
-
 
 _FLOAT32: Final = Bound("keras", "probability", 1e-5, 0.9999)
 _SMALL: Final = Bound("keras", "probability", None, 0.999)
 _INT8: Final = Bound("reference", "lsb", 1, 0.9998)
 _EXACT: Final = Bound("reference", "lsb", 0, 1.0)
+_C_HEADER: Final = (("lenet5-int8.h", "c_source:header"),)
 
+# fmt: off
 FORMATS: Final[tuple[Format, ...]] = (
     Format("keras", "lenet5", "lenet5.keras", "keras", "float32", None, "keras:float32"),
     Format("keras_int8", "lenet5-int8", "lenet5-int8.keras", "keras", "int8", _INT8, "keras:int8"),
     Format("tflite_float32", "lenet5", "lenet5.tflite", "litert", "float32", _FLOAT32, "tflite:float32"),
-    Format(
-        "tflite_float16", "lenet5", "lenet5-float16.tflite", "litert", "float16", _SMALL, "tflite:float16"
-    ),
-    Format(
-        "tflite_dynamic", "lenet5", "lenet5-dynamic.tflite", "litert", "dynamic", _SMALL, "tflite:dynamic"
-    ),
+    Format("tflite_float16", "lenet5", "lenet5-float16.tflite", "litert", "float16", _SMALL, "tflite:float16"),
+    Format("tflite_dynamic", "lenet5", "lenet5-dynamic.tflite", "litert", "dynamic", _SMALL, "tflite:dynamic"),
     Format("tflite_int8", "lenet5-int8", "lenet5-int8.tflite", "litert", "int8", _INT8, "tflite:int8"),
     Format("onnx_float32", "lenet5", "lenet5.onnx", "onnxruntime", "float32", _FLOAT32, "onnx:float32"),
     Format("onnx_float16", "lenet5", "lenet5-float16.onnx", "onnxruntime", "float16", _SMALL, "onnx:float16"),
     Format("onnx_int8", "lenet5-int8", "lenet5-int8.onnx", "onnxruntime", "int8", _INT8, "onnx_int8:int8"),
-    Format(
-        "onnx_features",
-        "lenet5-features",
-        "lenet5-features.onnx",
-        "onnxruntime",
-        "float32",
-        _FLOAT32,
-        "onnx:features",
-    ),
-    Format(
-        "c",
-        "lenet5-int8",
-        "lenet5-int8.c",
-        "c",
-        "int8",
-        _EXACT,
-        "c_source:code",
-        (("lenet5-int8.h", "c_source:header"),),
-    ),
+    Format("onnx_features", "lenet5-features", "lenet5-features.onnx", "onnxruntime", "float32", _FLOAT32, "onnx:features"),
+    Format("c", "lenet5-int8", "lenet5-int8.c", "c", "int8", _EXACT, "c_source:code", _C_HEADER),
     Format("wasm", "lenet5-int8", "lenet5-int8.wasm", "wasm", "int8", _EXACT, "wasm:module"),
 )
+# fmt: on
 
-
-_FIELD_FLOAT32: Final = Bound("keras", "probability", 1e-5, 0.9999, 0.999)
+# The other tasks' formats; where no bounds are given, those of the digit hold.
+_SHARED: Final = frozenset(
+    ("keras", "keras_int8", "tflite_float32", "tflite_int8", "onnx_float32", "onnx_int8")
+)
 # Between two symbols of a field there is always a step where they are about as likely as each other; every
 # disagreement is still listed, and a near-tie. Two layers more than the digit model's round one more time.
-_FIELD_INT8: Final = Bound("reference", "lsb", 2, 0.998, 0.999)
+_FIELD_BOUNDS: Final = {
+    _FLOAT32: dataclasses.replace(_FLOAT32, strings=0.999),
+    _INT8: Bound("reference", "lsb", 2, 0.998, 0.999),
+}
 
-FIELD_FORMATS: Final[tuple[Format, ...]] = (
-    Format("keras", "lenet5-field", "lenet5-field.keras", "keras", "float32", None, "keras:float32"),
-    Format(
-        "keras_int8",
-        "lenet5-field-int8",
-        "lenet5-field-int8.keras",
-        "keras",
-        "int8",
-        _FIELD_INT8,
-        "keras:int8",
-    ),
-    Format(
-        "tflite_float32",
-        "lenet5-field",
-        "lenet5-field.tflite",
-        "litert",
-        "float32",
-        _FIELD_FLOAT32,
-        "tflite:float32",
-    ),
-    Format(
-        "tflite_int8",
-        "lenet5-field-int8",
-        "lenet5-field-int8.tflite",
-        "litert",
-        "int8",
-        _FIELD_INT8,
-        "tflite:int8",
-    ),
-    Format(
-        "onnx_float32",
-        "lenet5-field",
-        "lenet5-field.onnx",
-        "onnxruntime",
-        "float32",
-        _FIELD_FLOAT32,
-        "onnx:float32",
-    ),
-    Format(
-        "onnx_int8",
-        "lenet5-field-int8",
-        "lenet5-field-int8.onnx",
-        "onnxruntime",
-        "int8",
-        _FIELD_INT8,
-        "onnx_int8:int8",
-    ),
-)
 
-# Some of the digit's, with the same bounds.
-FAST_FORMATS: Final[tuple[Format, ...]] = tuple(
-    dataclasses.replace(
-        row,
-        model="lenet5-fast-int8" if row.type == "int8" else "lenet5-fast",
-        file=row.file.replace("lenet5", "lenet5-fast"),
+def _derive(task: Task, bounds: dict[Bound, Bound]) -> tuple[Format, ...]:
+    """The digit's rows that another task shares, with the names of that task's models and files."""
+    return tuple(
+        dataclasses.replace(
+            row,
+            model=row.model.replace("lenet5", f"lenet5-{task}"),
+            file=row.file.replace("lenet5", f"lenet5-{task}"),
+            bound=bounds.get(row.bound, row.bound) if row.bound else None,
+            task=task,
+        )
+        for row in FORMATS
+        if row.name in _SHARED
     )
-    for row in FORMATS
-    if row.name in ("keras", "keras_int8", "tflite_float32", "tflite_int8", "onnx_float32", "onnx_int8")
-)
 
+
+FIELD_FORMATS: Final = _derive("field", _FIELD_BOUNDS)
+FAST_FORMATS: Final = _derive("fast", {})
 TABLE: Final[dict[str, tuple[Format, ...]]] = {
     "digit": FORMATS,
     "field": FIELD_FORMATS,

@@ -1,4 +1,4 @@
-"""Keras 3: the float network, and the 8-bit one from the integers of the `.tflite`.
+"""Writes Keras 3 files: the float network, and the 8-bit one from the integers of the `.tflite`.
 
 Both open in any Keras 3 without this project: built-in layers and operations only.
 """
@@ -21,16 +21,17 @@ from pipeline.networks.integer_reference import Layer, Reference, Scale, Unsuppo
 
 
 def float32(source: Source, provenance: dict[str, Any]) -> bytes:
-    """`image` float32 [N, H, W, 1] → `probabilities` float32 [N, 10] or, of a field, [N, T, 12]."""
+    """Writes `image` float32 [N, H, W, 1] → `probabilities` float32 [N, 10] or, for fields, [N, T, 12]."""
     return embed_in_keras(_saved(source.inference_model), provenance)
 
 
 def int8(source: Source, provenance: dict[str, Any]) -> bytes:
-    """As `float32`, computing in floating point what the 8-bit network computes in integers."""
+    """Writes a model like `float32`'s that computes in floating point what the 8-bit network computes in integers."""
     return embed_in_keras(_saved(build(integer_reference.load(tflite.integers(source)))), provenance)
 
 
 def _saved(model: Any) -> bytes:
+    """Returns the bytes of the model's `.keras` file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         model.save(path)
@@ -38,7 +39,7 @@ def _saved(model: Any) -> bytes:
 
 
 def build(network: Reference) -> Any:
-    """The integer network as a Keras model.
+    """Builds the integer network as a Keras model.
 
     Weights are the dequantized integers; after every layer the activations are
     rounded to the integers' grid and clipped to their range, as real numbers.
@@ -66,7 +67,7 @@ def build(network: Reference) -> Any:
 
 
 def _grid(x: Any, scale: Scale, low: int, high: int, name: str) -> Any:
-    """Rounded to multiples of the scale between two integers (halves to even)."""
+    """Rounds to multiples of the scale between two integers (halves to even)."""
     steps = keras.layers.Rescaling(1 / scale.scale, name=f"{name}_steps")(x)
     rounded = keras.ops.round(steps)
     clipped = keras.ops.clip(rounded, low - scale.zero_point, high - scale.zero_point)
@@ -77,6 +78,7 @@ def _grid(x: Any, scale: Scale, low: int, high: int, name: str) -> Any:
 
 
 def _layer(layer: Layer, sides: Sequence[int | None]) -> Any:
+    """Returns the Keras layer for an input of these rows and columns."""
     match layer.kind:
         case "conv":
             padding = _padding(layer, sides)
@@ -92,10 +94,10 @@ def _layer(layer: Layer, sides: Sequence[int | None]) -> Any:
 
 
 def _padding(layer: Layer, sides: Sequence[int | None]) -> str:
-    """Keras's name for the padding of a convolution whose input has these rows and columns."""
+    """Returns Keras's name for the padding of a convolution whose input has these rows and columns."""
     if not any(layer.padding):
         return "valid"
-    known = [side for side in sides if side is not None]
-    if len(known) == len(sides) and layer.padding == integer_reference.same_padding(layer, known):
+    fixed = [side for side in sides if side is not None]
+    if len(fixed) == len(sides) and layer.padding == integer_reference.same_padding(layer, fixed):
         return "same"
     raise Unsupported(f"layer {layer.name}: padding {layer.padding} is not exported to Keras")

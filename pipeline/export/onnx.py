@@ -1,7 +1,7 @@
-"""ONNX in floating point: float32, float16, and the variant that shows every layer.
+"""Writes ONNX in floating point: float32, float16, and the variant that outputs every layer.
 
-tf2onnx converts the network spelled channels-first (`function.py`), so that the
-graph has no transposition; that of a field has one, of its logits.
+tf2onnx converts the network spelled channels-first (`tf_function.py`), so that the
+graph has no transposition; a field's graph has one, of its logits.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ _LAYER_OPERATORS: Final = frozenset({"Conv", "MaxPool", "AveragePool", "MatMul",
 
 
 def float32(source: Source, provenance: dict[str, Any]) -> bytes:
-    """`image` float32 [N, H, W, 1] → `probabilities` float32 [N, 10] or, of a field, [N, T, 12]."""
+    """Writes `image` float32 [N, H, W, 1] → `probabilities` float32 [N, 10] or, for fields, [N, T, 12]."""
     return embed_in_onnx(_convert(source), provenance)
 
 
 def float16(source: Source, provenance: dict[str, Any]) -> bytes:
-    """As `float32`, half precision inside; input and output stay float32."""
+    """Writes a model like `float32`'s with half precision inside; input and output stay float32."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     model = convert_float_to_float16(_convert(source), keep_io_types=True)
+    # The converter appends the cast of the input at the end, where ONNX does not allow it.
     cast = [node for node in model.graph.node if "image" in node.input]
-    # It appends the cast of the input at the end, where ONNX does not allow it.
     rest = [node for node in model.graph.node if "image" not in node.input]
     del model.graph.node[:]
     model.graph.node.extend(cast + rest)
@@ -42,7 +42,10 @@ def float16(source: Source, provenance: dict[str, Any]) -> bytes:
 
 
 def features(source: Source, provenance: dict[str, Any]) -> bytes:
-    """Every layer's activations as outputs: `c1` float32 [N, 28, 28, 6], … `f6` [N, 84], `probabilities`."""
+    """Writes a model with every layer's activations as outputs.
+
+    They are `c1` float32 [N, 28, 28, 6], … `f6` [N, 84], and `probabilities`.
+    """
     return embed_in_onnx(_convert(source, features=True), provenance)
 
 
@@ -60,13 +63,14 @@ def _convert(source: Source, features: bool = False) -> onnx.ModelProto:
 
 
 def _tidy(model: onnx.ModelProto, task: Task) -> onnx.ModelProto:
-    """Names everything after its layer: the converter's counters go on from one model to the next."""
+    """Names everything after its layer, since the converter's counters go on from one model to the next."""
     graph = model.graph
     outputs = {output.name: output for output in graph.output}
-    names, layer, rest = {}, "image", iter(task.layers)
+    names: dict[str, str] = {}
+    layer, layers = "image", iter(task.layers)
     for node in graph.node:
         if node.op_type in _LAYER_OPERATORS:
-            layer = next(rest)
+            layer = next(layers)
         node.name = f"{layer}_{node.op_type.lower()}"
         for index, name in enumerate(node.input):
             names.setdefault(name, f"{node.name}_{index}")
@@ -78,8 +82,8 @@ def _tidy(model: onnx.ModelProto, task: Task) -> onnx.ModelProto:
     constants = sorted(graph.initializer, key=lambda constant: names[constant.name])
     for constant in constants:
         constant.name = names[constant.name]
-    for value in (*graph.input, *graph.output):
-        value.type.tensor_type.shape.dim[0].dim_param = "N"
+    for tensor in (*graph.input, *graph.output):
+        tensor.type.tensor_type.shape.dim[0].dim_param = "N"
     if task.width is None:
         graph.input[0].type.tensor_type.shape.dim[2].dim_param = "W"
         graph.output[0].type.tensor_type.shape.dim[1].dim_param = "T"

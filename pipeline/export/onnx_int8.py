@@ -1,10 +1,10 @@
-"""ONNX in 8 bits, from the integers of the `.tflite`.
+"""Writes ONNX in 8 bits, from the integers of the `.tflite`.
 
 The graph is written node by node: quantized between layers, with
 dequantize–quantize pairs only around the operators that need them, in the
-shape that ONNX Runtime turns into its integer kernels. `fused` checks on the
-optimized graph that it did. Converters keep float weights or leave convolutions
-in float, two to three times slower.
+shape that ONNX Runtime turns into its integer kernels. `check_integer_kernels`
+checks on the optimized graph that it did. Converters keep float weights or leave
+convolutions in float, two to three times slower.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
@@ -25,11 +26,11 @@ from pipeline.networks import integer_reference
 from pipeline.networks.integer_reference import Layer, Reference, Scale, Unsupported
 from pipeline.networks.spec import FAST
 from serving.errors import CheckreaderError
-from serving.runtime.onnx import ort
+from serving.runtime import onnx as runtime  # noqa: F401  before anything else imports ONNX Runtime: no telemetry
 
 OPSET: Final = 17
 LOGITS: Final = "logits_int8"  # inside the graph; `verify` makes it an output of a copy
-# What the layers become inside ONNX Runtime; the first of each is integer by its definition.
+# ONNX Runtime's operators for the layers; the first of each kind is integer by its definition.
 _INTEGER: Final = {
     "conv": ("QLinearConv",),
     "dense": ("QGemm",),
@@ -39,11 +40,12 @@ _INTEGER: Final = {
 
 
 def int8(source: Source, provenance: dict[str, Any]) -> bytes:
-    """`image` float32 [N, H, W, 1] → `probabilities` float32 [N, 10] or, of a field, [N, T, 12]; integer kernels between.
+    """Writes `image` float32 [N, H, W, 1] → `probabilities` float32 [N, 10] or, for fields, [N, T, 12].
+
+    All kernels between are integer.
 
     Raises:
-        CheckreaderError: an operator that is not written here, or one that ONNX
-            Runtime did not turn into an integer kernel.
+        CheckreaderError: an operator is not exported, or ONNX Runtime did not turn it into an integer kernel.
     """
     network = integer_reference.load(tflite.integers(source))
     model = build(network)
@@ -53,14 +55,14 @@ def int8(source: Source, provenance: dict[str, Any]) -> bytes:
 
 
 class _Graph:
-    """Nodes and constants, collected."""
+    """Collects nodes and constants; each method returns the name of the tensor that it adds."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, onnx.TensorProto] = {}
 
-    def constant(self, name: str, value: Any, dtype: Any) -> str:
-        self.constants[name] = numpy_helper.from_array(np.asarray(value, dtype), name)
+    def constant(self, name: str, values: npt.ArrayLike, dtype: npt.DTypeLike) -> str:
+        self.constants[name] = numpy_helper.from_array(np.asarray(values, dtype), name)
         return name
 
     def add(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
@@ -68,16 +70,16 @@ class _Graph:
         return output
 
     def reshaped(self, x: str, name: str, shape: list[int], scale: Scale) -> str:
-        """Between pairs, too: or ONNX Runtime, which turns int8 to uint8 pair by pair, would stop there."""
+        """Reshapes between pairs: without them ONNX Runtime, which turns int8 to uint8 pair by pair, would stop here."""
         reshaped = self.add("Reshape", [x, self.constant(f"{name}_shape", shape, np.int64)], f"{name}_real")
         return self.quantized(reshaped, name, scale)
 
     def transposed(self, x: str, name: str, axes: list[int], scale: Scale) -> str:
-        """Between pairs for the same reason."""
+        """Transposes between pairs, for the same reason."""
         return self.quantized(self.add("Transpose", [x], f"{name}_real", perm=axes), name, scale)
 
     def quantized(self, x: str, name: str, scale: Scale) -> str:
-        """A pair of QuantizeLinear and DequantizeLinear; the integers between are `NAME_int8`."""
+        """Adds a pair of QuantizeLinear and DequantizeLinear; the integers between are `NAME_int8`."""
         scales = [
             self.constant(f"{name}_scale", scale.scale, np.float32),
             self.constant(f"{name}_zero", scale.zero_point, np.int8),
@@ -87,7 +89,10 @@ class _Graph:
 
 
 def build(network: Reference) -> onnx.ModelProto:
-    """The graph of an integer network; weights are permuted so that it has no transposition but that of a field's logits."""
+    """Builds the graph of an integer network.
+
+    Weights are permuted so that no transposition is needed but that of a field's logits.
+    """
     graph, task = _Graph(), network.task
     slides = task.width is None
     shape: tuple[int, ...] = (task.height, task.width or -1, 1)
@@ -109,15 +114,15 @@ def build(network: Reference) -> onnx.ModelProto:
         x = graph.transposed(x, "turned", [0, 2, 3, 1], network.output)
         x = graph.reshaped(x, "steps", [0, -1, task.classes], network.output)
     graph.add("Softmax", [x], "probabilities", axis=-1)
-    sides, steps = (["W"], ["T"]) if slides else ([task.width], [])
-    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", task.height, *sides, 1])
+    width, steps = ("W", ["T"]) if slides else (task.width, [])
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", task.height, width, 1])
     probabilities = helper.make_tensor_value_info(
         "probabilities", TensorProto.FLOAT, ["N", *steps, task.classes]
     )
     return helper.make_model(
         helper.make_graph(graph.nodes, task.int8, [image], [probabilities], list(graph.constants.values())),
         opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=8,  # what ONNX Runtimes of the last years read
+        ir_version=8,  # the ONNX Runtimes of the last years read it
     )
 
 
@@ -142,23 +147,23 @@ def _dense(graph: _Graph, layer: Layer, x: str, shape: tuple[int, ...]) -> str:
 
 
 def _weights(graph: _Graph, layer: Layer, weights: integer_reference.Int8) -> list[str]:
-    """Weights and bias, dequantized by nodes that ONNX Runtime fuses away."""
+    """Adds weights and bias, dequantized by nodes that ONNX Runtime fuses away; returns the tensors' names."""
     name, scales = layer.name, layer.weight_scales
     per_channel = len(scales) > 1
     scales = scales if per_channel else scales[0]
     zero = np.zeros_like(scales)
-    found = []
-    for part, value, dtype, scale in (
+    tensors = []
+    for part, values, dtype, scale in (
         ("weights", weights, np.int8, scales),
         ("bias", layer.bias, np.int32, np.float32(layer.input.scale) * scales),
     ):
         inputs = [
-            graph.constant(f"{name}_{part}_int", value, dtype),
+            graph.constant(f"{name}_{part}_int", values, dtype),
             graph.constant(f"{name}_{part}_scale", scale, np.float32),
             graph.constant(f"{name}_{part}_zero", zero, dtype),
         ]
-        found.append(graph.add("DequantizeLinear", inputs, f"{name}_{part}", axis=0))
-    return found
+        tensors.append(graph.add("DequantizeLinear", inputs, f"{name}_{part}", axis=0))
+    return tensors
 
 
 def _max_pool(graph: _Graph, layer: Layer, x: str, shape: tuple[int, ...]) -> str:
@@ -178,7 +183,7 @@ def check_integer_kernels(content: bytes, network: Reference) -> dict[str, int]:
 
     Args:
         content: the `.onnx` file.
-        network: what it was built from.
+        network: the integers that it was built from.
 
     Returns:
         The operators of the optimized graph and how often each occurs.
@@ -186,19 +191,23 @@ def check_integer_kernels(content: bytes, network: Reference) -> dict[str, int]:
     Raises:
         CheckreaderError: one is left in float.
     """
+    import onnxruntime as ort
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "optimized.onnx"
         options = ort.SessionOptions()
         options.optimized_model_filepath = str(path)
-        options.log_severity_level = 3  # such a file is for this machine only, it warns
+        options.log_severity_level = 3  # no warning that such a file is for this machine only
         ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         optimized = onnx.load(path)
-    found = collections.Counter(node.op_type for node in optimized.graph.node)
-    wanted = collections.Counter(layer.kind for layer in network.layers)
+    operators = collections.Counter(node.op_type for node in optimized.graph.node)
+    kinds = collections.Counter(layer.kind for layer in network.layers)
     # Reshape, quantize, the layers, dequantize, softmax; the runtime may turn the layout around.
-    rest = {"Reshape", "Transpose", "QuantizeLinear", "DequantizeLinear", "Softmax"}
-    integer = all(sum(found[name] for name in _INTEGER[kind]) == count for kind, count in wanted.items())
-    left = found.keys() - rest - {name for kind in wanted for name in _INTEGER[kind]}
-    if not integer or left or found["QuantizeLinear"] != 1 or found["DequantizeLinear"] != 1:
-        raise CheckreaderError(f"ONNX Runtime computes the 8-bit network not only in integers: {dict(found)}")
-    return dict(found)
+    others = {"Reshape", "Transpose", "QuantizeLinear", "DequantizeLinear", "Softmax"}
+    integer = all(sum(operators[name] for name in _INTEGER[kind]) == count for kind, count in kinds.items())
+    floating = operators.keys() - others - {name for kind in kinds for name in _INTEGER[kind]}
+    if not integer or floating or operators["QuantizeLinear"] != 1 or operators["DequantizeLinear"] != 1:
+        raise CheckreaderError(
+            f"ONNX Runtime computes the 8-bit network not only in integers: {dict(operators)}"
+        )
+    return dict(operators)

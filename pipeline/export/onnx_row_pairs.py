@@ -1,8 +1,8 @@
-"""C1 two rows at a time: the folded network as ONNX Runtime computes it fastest.
+"""Computes C1 two rows at a time: the folded network as ONNX Runtime is fastest with it.
 
 Two rows of a C1 map, one below the other, become two maps: one convolution of 8×6 and stride 4×2 gives both, and
-C3 finds them in its channels. The sums are the same, but for zeros: C1 has a third more multiply-accumulates, yet
-what ONNX Runtime copies to write it as a product of matrices (im2col) is a third less, and that product is twelve
+C3 reads them as channels. The sums are the same, but for zeros: C1 has a third more multiply-accumulates, yet
+ONNX Runtime copies a third less to write it as a product of matrices (im2col), and that product is twelve
 rows high instead of six.
 """
 
@@ -17,7 +17,7 @@ _Array = npt.NDArray[np.generic]
 
 
 def pair_rows(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same function with C1's rows in pairs.
+    """Computes the same function with C1's rows in pairs.
 
     Args:
         model: the folded network in float32, or in 8 bits with its weights dequantized by nodes; it is changed.
@@ -30,7 +30,7 @@ def pair_rows(model: onnx.ModelProto) -> onnx.ModelProto:
     producers = {node.output[0]: node for node in model.graph.node}
     for node, change, window, stride in ((c1, _paired_c1, (8, 6), (4, 2)), (c3, _paired_c3, (3, 6), (1, 2))):
         parts = [[name] if name in constants else producers[name].input for name in node.input[1:]]
-        for part in {part for some in parts for part in some}:
+        for part in {name for names in parts for name in names}:
             changed = np.ascontiguousarray(change(numpy_helper.to_array(constants[part])))
             constants[part].CopyFrom(numpy_helper.from_array(changed, part))
         for attribute in node.attribute:
@@ -42,12 +42,12 @@ def pair_rows(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _paired_c1(values: _Array) -> _Array:
-    """C1's kernel [6, 1, 6, 6] → [12, 1, 8, 6], the odd rows' maps last; what each map has one of, twice."""
+    """Turns C1's kernel [6, 1, 6, 6] into [12, 1, 8, 6], the odd rows' maps last; repeats values per map."""
     if values.ndim == 4:
         return np.concatenate([np.pad(values, ((0, 0), (0, 0), rows, (0, 0))) for rows in ((0, 2), (2, 0))])
     return np.tile(values, 2) if values.ndim else values
 
 
 def _paired_c3(values: _Array) -> _Array:
-    """C3's kernel [16, 6, 6, 6] → [16, 12, 3, 6]: its odd rows look at the odd rows' maps."""
+    """Turns C3's kernel [16, 6, 6, 6] into [16, 12, 3, 6]: its odd rows read the odd rows' maps."""
     return np.concatenate([values[:, :, 0::2], values[:, :, 1::2]], 1) if values.ndim == 4 else values

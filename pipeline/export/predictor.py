@@ -1,11 +1,11 @@
-"""One way to ask any exported file, whatever runtime it needs.
+"""Runs any exported file, whatever runtime it needs.
 
-    predictor     pictures → probabilities, as production asks
-    int8_logits   pixels → int8 logits, for the 8-bit family
-    inside        pictures → every layer's output, for `verify --explain`
+    predictor         images → probabilities, as production computes them
+    logit_predictor   pixels → int8 logits, for the 8-bit family
+    layer_predictor   pixels → every layer's output, for `verify --explain`
 
-Only the runtime of the format in question is imported, so a process that asks
-one format knows what that format alone costs.
+Only the runtime of the format in question is imported, so that a process that runs
+one format measures the costs of that format alone.
 """
 
 from __future__ import annotations
@@ -33,34 +33,29 @@ Int8 = npt.NDArray[np.int8]
 
 BATCH: Final = 256  # pictures per call where a runtime takes many at once
 
-# The operators that are a layer, in ONNX's names and in TensorFlow Lite's.
-_LAYER_OPERATORS: Final = {"Conv", "MaxPool", "AveragePool", "Gemm", "MatMul"} | {
-    "CONV_2D",
-    "MAX_POOL_2D",
-    "AVERAGE_POOL_2D",
-    "FULLY_CONNECTED",
+# The operators that are a layer, by ONNX's names and by TensorFlow Lite's.
+_LAYER_OPERATORS: Final = {
+    *("Conv", "MaxPool", "AveragePool", "Gemm", "MatMul"),
+    *("CONV_2D", "MAX_POOL_2D", "AVERAGE_POOL_2D", "FULLY_CONNECTED"),
 }
-# Passed over on the way back to the layer that computed a value: they move it, or read it otherwise.
-_PASSED: Final = {"Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Cast"} | {
-    "DequantizeLinear",
-    "Softmax",
-    "RESHAPE",
-    "TRANSPOSE",
-    "SOFTMAX",
+# They move values or change their type; the layer that computed the values comes before them.
+_PASSED: Final = {
+    *("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Cast"),
+    *("DequantizeLinear", "Softmax", "RESHAPE", "TRANSPOSE", "SOFTMAX"),
 }
 
 
 def predictor(row: Format, path: Path, threads: int | None = None) -> Callable[[Floats], Floats]:
-    """The file, ready to answer.
+    """Loads a file for inference.
 
     Args:
-        row: its row in the table of formats.
+        row: the file's row in the table of formats.
         path: the file.
-        threads: threads inside an operator; None = what this process may use. For Keras only before
-            TensorFlow has computed anything in this process.
+        threads: threads inside an operator; None = as many as this process may use. Keras takes it only
+            before TensorFlow has computed anything in this process.
 
     Returns:
-        A function float32 [N, 28, 28, 1] → float32 [N, 10] probabilities, or, of fields, [N, 32, W, 1] →
+        A function float32 [N, 28, 28, 1] → float32 [N, 10] probabilities, or, for fields, [N, 32, W, 1] →
         [N, T, 12]; N ≥ 1.
 
     Raises:
@@ -76,9 +71,9 @@ def predictor(row: Format, path: Path, threads: int | None = None) -> Callable[[
     if row.runtime in ("c", "wasm"):
         from pipeline.export import compiled
 
-        found = compiled.load(path)
-        scale = np.float32(found.scale)
-        return lambda image: softmax(found.logits(_pixels(image)).astype(np.float32) * scale)
+        classifier = compiled.load(path)
+        scale = np.float32(classifier.scale)
+        return lambda image: softmax(classifier.logits(_pixels(image)).astype(np.float32) * scale)
     from serving.runtime import onnx
 
     network = onnx.load(path, threads)
@@ -87,15 +82,15 @@ def predictor(row: Format, path: Path, threads: int | None = None) -> Callable[[
 
 
 def logit_predictor(row: Format, path: Path, scale: Scale) -> Callable[[Pixels], Int8]:
-    """The 8-bit network's own integers: uint8 [N, 28, 28] → int8 [N, 10], or [N, 32, W] → [N, T, 12].
+    """Loads an 8-bit file to compute its own integers: uint8 [N, 28, 28] → int8 [N, 10], or [N, 32, W] → [N, T, 12].
 
     The ONNX graph keeps them inside as `logits_int8`; a copy in memory gets them as an output. The
-    file is asked with the optimizations that production uses.
+    file runs with the optimizations that production uses.
 
     Args:
-        row: its row in the table of formats.
+        row: the file's row in the table of formats.
         path: the file.
-        scale: of the logits; Keras computes with real numbers on that grid.
+        scale: the logits'; Keras computes with real numbers on that grid.
 
     Raises:
         CheckreaderError: the runtime cannot load the file.
@@ -112,35 +107,37 @@ def logit_predictor(row: Format, path: Path, scale: Scale) -> Callable[[Pixels],
     if row.runtime == "onnxruntime":
         import onnx
 
-        ask = _onnx(onnx.load(path), ["logits_int8"])
+        run_onnx = _onnx(onnx.load(path), ["logits_int8"])
 
-        def read(pixels: Pixels) -> Int8:
-            return _in_batches(ask, tensor(pixels), BATCH)[0]
+        def raw_logits(pixels: Pixels) -> Int8:
+            return _in_batches(run_onnx, tensor(pixels), BATCH)[0]
     else:
-        every = _keras_activations(path, task.layers)
+        run_layers = _keras_activations(path, task.layers)
 
-        def read(pixels: Pixels) -> Int8:
-            return _integers(every(pixels)[last], scale)
+        def raw_logits(pixels: Pixels) -> Int8:
+            return _integers(run_layers(pixels)[last], scale)
 
     def logits(pixels: Pixels) -> Int8:
         shape = task.table(pixels.shape[2])[-1].shape
-        return _channels_last(read(pixels), shape).reshape(task.output_shape(len(pixels), pixels.shape[2]))
+        return _channels_last(raw_logits(pixels), shape).reshape(
+            task.output_shape(len(pixels), pixels.shape[2])
+        )
 
     return logits
 
 
 def activations(row: Format, path: Path, pixels: Pixels) -> dict[str, Floats]:
-    """What every layer of an exported file gives for these pixels, see `inside`."""
+    """Computes every layer's output of an exported file for these pixels, see `layer_predictor`."""
     return layer_predictor(row, path)(pixels)
 
 
 def layer_predictor(row: Format, path: Path) -> Callable[[Pixels], dict[str, Floats]]:
-    """What every layer of an exported file gives, as real values.
+    """Loads a file to compute every layer's output, as real values.
 
     A layer's output is the last tensor computed before the next layer begins, so its activation
-    function is part of it, and 8-bit tensors are dequantized with their own scale. Tensors are made
-    outputs of a copy in memory, without turning the runtime's optimizations off: what is compared is
-    what runs.
+    function is part of it, and 8-bit tensors are dequantized with their own scale. Tensors become
+    outputs of a copy in memory, with the runtime's optimizations on: the same computation is compared
+    that production runs.
 
     Args:
         row: the file's row in the table of formats.
@@ -151,7 +148,7 @@ def layer_predictor(row: Format, path: Path) -> Callable[[Pixels], dict[str, Flo
         layers, in their order.
 
     Raises:
-        CheckreaderError: the file does not hold the task's layers one after the other, or shows none.
+        CheckreaderError: the file does not hold the task's layers one after the other, or outputs none.
     """
     task = TASKS[row.task]
     if row.runtime in ("c", "wasm"):
@@ -159,25 +156,25 @@ def layer_predictor(row: Format, path: Path) -> Callable[[Pixels], dict[str, Flo
             f"{row.name} shows no layers: it computes what the reference does, explain that"
         )
     readers = {"keras": _keras_activations, "litert": _litert_activations, "onnxruntime": _onnx_activations}
-    read = readers[row.runtime](path, task.layers)
+    run_layers = readers[row.runtime](path, task.layers)
 
-    def every(pixels: Pixels) -> dict[str, Floats]:
-        found = read(pixels)
+    def layer_outputs_of(pixels: Pixels) -> dict[str, Floats]:
+        outputs = run_layers(pixels)
         table = task.table(pixels.shape[2])
-        return {layer.name: _channels_last(found[layer.name], layer.shape) for layer in table}
+        return {layer.name: _channels_last(outputs[layer.name], layer.shape) for layer in table}
 
-    return every
+    return layer_outputs_of
 
 
 def layer_outputs(
     nodes: Iterable[tuple[str, Sequence[Any], Sequence[Any]]], end: Any, layers: Sequence[str] = LAYERS
 ) -> dict[str, Any]:
-    """Finds each layer's output in a graph, by its operators and never by a tensor's name.
+    """Finds each layer's output in a graph, by its operators instead of by tensors' names.
 
     Args:
         nodes: (operator, inputs, outputs) of every node, the data input first.
         end: the graph's last tensor.
-        layers: their names, in order.
+        layers: the layers' names, in order.
 
     Returns:
         The tensor of each layer.
@@ -185,28 +182,28 @@ def layer_outputs(
     Raises:
         CheckreaderError: there are not as many layers.
     """
-    producers = {outputs[0]: (operator, inputs[0]) for operator, inputs, outputs in nodes if len(inputs)}
-    found: list[Any] = []
+    producers = {targets[0]: (operator, inputs[0]) for operator, inputs, targets in nodes if len(inputs)}
+    outputs: list[Any] = []  # from the last layer to the first
     output, quantized = None, False
     while end in producers:
         operator, source = producers[end]
         if operator == "DequantizeLinear" and quantized:
-            output = None  # was 8-bit before: quantized again only after it was moved
+            output = None  # it was 8-bit before, and is quantized again only after it was moved
         if output is None and operator not in _PASSED:
             output, quantized = end, operator == "QuantizeLinear"
         elif operator not in _PASSED:
             quantized = False
         if operator in _LAYER_OPERATORS:
-            found.append(output)
+            outputs.append(output)
             output = None
         end = source
-    if len(found) != len(layers):
-        raise CheckreaderError(f"{len(found)} layers found, expected {len(layers)}: {', '.join(layers)}")
-    return dict(zip(layers, reversed(found), strict=True))
+    if len(outputs) != len(layers):
+        raise CheckreaderError(f"{len(outputs)} layers found, expected {len(layers)}: {', '.join(layers)}")
+    return dict(zip(layers, reversed(outputs), strict=True))
 
 
 def _channels_last(values: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    """[N, R·C, H/R, W] → [N, H, W, C], R rows at a time; a map of 1×1 loses its sides."""
+    """Turns [N, R·C, H/R, W] into [N, H, W, C], R rows at a time; a map of 1×1 loses its sides."""
     if len(shape) == 3 and values.ndim == 4 and values.shape[1:] != shape:
         values = values.reshape(len(values), -1, shape[-1], *values.shape[2:]).transpose(0, 3, 1, 4, 2)
     return values.reshape(len(values), *shape)
@@ -215,22 +212,23 @@ def _channels_last(values: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDAr
 def _in_batches(
     run: Callable[[Any], Sequence[npt.NDArray[Any]]], rows: Any, size: int
 ) -> list[npt.NDArray[Any]]:
-    """`run` over `size` rows at a time, each of its outputs put together again."""
+    """Calls `run` with `size` rows at a time, and concatenates each of its outputs."""
     parts = [run(rows[start : start + size]) for start in range(0, len(rows), size)]
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
-def _real(values: npt.NDArray[Any], scale: float, zero_point: int) -> Floats:
+def _dequantize(values: npt.NDArray[Any], scale: float, zero_point: int) -> Floats:
     return (values.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
 
 
 def _integers(values: Floats, scale: Scale) -> Int8:
-    return np.clip(np.rint(values / scale.scale) + scale.zero_point, -128, 127).astype(np.int8)
+    integers = np.clip(np.rint(values / scale.scale) + scale.zero_point, -128, 127)
+    return np.asarray(integers, np.int8)
 
 
 def _pixels(image: Floats) -> Pixels:
-    """The pixels that `serving.images.digit.tensor` made an image of."""
-    return np.rint(image[..., 0] * np.float32(255)).astype(np.uint8)
+    """Returns the pixels that `serving.images.digit.tensor` turned into an image."""
+    return np.asarray(np.rint(image[..., 0] * np.float32(255)), np.uint8)
 
 
 # Keras
@@ -250,23 +248,24 @@ def _load_keras(path: Path, threads: int | None = None) -> Any:
 
 
 def _keras(model: Any) -> Callable[[Floats], Floats]:
-    ask = _compiled(model)
-    return lambda image: _in_batches(lambda part: [ask(part)], image, BATCH)[0]
+    run = _compile(model)
+    return lambda image: _in_batches(lambda part: [run(part)], image, BATCH)[0]
 
 
-def _compiled(model: Any) -> Callable[[Floats], Any]:
-    """The model as a function that is compiled once, also where pictures may have any width."""
+def _compile(model: Any) -> Callable[[Floats], Any]:
+    """Returns the model as a function that is compiled once, also for pictures of any width."""
     if None not in model.input.shape[1:]:
-        return model.predict_on_batch  # type: ignore[no-any-return]
+        predict_on_batch: Callable[[Floats], Any] = model.predict_on_batch
+        return predict_on_batch
     import tensorflow as tf
 
     signature = [tf.TensorSpec(model.input.shape, tf.float32)]
     function = tf.function(lambda image: model(image, training=False), signature, autograph=False)
 
-    def ask(image: Floats) -> Any:
+    def run(image: Floats) -> Any:
         return tf.nest.map_structure(np.asarray, function(tf.constant(image)))
 
-    return ask
+    return run
 
 
 def _keras_activations(path: Path, layers: Sequence[str]) -> Callable[[Pixels], dict[str, Floats]]:
@@ -278,27 +277,25 @@ def _keras_activations(path: Path, layers: Sequence[str]) -> Callable[[Pixels], 
     current = None
     for layer in model.layers:
         current = layer.name if layer.name in layers else current
-        # An activation of its own belongs to the layer before it; what moves values and softmax do not.
+        # A separate activation belongs to the layer before it; softmax and layers that move values do not.
         if current and not isinstance(layer, moving):
             outputs[current] = layer.output
     inner = keras.Model(model.input, list(outputs.values()))
-    return lambda pixels: dict(
-        zip(outputs, _in_batches(_compiled(inner), tensor(pixels), BATCH), strict=True)
-    )
+    return lambda pixels: dict(zip(outputs, _in_batches(_compile(inner), tensor(pixels), BATCH), strict=True))
 
 
 # LiteRT
 
 
 def _centered(pixels: Pixels) -> Int8:
-    """The int8 network's input: pixel − 128."""
+    """Returns the int8 network's input: pixel − 128."""
     return (pixels[..., None].astype(np.int16) - 128).astype(np.int8)
 
 
 def _litert(
     content: bytes,
 ) -> tuple[Callable[[npt.NDArray[Any]], list[npt.NDArray[Any]]], list[dict[str, Any]]]:
-    """A function from one row to all outputs as they are, and the outputs' details."""
+    """Returns a function from one row to all outputs as they are, and the outputs' details."""
     from ai_edge_litert.interpreter import Interpreter
 
     from serving.runtime.cpu import cpus
@@ -311,7 +308,7 @@ def _litert(
 
     def run(row: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
         nonlocal shape
-        if row.shape != shape:  # a field's width
+        if row.shape != shape:  # fields differ in width
             interpreter.resize_tensor_input(source, row.shape)
             interpreter.allocate_tensors()
             shape = row.shape
@@ -327,7 +324,7 @@ def _litert_activations(path: Path, layers: Sequence[str]) -> Callable[[Pixels],
 
     from pipeline.export.provenance import serialize
 
-    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
+    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
     model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
     graph = model.subgraphs[0]
     nodes = [
@@ -338,24 +335,24 @@ def _litert_activations(path: Path, layers: Sequence[str]) -> Callable[[Pixels],
     integers = graph.tensors[graph.inputs[0]].type == schema.TensorType.INT8
     # Not `experimental_preserve_all_tensors`: it may take the model away from XNNPACK.
     graph.outputs = np.array(list(tensors.values()), np.int32)
-    model.signatureDefs = None  # they would name outputs that are none any more
+    model.signatureDefs = None  # they name outputs that are gone
     run, details = _litert(serialize(model))
 
-    def read(pixels: Pixels) -> dict[str, Floats]:
-        found = _in_batches(run, _centered(pixels) if integers else tensor(pixels), 1)
+    def run_layers(pixels: Pixels) -> dict[str, Floats]:
+        outputs = _in_batches(run, _centered(pixels) if integers else tensor(pixels), 1)
         return {
-            name: _real(values, *detail["quantization"]) if values.dtype == np.int8 else values
-            for name, values, detail in zip(tensors, found, details, strict=True)
+            name: _dequantize(values, *detail["quantization"]) if values.dtype == np.int8 else values
+            for name, values, detail in zip(tensors, outputs, details, strict=True)
         }
 
-    return read
+    return run_layers
 
 
 # ONNX Runtime
 
 
 def _onnx(model: Any, names: Sequence[str]) -> Callable[[Floats], list[npt.NDArray[Any]]]:
-    """The named tensors of a graph, wherever in it they are."""
+    """Returns a function that computes the named tensors of a graph, wherever in it they are."""
     import onnx
 
     from serving.runtime import onnx as runtime
@@ -374,7 +371,7 @@ def _onnx_activations(path: Path, layers: Sequence[str]) -> Callable[[Pixels], d
     tensors = layer_outputs(
         [(node.op_type, node.input, node.output) for node in nodes], "probabilities", layers
     )
-    # The variant that shows its layers is taken at its word.
+    # The variant that outputs its layers names them itself.
     tensors |= {output.name: output.name for output in model.graph.output if output.name in layers}
     constants = {entry.name: onnx.numpy_helper.to_array(entry) for entry in model.graph.initializer}
     scales: dict[str, tuple[float, int]] = {}
@@ -387,11 +384,13 @@ def _onnx_activations(path: Path, layers: Sequence[str]) -> Callable[[Pixels], d
             scales[node.output[0]] = scales[node.input[0]]
     run = _onnx(model, list(tensors.values()))
 
-    def read(pixels: Pixels) -> dict[str, Floats]:
-        found = _in_batches(run, tensor(pixels), BATCH)
+    def run_layers(pixels: Pixels) -> dict[str, Floats]:
+        outputs = _in_batches(run, tensor(pixels), BATCH)
         return {
-            name: _real(values, *scales[output]) if values.dtype.kind in "iu" else values.astype(np.float32)
-            for (name, output), values in zip(tensors.items(), found, strict=True)
+            name: _dequantize(values, *scales[output])
+            if values.dtype.kind in "iu"
+            else values.astype(np.float32)
+            for (name, output), values in zip(tensors.items(), outputs, strict=True)
         }
 
-    return read
+    return run_layers

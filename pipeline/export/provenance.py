@@ -1,4 +1,4 @@
-"""Where a model file comes from, written into the file's own metadata as JSON.
+"""Writes where a model file comes from into the file's own metadata, as JSON, and reads it.
 
     .keras     a member `checkreader.json` of the zip archive
     .tflite    the metadata buffer `checkreader`
@@ -6,7 +6,7 @@
     .c         the comment in its last line
     .wasm      the custom section `checkreader`, the last one
 
-Other metadata of the file is left as it was.
+Other metadata of the file stays as it was.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _MEMBER: Final = f"{KEY}.json"
 
 
 def encode(provenance: dict[str, Any]) -> str:
-    """Compact JSON, keys in order: the same provenance is the same text."""
+    """Returns compact JSON with sorted keys: the same provenance is the same text."""
     return json.dumps(provenance, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def embed_in_keras(archive: bytes, provenance: dict[str, Any]) -> bytes:
-    """A `.keras` archive with its provenance, without the time of its writing."""
+    """Adds the provenance to a `.keras` archive, and removes the time of its writing."""
     with zipfile.ZipFile(io.BytesIO(archive)) as file:
         members = {name: file.read(name) for name in file.namelist()}
     metadata = json.loads(members["metadata.json"])
@@ -49,15 +49,15 @@ def embed_in_keras(archive: bytes, provenance: dict[str, Any]) -> bytes:
 
 
 def embed_in_onnx(model: onnx.ModelProto, provenance: dict[str, Any]) -> bytes:
-    """An ONNX model with its provenance, serialized."""
+    """Adds the provenance to an ONNX model, and serializes it."""
     onnx.helper.set_model_props(model, {KEY: encode(provenance)})
     model.producer_name, model.producer_version = KEY, provenance["checkreader"]
     onnx.checker.check_model(model, full_check=True)
-    return model.SerializeToString(deterministic=True)  # type: ignore[no-any-return]
+    return bytes(model.SerializeToString(deterministic=True))
 
 
 def embed_in_tflite(model: Any, provenance: dict[str, Any]) -> bytes:
-    """A TensorFlow Lite model (`ModelT`) with its provenance, serialized."""
+    """Adds the provenance to a TensorFlow Lite model (`ModelT`), and serializes it."""
     buffer, entry = schema.BufferT(), schema.MetadataT()
     buffer.data = np.frombuffer(encode(provenance).encode(), np.uint8)
     entry.name, entry.buffer = KEY, len(model.buffers)
@@ -67,22 +67,22 @@ def embed_in_tflite(model: Any, provenance: dict[str, Any]) -> bytes:
 
 
 def embed_in_c(code: str, provenance: dict[str, Any]) -> bytes:
-    """A C file with its provenance."""
+    """Adds the provenance to a C file, as a comment."""
     text = encode(provenance).replace("*/", "*\\/")  # the same JSON, which ends no comment
     return f"{code}\n/* {KEY} {text} */\n".encode()
 
 
 def embed_in_wasm(module: bytes, provenance: dict[str, Any]) -> bytes:
-    """A WebAssembly module with its provenance, as a custom section that no runtime looks at."""
+    """Adds the provenance to a WebAssembly module, as a custom section that runtimes ignore."""
     content = bytes([len(KEY)]) + KEY.encode() + encode(provenance).encode()
-    size, left = bytearray(), len(content)
-    while left >= 128:  # LEB128
-        size.append(left % 128 + 128)
-        left //= 128
-    return module + b"\0" + bytes([*size, left]) + content
+    size, rest = bytearray(), len(content)
+    while rest >= 128:  # LEB128
+        size.append(rest % 128 + 128)
+        rest //= 128
+    return module + b"\0" + bytes([*size, rest]) + content
 
 
-class _Builder(flatbuffers.Builder):
+class _Builder(flatbuffers.Builder):  # type: ignore[misc]  # it has no types
     """Starts byte vectors at multiples of 16, as TensorFlow Lite's schema demands.
 
     The generated Python code forgets `force_align`; a microcontroller that
@@ -94,14 +94,14 @@ class _Builder(flatbuffers.Builder):
 
 
 def serialize(model: Any) -> bytes:
-    """A TensorFlow Lite model (`ModelT`) as a flatbuffer."""
+    """Serializes a TensorFlow Lite model (`ModelT`) as a flatbuffer."""
     builder = _Builder(0)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The provenance in a model file.
+    """Reads the provenance in a model file.
 
     Raises:
         CheckreaderError: the file has none or is damaged.
@@ -126,6 +126,6 @@ def read(path: Path) -> dict[str, Any]:
         return dict(json.loads(text))
     except CheckreaderError:
         raise
-    # Three libraries, and damage shows as whatever each meets first.
+    # Three libraries read the files, and each raises errors of its own on damaged ones.
     except Exception as error:
         raise CheckreaderError(f"{path}: no readable provenance ({type(error).__name__}: {error})") from None

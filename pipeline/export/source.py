@@ -1,4 +1,4 @@
-"""What the exporters export: the float network, the quantized one, and where they come from."""
+"""The source of every export: the float network, the quantized one, and where they come from."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ import msgspec
 
 from pipeline.export.formats import Format
 from pipeline.export.provenance import encode
-from pipeline.networks import folded, lenet5
-from pipeline.networks import lenet5_field as field
-from pipeline.networks import spec as task
+from pipeline.networks import folded, lenet5, lenet5_field, spec
 from pipeline.networks.spec import Task
 from pipeline.run import QUANTIZED, WEIGHTS, Run
 from serving import __version__
@@ -25,16 +23,16 @@ from serving.manifest import Threshold
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Source:
-    """A quantized run, opened.
+    """An opened quantized run.
 
     Attributes:
         network: the float Keras model, pixels → logits; of a `fast` run the folded one.
         quantized: the folder of the quantized SavedModel.
-        temperatures: what divides the logits, per model (`task.model` and `task.int8`).
-        config, data: of the training.
+        temperatures: the divisors of the logits, per model (`task.model` and `task.int8`).
+        config, data: the training's records.
         files: SHA-256 of the files that each model comes from.
-        task: what it reads.
-        thresholds: of the quantized model, from which probability it is accepted.
+        task: the run's task.
+        thresholds: the quantized model's, from which probability a digit is accepted.
     """
 
     network: Any
@@ -43,7 +41,7 @@ class Source:
     config: dict[str, Any]
     data: dict[str, Any]
     files: dict[str, dict[str, str]]
-    task: Task = task.DIGIT
+    task: Task = spec.DIGIT
     thresholds: tuple[Threshold, ...] = ()
 
     @classmethod
@@ -54,38 +52,38 @@ class Source:
             CheckreaderError: one was not run, has changed since, or cannot be read.
         """
         train, quantize = run.require("train"), run.require("quantize")
-        found = task.task_of_record(train)
+        run_task = spec.task_of_record(train)
         try:
             network = keras.models.load_model(run / WEIGHTS, compile=False)
         except Exception as error:
             raise CheckreaderError(f"{run / WEIGHTS}: Keras cannot load it: {error}") from None
-        if found is task.FAST:
+        if run_task is spec.FAST:
             network = folded.fold(keras, network)
+        records = {run_task.model: train, run_task.int8: quantize}
+        thresholds = (quantize.get("calibration") or {}).get("thresholds", [])
         return cls(
             network,
             run / QUANTIZED,
-            {found.model: _temperature(train), found.int8: _temperature(quantize)},
+            {model: _temperature(record) for model, record in records.items()},
             train["config"],
             train["data"],
             {
                 model: {name: entry["sha256"] for name, entry in record["files"].items()}
-                for model, record in ((found.model, train), (found.int8, quantize))
+                for model, record in records.items()
             },
-            found,
-            tuple(
-                msgspec.convert((quantize.get("calibration") or {}).get("thresholds", []), list[Threshold])
-            ),
+            run_task,
+            tuple(msgspec.convert(thresholds, list[Threshold])),
         )
 
     @functools.cached_property
     def inference_model(self) -> Any:
-        """The float Keras model to release: temperature folded in, pixels → probabilities."""
+        """The float Keras model to release, pixels → probabilities, with the temperature folded in."""
         if self.task.name == "field":
-            return field.deployable(keras, self.network)
+            return lenet5_field.deployable(keras, self.network)
         return lenet5.deployable(keras, self.network, self.temperatures[self.task.model])
 
     def provenance(self, row: Format) -> dict[str, Any]:
-        """What the file says about itself in its metadata."""
+        """Returns the provenance that goes into the metadata of a format's file."""
         family = self.task.int8 if row.model == self.task.int8 else self.task.model
         return {
             "checkreader": __version__,
@@ -98,12 +96,12 @@ class Source:
         }
 
     def _data_sha256(self) -> Any:
-        """Of a digit's data the files'; fields are drawn from many, and the hash is that of their record."""
+        """Returns the hashes of a digit's data files; fields come from many files, and their record is hashed."""
         if self.task.name == "field":
             return hashlib.sha256(encode(self.data).encode()).hexdigest()
         return self.data["sha256"]
 
 
 def _temperature(record: dict[str, Any]) -> float:
-    """1 for a network whose answers are calibrated as whole strings, not step by step."""
+    """Returns a record's temperature, 1 for a network whose strings are calibrated instead of its steps."""
     return float((record.get("calibration") or {}).get("temperature", 1.0))

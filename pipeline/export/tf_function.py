@@ -1,12 +1,12 @@
-"""A Keras network as one plain TensorFlow function, its weights constants: what the converters get.
+"""Spells a Keras network as one plain TensorFlow function with constant weights, for the converters.
 
-Given Keras's own function they keep variables, compute the batch's size to
+From Keras's own function they would keep variables, compute the batch's size to
 flatten, and name tensors after a process-wide counter. ONNX would wrap each
 operator in transpositions between TensorFlow's channels-last and its own
 channels-first layout; here the network is spelled in either. A picture has one
 channel, which makes the first transposition a reshape, and the last is a
 permutation of the first dense layer's weights: none is left. A network that slides
-over a field ends in a row of steps, which one transposition brings before the
+over a field ends in a row of steps, which one transposition moves in front of the
 symbols.
 """
 
@@ -29,13 +29,13 @@ Weights = list[npt.NDArray[np.float32]]
 def plain_function(
     network: Any, layout: Layout, output: str, features: bool = False
 ) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
-    """The network as a function `image` float32 [N, H, W, 1] → {name: float32 tensor}.
+    """Returns the network as a function `image` float32 [N, H, W, 1] → {name: float32 tensor}.
 
     Args:
-        network: a Keras model of `lenet5` or `field.network`, of Keras 3 or `tf_keras`.
-        layout: in which it computes; input and outputs are channels-last.
+        network: a Keras model of `lenet5` or `lenet5_field`, of Keras 3 or `tf_keras`.
+        layout: the layout it computes in; input and outputs are channels-last.
         output: the name of the last layer's output.
-        features: whether the layers before the last are outputs too.
+        features: True makes the layers before the last outputs, too.
     """
     layers = [(layer, layer.get_weights()) for layer in network.layers]
 
@@ -44,11 +44,11 @@ def plain_function(
         outputs = {}
         for layer, weights in layers:
             x = _step(layer, weights, x, layout)
-            # With the activation after the subsampling, s2 is what leaves both.
+            # With the activation after the subsampling, s2 is the output of both.
             name = layer.name.split("_")[0]
             if features and name in LAYERS[:-1]:
-                turned = len(x.shape) == 4 and layout == "NCHW"
-                outputs[name] = tf.transpose(x, [0, 2, 3, 1]) if turned else x
+                channels_first = len(x.shape) == 4 and layout == "NCHW"
+                outputs[name] = tf.transpose(x, [0, 2, 3, 1]) if channels_first else x
         return {**outputs, output: x}
 
     return run
@@ -56,7 +56,7 @@ def plain_function(
 
 def _channels_first(image: tf.Tensor) -> tf.Tensor:
     if None in image.shape[1:]:
-        return tf.transpose(image, [0, 3, 1, 2])  # `to_onnx` knows how to write it as a reshape
+        return tf.transpose(image, [0, 3, 1, 2])  # tf2onnx writes it as a reshape
     _, height, width, channels = image.shape
     return tf.reshape(image, [-1, channels, height, width])
 
@@ -75,7 +75,7 @@ def _step(layer: Any, weights: Weights, x: tf.Tensor, layout: Layout) -> tf.Tens
         case "Activation":
             return _activate(layer, x)
         case "Flatten":
-            return x  # the dense layer behind it takes care
+            return x  # the dense layer after it flattens
         case "Dense":
             kernel = weights[0]
             if len(x.shape) == 4:

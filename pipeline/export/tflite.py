@@ -1,4 +1,4 @@
-"""TensorFlow Lite: float32, float16, dynamic range, int8."""
+"""Writes TensorFlow Lite files: float32, float16, dynamic range, int8."""
 
 from __future__ import annotations
 
@@ -19,29 +19,32 @@ from pipeline.export.source import Source
 from pipeline.export.tf_function import plain_function
 from serving.errors import CheckreaderError
 
-# Of a field's file, before it is resized; the converter puts 1, less than the first convolution's window.
+# The width in a field's file before it is resized; the converter writes 1, less than the first convolution's window.
 _WIDTH: Final = 128
 _WEIGHTED: Final = (schema.BuiltinOperator.FULLY_CONNECTED, schema.BuiltinOperator.CONV_2D)
 _MOVING: Final = (schema.BuiltinOperator.RESHAPE, schema.BuiltinOperator.SQUEEZE)
 
 
 def float32(source: Source, provenance: dict[str, Any]) -> bytes:
-    """`image` float32 [N, H, W, 1] → `probabilities` float32 [N, 10] or, of a field, [N, T, 12]; N and its W are free."""
+    """Writes `image` float32 [N, H, W, 1] → `probabilities` float32 [N, 10] or, for fields, [N, T, 12].
+
+    N is free, and so is a field's W.
+    """
     return _float(source, provenance)
 
 
 def float16(source: Source, provenance: dict[str, Any]) -> bytes:
-    """As `float32`, the weights in half precision."""
+    """Writes a model like `float32`'s with the weights in half precision."""
     return _float(source, provenance, optimizations=[tf.lite.Optimize.DEFAULT], types=[tf.float16])
 
 
 def dynamic(source: Source, provenance: dict[str, Any]) -> bytes:
-    """As `float32`, the large weights in 8 bits and the activations quantized while it runs."""
+    """Writes a model like `float32`'s with the large weights in 8 bits and the activations quantized at run time."""
     return _float(source, provenance, optimizations=[tf.lite.Optimize.DEFAULT])
 
 
 def int8(source: Source, provenance: dict[str, Any]) -> bytes:
-    """`image` int8 [1, H, W, 1] (pixel − 128) → `logits` int8 [1, 10] or, of a field, [1, T, 12]."""
+    """Writes `image` int8 [1, H, W, 1] (pixel − 128) → `logits` int8 [1, 10] or, for fields, [1, T, 12]."""
     return embed_in_tflite(_model(integers(source)), provenance)
 
 
@@ -51,14 +54,13 @@ def _float(source: Source, provenance: dict[str, Any], optimizations: Any = (), 
 
 
 def convert(network: Any, output: str, optimizations: Any = (), types: Any = ()) -> bytes:
-    """A float Keras model of either kind as a `.tflite` for any number of pictures.
+    """Converts a float model, of Keras 3 or `tf_keras`, to a `.tflite` for any number of pictures.
 
     Args:
         network: pixels → one output.
-        output: the name to give it.
+        output: the output's name.
         optimizations, types: the converter's.
     """
-
     image = tf.TensorSpec(network.input.shape, tf.float32, name="image")
     serve = tf.function(plain_function(network, "NHWC", output), [image], autograph=False)
     with tempfile.TemporaryDirectory() as folder, _quiet():
@@ -71,12 +73,12 @@ def convert(network: Any, output: str, optimizations: Any = (), types: Any = ())
 
 @functools.lru_cache(maxsize=1)
 def integers(source: Source) -> bytes:
-    """The int8 `.tflite`, from which every 8-bit format takes its integers; converted once."""
+    """Returns the int8 `.tflite`, from which every 8-bit format takes its integers; it is converted once."""
     return convert_int8(source.quantized, source.temperatures[source.task.int8])
 
 
 def convert_int8(quantized: Path, temperature: float) -> bytes:
-    """The int8 network, its temperature in the scales.
+    """Converts the int8 network, with its temperature in the scales.
 
     Args:
         quantized: the SavedModel that `quantize` wrote.
@@ -90,7 +92,7 @@ def convert_int8(quantized: Path, temperature: float) -> bytes:
         model = _named(_model(converter.convert()), "logits")
     graph = model.subgraphs[0]
     codes = [model.operatorCodes[operator.opcodeIndex].builtinCode for operator in graph.operators]
-    tail = 1 if codes[-1] in _MOVING else 0  # what only moves the logits keeps their scale
+    tail = 1 if codes[-1] in _MOVING else 0  # an operator that only moves the logits keeps their scale
     if len(codes) <= tail or codes[-1 - tail] not in _WEIGHTED:
         raise CheckreaderError("the quantized network does not end in a dense layer or a convolution")
     last, *moving = graph.operators[-1 - tail :]
@@ -106,7 +108,7 @@ def _model(tflite: bytes) -> Any:
 
 
 def _named(model: Any, output: str) -> Any:
-    """Gives input and output their contract's names, instead of the converter's."""
+    """Gives input and output the contract's names, instead of the converter's."""
     graph = model.subgraphs[0]
     image = graph.tensors[graph.inputs[0]]
     if image.shapeSignature is not None and image.shapeSignature[2] < 0:
@@ -120,7 +122,7 @@ def _named(model: Any, output: str) -> Any:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps the converter's chatter off the terminal; what it raises still comes through."""
+    """Keeps the converter's messages off the terminal; its exceptions pass."""
     before = os.dup(2)
     with Path(os.devnull).open("w") as sink, contextlib.redirect_stdout(sink):
         os.dup2(sink.fileno(), 2)

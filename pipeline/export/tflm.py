@@ -1,10 +1,10 @@
-"""The int8 `.tflite` as a C array for TensorFlow Lite Micro, with the operators and the arena that it needs.
+"""Writes the int8 `.tflite` as a C array for TensorFlow Lite Micro, with the operators and the arena that it needs.
 
     python -m pipeline.export.tflm models/edge/lenet5-int8.tflite OUT    # OUT/lenet5-int8-model.c and .h
 
 The arena is measured by TensorFlow Lite Micro itself (`pip install --pre tflite-micro`), on this machine and with
-its reference kernels; optimized ones (CMSIS-NN) take scratch memory in addition. Whoever has no interpreter on
-the device yet wants `to_c` instead.
+its reference kernels; optimized ones (CMSIS-NN) take scratch memory in addition. A device without an interpreter
+takes `c_source` instead.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _TOTAL: Final = re.compile(r"Arena allocation total (\d+) bytes")
 
 
 def available() -> bool:
-    """Whether TensorFlow Lite Micro is installed."""
+    """Returns True if TensorFlow Lite Micro is installed."""
     return importlib.util.find_spec("tflite_micro") is not None
 
 
 def arena_bytes(tflite: bytes) -> int:
-    """Bytes of memory that the interpreter takes for this model.
+    """Measures how many bytes of memory the interpreter takes for this model.
 
     Raises:
         CheckreaderError: it is not installed, or cannot run the model.
@@ -47,26 +47,26 @@ def arena_bytes(tflite: bytes) -> int:
         raise CheckreaderError(
             "the arena is measured by TensorFlow Lite Micro: pip install --pre tflite-micro"
         )
-    # What it prints comes from C++, past Python's streams.
-    done = subprocess.run([sys.executable, "-c", _MEASURE], input=tflite, capture_output=True, check=False)
-    printed = (done.stdout + done.stderr).decode(errors="replace")
+    # Its output comes from C++, past Python's streams.
+    process = subprocess.run([sys.executable, "-c", _MEASURE], input=tflite, capture_output=True, check=False)
+    printed = (process.stdout + process.stderr).decode(errors="replace")
     total = _TOTAL.search(printed)
-    if done.returncode or total is None:
+    if process.returncode or total is None:
         raise CheckreaderError(
             f"TensorFlow Lite Micro: {(printed.strip().splitlines() or ['no answer'])[-1]}"
         )
     return int(total[1])
 
 
-def write(tflite: bytes, bytes_needed: int) -> tuple[str, str]:
-    """The array's C file and its header.
+def render(tflite: bytes, bytes_needed: int) -> tuple[str, str]:
+    """Returns the array's C file and its header.
 
     Args:
         tflite: the int8 model.
-        bytes_needed: see `arena`.
+        bytes_needed: see `arena_bytes`.
 
     Raises:
-        CheckreaderError: as `reference.load`.
+        CheckreaderError: as `integer_reference.operators`.
     """
     operators = integer_reference.operators(tflite)
     lines = ", ".join(operators)
@@ -108,17 +108,17 @@ extern const unsigned char checkreader_lenet5_model[CHECKREADER_LENET5_MODEL_SIZ
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit status."""
+    """Runs the command line; returns the exit status."""
     options = command.parser(
         "pipeline.export.tflm", "Write an int8 .tflite as a C array for TensorFlow Lite Micro."
     )
 
     def files(tflite: bytes) -> tuple[dict[str, bytes], str]:
-        c_source.plan(integer_reference.load(tflite))  # a digit's network, and no other
-        needed = arena_bytes(tflite)
-        code, header = write(tflite, needed)
-        shown = f"{len(tflite):,} bytes of flash, {needed:,} bytes of arena"
-        return {f"{NAME}.c": code.encode(), f"{NAME}.h": header.encode()}, shown
+        c_source.plan(integer_reference.load(tflite))  # refuses all but a digit's network
+        bytes_needed = arena_bytes(tflite)
+        code, header = render(tflite, bytes_needed)
+        sizes = f"{len(tflite):,} bytes of flash, {bytes_needed:,} bytes of arena"
+        return {f"{NAME}.c": code.encode(), f"{NAME}.h": header.encode()}, sizes
 
     return command.run(options.parse_args(arguments), files)
 

@@ -1,8 +1,8 @@
-"""The int8 `.tflite` for an Arm Ethos-U55 beside a Cortex-M, by Arm's own compiler Vela.
+"""Compiles the int8 `.tflite` for an Arm Ethos-U55 next to a Cortex-M, with Arm's own compiler Vela.
 
     python -m pipeline.export.vela models/edge/lenet5-int8.tflite OUT    # OUT/lenet5-int8_ethos-u55-128.tflite
 
-It prints what runs on the accelerator, and SRAM, flash and time as Vela estimates them: no board was asked.
+It prints what runs on the accelerator, and SRAM, flash and time as Vela estimates them: nothing is measured on a board.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pipeline.networks import integer_reference
 from serving.errors import CheckreaderError
 
 ACCELERATOR: Final = "ethos-u55-128"
-# Stated, since Vela's defaults change; these are of the file that comes with it.
+# Stated, since Vela's defaults change; the sections are of the file that comes with it.
 _CONFIGURATION: Final = (
     "--config",
     "Arm/vela.ini",
@@ -39,13 +39,13 @@ _NPU: Final = "ethos-u"
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """What Vela says.
+    """Vela's estimate, by its own model of the hardware.
 
     Attributes:
-        operators: of the network.
+        operators: the number of the network's operators.
         cpu_operators: those that are left to the processor.
-        sram_bytes, flash_bytes: of the network.
-        inferences_per_second: Vela's estimate, by its own model of the hardware.
+        sram_bytes, flash_bytes: the network's.
+        inferences_per_second: pictures per second.
         clock_hz: of the accelerator that it assumes.
     """
 
@@ -58,45 +58,46 @@ class Estimate:
 
 
 def available() -> bool:
-    """Whether Vela is installed."""
+    """Returns True if Vela is installed."""
     return importlib.util.find_spec("ethosu") is not None
 
 
 def compile_model(tflite: bytes) -> tuple[bytes, Estimate]:
-    """The file for the accelerator, and what it is expected to take.
+    """Compiles the file for the accelerator, and estimates its costs.
 
     Args:
         tflite: the int8 model.
 
     Raises:
-        CheckreaderError: as `reference.load`; Vela is not installed, or refuses the model.
+        CheckreaderError: as `integer_reference.load`; Vela is not installed, or refuses the model.
     """
-    c_source.plan(integer_reference.load(tflite))  # a digit's network, and no other
+    c_source.plan(integer_reference.load(tflite))  # refuses all but a digit's network
     if not available():
         raise CheckreaderError("Ethos-U needs Arm's compiler Vela: pip install ethos-u-vela")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "model.tflite").write_bytes(tflite)
         command = [sys.executable, "-c", _RUN, "model.tflite", "--accelerator-config", ACCELERATOR]
-        done = subprocess.run(
+        process = subprocess.run(
             [*command, *_CONFIGURATION, "--output-dir", "out"],
             cwd=folder,
             capture_output=True,
             text=True,
             check=False,
         )
-        written = folder / "out" / "model_vela.tflite"
-        if done.returncode or not written.exists():
-            lines = (done.stderr + done.stdout).strip().splitlines() or [f"status {done.returncode}"]
+        compiled = folder / "out" / "model_vela.tflite"
+        if process.returncode or not compiled.exists():
+            lines = (process.stderr + process.stdout).strip().splitlines() or [f"status {process.returncode}"]
             raise CheckreaderError(f"Vela: {lines[-1]}")
         (summary,) = (folder / "out").glob("model_summary_*.csv")
         with summary.open(newline="") as file:
             (row,) = csv.DictReader(file)
-        content = written.read_bytes()
+        content = compiled.read_bytes()
     return content, _estimate(tflite, content, row)
 
 
 def _estimate(tflite: bytes, content: bytes, row: dict[str, str]) -> Estimate:
+    """Reads the estimate from Vela's summary, and the operators from both files."""
     before, after = (
         integer_reference.operator_names(schema.ModelT.InitFromPackedBuf(file, 0))
         for file in (tflite, content)
@@ -113,7 +114,7 @@ def _estimate(tflite: bytes, content: bytes, row: dict[str, str]) -> Estimate:
 
 
 def summary(estimate: Estimate) -> str:
-    """The estimate in a line for the screen."""
+    """Formats the estimate as a line for the screen."""
     left = f"but {', '.join(estimate.cpu_operators)}" if estimate.cpu_operators else "none on the processor"
     return (
         f"{ACCELERATOR}: {estimate.operators} operators, {left}; SRAM {estimate.sram_bytes:,} bytes, flash "
@@ -123,7 +124,7 @@ def summary(estimate: Estimate) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit status."""
+    """Runs the command line; returns the exit status."""
     options = command.parser("pipeline.export.vela", "Compile an int8 .tflite for an Arm Ethos-U55.")
 
     def files(tflite: bytes) -> tuple[dict[str, bytes], str]:

@@ -1,4 +1,4 @@
-"""WebAssembly from the C file, for a browser that reads digits without a server.
+"""Compiles the C file to WebAssembly, for a browser that reads digits without a server.
 
     python -m pipeline.export.wasm models/edge/lenet5-int8.tflite OUT    # OUT/lenet5-int8.wasm
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def module(source: Source, provenance: dict[str, Any]) -> bytes:
-    """The module of a run."""
+    """Returns the module of a run."""
     return embed_in_wasm(compile_module(*c_source.render_run(source)), provenance)
 
 
 def compile_module(code: str, header: str) -> bytes:
-    """The module from the texts that `to_c.write` gave; equal texts give equal bytes.
+    """Compiles the texts of `c_source.render`; equal texts give equal bytes.
 
     Raises:
         CheckreaderError: it does not compile.
@@ -35,15 +35,15 @@ def compile_module(code: str, header: str) -> bytes:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit status."""
-    options = c_source.parser("pipeline.export.wasm", "Write WebAssembly from an int8 .tflite.")
-    chosen = options.parse_args(arguments)
+    """Runs the command line; returns the exit status."""
+    parser = c_source.parser("pipeline.export.wasm", "Write WebAssembly from an int8 .tflite.")
+    options = parser.parse_args(arguments)
 
     def files(tflite: bytes) -> tuple[dict[str, bytes], str]:
-        code, header, shown = c_source.render_options(chosen, tflite)
-        return {f"{c_source.NAME}.wasm": compile_module(code, header)}, shown
+        code, header, layers = c_source.render_options(options, tflite)
+        return {f"{c_source.NAME}.wasm": compile_module(code, header)}, layers
 
-    return command.run(chosen, files)
+    return command.run(options, files)
 
 
 if __name__ == "__main__":

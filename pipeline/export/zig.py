@@ -1,6 +1,6 @@
 """Compiles the exported C with the `ziglang` package, which needs no compiler on the system.
 
-To WebAssembly for a browser, and to a shared library for this machine, by which the C is compared and timed.
+The targets are WebAssembly for a browser, and a shared library for this machine, by which the C is compared and timed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _EXPORTS: Final = (
     "__heap_base",
 )
 _COMPILER: Final = (sys.executable, "-m", "ziglang", "cc", "-std=c99", "-nostdlib")
-# A number in a header has no address; who loads a compiled file asks for it.
+# A number in a header has no address: functions return it to whoever loads a compiled file.
 _CONSTANTS: Final = """#include "%s"
 
 int checkreader_lenet5_threshold(void);
@@ -38,11 +38,11 @@ double checkreader_lenet5_scale(void) { return CHECKREADER_LENET5_SCALE; }
 
 
 def compile_c(code: str, header: str, name: str, target: Literal["wasm", "native"]) -> bytes:
-    """A module or library with the functions of the C file, its threshold and its scale.
+    """Compiles a module or library with the functions of the C file, its threshold and its scale.
 
     Args:
         code, header: the texts; equal ones give equal bytes.
-        name: of the header, as the code includes it.
+        name: the header's, as the code includes it.
         target: WebAssembly, or a shared library for the processor at hand.
 
     Raises:
@@ -56,7 +56,7 @@ def compile_c(code: str, header: str, name: str, target: Literal["wasm", "native
             for variable in ("ZIG_LOCAL_CACHE_DIR", "ZIG_GLOBAL_CACHE_DIR")
         }
         exports = [f"-Wl,--export={symbol}" for symbol in _EXPORTS] if target == "wasm" else []
-        done = subprocess.run(
+        process = subprocess.run(
             [*_COMPILER, *FLAGS[target], *exports, "code.c", "constants.c", "-o", "out"],
             cwd=folder,
             env={**os.environ, **caches},
@@ -64,8 +64,8 @@ def compile_c(code: str, header: str, name: str, target: Literal["wasm", "native
             text=True,
             check=False,
         )
-        if done.returncode:
-            lines = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
+        if process.returncode:
+            lines = process.stderr.strip().splitlines() or [f"status {process.returncode}"]
             raise CheckreaderError(
                 f"ziglang: {next((line for line in lines if 'error:' in line), lines[-1])}"
             )

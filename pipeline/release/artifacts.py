@@ -28,8 +28,8 @@ class TaskRelease:
         previous_golden: where the golden set of the version before is kept, below `models/`; the pictures of two sets
             may have the same names.
         pictures: golden set, as bytes → the names of its pictures.
-        write: (run, empty folder, version, records by stage, manifest before) → manifest; writes the release into the
-            folder. The manifest before, whose other models stay, may be None for digits alone.
+        write: (run, empty folder, version, records by stage as JSON, manifest before) → manifest; writes the release
+            into the folder. The manifest before, whose other models stay, may be None for digits alone.
     """
 
     task: Task

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from pipeline.evaluation.digit import FAMILIES
 from pipeline.export.formats import TABLE, Format
 from pipeline.networks import spec
 from pipeline.networks.lenet5 import table
+from pipeline.records import Calibration, Records, convert
 from pipeline.release import golden_digits, triton
 from pipeline.release.artifacts import (
     PREVIOUS,
@@ -23,7 +22,7 @@ from pipeline.release.artifacts import (
 )
 from pipeline.run import Run, replacing, write_bytes
 from serving import __version__
-from serving.manifest import SCHEMA, Accuracy, Artifact, Manifest, Model, Tensor, Threshold
+from serving.manifest import SCHEMA, Artifact, Manifest, Model, Tensor
 
 FILES: Final = {
     "onnx_float32": "repository/lenet5/{version}/model.onnx",
@@ -57,12 +56,13 @@ def write(
         run: verified.
         models: the empty folder.
         version: the digit models' new one.
-        records: of every stage.
+        records: of every stage, as JSON.
         previous: the manifest of the release before, whose other models stay; None: there is none.
 
     Returns:
         The manifest that goes with it.
     """
+    typed = convert(records, Records, run.path)
     rows = [row for row in TABLE["digit"] if row.name in FILES]
     artifacts = copy(run, FILES, models, version, spec.DIGIT)
     write_triton_files(rows, models)
@@ -71,7 +71,7 @@ def write(
         golden_digits.sheet(models / "golden").save(temporary)
     write_records(records, records_folder(models, "digit"))
     others = {} if previous is None else without(previous.models, spec.DIGIT)
-    trained_on = dict(records["train"]["data"])
+    trained_on = dict(typed.train.data)
     if previous is not None:
         # The data of the other tasks' models stand under the task's name.
         trained_on |= {name: previous.data[name] for name in ("field", "fast") if name in previous.data}
@@ -81,9 +81,9 @@ def write(
         schema=SCHEMA,
         release=__version__,
         default="lenet5",
-        models={name: describe(name, version, files, records) for name, files in artifacts.items()} | others,
+        models={name: describe(name, version, files, typed) for name, files in artifacts.items()} | others,
         golden=golden_sets,
-        tool_versions=records["export"]["environment"]["packages"],
+        tool_versions=typed.export.environment.packages,
         data=trained_on,
     )
 
@@ -98,37 +98,41 @@ def write_triton_files(rows: Sequence[Format], models: Path) -> None:
                 write_bytes(folder / "labels.txt", "\n".join([*_LABELS, ""]).encode())
 
 
-def describe(name: str, version: str, artifacts: list[Artifact], records: dict[str, Any]) -> Model:
+def describe(name: str, version: str, artifacts: list[Artifact], records: Records) -> Model:
     """The manifest's entry of a model of digits."""
     shared: dict[str, Any] = {
         "version": version,
         "input": _IMAGE,
         "artifacts": artifacts,
         "description": _DESCRIPTIONS[name],
-        "seed": records["train"]["config"]["seed"],
-        "preset": records["train"]["preset"],
+        "seed": records.train.config["seed"],
+        "preset": records.train.preset,
     }
     if name not in FAMILIES:
         return Model(
-            task="features", outputs=_features(), temperature=_temperature(records, "lenet5"), **shared
+            task="features",
+            outputs=_features(),
+            temperature=_calibration(records, "lenet5").temperature,
+            **shared,
         )
-    evaluated = records["evaluate"]["families"][name]
+    calibration = _calibration(records, name)
     return Model(
         task="digit",
         output=_PROBABILITIES,
         labels=_LABELS,
-        temperature=_temperature(records, name),
-        accuracy=msgspec.convert(evaluated["accuracy"], Accuracy),
-        thresholds=[
-            msgspec.convert(entry, Threshold)
-            for entry in records[FAMILIES[name][0]]["calibration"]["thresholds"]
-        ],
+        temperature=calibration.temperature,
+        accuracy=records.evaluate.families[name].accuracy,
+        thresholds=calibration.thresholds,
         **shared,
     )
 
 
-def _temperature(records: dict[str, Any], name: str) -> float:
-    return float(records[FAMILIES[name][0]]["calibration"]["temperature"])
+def _calibration(records: Records, name: str) -> Calibration:
+    """The calibration of a model, by the stage that made it."""
+    stage, _ = FAMILIES[name]
+    calibration = (records.quantize if stage == "quantize" else records.train).calibration
+    assert calibration is not None  # each of a digit run's two stages calibrates
+    return calibration
 
 
 def _features() -> list[Tensor]:

@@ -3,7 +3,7 @@
     python -m pipeline.release.documents README.md docs/*.md   # rewrites every marked block in these files
     python -m pipeline.release.documents runs/digits           # prints the table of a run
 
-Between `<!-- NAME -->` and `<!-- /NAME -->` stands what `templates/NAME.md.j2` says, NAME one of `BLOCKS`. The numbers
+Between the lines `<!-- NAME -->` and `<!-- /NAME -->` stands what `templates/NAME.md.j2` says, NAME one of `BLOCKS`. The numbers
 are those of `models/records/` and of `RESULTS`, below the folder where the command is called; a test holds the
 documents against them.
 """
@@ -17,12 +17,13 @@ import statistics
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import jinja2
 
 from pipeline.export.formats import FOLDER, TABLE, Format, models
 from pipeline.networks import spec
+from pipeline.records import FieldRecords, Records, convert
 from pipeline.release.artifacts import records_folder
 from pipeline.run import STAGES, write_bytes
 from serving import __version__
@@ -32,27 +33,41 @@ from serving.manifest import Manifest
 RESULTS: Final = Path("benchmarks/results")  # where benchmarks write their results, below the root
 BLOCKS: Final = ("models", "table", "numbers", "limits", "edge", "service", "operations", "fields")
 
+_Kind = TypeVar("_Kind", Records, FieldRecords)
+
 # The product's name in results that were measured under the old one.
 OLD_NAME: Final = "checkdigit"
 
 
-def read_records(folder: Path) -> dict[str, Any]:
-    """Reads the records in a run's folder, or in `models/records/`, by stage."""
-    return {
+def read_records(folder: Path, kind: type[_Kind]) -> _Kind:
+    """Reads the records in a run's folder, or in `models/records/`.
+
+    Args:
+        folder: holds `train.json` and so on.
+        kind: `FieldRecords` of a field run, else `Records`.
+
+    Raises:
+        CheckreaderError: something is missing in a record.
+    """
+    content = {
         stage: json.loads((folder / f"{stage}.json").read_text())
         for stage in (*STAGES, "calibrate")
         if stage in STAGES or (folder / f"{stage}.json").exists()
     }
+    return convert(content, kind, folder)
 
 
-def run_table(records: dict[str, Any]) -> str:
+def run_table(folder: Path) -> str:
     """Renders the formats of a run, of whichever task, with size, accuracy or agreement, speed and memory."""
-    return _render("run", run=records)
+    task = json.loads((folder / "train.json").read_text()).get("task", "digit")
+    return _render(f"{'field' if task == 'field' else 'digit'}_run", run=_read(folder, task))
 
 
-def model_card(
-    records: dict[str, Any], manifest: Manifest, field_records: dict[str, Any] | None = None
-) -> str:
+def _read(folder: Path, task: str) -> Records | FieldRecords:
+    return read_records(folder, FieldRecords) if task == "field" else read_records(folder, Records)
+
+
+def model_card(records: Records, manifest: Manifest, field_records: FieldRecords | None = None) -> str:
     """Renders `models/README.md`.
 
     Args:
@@ -80,8 +95,8 @@ def render_block(name: str, root: Path) -> str:
     def released(task: str) -> bool:
         return records_folder(root / "models", task).is_dir()
 
-    def records(task: str) -> dict[str, Any]:
-        return read_records(records_folder(root / "models", task))
+    def records(task: str) -> Records | FieldRecords:
+        return _read(records_folder(root / "models", task), task)
 
     def measured(benchmark: str) -> bool:
         return (root / RESULTS / f"{benchmark}.json").exists()
@@ -114,14 +129,15 @@ def renew(text: str, root: Path) -> str:
     """
     for name in BLOCKS:
         begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-        if begin not in text and end not in text:
+        if not {begin, end} & set(text.splitlines()):
             continue
-        if not re.search(f"(?s){begin}.*{end}", text):
+        block = re.compile(f"^{begin}$.*?^{end}$", re.DOTALL | re.MULTILINE)
+        if not block.search(text):
             raise CheckreaderError(f"nothing to renew: expected the lines {begin} and {end}")
         if name == "fields" and not records_folder(root / "models", "field").is_dir():
             continue
         content = f"{begin}\n{render_block(name, root)}\n{end}"
-        text = re.sub(f"(?s){begin}.*?{end}", content.replace("\\", r"\\"), text)
+        text = block.sub(content.replace("\\", r"\\"), text)
     return text
 
 
@@ -130,7 +146,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         for path in map(Path, arguments):
             if path.is_dir():
-                print(run_table(read_records(path)))
+                print(run_table(path))
                 continue
             text = path.read_text()
             try:
@@ -209,36 +225,36 @@ def mean(numbers: Sequence[float]) -> float:
 # Functions: what a template cannot look up by itself.
 
 
-def formats(records: dict[str, Any]) -> tuple[Format, ...]:
+def formats(records: Records | FieldRecords) -> tuple[Format, ...]:
     """The table of formats of a run's task."""
-    return TABLE[spec.task_of_record(records["train"]).name]
+    train = records.train
+    return TABLE[spec.task_of_record({"task": train.task, "config": train.config}).name]
 
 
-def exported_bytes(records: dict[str, Any], row: Format) -> int:
+def exported_bytes(records: Records | FieldRecords, row: Format) -> int:
     """The size of an exported file."""
-    return int(records["export"]["files"][f"{FOLDER}/{row.file}"]["bytes"])
+    return records.export.files[f"{FOLDER}/{row.file}"].bytes
 
 
-def same_strings(records: dict[str, Any], row: Format) -> float | None:
+def same_strings(records: FieldRecords, row: Format) -> float | None:
     """The share of fields that a format reads as its reference does; None: it is a reference itself."""
-    for pair in records["verify"]["pairs"]:
-        if row.bound is not None and (pair["left"], pair["right"]) == (row.bound.against, row.name):
-            return float(pair["strings"])
+    for pair in records.verify.pairs:
+        if row.bound is not None and (pair.left, pair.right) == (row.bound.against, row.name):
+            return pair.strings
     return None
 
 
-def measured_on(records: dict[str, Any]) -> dict[str, int]:
+def measured_on(records: FieldRecords) -> dict[str, int]:
     """The labeled fields that a field run was evaluated on: names and counts."""
-    return {family["data"]["name"]: family["n"] for family in records["evaluate"]["families"].values()}
+    return {family.data["name"]: family.n for family in records.evaluate.families.values()}
 
 
-def refusals(records: dict[str, Any]) -> list[str]:
+def refusals(records: FieldRecords) -> list[str]:
     """The error bounds for which the calibration of a field run chose no threshold, with the reason."""
-    calibrations = {"": records["train"]["calibration"] or {}}
-    if "calibrate" in records:
-        families = records["calibrate"]["families"].items()
-        calibrations = {f"{name}, ": family["calibration"] for name, family in families}
-    return [f"{model}{line}" for model, each in calibrations.items() for line in each.get("refusals", [])]
+    if records.calibrate is not None:
+        families = records.calibrate.families.items()
+        return [f"{name}, {line}" for name, family in families for line in family.calibration.refusals]
+    return records.train.calibration.refusals if records.train.calibration else []
 
 
 def lowest(kinds: dict[str, Any], model: str, preparation: str, count: int) -> list[tuple[str, float]]:

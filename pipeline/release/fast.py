@@ -12,6 +12,7 @@ import msgspec
 
 from pipeline.export.formats import FAST_FORMATS
 from pipeline.networks import spec
+from pipeline.records import Records, convert
 from pipeline.release import golden_digits
 from pipeline.release.artifacts import PREVIOUS, TaskRelease, copy, records_folder, write_records
 from pipeline.release.digit import describe, write_triton_files
@@ -35,27 +36,28 @@ def write(
         run: verified.
         models: the empty folder.
         version: the new one of the folded models.
-        records: of every stage.
+        records: of every stage, as JSON.
         previous: the manifest of the release before, whose other models stay.
 
     Returns:
         The manifest that goes with it.
     """
     assert previous is not None  # `release` refuses a first release without digit models
+    typed = convert(records, Records, run.path)
     rows = [row for row in FAST_FORMATS if row.name in FILES]
     artifacts = copy(run, FILES, models, version, spec.FAST)
     write_triton_files(rows, models)
     golden = golden_digits.write(run, rows, models, "golden/fast", _GOLDEN)
     write_records(records, records_folder(models, "fast"))
     released = {
-        name: msgspec.structs.replace(describe(name, version, files, records), golden=golden)
+        name: msgspec.structs.replace(describe(name, version, files, typed), golden=golden)
         for name, files in artifacts.items()
     }
     return msgspec.structs.replace(
         previous,
         release=__version__,
         models={**previous.models, **released},
-        data={**previous.data, "fast": records["train"]["data"]},
+        data={**previous.data, "fast": typed.train.data},
     )
 
 

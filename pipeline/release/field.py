@@ -18,6 +18,7 @@ from pipeline.export.formats import FIELD_FORMATS, FOLDER, Format, get
 from pipeline.export.predictor import predictor
 from pipeline.networks import batching, spec
 from pipeline.networks.lenet5_field import CLASSES, SLIDING
+from pipeline.records import FieldRecords, convert
 from pipeline.release import triton
 from pipeline.release.artifacts import PREVIOUS, TaskRelease, copy, records_folder, write_records
 from pipeline.run import Run, replacing, sha256, write_bytes
@@ -80,13 +81,14 @@ def write(
         run: verified.
         models: the empty folder.
         version: the field models' new one.
-        records: of every stage.
+        records: of every stage, as JSON.
         previous: the manifest of the release before, whose other models stay.
 
     Returns:
         The manifest that goes with it.
     """
     assert previous is not None  # `release` refuses a first release without digit models
+    typed = convert(records, FieldRecords, run.path)
     artifacts = copy(run, FILES, models, version, spec.FIELD)
     for name in FAMILIES:
         folder = models / "repository" / name
@@ -102,9 +104,9 @@ def write(
         previous,
         release=__version__,
         models={name: model for name, model in previous.models.items() if model.task != "field"}
-        | {name: describe(run, name, version, artifacts[name], records) for name in FAMILIES},
+        | {name: describe(run, name, version, artifacts[name], typed) for name in FAMILIES},
         golden={**previous.golden, "fields": golden},
-        data={**previous.data, "field": records["train"]["data"]},
+        data={**previous.data, "field": typed.train.data},
     )
     _draw_amount(models, manifest.models[spec.FIELD.model], predictor(_SERVED, run / FOLDER / _SERVED.file))
     return manifest
@@ -124,13 +126,13 @@ def _public(record: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
-def describe(run: Run, name: str, version: str, artifacts: list[Artifact], records: dict[str, Any]) -> Model:
+def describe(run: Run, name: str, version: str, artifacts: list[Artifact], records: FieldRecords) -> Model:
     """The manifest's entry of a model of fields."""
     confidence, thresholds = stored_calibration(run, name)
-    measured, note = records["evaluate"]["families"][name], ""
-    if records["evaluate"]["trained_on"]:
-        measured, note = records["train"]["cross_validation"]["pooled"], ", cross-validated"
-    exact = {key: measured["exact"][key] for key in ("value", "low", "high", "n")}
+    measured, note = records.evaluate.families[name], ""
+    if records.evaluate.trained_on and records.train.cross_validation is not None:
+        measured, note = records.train.cross_validation.pooled, ", cross-validated"
+    exact = measured.exact
     return Model(
         version=version,
         task="field",
@@ -139,9 +141,9 @@ def describe(run: Run, name: str, version: str, artifacts: list[Artifact], recor
         artifacts=artifacts,
         labels=_LABELS,
         description=_DESCRIPTIONS[name],
-        seed=records["train"]["config"]["seed"],
-        preset=records["train"]["preset"],
-        accuracy=Accuracy(**exact, data=measured["data"]["name"] + note),
+        seed=records.train.config["seed"],
+        preset=records.train.preset,
+        accuracy=Accuracy(exact.value, exact.low, exact.high, exact.n, measured.data["name"] + note),
         sliding=SLIDING,
         confidence=confidence,
         thresholds=thresholds,

@@ -21,6 +21,7 @@ import msgspec
 from pipeline.export.formats import models as models_of
 from pipeline.networks import spec
 from pipeline.networks.spec import Task
+from pipeline.records import ExportRecord, FieldRecords, Records, VerifyRecord, convert
 from pipeline.release import documents
 from pipeline.release.artifacts import TaskRelease, records_folder, without
 from pipeline.release.previous import forget, keep
@@ -48,11 +49,12 @@ def release(run: Run, models: Path, task_release: TaskRelease, keep_previous: bo
     """
     task = task_release.task
     records = run.records()
-    if not records["verify"]["passed"]:
+    verified = convert(records["verify"], VerifyRecord, run / "verify.json")
+    if not verified.passed:
         raise CheckreaderError(
-            f"{run / 'verify.json'}: not released: {records['verify']['broken'][0]}: see `checkreader verify --explain`"
+            f"{run / 'verify.json'}: not released: {verified.broken[0]}: see `checkreader verify --explain`"
         )
-    refused = records["export"]["refused"]
+    refused = convert(records["export"], ExportRecord, run / "export.json").refused
     for name in task_release.files:
         if name in refused:
             raise CheckreaderError(f"{run.path}: not released: {name} could not be exported: {refused[name]}")
@@ -101,14 +103,14 @@ def _encoded(manifest: Manifest) -> bytes:
 def _card(manifest: Manifest, new: Path, models: Path) -> str:
     """Renders the model card from the new records and, of tasks that are not released anew, from those in `models`."""
 
-    def records(task: str) -> dict[str, Any]:
-        folder = records_folder(new, task)
-        return documents.read_records(
-            folder if (folder / "train.json").exists() else records_folder(models, task)
-        )
+    def folder(task: str) -> Path:
+        released = records_folder(new, task)
+        return released if (released / "train.json").exists() else records_folder(models, task)
 
-    field_records = records("field") if spec.FIELD.model in manifest.models else None
-    return documents.model_card(records("digit"), manifest, field_records)
+    field_records = None
+    if spec.FIELD.model in manifest.models:
+        field_records = documents.read_records(folder("field"), FieldRecords)
+    return documents.model_card(documents.read_records(folder("digit"), Records), manifest, field_records)
 
 
 def _previous(models: Path) -> Manifest | None:

@@ -1,6 +1,7 @@
-"""The stages of a field run, as the command line calls them: record and its lines for the screen.
+"""The stages of a field run: each checks its options, loads TensorFlow and calls what does the work.
 
-Fields to quantize, verify and benchmark with are drawn by invented hands: no data set is needed for them.
+Fields to quantize, verify and benchmark with are drawn, in the handwriting of invented writers: no data set is needed
+for them.
 """
 
 from __future__ import annotations
@@ -14,45 +15,51 @@ import numpy as np
 from pipeline.config import FieldTrainConfig, field_preset, finetune_preset
 from pipeline.data import labeled_fields
 from pipeline.data.labeled_fields import Index, Labeled
+from pipeline.records import TrainRecord
 from pipeline.run import Run
 from pipeline.synthesis.sampler import HandwritingSampler
+from pipeline.tasks import digit, stages
+from pipeline.tasks.stages import Answer, TaskStages, export, load_tensorflow
 from serving.errors import CheckreaderError
+from serving.images.codec import Gray
 from serving.images.field import normalize_field
 
-RUN: Final = "field"  # unless another is named
-_INVENTED: Final = 100  # hands
-_WRITERS: Final = {"quick": 400, "release": 1_500}  # invented ones to train on
+_BUILT_IN: Final = ("digits", "mnist")  # --data that names no folder of labeled fields
+_INVENTED: Final = 100  # writers
+_TRAINING_WRITERS: Final = {"quick": 400, "release": 1_500}  # invented ones
 _QUANTIZE: Final = 512  # fields that the activations' ranges are measured on
 _VERIFY: Final = 600
 _BENCHMARK: Final = (16, 128)  # fields, columns
-_NONFIELDS: Final = 2_000  # pictures that are no field, for the floor of the thresholds
 _WORST: Final = "worst.png"
 
-Answer = tuple[dict[str, Any], str]
 
-
-def named(options: Namespace) -> Run:
-    """The run of a `train --task field`: as named, else after the folder of labeled fields."""
-    own = options.data not in ("digits", "mnist")
-    return Run(Path("runs") / (options.run or (Path(options.data).resolve().name if own else RUN)))
+def run_name(options: Namespace) -> str:
+    """A training run on labeled fields is called after their folder, every other run `field`."""
+    if options.stage == "train" and options.data not in _BUILT_IN:
+        return Path(options.data).resolve().name
+    return "field"
 
 
 def train(run: Run, options: Namespace) -> Answer:
-    """From scratch on what invented hands, MNIST's writers and fonts write, or on with a user's own fields."""
-    own = None if options.data in ("digits", "mnist") else labeled_fields.load(Path(options.data))
-    writers = _WRITERS[options.preset]
+    """Trains from scratch on drawn fields, or goes on with a user's labeled fields.
+
+    Fields are drawn in the handwriting of invented writers, of MNIST's and of fonts.
+    """
+    labeled = None if options.data in _BUILT_IN else labeled_fields.load(Path(options.data))
+    writers = _TRAINING_WRITERS[options.preset]
     sampler = HandwritingSampler(options.data_dir, options.fonts, options.data == "mnist", invented=writers)
-    data = sampler.record()
+    sources = sampler.record()
+    load_tensorflow()
     from pipeline.evaluation import cross_validation
     from pipeline.training import field as training
 
-    if own is None:
+    if labeled is None:
         config = field_preset(options.preset, options.seed)
-        record = training.train(run, config, sampler, data, options.preset)
+        record = training.train(run, config, sampler, sources, options.preset)
         exact = record["metrics"]["validation_exact"]
         return record, f"{run.path}: {exact:.2%} of drawn fields by other hands read exactly"
     config = finetune_preset(options.preset, options.seed)
-    record = finetune(run, config, sampler, data, own, options.preset)
+    record = finetune(run, config, sampler, sources, labeled, options.preset)
     return record, f"{run.path}: {cross_validation.format_report(record['cross_validation'])}"
 
 
@@ -60,22 +67,27 @@ def finetune(
     run: Run,
     config: FieldTrainConfig,
     sampler: HandwritingSampler,
-    data: dict[str, Any],
-    own: Labeled,
+    sources: dict[str, Any],
+    labeled: Labeled,
     preset: str,
+    nonfields: int = 2_000,
 ) -> dict[str, Any]:
     """Goes on from released weights with labeled fields, and cross-validates that.
 
     For each fold a network is trained on the others and reads the fold; thresholds come from these
-    readings. The released network is trained on all.
+    readings. The network of the run is trained on all.
 
     Args:
         run: where everything is written.
-        config: what to train; `start` are the weights to go on from.
-        sampler: draw fields that are mixed in, lest the network forget what the labeled ones do not show.
-        data: names and checksums, for the record.
-        own: the labeled fields.
+        config: of the training; `start` are the weights to go on from.
+        sampler: draws fields that are mixed in, lest the network forget what the labeled ones do not show.
+        sources: names and checksums of what the sampler draws from, for the record.
+        labeled: the labeled fields.
         preset: the name that the config goes by, for the record.
+        nonfields: pictures that are no field, for the minimum of the thresholds.
+
+    Returns:
+        The record of `train`.
     """
     from pipeline.augmentation import field as augmentation
     from pipeline.augmentation import recombine
@@ -83,30 +95,32 @@ def finetune(
     from pipeline.training import ctc
     from pipeline.training import field as training
 
-    parts = labeled_fields.folds(own, cross_validation.FOLDS, config.seed)
-    items = [(normalize_field(own.picture(i)).pixels, own.classes(i)) for i in range(len(own))]
-    cuts = training.cuts(config, items, own.separators)
+    parts = labeled_fields.folds(labeled, cross_validation.FOLDS, config.seed)
+    items = [(normalize_field(labeled.picture(i)).pixels, labeled.classes(i)) for i in range(len(labeled))]
+    cuts = training.cuts(config, items, labeled.separators)
     synthetic = sampler(np.random.default_rng([config.seed, 3]), config.fields)
 
-    def trained_on(index: Index) -> Any:
+    def train_on(index: Index) -> Any:
         real = recombine.item_source([items[i] for i in index], [cuts[i] for i in index], config.recombined)
-        return training.fine_tune(config, augmentation.mixed_batches(real, synthetic, config, own.separators))
+        return training.fine_tune(
+            config, augmentation.mixed_batches(real, synthetic, config, labeled.separators)
+        )
 
     def reader(model: Any) -> field_readings.FieldRecognizer:
         return field_readings.field_recognizer(ctc.probabilities(model))
 
     readings = []
     for part in parts:
-        model = trained_on(np.setdiff1d(np.arange(len(own)), part))
-        readings.append(field_readings.recognize(reader(model), own.take(part)))
-    model = trained_on(np.arange(len(own)))
-    nonfields = field_readings.recognize_nonfields(reader(model), _NONFIELDS, config.seed, sampler.field)
-    report = cross_validation.report(own, parts, readings, config.seed, nonfields)
+        model = train_on(np.setdiff1d(np.arange(len(labeled)), part))
+        readings.append(field_readings.recognize(reader(model), labeled.take(part)))
+    model = train_on(np.arange(len(labeled)))
+    others = field_readings.recognize_nonfields(reader(model), nonfields, config.seed, sampler.field)
+    report = cross_validation.report(labeled, parts, readings, config.seed, others)
     return training.write_record(
         run,
         model,
         config,
-        {**data, "own": own.record()},
+        {**sources, "own": labeled.record()},
         preset,
         {"exact": report["mean"]},
         calibration=report["calibration"],
@@ -115,64 +129,95 @@ def finetune(
 
 
 def quantize(run: Run, options: Namespace) -> Answer:
+    """Makes the 8-bit network after training, by drawn fields."""
+    seed = run.read(TrainRecord).config["seed"]
+    load_tensorflow()
     from pipeline.quantization import field as quantization
 
-    seed = run.require("train")["config"]["seed"]
-    fields = [
-        pixels
-        for pixels, _ in HandwritingSampler(invented=_INVENTED)(np.random.default_rng([seed, 11]), _QUANTIZE)
-    ]
+    fields = _draw_fields([seed, 11], _QUANTIZE, "train")
     record = quantization.quantize(run, quantization.FieldQuantizeConfig(seed=seed), fields)
     same = record["metrics"]["same_best_symbol"]
     return record, f"{run.path}: at {same:.2%} of {record['metrics']['steps']:,} steps the same best symbol"
 
 
 def verify(run: Run, options: Namespace) -> Answer:
-    from pipeline.verification import agreement
-    from pipeline.verification import verify as verification
+    """Compares the formats on drawn fields, or explains where two differ."""
+    seed = run.read(TrainRecord).config["seed"]
+    load_tensorflow()
+    from pipeline.verification import agreement, verify
 
-    seed = run.require("train")["config"]["seed"]
-    fields = [
-        pixels
-        for pixels, _ in HandwritingSampler(part="validation", invented=_INVENTED)(
-            np.random.default_rng([seed, 13]), _VERIFY
-        )
-    ]
+    fields = _draw_fields([seed, 13], _VERIFY, "validation")
     if options.explain:
-        explanation = verification.explain(run, *options.explain, fields)
+        left, right = options.explain
+        explanation = verify.explain(run, left, right, fields)
         return explanation, agreement.explanation(explanation)
-    record = verification.verify(run, fields)
+    record = verify.verify(run, fields)
     return record, agreement.summary(record)
 
 
 def calibrate(run: Run, options: Namespace) -> Answer:
+    """Chooses confidence and thresholds of both models by labeled fields."""
+    labeled = _load_labeled(options)
+    load_tensorflow()
     from pipeline.evaluation import field_run
 
-    record = field_run.calibrate(run, _labeled("calibrate", options))
+    record = field_run.calibrate(run, labeled)
     return record, field_run.calibration_summary(record)
 
 
 def evaluate(run: Run, options: Namespace) -> Answer:
+    """Measures both models on labeled fields, and draws those that are read worst."""
+    labeled = _load_labeled(options)
+    load_tensorflow()
     from pipeline.evaluation import field_run, worst_sheet
 
-    own = _labeled("evaluate", options)
-    record = field_run.evaluate(run, own)
-    worst_sheet.write_worst_sheet(next(iter(record["families"].values())), own, run / _WORST)
+    record = field_run.evaluate(run, labeled)
+    worst_sheet.write_worst_sheet(next(iter(record["families"].values())), labeled, run / _WORST)
     return record, f"{field_run.summary(record)}\nthe worst of them: {run / _WORST}"
 
 
 def benchmark(run: Run, options: Namespace) -> Answer:
-    from pipeline.evaluation import benchmark as measurement
+    """Measures every format on fields of one width."""
+    from pipeline.evaluation import benchmark
 
     count, width = _BENCHMARK
     pixels = np.random.default_rng(0).integers(0, 256, (count, 32, width), dtype=np.uint8)
-    record = measurement.benchmark(run, pixels)
-    return record, measurement.summary(record)
+    record = benchmark.benchmark(run, pixels)
+    return record, benchmark.summary(record)
 
 
-def _labeled(stage: str, options: Namespace) -> Labeled:
+def release(run: Run, options: Namespace) -> Answer:
+    """Puts the field models into the release."""
+    from pipeline.release import field
+
+    return stages.release(run, options, field.RELEASE)
+
+
+def _draw_fields(seed: list[int], count: int, part: str) -> list[Gray]:
+    """Draws normalized fields in the handwriting of a part of the invented writers, "train" or "validation"."""
+    sampler = HandwritingSampler(part=part, invented=_INVENTED)
+    return [pixels for pixels, _ in sampler(np.random.default_rng(seed), count)]
+
+
+def _load_labeled(options: Namespace) -> Labeled:
     if options.data is None:
         raise CheckreaderError(
-            f"'checkreader {stage}' of a field run needs --data FOLDER: pictures with labels.csv or labels.jsonl"
+            f"'checkreader {options.stage}' of a field run needs --data FOLDER: pictures with labels.csv or labels.jsonl"
         )
     return labeled_fields.load(Path(options.data))
+
+
+TASK: Final = TaskStages(
+    run_name,
+    {
+        "train": train,
+        "quantize": quantize,
+        "export": export,
+        "verify": verify,
+        "calibrate": calibrate,
+        "evaluate": evaluate,
+        "benchmark": benchmark,
+        "report": digit.report,
+        "release": release,
+    },
+)

@@ -1,4 +1,4 @@
-"""How far two formats of one family are apart, what of it is allowed, and the tables that say so."""
+"""Compares two formats of one family, checks the bounds between them, and formats both as tables."""
 
 from __future__ import annotations
 
@@ -20,10 +20,15 @@ NEAR_TIE: Final = 2  # LSB between the two best logits, where 8-bit formats may 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Predictions:
-    """What one format says: float32 [N, K] probabilities and, in the 8-bit family, int8 [N, K] logits.
+    """One format's predictions; a row is a picture or, of fields, a step.
 
-    Of fields, a row is a step, `places` int [N, 2] says of which field and which of its steps, and
-    `strings` what is read of each field, `sure` float [fields] its probability.
+    Attributes:
+        name: the format's.
+        probabilities: float32 [N, K].
+        logits: int8 [N, K] in the 8-bit family, else None.
+        places: of fields, int [N, 2]: each row's field and step.
+        strings: of fields, the best string's symbols of each.
+        string_probabilities: float64 [fields], those strings' probabilities.
     """
 
     name: str
@@ -35,37 +40,35 @@ class Predictions:
 
     @property
     def digits(self) -> npt.NDArray[np.intp]:
-        """[N]; the lowest index wins a tie."""
-        return np.argmax(self.probabilities if self.logits is None else self.logits, axis=1)
+        """The most probable class of each row, int [N]; the lowest index wins a tie."""
+        return np.asarray(np.argmax(self.probabilities if self.logits is None else self.logits, axis=1))
 
 
 def compare(left: Predictions, right: Predictions) -> dict[str, Any]:
-    """How far two formats of one family are apart.
+    """Measures how far two formats of one family are apart.
 
     Returns:
         `left`, `right`, `lsb` (largest difference of an int8 logit, None for floats), `probability`
         (largest difference of a probability), `top1` (share of equal digits) and `disagreements`: for
         each picture its index, both digits and both rows of int8 logits (floats: of probabilities). Of
         fields also the `step`, `strings`, the share of fields that are read alike, and `sure`: how many `fields`
-        the left one reads with a probability of at least `SURE`, and how many of these the right one reads as
-        another (`other`). Which of two about equally likely strings comes first, rounding may decide.
+        the left one reads with a probability of at least `STRING_CERTAINTY`, and how many of these the right one
+        reads as another (`other`): rounding may decide which of two about equally likely strings comes first.
     """
+    rows: tuple[npt.NDArray[Any], npt.NDArray[Any]]
     if left.logits is None or right.logits is None:
-        what, lsb, rows = "probabilities", None, (left.probabilities, right.probabilities)
+        key, lsb, rows = "probabilities", None, (left.probabilities, right.probabilities)
     else:
-        what, rows = "logits", (left.logits, right.logits)
+        key, rows = "logits", (left.logits, right.logits)
         lsb = int(np.abs(left.logits.astype(int) - right.logits).max())
     differ = np.flatnonzero(left.digits != right.digits)
-    strings = {}
+    strings: dict[str, Any] = {}
     if left.strings:
-        other = np.array([one != two for one, two in zip(left.strings, right.strings, strict=True)])
-        string_probabilities = left.string_probabilities >= STRING_CERTAINTY
+        other = np.array([a != b for a, b in zip(left.strings, right.strings, strict=True)])
+        certain = left.string_probabilities >= STRING_CERTAINTY
         strings = {
             "strings": 1 - float(other.mean()),
-            "sure": {
-                "fields": int(string_probabilities.sum()),
-                "other": int(other[string_probabilities].sum()),
-            },
+            "sure": {"fields": int(certain.sum()), "other": int(other[certain].sum())},
         }
     return {
         "left": left.name,
@@ -78,22 +81,22 @@ def compare(left: Predictions, right: Predictions) -> dict[str, Any]:
             {
                 **_place(left, int(index)),
                 "digits": [int(left.digits[index]), int(right.digits[index])],
-                what: [row[index].tolist() for row in rows],
+                key: [row[index].tolist() for row in rows],
             }
             for index in differ
         ],
     }
 
 
-def _place(answers: Predictions, index: int) -> dict[str, int]:
-    if answers.places is None:
+def _place(predictions: Predictions, index: int) -> dict[str, int]:
+    if predictions.places is None:
         return {"picture": index}
-    picture, step = answers.places[index]
+    picture, step = predictions.places[index]
     return {"picture": int(picture), "step": int(step)}
 
 
 def violations(pair: dict[str, Any], bound: Bound) -> list[str]:
-    """What a pair breaks, one line each."""
+    """Returns the parts of a bound that a pair breaks, one line each."""
     name = f"{pair['right']} against {pair['left']}"
     broken = []
     difference = pair[bound.unit]
@@ -125,16 +128,16 @@ def violations(pair: dict[str, Any], bound: Bound) -> list[str]:
     return broken
 
 
-def explanation(found: dict[str, Any]) -> str:
-    """The result of `explain` as text."""
+def explanation(drift: dict[str, Any]) -> str:
+    """Formats the result of `verify.explain` for the screen."""
     keys = ("difference", "range", "relative", "tolerance")
-    rows = [[row["layer"], *(f"{row[key]:.3g}" for key in keys)] for row in found["layers"]]
-    verdict = f"drift apart in {found['first']}" if found["first"] else "do not drift apart"
-    return f"{format_table(['layer', *keys], rows)}\n{found['left']} and {found['right']} {verdict}"
+    rows = [[row["layer"], *(f"{row[key]:.3g}" for key in keys)] for row in drift["layers"]]
+    verdict = f"drift apart in {drift['first']}" if drift["first"] else "do not drift apart"
+    return f"{format_table(['layer', *keys], rows)}\n{drift['left']} and {drift['right']} {verdict}"
 
 
 def summary(record: dict[str, Any]) -> str:
-    """The record of `verify` as tables: what is judged, then every pair of each family."""
+    """Formats the record of `verify` as tables: the bounded pairs, then every pair of each family."""
     pairs = {(pair["left"], pair["right"]): pair for pair in record["pairs"]}
     judged = [
         [
@@ -178,7 +181,7 @@ def _extent(record: dict[str, Any]) -> str:
 
 
 def _matrix(title: str, key: str, pairs: list[dict[str, Any]]) -> str:
-    """Every pair of a family."""
+    """Formats every pair of a family as a triangle."""
     cells = {(pair["left"], pair["right"]): f"{pair[key]:.2g}" for pair in pairs}
     names = list(dict.fromkeys(name for pair in cells for name in pair))
     rows = [[left, *(cells.get((left, right), "") for right in names[1:])] for left in names[:-1]]

@@ -1,8 +1,9 @@
-"""How far two formats are apart, layer by layer."""
+"""Measures how far two formats are apart, layer by layer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -10,12 +11,12 @@ import numpy.typing as npt
 
 from pipeline.export import predictor
 from pipeline.export.formats import FOLDER, get
-from pipeline.networks import integer_reference
-from pipeline.networks import spec as task
+from pipeline.networks import integer_reference, spec
 from pipeline.networks.batching import Batch
 from pipeline.run import Run
 
 Floats = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
 
 REFERENCE: Final = "reference"  # the NumPy integer network: in the 8-bit family, but no file
 
@@ -25,44 +26,45 @@ DRIFT: Final = {"float32": 1e-5, "float16": 2e-3, "dynamic": 5e-2, "int8": 2e-2}
 
 
 def tolerance(task: str, *names: str) -> float:
-    """What counts as drift between formats of a task: that of the coarsest."""
+    """Returns the tolerance between formats of a task: that of the coarsest type."""
     return max(DRIFT["int8" if name == REFERENCE else get(name, task).type] for name in names)
 
 
 def dequantize(integers: npt.NDArray[np.int8], scale: integer_reference.Scale) -> Floats:
-    """8-bit integers as the real numbers they stand for."""
+    """Returns the real numbers that 8-bit integers stand for."""
     return (integers.astype(np.float32) - np.float32(scale.zero_point)) * np.float32(scale.scale)
 
 
 def activations(
     run: Run, name: str, batches: Sequence[Batch], integers: integer_reference.Reference | None
 ) -> dict[str, Floats]:
-    """Every layer's outputs as real values, one after the other, see `predict.inside`.
+    """Computes every layer's outputs as real values, all batches' in one array, see `predictor.layer_predictor`.
 
     Args:
         run: an exported run.
-        name: of a format, or "reference".
+        name: a format's, or "reference".
         batches: the pictures.
         integers: the NumPy integer network; needed for "reference" alone.
     """
+    run_layers: Callable[[Pixels], dict[str, Floats]]
     if name == REFERENCE and integers is not None:
-        network = integers
-
-        def ask(pixels: npt.NDArray[np.uint8]) -> dict[str, Floats]:
-            found = integer_reference.activations(network, pixels)
-            return {layer.name: dequantize(found[layer.name], layer.output) for layer in network.layers}
-
+        run_layers = functools.partial(_reference_layers, integers)
     else:
-        row = get(name, task.task_of_run(run).name)
-        ask = predictor.layer_predictor(row, run / FOLDER / row.file)
-    parts = [ask(batch.pixels) for batch in batches]
+        row = get(name, spec.task_of_run(run).name)
+        run_layers = predictor.layer_predictor(row, run / FOLDER / row.file)
+    parts = [run_layers(batch.pixels) for batch in batches]
     return {layer: np.concatenate([part[layer].ravel() for part in parts]) for layer in parts[0]}
+
+
+def _reference_layers(network: integer_reference.Reference, pixels: Pixels) -> dict[str, Floats]:
+    integers = integer_reference.activations(network, pixels)
+    return {layer.name: dequantize(integers[layer.name], layer.output) for layer in network.layers}
 
 
 def compare_layers(
     left: dict[str, Floats], right: dict[str, Floats], tolerance: float
 ) -> list[dict[str, Any]]:
-    """How far every layer's outputs are apart.
+    """Measures how far every layer's outputs are apart.
 
     Args:
         left, right: each layer's values, arrays of equal shape.

@@ -39,40 +39,40 @@ Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 Int8 = npt.NDArray[np.int8]
 
-INTEGERS: Final = "tflite_int8"  # the file that it is read from
+INTEGERS: Final = "tflite_int8"  # the file that the integer network is read from
 SOFTMAX_TOLERANCE: Final = 1e-5  # a file's probabilities against the softmax of its own int8 logits
 EXPLAINED_PICTURES: Final = 500  # pictures for `explain`: those on which the two formats differ most
 
 
 def verify(run: Run, images: Pixels | Sequence[Pixels]) -> dict[str, Any]:
-    """The stage: compares all formats of a run and writes `verify.json`.
+    """Runs the stage: compares all formats of a run and writes `verify.json`.
 
     Args:
         run: an exported run.
         images: the pictures of a test set, uint8 [N, 28, 28], or fields uint8 [32, w] of any widths.
 
     Returns:
-        The record. `passed` is False if any bound is broken, `broken` says which, one line each;
+        The record. `passed` is False if any bound is broken, `broken` names these, one line each;
         `pairs` holds every comparison, `judged` those that a bound applies to, `refused` the formats that
         could not be exported or have nothing to be compared with, and why.
 
     Raises:
         CheckreaderError: an exported file is missing, changed, cannot be loaded or gives no probabilities.
     """
-    exported, reads = run.require("export"), spec.task_of_run(run)
-    pictures = batching.make_batches(reads, images)
-    integers, refused = _integers(run, exported["refused"], reads)
-    rows = [row for row in TABLE[reads.name] if row.name not in refused]
+    exported, task = run.require("export"), spec.task_of_run(run)
+    batches = batching.make_batches(task, images)
+    integers, refused = _integers(run, exported["refused"], task)
+    rows = [row for row in TABLE[task.name] if row.name not in refused]
     broken: list[str] = []
     families: dict[str, list[Predictions]] = {"float": [], "int8": []}
     if integers is not None:
-        families["int8"].append(_reference_answers(integers, pictures))
+        families["int8"].append(_reference_predictions(integers, batches))
     for row in rows:
-        answers = predict(run, row, pictures, integers)
-        families["float" if answers.logits is None else "int8"].append(answers)
-        broken += _own_softmax(answers, integers)
+        predictions = predict(run, row, batches, integers)
+        families["float" if predictions.logits is None else "int8"].append(predictions)
+        broken += _softmax_violations(predictions, integers)
         if row.model == "lenet5-features":
-            broken += _features(run, row, pictures)
+            broken += _feature_violations(run, row, batches)
     pairs = [
         compare(left, right)
         for family in families.values()
@@ -102,32 +102,38 @@ def verify(run: Run, images: Pixels | Sequence[Pixels]) -> dict[str, Any]:
 
 
 def predict(
-    run: Run, row: Format, pictures: Sequence[Batch], integers: integer_reference.Reference | None
+    run: Run, row: Format, batches: Sequence[Batch], integers: integer_reference.Reference | None
 ) -> Predictions:
-    """One format's answers to pictures.
+    """Runs one format's file on all batches.
 
     Raises:
-        CheckreaderError: the file cannot be loaded, or what it gives is not [N, 10] or [N, T, 12] and finite.
+        CheckreaderError: the file cannot be loaded, or its output is not [N, 10] or [N, T, 12] and finite.
     """
     path = run / FOLDER / row.file
-    reads = spec.TASKS[row.task]
-    answer = predictor.predictor(row, path)
+    task = spec.TASKS[row.task]
+    infer = predictor.predictor(row, path)
 
     def checked(pixels: Pixels) -> Floats:
-        probabilities = answer(tensor(pixels))
-        shape = reads.output_shape(len(pixels), pixels.shape[2])
+        probabilities = infer(tensor(pixels))
+        shape = task.output_shape(len(pixels), pixels.shape[2])
         if probabilities.shape != shape or not np.isfinite(probabilities).all():
             raise CheckreaderError(f"{path}: does not give {list(shape)} finite probabilities")
         return probabilities
 
-    probabilities = batching.predict(pictures, checked)
+    probabilities = batching.predict(batches, checked)
     logits = None
-    if row.model == reads.int8 and integers is not None:
-        logits = batching.predict(pictures, predictor.logit_predictor(row, path, integers.output))
-    return _answers(row.name, pictures, probabilities, logits)
+    if row.model == task.int8 and integers is not None:
+        logits = batching.predict(batches, predictor.logit_predictor(row, path, integers.output))
+    return _with_strings(row.name, batches, probabilities, logits)
 
 
-def explain(run: Run, left: str, right: str, images: Pixels | Sequence[Pixels]) -> dict[str, Any]:
+def explain(
+    run: Run,
+    left: str,
+    right: str,
+    images: Pixels | Sequence[Pixels],
+    count: int = EXPLAINED_PICTURES,
+) -> dict[str, Any]:
     """Names the first layer where two formats drift apart.
 
     Drift is a difference, in any value of a layer's output, of more than `drift.DRIFT` of the range that this
@@ -138,95 +144,104 @@ def explain(run: Run, left: str, right: str, images: Pixels | Sequence[Pixels]) 
         run: an exported run.
         left, right: names of formats, or "reference" for the NumPy integer network.
         images: as for `verify`.
+        count: how many pictures are compared layer by layer.
 
     Returns:
         `layers`: for each its largest `difference`, `range`, `relative` difference and the `tolerance`;
         `first`: the name of the first beyond its tolerance, or None.
     """
-    reads = spec.task_of_run(run)
-    integers, refused = _integers(run, run.require("export")["refused"], reads)
-    pictures = batching.make_batches(reads, images)
+    task = spec.task_of_run(run)
+    integers, refused = _integers(run, run.require("export")["refused"], task)
+    batches = batching.make_batches(task, images)
     for name in (left, right):
         if name in refused or (name == REFERENCE and integers is None):
             raise CheckreaderError(
                 f"{name} is not there to be compared: {refused.get(name) or refused[INTEGERS]}"
             )
 
-    def answers(name: str) -> Floats:
-        if name == REFERENCE:
-            return _reference_answers(integers, pictures).probabilities
-        return predict(run, get(name, reads.name), pictures, integers).probabilities
+    def probabilities(name: str) -> Floats:
+        if name == REFERENCE and integers is not None:
+            return _reference_predictions(integers, batches).probabilities
+        return predict(run, get(name, task.name), batches, integers).probabilities
 
     distance = np.zeros(len(images))
-    numbers = np.concatenate([batch.places() for batch in pictures])[:, 0]
-    np.maximum.at(distance, numbers, np.abs(answers(left) - answers(right)).max(axis=1))
-    worst = np.sort(np.argsort(-distance, kind="stable")[:EXPLAINED_PICTURES])
-    shown = batching.make_batches(reads, [images[i] for i in worst])
-    outputs = [drift.activations(run, name, shown, integers) for name in (left, right)]
-    layers = drift.compare_layers(*outputs, drift.tolerance(reads.name, left, right))
+    numbers = np.concatenate([batch.places() for batch in batches])[:, 0]
+    np.maximum.at(distance, numbers, np.abs(probabilities(left) - probabilities(right)).max(axis=1))
+    worst = np.sort(np.argsort(-distance, kind="stable")[:count])
+    compared = batching.make_batches(task, [images[i] for i in worst])
+    left_outputs, right_outputs = (drift.activations(run, name, compared, integers) for name in (left, right))
+    layers = drift.compare_layers(left_outputs, right_outputs, drift.tolerance(task.name, left, right))
     first = next((row["layer"] for row in layers if row["drifts"]), None)
     return {"left": left, "right": right, "pictures": len(worst), "layers": layers, "first": first}
 
 
 def _integers(
-    run: Run, refused: dict[str, str], reads: Task
+    run: Run, refused: dict[str, str], task: Task
 ) -> tuple[integer_reference.Reference | None, dict[str, str]]:
-    """The integer network and the formats without one to compare: those refused and, where none is, all of 8 bits."""
+    """Returns the integer network, and the formats without one to compare and why.
+
+    These are the refused ones and, where the integer network is not supported, all 8-bit ones.
+    """
     if INTEGERS in refused:
         return None, refused
     try:
-        return integer_reference.load((run / FOLDER / get(INTEGERS, reads.name).file).read_bytes()), refused
+        return integer_reference.load((run / FOLDER / get(INTEGERS, task.name).file).read_bytes()), refused
     except integer_reference.Unsupported as error:
-        return None, {row.name: str(error) for row in TABLE[reads.name] if row.type == "int8"} | refused
+        return None, {row.name: str(error) for row in TABLE[task.name] if row.type == "int8"} | refused
 
 
-def _reference_answers(integers: integer_reference.Reference, pictures: Sequence[Batch]) -> Predictions:
-    logits = batching.predict(pictures, lambda pixels: integer_reference.logits(integers, pixels))
-    return _answers(REFERENCE, pictures, softmax(dequantize(logits, integers.output)), logits)
+def _reference_predictions(integers: integer_reference.Reference, batches: Sequence[Batch]) -> Predictions:
+    logits = batching.predict(batches, lambda pixels: integer_reference.logits(integers, pixels))
+    return _with_strings(REFERENCE, batches, softmax(dequantize(logits, integers.output)), logits)
 
 
-def _answers(name: str, pictures: Sequence[Batch], probabilities: Floats, logits: Int8 | None) -> Predictions:
-    if pictures[0].steps is None:
+def _with_strings(
+    name: str, batches: Sequence[Batch], probabilities: Floats, logits: Int8 | None
+) -> Predictions:
+    """Returns the predictions; those of fields with the string that is read in each."""
+    if batches[0].steps is None:
         return Predictions(name, probabilities, logits)
-    places = np.concatenate([batch.places() for batch in pictures])
+    places = np.concatenate([batch.places() for batch in batches])
     starts = np.flatnonzero(places[:, 1] == 0)
     best = [ctc.search(rows, count=1).best[0] for rows in np.split(probabilities, starts[1:])]
-    strings, sure = tuple(one.labels for one in best), np.array([one.probability for one in best])
-    return Predictions(name, probabilities, logits, places, strings, sure)
+    strings = tuple(string.labels for string in best)
+    return Predictions(
+        name, probabilities, logits, places, strings, np.array([string.probability for string in best])
+    )
 
 
 def _counts(families: dict[str, list[Predictions]]) -> dict[str, Any]:
-    """Of fields: how many steps, and how often the two families' first members read the same string."""
-    first = [answers[0] for answers in families.values() if answers]
+    """Counts the steps of fields, and how often the two families' first members read the same string."""
+    first = [predictions[0] for predictions in families.values() if predictions]
     if not first[0].strings:
         return {}
-    same = [one == other for one, other in zip(first[0].strings, first[-1].strings, strict=True)]
+    same = [a == b for a, b in zip(first[0].strings, first[-1].strings, strict=True)]
     return {"steps": len(first[0].probabilities), "float_and_int8": sum(same) / len(same)}
 
 
-def _own_softmax(answers: Predictions, integers: integer_reference.Reference | None) -> list[str]:
-    """Users get probabilities, the bounds count logits: one must follow from the other."""
-    if answers.logits is None or integers is None:
+def _softmax_violations(predictions: Predictions, integers: integer_reference.Reference | None) -> list[str]:
+    """Checks that the probabilities, which users get, follow from the logits, which the bounds count."""
+    if predictions.logits is None or integers is None:
         return []
-    own = softmax(dequantize(answers.logits, integers.output))
-    difference = float(np.abs(answers.probabilities - own).max())
+    expected = softmax(dequantize(predictions.logits, integers.output))
+    difference = float(np.abs(predictions.probabilities - expected).max())
     if difference <= SOFTMAX_TOLERANCE:
         return []
     return [
-        f"{answers.name}: its probabilities differ by {difference:.2g} from the softmax of its own logits, "
+        f"{predictions.name}: its probabilities differ by {difference:.2g} from the softmax of its own logits, "
         f"allowed {SOFTMAX_TOLERANCE:g}"
     ]
 
 
-def _features(run: Run, row: Format, pictures: Sequence[Batch]) -> list[str]:
-    """The variant that shows its layers must show Keras's."""
+def _feature_violations(run: Run, row: Format, batches: Sequence[Batch]) -> list[str]:
+    """Checks that the variant that outputs its layers outputs Keras's."""
     first = [
-        Batch(batch.pixels[:EXPLAINED_PICTURES], batch.numbers[:EXPLAINED_PICTURES]) for batch in pictures[:1]
+        Batch(batch.pixels[:EXPLAINED_PICTURES], batch.numbers[:EXPLAINED_PICTURES]) for batch in batches[:1]
     ]
-    shown = [drift.activations(run, name, first, None) for name in ("keras", row.name)]
+    expected, outputs = (drift.activations(run, name, first, None) for name in ("keras", row.name))
     return [
         f"{row.name}: its output {entry['layer']} differs from Keras's by {entry['relative']:.2g} of its "
         f"range, allowed {entry['tolerance']:g}"
-        for entry in drift.compare_layers(*shown, drift.tolerance(row.task, row.name))
+        for entry in drift.compare_layers(expected, outputs, drift.tolerance(row.task, row.name))
         if entry["drifts"]
     ]

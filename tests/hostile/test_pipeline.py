@@ -182,8 +182,9 @@ def run(here: Path) -> Run:
     """An exported run, with the other stages' records."""
     run = Run(here / "runs" / "mine")
     shutil.copytree(exported().path, run.path)
-    for stage in ("verify", "evaluate", "benchmark"):
-        run.record(stage, [], passed=True, broken=[])
+    run.record("verify", [], passed=True, broken=[])
+    run.record("evaluate", [], families={}, formats={})
+    run.record("benchmark", [], formats={})
     return run
 
 
@@ -292,9 +293,9 @@ def test_full_disk_after_half_a_file(run: Run, failed, monkeypatch, command: str
 
 _TRAIN = """
 import resource, sys
-from pipeline import cli
 from pipeline.config import TrainConfig
-cli.train_preset = lambda preset, data: TrainConfig(data=data, epochs=1, batch=64, outliers=8)
+from pipeline.tasks import digit
+digit.train_preset = lambda preset, data: TrainConfig(data=data, epochs=1, batch=64, outliers=8)
 from serving.cli.main import main
 import pipeline.training.digit
 for size in (0, 200_000):

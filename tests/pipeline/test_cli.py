@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import subprocess
 import sys
@@ -5,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import cli
 from pipeline.config import TrainConfig
 from pipeline.data import digits as data
 from pipeline.evaluation import digit
 from pipeline.run import Run
+from pipeline.tasks.stages import Answer
+from pipeline.tasks.table import TASKS
 from pipeline.training import digit as train
 from pipeline.verification import agreement, verify
 from serving.cli.main import PIPELINE, main
@@ -41,8 +43,9 @@ def test_examples_are_understood(stage: str, capsys, monkeypatch: pytest.MonkeyP
     with pytest.raises(SystemExit):
         main([stage, "--help"])
     example = capsys.readouterr().out.split("example:\n")[1].split()[1:]
-    monkeypatch.setattr(cli, "_train", lambda options: 7)
-    assert main(example) == (7 if stage == "train" else 1)
+    stages = {**TASKS["digit"].stages, "train": lambda run, options: ({}, "")}
+    monkeypatch.setitem(TASKS, "digit", dataclasses.replace(TASKS["digit"], stages=stages))
+    assert main(example) == (0 if stage == "train" else 1)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +158,7 @@ def test_json_is_all_that_is_printed(asked: dict[str, object], capsys) -> None:
 def trained(here: Path) -> Run:
     """A run whose training is on record."""
     run = Run(Path("runs/digits"))
-    run.record("train", [], data=data.load("digits").record(), data_dir=None, preset="quick")
+    run.record("train", [], data=data.load("digits").record(), data_dir=None, preset="quick", config={})
     return run
 
 
@@ -187,12 +190,12 @@ def test_other_data_than_trained_on(trained: Run, capsys) -> None:
 
 
 def test_own_mistakes_stay_visible(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(options: object) -> int:
+    def missing(run: Run, options: object) -> Answer:
         raise ModuleNotFoundError("No module named 'pipeline.nothing'", name="pipeline.nothing")
 
-    monkeypatch.setattr(cli, "_export", missing)
+    monkeypatch.setitem(TASKS, "digit", dataclasses.replace(TASKS["digit"], stages={"train": missing}))
     with pytest.raises(ModuleNotFoundError):
-        main(["export"])
+        main(["train"])
 
 
 def test_one_line_for_a_mistake() -> None:

@@ -15,6 +15,11 @@ ENVIRONMENT = {
 }
 
 
+def _complete(records: dict[str, Any]) -> dict[str, Any]:
+    """Adds what every stage records."""
+    return {stage: {"files": {}, "environment": ENVIRONMENT, **record} for stage, record in records.items()}
+
+
 def share(value: float, n: int = 780) -> dict[str, Any]:
     return {"value": value, "low": value - 0.02, "high": value + 0.02, "n": n}
 
@@ -45,25 +50,25 @@ def digit_records() -> dict[str, Any]:
         "high": 0.002,
     }
     data = {"name": "mnist", "train": 55_051, "validation": 4_949, "validation_by": "writer", "test": 10_000}
-    return {
+    return _complete({
         "train": {"preset": "quick", "config": {"seed": 7, "epochs": 8, "nondigits": 0.15}, "data": data},
         "quantize": {"config": {"method": "qat", "seed": 7}},
         "export": {
             "files": {
-                "export/lenet5.onnx": {"bytes": 249_500},
-                "export/lenet5-int8.tflite": {"bytes": 70_400},
-            }
+                "export/lenet5.onnx": {"sha256": "0", "bytes": 249_500},
+                "export/lenet5-int8.tflite": {"sha256": "0", "bytes": 70_400},
+            },
+            "refused": {},
         },
-        "verify": {},
+        "verify": {"passed": True, "broken": []},
         "evaluate": {
             "formats": {"onnx_float32": accuracy(0.9957), "tflite_int8": accuracy(0.9949)},
             "families": {"lenet5": family(0.9957, [threshold]), "lenet5-int8": family(0.9949, [])},
         },
         "benchmark": {
             "formats": {"onnx_float32": SPEED, "tflite_int8": SPEED},
-            "environment": ENVIRONMENT,
         },
-    }  # fmt: skip
+    })  # fmt: skip
 
 
 def threshold(rate: float, threshold: float | None, accepted: float) -> dict[str, Any]:
@@ -92,7 +97,7 @@ def field_family(value: float) -> dict[str, Any]:
 
 def field_records() -> dict[str, Any]:
     """A field run's: one format measured."""
-    return {
+    return _complete({
         "train": {
             "task": "field",
             "preset": "release",
@@ -100,9 +105,11 @@ def field_records() -> dict[str, Any]:
             "data": {"name": "drawn fields", "digits": {"name": "mnist"}, "fonts": {"caveat": "0", "kalam": "1"}},
             "calibration": {"refusals": ["0.005: needs at least 598 accepted fields"]},
         },
-        "quantize": {"fields": 512},
-        "export": {"files": {"export/lenet5-field-int8.onnx": {"bytes": 246_700}}},
+        "quantize": {"config": {"seed": 3}, "fields": 512},
+        "export": {"files": {"export/lenet5-field-int8.onnx": {"sha256": "0", "bytes": 246_700}}, "refused": {}},
         "verify": {
+            "passed": True,
+            "broken": [],
             "pictures": 600,
             "steps": 30_000,
             "float_and_int8": 0.995,
@@ -117,9 +124,8 @@ def field_records() -> dict[str, Any]:
             "batch": 16,
             "width": 128,
             "formats": {"onnx_int8": {"p50_ms": 0.4567, "images_per_second": 2345.6, "peak_mb": 81.6}},
-            "environment": ENVIRONMENT,
         },
-    }  # fmt: skip
+    })  # fmt: skip
 
 
 def write_records(folder: Path, records: dict[str, Any]) -> None:

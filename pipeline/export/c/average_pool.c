@@ -1,4 +1,4 @@
-/* The mean of the integers, halves away from zero. */
+/* The mean of the integers in each window, halves rounded away from zero. */
 static void checkreader_average_pool(
     const uint8_t *in, int width, int channels, int window_rows, int window_columns, int stride_rows,
     int stride_columns, int rows, int columns, int low, int high, uint8_t *out)

@@ -1,4 +1,4 @@
-/* The layers. Activations are kept as integer + 128, so that a pixel is one too. */
+/* The layers. Activations are stored as integer + 128, as pixels are. */
 
 /* sum * multiplier * 2^(shift - 31), rounded twice as TensorFlow Lite Micro does
    (MultiplyByQuantizedMultiplier of gemmlowp), and clamped. */
@@ -16,7 +16,7 @@ static uint8_t checkreader_requantized(
     return (uint8_t)(value + 128);
 }
 
-/* Convolution; a dense layer is one of a single pixel. `patch` holds what a filter sees, the zero point taken out. */
+/* Convolution; a dense layer is one of a single pixel. `patch` holds a filter's window, less the zero point. */
 static void checkreader_convolution(
     const uint8_t *in, int height, int width, int channels, int input_zero,
     int window_rows, int window_columns, int stride_rows, int stride_columns, int above, int before,

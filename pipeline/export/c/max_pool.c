@@ -1,3 +1,4 @@
+/* The largest of the integers in each window. */
 static void checkreader_max_pool(
     const uint8_t *in, int width, int channels, int window_rows, int window_columns, int stride_rows,
     int stride_columns, int rows, int columns, int low, int high, uint8_t *out)

@@ -14,7 +14,7 @@ export let models = {
 };
 
 // "digit" or "amount".
-export const pictureKind = () => document.querySelector("[name=what]:checked").value;
+export const pictureKind = () => document.querySelector("[name=kind]:checked").value;
 // "server" or "browser".
 export const runtime = () => (pictureKind() === "amount" || !models.browser ? "server" : preferredRuntime);
 const serverModel = () => (pictureKind() === "digit" ? models.digit : models.field);
@@ -26,15 +26,15 @@ export const selectedThreshold = () => {
 
 // `onChange` is called with "kind", "runtime" or "threshold"; `onSample` gets a sample's file, `onError` an error.
 export async function startControls({ onChange, onSample, onError }) {
-  for (const input of document.querySelectorAll("[name=what]")) {
+  for (const input of document.querySelectorAll("[name=kind]")) {
     input.addEventListener("change", () => {
-      document.querySelector(".desk").dataset.what = pictureKind();
+      document.querySelector(".desk").dataset.kind = pictureKind();
       updateControls();
       showSamples(onSample, onError);
       onChange("kind");
     });
   }
-  for (const input of document.querySelectorAll("[name=where]")) {
+  for (const input of document.querySelectorAll("[name=runtime]")) {
     input.addEventListener("change", () => {
       preferredRuntime = input.value;
       updateControls();
@@ -58,11 +58,11 @@ export async function startControls({ onChange, onSample, onError }) {
 
 function updateControls() {
   const kind = pictureKind(), inBrowser = runtime() === "browser";
-  document.querySelector("[name=where][value=browser]").disabled = kind === "amount" || !models.browser;
-  document.querySelector(`[name=where][value=${runtime()}]`).checked = true;
+  document.querySelector("[name=runtime][value=browser]").disabled = kind === "amount" || !models.browser;
+  document.querySelector(`[name=runtime][value=${runtime()}]`).checked = true;
   const thresholds = inBrowser ? [models.browser] : [...(serverModel()?.thresholds ?? [])].sort((a, b) => a.max_error - b.max_error);
   const select = byId("bound");
-  const previous = select.dataset.what === kind ? Number(select.value) : DEFAULT_MAX_ERROR;
+  const previous = select.dataset.kind === kind ? Number(select.value) : DEFAULT_MAX_ERROR;
   select.replaceChildren(
     ...thresholds.map(({ max_error: maxError }) => {
       return createElement("option", { value: maxError, textContent: `at most ${shortPercent(maxError)}` });
@@ -71,13 +71,13 @@ function updateControls() {
   const withMaxError = (maxError) => thresholds.find((threshold) => threshold.max_error === maxError);
   const selected = withMaxError(previous) ?? withMaxError(DEFAULT_MAX_ERROR) ?? thresholds[0];
   if (selected) select.value = selected.max_error;
-  select.dataset.what = kind;
+  select.dataset.kind = kind;
   select.disabled = inBrowser || thresholds.length === 0;
   updateNotes();
 }
 
 function updateNotes() {
-  byId("where-note").textContent = runtimeNote();
+  byId("runtime-note").textContent = runtimeNote();
   byId("bound-note").textContent = thresholdNote();
 }
 

@@ -71,7 +71,7 @@ function showPicture(newPicture) {
   if (visible) drawScaled(newPicture, byId("view"));
   byId("view").hidden = !visible;
   byId("paper").hidden = true;
-  byId("stage").classList.add("given");
+  byId("stage").classList.add("has-picture");
   byId("stage").style.setProperty("--ratio", visible ? newPicture.width / newPicture.height : 1);
   byId("invitation").textContent = "This browser cannot show the picture; the server has read it.";
   byId("invitation").hidden = visible;
@@ -84,7 +84,7 @@ function clearPage() {
   drawing.clear(pictureKind());
   byId("view").hidden = true;
   byId("paper").hidden = false;
-  byId("stage").classList.remove("given");
+  byId("stage").classList.remove("has-picture");
   byId("stage").style.setProperty("--ratio", byId("paper").width / byId("paper").height);
   byId("invitation").textContent = pictureKind() === "digit" ? "Draw a digit here" : "Write an amount here";
   byId("invitation").hidden = false;

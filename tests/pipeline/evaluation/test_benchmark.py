@@ -93,4 +93,4 @@ def test_figures() -> None:
 
 def test_the_worker_says_what_it_is_for() -> None:
     with pytest.raises(SystemExit, match="run `checkreader benchmark`"):
-        benchmark._main([])
+        benchmark.main([])

@@ -8,7 +8,6 @@ import pytest
 from pipeline.data import labeled_fields
 from pipeline.evaluation import field_run
 from pipeline.run import Run
-from pipeline.synthesis import nonfields
 from serving.errors import CheckreaderError
 from tests.support import tiny_field
 
@@ -17,18 +16,22 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 
 @pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> labeled_fields.Labeled:
-    """Twelve printed fields and few pictures that are none."""
-    monkeypatch.setattr("pipeline.evaluation.field.NONFIELDS", 6)
-    pictures = nonfields.pictures
-    monkeypatch.setattr(nonfields, "pictures", lambda count, *rest: pictures(min(count, 6), *rest))
-    monkeypatch.setattr(field_run, "_INVENTED", 3)
+def own(tmp_path: Path) -> labeled_fields.Labeled:
+    """Twelve printed fields."""
     return tiny_field.written(tmp_path, 12)
+
+
+def evaluate(run: Run, own: labeled_fields.Labeled) -> dict:
+    return field_run.evaluate(run, own, nonfield_count=6, invented=3)
+
+
+def calibrate(run: Run, own: labeled_fields.Labeled) -> dict:
+    return field_run.calibrate(run, own, count=6, invented=3)
 
 
 def test_both_models_through_the_file_that_is_served(own: labeled_fields.Labeled, tmp_path: Path) -> None:
     run = tiny_field.copied(tmp_path)
-    record = field_run.evaluate(run, own)
+    record = evaluate(run, own)
     assert {name: family["format"] for name, family in record["families"].items()} == {
         "lenet5-field": "onnx_float32",
         "lenet5-field-int8": "onnx_int8",
@@ -49,7 +52,7 @@ def test_fields_that_were_trained_on_are_said_to_be(own: labeled_fields.Labeled,
     run.record(
         "train", ["float.keras"], task="field", data={**train["data"], "own": own.record()}, calibration=None
     )
-    record = field_run.evaluate(run, own)
+    record = evaluate(run, own)
     assert record["trained_on"]
     assert "trained on these very fields" in field_run.summary(record)
 
@@ -60,20 +63,20 @@ def test_a_format_that_was_refused(own: labeled_fields.Labeled, tmp_path: Path) 
     run.record("train", [], task="field", data={}, calibration=None)
     run.record("export", [], refused={"onnx_float32": "no such layer"})
     with pytest.raises(CheckreaderError, match="onnx_float32 could not be exported: no such layer"):
-        field_run.evaluate(run, own)
+        evaluate(run, own)
 
 
 def test_calibrated_on_labeled_fields(own: labeled_fields.Labeled, tmp_path: Path) -> None:
     run = tiny_field.copied(tmp_path)
     assert field_run.stored_calibration(run, "lenet5-field") == (None, [])
-    record = field_run.calibrate(run, own)
+    record = calibrate(run, own)
     for name, family in record["families"].items():
         confidence, thresholds = field_run.stored_calibration(run, name)
         assert confidence is not None
         assert confidence.scale == family["calibration"]["confidence"]["scale"]
         assert thresholds == []  # twelve fields certify nothing
     assert "no threshold for max_error 0.01: needs at least 299" in field_run.calibration_summary(record)
-    measured = field_run.evaluate(run, own)["families"]["lenet5-field"]
+    measured = evaluate(run, own)["families"]["lenet5-field"]
     assert (measured["confidence"], measured["seed"]) == ("out-of-fold", 0)
 
 
@@ -81,10 +84,10 @@ def test_other_fields_are_measured_with_the_model_s_own_confidence(
     own: labeled_fields.Labeled, tmp_path: Path
 ) -> None:
     run = tiny_field.copied(tmp_path)
-    field_run.calibrate(run, own.take(np.arange(6)))
+    calibrate(run, own.take(np.arange(6)))
     record = run.require("calibrate")
     run.record("calibrate", [], **{**_content(record), "data": {"sha256": {"labels.csv": "others"}}})
-    measured = field_run.evaluate(run, own)["families"]["lenet5-field"]
+    measured = evaluate(run, own)["families"]["lenet5-field"]
     assert measured["confidence"] == "reader"
     assert 0 <= measured["calibration_error"]["after"] <= 1
 
@@ -96,7 +99,7 @@ def test_not_calibrated_on_what_it_was_trained_on(own: labeled_fields.Labeled, t
         "train", ["float.keras"], task="field", data={**train["data"], "own": own.record()}, calibration=None
     )
     with pytest.raises(CheckreaderError, match="the network was trained on these fields"):
-        field_run.calibrate(run, own)
+        calibrate(run, own)
 
 
 def _content(record: dict) -> dict:

@@ -16,16 +16,16 @@ def test_gallery(tmp_path: Path) -> None:
     assert worst_sheet.write_worst_sheet(record, labeled, tmp_path / "worst.png") == 6
     with Image.open(tmp_path / "worst.png") as page:
         assert page.format == "PNG"
-        wide, high = worst_sheet._CELL
+        wide, high = worst_sheet.CELL
         assert page.size == (4 * wide, 2 * high)
         pixels = np.asarray(page)
     cells = [pixels[row * high : (row + 1) * high, column * wide : (column + 1) * wide] for row in range(2) for column in range(4)]  # fmt: skip
     assert all((cell < 40).any() for cell in cells[:6])  # ink
     assert all((cell == 255).all() for cell in cells[6:])
-    top = worst_sheet._PICTURE + 2 * worst_sheet._EDGE
-    seen = cells[0][top : top + worst_sheet._SEEN, worst_sheet._EDGE : worst_sheet._EDGE + 6]
+    top = worst_sheet.PICTURE + 2 * worst_sheet.EDGE
+    seen = cells[0][top : top + worst_sheet.NORMALIZED, worst_sheet.EDGE : worst_sheet.EDGE + 6]
     assert (seen[0] > 200).all()  # what the network saw: a bar on paper, as dark on light
-    assert (seen[worst_sheet._SEEN // 2, 1:4] < 80).all()
+    assert (seen[worst_sheet.NORMALIZED // 2, 1:4] < 80).all()
     assert (cells[0][10, 10], cells[1][10, 10]) == (150, 151)  # each its own paper, the worst first
 
 

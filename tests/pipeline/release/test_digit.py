@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.records import Records
 from pipeline.release import digit, documents
 from pipeline.run import STAGES, Run, sha256
 from serving.repository.store import Repository
@@ -70,9 +71,9 @@ def test_records_name_no_path_of_the_machine(digit_models: Path) -> None:
 
 
 def test_card(digit_models: Path) -> None:
-    records = documents.read_records(digit_models / "records")
+    records = documents.read_records(digit_models / "records", Records)
     text = (digit_models / "README.md").read_text()
     assert text == documents.model_card(records, Repository.open(digit_models).manifest)
-    assert documents.run_table(records) in text
-    accuracy = records["evaluate"]["families"]["lenet5-int8"]["accuracy"]
-    assert f"`lenet5-int8`: {accuracy['value']:.2%} (95 % interval" in text
+    assert documents.run_table(digit_models / "records") in text
+    accuracy = records.evaluate.families["lenet5-int8"].accuracy
+    assert f"`lenet5-int8`: {accuracy.value:.2%} (95 % interval" in text

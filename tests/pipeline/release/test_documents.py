@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import msgspec
 import pytest
 
+from pipeline.records import FieldRecords, Records
 from pipeline.release import documents
-from pipeline.run import STAGES, write_json
+from pipeline.run import write_json
 from serving.errors import CheckreaderError
 from serving.manifest import NAME, Accuracy, Artifact, Manifest, Model, Tensor, decode
 from tests.support import tiny_records
@@ -47,7 +49,15 @@ def manifest() -> Manifest:
 def card(
     records: dict[str, Any], manifest: Manifest, field_records: dict[str, Any] | None = None
 ) -> list[str]:
-    return documents.model_card(records, manifest, field_records).splitlines()
+    typed = msgspec.convert(records, Records)
+    return documents.model_card(
+        typed, manifest, msgspec.convert(field_records, FieldRecords | None)
+    ).splitlines()
+
+
+def table(records: dict[str, Any], folder: Path) -> str:
+    tiny_records.write_records(folder, records)
+    return documents.run_table(folder)
 
 
 # What is committed
@@ -62,14 +72,15 @@ def test_documents_show_the_recorded_numbers(path: Path) -> None:
 
 def test_every_block_stands_in_one_document() -> None:
     text = "".join(path.read_text() for path in DOCUMENTS)
-    assert {name: text.count(f"<!-- {name} -->") for name in documents.BLOCKS} == dict.fromkeys(
+    assert {name: text.count(f"\n<!-- {name} -->\n") for name in documents.BLOCKS} == dict.fromkeys(
         documents.BLOCKS, 1
     )
 
 
 def test_model_card_shows_the_released_numbers() -> None:
     models = ROOT / "models"
-    records, field_records = (documents.read_records(models / path) for path in ("records", "records/field"))
+    records = documents.read_records(models / "records", Records)
+    field_records = documents.read_records(models / "records" / "field", FieldRecords)
     manifest = decode((models / NAME).read_bytes())
     assert documents.model_card(records, manifest, field_records) == (models / "README.md").read_text()
 
@@ -77,8 +88,8 @@ def test_model_card_shows_the_released_numbers() -> None:
 # A run's table
 
 
-def test_table_of_a_digit_run(records: dict[str, Any]) -> None:
-    head, rule, *rows, empty, note = documents.run_table(records).splitlines()
+def test_table_of_a_digit_run(records: dict[str, Any], tmp_path: Path) -> None:
+    head, rule, *rows, empty, note = table(records, tmp_path).splitlines()
     assert head.count("|") == rule.count("|") == 7
     assert rows == [
         "| tflite_int8 | 70 | 99.49% | 0.061 | 123,457 | 82 |",
@@ -90,17 +101,17 @@ def test_table_of_a_digit_run(records: dict[str, Any]) -> None:
     assert "`c` is compiled" not in note
 
 
-def test_table_of_a_field_run(field_records: dict[str, Any]) -> None:
-    _, _, row, _, note = documents.run_table(field_records).splitlines()
+def test_table_of_a_field_run(field_records: dict[str, Any], tmp_path: Path) -> None:
+    _, _, row, _, note = table(field_records, tmp_path).splitlines()
     assert row == "| onnx_int8 | 247 | 99.75% | 0.457 | 2,346 | 82 |"
     assert "600 fields and 30,000 steps" in note
     assert "a field of 128 columns, Some\\1 CPU (2 cores), ONNX Runtime 1.31.0" in note
 
 
 def test_the_command_prints_the_table_of_a_run(field_records: dict[str, Any], tmp_path: Path, capsys) -> None:
-    tiny_records.write_records(tmp_path, field_records)
+    text = table(field_records, tmp_path)
     assert documents.main([str(tmp_path)]) == 0
-    assert capsys.readouterr().out == f"{documents.run_table(field_records)}\n"
+    assert capsys.readouterr().out == f"{text}\n"
 
 
 # The model card
@@ -180,7 +191,7 @@ def test_fields_that_were_trained_on_are_never_passed_off_as_new(
     mine["train"]["data"] |= {"own": {"name": "checks", "n": 780}, "digits": None, "fonts": {}}
     mine["train"]["cross_validation"] = {"pooled": tiny_records.field_family(0.9)}
     mine["evaluate"]["trained_on"] = True
-    text = documents.model_card(records, manifest, mine)
+    text = "\n".join(card(records, manifest, mine))
     assert "by the project.\nThen trained on 780 labeled fields of checks. Names" in text.replace(
         "drawn ", ""
     )
@@ -191,10 +202,15 @@ def test_fields_that_were_trained_on_are_never_passed_off_as_new(
 
 
 def test_each_models_refusals_are_those_of_calibrate(field_records: dict[str, Any]) -> None:
-    assert documents.refusals(field_records) == ["0.005: needs at least 598 accepted fields"]
+    assert documents.refusals(msgspec.convert(field_records, FieldRecords)) == [
+        "0.005: needs at least 598 accepted fields"
+    ]
     families = {name: {"calibration": {"refusals": ["0.01: too few"]}} for name in ("a", "b")}
-    calibrated = {**field_records, "calibrate": {"families": families}}
-    assert documents.refusals(calibrated) == ["a, 0.01: too few", "b, 0.01: too few"]
+    calibrated = {**field_records, "calibrate": {**field_records["verify"], "families": families}}
+    assert documents.refusals(msgspec.convert(calibrated, FieldRecords)) == [
+        "a, 0.01: too few",
+        "b, 0.01: too few",
+    ]
 
 
 # The blocks
@@ -261,13 +277,15 @@ def test_fields(root: Path, field_records: dict[str, Any]) -> None:
 
 def test_table_with_the_folded_network_where_it_is_released(root: Path, records: dict[str, Any]) -> None:
     table = documents.render_block("table", root)
-    assert table == documents.run_table(records)
+    assert table == documents.run_table(root / "models" / "records")
     network = {"pooling": "average", "activation": "relu", "activate": "after"}
     records["train"]["config"]["network"] = network
     records["evaluate"]["formats"] = {
         name: tiny_records.accuracy(0.9945) for name in ("onnx_float32", "onnx_int8")
     }
-    records["export"]["files"] = {f"export/lenet5-fast{end}.onnx": {"bytes": 99_500} for end in ("", "-int8")}
+    records["export"]["files"] = {
+        f"export/lenet5-fast{end}.onnx": {"sha256": "0", "bytes": 99_500} for end in ("", "-int8")
+    }
     tiny_records.write_records(root / "models" / "records" / "fast", records)
     sentence = (
         "Beside them, in ONNX Runtime: `lenet5-fast` 99.45% (95 % interval 98.45%–100.45%), 100 kB; "
@@ -280,11 +298,11 @@ def test_table_with_the_folded_network_where_it_is_released(root: Path, records:
 
 
 def test_only_the_blocks_are_renewed(root: Path) -> None:
-    text = "# Title\n\n<!-- table -->\n| old |\n\\1\n<!-- /table -->\n<!-- a note -->\nThe rest, \\g<0>.\n<!-- edge --><!-- /edge -->"
+    text = "# Title\n\n<!-- table -->\n| old |\n\\1\n<!-- /table -->\n<!-- a note -->\nThe rest of `<!-- service -->`, \\g<0>.\n<!-- edge -->\n<!-- /edge -->"
     table, edge = (documents.render_block(name, root) for name in ("table", "edge"))
     renewed = documents.renew(text, root)
     assert renewed == (
-        f"# Title\n\n<!-- table -->\n{table}\n<!-- /table -->\n<!-- a note -->\nThe rest, \\g<0>.\n"
+        f"# Title\n\n<!-- table -->\n{table}\n<!-- /table -->\n<!-- a note -->\nThe rest of `<!-- service -->`, \\g<0>.\n"
         f"<!-- edge -->\n{edge}\n<!-- /edge -->"
     )
     assert documents.renew(renewed, root) == renewed
@@ -296,7 +314,7 @@ def test_fields_stay_where_no_field_model_is_released(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["<!-- table -->\n| old |", "<!-- /table -->", "<!-- /table --> <!-- table -->"]
+    "text", ["<!-- table -->\n| old |", "<!-- /table -->", "<!-- /table -->\n<!-- table -->"]
 )
 def test_half_a_block_is_refused(text: str, root: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     with pytest.raises(
@@ -333,10 +351,13 @@ def test_each_block_has_a_template_of_its_name() -> None:
     assert {f"{name}.md.j2" for name in documents.BLOCKS} <= {path.name for path in folder.iterdir()}
 
 
-def test_records_of_an_older_release_are_read(tmp_path: Path) -> None:
-    """`calibrate` is a stage that not every run has."""
-    for stage in STAGES:
-        write_json(tmp_path / f"{stage}.json", {"stage": stage})
-    assert set(documents.read_records(tmp_path)) == set(STAGES)
-    write_json(tmp_path / "calibrate.json", {})
-    assert set(documents.read_records(tmp_path)) == {*STAGES, "calibrate"}
+def test_a_record_that_lacks_something_is_named(root: Path, records: dict[str, Any], capsys) -> None:
+    del records["verify"]["passed"]
+    folder = root / "models" / "records"
+    tiny_records.write_records(folder, records)
+    assert documents.main([str(folder)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(
+        f"error: {folder}: not a record of this version (Object missing required field `passed`"
+    )
+    assert "`$.verify`" in error

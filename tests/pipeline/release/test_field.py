@@ -4,11 +4,13 @@ import json
 import shutil
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from pipeline.export.formats import FIELD_FORMATS
 from pipeline.networks.lenet5_field import SLIDING
+from pipeline.records import FieldRecords
 from pipeline.release import field, release
 from pipeline.run import STAGES, Run, sha256
 from pipeline.synthesis import generator as drawing
@@ -143,7 +145,7 @@ def test_each_model_has_its_own_calibration(finished: Run, tmp_path: Path) -> No
         for name, offset in (("lenet5-field", 0.25), ("lenet5-field-int8", 0.5))
     }
     run.record("calibrate", [], families=families)
-    records = run.records()
+    records = msgspec.convert(run.records(), FieldRecords)
     for name, offset in (("lenet5-field", 0.25), ("lenet5-field-int8", 0.5)):
         assert field.describe(run, name, "1", [], records).confidence.offset == offset
 
@@ -152,7 +154,9 @@ def test_cross_validated_accuracy_where_the_fields_were_trained_on(finished: Run
     records = {stage: finished.require(stage) for stage in STAGES}
     records["evaluate"] = {**records["evaluate"], "trained_on": True}
     records["train"] = {**records["train"], "cross_validation": {"pooled": field_family(0.7)}}
-    accuracy = field.describe(finished, "lenet5-field", "1", [], records).accuracy
+    accuracy = field.describe(
+        finished, "lenet5-field", "1", [], msgspec.convert(records, FieldRecords)
+    ).accuracy
     assert (accuracy.value, accuracy.data) == (0.7, "checks, cross-validated")
 
 

@@ -39,6 +39,8 @@ def test_render() -> None:
     assert found.images == 14
     assert found.addresses == []
     assert "x &lt; y" in text
+    assert "Some &lt;b&gt;words&lt;/b&gt;." in text
+    assert 'aria-label="A &#34;line&#34;"' in text
     assert "−2.5" in text
     assert "$" not in text
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from pipeline.data import labeled_fields
 from pipeline.run import Run, sha256
 from pipeline.synthesis.sampler import HandwritingSampler
 from pipeline.tasks import field
+from serving.errors import CheckreaderError
 from tests.support import tiny_field
 
 # Keras asks its variables for an array in NumPy 1's way.
@@ -19,29 +21,69 @@ SAMPLER = HandwritingSampler(invented=2)
 CONFIG = FieldTrainConfig(fields=256, views=1, batch=64, precision="float32", averaging=0.9)
 
 
-@pytest.fixture(autouse=True)
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(field, "_NONFIELDS", 4)
-    monkeypatch.setattr("pipeline.evaluation.cross_validation.FOLDS", 2)
-
-
 @pytest.fixture
-def own(tmp_path: Path) -> labeled_fields.Labeled:
+def labeled(tmp_path: Path) -> labeled_fields.Labeled:
     """Ten printed fields."""
     return tiny_field.written(tmp_path, 10)
 
 
-def test_on_with_labeled_fields(own: labeled_fields.Labeled, tmp_path: Path) -> None:
+def test_on_with_labeled_fields(
+    labeled: labeled_fields.Labeled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.evaluation.cross_validation.FOLDS", 2)
     start = tiny_field.trained() / "float.keras"
     before = sha256(start)
     config = dataclasses.replace(CONFIG, fields=64, batch=16, learning_rate=1e-4, real=0.5, start=str(start))
     run = Run(tmp_path / "run")
-    record = field.finetune(run, config, SAMPLER, SAMPLER.record(), own, "mine")
+    record = field.finetune(run, config, SAMPLER, SAMPLER.record(), labeled, "mine", nonfields=4)
     assert run.require("train")["metrics"] == record["metrics"]
     assert sha256(start) == before
-    assert record["data"]["own"]["sha256"] == own.sha256
+    assert record["data"]["own"]["sha256"] == labeled.sha256
     assert len(record["cross_validation"]["folds"]) == 2
     # The start reads such fields already, and small steps do not make it forget.
     assert record["metrics"]["exact"]["value"] > 0.5
     assert not record["calibration"]["thresholds"]
     assert record["calibration"]["nonfields"] == 4
+
+
+@pytest.mark.parametrize(
+    ("stage", "data", "name"),
+    [
+        ("train", "digits", "field"),
+        ("train", "mnist", "field"),
+        ("train", "some/checks", "checks"),
+        ("evaluate", "some/checks", "field"),
+        ("calibrate", None, "field"),
+    ],
+)
+def test_a_training_on_labeled_fields_is_called_after_their_folder(
+    stage: str, data: str | None, name: str
+) -> None:
+    assert field.run_name(Namespace(stage=stage, data=data)) == name
+
+
+@pytest.mark.parametrize("stage", ["calibrate", "evaluate"])
+def test_labeled_fields_must_be_named(stage: str, tmp_path: Path) -> None:
+    with pytest.raises(CheckreaderError, match=f"'checkreader {stage}' of a field run needs --data FOLDER"):
+        field.TASK.stages[stage](Run(tmp_path), Namespace(stage=stage, data=None))
+
+
+def test_quantized_by_drawn_fields(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as the ranges are measured on, normalized, by the seed of the training."""
+    run = Run(tmp_path)
+    run.record("train", [], config={"seed": 7}, task="field")
+    passed = []
+
+    def quantize(run: Run, config: object, fields: list[object]) -> dict[str, object]:
+        passed.append(fields)
+        assert config.seed == 7
+        return {"metrics": {"same_best_symbol": 0.987, "steps": 1234}}
+
+    monkeypatch.setattr("pipeline.quantization.field.quantize", quantize)
+    _, text = field.quantize(run, Namespace())
+    assert text == f"{tmp_path}: at 98.70% of 1,234 steps the same best symbol"
+    field.quantize(run, Namespace())
+    first, second = passed
+    assert len(first) == 512
+    assert {pixels.shape[0] for pixels in first} == {32}
+    assert all((one == other).all() for one, other in zip(first, second, strict=True))

@@ -8,11 +8,10 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from pipeline.export.formats import FIELD_FORMATS, FOLDER, Bound, get
+from pipeline.export.formats import FIELD_FORMATS, FOLDER, get
 from pipeline.networks import batching, spec
 from pipeline.run import Run
 from pipeline.verification import agreement, verify
-from pipeline.verification.agreement import Predictions, compare, violations
 from serving.errors import CheckreaderError
 from tests.support import tiny_field
 from tests.support.tiny_field import copied, exported, fields, record
@@ -73,46 +72,10 @@ def test_a_damaged_integer_is_found_and_named(tmp_path: Path, only: Callable[...
     assert verify.explain(run, "reference", "onnx_int8", fields(6))["first"] == "f6"
 
 
-def test_the_fields_that_differ_most_are_explained(
-    monkeypatch: pytest.MonkeyPatch, only: Callable[..., None]
-) -> None:
-    monkeypatch.setattr(verify, "EXPLAINED_PICTURES", 2)
-    found = verify.explain(exported(), "keras", "keras_int8", fields(8))
+def test_the_fields_that_differ_most_are_explained() -> None:
+    found = verify.explain(exported(), "keras", "keras_int8", fields(8), count=2)
     assert found["pictures"] == 2
     assert [row["layer"] for row in found["layers"]][-1] == "logits"
-
-
-def rows(*best: int) -> np.ndarray:
-    return np.eye(12, dtype=np.float32)[list(best)] * 0.9 + np.float32(0.1 / 12)
-
-
-def test_disagreements_name_the_field_and_its_step() -> None:
-    places = np.array([[4, 0], [4, 1], [2, 0]])
-    left = Predictions("a", rows(1, 1, 5), None, places, ((1,), (5,)), np.array([0.8, 0.9]))
-    right = Predictions("b", rows(1, 7, 5), None, places, ((1, 7), (5,)), np.array([0.4, 0.9]))
-    pair = compare(left, right)
-    assert (pair["strings"], pair["sure"]) == (0.5, {"fields": 2, "other": 1})
-    assert compare(right, left)["sure"] == {"fields": 1, "other": 0}  # a doubtful field may be read otherwise
-    (entry,) = pair["disagreements"]
-    assert (entry["picture"], entry["step"], entry["digits"]) == (4, 1, [1, 7])
-
-
-@pytest.mark.parametrize(("others", "said"), [(1, 0), (2, 1)])  # one is no less than can be seen
-def test_strings_are_bounded_but_for_one(others: int, said: int) -> None:
-    pair = {"left": "a", "right": "b", "lsb": 1, "probability": 0.1, "top1": 1.0, "disagreements": []}
-    pair |= {"strings": 0.5, "sure": {"fields": 300, "other": others}}
-    lines = violations(pair, Bound("reference", "lsb", 1, 0.999, 0.999))
-    assert len(lines) == said
-    assert all("2 of 300 fields that are read with a probability of 0.7" in line for line in lines)
-
-
-def test_a_step_away_from_a_tie_is_broken() -> None:
-    entry = {"picture": 9, "step": 3, "digits": [1, 0], "logits": [[3, 6], [7, 6]]}
-    pair = {"left": "a", "right": "b", "lsb": 1, "probability": 0.1, "top1": 1.0, "disagreements": [entry]}
-    (line,) = violations(
-        pair | {"strings": 1.0, "sure": {"fields": 9, "other": 0}}, Bound("reference", "lsb", 1, 0.999, 0.999)
-    )
-    assert "picture 9, step 3, is read as 0 instead of 1" in line
 
 
 def test_a_digit_among_the_fields_is_refused() -> None:

@@ -8,16 +8,12 @@ import pytest
 from onnx import numpy_helper
 
 from pipeline.data import digits
-from pipeline.export.formats import FOLDER, FORMATS, Bound, get
+from pipeline.export.formats import FOLDER, FORMATS, get
 from pipeline.networks import integer_reference
 from pipeline.run import Run
-from pipeline.verification import agreement, drift, verify
-from pipeline.verification.agreement import Predictions, compare, violations
+from pipeline.verification import agreement, verify
 from serving.errors import CheckreaderError
-from serving.runtime.network import softmax
 from tests.support.tiny_run import copied, exported, record
-
-LSB = Bound("reference", "lsb", 1, 0.9998)
 
 
 @pytest.fixture(scope="module")
@@ -43,69 +39,6 @@ def constant(model: onnx.ModelProto, name: str, change: Callable[[np.ndarray], n
     """Changes the one constant of that name."""
     (entry,) = (entry for entry in model.graph.initializer if entry.name == name)
     entry.CopyFrom(numpy_helper.from_array(change(numpy_helper.to_array(entry)), name))
-
-
-def int8(name: str, *rows: list[int]) -> Predictions:
-    logits = np.array(rows, np.int8)
-    return Predictions(name, softmax(logits.astype(np.float32)), logits)
-
-
-def test_the_lowest_index_wins_a_tie() -> None:
-    assert int8("a", [0, 7, 7]).digits.tolist() == [1]
-
-
-def test_differences_do_not_wrap_around() -> None:
-    assert compare(int8("a", [127, 0]), int8("b", [-128, 0]))["lsb"] == 255
-
-
-def test_disagreements_are_listed_with_both_logits() -> None:
-    pair = compare(int8("a", [5, 4], [1, 2], [6, 5]), int8("b", [5, 4], [1, 2], [5, 6]))
-    assert pair["top1"] == pytest.approx(2 / 3)
-    assert pair["disagreements"] == [{"picture": 2, "digits": [0, 1], "logits": [[6, 5], [5, 6]]}]
-
-
-def test_floats_list_their_probabilities() -> None:
-    left, right = np.array([[0.6, 0.4]], np.float32), np.array([[0.25, 0.75]], np.float32)
-    pair = compare(Predictions("a", left), Predictions("b", right))
-    assert pair["lsb"] is None
-    assert pair["probability"] == pytest.approx(0.35)
-    assert pair["disagreements"][0]["probabilities"][1] == [0.25, 0.75]
-
-
-NEAR = {"picture": 9, "digits": [1, 0], "logits": [[5, 6], [6, 6]]}
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({}, []),
-        ({"lsb": 2}, ["b against a: differs by 2 LSB at the logits, allowed 1"]),
-        (
-            {"top1": 0.9997, "disagreements": [NEAR, NEAR]},
-            ["b against a: 2 answers differ, top-1 agreement 99.970%, required 99.98%"],
-        ),
-        ({"top1": 0.9972, "disagreements": [NEAR]}, []),  # one of 355: no less can be seen there
-    ],
-)
-def test_judge(change: dict, said: list[str]) -> None:
-    pair = {"left": "a", "right": "b", "lsb": 1, "probability": 0.5, "top1": 0.9998, "disagreements": []}
-    assert violations({**pair, **change}, LSB) == said
-
-
-def test_probabilities_are_bounded_where_the_table_says_so() -> None:
-    pair = {"left": "a", "right": "b", "lsb": None, "probability": 2e-5, "top1": 1.0, "disagreements": []}
-    assert violations(pair, Bound("keras", "probability", None, 0.999)) == []
-    assert violations(pair, Bound("keras", "probability", 1e-5, 0.999)) == [
-        "b against a: differs by 2e-05 in a probability, allowed 1e-05"
-    ]
-
-
-@pytest.mark.parametrize(("logits", "near"), [([[4, 6], [7, 6]], True), ([[3, 6], [7, 6]], False)])
-def test_only_near_ties_may_be_answered_differently(logits: list, near: bool) -> None:
-    entry = {"picture": 9, "digits": [1, 0], "logits": logits}
-    pair = {"left": "a", "right": "b", "lsb": 1, "probability": 0, "top1": 1.0, "disagreements": [entry]}
-    broken = violations(pair, LSB)
-    assert broken == [] if near else "picture 9 is read as 0 instead of 1, with 3 LSB" in broken[0]
 
 
 def test_every_bound_holds(images: np.ndarray) -> None:
@@ -247,7 +180,3 @@ def test_an_integer_file_without_a_reference_is_not_judged(
 def test_an_unknown_format_is_named() -> None:
     with pytest.raises(CheckreaderError, match="unknown format 'onnx_int4'"):
         verify.explain(exported(), "keras", "onnx_int4", np.zeros((1, 28, 28), np.uint8))
-
-
-def test_every_type_has_its_drift() -> None:
-    assert {row.type for row in FORMATS} == set(drift.DRIFT)

@@ -91,7 +91,9 @@ def test_a_client_that_disconnects_in_its_body_gets_no_answer(models: Path) -> N
     app = build_app(Settings(models=models))
     assert asyncio.run(interrupted(app, INFER)) == []
     (counted,) = [
-        served.statistics for served in app.plane.served if (served.name, served.version) == ("lenet5", "1")
+        served.statistics
+        for served in app.plane.served_models
+        if (served.name, served.version) == ("lenet5", "1")
     ]
     assert (counted.success.count, counted.fail.count) == (0, 0)
     assert app.plane.counts.requests == {"POST /v2/models/{model}/infer 499": 1}

@@ -21,7 +21,7 @@ from serving.settings import Settings
 def table(models: Path) -> list[Operation]:
     async def build() -> list[Operation]:
         app = build_app(Settings(models=models))
-        return route_table(Endpoints(app.plane, app.keeper))
+        return route_table(Endpoints(app.plane, app.reloader))
 
     return asyncio.run(build())
 

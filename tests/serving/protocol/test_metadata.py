@@ -53,13 +53,13 @@ def test_a_models_configuration(device: str, kind: str) -> None:
 
 def test_statistics_are_those_of_the_version() -> None:
     counts = Counts()
-    counts.of("tiny", "2").success.add(1)
-    ours = counts.of("tiny", "3")
+    counts.for_model("tiny", "2").success.add(1)
+    ours = counts.for_model("tiny", "3")
     ours.success.add(500)
     ours.success.add(300)
     ours.queue.add(70)
     for rows in (8, 2, 8):
-        ours.ran(rows, 100)
+        ours.record_batch(rows, 100)
     (model,) = metadata.statistics([served()], counts).model_stats
     assert (model.name, model.version) == ("tiny", "3")
     assert (model.inference_count, model.execution_count) == (18, 3)

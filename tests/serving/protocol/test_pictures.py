@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.decoding.thresholds import Reading
+from serving.decoding.thresholds import DigitPrediction
 from serving.errors import CheckreaderError
 from serving.protocol import pictures
 
@@ -104,7 +104,7 @@ def test_broken_forms(content_type: str, body: bytes, message: str) -> None:
 
 def test_a_reply_names_the_model() -> None:
     served = SimpleNamespace(name="tiny", version="3")
-    readings: list[Reading] = []
+    readings: list[DigitPrediction] = []
     assert json.loads(pictures.render_digits(served, readings)) == {
         "model": {"name": "tiny", "version": "3"},
         "digits": [],

@@ -31,15 +31,15 @@ def test_by_keyboard_alone(tab: Tab) -> None:
 
     tab.evaluate("document.body.focus()")
     passed = [next_stop() for _ in range(7)]
-    assert passed == ["skip", "/docs", "what", "file", "clear", "Sample: 2", "Sample: 6"]
+    assert passed == ["skip", "/docs", "kind", "file", "clear", "Sample: 2", "Sample: 6"]
     tab.page.keyboard.press("Enter")
     tab.until(f"{READ} === '6'")
     passed = [next_stop() for _ in range(5)]
-    assert passed == ["Sample: 0", "Sample: 4", "Sample: 8", "where", "bound"]
+    assert passed == ["Sample: 0", "Sample: 4", "Sample: 8", "runtime", "bound"]
     assert (
         tab.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     )  # where one is can be seen
-    tab.evaluate("document.querySelector('[name=where]:checked').focus()")
+    tab.evaluate("document.querySelector('[name=runtime]:checked').focus()")
     tab.page.keyboard.press("ArrowRight")
     tab.until("document.querySelectorAll('#times tr').length === 2")
     tab.until("!document.querySelector('#ask-layers').hidden")
@@ -47,9 +47,9 @@ def test_by_keyboard_alone(tab: Tab) -> None:
         "ask-layers",
         "nothing",
     ]  # the bound is fixed in the browser: no stop
-    tab.evaluate("document.querySelector('[name=what]:checked').focus()")
+    tab.evaluate("document.querySelector('[name=kind]:checked').focus()")
     tab.page.keyboard.press("ArrowRight")
-    tab.until("document.querySelector('.desk').dataset.what === 'amount'")
+    tab.until("document.querySelector('.desk').dataset.kind === 'amount'")
     while not next_stop().startswith("Sample"):
         pass
     tab.page.keyboard.press("Enter")

@@ -128,6 +128,6 @@ def test_without_a_module_the_switch_says_why(tab: Tab, address: str) -> None:
     tab.page.route("**/web/models.json", lambda route: route.fulfill(json=offered))
     tab.open(f"{address}?again")
     assert tab.evaluate("document.querySelector('[value=browser]').disabled")
-    assert tab.texts("#where-note") == ["Not in the browser: this release has no model in WebAssembly."]
+    assert tab.texts("#runtime-note") == ["Not in the browser: this release has no model in WebAssembly."]
     tab.stroke("#paper", SEVEN)
     wait_for_reading(tab, "7")

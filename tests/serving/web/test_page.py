@@ -174,7 +174,7 @@ def test_a_drawn_amount(tab: Tab) -> None:
     tab.page.mouse.up()
     tab.until(f"document.querySelector('#boxes').children.length && {IDLE}")
     assert tab.evaluate("document.querySelector('[value=browser]').disabled")
-    assert "no WebAssembly build" in tab.texts("#where-note")[0]
+    assert "no WebAssembly build" in tab.texts("#runtime-note")[0]
 
 
 def test_the_bound_decides(tab: Tab, golden: Repository, tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_the_first_load_over_the_wire(tab: Tab, address: str) -> None:
     tab.devtools.send("Network.clearBrowserCache")
     tab.open(f"{address}?cold")
     switch(tab, "browser")
-    tab.until("document.querySelector('#where-note').textContent.includes('reads here')")
+    tab.until("document.querySelector('#runtime-note').textContent.includes('reads here')")
     tab.stroke("#paper", SEVEN)
     wait_for_reading(tab, "7")  # the module has come, too
     assert 60_000 < sum(sizes) <= 150_000

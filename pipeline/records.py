@@ -1,0 +1,258 @@
+"""The types of the records that a run's stages write and other stages read (`pipeline.run`).
+
+They state what is read. A record may hold more than that, and one of an older release may lack what has a default.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import msgspec
+
+from serving.errors import CheckreaderError
+from serving.manifest import Accuracy, Confidence, Threshold
+
+_Kind = TypeVar("_Kind")
+
+
+def convert(content: object, kind: type[_Kind], source: Path) -> _Kind:
+    """Reads what JSON holds as one of these types.
+
+    Args:
+        content: decoded JSON.
+        kind: the type.
+        source: the file or folder that it comes from, for the error.
+
+    Raises:
+        CheckreaderError: something is missing, or of another type.
+    """
+    try:
+        return msgspec.convert(content, kind)
+    except msgspec.ValidationError as error:
+        raise CheckreaderError(
+            f"{source}: not a record of this version ({error}): run the stage again"
+        ) from None
+
+
+class File(msgspec.Struct, frozen=True):
+    """One file that a stage wrote."""
+
+    sha256: str
+    bytes: int
+
+
+class Machine(msgspec.Struct, frozen=True):
+    cpu: str
+    cores: int
+
+
+class Environment(msgspec.Struct, frozen=True):
+    """Versions and machine of a stage."""
+
+    packages: dict[str, str]
+    machine: Machine
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """The part that every stage records."""
+
+    STAGE: ClassVar[str]
+
+    files: dict[str, File]
+    environment: Environment
+
+
+class Calibration(msgspec.Struct, frozen=True, kw_only=True):
+    """A digit model's temperature or a field model's confidence, thresholds, and the bounds that have none, with why."""
+
+    temperature: float | None = None
+    confidence: Confidence | None = None
+    thresholds: list[Threshold] = []
+    refusals: list[str] = []
+
+
+class Share(msgspec.Struct, frozen=True, kw_only=True):
+    """A measured share with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    length: int | None = None  # of the strings that it was measured on
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """The accepted share and the error at a threshold; None where the wanted error is not reached."""
+
+    max_error: float
+    threshold: float | None
+    accepted: float
+    error: float | None
+    low: float | None
+    high: float | None
+
+
+class Others(msgspec.Struct, frozen=True):
+    """Pictures that hold no digit or no field, and how many of them were accepted."""
+
+    n: int
+    accepted: int
+
+
+class CalibrationError(msgspec.Struct, frozen=True):
+    """The expected calibration error before and after calibration."""
+
+    before: float
+    after: float
+
+
+class DigitMeasures(msgspec.Struct, frozen=True, kw_only=True):
+    """The measures of a digit model by `evaluate`."""
+
+    accuracy: Accuracy
+    temperature: float
+    calibration_error: CalibrationError
+    nondigits: Others
+    thresholds: list[Point]
+
+
+class FieldMeasures(msgspec.Struct, frozen=True, kw_only=True):
+    """The measures of a field model by `evaluate` or cross-validation; `boxes` where some are labeled."""
+
+    data: dict[str, Any]
+    n: int
+    exact: Share
+    digit_error_rate: dict[str, float]
+    by_length: list[Share] = []
+    by_touching: dict[str, Share] = {}
+    by_separators: dict[str, Share] = {}
+    boxes: dict[str, float] | None = None
+    nonfields: Others | None = None
+    thresholds: list[Point] = []
+    measured: list[Point] = []
+
+
+class CrossValidation(msgspec.Struct, frozen=True):
+    pooled: FieldMeasures
+
+
+class TrainRecord(Record, frozen=True, kw_only=True):
+    """`config` is that of a `TrainConfig` or a `FieldTrainConfig`; a record that names no task is a digit's."""
+
+    STAGE = "train"
+
+    task: str = "digit"
+    preset: str | None = None
+    config: dict[str, Any]
+    data: dict[str, Any]
+    data_dir: str | None = None
+    calibration: Calibration | None = None
+    cross_validation: CrossValidation | None = None
+
+
+class QuantizeRecord(Record, frozen=True, kw_only=True):
+    """`fields` counts those that the ranges of a field model were measured on."""
+
+    STAGE = "quantize"
+
+    config: dict[str, Any]
+    calibration: Calibration | None = None
+    fields: int | None = None
+
+
+class ExportRecord(Record, frozen=True, kw_only=True):
+    """`refused` names the formats that could not be exported, with the reason."""
+
+    STAGE = "export"
+
+    refused: dict[str, str]
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """Two formats that were compared; the share of fields that both read as the same string."""
+
+    left: str
+    right: str
+    strings: float | None = None
+
+
+class VerifyRecord(Record, frozen=True, kw_only=True):
+    """`pictures` and, of fields, `steps` were compared; `broken` says which bounds do not hold."""
+
+    STAGE = "verify"
+
+    passed: bool
+    broken: list[str]
+    pictures: int | None = None
+    steps: int | None = None
+    float_and_int8: float | None = None
+    pairs: list[Pair] = []
+
+
+class EvaluateRecord(Record, frozen=True, kw_only=True):
+    """Of a digit run: each model's measures, each format's accuracy."""
+
+    STAGE = "evaluate"
+
+    families: dict[str, DigitMeasures]
+    formats: dict[str, Accuracy]
+
+
+class FieldEvaluateRecord(Record, frozen=True, kw_only=True):
+    """Of a field run: each model's measures, 8 bits minus float, and whether training had seen these very fields."""
+
+    STAGE = "evaluate"
+
+    families: dict[str, FieldMeasures]
+    difference: float
+    trained_on: bool
+
+
+class Speed(msgspec.Struct, frozen=True):
+    p50_ms: float
+    images_per_second: float
+    peak_mb: float
+
+
+class BenchmarkRecord(Record, frozen=True, kw_only=True):
+    """`batch` pictures at once; fields are `width` columns wide."""
+
+    STAGE = "benchmark"
+
+    formats: dict[str, Speed]
+    batch: int | None = None
+    width: int | None = None
+
+
+class CalibratedModel(msgspec.Struct, frozen=True):
+    calibration: Calibration
+
+
+class CalibrateRecord(Record, frozen=True, kw_only=True):
+    STAGE = "calibrate"
+
+    families: dict[str, CalibratedModel]
+
+
+class Records(msgspec.Struct, frozen=True, kw_only=True):
+    """The records of a digit run's stages."""
+
+    train: TrainRecord
+    quantize: QuantizeRecord
+    export: ExportRecord
+    verify: VerifyRecord
+    evaluate: EvaluateRecord
+    benchmark: BenchmarkRecord
+
+
+class FieldRecords(msgspec.Struct, frozen=True, kw_only=True):
+    """The records of a field run's stages."""
+
+    train: TrainRecord
+    quantize: QuantizeRecord
+    export: ExportRecord
+    verify: VerifyRecord
+    evaluate: FieldEvaluateRecord
+    benchmark: BenchmarkRecord
+    calibrate: CalibrateRecord | None = None

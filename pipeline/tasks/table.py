@@ -1,0 +1,10 @@
+"""The table of tasks: name of a task, as `pipeline.networks.spec` has it → its stages."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pipeline.tasks import digit, fast, field
+from pipeline.tasks.stages import TaskStages
+
+TASKS: Final[dict[str, TaskStages]] = {"digit": digit.TASK, "field": field.TASK, "fast": fast.TASK}
