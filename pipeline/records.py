@@ -191,7 +191,7 @@ class VerifyRecord(Record, frozen=True, kw_only=True):
 
 
 class EvaluateRecord(Record, frozen=True, kw_only=True):
-    """Of a digit run: each model's measures, each format's accuracy."""
+    """The measures of each model of a digit run and the accuracy of each format."""
 
     STAGE = "evaluate"
 
@@ -200,7 +200,7 @@ class EvaluateRecord(Record, frozen=True, kw_only=True):
 
 
 class FieldEvaluateRecord(Record, frozen=True, kw_only=True):
-    """Of a field run: each model's measures, 8 bits minus float, and whether training had seen these very fields."""
+    """The measures of each model of a field run; `difference` is 8 bits minus float, in exact strings."""
 
     STAGE = "evaluate"
 

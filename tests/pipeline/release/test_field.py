@@ -33,7 +33,7 @@ CALIBRATION = {
 
 
 class Printed:
-    """What stands in for drawings: a network of a few seconds reads only what it was trained on."""
+    """Prints fields in the place of drawing them: a network of a few seconds reads no others."""
 
     def __init__(self, *_: object) -> None:
         pass
