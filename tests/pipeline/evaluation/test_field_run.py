@@ -49,9 +49,8 @@ def test_both_models_through_the_file_that_is_served(own: labeled_fields.Labeled
 def test_fields_that_were_trained_on_are_said_to_be(own: labeled_fields.Labeled, tmp_path: Path) -> None:
     run = tiny_field.copied(tmp_path)
     train = run.require("train")
-    run.record(
-        "train", ["float.keras"], **{**_content(train), "data": {**train["data"], "own": own.record()}}
-    )
+    data = {**train["data"], "own": own.record()}
+    run.record("train", ["float.keras"], task="field", config=train["config"], data=data, calibration=None)
     record = evaluate(run, own)
     assert record["trained_on"]
     assert "trained on these very fields" in field_run.summary(record)
@@ -95,9 +94,8 @@ def test_other_fields_are_measured_with_the_model_s_own_confidence(
 def test_not_calibrated_on_what_it_was_trained_on(own: labeled_fields.Labeled, tmp_path: Path) -> None:
     run = tiny_field.copied(tmp_path)
     train = run.require("train")
-    run.record(
-        "train", ["float.keras"], **{**_content(train), "data": {**train["data"], "own": own.record()}}
-    )
+    data = {**train["data"], "own": own.record()}
+    run.record("train", ["float.keras"], task="field", config=train["config"], data=data, calibration=None)
     with pytest.raises(CheckreaderError, match="the network was trained on these fields"):
         calibrate(run, own)
 
