@@ -166,6 +166,7 @@ class ExportRecord(Record, frozen=True, kw_only=True):
 
     STAGE = "export"
 
+    data: dict[str, Any]
     refused: dict[str, str]
 
 
@@ -191,7 +192,7 @@ class VerifyRecord(Record, frozen=True, kw_only=True):
 
 
 class EvaluateRecord(Record, frozen=True, kw_only=True):
-    """Of a digit run: each model's measures, each format's accuracy."""
+    """The measures of each model of a digit run and the accuracy of each format."""
 
     STAGE = "evaluate"
 
@@ -200,7 +201,7 @@ class EvaluateRecord(Record, frozen=True, kw_only=True):
 
 
 class FieldEvaluateRecord(Record, frozen=True, kw_only=True):
-    """Of a field run: each model's measures, 8 bits minus float, and whether training had seen these very fields."""
+    """The measures of each model of a field run; `difference` is 8 bits minus float, in exact strings."""
 
     STAGE = "evaluate"
 
@@ -230,8 +231,12 @@ class CalibratedModel(msgspec.Struct, frozen=True):
 
 
 class CalibrateRecord(Record, frozen=True, kw_only=True):
+    """The calibration of each field model by labeled fields; `seed` is that of the folds."""
+
     STAGE = "calibrate"
 
+    data: dict[str, Any]
+    seed: int
     families: dict[str, CalibratedModel]
 
 

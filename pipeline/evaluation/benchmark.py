@@ -33,6 +33,7 @@ import numpy.typing as npt
 from pipeline.export import predictor
 from pipeline.export.formats import FOLDER, TABLE, Format, get
 from pipeline.networks import spec
+from pipeline.records import ExportRecord
 from pipeline.run import Run
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
@@ -81,10 +82,10 @@ def benchmark(
     """
     from tqdm import tqdm
 
-    exported, task = run.require("export"), spec.task_of_run(run)
+    exported, task = run.read(ExportRecord), spec.task_of_run(run)
     batch = FIELD_BATCH if task is spec.FIELD else BATCH
     if formats is None:
-        formats = [row for row in TABLE[task.name] if row.name not in exported["refused"]]
+        formats = [row for row in TABLE[task.name] if row.name not in exported.refused]
     counts = sorted({1, cpus()})
     with contextlib.ExitStack() as stack:
         pictures = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "pictures.npy"
@@ -116,7 +117,7 @@ def benchmark(
     return run.record(
         "benchmark",
         [],
-        data=exported["data"],
+        data=exported.data,
         batch=batch,
         **({"width": images.shape[2]} if task is spec.FIELD else {}),
         rounds=rounds,

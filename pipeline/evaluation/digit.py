@@ -20,6 +20,7 @@ from pipeline.export.formats import FOLDER, TABLE
 from pipeline.export.predictor import predictor
 from pipeline.metrics.calibration import calibration_error, interval
 from pipeline.networks import spec
+from pipeline.records import Calibration, ExportRecord, QuantizeRecord, TrainRecord
 from pipeline.run import Run
 from pipeline.synthesis import nondigits
 from serving.decoding.thresholds import MAX_ERROR
@@ -56,19 +57,20 @@ def evaluate(run: Run, test: Split, data_name: str, nondigit_count: int = NONDIG
         calibration error, error–reject curve, each threshold's acceptance and
         error, and non-digits accepted.
     """
-    exported = run.require("export")
+    exported = run.read(ExportRecord)
     images = tensor(test.images)
     nondigit_images = tensor(nondigits.pictures(nondigit_count, nondigits.TEST))
     files, families = {}, {}
     for row in TABLE[spec.task_of_run(run).name]:
-        if f"{FOLDER}/{row.file}" not in exported["files"] or row.model not in FAMILIES:
+        if f"{FOLDER}/{row.file}" not in exported.files or row.model not in FAMILIES:
             continue
         predict = predictor(row, run / FOLDER / row.file)
         probabilities = predict(images)
         files[row.name] = accuracy(probabilities, test.labels, data_name)
         stage, served_format = FAMILIES[row.model]
         if row.name == served_format:
-            calibration = run.require(stage)["calibration"]
+            record = run.read(QuantizeRecord) if stage == "quantize" else run.read(TrainRecord)
+            calibration = record.calibration or Calibration()
             families[row.model] = {
                 "format": row.name,
                 **measure(probabilities, test.labels, calibration, data_name),
@@ -91,7 +93,7 @@ def accuracy(probabilities: Floats, labels: npt.NDArray[np.uint8], data_name: st
 
 
 def measure(
-    probabilities: Floats, labels: npt.NDArray[np.uint8], calibration: dict[str, Any], data_name: str
+    probabilities: Floats, labels: npt.NDArray[np.uint8], calibration: Calibration, data_name: str
 ) -> dict[str, Any]:
     """Measures one family on the test set.
 
@@ -101,26 +103,25 @@ def measure(
         calibration: as `pipeline.metrics.calibration` fitted it, for its temperature and thresholds.
         data_name: for the record.
     """
+    temperature = 1.0 if calibration.temperature is None else calibration.temperature
     guess = probabilities.argmax(1)
     confusion = np.zeros((10, 10), int)
     np.add.at(confusion, (labels, guess), 1)
     # The temperature is in the files; raised to its power the probabilities are those before it.
-    before = np.maximum(probabilities.astype(np.float64), 1e-300) ** calibration["temperature"]
+    before = np.maximum(probabilities.astype(np.float64), 1e-300) ** temperature
     before /= before.sum(1, keepdims=True)
     return {
         "accuracy": accuracy(probabilities, labels, data_name),
         "confusion": confusion.tolist(),
-        "temperature": calibration["temperature"],
+        "temperature": temperature,
         "calibration_error": {
             "before": calibration_error(before, labels),
             "after": calibration_error(probabilities, labels),
         },
         "error_reject": error_reject(probabilities, labels),
         "thresholds": [
-            msgspec.to_builtins(
-                apply_threshold(entry["max_error"], entry["threshold"], probabilities, labels)
-            )
-            for entry in calibration["thresholds"]
+            msgspec.to_builtins(apply_threshold(entry.max_error, entry.threshold, probabilities, labels))
+            for entry in calibration.thresholds
         ],
     }
 
@@ -149,12 +150,10 @@ def error_reject(probabilities: Floats, labels: npt.NDArray[np.uint8]) -> list[d
     return rows
 
 
-def nondigits_accepted(probabilities: Floats, images: Floats, calibration: dict[str, Any]) -> dict[str, Any]:
+def nondigits_accepted(probabilities: Floats, images: Floats, calibration: Calibration) -> dict[str, Any]:
     """Counts the pictures without a digit that are accepted at the default operating point; blank ones never are."""
     try:
-        threshold = operating_point(
-            msgspec.convert(calibration["thresholds"], list[Threshold]), MAX_ERROR
-        ).threshold
+        threshold = operating_point(calibration.thresholds, MAX_ERROR).threshold
     except CheckreaderError:  # no threshold is that strict: the service refuses, and accepts nothing
         threshold = None
     score = np.where(images.any((1, 2, 3)), probabilities.max(1), 0.0)

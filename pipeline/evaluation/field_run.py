@@ -26,6 +26,7 @@ from pipeline.evaluation.field_readings import (
 from pipeline.export.formats import FOLDER, get
 from pipeline.export.predictor import predictor
 from pipeline.networks import spec
+from pipeline.records import CalibrateRecord, Calibration, ExportRecord, TrainRecord
 from pipeline.run import Run
 from pipeline.synthesis.sampler import HandwritingSampler
 from serving.errors import CheckreaderError
@@ -75,13 +76,10 @@ def calibrate(
 def stored_calibration(run: Run, name: str) -> tuple[Confidence | None, list[Threshold]]:
     """Returns confidence and thresholds of a model: those of `calibrate` if it was run, else of `train`."""
     if (run / "calibrate.json").exists():
-        stored = run.require("calibrate")["families"][name]["calibration"]
+        stored = run.read(CalibrateRecord).families[name].calibration
     else:
-        stored = run.require("train")["calibration"] or {}
-    return (
-        msgspec.convert(stored.get("confidence"), Confidence | None),
-        msgspec.convert(stored.get("thresholds", []), list[Threshold]),
-    )
+        stored = run.read(TrainRecord).calibration or Calibration()
+    return stored.confidence, stored.thresholds
 
 
 def evaluate(
@@ -108,7 +106,7 @@ def evaluate(
     """
     parts, seed = None, None
     if _calibrated_on(run, labeled):
-        seed = run.require("calibrate")["seed"]
+        seed = run.read(CalibrateRecord).seed
         parts = folds(labeled, FOLDS, seed)
     families = {}
     for name, format_name in FAMILIES.items():
@@ -131,23 +129,21 @@ def evaluate(
 
 def _recognizer(run: Run, format_name: str, confidence: Confidence | None = None) -> FieldRecognizer:
     """Returns the recognizer of a format's file."""
-    exported = run.require("export")
-    if format_name in exported["refused"]:
-        raise CheckreaderError(
-            f"{run.path}: {format_name} could not be exported: {exported['refused'][format_name]}"
-        )
+    refused = run.read(ExportRecord).refused
+    if format_name in refused:
+        raise CheckreaderError(f"{run.path}: {format_name} could not be exported: {refused[format_name]}")
     row = get(format_name, "field")
     return field_recognizer(predictor(row, run / FOLDER / row.file), confidence)
 
 
 def _trained_on(run: Run, labeled: Labeled) -> bool:
-    own_data = run.require("train")["data"].get("own")
+    own_data = run.read(TrainRecord).data.get("own")
     return own_data is not None and bool(own_data["sha256"] == labeled.sha256)
 
 
 def _calibrated_on(run: Run, labeled: Labeled) -> bool:
     path = run / "calibrate.json"
-    return path.exists() and bool(run.require("calibrate")["data"]["sha256"] == labeled.sha256)
+    return path.exists() and bool(run.read(CalibrateRecord).data["sha256"] == labeled.sha256)
 
 
 def calibration_summary(record: dict[str, Any]) -> str:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import msgspec
 
 from pipeline.export.formats import Format
 from pipeline.export.provenance import encode
 from pipeline.networks import folded, lenet5, lenet5_field, spec
 from pipeline.networks.spec import Task
+from pipeline.records import QuantizeRecord, TrainRecord
 from pipeline.run import QUANTIZED, WEIGHTS, Run
 from serving import __version__
 from serving.errors import CheckreaderError
@@ -51,7 +51,7 @@ class Source:
         Raises:
             CheckreaderError: one was not run, has changed since, or cannot be read.
         """
-        train, quantize = run.require("train"), run.require("quantize")
+        train, quantize = run.read(TrainRecord), run.read(QuantizeRecord)
         run_task = spec.task_of_record(train)
         try:
             network = keras.models.load_model(run / WEIGHTS, compile=False)
@@ -59,20 +59,19 @@ class Source:
             raise CheckreaderError(f"{run / WEIGHTS}: Keras cannot load it: {error}") from None
         if run_task is spec.FAST:
             network = folded.fold(keras, network)
-        records = {run_task.model: train, run_task.int8: quantize}
-        thresholds = (quantize.get("calibration") or {}).get("thresholds", [])
+        records: dict[str, TrainRecord | QuantizeRecord] = {run_task.model: train, run_task.int8: quantize}
         return cls(
             network,
             run / QUANTIZED,
             {model: _temperature(record) for model, record in records.items()},
-            train["config"],
-            train["data"],
+            train.config,
+            train.data,
             {
-                model: {name: entry["sha256"] for name, entry in record["files"].items()}
+                model: {name: file.sha256 for name, file in record.files.items()}
                 for model, record in records.items()
             },
             run_task,
-            tuple(msgspec.convert(thresholds, list[Threshold])),
+            tuple(quantize.calibration.thresholds) if quantize.calibration else (),
         )
 
     @functools.cached_property
@@ -102,6 +101,8 @@ class Source:
         return self.data["sha256"]
 
 
-def _temperature(record: dict[str, Any]) -> float:
+def _temperature(record: TrainRecord | QuantizeRecord) -> float:
     """Returns a record's temperature, 1 for a network whose strings are calibrated instead of its steps."""
-    return float((record.get("calibration") or {}).get("temperature", 1.0))
+    if record.calibration is None or record.calibration.temperature is None:
+        return 1.0
+    return record.calibration.temperature

@@ -116,14 +116,9 @@ class Reference:
         return self.layers[-1].output
 
 
-def logits(
-    reference: Reference, pixels: npt.NDArray[np.uint8], mode: Mode = "tflm", chunk: int = CHUNK
-) -> Int8:
-    """Computes int8 [N, 10] from uint8 pixels [N, 28, 28], or [N, T, 12] from a field's [N, 32, W]; 0 = paper.
-
-    The arguments are those of `activations`.
-    """
-    last = activations(reference, pixels, mode, chunk)[reference.layers[-1].name]
+def logits(reference: Reference, pixels: npt.NDArray[np.uint8], mode: Mode = "tflm") -> Int8:
+    """Computes int8 [N, 10] from uint8 pixels [N, 28, 28], or [N, T, 12] from a field's [N, 32, W]; 0 = paper."""
+    last = activations(reference, pixels, mode)[reference.layers[-1].name]
     return last.reshape(reference.task.output_shape(len(pixels), pixels.shape[2]))
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from pipeline.networks import folded, lenet5, lenet5_field
 from pipeline.networks.lenet5 import LayerRow
+from pipeline.records import TrainRecord
 from pipeline.run import Run
 from serving.errors import CheckreaderError
 
@@ -88,19 +89,17 @@ TASKS: Final[dict[str, Task]] = {task.name: task for task in (DIGIT, FIELD, FAST
 _TRAINED: Final = ("digit", "field")  # what a `train` record may name
 
 
-def task_of_record(record: dict[str, Any]) -> Task:
+def task_of_record(record: TrainRecord) -> Task:
     """Returns the task of a `train` record.
 
     Raises:
         CheckreaderError: this version does not know the task.
     """
-    name = record.get("task", "digit")
-    if name not in _TRAINED:
-        raise CheckreaderError(f"train.json: unknown task {name!r}: expected {' or '.join(_TRAINED)}")
-    network = record.get("config", {}).get("network")
-    if name == "digit" and network == dataclasses.asdict(folded.OPTIONS):
+    if record.task not in _TRAINED:
+        raise CheckreaderError(f"train.json: unknown task {record.task!r}: expected {' or '.join(_TRAINED)}")
+    if record.task == "digit" and record.config.get("network") == dataclasses.asdict(folded.OPTIONS):
         return FAST
-    return TASKS[name]
+    return TASKS[record.task]
 
 
 def task_of_run(run: Run) -> Task:
@@ -109,4 +108,4 @@ def task_of_run(run: Run) -> Task:
     Raises:
         CheckreaderError: `train` was not run, its files have changed, or this version does not know the task.
     """
-    return task_of_record(run.require("train"))
+    return task_of_record(run.read(TrainRecord))

@@ -37,6 +37,7 @@ from pipeline.config import QuantizeConfig, TrainConfig
 from pipeline.data.digits import Dataset
 from pipeline.metrics import calibration
 from pipeline.networks import folded, lenet5
+from pipeline.records import TrainRecord
 from pipeline.run import QUANTIZED, WEIGHTS, Run, replacing
 from pipeline.synthesis import nondigits
 from pipeline.training import distillation
@@ -123,7 +124,7 @@ def open_network(run: Run, config: QuantizeConfig, data: Dataset) -> tuple[Any, 
     """
     if config.prune and config.cluster:
         raise CheckreaderError("pruning and clustering exclude each other: choose one")
-    trained = TrainConfig.from_json(run.require("train")["config"])
+    trained = TrainConfig.from_json(run.read(TrainRecord).config)
     import keras
 
     tf_keras, _ = import_legacy()

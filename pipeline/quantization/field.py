@@ -22,6 +22,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from pipeline.networks import batching, spec
+from pipeline.records import TrainRecord
 from pipeline.run import QUANTIZED, WEIGHTS, Run, replacing
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
@@ -59,7 +60,7 @@ def quantize(run: Run, config: FieldQuantizeConfig, fields: Sequence[Pixels]) ->
     Raises:
         CheckreaderError: `train` was not run or is of another task, or there are no fields.
     """
-    trained = run.require("train")
+    trained = run.read(TrainRecord)
     if spec.task_of_record(trained) is not spec.FIELD:
         raise CheckreaderError(f"{run.path}: not a run of the task field")
     try:
@@ -85,7 +86,7 @@ def quantize(run: Run, config: FieldQuantizeConfig, fields: Sequence[Pixels]) ->
         [str(path.relative_to(run.path)) for path in files],
         task="field",
         config=dataclasses.asdict(config),
-        data=trained["data"],
+        data=trained.data,
         fields=len(fields),
         ranges={name: list(limits) for name, limits in ranges.items()},
         metrics={"steps": len(best), "same_best_symbol": float((best == float_best).mean())},

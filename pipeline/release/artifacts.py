@@ -25,6 +25,7 @@ class TaskRelease:
     Attributes:
         task: which one.
         files: the released formats, each with its path below `models/`.
+        golden: the name of its golden set in the manifest.
         previous_golden: where the golden set of the version before is kept, below `models/`; the pictures of two sets
             may have the same names.
         pictures: golden set, as bytes → the names of its pictures.
@@ -34,6 +35,7 @@ class TaskRelease:
 
     task: Task
     files: Mapping[str, str]
+    golden: str
     previous_golden: Path
     pictures: Callable[[bytes], list[str]]
     write: Callable[[Run, Path, str, dict[str, Any], Manifest | None], Manifest]

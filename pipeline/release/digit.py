@@ -147,4 +147,6 @@ def _config(name: str) -> str:
     )
 
 
-RELEASE: Final = TaskRelease(spec.DIGIT, FILES, PREVIOUS / "digits.json", golden_digits.pictures, write)
+RELEASE: Final = TaskRelease(
+    spec.DIGIT, FILES, "digits", PREVIOUS / "digits.json", golden_digits.pictures, write
+)

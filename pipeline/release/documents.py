@@ -179,7 +179,7 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-# Filters: how a number is written.
+# Filters, which write numbers; shares as percentages.
 
 
 def percent(share: float, places: int = 2) -> str:
@@ -214,21 +214,12 @@ def interval(estimate: Any, places: int = 2) -> str:
     return f"{percent(low, places)}–{percent(high, places)}"
 
 
-def median(numbers: Sequence[float]) -> float:
-    return statistics.median(numbers)
-
-
-def mean(numbers: Sequence[float]) -> float:
-    return statistics.mean(numbers)
-
-
-# Functions: what a template cannot look up by itself.
+# Functions, for templates that cannot look something up by themselves.
 
 
 def formats(records: Records | FieldRecords) -> tuple[Format, ...]:
     """The table of formats of a run's task."""
-    train = records.train
-    return TABLE[spec.task_of_record({"task": train.task, "config": train.config}).name]
+    return TABLE[spec.task_of_record(records.train).name]
 
 
 def exported_bytes(records: Records | FieldRecords, row: Format) -> int:
@@ -264,7 +255,7 @@ def lowest(kinds: dict[str, Any], model: str, preparation: str, count: int) -> l
 
 
 def accuracy_losses(recipe: dict[str, Any], other: dict[str, Any]) -> list[float]:
-    """What another recipe loses in validation accuracy, for each seed that both were trained with."""
+    """The loss of validation accuracy by another recipe, for each seed that both were trained with."""
     return [
         entry["validation_accuracy"] - other["seeds"][seed]["validation_accuracy"]
         for seed, entry in sorted(recipe["seeds"].items())
@@ -286,8 +277,8 @@ _FILTERS: Final[tuple[Callable[..., Any], ...]] = (
     thousands,
     kilobytes,
     interval,
-    median,
-    mean,
+    statistics.median,
+    statistics.mean,
 )
 _FUNCTIONS: Final[tuple[Callable[..., Any], ...]] = (
     formats,

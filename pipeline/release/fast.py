@@ -61,4 +61,6 @@ def write(
     )
 
 
-RELEASE: Final = TaskRelease(spec.FAST, FILES, PREVIOUS / "fast/digits.json", golden_digits.pictures, write)
+RELEASE: Final = TaskRelease(
+    spec.FAST, FILES, "digits", PREVIOUS / "fast/digits.json", golden_digits.pictures, write
+)

@@ -222,4 +222,4 @@ def pictures(content: bytes) -> list[str]:
     return [field.file for field in msgspec.json.decode(content, type=GoldenFields).fields]
 
 
-RELEASE: Final = TaskRelease(spec.FIELD, FILES, PREVIOUS / "fields.json", pictures, write)
+RELEASE: Final = TaskRelease(spec.FIELD, FILES, "fields", PREVIOUS / "fields.json", pictures, write)

@@ -12,7 +12,6 @@ from pathlib import Path
 import msgspec
 
 from pipeline.export.formats import models as models_of
-from pipeline.networks.spec import FIELD
 from pipeline.release.artifacts import TaskRelease
 from pipeline.run import write_bytes
 from serving.manifest import Golden, Manifest, Model
@@ -43,7 +42,7 @@ def keep(before: Manifest, models: Path, new: Path, release: TaskRelease) -> dic
     kept = {name: model for name, model in before.models.items() if name in names}
     if not kept:
         return {}
-    entry = next(iter(kept.values())).golden or before.golden["fields" if release.task is FIELD else "digits"]
+    entry = next(iter(kept.values())).golden or before.golden[release.golden]
     path = release.previous_golden
     source, target = (models / entry.path).parent, (new / path).parent
     content = (models / entry.path).read_bytes()

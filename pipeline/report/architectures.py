@@ -1,4 +1,4 @@
-"""The networks that the report trains beside LeNet-5: one thing changed in each.
+"""Builds the networks that the report compares with LeNet-5: one part differs in each.
 
 Every builder gives a model `image` float32 [N, 28, 28, 1] → `logits` float32 [N, 10].
 """
@@ -26,9 +26,9 @@ class Variant:
     Attributes:
         name: in the records.
         label: in the report.
-        group: what it is compared in: "pooling", "activation", "structure" or "size".
-        build: makes it.
-        note: a sentence about it for the report.
+        group: the comparison that it belongs to: "pooling", "activation", "structure" or "size".
+        build: builds the Keras model.
+        note: its difference, for the report.
     """
 
     name: str
@@ -39,17 +39,17 @@ class Variant:
 
 
 @keras.saving.register_keras_serializable("checkreader")
-class MedianPooling(layers.Layer):
-    """The median of 2×2, the mean of its two middle values: [N, H, W, C] → [N, H/2, W/2, C]."""
+class MedianPooling(layers.Layer):  # type: ignore[misc]  # Keras has no types
+    """Computes the median of 2×2, the mean of its two middle values: [N, H, W, C] → [N, H/2, W/2, C]."""
 
     def call(self, x: Any) -> Any:
-        largest, least = ops.max_pool(x, 2), -ops.max_pool(-x, 2)
-        return (4 * ops.average_pool(x, 2) - largest - least) / 2
+        largest, smallest = ops.max_pool(x, 2), -ops.max_pool(-x, 2)
+        return (4 * ops.average_pool(x, 2) - largest - smallest) / 2
 
 
 @keras.saving.register_keras_serializable("checkreader")
-class NormPooling(layers.Layer):
-    """L2 pooling, the root of the mean square of 2×2: [N, H, W, C] → [N, H/2, W/2, C]."""
+class NormPooling(layers.Layer):  # type: ignore[misc]  # Keras has no types
+    """Computes L2 pooling, the root of the mean square of 2×2: [N, H, W, C] → [N, H/2, W/2, C]."""
 
     def call(self, x: Any) -> Any:
         # The root has no slope at 0, where ReLU's output often is.
@@ -67,10 +67,10 @@ def convolutional(
     one_by_one: bool = False,
     maps: tuple[int, int, int, int] = (6, 16, 120, 84),
 ) -> keras.Model:
-    """LeNet-5 with one part exchanged.
+    """Builds LeNet-5 with one part exchanged.
 
     Args:
-        pool: makes the subsampling layers; None = there are none.
+        pool: builds the subsampling layers; None = there are none.
         activation: after every layer but the last.
         stride: of C1 and C3.
         one_by_one: a 1×1 convolution with as many maps after each subsampling (Lin, Chen, Yan:
@@ -90,7 +90,7 @@ def convolutional(
 
 
 def fully_connected(*units: int) -> keras.Model:
-    """Fully connected layers of that many units with ReLU."""
+    """Builds fully connected layers of that many units with ReLU."""
     x = image = keras.Input((SIDE, SIDE, 1), name="image")
     x = layers.Flatten()(x)
     for count in units:
@@ -193,5 +193,5 @@ VARIANTS: Final[tuple[Variant, ...]] = (
 
 
 def named(name: str) -> Variant:
-    """The variant of that name."""
+    """Returns the variant of that name."""
     return next(variant for variant in VARIANTS if variant.name == name)

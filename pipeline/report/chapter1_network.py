@@ -1,4 +1,4 @@
-"""Chapter 1: what a convolutional network is made of, and what that saves."""
+"""Writes chapter 1: the parts of a convolutional network, and what they save."""
 
 from __future__ import annotations
 
@@ -15,12 +15,19 @@ from pipeline.report.run_data import RunData
 
 
 def chapter(run_data: RunData) -> Chapter:
-    """The chapter of a run."""
-    compared, sizes = fully_connected.comparison(run_data.comparisons)
+    """Returns the chapter of a run."""
+    comparison_blocks, sizes = fully_connected.comparison(run_data.comparisons)
     return Chapter(
         "network",
         "The network",
-        [*_layers(run_data), *_fields(run_data), *_places(), *_filters(run_data), *_worked(), *compared],
+        [
+            *_layers(run_data),
+            *receptive_fields(run_data),
+            *_places(),
+            *_filters(run_data),
+            *_worked(),
+            *comparison_blocks,
+        ],
         {"sizes": sizes},
     )
 
@@ -72,23 +79,23 @@ def _layers(run_data: RunData) -> list[Block]:
     ]
 
 
-def _fields(run_data: RunData) -> list[Block]:
+def receptive_fields(run_data: RunData) -> list[Block]:
     padded = np.pad(run_data.example, 2)  # what the padding of C1 adds
     rows = [row for row in lenet5.table() if row.name in ("c1", "s2", "c3", "s4", "c5")]
-    found = []
+    tiles = []
     for row in rows:
         side = row.receptive_field
         outputs = row.shape[0] if len(row.shape) == 3 else 1
         start = (len(padded) - side) // max(1, outputs - 1) * (outputs // 2)
         text = f"A digit with a frame of {side}×{side} pixels, what one unit of {row.name.upper()} sees"
-        found.append(
+        tiles.append(
             image_grid.framed(padded, (start, start, side, side), f"{row.name.upper()}: {side}×{side}", text)
         )
     return [
         Heading("How far a unit sees"),
         Thumbnails(
             "receptive-fields",
-            [("", found)],
+            [("", tiles)],
             "The receptive field of one unit in the middle of each layer. A filter of C1 sees a piece of a stroke, "
             "one of C3 a corner or a crossing, one of C5 the whole digit. Each layer adds its window less one, times the strides "
             "before it: 1 + 4 = 5, 5 + 1 = 6, 6 + 4·2 = 14, 14 + 1·2 = 16, 16 + 4·4 = 32.",
@@ -202,29 +209,29 @@ def _filters(run_data: RunData) -> list[Block]:
 
 
 def _worked() -> list[Block]:
-    found, (map4, pooled, winners), shared = (
+    strokes, (map4, pooled, winners), shared = (
         worked_examples.shifted_stroke(),
         worked_examples.pooled_map(),
         worked_examples.shared_weight_gradient(),
     )
     x, dy, dx, places = worked_examples.maximum_gradient()
-    (picture, answer, most), (moved, moved_answer, moved_most) = found
+    (picture, answer, maximum), (moved, moved_answer, moved_maximum) = strokes
     kernel = worked_examples.DIAGONAL
-    total = " + ".join(f"{value:g}" for value in shared["products"].ravel()).replace("+ -", "− ")
-    peak = [tuple(int(i) for i in np.unravel_index(int(m.argmax()), m.shape)) for m in (answer, moved_answer)]
+    total = " + ".join(f"{term:g}" for term in shared["products"].ravel()).replace("+ -", "− ")
+    peak, moved_peak = (divmod(int(values.argmax()), values.shape[1]) for values in (answer, moved_answer))
     return [
         Heading("By hand: a stroke that moves"),
         NumberGrids(
-            (_rows(picture), "∗", _rows(kernel), "=", _rows(answer), f"max {most:g}"),
+            (_rows(picture), "∗", _rows(kernel), "=", _rows(answer), f"max {maximum:g}"),
             "A diagonal stroke, a diagonal kernel, and the sum of products at each of its 4×4 places. The kernel is not turned over: strictly, "
             "this is cross-correlation.",
-            ((4, *peak[0]),),
+            ((4, *peak),),
         ),
         NumberGrids(
-            (_rows(moved), "∗", _rows(kernel), "=", _rows(moved_answer), f"max {moved_most:g}"),
+            (_rows(moved), "∗", _rows(kernel), "=", _rows(moved_answer), f"max {moved_maximum:g}"),
             f"The stroke has moved by 2 rows and 3 columns, and so has the answer: convolution is equivariant. Its maximum "
-            f"is still {moved_most:g}: the maximum is invariant. Subsampling does a little of this at every step.",
-            ((4, *peak[1]),),
+            f"is still {moved_maximum:g}: the maximum is invariant. Subsampling does a little of this at every step.",
+            ((4, *moved_peak),),
         ),
         Heading("By hand: pooling 4×4 to 2×2"),
         NumberGrids(
@@ -259,4 +266,4 @@ def _worked() -> list[Block]:
 
 
 def _rows(values: npt.NDArray[Any]) -> list[list[float]]:
-    return [[float(value) for value in row] for row in values]
+    return [[float(number) for number in row] for row in values]

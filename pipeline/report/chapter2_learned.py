@@ -1,4 +1,4 @@
-"""Chapter 2: what the network learned."""
+"""Writes chapter 2: filters, feature maps and features that the network learned."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from pipeline.report.html import Block, Chapter, Heading, Plot, SideBySide, Tabl
 from pipeline.report.image_grid import Thumbnail
 from pipeline.report.run_data import RunData
 
-_SEARCHED: Final = 2_000  # test pictures among which those are looked for that excite a unit
+_SEARCHED: Final = 2_000  # test pictures that are searched for those that excite a unit
 _SHOWN: Final = 6
 _DRAWN: Final = 600  # points in a plot
-_TAUGHT: Final = 3_000  # training pictures for the other classifiers
-_ASKED: Final = 3_000  # test pictures that they are asked
+_FITTED: Final = 3_000  # training pictures for the other classifiers
+_CLASSIFIED: Final = 3_000  # test pictures that they classify
 
 Floats = npt.NDArray[np.float32]
 
 
 def chapter(run_data: RunData) -> Chapter:
-    """The chapter of a run."""
+    """Returns the chapter of a run."""
     classified, numbers = _other_classifiers(run_data)
     return Chapter(
         "learned",
@@ -49,7 +49,7 @@ def _weights(run_data: RunData) -> list[Block]:
     most = float(np.abs(third).max())
     rows = []
     for source in range(third.shape[2]):
-        kernels = [image_grid.signed(third[:, :, source, out], most=most) for out in range(third.shape[3])]
+        kernels = [image_grid.signed(third[:, :, source, out], largest=most) for out in range(third.shape[3])]
         rows.append(
             (
                 f"from map {source + 1}",
@@ -75,24 +75,24 @@ def _weights(run_data: RunData) -> list[Block]:
 
 
 def _maps(run_data: RunData) -> list[Block]:
-    found = run_data.features(run_data.example[None])
+    features = run_data.features(run_data.example[None])
     groups: list[tuple[str, list[Thumbnail]]] = [
         ("input", [image_grid.ink(run_data.example, text="The digit")])
     ]
     for name in ("c1", "s2", "c3", "s4"):
-        maps = found[name][0]
+        maps = features[name][0]
         most = float(np.abs(maps).max())
         groups.append(
             (
                 f"{name.upper()}, {maps.shape[2]} maps of {maps.shape[0]}×{maps.shape[1]}",
                 [
-                    image_grid.signed(maps[..., i], text=f"Map {i + 1} of {name.upper()}", most=most)
+                    image_grid.signed(maps[..., i], text=f"Map {i + 1} of {name.upper()}", largest=most)
                     for i in range(maps.shape[2])
                 ],
             )
         )
     for name, shape in (("c5", (6, 20)), ("f6", (6, 14)), ("logits", (1, 10))):
-        values = found[name][0].reshape(shape)
+        values = features[name][0].reshape(shape)
         groups.append(
             (
                 f"{name.upper() if name != 'logits' else name}, {values.size} numbers",
@@ -119,8 +119,8 @@ def _maps(run_data: RunData) -> list[Block]:
 
 
 def _excited(run_data: RunData) -> list[Block]:
-    images = run_data.data.test.images[:_SEARCHED]
-    found = run_data.features(images)
+    images = run_data.dataset.test.images[:_SEARCHED]
+    features = run_data.features(images)
     blocks: list[Block] = [
         Heading("What excites a unit most"),
         Text(
@@ -130,18 +130,24 @@ def _excited(run_data: RunData) -> list[Block]:
     ]
     for name in ("c1", "c3"):
         place = receptive_patches.RECEPTIVE_FIELDS[name]
-        middle = found[name].shape[1] // 2
-        dreams = receptive_patches.ascent(
-            run_data.before_activation(name), receptive_patches.averages(found[name], images)
+        middle = features[name].shape[1] // 2
+        ascents = receptive_patches.ascent(
+            run_data.before_activation(name), receptive_patches.averages(features[name], images)
         )
-        real = receptive_patches.patches(found[name], images, place, _SHOWN)
+        patches = receptive_patches.patches(features[name], images, place, _SHOWN)
         groups = []
-        for unit, (dream, seen) in enumerate(zip(dreams, real, strict=True), 1):
-            made = image_grid.ink(place.cut(dream, middle, middle), "", f"Best input of unit {unit}", 1.0)
+        for unit, (dream, unit_patches) in enumerate(zip(ascents, patches, strict=True), 1):
+            ascent = image_grid.ink(place.cut(dream, middle, middle), "", f"Best input of unit {unit}", 1.0)
             groups.append(
                 (
                     f"map {unit}",
-                    [made, *(image_grid.ink(one, text=f"From the data, unit {unit}") for one in seen)],
+                    [
+                        ascent,
+                        *(
+                            image_grid.ink(patch, text=f"From the data, unit {unit}")
+                            for patch in unit_patches
+                        ),
+                    ],
                 )
             )
         blocks.append(
@@ -153,20 +159,22 @@ def _excited(run_data: RunData) -> list[Block]:
             )
         )
     for name, columns in (("c5", 20), ("f6", 14), ("logits", 10)):
-        dreams = receptive_patches.ascent(
-            run_data.before_activation(name), receptive_patches.averages(found[name], images)
+        ascents = receptive_patches.ascent(
+            run_data.before_activation(name), receptive_patches.averages(features[name], images)
         )
-        best = found[name].argmax(0)
-        made = image_grid.sheet(
-            [image_grid.ink(dream, most=1.0) for dream in dreams], columns, text="By ascent"
+        best = features[name].argmax(0)
+        ascent_sheet = image_grid.sheet(
+            [image_grid.ink(dream, largest=1.0) for dream in ascents], columns, text="By ascent"
         )
-        seen = image_grid.sheet([image_grid.ink(images[i]) for i in best], columns, text="From the data")
+        data_sheet = image_grid.sheet(
+            [image_grid.ink(images[i]) for i in best], columns, text="From the data"
+        )
         title = name.upper() if name != "logits" else "output"
         blocks.append(
             Thumbnails(
                 f"exciting-{name}",
-                [(f"{title}, ascent", [made]), ("from the data", [seen])],
-                f"The {len(dreams)} units of {title}, in the same order twice."
+                [(f"{title}, ascent", [ascent_sheet]), ("from the data", [data_sheet])],
+                f"The {len(ascents)} units of {title}, in the same order twice."
                 + (
                     " Ascent begins with average digits; what it adds around them no person would write: the network was never told "
                     "what a digit looks like, only how one differs from the other nine."
@@ -180,9 +188,9 @@ def _excited(run_data: RunData) -> list[Block]:
 
 
 def _plane(run_data: RunData) -> list[Block]:
-    test = run_data.data.test
-    some = test.take(np.arange(min(_DRAWN, len(test.labels))))
-    features = run_data.features(some.images)["f6"]
+    test = run_data.dataset.test
+    subset = test.take(np.arange(min(_DRAWN, len(test.labels))))
+    features = run_data.features(subset.images)["f6"]
     pca = PCA(2, random_state=0)
     flat = {
         "pca": pca.fit_transform(features),
@@ -193,17 +201,24 @@ def _plane(run_data: RunData) -> list[Block]:
         "pca": f"Principal components: the straight view from the side where the features vary most, {share:.0%} of their variance.",
         "tsne": "t-SNE: bent so that neighbors stay neighbors. Between the islands lie the digits that are hard to tell apart.",
     }
-    drawn = []
+    scatter_plots = []
     for name, points in flat.items():
         with plots.drawing(plots.WIDTH, 4.6) as (figure, ax):
             for digit in range(10):
-                mine = points[some.labels == digit]
+                digit_points = points[subset.labels == digit]
                 tint = plots.color(plots.SERIES[digit % len(plots.SERIES)])
-                ax.scatter(mine[:, 0], mine[:, 1], s=26, marker=f"${digit}$", color=tint, linewidths=0.2)
+                ax.scatter(
+                    digit_points[:, 0],
+                    digit_points[:, 1],
+                    s=26,
+                    marker=f"${digit}$",
+                    color=tint,
+                    linewidths=0.2,
+                )
             ax.set_xticks([])
             ax.set_yticks([])
             ax.grid(False)
-            drawn.append(
+            scatter_plots.append(
                 Plot(
                     f"features-{name}",
                     plots.svg(figure, f"features-{name}"),
@@ -214,44 +229,51 @@ def _plane(run_data: RunData) -> list[Block]:
     return [
         Heading("F6 as a description of a digit"),
         Text(
-            f"F6 turns 784 pixels into 84 numbers. Here {len(some.labels):,} test digits lie where their 84 numbers put them, "
+            f"F6 turns 784 pixels into 84 numbers. Here {len(subset.labels):,} test digits lie where their 84 numbers put them, "
             "squeezed into two dimensions."
         ),
-        SideBySide(drawn),
+        SideBySide(scatter_plots),
     ]
 
 
 def _other_classifiers(run_data: RunData) -> tuple[list[Block], dict[str, Any]]:
     rng = np.random.default_rng(0)
-    train, test = run_data.data.train, run_data.data.test
-    taught = train.take(rng.permutation(len(train.labels))[:_TAUGHT])
-    asked = test.take(np.arange(min(_ASKED, len(test.labels))))
+    train, test = run_data.dataset.train, run_data.dataset.test
+    fit_split = train.take(rng.permutation(len(train.labels))[:_FITTED])
+    test_split = test.take(np.arange(min(_CLASSIFIED, len(test.labels))))
     inputs = {
-        "F6": tuple(run_data.features(split.images)["f6"] for split in (taught, asked)),
-        "pixels": tuple((split.images.reshape(len(split.images), -1) / 255.0) for split in (taught, asked)),
+        "F6": tuple(run_data.features(split.images)["f6"] for split in (fit_split, test_split)),
+        "pixels": tuple(
+            (split.images.reshape(len(split.images), -1) / 255.0) for split in (fit_split, test_split)
+        ),
     }
-    found: dict[str, dict[str, float]] = {}
+    accuracies: dict[str, dict[str, float]] = {}
     for label, make in (
         ("logistic regression", lambda: LogisticRegression(max_iter=200)),
         ("5 nearest neighbors", lambda: KNeighborsClassifier(5)),
         ("support vectors, RBF kernel", SVC),
     ):
-        found[label] = {source: _score(make(), given, taught, asked) for source, given in inputs.items()}
-    own = float((run_data.predicted_digits(asked.images) == asked.labels).mean())
-    rows = [(label, f"{one['F6']:.2%}", f"{one['pixels']:.2%}") for label, one in found.items()]
+        accuracies[label] = {
+            source: _score(make(), features, fit_split, test_split) for source, features in inputs.items()
+        }
+    network_accuracy = float((run_data.predicted_digits(test_split.images) == test_split.labels).mean())
+    rows = [
+        (label, f"{accuracy['F6']:.2%}", f"{accuracy['pixels']:.2%}")
+        for label, accuracy in accuracies.items()
+    ]
     return [
         Heading("F6 as inputs to another classifier"),
         Table(
             ("classifier", "on the 84 features of F6", "on the 784 pixels"),
-            [*rows, ("the network's own last layer", f"{own:.2%}", "")],
-            f"Taught {len(taught.labels):,} training digits, asked {len(asked.labels):,} test digits. Where F6 does better than "
+            [*rows, ("the network's own last layer", f"{network_accuracy:.2%}", "")],
+            f"Taught {len(fit_split.labels):,} training digits, asked {len(test_split.labels):,} test digits. Where F6 does better than "
             "the pixels, the work has been done before the classifier: what was learned can be used again.",
         ),
-    ], found | {"network": {"F6": own}}
+    ], accuracies | {"network": {"F6": network_accuracy}}
 
 
-def _score(classifier: Any, features: tuple[Any, ...], taught: Split, asked: Split) -> float:
+def _score(classifier: Any, features: tuple[Any, ...], fit_split: Split, test_split: Split) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # 200 steps are near enough
-        classifier.fit(features[0], taught.labels)
-    return float((classifier.predict(features[1]) == asked.labels).mean())
+        classifier.fit(features[0], fit_split.labels)
+    return float((classifier.predict(features[1]) == test_split.labels).mean())

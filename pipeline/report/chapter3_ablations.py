@@ -1,4 +1,4 @@
-"""Chapter 3: what each part of the network buys."""
+"""Writes chapter 3: the effect of each part of the network."""
 
 from __future__ import annotations
 
@@ -14,45 +14,45 @@ from pipeline.report.architectures import VARIANTS, named
 from pipeline.report.html import Block, Chapter, Heading, Plot, SideBySide, Table, Text, Thumbnails
 from pipeline.report.run_data import RunData
 
-Found = dict[str, dict[str, Any]]
+Networks = dict[str, dict[str, Any]]
 
 
 def chapter(run_data: RunData) -> Chapter:
-    """The chapter of a run."""
-    found = architecture_training.summary(run_data.comparisons)
-    released = architecture_training.shift_accuracy(run_data.predicted_digits, run_data.data.validation)
+    """Returns the chapter of a run."""
+    networks = architecture_training.summary(run_data.comparisons)
+    released = architecture_training.shift_accuracy(run_data.predicted_digits, run_data.dataset.validation)
     return Chapter(
         "parts",
         "What its parts buy",
-        [*_trained(run_data, found), *_original(), *_shifts(run_data, found, released)],
-        {"comparisons": found, "released_shifted": released},
+        [*_trained(run_data, networks), *_original(), *_shifts(run_data, networks, released)],
+        {"comparisons": networks, "released_shifted": released},
     )
 
 
-def _trained(run_data: RunData, found: Found) -> list[Block]:
-    budget, data = run_data.comparisons["budget"], run_data.comparisons["data"]
+def _trained(run_data: RunData, networks: Networks) -> list[Block]:
+    budget, dataset = run_data.comparisons["budget"], run_data.comparisons["data"]
     rows = [
         (
             variant.label,
             variant.note,
-            f"{one['parameters']:,}",
-            f"{one['accuracy']:.2%}",
-            f"{one['low']:.2%}–{one['high']:.2%}",
+            f"{network['parameters']:,}",
+            f"{network['accuracy']:.2%}",
+            f"{network['low']:.2%}–{network['high']:.2%}",
         )
         for variant in VARIANTS
-        if variant.group != "size" and (one := found.get(variant.name))
+        if variant.group != "size" and (network := networks.get(variant.name))
     ]
     return [
         Text(
             f"Each network below is LeNet-5 with one part exchanged, trained from scratch with the same small budget: {budget['epochs']} epochs "
-            f"of {data['train']:,} pictures of {data['name']}, batches of {budget['batch']}, Adam from {budget['learning_rate']:g} along a cosine to 0, "
-            f"no augmentation, seeds {', '.join(map(str, budget['seeds']))}. Accuracy is that on the {data['validation']:,} validation pictures. With so "
+            f"of {dataset['train']:,} pictures of {dataset['name']}, batches of {budget['batch']}, Adam from {budget['learning_rate']:g} along a cosine to 0, "
+            f"no augmentation, seeds {', '.join(map(str, budget['seeds']))}. Accuracy is that on the {dataset['validation']:,} validation pictures. With so "
             "few epochs it says how fast a network learns as much as how far it could get; differences "
             "smaller than the spread of the seeds say nothing."
         ),
         Plot(
             "parts",
-            _dots(found),
+            _dots(networks),
             "Mean over the seeds, with a line from the worst to the best. The farther right the better.",
             "Accuracy of each network as a dot with its spread",
         ),
@@ -65,9 +65,9 @@ def _trained(run_data: RunData, found: Found) -> list[Block]:
     ]
 
 
-def _dots(found: Found) -> str:
+def _dots(networks: Networks) -> str:
     groups = [
-        [variant for variant in VARIANTS if variant.group == group and variant.name in found]
+        [variant for variant in VARIANTS if variant.group == group and variant.name in networks]
         for group in ("pooling", "activation", "structure")
     ]
     labels, heights = [], []
@@ -76,9 +76,11 @@ def _dots(found: Found) -> str:
         for number, group in enumerate(group for group in groups if group):
             tint = plots.color(plots.SERIES[number])
             for variant in group:
-                one = found[variant.name]
-                ax.plot([100 * one["low"], 100 * one["high"]], [height] * 2, color=tint, lw=3, alpha=0.45)
-                ax.plot(100 * one["accuracy"], height, "o", ms=8, color=tint)
+                network = networks[variant.name]
+                ax.plot(
+                    [100 * network["low"], 100 * network["high"]], [height] * 2, color=tint, lw=3, alpha=0.45
+                )
+                ax.plot(100 * network["accuracy"], height, "o", ms=8, color=tint)
                 labels.append("max pooling, ReLU" if variant.name == "max" else variant.label)
                 heights.append(height)
                 height -= 1
@@ -133,8 +135,8 @@ def _original() -> list[Block]:
     ]
 
 
-def _shifts(run_data: RunData, found: Found, released: list[float]) -> list[Block]:
-    pooling = [(v.label, v.name) for v in VARIANTS if v.group == "pooling" and v.name in found]
+def _shifts(run_data: RunData, networks: Networks, released: list[float]) -> list[Block]:
+    pooling = [(v.label, v.name) for v in VARIANTS if v.group == "pooling" and v.name in networks]
     others = [
         ("LeNet-5", "max"),
         ("1×1 between", "one-by-one"),
@@ -144,13 +146,13 @@ def _shifts(run_data: RunData, found: Found, released: list[float]) -> list[Bloc
         ("connected, 78", "connected-78"),
         ("connected, 1200", "connected-1200"),
     ]
-    others = [(label, name) for label, name in others if name in found]
+    others = [(label, name) for label, name in others if name in networks]
     rows = [
         (
             named(name).label if name != "max" else "max pooling (LeNet-5)",
-            *(f"{value:.1%}" for value in one["shifted"]),
+            *(f"{accuracy:.1%}" for accuracy in network["shifted"]),
         )
-        for name, one in found.items()
+        for name, network in networks.items()
     ]
     return [
         Heading("How much shifting they bear"),
@@ -163,14 +165,14 @@ def _shifts(run_data: RunData, found: Found, released: list[float]) -> list[Bloc
             [
                 Plot(
                     "shift-pooling",
-                    _curves(pooling, found, None),
+                    _curves(pooling, networks, None),
                     f"Accuracy against shift of {_moved(run_data)}, by the kind of subsampling, mean over the seeds."
-                    + _extremes(pooling, found),
+                    + _extremes(pooling, networks),
                     "Curves of accuracy against shift in pixels",
                 ),
                 Plot(
                     "shift-others",
-                    _curves(others, found, released),
+                    _curves(others, networks, released),
                     "The same for other changes, for fully connected networks, and for this run's own network, which was trained on distorted digits.",
                     "Curves of accuracy against shift in pixels",
                 ),
@@ -178,7 +180,7 @@ def _shifts(run_data: RunData, found: Found, released: list[float]) -> list[Bloc
         ),
         Table(
             ("shift, pixels", *map(str, SHIFTS)),
-            [*rows, ("this run's network", *(f"{value:.1%}" for value in released))],
+            [*rows, ("this run's network", *(f"{accuracy:.1%}" for accuracy in released))],
             f"Accuracy of {_moved(run_data)}, moved left, right, up and down alike; ink that leaves the picture is lost.",
         ),
     ]
@@ -188,28 +190,28 @@ def _moved(run_data: RunData) -> str:
     return f"the first {min(SHIFTED, run_data.comparisons['data']['validation']):,} validation digits"
 
 
-def _extremes(chosen: Sequence[tuple[str, str]], found: Found) -> str:
-    """The sentence on who bears 3 pixels best and worst."""
-    if len(chosen) < 2:
+def _extremes(entries: Sequence[tuple[str, str]], networks: Networks) -> str:
+    """Returns the sentence on the best and the worst network at a shift of 3 pixels."""
+    if len(entries) < 2:
         return ""
-    ranked = sorted(chosen, key=lambda entry: found[entry[1]]["shifted"][3])
+    ranked = sorted(entries, key=lambda entry: networks[entry[1]]["shifted"][3])
     (worst, low), (best, high) = ranked[0], ranked[-1]
-    return f" At 3 pixels {best} is left with {found[high]['shifted'][3]:.0%}, {worst} with {found[low]['shifted'][3]:.0%}."
+    return f" At 3 pixels {best} is left with {networks[high]['shifted'][3]:.0%}, {worst} with {networks[low]['shifted'][3]:.0%}."
 
 
-def _curves(chosen: Sequence[tuple[str, str]], found: Found, released: list[float] | None) -> str:
+def _curves(entries: Sequence[tuple[str, str]], networks: Networks, released: list[float] | None) -> str:
     name = "shift-pooling" if released is None else "shift-others"
-    lines = [(label, [100 * value for value in found[key]["shifted"]]) for label, key in chosen]
+    lines = [(label, [100 * accuracy for accuracy in networks[key]["shifted"]]) for label, key in entries]
     with plots.drawing(plots.WIDTH, 4.2) as (figure, ax):
         ends = []
-        for number, (label, values) in enumerate(lines):
+        for number, (label, accuracies) in enumerate(lines):
             tint = plots.SERIES[number % len(plots.SERIES)]
-            ax.plot(SHIFTS, values, color=plots.color(tint))
-            ends.append((label, tint, values[-1]))
+            ax.plot(SHIFTS, accuracies, color=plots.color(tint))
+            ends.append((label, tint, accuracies[-1]))
         if released is not None:
-            values = [100 * value for value in released]
-            ax.plot(SHIFTS, values, color=plots.color("ink"), lw=3)
-            ends.append(("this run's", "ink", values[-1]))
+            accuracies = [100 * accuracy for accuracy in released]
+            ax.plot(SHIFTS, accuracies, color=plots.color("ink"), lw=3)
+            ends.append(("this run's", "ink", accuracies[-1]))
         ax.set_xticks(SHIFTS)
         plots.end_labels(ax, ends, SHIFTS[-1] + 0.15, 5.5)
         ax.set(xlabel="shift, pixels", ylabel="accuracy, %", ylim=(0, 101), xlim=(0, SHIFTS[-1] + 0.05))

@@ -1,4 +1,4 @@
-"""Chapter 4: how good the network is, and whether its other formats are as good."""
+"""Writes chapter 4: how good the network is, and whether its other formats are as good."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from pipeline.report import formats, image_grid, plots
 from pipeline.report.html import Block, Chapter, Heading, Plot, SideBySide, Table, Text, Thumbnails
 from pipeline.report.run_data import RunData
 
-_BINS: Final = 15  # as `calibrate.calibration_error` counts them
+_BINS: Final = 15  # as in `calibration.calibration_error`
 _REJECTED: Final = 0.3  # the end of the error–reject curve
-_LISTED: Final = 200  # misread digits that are shown; all of a good network's
+_LISTED: Final = 200  # misread digits on the page; a good network has fewer
 
 Floats = npt.NDArray[np.floating[Any]]
 
 
 def chapter(run_data: RunData) -> Chapter:
-    """The chapter of a run."""
+    """Returns the chapter of a run."""
     layers = formats.layer_errors(run_data)
-    ece = calibration_error(run_data.probabilities, run_data.data.test.labels)
+    ece = calibration_error(run_data.probabilities, run_data.dataset.test.labels)
     return Chapter(
         "quality",
         "How good it is",
@@ -42,20 +42,20 @@ def _accuracy(run_data: RunData) -> list[Block]:
     rows = [
         (
             name,
-            f"{one['accuracy']['value']:.2%}",
-            f"{one['accuracy']['low']:.2%}–{one['accuracy']['high']:.2%}",
-            f"{one['calibration_error']['after']:.2%}",
-            f"{one['nondigits']['accepted']:,} of {one['nondigits']['n']:,}",
+            f"{family['accuracy']['value']:.2%}",
+            f"{family['accuracy']['low']:.2%}–{family['accuracy']['high']:.2%}",
+            f"{family['calibration_error']['after']:.2%}",
+            f"{family['nondigits']['accepted']:,} of {family['nondigits']['n']:,}",
         )
-        for name, one in families.items()
+        for name, family in families.items()
     ]
-    top = next(iter(families.values()))
-    confusion = np.array(top["confusion"])
+    first = next(iter(families.values()))
+    confusion = np.array(first["confusion"])
     return [
         Table(
             ("model", "accuracy", "95 % interval", "calibration error", "non-digits accepted"),
             rows,
-            f"On {top['accuracy']['n']:,} pictures of {top['accuracy']['data']}, which nothing was chosen by.",
+            f"On {first['accuracy']['n']:,} pictures of {first['accuracy']['data']}, which nothing was chosen by.",
         ),
         SideBySide(
             [
@@ -97,7 +97,9 @@ def _curves(run_data: RunData) -> list[Plot]:
         upper.plot(range(1, len(loss) + 1), loss, color=plots.color("orange"))
         upper.set_title("loss on distorted training pictures")
         lower.plot(
-            range(1, len(accuracy) + 1), [100 * value for value in accuracy], color=plots.color("blue")
+            range(1, len(accuracy) + 1),
+            [100 * epoch_accuracy for epoch_accuracy in accuracy],
+            color=plots.color("blue"),
         )
         lower.set_title("accuracy of the averaged weights on validation, %")
         best = 100 * max(accuracy)
@@ -107,14 +109,14 @@ def _curves(run_data: RunData) -> list[Plot]:
         Plot(
             "curves",
             drawing,
-            f"{len(loss)} epochs of training.{_least(run_data.records['train']['config'])} Validation ended at {accuracy[-1]:.2%}.",
+            f"{len(loss)} epochs of training.{loss_note(run_data.records['train']['config'])} Validation ended at {accuracy[-1]:.2%}.",
             "Loss and validation accuracy by epoch",
         )
     ]
 
 
-def _least(config: dict[str, Any]) -> str:
-    """Why the loss cannot reach 0, if it cannot."""
+def loss_note(config: dict[str, Any]) -> str:
+    """Explains why the loss cannot reach 0, if it cannot."""
     why = []
     if config["nondigits"]:
         why.append("pictures that are no digits are to be answered with ten equal probabilities")
@@ -127,7 +129,7 @@ _CURVES: Final = (("train", "epoch_loss"), ("validation", "epoch_accuracy"))
 
 
 def history(folder: Path, part: str, tag: str) -> list[float]:
-    """What training wrote for TensorBoard, one number an epoch; empty where there is nothing."""
+    """Reads what training wrote for TensorBoard, one number an epoch; returns [] if there is nothing."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorflow import make_ndarray
 
@@ -142,29 +144,29 @@ def history(folder: Path, part: str, tag: str) -> list[float]:
 
 
 def _misread(run_data: RunData) -> list[Block]:
-    test, probabilities = run_data.data.test, run_data.probabilities
+    test, probabilities = run_data.dataset.test, run_data.probabilities
     guess = probabilities.argmax(1)
     wrong = np.flatnonzero(guess != test.labels)
     wrong = wrong[np.argsort(-probabilities[wrong, guess[wrong]], kind="stable")]
-    shown = []
+    tiles = []
     for index in wrong[:_LISTED]:
         row, label = probabilities[index], int(test.labels[index])
-        every = ", ".join(f"{digit}: {value:.1%}" for digit, value in enumerate(row))
-        shown.append(
+        probabilities_text = ", ".join(f"{digit}: {probability:.1%}" for digit, probability in enumerate(row))
+        tiles.append(
             image_grid.ink(
                 test.images[index],
                 f"{label} read as {guess[index]}; p({guess[index]}) = {row[guess[index]]:.0%}, p({label}) = {row[label]:.0%}",
-                f"Labeled {label}, read as {guess[index]}; {every}",
+                f"Labeled {label}, read as {guess[index]}; {probabilities_text}",
             )
         )
-    if not shown:
+    if not tiles:
         return [Text("No test digit was misread.")]
-    rest = f" Of {len(wrong):,} the {len(shown):,} surest." if len(wrong) > len(shown) else ""
+    rest = f" Of {len(wrong):,} the {len(tiles):,} surest." if len(wrong) > len(tiles) else ""
     return [
         Heading("Every misread digit" if not rest else "Misread digits"),
         Thumbnails(
             "misread",
-            [("", shown)],
+            [("", tiles)],
             f"All {len(wrong):,} test digits that are read wrong, the surest mistakes first: the label, what was read with its probability, "
             f"and the probability of the label.{rest} Some a person would not read either.",
             84,
@@ -173,20 +175,20 @@ def _misread(run_data: RunData) -> list[Block]:
 
 
 def _confidence(run_data: RunData, ece: float) -> list[Block]:
-    labels, probabilities = run_data.data.test.labels, run_data.probabilities
+    labels, probabilities = run_data.dataset.test.labels, run_data.probabilities
     score, right = probabilities.max(1), probabilities.argmax(1) == labels
     order = np.argsort(score, kind="stable")
     bins = reliability(score, right)
     with plots.drawing(plots.WIDTH, 3.8) as (figure, ax):
         ax.plot([0, 100], [0, 100], color=plots.color("muted"), lw=1, ls=(0, (4, 3)))
-        for one in bins:
+        for entry in bins:
             ax.plot(
-                [100 * one["confidence"]] * 2,
-                [100 * one["low"], 100 * one["high"]],
+                [100 * entry["confidence"]] * 2,
+                [100 * entry["low"], 100 * entry["high"]],
                 color=plots.color("blue"),
                 alpha=0.4,
             )
-            ax.plot(100 * one["confidence"], 100 * one["accuracy"], "o", ms=7, color=plots.color("blue"))
+            ax.plot(100 * entry["confidence"], 100 * entry["accuracy"], "o", ms=7, color=plots.color("blue"))
         ax.set(
             xlabel="what it says: confidence, %",
             ylabel="what is true: accuracy, %",
@@ -197,10 +199,10 @@ def _confidence(run_data: RunData, ece: float) -> list[Block]:
     kept = np.arange(1, len(order) + 1)
     errors = np.cumsum(~right[order[::-1]]) / kept
     rejected = 1 - kept / len(order)
-    some = np.flatnonzero(rejected <= _REJECTED)
-    some = some[:: -max(1, len(some) // 500)]  # from the back, where nothing is rejected
+    plotted = np.flatnonzero(rejected <= _REJECTED)
+    plotted = plotted[:: -max(1, len(plotted) // 500)]  # from the back, where nothing is rejected
     with plots.drawing(plots.WIDTH, 3.8) as (figure, ax):
-        ax.plot(100 * rejected[some], 100 * errors[some], color=plots.color("blue"))
+        ax.plot(100 * rejected[plotted], 100 * errors[plotted], color=plots.color("blue"))
         ax.set(
             xlabel="left to a human, %",
             ylabel="wrong among the rest, %",
@@ -232,47 +234,53 @@ def _confidence(run_data: RunData, ece: float) -> list[Block]:
             ("wanted error", "threshold", "accepted", "error among them", "95 % interval"),
             [
                 (
-                    f"{one['max_error']:.1%}",
-                    f"{one['threshold']:.4f}",
-                    f"{one['accepted']:.2%}",
-                    f"{one['error']:.3%}",
-                    f"{one['low']:.3%}–{one['high']:.3%}",
+                    f"{entry['max_error']:.1%}",
+                    f"{entry['threshold']:.4f}",
+                    f"{entry['accepted']:.2%}",
+                    f"{entry['error']:.3%}",
+                    f"{entry['low']:.3%}–{entry['high']:.3%}",
                 )
-                for one in thresholds
+                for entry in thresholds
             ],
-            f"The thresholds that validation chose, measured on test.{_floor(run_data.records['train']['calibration'])}",
+            f"The thresholds that validation chose, measured on test.{thresholds_note(run_data.records['train']['calibration'])}",
         ),
     ]
 
 
-def _floor(calibration: dict[str, Any]) -> str:
-    """Why some thresholds are equal, and why some are missing."""
-    least, found = calibration["floor"], calibration["thresholds"]
+def thresholds_note(calibration: dict[str, Any]) -> str:
+    """Explains why some thresholds are equal, and why some are missing."""
+    min_threshold, thresholds = calibration["floor"], calibration["thresholds"]
     text = (
-        f" None lies below {least:.4f}, which turns away all but one in {1 / NONDIGIT_RATE:,.0f} pictures that are no digit."
-        if least
+        f" None lies below {min_threshold:.4f}, which turns away all but one in {1 / NONDIGIT_RATE:,.0f} pictures that are no digit."
+        if min_threshold
         else ""
     )
-    missing = sorted(set(ERROR_RATES) - {one["max_error"] for one in found}, reverse=True)
+    missing = sorted(set(ERROR_RATES) - {entry["max_error"] for entry in thresholds}, reverse=True)
     rates = ", ".join(f"{rate:.1%}" for rate in missing)
     return text + (f" For {rates} there are too few validation digits." if missing else "")
 
 
 def reliability(score: Floats, right: npt.NDArray[np.bool_], bins: int = 10) -> list[dict[str, float]]:
-    """Confidence and accuracy, with its 95 % interval, in bins of equal width that hold any digit; both arguments [N]."""
+    """Returns confidence and accuracy, with its 95 % interval, of the bins of equal width that hold any digit.
+
+    Args:
+        score: float [N], the confidences.
+        right: bool [N].
+        bins: how many bins there are.
+    """
     place = np.minimum((score * bins).astype(int), bins - 1)
-    found = []
+    filled = []
     for number in np.unique(place):
-        mine = place == number
-        hits, count = int(right[mine].sum()), int(mine.sum())
+        in_bin = place == number
+        hits, count = int(right[in_bin].sum()), int(in_bin.sum())
         low, high = interval(hits, count)
-        found.append(
+        filled.append(
             {
-                "confidence": float(score[mine].mean()),
+                "confidence": float(score[in_bin].mean()),
                 "accuracy": hits / count,
                 "low": low,
                 "high": high,
                 "n": count,
             }
         )
-    return found
+    return filled

@@ -1,4 +1,4 @@
-"""Size, speed, accuracy and agreement of the formats, and where 8 bits differ from floating point: a part of chapter 4."""
+"""Writes a part of chapter 4: size, speed, accuracy and agreement of the formats, and the errors of 8 bits."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ Floats = npt.NDArray[np.floating[Any]]
 
 
 def blocks(run_data: RunData, layers: list[dict[str, Any]]) -> list[Block]:
-    """The part of the chapter; `layers` as `layer_errors` gives them."""
+    """Returns the blocks; `layers` is the result of `layer_errors`."""
     return [*_formats(run_data), *_agreement(run_data), *_layers(layers)]
 
 
 def _formats(run_data: RunData) -> list[Block]:
-    measured = run_data.records["benchmark"]["formats"]
+    benchmarks = run_data.records["benchmark"]["formats"]
     accuracies = run_data.records["evaluate"]["formats"]
     machine = run_data.records["benchmark"]["environment"]["machine"]
-    rows = [row for row in FORMATS if row.name in measured and row.name in accuracies]
+    rows = [row for row in FORMATS if row.name in benchmarks and row.name in accuracies]
     with plots.drawing(8.6, 4.8) as (figure, ax):
         points = []
         for row in rows:
-            one, tint = measured[row.name], "orange" if row.type == "int8" else "blue"
-            x, y = one["images_per_second"], one["bytes"] / 1000
+            benchmark, tint = benchmarks[row.name], "orange" if row.type == "int8" else "blue"
+            x, y = benchmark["images_per_second"], benchmark["bytes"] / 1000
             ax.plot(x, y, "o", ms=9, color=plots.color(tint))
             points.append((f"{row.name} {accuracies[row.name]['value']:.2%}", tint, x, y))
         ax.set(xscale="log", xlabel="pictures/s, batches of 256, one thread", ylabel="kB")
@@ -60,9 +60,9 @@ def _formats(run_data: RunData) -> list[Block]:
             [
                 (
                     row.name,
-                    f"{measured[row.name]['bytes'] / 1000:.0f}",
-                    f"{measured[row.name]['images_per_second']:,.0f}",
-                    f"{measured[row.name]['p50_ms']:.3f}",
+                    f"{benchmarks[row.name]['bytes'] / 1000:.0f}",
+                    f"{benchmarks[row.name]['images_per_second']:,.0f}",
+                    f"{benchmarks[row.name]['p50_ms']:.3f}",
                     f"{accuracies[row.name]['value']:.2%}",
                 )
                 for row in rows
@@ -74,18 +74,18 @@ def _formats(run_data: RunData) -> list[Block]:
 
 def _agreement(run_data: RunData) -> list[Block]:
     record = run_data.records["verify"]
-    drawn = []
+    matrices = []
     for family, unit in (("float", "probability"), ("int8", "lsb")):
         pairs = [pair for pair in record["pairs"] if (pair["lsb"] is None) == (unit == "probability")]
         if pairs:
-            drawn.append(_agreement_of(family, unit, pairs, record["pictures"]))
+            matrices.append(_agreement_of(family, unit, pairs, record["pictures"]))
     return [
         Heading("Do all formats compute the same?"),
         Text(
             f"All formats were asked all {record['pictures']:,} test pictures. Above the diagonal: how many digits two formats read differently. "
             "Below: how far their outputs are apart at most. onnx_features is onnx_float32 with every layer's activations as outputs."
         ),
-        SideBySide(drawn),
+        SideBySide(matrices),
     ]
 
 
@@ -107,22 +107,27 @@ def _agreement_of(family: str, unit: str, pairs: list[dict[str, Any]], count: in
         plots.matrix(ax, 0.08 + 0.92 * shade * (shade > 0), texts, names, names, "blue")
         ax.set_xticks(range(len(names)), names, rotation=40, ha="right")
         drawing = plots.svg(figure, f"agreement-{family}")
-    what = "a probability" if unit == "probability" else "a logit, in steps of its 8-bit grid (LSB)"
+    quantity = "a probability" if unit == "probability" else "a logit, in steps of its 8-bit grid (LSB)"
     return Plot(
         f"agreement-{family}",
         drawing,
-        f"The {'floating-point' if family == 'float' else '8-bit'} family. Below the diagonal: the largest difference of {what}.",
+        f"The {'floating-point' if family == 'float' else '8-bit'} family. Below the diagonal: the largest difference of {quantity}.",
         f"Matrix of agreement between {len(names)} formats",
     )
 
 
 def layer_errors(run_data: RunData) -> list[dict[str, Any]]:
-    """Float against 8 bits: per layer the largest difference as a share of the range, and the root mean square of it by that of the values."""
+    """Compares float and 8 bits by layer.
+
+    Returns:
+        For each `layer` the `largest` difference as a share of the range, and the `typical` one: the root mean
+        square of the difference as a share of that of the values.
+    """
     if "onnx_int8" in run_data.records["export"].get("refused", {}):
         return []
-    shown = batching.make_batches(spec.DIGIT, run_data.data.test.images[:_EXPLAINED])
+    batches = batching.make_batches(spec.DIGIT, run_data.dataset.test.images[:_EXPLAINED])
     left, right = (
-        drift.activations(run_data.run, name, shown, None) for name in ("onnx_float32", "onnx_int8")
+        drift.activations(run_data.run, name, batches, None) for name in ("onnx_float32", "onnx_int8")
     )
     rows = drift.compare_layers(left, right, drift.tolerance("digit", "onnx_float32", "onnx_int8"))
     return [
@@ -139,17 +144,22 @@ def _rms(values: Floats) -> float:
     return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
 
 
-def _layers(found: list[dict[str, Any]]) -> list[Block]:
-    if not found:
+def _layers(errors: list[dict[str, Any]]) -> list[Block]:
+    if not errors:
         return []
-    names = [one["layer"].upper() if one["layer"] != "logits" else "logits" for one in found]
+    names = [error["layer"].upper() if error["layer"] != "logits" else "logits" for error in errors]
     with plots.drawing(plots.WIDTH, 3.4) as (figure, ax):
         for key, tint, label in (
             ("largest", "orange", "largest, of the range"),
             ("typical", "blue", "root mean square, of the values'"),
         ):
             ax.plot(
-                names, [100 * one[key] for one in found], "o-", ms=6, color=plots.color(tint), label=label
+                names,
+                [100 * error[key] for error in errors],
+                "o-",
+                ms=6,
+                color=plots.color(tint),
+                label=label,
             )
         ax.set(ylabel="difference, %", ylim=(0, None))
         ax.legend(loc="upper left")

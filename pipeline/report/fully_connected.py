@@ -1,4 +1,4 @@
-"""LeNet-5 against fully connected networks, of equal parameters and of equal accuracy, and with larger pictures."""
+"""Compares LeNet-5 with fully connected networks, of equal parameters, of equal accuracy, and on larger pictures."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _SIDES: Final = (28, 100, 300)
 
 
 def comparison(record: dict[str, Any]) -> tuple[list[Block], dict[str, Any]]:
-    """The part of the first chapter, and the parameters by the picture's side."""
-    found = architecture_training.summary(record)
-    names = [name for name in found if named(name).group == "size" or name == "max"]
+    """Returns the blocks for the first chapter, and the parameters by the picture's side."""
+    networks = architecture_training.summary(record)
+    names = [name for name in networks if named(name).group == "size" or name == "max"]
     rows = sorted(
-        ((named(name).label, found[name]) for name in names), key=lambda entry: entry[1]["parameters"]
+        ((named(name).label, networks[name]) for name in names), key=lambda entry: entry[1]["parameters"]
     )
     budget = record["budget"]
     table = Table(
@@ -24,11 +24,11 @@ def comparison(record: dict[str, Any]) -> tuple[list[Block], dict[str, Any]]:
         [
             (
                 label if label != "max pooling" else "LeNet-5",
-                f"{one['parameters']:,}",
-                f"{one['accuracy']:.2%}",
-                f"{one['low']:.2%}–{one['high']:.2%}",
+                f"{network['parameters']:,}",
+                f"{network['accuracy']:.2%}",
+                f"{network['low']:.2%}–{network['high']:.2%}",
             )
-            for label, one in rows
+            for label, network in rows
         ],
         f"Each trained {budget['epochs']} epochs without augmentation, {len(budget['seeds'])} seeds, accuracy on the "
         f"{record['data']['validation']:,} validation pictures of {record['data']['name']}.",
@@ -50,18 +50,22 @@ def comparison(record: dict[str, Any]) -> tuple[list[Block], dict[str, Any]]:
     points = []
     with plots.drawing(plots.WIDTH, 3.4) as (figure, ax):
         for name in names:
-            one, convolutional = found[name], not name.startswith("connected")
+            network, convolutional = networks[name], not name.startswith("connected")
             tint = plots.color("blue" if convolutional else "orange")
             ax.plot(
-                [one["parameters"]] * 2, [100 * one["low"], 100 * one["high"]], color=tint, lw=2, alpha=0.5
+                [network["parameters"]] * 2,
+                [100 * network["low"], 100 * network["high"]],
+                color=tint,
+                lw=2,
+                alpha=0.5,
             )
-            ax.plot(one["parameters"], 100 * one["accuracy"], "o", ms=8, color=tint)
+            ax.plot(network["parameters"], 100 * network["accuracy"], "o", ms=8, color=tint)
             points.append(
                 (
                     _short(name),
                     "blue" if convolutional else "orange",
-                    one["parameters"],
-                    100 * one["accuracy"],
+                    network["parameters"],
+                    100 * network["accuracy"],
                 )
             )
         ax.set(xscale="log", xlabel="parameters", ylabel="accuracy, %", xlim=(1e3, 1e7))
@@ -71,7 +75,7 @@ def comparison(record: dict[str, Any]) -> tuple[list[Block], dict[str, Any]]:
         drawing = plots.svg(figure, "connected")
     return [
         Heading("LeNet-5 against a fully connected network"),
-        Text(_verdict(found)),
+        Text(_verdict(networks)),
         table,
         Plot(
             "connected",
@@ -84,7 +88,7 @@ def comparison(record: dict[str, Any]) -> tuple[list[Block], dict[str, Any]]:
 
 
 def image_parameters(side: int) -> dict[str, int]:
-    """Parameters for pictures of side × side pixels."""
+    """Returns each network's parameters for pictures of side × side pixels."""
     s4 = ((side // 2) - 4) // 2
     rest = worked_examples.parameters(1, 1, 120, 84) + worked_examples.parameters(1, 1, 84, 10)
     filters = worked_examples.parameters(5, 5, 1, 6) + worked_examples.parameters(5, 5, 6, 16)
@@ -97,39 +101,39 @@ def image_parameters(side: int) -> dict[str, int]:
     }
 
 
-def _verdict(found: dict[str, dict[str, Any]]) -> str:
-    """What the trained networks say of equal parameters and of equal accuracy."""
-    base = found.get("max")
-    connected = {name: one for name, one in found.items() if name.startswith("connected")}
+def _verdict(networks: dict[str, dict[str, Any]]) -> str:
+    """Compares the trained networks at equal parameters and at equal accuracy, in sentences."""
+    base = networks.get("max")
+    connected = {name: network for name, network in networks.items() if name.startswith("connected")}
     if base is None or not connected:
         return "The networks to compare with were not trained."
-    alike = min(connected.values(), key=lambda one: abs(one["parameters"] - base["parameters"]))
+    alike = min(connected.values(), key=lambda network: abs(network["parameters"] - base["parameters"]))
     lines = [
         f"With about as many parameters ({alike['parameters']:,} against {base['parameters']:,}) the fully connected network reaches "
         f"{alike['accuracy']:.2%} where LeNet-5 reaches {base['accuracy']:.2%}: "
         f"{(1 - alike['accuracy']) / max(1 - base['accuracy'], 1e-9):.1f} times as many errors."
     ]
-    reach = [one for one in connected.values() if one["accuracy"] >= base["low"]]
-    best = max(connected.values(), key=lambda one: one["accuracy"])
+    reach = [network for network in connected.values() if network["accuracy"] >= base["low"]]
+    best = max(connected.values(), key=lambda network: network["accuracy"])
     if reach:
-        least = min(reach, key=lambda one: one["parameters"])
+        smallest = min(reach, key=lambda network: network["parameters"])
         lines.append(
-            f"To reach {least['accuracy']:.2%}, as much within the spread of LeNet-5's seeds ({base['low']:.2%}–{base['high']:.2%}), "
-            f"it takes {least['parameters']:,} parameters, {least['parameters'] / base['parameters']:.0f} times as many."
+            f"To reach {smallest['accuracy']:.2%}, as much within the spread of LeNet-5's seeds ({base['low']:.2%}–{base['high']:.2%}), "
+            f"it takes {smallest['parameters']:,} parameters, {smallest['parameters'] / base['parameters']:.0f} times as many."
         )
     else:
         lines.append(
             f"No fully connected network that was tried is as accurate: the best, with {best['parameters']:,} parameters, reaches {best['accuracy']:.2%}."
         )
     convolutional = [
-        one for name, one in found.items() if name not in connected and named(name).group == "size"
+        network for name, network in networks.items() if name not in connected and named(name).group == "size"
     ]
     for other in (alike, best):
-        match = [one for one in (*convolutional, base) if one["accuracy"] >= other["low"]]
-        least = min(match, key=lambda one: one["parameters"], default=base)
-        if least is not base:
+        match = [network for network in (*convolutional, base) if network["accuracy"] >= other["low"]]
+        smallest = min(match, key=lambda network: network["parameters"], default=base)
+        if smallest is not base:
             lines.append(
-                f"Turned around, {least['parameters']:,} parameters in convolutions equal the {other['parameters']:,} of the "
+                f"Turned around, {smallest['parameters']:,} parameters in convolutions equal the {other['parameters']:,} of the "
                 f"fully connected network with {other['accuracy']:.2%}."
             )
     return " ".join(lines)

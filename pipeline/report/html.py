@@ -136,9 +136,9 @@ def render(title: str, facts: Sequence[tuple[str, str]], chapters: Sequence[Chap
     )
 
 
-def number(value: float) -> str:
+def number(real: float) -> str:
     """Formats a number as short as possible, with a real minus sign."""
-    return f"{value:g}".replace("-", "\u2212")
+    return f"{real:g}".replace("-", "\u2212")
 
 
 def _data_uri(pixels: Pixels) -> str:
@@ -146,19 +146,19 @@ def _data_uri(pixels: Pixels) -> str:
 
 
 def pictures(chapters: Sequence[Chapter]) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each picture's file."""
+    """Yields name and content of each picture's file."""
     for chapter in chapters:
         for block in chapter.blocks:
-            for one in block.blocks if isinstance(block, SideBySide) else (block,):
-                if isinstance(one, Plot):
-                    yield f"{one.name}.svg", plots.standalone(one.element)
-                elif isinstance(one, Thumbnails):
-                    rows = [tile for _, group in one.groups for tile in group]
-                    widest = max(len(group) for _, group in one.groups)
+            for part in block.blocks if isinstance(block, SideBySide) else (block,):
+                if isinstance(part, Plot):
+                    yield f"{part.name}.svg", plots.standalone(part.element)
+                elif isinstance(part, Thumbnails):
+                    rows = [tile for _, group in part.groups for tile in group]
+                    widest = max(len(group) for _, group in part.groups)
                     scale = max(1, round(56 / max(tile.pixels.shape[1] for tile in rows)))
                     lines = [
                         image_grid.Thumbnail(image_grid.grid(group, widest), "", "")
-                        for _, group in one.groups
+                        for _, group in part.groups
                         if group
                     ]
-                    yield f"{one.name}.png", image_grid.png(image_grid.grid(lines, 1, 2, scale))
+                    yield f"{part.name}.png", image_grid.png(image_grid.grid(lines, 1, 2, scale))

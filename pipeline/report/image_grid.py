@@ -1,6 +1,6 @@
-"""Small pictures for the report: ink, signed numbers and marks, transparent where there is nothing.
+"""Draws small pictures for the report: ink, signed numbers and frames on a transparent ground.
 
-Transparent pixels let them stand on any page; a dark one turns their lightness around and keeps their hues.
+Transparent pixels fit any page; a dark one inverts their lightness and keeps their hues.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Thumbnail:
     Attributes:
         pixels: uint8 [H, W, 4], red, green, blue and opacity.
         caption: below it; may be empty.
-        text: for who cannot see it.
+        text: describes it for screen readers.
     """
 
     pixels: Pixels
@@ -36,34 +36,36 @@ class Thumbnail:
     text: str
 
 
-def ink(values: npt.NDArray[Any], caption: str = "", text: str = "", most: float | None = None) -> Thumbnail:
-    """Values from 0 = transparent to `most` = black.
+def ink(
+    values: npt.NDArray[Any], caption: str = "", text: str = "", largest: float | None = None
+) -> Thumbnail:
+    """Draws values from 0 = transparent to `largest` = black.
 
     Args:
-        values: [H, W]; uint8 pictures have `most` 255.
+        values: [H, W]; for uint8, `largest` is 255.
         caption, text: of the tile.
-        most: None = the largest value.
+        largest: None = the largest value.
     """
-    most = 255.0 if values.dtype == np.uint8 else float(values.max()) if most is None else most
-    opacity = np.clip(values / max(most, 1e-12), 0, 1)
+    largest = 255.0 if values.dtype == np.uint8 else float(values.max()) if largest is None else largest
+    opacity = np.clip(values / max(largest, 1e-12), 0, 1)
     pixels = np.zeros((*values.shape, 4), np.uint8)
     pixels[..., 3] = np.rint(255 * opacity)
     return Thumbnail(pixels, caption, text or caption)
 
 
-def signed(values: Floats, caption: str = "", text: str = "", most: float | None = None) -> Thumbnail:
-    """Values [H, W], blue above and orange below 0, opaque at ±`most` (None = the largest amount)."""
-    most = float(np.abs(values).max()) if most is None else most
+def signed(values: Floats, caption: str = "", text: str = "", largest: float | None = None) -> Thumbnail:
+    """Draws values [H, W], blue above and orange below 0, opaque at ±`largest` (None = the largest amount)."""
+    largest = float(np.abs(values).max()) if largest is None else largest
     pixels = np.zeros((*values.shape, 4), np.uint8)
     pixels[..., :3] = np.where(values[..., None] >= 0, _POSITIVE, _NEGATIVE)
-    pixels[..., 3] = np.rint(255 * np.clip(np.abs(values) / max(most, 1e-12), 0, 1))
+    pixels[..., 3] = np.rint(255 * np.clip(np.abs(values) / max(largest, 1e-12), 0, 1))
     return Thumbnail(pixels, caption, text or caption)
 
 
 def framed(
     values: Pixels, box: tuple[int, int, int, int], caption: str, text: str, scale: int = 6
 ) -> Thumbnail:
-    """Ink, uint8 [H, W], enlarged, with a frame around columns x to x+w and rows y to y+h of `box`."""
+    """Draws ink, uint8 [H, W], enlarged, with a frame around `box`, its x, y, width and height."""
     pixels = ink(values).pixels.repeat(scale, 0).repeat(scale, 1)
     x, y, width, height = (side * scale for side in box)
     frame = np.zeros(pixels.shape[:2], bool)
@@ -74,14 +76,14 @@ def framed(
 
 
 def png(pixels: Pixels) -> bytes:
-    """The file, as small as it gets."""
+    """Returns the PNG file, compressed as far as possible."""
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "PNG", optimize=True)
     return out.getvalue()
 
 
 def grid(tiles: Sequence[Thumbnail], columns: int, gap: int = 1, scale: int = 1) -> Pixels:
-    """All tiles in rows of `columns`, uint8 [H, W, 4], enlarged by `scale`; smaller ones at the top left of their place."""
+    """Places tiles in rows of `columns`, uint8 [H, W, 4], enlarged by `scale`; smaller ones at the top left of their cell."""
     height = max(tile.pixels.shape[0] for tile in tiles) + gap
     width = max(tile.pixels.shape[1] for tile in tiles) + gap
     rows = -(-len(tiles) // columns)
@@ -93,5 +95,5 @@ def grid(tiles: Sequence[Thumbnail], columns: int, gap: int = 1, scale: int = 1)
 
 
 def sheet(tiles: Sequence[Thumbnail], columns: int, caption: str = "", text: str = "") -> Thumbnail:
-    """Many tiles as one."""
+    """Returns many tiles as one."""
     return Thumbnail(grid(tiles, columns), caption, text or caption)

@@ -1,9 +1,9 @@
-"""What excites a unit most: among the pictures there are, and among all there could be.
+"""Finds the inputs that excite a unit most: among the pictures of the data, and among all possible ones.
 
-The second by gradient ascent on the pixels (Erhan, Bengio, Courville, Vincent: Visualizing Higher-Layer
-Features of a Deep Network, 2009), the gradient brought to unit length and smoothed, the ink fading a little at
-every step. It starts, with noise, from the average of the pictures that excite the unit most: on what looks like
-no digit a network that was shown such pictures is silent, and gives no direction to climb in.
+The second are found by gradient ascent on the pixels (Erhan, Bengio, Courville, Vincent: Visualizing Higher-Layer
+Features of a Deep Network, 2009), with the gradient normalized and smoothed, and the ink fading a little at every
+step. It starts, with noise, from the average of the pictures that excite the unit most: a network that was trained
+on non-digits has no gradient to follow on pictures that look like no digit.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FADING: Final = 0.03  # share of the ink that a step takes away
 
 @dataclasses.dataclass(frozen=True)
 class ReceptiveField:
-    """Which pixels a unit of a convolution sees.
+    """The pixels that a unit of a convolution sees.
 
     Attributes:
         side: of its receptive field in pixels.
@@ -39,7 +39,7 @@ class ReceptiveField:
     start: int
 
     def cut(self, image: npt.NDArray[Any], row: int, column: int) -> npt.NDArray[Any]:
-        """What the unit at that row and column sees of a picture [H, W]; paper where it sees beyond it."""
+        """Cuts out the pixels of a picture [H, W] that the unit at that row and column sees; beyond the picture is paper."""
         margin = self.side
         padded = np.pad(image, margin)
         y, x = (margin + self.start + self.stride * place for place in (row, column))
@@ -50,11 +50,11 @@ RECEPTIVE_FIELDS: Final = {"c1": ReceptiveField(5, 1, -2), "c3": ReceptiveField(
 
 
 def ascent(sums: keras.Model, starts: Floats, seed: int = 0, steps: int | None = None) -> Floats:
-    """For each unit the picture that excites it most, of a convolution its unit in the middle.
+    """Computes for each unit the picture that excites it most; of a convolution's map, for the unit in its middle.
 
     Args:
         sums: image float32 [N, 28, 28, 1] → the layer's sums before the activation, [N, U] or [N, H, W, U].
-        starts: float32 [U, 28, 28], where each unit's picture starts, see `averages`.
+        starts: float32 [U, 28, 28], each unit's first picture, see `averages`.
         seed: of the noise.
         steps: None = `STEPS`.
 
@@ -63,34 +63,34 @@ def ascent(sums: keras.Model, starts: Floats, seed: int = 0, steps: int | None =
     """
     shape = sums.output.shape[1:]
     noise = np.random.default_rng(seed).uniform(0, 0.1, starts.shape)
-    made = tf.Variable((starts + noise)[..., None], dtype=tf.float32)
+    pictures = tf.Variable((starts + noise)[..., None], dtype=tf.float32)
 
-    @tf.function(autograph=False)
     def step() -> None:
         with tf.GradientTape() as tape:
-            answers = tf.linalg.diag_part(_own(sums(made, training=False), shape))
-        slope = tape.gradient(answers, made)
+            answers = tf.linalg.diag_part(_own(sums(pictures, training=False), shape))
+        slope = tape.gradient(answers, pictures)
         slope /= tf.sqrt(tf.reduce_mean(slope**2, (1, 2, 3), keepdims=True)) + 1e-12
         slope = (slope + tf.nn.avg_pool2d(slope, 3, 1, "SAME")) / 2
-        made.assign(tf.clip_by_value(made * (1 - _FADING) + _RATE * slope, 0.0, 1.0))
+        pictures.assign(tf.clip_by_value(pictures * (1 - _FADING) + _RATE * slope, 0.0, 1.0))
 
+    compiled_step = tf.function(step, autograph=False)
     for _ in range(STEPS if steps is None else steps):
-        step()
-    return np.asarray(made[..., 0])
+        compiled_step()
+    return np.asarray(pictures[..., 0])
 
 
 def _own(sums: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
-    """[N, U] or, of a map, the unit in its middle."""
+    """Returns [N, U]: the units or, of maps, the ones in their middle."""
     return sums if len(shape) == 1 else sums[:, shape[0] // 2, shape[1] // 2, :]
 
 
 def averages(outputs: Floats, images: Pixels, count: int = 20) -> Floats:
-    """For each unit the average of the pictures that excite it most.
+    """Averages for each unit the pictures that excite it most.
 
     Args:
         outputs: float32 [N, U], or [N, H, W, U], of which the largest of a map counts.
         images: uint8 [N, 28, 28].
-        count: of how many pictures.
+        count: how many pictures are averaged.
 
     Returns:
         float32 [U, 28, 28] in [0, 1].
@@ -101,23 +101,23 @@ def averages(outputs: Floats, images: Pixels, count: int = 20) -> Floats:
 
 
 def patches(maps: Floats, images: Pixels, place: ReceptiveField, count: int) -> list[list[Pixels]]:
-    """For each map the patches of pictures that excite it most, at most one of a picture.
+    """Cuts out for each map the patches that excite it most, at most one of a picture.
 
     Args:
         maps: float32 [N, H, W, C].
         images: uint8 [N, 28, 28].
-        place: where the units of these maps look.
-        count: how many patches of each.
+        place: the receptive field of the maps' units.
+        count: how many patches of each map.
 
     Returns:
         [C][count] patches, uint8 [side, side].
     """
     width, channels = maps.shape[2:]
-    found = []
+    patches_by_map = []
     for channel in range(channels):
         flat = maps[..., channel].reshape(len(maps), -1)
         best = np.argsort(-flat.max(1), kind="stable")[:count]
-        found.append(
+        patches_by_map.append(
             [place.cut(images[i], *divmod(int(flat[i].argmax()), width)) for i in best],
         )
-    return found
+    return patches_by_map

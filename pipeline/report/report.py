@@ -1,10 +1,10 @@
-"""The report of a run: one HTML file that shows what the network is, learned and does, and its pictures beside it.
+"""Writes the report of a run: one HTML file that shows what the network is, learned and does, and its pictures.
 
     checkreader report --run mnist       # runs/mnist/report/index.html
 
-Needs the stages up to `benchmark`. The networks that it compares are trained first, where the run does not
-hold them yet (`report.comparisons`): half an hour on MNIST, a minute or two on the embedded digits; the rest takes
-less than three minutes. Importing this needs TensorFlow.
+It needs the stages up to `benchmark`. The networks that it compares are trained first, if the run does not
+hold them yet (`report.architecture_training`): half an hour on MNIST, a minute or two on the embedded digits; the
+rest takes less than three minutes. Importing this needs TensorFlow.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from pipeline.report import (
     architecture_training,
     chapter1_network,
     chapter2_learned,
+    chapter3_ablations,
     chapter4_quality,
     chapter5_failures,
 )
-from pipeline.report import chapter3_ablations as parts
 from pipeline.report import html as page
 from pipeline.report.architecture_training import Budget
 from pipeline.report.architectures import VARIANTS, Variant
@@ -36,35 +36,35 @@ PAGE: Final = "index.html"
 CHAPTERS: Final[tuple[Callable[[RunData], Chapter], ...]] = (
     chapter1_network.chapter,
     chapter2_learned.chapter,
-    parts.chapter,
+    chapter3_ablations.chapter,
     chapter4_quality.chapter,
     chapter5_failures.chapter,
 )
 
 
 def report(
-    run: Run, data: Dataset, budget: Budget | None = None, variants: Sequence[Variant] = VARIANTS
+    run: Run, dataset: Dataset, budget: Budget | None = None, variants: Sequence[Variant] = VARIANTS
 ) -> dict[str, Any]:
-    """The stage: writes `report/index.html`, its pictures and `report.json`.
+    """Runs the stage: writes `report/index.html`, its pictures and `report.json`.
 
     Args:
         run: a run that was benchmarked.
-        data: what it was trained on.
-        budget: how the networks to compare are trained; None = what goes with the data.
-        variants: which those are.
+        dataset: the run's training data.
+        budget: how the networks to compare are trained; None = the default for the data.
+        variants: the networks to compare.
 
     Returns:
-        The record; what each chapter measured stands under its name.
+        The record; each chapter's measurements are under its name.
 
     Raises:
         CheckreaderError: a stage before is missing, or one of its files changed.
     """
     require(run)  # before anything is trained
     folder = run / FOLDER
-    compared = architecture_training.compare(
-        folder, data, budget or architecture_training.budget(data), variants
+    comparisons = architecture_training.compare(
+        folder, dataset, budget or architecture_training.default_budget(dataset), variants
     )
-    run_data = RunData.of(run, data, compared)
+    run_data = RunData.of(run, dataset, comparisons)
     chapters = [
         write(run_data) for write in tqdm(CHAPTERS, desc="report", unit="chapter", disable=None, leave=False)
     ]
@@ -75,7 +75,7 @@ def report(
         write_bytes(folder / name, content)
     written = [f"{FOLDER}/{name}" for name in (*files, architecture_training.FILE)]
     return run.record(
-        "report", written, data=data.record(), **{chapter.name: chapter.numbers for chapter in chapters}
+        "report", written, data=dataset.record(), **{chapter.name: chapter.numbers for chapter in chapters}
     )
 
 
@@ -88,14 +88,14 @@ def _facts(run_data: RunData) -> list[tuple[str, str]]:
         ("accuracy on test", f"{accuracy['value']:.2%} ({accuracy['low']:.2%}–{accuracy['high']:.2%})"),
         ("parameters", f"{run_data.model.count_params():,}"),
         ("preset and seed", f"{train['preset'] or 'own'}, {train['config']['seed']}"),
-        *_taught(train["config"]),
+        *training_facts(train["config"]),
         ("TensorFlow", train["environment"]["packages"]["tensorflow"]),
         ("machine", f"{machine['cpu']}, {machine['cores']} cores"),
     ]
 
 
-def _taught(config: dict[str, Any]) -> list[tuple[str, str]]:
-    """What training had beyond labels and distortion."""
+def training_facts(config: dict[str, Any]) -> list[tuple[str, str]]:
+    """Names what training used beyond labels and distortion."""
     parts = []
     if config["distillation"]:
         parts.append(f"a teacher for {config['distillation']:.0%} of the loss")
@@ -105,7 +105,7 @@ def _taught(config: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def summary(record: dict[str, Any], run: Run) -> str:
-    """The record in a few lines for the screen."""
+    """Formats the record in a few lines for the screen."""
     mean, ece = record["failures"]["corruptions"]["mean"], record["quality"]["calibration_error"]
     return (
         f"{run / FOLDER / PAGE}: calibration error {ece:.2%}; mean accuracy under 15 corruptions {mean['raw']:.2%} "

@@ -1,4 +1,4 @@
-"""What every chapter looks at: a finished run's records, its network, its data and what it says of them."""
+"""Holds what every chapter needs: a finished run's records, network, data and predictions."""
 
 from __future__ import annotations
 
@@ -32,41 +32,41 @@ class RunData:
     """A finished run of digits.
 
     Attributes:
-        run: where it is.
-        data: what it was trained on.
+        run: the run's folder.
+        dataset: its training data.
         records: of its stages, by name.
-        comparisons: what `report.comparisons` trained beside it.
+        comparisons: the record of `architecture_training.compare`.
         model: Keras, pixels → logits, not calibrated.
     """
 
     run: Run
-    data: Dataset
+    dataset: Dataset
     records: dict[str, dict[str, Any]]
     comparisons: dict[str, Any]
     model: keras.Model
 
     @classmethod
-    def of(cls, run: Run, data: Dataset, comparisons: dict[str, Any]) -> RunData:
+    def of(cls, run: Run, dataset: Dataset, comparisons: dict[str, Any]) -> RunData:
         """Reads a run.
 
         Raises:
             CheckreaderError: a stage before is missing, or one of its files changed.
         """
         records = require(run)
-        return cls(run, data, records, comparisons, keras.models.load_model(run / WEIGHTS, compile=False))
+        return cls(run, dataset, records, comparisons, keras.models.load_model(run / WEIGHTS, compile=False))
 
     @functools.cached_property
     def probabilities(self) -> Floats:
-        """What the served file says of the test pictures, float32 [N, 10]."""
-        return self.predict(self.data.test.images)
+        """The served file's probabilities of the test pictures, float32 [N, 10]."""
+        return self.predict(self.dataset.test.images)
 
     def predict(self, pixels: Pixels) -> Floats:
-        """The served file's probabilities of normalized pixels uint8 [N, 28, 28]; float32 [N, 10]."""
-        return self._served(tensor(pixels))
+        """Returns the served file's probabilities of normalized pixels uint8 [N, 28, 28]; float32 [N, 10]."""
+        return np.asarray(self._served(tensor(pixels)))
 
     def predicted_digits(self, pixels: Pixels) -> npt.NDArray[np.intp]:
-        """The digits that it reads; [N]."""
-        return np.argmax(self.predict(pixels), axis=1)
+        """Returns the most probable digits, int [N]."""
+        return np.asarray(np.argmax(self.predict(pixels), axis=1))
 
     @functools.cached_property
     def _served(self) -> Any:
@@ -75,38 +75,38 @@ class RunData:
 
     @functools.cached_property
     def example_index(self) -> int:
-        """Of the test picture that the chapters look at closely: the first 4 that is read as one."""
-        return int(np.argmax((self.data.test.labels == 4) & (self.probabilities.argmax(1) == 4)))
+        """The index of the test picture that the chapters show in detail: the first 4 that is read as one."""
+        return int(np.argmax((self.dataset.test.labels == 4) & (self.probabilities.argmax(1) == 4)))
 
     @property
     def example(self) -> Pixels:
-        """That picture, uint8 [28, 28]."""
-        return np.asarray(self.data.test.images[self.example_index])
+        """The test picture that the chapters show in detail, uint8 [28, 28]."""
+        return np.asarray(self.dataset.test.images[self.example_index])
 
     def features(self, pixels: Pixels) -> dict[str, Floats]:
-        """Every layer's output after its activation: float32 [N, H, W, C] or [N, C], by name."""
+        """Returns every layer's output after its activation: float32 [N, H, W, C] or [N, C], by name."""
         inner = keras.Model(self.model.input, [self.model.get_layer(name).output for name in LAYERS])
         return dict(zip(LAYERS, inner.predict(tensor(pixels), batch_size=1024, verbose=0), strict=True))
 
     def before_activation(self, layer: str) -> keras.Model:
-        """The network up to a layer with weights, without that layer's activation: image → its sums."""
-        found = self.model.get_layer(layer)
-        kernel, bias = found.kernel, found.bias
-        if isinstance(found, keras.layers.Conv2D):
-            sums = ops.conv(found.input, kernel, padding=found.padding) + bias
+        """Returns the network up to a layer with weights, without that layer's activation: image → its sums."""
+        target = self.model.get_layer(layer)
+        kernel, bias = target.kernel, target.bias
+        if isinstance(target, keras.layers.Conv2D):
+            sums = ops.conv(target.input, kernel, padding=target.padding) + bias
         else:
-            sums = ops.matmul(found.input, kernel) + bias
+            sums = ops.matmul(target.input, kernel) + bias
         return keras.Model(self.model.input, sums)
 
 
 def require(run: Run) -> dict[str, dict[str, Any]]:
-    """The records of the stages that a report tells of.
+    """Returns the records of the stages that the report covers.
 
     Raises:
         CheckreaderError: one is missing or its files changed, or the run is one of fields or a folded network's.
     """
-    reads = spec.task_of_run(run)
-    if reads is not spec.DIGIT:
-        what = "reads fields" if reads is spec.FIELD else "has its pooling folded away"
-        raise CheckreaderError(f"{run.path}: a report is made of a digit run, this one {what}")
+    task = spec.task_of_run(run)
+    if task is not spec.DIGIT:
+        reason = "reads fields" if task is spec.FIELD else "has its pooling folded away"
+        raise CheckreaderError(f"{run.path}: a report is made of a digit run, this one {reason}")
     return {stage: run.require(stage) for stage in NEEDED}

@@ -1,4 +1,4 @@
-"""Small worked examples, computed here and never typed in: what a convolution does, on numbers one can check by hand."""
+"""Computes small worked examples of convolutions, with numbers that can be checked by hand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HORIZONTAL: Final = VERTICAL.T
 
 
 def convolve(x: Floats, kernel: Floats, stride: int = 1) -> Floats:
-    """A valid convolution as networks mean it, a sum of products without turning the kernel.
+    """Computes a valid convolution as networks do, a sum of products without turning the kernel.
 
     Args:
         x: [H, W].
@@ -32,39 +32,41 @@ def convolve(x: Floats, kernel: Floats, stride: int = 1) -> Floats:
 
 
 def pool(x: Floats) -> Floats:
-    """The maximum of each 2×2, [H, W] → [H/2, W/2]."""
+    """Returns the maximum of each 2×2, [H, W] → [H/2, W/2]."""
     return np.asarray(x.reshape(x.shape[0] // 2, 2, x.shape[1] // 2, 2).max((1, 3)))
 
 
 def outputs(side: int, kernel: int, padding: int, stride: int) -> int:
-    """How many places a kernel has along a side: (side − kernel + 2·padding) / stride + 1, rounded down."""
+    """Returns how many places a kernel has along a side: (side − kernel + 2·padding) / stride + 1, rounded down."""
     return (side - kernel + 2 * padding) // stride + 1
 
 
 def parameters(height: int, width: int, channels_in: int, channels_out: int) -> int:
-    """Weights and biases of a convolution: (Wk·Hk·Cin + 1)·Cout."""
+    """Counts weights and biases of a convolution: (Wk·Hk·Cin + 1)·Cout."""
     return (width * height * channels_in + 1) * channels_out
 
 
 def shifted_stroke() -> list[tuple[Floats, Floats, float]]:
-    """A diagonal stroke at two places: the picture, what the diagonal kernel makes of it, the largest value."""
+    """Returns a diagonal stroke at two places: the picture, the diagonal kernel's response, and its maximum."""
     pictures = (_STROKE, np.roll(_STROKE, (2, 3), (0, 1)))
     maps = [convolve(picture, DIAGONAL) for picture in pictures]
-    return [(picture, found, float(found.max())) for picture, found in zip(pictures, maps, strict=True)]
+    return [
+        (picture, response, float(response.max())) for picture, response in zip(pictures, maps, strict=True)
+    ]
 
 
 def pooled_map() -> tuple[Floats, Floats, list[tuple[int, int]]]:
-    """A 4×4 map, its 2×2 maxima, and where in the map they are."""
+    """Returns a 4×4 map, its 2×2 maxima, and their places in the map."""
     x = np.array([[1.0, 3, 0, 2], [4, 2, 1, 0], [0, 1, 5, 3], [2, 6, 1, 4]])
     return x, pool(x), _places(x)
 
 
 def shared_weight_gradient() -> dict[str, Floats]:
-    """The gradient of a shared weight is a sum over the places where it was used.
+    """Returns an example of the gradient of a shared weight: a sum over the places where it was used.
 
     Returns:
         `x` [3, 3], `kernel` [2, 2], `y` [2, 2] their convolution, `dy` [2, 2] the loss's gradient by `y`, `products`
-        [2, 2], of the first weight: at each place its pixel times `dy`, and `dkernel` [2, 2], whose entries are such sums.
+        [2, 2], of the first weight: its pixel times `dy` at each place, and `dkernel` [2, 2], whose entries are such sums.
     """
     x, kernel = np.array([[1.0, 2, 0], [0, 1, 3], [2, 1, 1]]), np.array([[1.0, 0], [-1, 2]])
     dy = np.array([[1.0, -1], [2, 0]])
@@ -79,20 +81,20 @@ def shared_weight_gradient() -> dict[str, Floats]:
 
 
 def maximum_gradient() -> tuple[Floats, Floats, Floats, list[tuple[int, int]]]:
-    """The 4×4 map of `pooled`, a gradient by its 2×2 maxima, and the gradient by the map: all of it goes to the winners."""
+    """Returns the map of `pooled_map`, a gradient by its maxima, the gradient by the map, and the maxima's places."""
     x, _, places = pooled_map()
     dy = np.array([[1.0, -2], [3, 0.5]])
     dx = np.zeros_like(x)
-    for (row, column), value in zip(places, dy.ravel(), strict=True):
-        dx[row, column] = value
+    for (row, column), gradient in zip(places, dy.ravel(), strict=True):
+        dx[row, column] = gradient
     return x, dy, dx, places
 
 
 def _places(x: Floats) -> list[tuple[int, int]]:
-    found = []
+    places = []
     for row in range(0, x.shape[0], 2):
         for column in range(0, x.shape[1], 2):
             window = x[row : row + 2, column : column + 2]
             down, right = np.unravel_index(int(window.argmax()), window.shape)
-            found.append((row + int(down), column + int(right)))
-    return found
+            places.append((row + int(down), column + int(right)))
+    return places

@@ -26,6 +26,7 @@ from pipeline.export.formats import FOLDER, TABLE, Format, get
 from pipeline.networks import batching, integer_reference, spec
 from pipeline.networks.batching import Batch
 from pipeline.networks.spec import Task
+from pipeline.records import ExportRecord
 from pipeline.run import Run
 from pipeline.verification import drift
 from pipeline.verification.agreement import Predictions, compare, violations
@@ -59,9 +60,9 @@ def verify(run: Run, images: Pixels | Sequence[Pixels]) -> dict[str, Any]:
     Raises:
         CheckreaderError: an exported file is missing, changed, cannot be loaded or gives no probabilities.
     """
-    exported, task = run.require("export"), spec.task_of_run(run)
+    exported, task = run.read(ExportRecord), spec.task_of_run(run)
     batches = batching.make_batches(task, images)
-    integers, refused = _integers(run, exported["refused"], task)
+    integers, refused = _integers(run, exported.refused, task)
     rows = [row for row in TABLE[task.name] if row.name not in refused]
     broken: list[str] = []
     families: dict[str, list[Predictions]] = {"float": [], "int8": []}
@@ -90,7 +91,7 @@ def verify(run: Run, images: Pixels | Sequence[Pixels]) -> dict[str, Any]:
     return run.record(
         "verify",
         [],
-        data=exported["data"],
+        data=exported.data,
         **_counts(families),
         pictures=len(images),
         passed=not broken,
@@ -151,7 +152,7 @@ def explain(
         `first`: the name of the first beyond its tolerance, or None.
     """
     task = spec.task_of_run(run)
-    integers, refused = _integers(run, run.require("export")["refused"], task)
+    integers, refused = _integers(run, run.read(ExportRecord).refused, task)
     batches = batching.make_batches(task, images)
     for name in (left, right):
         if name in refused or (name == REFERENCE and integers is None):

@@ -56,7 +56,7 @@ class Endpoints:
     async def fields(self, request: HttpRequest) -> HttpResponse:
         query = pictures.parse_query(request.query_parameters(), pictures.FIELD_PARAMETERS)
         posted = await self._pictures(request)
-        reading = self.plane.read_fields(posted, query.model, query.max_error, query.crop, query.constraints)
+        reading = self.plane.read_fields(posted, query.model, query.max_error, query.crop, query.field_format)
         served, readings = await request.cancel_on_disconnect(reading)
         return HttpResponse(pictures.render_fields(served, readings), reading=True)
 

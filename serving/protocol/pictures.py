@@ -31,13 +31,13 @@ class Query:
         model: which one reads; None: the default.
         max_error: share of wrong readings to tolerate among the accepted; None: the default.
         crop: the part of each picture that is read; None: all of it.
-        constraints: what is known of the text in a field.
+        field_format: of the text in a field, as far as it is known.
     """
 
     model: str | None = None
     max_error: float | None = None
     crop: Crop | None = None
-    constraints: FieldFormat = field(default_factory=FieldFormat)
+    field_format: FieldFormat = field(default_factory=FieldFormat)
 
 
 def parse_query(parameters: Iterable[tuple[str, str]], allowed: Sequence[str] = PARAMETERS) -> Query:

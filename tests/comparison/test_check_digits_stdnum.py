@@ -56,7 +56,7 @@ def test_mod97(head: str, error: int) -> None:
 @pytest.mark.parametrize("name", ["aba", "luhn", "mod97"])
 def test_restricted_search_finds_the_valid_number(name: str) -> None:
     """From noisy steps: what the search returns is valid by stdnum, and usually what was written."""
-    known = {"aba": rtn.is_valid, "luhn": luhn.is_valid, "mod97": mod_97_10.is_valid}
+    validators = {"aba": rtn.is_valid, "luhn": luhn.is_valid, "mod97": mod_97_10.is_valid}
     random = np.random.default_rng(0)
     right = {"free": 0, "restricted": 0}
     for _ in range(20):
@@ -70,11 +70,11 @@ def test_restricted_search_finds_the_valid_number(name: str) -> None:
         labels = tuple(map(int, text))
         steps = ctc.without_separators(noisy(labels, random))
         automaton = check_digits.parse(name, 9)
-        found = ctc.search(steps, automaton)
-        assert found.exact
-        for hypothesis in found.best:
-            assert known[name]("".join(map(str, hypothesis.labels)))
-        right["restricted"] += found.best[0].labels == labels
+        outcome = ctc.search(steps, automaton)
+        assert outcome.exact
+        for hypothesis in outcome.best:
+            assert validators[name]("".join(map(str, hypothesis.labels)))
+        right["restricted"] += outcome.best[0].labels == labels
         right["free"] += ctc.search(steps, count=1).best[0].labels == labels
     assert right["restricted"] >= 17
     assert right["free"] <= 10

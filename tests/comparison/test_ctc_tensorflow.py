@@ -38,20 +38,20 @@ def test_readable() -> None:
             rows[step, random.integers(3)] += random.choice([12, 14, 17])
             rows[step + 1, random.integers(11)] += random.choice([0, 10, 12])
     for rows, (labels, score) in zip(tf.nn.softmax(logits).numpy(), beam(logits), strict=True):
-        found = ctc.search(rows, count=1)
-        assert found.exact
-        assert found.best[0].labels == labels
-        assert math.log(found.best[0].probability) == pytest.approx(score, abs=1e-4)
+        outcome = ctc.search(rows, count=1)
+        assert outcome.exact
+        assert outcome.best[0].labels == labels
+        assert math.log(outcome.best[0].probability) == pytest.approx(score, abs=1e-4)
 
 
 @pytest.mark.parametrize("sharpness", [0.5, 1.5, 4.0])
 def test_noise(sharpness: float) -> None:
-    """What is found is never worse than the beam's."""
+    """The first string is never worse than the beam's."""
     random = np.random.default_rng(0)
     logits = random.normal(0, sharpness, (12, 20, 12)).astype(np.float32)
     for rows, (labels, score) in zip(tf.nn.softmax(logits).numpy(), beam(logits), strict=True):
-        own = ctc.probability(rows, labels)
-        assert math.log(own) >= score - 1e-4
-        found = ctc.search(rows, count=1, budget=5000)
-        if found.exact:
-            assert found.best[0].probability >= own * (1 - 1e-9)
+        probability = ctc.probability(rows, labels)
+        assert math.log(probability) >= score - 1e-4
+        outcome = ctc.search(rows, count=1, budget=5000)
+        if outcome.exact:
+            assert outcome.best[0].probability >= probability * (1 - 1e-9)

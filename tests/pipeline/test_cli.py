@@ -86,22 +86,24 @@ def test_first_things_first(stage: str, capsys, here: Path) -> None:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
-    """What `train` was asked for; it answers with a record and trains nothing."""
-    seen: dict[str, object] = {}
+def passed(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """Collects the arguments of `train`, which answers with a record and trains nothing."""
+    arguments: dict[str, object] = {}
 
     def instead(run, config, data, resume, preset, data_dir):
-        seen.update(run=run, config=config, data=data.name, resume=resume, preset=preset, data_dir=data_dir)
+        arguments.update(
+            run=run, config=config, data=data.name, resume=resume, preset=preset, data_dir=data_dir
+        )
         return {"metrics": {"validation_accuracy": 0.5}, "calibration": {"temperature": 1.25}}
 
     monkeypatch.setattr(train, "train", instead)
-    return seen
+    return arguments
 
 
-def test_train_defaults(asked: dict[str, object], capsys) -> None:
+def test_train_defaults(passed: dict[str, object], capsys) -> None:
     assert main(["train"]) == 0
-    assert asked["run"] == Run(Path("runs/digits"))
-    assert (asked["data"], asked["resume"], asked["preset"], asked["data_dir"]) == (
+    assert passed["run"] == Run(Path("runs/digits"))
+    assert (passed["data"], passed["resume"], passed["preset"], passed["data_dir"]) == (
         "digits",
         False,
         "quick",
@@ -113,15 +115,15 @@ def test_train_defaults(asked: dict[str, object], capsys) -> None:
     assert out.splitlines()[-1] == "runs/digits: validation accuracy 50.00%, temperature 1.250"
 
 
-def test_train_options(asked: dict[str, object]) -> None:
+def test_train_options(passed: dict[str, object]) -> None:
     options = "--run mine --seed 5 --epochs 3 --pooling average --activation tanh --activate after"
     assert main(["train", *options.split(), "--strategy", "mirrored", "--preset", "release", "--resume"]) == 0
-    config = asked["config"]
+    config = passed["config"]
     assert isinstance(config, TrainConfig)
     assert (config.seed, config.epochs, config.strategy, config.data) == (5, 3, "mirrored", "digits")
     network = config.network
     assert (network.pooling, network.activation, network.activate) == ("average", "tanh", "after")
-    assert (asked["run"], asked["resume"]) == (Run(Path("runs/mine")), True)
+    assert (passed["run"], passed["resume"]) == (Run(Path("runs/mine")), True)
 
 
 @pytest.mark.parametrize(
@@ -136,12 +138,12 @@ def test_train_options(asked: dict[str, object]) -> None:
     ],
 )
 def test_who_has_a_teacher(
-    asked: dict[str, object], monkeypatch: pytest.MonkeyPatch, options: str, share: float
+    passed: dict[str, object], monkeypatch: pytest.MonkeyPatch, options: str, share: float
 ) -> None:
-    whole = data.load("digits")
-    monkeypatch.setattr(data, "load", lambda name, folder: whole)
+    dataset = data.load("digits")
+    monkeypatch.setattr(data, "load", lambda name, folder: dataset)
     assert main(["train", *options.split()]) == 0
-    assert asked["config"].distillation == share
+    assert passed["config"].distillation == share
 
 
 def test_there_is_no_teacher_of_small_data(capsys) -> None:
@@ -149,7 +151,7 @@ def test_there_is_no_teacher_of_small_data(capsys) -> None:
     assert capsys.readouterr().err == "error: --distillation: there is a teacher for --data mnist alone\n"
 
 
-def test_json_is_all_that_is_printed(asked: dict[str, object], capsys) -> None:
+def test_json_is_all_that_is_printed(passed: dict[str, object], capsys) -> None:
     assert main(["train", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["calibration"] == {"temperature": 1.25}
 

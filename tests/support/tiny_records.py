@@ -59,6 +59,7 @@ def digit_records() -> dict[str, Any]:
                 "export/lenet5-int8.tflite": {"sha256": "0", "bytes": 70_400},
             },
             "refused": {},
+            "data": data,
         },
         "verify": {"passed": True, "broken": []},
         "evaluate": {
@@ -106,7 +107,7 @@ def field_records() -> dict[str, Any]:
             "calibration": {"refusals": ["0.005: needs at least 598 accepted fields"]},
         },
         "quantize": {"config": {"seed": 3}, "fields": 512},
-        "export": {"files": {"export/lenet5-field-int8.onnx": {"sha256": "0", "bytes": 246_700}}, "refused": {}},
+        "export": {"files": {"export/lenet5-field-int8.onnx": {"sha256": "0", "bytes": 246_700}}, "refused": {}, "data": {}},
         "verify": {
             "passed": True,
             "broken": [],

@@ -7,24 +7,23 @@ from scipy.stats import binomtest
 
 from pipeline.evaluation import digit as evaluate
 from pipeline.metrics.calibration import calibration_error
+from pipeline.records import Calibration
 from pipeline.run import Run
 from pipeline.synthesis import nondigits
 from serving.decoding.thresholds import MAX_ERROR
 from serving.errors import CheckreaderError
+from serving.manifest import Threshold
 
 LEVELS = ((0.02, 0.6), (0.01, 0.7), (0.001, 0.95))
 
 
-def level(max_error: float, threshold: float) -> dict[str, float]:
-    """A calibration's entry, as it is recorded."""
-    found = {"error": 0.0, "low": 0.0, "high": 0.1, "accepted": 0.9, "n": 100}
-    return {"max_error": max_error, "threshold": threshold, **found}
+def level(max_error: float, threshold: float) -> Threshold:
+    return Threshold(max_error, threshold, error=0.0, low=0.0, high=0.1, accepted=0.9, n=100)
 
 
-CALIBRATION = {
-    "temperature": 2.0,
-    "thresholds": [level(error, threshold) for error, threshold in LEVELS],
-}
+CALIBRATION = Calibration(
+    temperature=2.0, thresholds=[level(error, threshold) for error, threshold in LEVELS]
+)
 
 
 def answers(seed: int = 0, count: int = 500) -> tuple[np.ndarray, np.ndarray]:
@@ -132,7 +131,7 @@ def test_nondigits_accepted() -> None:
 )
 def test_without_the_default_operating_point(levels, threshold: float | None, accepted: int) -> None:
     """No threshold, nothing accepted; a stricter one serves where the default is not supported."""
-    calibration = {"thresholds": [level(e, t) for e, t in levels]}
+    calibration = Calibration(thresholds=[level(error, threshold) for error, threshold in levels])
     found = evaluate.nondigits_accepted(*shown([0.95] * 4 + [0.5] * 6, [True] * 10), calibration)
     assert (found["threshold"], found["accepted"]) == (threshold, accepted)
 

@@ -50,7 +50,7 @@ def test_fields_that_were_trained_on_are_said_to_be(own: labeled_fields.Labeled,
     run = tiny_field.copied(tmp_path)
     train = run.require("train")
     run.record(
-        "train", ["float.keras"], task="field", data={**train["data"], "own": own.record()}, calibration=None
+        "train", ["float.keras"], **{**_content(train), "data": {**train["data"], "own": own.record()}}
     )
     record = evaluate(run, own)
     assert record["trained_on"]
@@ -60,8 +60,8 @@ def test_fields_that_were_trained_on_are_said_to_be(own: labeled_fields.Labeled,
 def test_a_format_that_was_refused(own: labeled_fields.Labeled, tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
     run.path.mkdir()
-    run.record("train", [], task="field", data={}, calibration=None)
-    run.record("export", [], refused={"onnx_float32": "no such layer"})
+    run.record("train", [], task="field", config={}, data={}, calibration=None)
+    run.record("export", [], data={}, refused={"onnx_float32": "no such layer"})
     with pytest.raises(CheckreaderError, match="onnx_float32 could not be exported: no such layer"):
         evaluate(run, own)
 
@@ -96,7 +96,7 @@ def test_not_calibrated_on_what_it_was_trained_on(own: labeled_fields.Labeled, t
     run = tiny_field.copied(tmp_path)
     train = run.require("train")
     run.record(
-        "train", ["float.keras"], task="field", data={**train["data"], "own": own.record()}, calibration=None
+        "train", ["float.keras"], **{**_content(train), "data": {**train["data"], "own": own.record()}}
     )
     with pytest.raises(CheckreaderError, match="the network was trained on these fields"):
         calibrate(run, own)

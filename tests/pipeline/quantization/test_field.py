@@ -72,7 +72,7 @@ def test_quantizing_again_replaces_the_first_result(copy: Run) -> None:
 
 def test_a_digit_run_is_refused(tmp_path: Path) -> None:
     run = Run(tmp_path)
-    run.record("train", [], task="digit")
+    run.record("train", [], task="digit", config={}, data={})
     with pytest.raises(CheckreaderError, match="not a run of the task field"):
         field.quantize(run, FieldQuantizeConfig(), tiny_field.fields(1))
 
@@ -85,6 +85,6 @@ def test_no_fields_are_refused(copy: Run) -> None:
 
 def test_weights_that_are_none(copy: Run) -> None:
     (copy / "float.keras").write_bytes(b"no model")
-    copy.record("train", ["float.keras"], task="field", data={})
+    copy.record("train", ["float.keras"], task="field", config={}, data={})
     with pytest.raises(CheckreaderError, match=r"float\.keras: Keras cannot load it"):
         field.quantize(copy, FieldQuantizeConfig(), tiny_field.fields(1))

@@ -206,7 +206,10 @@ def test_each_models_refusals_are_those_of_calibrate(field_records: dict[str, An
         "0.005: needs at least 598 accepted fields"
     ]
     families = {name: {"calibration": {"refusals": ["0.01: too few"]}} for name in ("a", "b")}
-    calibrated = {**field_records, "calibrate": {**field_records["verify"], "families": families}}
+    calibrated = {
+        **field_records,
+        "calibrate": {**field_records["verify"], "data": {}, "seed": 0, "families": families},
+    }
     assert documents.refusals(msgspec.convert(calibrated, FieldRecords)) == [
         "a, 0.01: too few",
         "b, 0.01: too few",

@@ -33,7 +33,7 @@ CALIBRATION = {
 
 
 class Printed:
-    """What stands in for drawings: a network of a few seconds reads only what it was trained on."""
+    """Prints fields in the place of drawing them: a network of a few seconds reads no others."""
 
     def __init__(self, *_: object) -> None:
         pass
@@ -144,7 +144,7 @@ def test_each_model_has_its_own_calibration(finished: Run, tmp_path: Path) -> No
         name: {"calibration": {"confidence": {"scale": 1.0, "offset": offset}, "thresholds": []}}
         for name, offset in (("lenet5-field", 0.25), ("lenet5-field-int8", 0.5))
     }
-    run.record("calibrate", [], families=families)
+    run.record("calibrate", [], data={}, seed=0, families=families)
     records = msgspec.convert(run.records(), FieldRecords)
     for name, offset in (("lenet5-field", 0.25), ("lenet5-field-int8", 0.5)):
         assert field.describe(run, name, "1", [], records).confidence.offset == offset

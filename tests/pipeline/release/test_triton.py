@@ -3,7 +3,7 @@ from serving.manifest import Tensor
 
 
 def test_config() -> None:
-    """What Triton's protobuf text says of a model: no batch dimension, and a file of labels where there is one."""
+    """Triton's protobuf text has no batch dimension, and names the file of labels where there is one."""
     image, output = Tensor("image", "FP32", [-1, 28, 28, 1]), Tensor("probabilities", "FP32", [-1, 10])
     assert triton.config("lenet5", image, [output], 256, ' label_filename: "labels.txt"').splitlines() == [
         'name: "lenet5"',

@@ -49,7 +49,7 @@ def test_poolings() -> None:
 def test_goes_on_where_it_stopped(tmp_path, digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     two = (architectures.named("max"), architectures.named("connected-78"))
     seen = []
-    train = architecture_training._train
+    train = architecture_training.train_variant
 
     def interrupted(variant, seed, data, how):
         if len(seen) == 3:
@@ -57,7 +57,7 @@ def test_goes_on_where_it_stopped(tmp_path, digits: Dataset, monkeypatch: pytest
         seen.append((variant.name, seed))
         return train(variant, seed, data, how)
 
-    monkeypatch.setattr(architecture_training, "_train", interrupted)
+    monkeypatch.setattr(architecture_training, "train_variant", interrupted)
     with pytest.raises(KeyboardInterrupt):
         architecture_training.compare(tmp_path, digits, BUDGET, two)
     kept = json.loads((tmp_path / architecture_training.FILE).read_text())
@@ -91,7 +91,7 @@ def test_another_budget_begins_anew(tmp_path, digits: Dataset) -> None:
 
 
 def test_budget_by_size(digits: Dataset) -> None:
-    assert architecture_training.budget(digits) == architecture_training.SMALL
+    assert architecture_training.default_budget(digits) == architecture_training.SMALL
 
 
 def test_move() -> None:

@@ -59,7 +59,7 @@ def test_pictures_are_files_too() -> None:
 def test_svg_in_the_pages_colors() -> None:
     element = chapters()[0].blocks[4].blocks[0].element
     assert "var(--blue)" in element
-    for stand_in, _, _ in plots._COLORS.values():
+    for stand_in, _, _ in plots.COLORS.values():
         assert stand_in not in element
     assert "<text" in element
     assert "DejaVu" not in element

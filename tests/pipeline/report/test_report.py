@@ -56,7 +56,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, digits: Dataset) -> Run:
 def reported(finished: Run, digits: Dataset) -> dict:
     patch = pytest.MonkeyPatch()
     patch.setattr(receptive_patches, "STEPS", 5)
-    patch.setattr(chapter5_failures, "_SOME", 40)
+    patch.setattr(chapter5_failures, "SUBSET", 40)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras, of its own use of TensorFlow
         record = report.report(finished, digits, BUDGET, SOME)
@@ -132,7 +132,7 @@ def test_numbers_in_the_page_are_the_records(reported: dict, html: str) -> None:
 
 
 def test_trains_nothing_twice(finished: Run, reported: dict, digits: Dataset, monkeypatch) -> None:
-    monkeypatch.setattr(architecture_training, "_train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(architecture_training, "train_variant", lambda *_: pytest.fail("trained again"))
     monkeypatch.setattr(report, "CHAPTERS", ())
     monkeypatch.setattr(report, "write_bytes", lambda *_: None)
     monkeypatch.setattr(report.shutil, "rmtree", lambda *_, **__: None)
@@ -148,13 +148,14 @@ def test_before_it_is_measured(exported: Run, digits: Dataset, tmp_path: Path) -
     with pytest.raises(CheckreaderError, match=r"train.json: not found"):
         report.report(Run(tmp_path), digits)
     run = tiny_run.copied(tmp_path)
+    (run / "verify.json").unlink(missing_ok=True)  # where another test has verified the run
     with pytest.raises(CheckreaderError, match=r"verify.json: not found: run `checkreader verify --run"):
         report.report(run, digits)
 
 
 def test_fields_have_no_report(tmp_path: Path, digits: Dataset) -> None:
     run = Run(tmp_path)
-    run.record("train", [], task="field")
+    run.record("train", [], task="field", config={}, data={})
     with pytest.raises(CheckreaderError, match="a report is made of a digit run"):
         report.report(run, digits)
 
@@ -162,8 +163,7 @@ def test_fields_have_no_report(tmp_path: Path, digits: Dataset) -> None:
 def test_the_command_refuses_fields(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before it looks for data, which such a run has none of."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_load_tensorflow", lambda: None)
-    Run(tmp_path / "runs" / "field").record("train", [], task="field")
+    Run(tmp_path / "runs" / "field").record("train", [], task="field", config={}, data={})
     with pytest.raises(CheckreaderError, match="runs/field: a report is made of a digit run"):
         cli.main(["report", "--run", "field"])
 
@@ -249,22 +249,26 @@ def test_patches_are_the_strongest() -> None:
 
 def test_what_training_had_is_said() -> None:
     plain = {"distillation": 0.0, "defects": 0.0, "nondigits": 0.0}
-    assert (report._taught(plain), chapter4_quality._least(plain), chapter5_failures._prepared(plain)) == (
+    assert (
+        report.training_facts(plain),
+        chapter4_quality.loss_note(plain),
+        chapter5_failures.defects_note(plain),
+    ) == (
         [],
         "",
         "",
     )
     full = {"distillation": 0.9, "defects": 0.3, "nondigits": 0.15}
-    assert report._taught(full) == [
+    assert report.training_facts(full) == [
         ("training", "a teacher for 90% of the loss, defects on 30% of the pictures")
     ]
-    assert "ten equal probabilities, and for 90% of it a teacher's" in chapter4_quality._least(full)
-    assert "30% of its pictures had a line across" in chapter5_failures._prepared(full)
+    assert "ten equal probabilities, and for 90% of it a teacher's" in chapter4_quality.loss_note(full)
+    assert "30% of its pictures had a line across" in chapter5_failures.defects_note(full)
 
 
 def test_equal_and_missing_thresholds_are_explained() -> None:
     rates = [{"max_error": rate} for rate in (0.02, 0.01, 0.005)]
-    said = chapter4_quality._floor({"floor": 0.99818, "thresholds": rates})
+    said = chapter4_quality.thresholds_note({"floor": 0.99818, "thresholds": rates})
     assert "None lies below 0.9982, which turns away all but one in 50,000 pictures" in said
     assert said.endswith("For 0.2%, 0.1% there are too few validation digits.")
 
@@ -282,5 +286,5 @@ def test_frames_lie_where_units_are(finished: Run, digits: Dataset) -> None:
             "framed",
             lambda image, frame, *rest: frames.append(frame) or framed(image, frame, *rest),
         )
-        chapter1_network._fields(run_data)
+        chapter1_network.receptive_fields(run_data)
     assert frames == [(14, 14, 5, 5), (14, 14, 6, 6), (10, 10, 14, 14), (8, 8, 16, 16), (0, 0, 32, 32)]

@@ -88,6 +88,6 @@ def test_not_calibrated_by_labeled_fields(run: Run) -> None:
 
 def test_no_report_of_a_field_run(tmp_path: Path) -> None:
     run = Run(tmp_path / "field")
-    run.record("train", [], task="field", config={})
+    run.record("train", [], task="field", config={}, data={})
     with pytest.raises(CheckreaderError, match="a report is made of a digit run, this one reads fields"):
         digit.report(run, options())

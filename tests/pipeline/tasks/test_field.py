@@ -71,7 +71,7 @@ def test_labeled_fields_must_be_named(stage: str, tmp_path: Path) -> None:
 def test_quantized_by_drawn_fields(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many as the ranges are measured on, normalized, by the seed of the training."""
     run = Run(tmp_path)
-    run.record("train", [], config={"seed": 7}, task="field")
+    run.record("train", [], config={"seed": 7}, data={}, task="field")
     passed = []
 
     def quantize(run: Run, config: object, fields: list[object]) -> dict[str, object]:

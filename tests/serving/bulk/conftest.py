@@ -16,13 +16,13 @@ TEXTS = ("12.50", "1.250", "4258", "0.99")
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Pictures in a tree, one of them broken."""
-    made = tmp_path / "pictures"
+    root = tmp_path / "pictures"
     for index, text in enumerate(TEXTS * 5):
-        file = made / ("", "b", "a/deep")[index % 3] / f"{index:02}.png"
+        file = root / ("", "b", "a/deep")[index % 3] / f"{index:02}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(png(amount(text)))
-    (made / "b" / "broken.png").write_bytes(b"no picture")
-    return made
+    (root / "b" / "broken.png").write_bytes(b"no picture")
+    return root
 
 
 @pytest.fixture

@@ -41,11 +41,11 @@ def test_walk(folder: Path) -> None:
     (folder / "a" / "around").symlink_to(folder)
     (folder / "a" / "nowhere.png").symlink_to("nowhere")
     os.mkfifo(folder / "pipe")
-    found = list(bulk.walk(str(folder)))
-    assert found[:8] == [*(f"{index:02}.png" for index in range(0, 20, 3)), "a/nowhere.png"]
-    assert found[8] == "a/deep/02.png"
-    assert len(found) == 22
-    assert len(set(found)) == 22
+    lines_read = list(bulk.walk(str(folder)))
+    assert lines_read[:8] == [*(f"{index:02}.png" for index in range(0, 20, 3)), "a/nowhere.png"]
+    assert lines_read[8] == "a/deep/02.png"
+    assert len(lines_read) == 22
+    assert len(set(lines_read)) == 22
 
 
 def test_walk_of_nothing(tmp_path: Path) -> None:
@@ -54,15 +54,15 @@ def test_walk_of_nothing(tmp_path: Path) -> None:
 
 
 def test_one_line_for_each_picture_in_order(job: Job, tmp_path: Path) -> None:
-    tally = bulk.run(job, tmp_path / "out", here, plain)
-    found = rows(tmp_path / "out")
-    assert [row["file"] for row in found] == list(bulk.walk(job.folder))
-    assert (tally.read, tally.unreadable, tally.skipped) == (20, 1, 0)
-    assert tally.accepted == sum(row.get("accepted", False) for row in found) > 10
-    by_file = {row["file"]: row for row in found}
+    summary = bulk.run(job, tmp_path / "out", here, plain)
+    lines_read = rows(tmp_path / "out")
+    assert [row["file"] for row in lines_read] == list(bulk.walk(job.folder))
+    assert (summary.read, summary.unreadable, summary.skipped) == (20, 1, 0)
+    assert summary.accepted == sum(row.get("accepted", False) for row in lines_read) > 10
+    by_file = {row["file"]: row for row in lines_read}
     assert by_file["00.png"]["amount"] == "12.50"
     assert by_file["b/01.png"]["amount"] == "1250"
-    (reason,) = tally.reasons
+    (reason,) = summary.reasons
     assert reason == ("b/broken.png", by_file["b/broken.png"]["error"])
     assert reason[1].startswith("not a picture")
     assert list(by_file["b/broken.png"]) == ["file", "error"]
@@ -72,8 +72,8 @@ def test_names_that_are_no_text(job: Job, tmp_path: Path) -> None:
     name = os.fsencode(job.folder) + b"/\xff.png"
     Path(os.fsdecode(name)).write_bytes(png(amount()))
     for expected in (22, 0):
-        tally = bulk.run(job, tmp_path / "out", here, plain)
-        assert tally.read + tally.unreadable == expected  # the second time it is known
+        summary = bulk.run(job, tmp_path / "out", here, plain)
+        assert summary.read + summary.unreadable == expected  # the second time it is known
     assert "\\xff.png" in {row["file"] for row in rows(tmp_path / "out")}
 
 
@@ -92,21 +92,21 @@ def test_unreadable_files(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_goes_on_behind_the_last_whole_line(job: Job, tmp_path: Path, cut: int) -> None:
     out = tmp_path / "out"
     bulk.run(job, out, here, plain)
-    whole = out.read_bytes()
-    lines = whole.splitlines(keepends=True)
+    complete = out.read_bytes()
+    lines = complete.splitlines(keepends=True)
     out.write_bytes(b"".join(lines[:7]) + lines[7][: len(lines[7]) - cut])
-    seen: list[str] = []
+    files_read: list[str] = []
 
     def engine(job: Job, chunks: Iterator[list[str]]) -> Iterator[bulk.Lines]:
         for chunk in chunks:
-            seen.extend(chunk)
+            files_read.extend(chunk)
             yield from here(job, iter([chunk]))
 
-    tally = bulk.run(job, out, engine, plain)
-    assert out.read_bytes() == whole
+    summary = bulk.run(job, out, engine, plain)
+    assert out.read_bytes() == complete
     before = 7 if cut else 8
-    assert tally.skipped == before
-    assert seen == [msgspec.json.decode(line)["file"] for line in lines[before:]]
+    assert summary.skipped == before
+    assert files_read == [msgspec.json.decode(line)["file"] for line in lines[before:]]
 
 
 def test_new_pictures_are_read_later(job: Job, tmp_path: Path) -> None:
@@ -140,9 +140,9 @@ def start(job: Job, out: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([*command, "--models", str(job.models)], cwd=ROOT, stdout=subprocess.PIPE)
 
 
-def wait_for(what: Callable[[], bool]) -> None:
+def wait_for(condition: Callable[[], bool]) -> None:
     with subprocess.Popen(["sleep", str(PATIENCE)]) as clock:
-        while not what():
+        while not condition():
             assert clock.poll() is None, "it does not come"
         clock.kill()
 

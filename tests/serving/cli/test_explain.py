@@ -26,7 +26,7 @@ def network() -> Network:
 
 
 @pytest.fixture(scope="module")
-def found(network: Network) -> explain.Explanation:
+def explanation(network: Network) -> explain.Explanation:
     return explain.explain(network, normalize(decode(SEVEN.read_bytes())))
 
 
@@ -45,12 +45,12 @@ def test_occluded_lays_paper_over_every_place() -> None:
         np.testing.assert_array_equal(covered[row * 28 + column], expected)
 
 
-def test_it_explains_what_is_served(found: explain.Explanation) -> None:
+def test_it_explains_what_is_served(explanation: explain.Explanation) -> None:
     served = Repository.open(MODELS).load("lenet5").network
-    expected = served.infer(found.pixels[None, ..., None].astype(np.float32) / 255)[0]
-    np.testing.assert_allclose(found.probabilities, expected, atol=1e-5)
-    assert found.digit == 7
-    shapes = {name: values.shape for name, values in found.layers.items()}
+    expected = served.infer(explanation.pixels[None, ..., None].astype(np.float32) / 255)[0]
+    np.testing.assert_allclose(explanation.probabilities, expected, atol=1e-5)
+    assert explanation.digit == 7
+    shapes = {name: values.shape for name, values in explanation.layers.items()}
     assert shapes == {
         "c1": (28, 28, 6),
         "s2": (14, 14, 6),
@@ -61,26 +61,26 @@ def test_it_explains_what_is_served(found: explain.Explanation) -> None:
     }
 
 
-def test_saliency_lies_on_the_ink(found: explain.Explanation) -> None:
+def test_saliency_lies_on_the_ink(explanation: explain.Explanation) -> None:
     """Paper laid over paper changes nothing, over the digit it does."""
-    ink = np.pad(found.pixels > 0, 2)
+    ink = np.pad(explanation.pixels > 0, 2)
     near = np.lib.stride_tricks.sliding_window_view(ink, (5, 5)).any((2, 3))
-    np.testing.assert_allclose(found.saliency[~near], 0, atol=1e-3)
-    assert found.saliency.max() > 1
-    assert found.saliency[near].mean() > 0
+    np.testing.assert_allclose(explanation.saliency[~near], 0, atol=1e-3)
+    assert explanation.saliency.max() > 1
+    assert explanation.saliency[near].mean() > 0
 
 
-def test_saliency_is_the_fall_of_the_log_odds(network: Network, found: explain.Explanation) -> None:
-    row, column = np.unravel_index(int(found.saliency.argmax()), found.saliency.shape)
-    pixels = found.pixels.copy()
+def test_saliency_is_the_fall_of_the_log_odds(network: Network, explanation: explain.Explanation) -> None:
+    row, column = np.unravel_index(int(explanation.saliency.argmax()), explanation.saliency.shape)
+    pixels = explanation.pixels.copy()
     pixels[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3] = 0
-    before, after = found.probabilities[7], explain.explain(network, pixels).probabilities[7]
+    before, after = explanation.probabilities[7], explain.explain(network, pixels).probabilities[7]
     fall = np.log(before / (1 - before)) - np.log(after / (1 - after))
-    assert found.saliency[row, column] == pytest.approx(fall, abs=0.01)
+    assert explanation.saliency[row, column] == pytest.approx(fall, abs=0.01)
 
 
-def test_picture(found: explain.Explanation) -> None:
-    picture = explain.draw(found)
+def test_picture(explanation: explain.Explanation) -> None:
+    picture = explain.draw(explanation)
     assert (picture.mode, picture.width) == ("RGB", 1000)
     assert 1000 < picture.height < 1500
     assert len(np.unique(np.asarray(picture).reshape(-1, 3), axis=0)) > 100

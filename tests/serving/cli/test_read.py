@@ -27,12 +27,12 @@ def picture(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "pictures"
-    made.mkdir()
+    root = tmp_path / "pictures"
+    root.mkdir()
     for index, text in enumerate(("12.50", "1.250")):
-        (made / f"{index}.png").write_bytes(png(amount(text)))
-    (made / "letter.txt").write_text("Dear Sir")
-    return made
+        (root / f"{index}.png").write_bytes(png(amount(text)))
+    (root / "letter.txt").write_text("Dear Sir")
+    return root
 
 
 @pytest.fixture(autouse=True)
@@ -104,9 +104,9 @@ def test_goes_on_after_a_bad_file(picture: Path, tmp_path: Path, capsys) -> None
 @pytest.mark.parametrize("target", ["seen.png", "seen.jpg"])
 def test_draws_into_a_file(picture: Path, tmp_path: Path, capsys, target: str) -> None:
     assert main(["read", str(picture), "--draw", str(tmp_path / target)]) == 0
-    with Image.open(tmp_path / target) as drawn:
-        assert drawn.width >= 640
-        colors = np.asarray(drawn.convert("RGB")).reshape(-1, 3).astype(int)
+    with Image.open(tmp_path / target) as drawing:
+        assert drawing.width >= 640
+        colors = np.asarray(drawing.convert("RGB")).reshape(-1, 3).astype(int)
     green = (colors[:, 1] - colors[:, 0] > 60) & (colors[:, 1] - colors[:, 2] > 30)
     assert green.sum() > 500
 

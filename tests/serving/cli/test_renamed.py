@@ -9,7 +9,7 @@ import pytest
 from serving.cli.main import main
 from serving.cli.renamed import COMMANDS, VARIABLES, check_command, check_variables
 from serving.errors import CheckreaderError
-from tests.serving.cli.test_main import failed
+from tests.support.command_line import failed
 
 
 @pytest.mark.parametrize(("old", "new"), VARIABLES.items())

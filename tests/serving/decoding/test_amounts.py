@@ -81,11 +81,11 @@ def test_clear(raw: str, amount: str) -> None:
     ],
 )
 def test_doubt(raw: str, why: str) -> None:
-    found = interpret(raw)
-    assert found.amount is None
-    assert found.doubt is not None
-    assert found.doubt.startswith("unclear amount: ")
-    assert why in found.doubt
+    interpretation = interpret(raw)
+    assert interpretation.amount is None
+    assert interpretation.doubt is not None
+    assert interpretation.doubt.startswith("unclear amount: ")
+    assert why in interpretation.doubt
 
 
 @pytest.mark.parametrize(
@@ -112,11 +112,11 @@ def test_doubt(raw: str, why: str) -> None:
     ],
 )
 def test_locale(raw: str, locale: str, amount: str | None) -> None:
-    found = interpret(raw, locale)
-    assert found.amount == amount
-    assert (found.doubt is None) is (amount is not None)
+    interpretation = interpret(raw, locale)
+    assert interpretation.amount == amount
+    assert (interpretation.doubt is None) is (amount is not None)
     if amount is None:
-        assert f"locale '{locale}'" in str(found.doubt)
+        assert f"locale '{locale}'" in str(interpretation.doubt)
 
 
 def test_unknown_locale() -> None:
@@ -134,12 +134,12 @@ def test_other_characters(raw: str) -> None:
 @given(st.text("0123456789.,·", max_size=12), st.sampled_from([None, "en", "de", "es"]))
 def test_an_amount_or_a_doubt(raw: str, locale: str | None) -> None:
     """And an amount has the digits as written, cents only where two stand behind the last separator."""
-    found = interpret(raw, locale)
-    assert (found.amount is None) is (found.doubt is not None)
-    if found.amount is not None:
-        assert re.fullmatch(r"(0|[1-9][0-9]*)(\.[0-9]{2})?", found.amount)
-        assert found.amount.replace(".", "") == re.sub("[.,·]", "", raw)
-        assert ("." in found.amount) is bool(re.search("[.,·][0-9][0-9]$", raw))
+    interpretation = interpret(raw, locale)
+    assert (interpretation.amount is None) is (interpretation.doubt is not None)
+    if interpretation.amount is not None:
+        assert re.fullmatch(r"(0|[1-9][0-9]*)(\.[0-9]{2})?", interpretation.amount)
+        assert interpretation.amount.replace(".", "") == re.sub("[.,·]", "", raw)
+        assert ("." in interpretation.amount) is bool(re.search("[.,·][0-9][0-9]$", raw))
 
 
 @settings(deadline=None)
@@ -147,8 +147,8 @@ def test_an_amount_or_a_doubt(raw: str, locale: str | None) -> None:
 def test_knowing_more_only_adds_doubt(raw: str, locale: str) -> None:
     """Of a character or of the locale: it can take an amount away, not change it."""
     least = interpret(re.sub("[.,]", SEPARATOR, raw))
-    for found in (interpret(raw), interpret(raw, locale)):
-        assert found.amount in (None, least.amount)
+    for interpretation in (interpret(raw), interpret(raw, locale)):
+        assert interpretation.amount in (None, least.amount)
 
 
 @settings(deadline=None)
@@ -161,9 +161,9 @@ def test_every_amount_that_is_written_properly(
     raw = f"{value:,.2f}" if fractions else f"{value:,f}"
     raw = raw.translate({ord(","): thousands, ord("."): decimal})
     for text in (raw, re.sub("[.,]", SEPARATOR, raw)):
-        found = interpret(text, locale).amount
-        assert found is not None
-        assert Decimal(found) == value
+        interpretation = interpret(text, locale).amount
+        assert interpretation is not None
+        assert Decimal(interpretation) == value
 
 
 def string(raw: str, probability: float) -> Hypothesis:
@@ -171,23 +171,23 @@ def string(raw: str, probability: float) -> Hypothesis:
 
 
 def test_equal_meanings_add_up() -> None:
-    found = predict_amount([string("1250", 0.35), string("1750", 0.4), string("1·250", 0.2)])
-    assert (found.raw, found.text, found.amount) == ("1250", "1250", Amount("1250", None))
-    assert found.labels == (1, 2, 5, 0)
-    assert found.probability == pytest.approx(0.55)
+    prediction = predict_amount([string("1250", 0.35), string("1750", 0.4), string("1·250", 0.2)])
+    assert (prediction.raw, prediction.text, prediction.amount) == ("1250", "1250", Amount("1250", None))
+    assert prediction.labels == (1, 2, 5, 0)
+    assert prediction.probability == pytest.approx(0.55)
 
 
 def test_a_rival_of_the_same_digits_is_a_doubt() -> None:
-    found = predict_amount([string("12·50", 0.9), string("1250", 0.02)])
-    assert (found.raw, found.text, found.probability) == ("12·50", "1250", 0.9)
-    assert found.amount.amount is None
-    assert "12·50 may be 1250, probability 0.022" in str(found.amount.doubt)
+    prediction = predict_amount([string("12·50", 0.9), string("1250", 0.02)])
+    assert (prediction.raw, prediction.text, prediction.probability) == ("12·50", "1250", 0.9)
+    assert prediction.amount.amount is None
+    assert "12·50 may be 1250, probability 0.022" in str(prediction.amount.doubt)
 
 
 @pytest.mark.parametrize(("rival", "clear"), [(0.008, True), (0.01, False)])
 def test_share(rival: float, clear: bool) -> None:
-    found = predict_amount([string("12·50", 0.9), string("1250", rival)])
-    assert (found.amount.amount == "12.50") is clear
+    prediction = predict_amount([string("12·50", 0.9), string("1250", rival)])
+    assert (prediction.amount.amount == "12.50") is clear
     assert predict_amount([string("12·50", 0.9), string("1250", rival)], share=0.1).amount.amount == "12.50"
 
 
@@ -201,9 +201,9 @@ def test_rivals_without_an_amount_count() -> None:
 
 
 def test_a_doubtful_best_stays_doubtful() -> None:
-    found = predict_amount([string("12·5", 0.9), string("125", 0.05)])
-    assert found.raw == "12·5"
-    assert "groups of 2-1" in str(found.amount.doubt)
+    prediction = predict_amount([string("12·5", 0.9), string("125", 0.05)])
+    assert prediction.raw == "12·5"
+    assert "groups of 2-1" in str(prediction.amount.doubt)
 
 
 def test_nothing_to_weigh() -> None:
@@ -225,9 +225,9 @@ def test_missed_separator(sure: float) -> None:
         return ctc.probability(ctc.without_separators(rows), digits)
 
     for count in (1, 3):
-        found = predict_amount(ctc.search(rows, count=count).best, of_text=of_text)
-        assert found.text == "1250"
-        assert found.amount.amount == ("12.50" if sure == 0.9999 else None)
+        prediction = predict_amount(ctc.search(rows, count=count).best, of_text=of_text)
+        assert prediction.text == "1250"
+        assert prediction.amount.amount == ("12.50" if sure == 0.9999 else None)
 
 
 def test_written() -> None:

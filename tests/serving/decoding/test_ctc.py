@@ -57,16 +57,16 @@ def normalized(rows: np.ndarray) -> np.ndarray:
     return rows / rows.sum(1, keepdims=True)
 
 
-def check(found: ctc.Search, wanted: Strings, count: int) -> None:
+def check(outcome: ctc.Search, expected: Strings, count: int) -> None:
     """`found` are the best of `wanted`, in order; equals may come in any order."""
-    assert found.exact
-    assert found.proven == len(found.best)
-    assert found.total == pytest.approx(sum(wanted.values()), rel=1e-9, abs=0)
-    best = sorted((share for share in wanted.values() if share > 0), reverse=True)[:count]
-    assert [hypothesis.probability for hypothesis in found.best] == pytest.approx(best, rel=1e-9, abs=0)
-    assert len({hypothesis.labels for hypothesis in found.best}) == len(found.best)
-    for hypothesis in found.best:
-        assert hypothesis.probability == pytest.approx(wanted[hypothesis.labels], rel=1e-9, abs=0)
+    assert outcome.exact
+    assert outcome.proven == len(outcome.best)
+    assert outcome.total == pytest.approx(sum(expected.values()), rel=1e-9, abs=0)
+    best = sorted((share for share in expected.values() if share > 0), reverse=True)[:count]
+    assert [hypothesis.probability for hypothesis in outcome.best] == pytest.approx(best, rel=1e-9, abs=0)
+    assert len({hypothesis.labels for hypothesis in outcome.best}) == len(outcome.best)
+    for hypothesis in outcome.best:
+        assert hypothesis.probability == pytest.approx(expected[hypothesis.labels], rel=1e-9, abs=0)
 
 
 TABLES = st.lists(st.lists(st.integers(-1, 2), min_size=10, max_size=10), min_size=3, max_size=3)
@@ -99,20 +99,20 @@ def test_restricted_with_separators(rows: np.ndarray, automaton: Automaton) -> N
 @given(shares((0, 3), (12, 12)))
 def test_without_separators(rows: np.ndarray) -> None:
     """A string gets the probability of all that differ from it in separators alone."""
-    wanted: Strings = defaultdict(float)
+    expected: Strings = defaultdict(float)
     for labels, share in every_string(rows).items():
-        wanted[tuple(label for label in labels if label != ctc.SEPARATOR)] += share
+        expected[tuple(label for label in labels if label != ctc.SEPARATOR)] += share
     before = rows.copy()
-    check(ctc.search(ctc.without_separators(rows), count=4), wanted, 4)
+    check(ctc.search(ctc.without_separators(rows), count=4), expected, 4)
     np.testing.assert_array_equal(rows, before)
 
 
 @settings(deadline=None)
 @given(shares((0, 5), (2, 4)))
 def test_probability(rows: np.ndarray) -> None:
-    wanted = every_string(rows)
-    for labels in [*wanted, (0,) * 4]:
-        assert ctc.probability(rows, labels) == pytest.approx(wanted.get(labels, 0), rel=1e-9, abs=1e-300)
+    expected = every_string(rows)
+    for labels in [*expected, (0,) * 4]:
+        assert ctc.probability(rows, labels) == pytest.approx(expected.get(labels, 0), rel=1e-9, abs=1e-300)
 
 
 @settings(deadline=None)
@@ -120,10 +120,10 @@ def test_probability(rows: np.ndarray) -> None:
 def test_more_alternatives_change_nothing(rows: np.ndarray, count: int) -> None:
     few = ctc.search(rows, count=1)
     many = ctc.search(rows, count=count)
-    found = [hypothesis.probability for hypothesis in many.best]
-    assert found[0] == few.best[0].probability
-    assert found == sorted(found, reverse=True)
-    assert sum(found) <= many.total + 1e-9
+    probabilities = [hypothesis.probability for hypothesis in many.best]
+    assert probabilities[0] == few.best[0].probability
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert sum(probabilities) <= many.total + 1e-9
 
 
 def written(text: str, between: int = 3, sure: float = 0.98) -> np.ndarray:
@@ -154,13 +154,13 @@ def test_a_sum_beats_the_best_alignment() -> None:
 def test_long(steps: int, text: str) -> None:
     between = steps // len(text) - 1
     rows = written(text, between, 0.999)
-    found = ctc.search(rows)
-    assert found.exact
-    assert found.best[0].labels == tuple(map(int, text))
+    outcome = ctc.search(rows)
+    assert outcome.exact
+    assert outcome.best[0].labels == tuple(map(int, text))
     restricted = ctc.search(rows, length(30))
     assert restricted.exact
-    assert restricted.best[0].labels == found.best[0].labels
-    assert restricted.best[0].probability == pytest.approx(found.best[0].probability, rel=1e-9)
+    assert restricted.best[0].labels == outcome.best[0].labels
+    assert restricted.best[0].probability == pytest.approx(outcome.best[0].probability, rel=1e-9)
     assert restricted.total < 1
 
 
@@ -170,18 +170,18 @@ def test_noise_ends(steps: int, automaton: Automaton | None) -> None:
     """Within the budget, and what is returned is what it is said to be."""
     random = np.random.default_rng(0)
     rows = normalized(random.random((steps, 12)))
-    found = ctc.search(rows, automaton, budget=100)
-    assert found.exact is (steps == 1)
-    assert found.proven == (len(found.best) if steps == 1 else 0)
-    values = [hypothesis.probability for hypothesis in found.best]
+    outcome = ctc.search(rows, automaton, budget=100)
+    assert outcome.exact is (steps == 1)
+    assert outcome.proven == (len(outcome.best) if steps == 1 else 0)
+    values = [hypothesis.probability for hypothesis in outcome.best]
     assert values == sorted(values, reverse=True)
-    assert len({hypothesis.labels for hypothesis in found.best}) == len(found.best)
-    for hypothesis in found.best:
-        assert 0 < hypothesis.probability <= found.total
+    assert len({hypothesis.labels for hypothesis in outcome.best}) == len(outcome.best)
+    for hypothesis in outcome.best:
+        assert 0 < hypothesis.probability <= outcome.total
         assert math.log(hypothesis.probability) == pytest.approx(forward(rows, hypothesis.labels), rel=1e-9)
         if automaton is not None:
             assert accepts(automaton, "".join(str(label) for label in hypothesis.labels if label < 10))
-    assert found.best or (automaton is not None and steps < 9)
+    assert outcome.best or (automaton is not None and steps < 9)
 
 
 def forward(rows: np.ndarray, labels: tuple[int, ...]) -> float:
@@ -255,8 +255,8 @@ def test_count_below_one() -> None:
 @settings(deadline=None)
 @given(shares((1, 5), (2, 4)), st.data())
 def test_places_are_the_likeliest_alignment(rows: np.ndarray, data: st.DataObject) -> None:
-    found = ctc.search(rows, count=8).best
-    labels = data.draw(st.sampled_from(found)).labels
+    best = ctc.search(rows, count=8).best
+    labels = data.draw(st.sampled_from(best)).labels
     blank = rows.shape[1] - 1
     alignment = [blank] * len(rows)
     for label, (first, last, share) in zip(labels, ctc.places(rows, labels), strict=True):
@@ -272,11 +272,11 @@ def test_places_are_the_likeliest_alignment(rows: np.ndarray, data: st.DataObjec
 @settings(deadline=None)
 @given(shares((1, 5), (3, 4)))
 def test_a_label_alone_has_the_probability_of_its_string(rows: np.ndarray) -> None:
-    wanted = every_string(rows)
+    expected = every_string(rows)
     for label in range(rows.shape[1] - 1):
-        if wanted.get((label,), 0) > 1e-200:
+        if expected.get((label,), 0) > 1e-200:
             ((_, _, share),) = ctc.places(rows, (label,))
-            assert share == pytest.approx(wanted[(label,)], rel=1e-9)
+            assert share == pytest.approx(expected[(label,)], rel=1e-9)
 
 
 def test_stretches() -> None:
@@ -286,9 +286,9 @@ def test_stretches() -> None:
     rows[2, [7, BLANK]] = 0.6, 0.4
     rows[3, [7, BLANK]] = 0.4, 0.6  # not in the likeliest alignment, and nearer to 7 than to 1
     rows[6, [1, 7, BLANK]] = 0.9, 0.1, 0
-    seven, one = ctc.places(rows, (7, 1))
+    seven, last = ctc.places(rows, (7, 1))
     assert seven == (2, 2, pytest.approx(1 - 0.4 * 0.6))
-    assert one == (6, 6, pytest.approx(0.9))
+    assert last == (6, 6, pytest.approx(0.9))
 
 
 def test_string_that_has_no_place() -> None:

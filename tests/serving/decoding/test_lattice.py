@@ -19,20 +19,20 @@ from tests.serving.decoding.test_ctc import accepted, every_string, shares
     st.sampled_from([None, luhn(), length(2)]),
 )
 def test_bounds(rows: np.ndarray, labels: list[int], automaton: Automaton | None) -> None:
-    wanted = every_string(rows)
+    expected = every_string(rows)
     if automaton is not None:
-        wanted = accepted(wanted, automaton)
+        expected = accepted(expected, automaton)
     lattice = Lattice(normalized_rows(rows), automaton)
-    assert lattice.total == pytest.approx(sum(wanted.values()), rel=1e-9, abs=0)
+    assert lattice.total == pytest.approx(sum(expected.values()), rel=1e-9, abs=0)
     prefix = lattice.root()
     for label in labels:
         prefix = lattice.extend(prefix, label)
         if prefix.state < 0:  # nothing accepted begins so
             return
     assert lattice.string_probability(prefix) == pytest.approx(
-        wanted.get(prefix.labels, 0), rel=1e-9, abs=1e-300
+        expected.get(prefix.labels, 0), rel=1e-9, abs=1e-300
     )
     for label, bound in enumerate(lattice.bounds(prefix)):
         begin = (*prefix.labels, label)
-        all_of_them = sum(share for string, share in wanted.items() if string[: len(begin)] == begin)
+        all_of_them = sum(share for string, share in expected.items() if string[: len(begin)] == begin)
         assert bound == pytest.approx(all_of_them, rel=1e-9, abs=1e-300)

@@ -19,11 +19,11 @@ from serving.errors import CheckreaderError
 from serving.manifest import Threshold
 
 
-def bar(max_error: float, value: float) -> Threshold:
+def entry(max_error: float, value: float) -> Threshold:
     return Threshold(max_error, value, 0.0, 0.0, 0.1, 0.9, 100)
 
 
-BARS = [bar(0.01, 0.93), bar(0.001, 0.99), bar(0.1, 0.5)]
+THRESHOLDS = [entry(0.01, 0.93), entry(0.001, 0.99), entry(0.1, 0.5)]
 
 
 def row(**probabilities: float) -> np.ndarray:
@@ -35,26 +35,27 @@ def row(**probabilities: float) -> np.ndarray:
 
 
 def read(probabilities: np.ndarray, max_error: float = 0.01, blank: bool = False):
-    (reading,) = digit_predictions(probabilities, np.array([blank]), choose_threshold(BARS, max_error))
+    (reading,) = digit_predictions(probabilities, np.array([blank]), choose_threshold(THRESHOLDS, max_error))
     return reading
 
 
 @pytest.mark.parametrize(
-    ("asked", "chosen"), [(0.001, 0.99), (0.005, 0.99), (0.01, 0.93), (0.0999, 0.93), (0.1, 0.5), (1, 0.5)]
+    ("max_error", "expected"),
+    [(0.001, 0.99), (0.005, 0.99), (0.01, 0.93), (0.0999, 0.93), (0.1, 0.5), (1, 0.5)],
 )
-def test_largest_entry_that_does_not_exceed(asked: float, chosen: float) -> None:
-    assert choose_threshold(BARS, asked).threshold == chosen
+def test_largest_entry_that_does_not_exceed(max_error: float, expected: float) -> None:
+    assert choose_threshold(THRESHOLDS, max_error).threshold == expected
 
 
 def test_below_what_the_data_supports() -> None:
     with pytest.raises(CheckreaderError, match=r"0\.0001 is below 0\.001, the smallest that the calibration"):
-        choose_threshold(BARS, 0.0001)
+        choose_threshold(THRESHOLDS, 0.0001)
 
 
-@pytest.mark.parametrize("asked", [0, -1, 1.01, float("nan"), float("inf")])
-def test_no_share(asked: float) -> None:
+@pytest.mark.parametrize("max_error", [0, -1, 1.01, float("nan"), float("inf")])
+def test_no_share(max_error: float) -> None:
     with pytest.raises(CheckreaderError, match="above 0 and at most 1"):
-        choose_threshold(BARS, asked)
+        choose_threshold(THRESHOLDS, max_error)
 
 
 def test_without_thresholds_nothing_can_be_accepted() -> None:
@@ -102,8 +103,8 @@ def test_agrees_with_argmax(values: list[float]) -> None:
 
 
 def test_rejection_reason() -> None:
-    assert rejection_reason(0.93, BARS[0]) is None
-    assert rejection_reason(0.5, BARS[0]) == (
+    assert rejection_reason(0.93, THRESHOLDS[0]) is None
+    assert rejection_reason(0.5, THRESHOLDS[0]) == (
         "unsure: confidence 0.500 is below 0.93, the threshold for max_error 0.01"
     )
 

@@ -100,7 +100,7 @@ def contrasted(ink: Rows) -> Rows | None:
 def blobs(ink: Rows) -> list[set[tuple[int, int]]]:
     """8-connected components of ink ≥ 64, in reading order."""
     left = {(y, x) for y, row in enumerate(ink) for x, value in enumerate(row) if value >= 64}
-    found = []
+    components = []
     for start in sorted(left):
         if start not in left:
             continue
@@ -112,20 +112,20 @@ def blobs(ink: Rows) -> list[set[tuple[int, int]]]:
             left -= near
             blob |= near
             queue += near
-        found.append(blob)
-    return found
+        components.append(blob)
+    return components
 
 
 def body(ink: Rows) -> Rows:
     height, width = len(ink), len(ink[0])
-    found = blobs(ink)
-    mass = [sum(ink[y][x] for y, x in blob) for blob in found]
-    edge = [any(y in (0, height - 1) or x in (0, width - 1) for y, x in blob) for blob in found]
+    components = blobs(ink)
+    mass = [sum(ink[y][x] for y, x in blob) for blob in components]
+    edge = [any(y in (0, height - 1) or x in (0, width - 1) for y, x in blob) for blob in components]
     heaviest = mass.index(max(mass))
     keep = [m * 16 >= mass[heaviest] and (edge[heaviest] or not e) for m, e in zip(mass, edge, strict=True)]
-    erased = {place for blob, kept in zip(found, keep, strict=True) if not kept for place in blob}
+    erased = {place for blob, kept in zip(components, keep, strict=True) if not kept for place in blob}
     ys, xs = zip(
-        *(place for blob, kept in zip(found, keep, strict=True) if kept for place in blob), strict=True
+        *(place for blob, kept in zip(components, keep, strict=True) if kept for place in blob), strict=True
     )
     return [
         [0 if (y, x) in erased else ink[y][x] for x in range(min(xs), max(xs) + 1)]

@@ -148,16 +148,16 @@ def test_boxes_of_digits_map_back() -> None:
         start = 40 + font.getlength(TEXT[:index])
         ImageDraw.Draw(alone).text((start, 45), TEXT[index], 255, font=font, anchor="lm")
         top, bottom = rows(field.pixels[:, left:right])
-        found = field.to_picture @ np.array([[left, right], [top, bottom], [1, 1]])
-        assert found.T.ravel() == pytest.approx(alone.getbbox(), abs=2)
+        corners = field.to_picture @ np.array([[left, right], [top, bottom], [1, 1]])
+        assert corners.T.ravel() == pytest.approx(alone.getbbox(), abs=2)
 
 
 def test_points_are_kept() -> None:
     pixels = normalize_field(np.asarray(written("1 . 250 , 75"))).pixels
-    found = strokes(pixels)
-    assert len(found) == 8
+    stretches = strokes(pixels)
+    assert len(stretches) == 8
     for index in (1, 5):
-        top, _ = rows(pixels[:, slice(*found[index])])
+        top, _ = rows(pixels[:, slice(*stretches[index])])
         assert top > 20
 
 

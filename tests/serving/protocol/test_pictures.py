@@ -30,7 +30,7 @@ def test_parameters_are_read() -> None:
     )
     assert (query.model, query.max_error) == ("tiny", 0.005)
     assert tuple(query.crop) == (1, 2, 30, 40)
-    assert query.constraints != pictures.parse_query([], pictures.FIELD_PARAMETERS).constraints
+    assert query.field_format != pictures.parse_query([], pictures.FIELD_PARAMETERS).field_format
 
 
 @pytest.mark.parametrize(

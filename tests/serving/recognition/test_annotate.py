@@ -18,9 +18,9 @@ def prediction(accepted: bool = True, reason: str | None = None, boxes: list = B
 
 
 def pixels(
-    gray: np.ndarray, found: FieldPrediction, crop: tuple[int, int, int, int] | None = None
+    gray: np.ndarray, field: FieldPrediction, crop: tuple[int, int, int, int] | None = None
 ) -> np.ndarray:
-    return np.asarray(annotate.draw(gray, found, crop))
+    return np.asarray(annotate.draw(gray, field, crop))
 
 
 def where(picture: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:

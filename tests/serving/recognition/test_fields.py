@@ -26,9 +26,9 @@ def reader(models):
     """Makes a `FieldRecognizer` from what `field_format` takes."""
     loaded = Repository.open(models).load("lenet5-field")
 
-    def make(max_error: float = 0.01, crop=None, **what) -> FieldRecognizer:
+    def make(max_error: float = 0.01, crop=None, **options) -> FieldRecognizer:
         return fields.field_recognizer(
-            loaded.name, loaded.model, loaded.network, field_format(**what), max_error, crop
+            loaded.name, loaded.model, loaded.network, field_format(**options), max_error, crop
         )
 
     return make
@@ -43,8 +43,8 @@ def test_amount(reader) -> None:
     reading = read(reader, amount("1250.50"))
     assert (reading.text, reading.raw, reading.amount) == ("125050", "1250.50", "1250.50")
     assert (reading.accepted, reading.reason, reading.check_digit) == (True, None, None)
-    assert [one.digit for one in reading.digits] == [1, 2, 5, 0, 5, 0]
-    assert all(0.5 < one.probability <= 1 for one in reading.digits)
+    assert [digit.digit for digit in reading.digits] == [1, 2, 5, 0, 5, 0]
+    assert all(0.5 < digit.probability <= 1 for digit in reading.digits)
 
 
 def test_ink_that_was_not_read_is_not_accepted(reader) -> None:
@@ -63,9 +63,9 @@ def test_ink_that_was_not_read_is_not_accepted(reader) -> None:
     output[:, 0] = np.where(np.arange(12) == 7, 1.0, 0.0)
     output[:, 4] = np.where(np.arange(12) == 7, 1.0, 0.0)
     model = reader().model
-    found = fields.recognize(field, output, model, field_format("number"), ANY)
-    assert (found.text, found.accepted) == ("77", False)
-    assert found.reason == "ink beside the digits that was not read: one may be missing"
+    prediction = fields.recognize(field, output, model, field_format("number"), ANY)
+    assert (prediction.text, prediction.accepted) == ("77", False)
+    assert prediction.reason == "ink beside the digits that was not read: one may be missing"
 
 
 def test_thousands_are_no_cents(reader) -> None:
@@ -88,21 +88,21 @@ def ink_boxes(picture: Image.Image) -> list[tuple[int, int, int, int]]:
     """x, y, width and height of each stretch of columns with ink."""
     ink = np.asarray(picture) < 128
     edges = np.flatnonzero(np.diff(ink.any(0), prepend=False, append=False)).reshape(-1, 2)
-    found = []
+    boxes = []
     for start, stop in edges.tolist():
         rows = np.flatnonzero(ink[:, start:stop].any(1))
-        found.append((start, int(rows[0]), stop - start, int(rows[-1] - rows[0]) + 1))
-    return found
+        boxes.append((start, int(rows[0]), stop - start, int(rows[-1] - rows[0]) + 1))
+    return boxes
 
 
-def overlap(one, other) -> float:
+def overlap(box, other) -> float:
     """Intersection over union."""
     sides = [
         max(0, min(a + length_a, b + length_b) - max(a, b))
-        for a, b, length_a, length_b in zip(one[:2], other[:2], one[2:], other[2:], strict=True)
+        for a, b, length_a, length_b in zip(box[:2], other[:2], box[2:], other[2:], strict=True)
     ]
     both = sides[0] * sides[1]
-    return both / (one[2] * one[3] + other[2] * other[3] - both)
+    return both / (box[2] * box[3] + other[2] * other[3] - both)
 
 
 def test_boxes_stand_around_the_digits(reader) -> None:
@@ -120,8 +120,8 @@ def test_crop(reader) -> None:
     plain = read(reader, picture)
     cropped = read(reader, scan, crop=(333, 111, picture.width, picture.height))
     assert plain.text == cropped.text == "425075"
-    moved = [(one.box[0] + 333, one.box[1] + 111, *one.box[2:]) for one in plain.digits]
-    assert [one.box for one in cropped.digits] == moved
+    moved = [(digit.box[0] + 333, digit.box[1] + 111, *digit.box[2:]) for digit in plain.digits]
+    assert [digit.box for digit in cropped.digits] == moved
 
 
 @pytest.mark.parametrize(
@@ -144,14 +144,16 @@ def test_rules(reader, text: str, options: dict, check: bool | None, reason: str
         assert reason in reading.reason
 
 
-def made(probabilities: np.ndarray, what: FieldFormat, model: Model | None = None) -> fields.FieldPrediction:
-    """The reading of steps that no network has said."""
+def predicted(
+    probabilities: np.ndarray, expected: FieldFormat, model: Model | None = None
+) -> fields.FieldPrediction:
+    """Predicts from made-up steps."""
     steps = len(probabilities)
-    slides = Sliding(HEIGHT, 8, 1, 4, 4, 8)
+    sliding = Sliding(HEIGHT, 8, 1, 4, 4, 8)
     field = Field(np.full((HEIGHT, steps - 1), 255, np.uint8), np.eye(2, 3), None)
-    model = model or Model("1", "field", Tensor("image", "FP32", [-1, HEIGHT, -1, 1]), [], sliding=slides)
+    model = model or Model("1", "field", Tensor("image", "FP32", [-1, HEIGHT, -1, 1]), [], sliding=sliding)
     return fields.recognize(
-        LocatedField(field, (0, 0), (steps, HEIGHT)), probabilities[None], model, what, ANY
+        LocatedField(field, (0, 0), (steps, HEIGHT)), probabilities[None], model, expected, ANY
     )
 
 
@@ -163,23 +165,23 @@ def steps_of(text: str, sure: float = 0.99) -> np.ndarray:
 
 
 def test_what_cannot_keep_the_rules_is_shown_and_not_accepted() -> None:
-    reading = made(steps_of("471"), field_format("number", length=20))
+    reading = predicted(steps_of("471"), field_format("number", length=20))
     assert (reading.text, reading.accepted) == ("471", False)
     assert (
         reading.reason == "no number that fits keeps the length of 20 digits: the likeliest string is shown"
     )
-    assert made(steps_of("471"), field_format(scheme="aba", length=9)).check_digit.valid is False
+    assert predicted(steps_of("471"), field_format(scheme="aba", length=9)).check_digit.valid is False
 
 
 def test_only_separators_are_nothing() -> None:
-    reading = made(steps_of(".."), field_format())
+    reading = predicted(steps_of(".."), field_format())
     assert (reading.text, reading.raw, reading.confidence) == ("", "", 0)
     assert (reading.accepted, reading.reason) == (False, "no digit read")
 
 
 def test_an_unfinished_search_is_not_accepted() -> None:
     rows = np.random.default_rng(0).random((150, 12), np.float32)
-    reading = made(rows / rows.sum(1, keepdims=True), field_format("number"))
+    reading = predicted(rows / rows.sum(1, keepdims=True), field_format("number"))
     assert not reading.accepted
     assert reading.reason == "unsure: too many strings are about as likely"
 
@@ -189,7 +191,7 @@ def test_a_separator_that_is_missed_is_another_amount() -> None:
     rows = steps_of("12.50", 0.999)
     rows[5] = 0
     rows[5, [10, 11]] = 0.9, 0.1
-    reading = made(rows, field_format())
+    reading = predicted(rows, field_format())
     assert (reading.raw, reading.amount, reading.accepted) == ("12.50", None, False)
     assert "1250" in reading.reason
 
@@ -211,18 +213,18 @@ def test_alternatives() -> None:
     rows = steps_of("47", 1.0)
     rows[3] = 0
     rows[3, [7, 1]] = 0.75, 0.25
-    reading = made(rows, field_format("number"))
-    assert [(one.raw, one.probability) for one in reading.alternatives] == [("41", 0.25)]
+    reading = predicted(rows, field_format("number"))
+    assert [(other.raw, other.probability) for other in reading.alternatives] == [("41", 0.25)]
     assert reading.confidence == 0.75
 
 
 def test_confidence_is_the_calibrated_probability() -> None:
-    slides = Sliding(HEIGHT, 8, 1, 4, 4, 8)
+    sliding = Sliding(HEIGHT, 8, 1, 4, 4, 8)
     tensor = Tensor("image", "FP32", [-1, HEIGHT, -1, 1])
-    model = Model("1", "field", tensor, [], sliding=slides, confidence=Confidence(0.5, -1.0))
+    model = Model("1", "field", tensor, [], sliding=sliding, confidence=Confidence(0.5, -1.0))
     rows = steps_of("47", 1.0)
     rows[3] = 0
     rows[3, [7, 1]] = 0.75, 0.25
-    assert made(rows, field_format("number"), model).confidence == pytest.approx(
+    assert predicted(rows, field_format("number"), model).confidence == pytest.approx(
         1 / (1 + math.exp(-(0.5 * math.log(3) - 1)))
     )

@@ -28,18 +28,18 @@ def tiny_tflite(integer: bool) -> tuple[bytes, np.ndarray]:
     kind = schema.TensorType.INT8 if integer else schema.TensorType.FLOAT32
 
     def tensor(name: str, shape: list[int], scale: float, zero: int, buffer: int = 0) -> schema.TensorT:
-        made = schema.TensorT()
-        made.name, made.shape, made.type, made.buffer = name, shape, kind, buffer
+        built = schema.TensorT()
+        built.name, built.shape, built.type, built.buffer = name, shape, kind, buffer
         if integer:
-            made.quantization = schema.QuantizationParametersT()
-            made.quantization.scale, made.quantization.zeroPoint = [scale], [zero]
-        return made
+            built.quantization = schema.QuantizationParametersT()
+            built.quantization.scale, built.quantization.zeroPoint = [scale], [zero]
+        return built
 
     def operator(code: int, inputs: list[int], output: int, kind: int, options: object) -> schema.OperatorT:
-        made = schema.OperatorT()
-        made.opcodeIndex, made.inputs, made.outputs = code, inputs, [output]
-        made.builtinOptionsType, made.builtinOptions = kind, options
-        return made
+        built = schema.OperatorT()
+        built.opcodeIndex, built.inputs, built.outputs = code, inputs, [output]
+        built.builtinOptionsType, built.builtinOptions = kind, options
+        return built
 
     graph = schema.SubGraphT()
     graph.tensors = [
@@ -61,10 +61,10 @@ def tiny_tflite(integer: bool) -> tuple[bytes, np.ndarray]:
     model.subgraphs = [graph]
     model.operatorCodes = []
     for code in codes:
-        made = schema.OperatorCodeT()
-        made.builtinCode = made.deprecatedBuiltinCode = code
-        made.version = 4 if integer else 1
-        model.operatorCodes.append(made)
+        built = schema.OperatorCodeT()
+        built.builtinCode = built.deprecatedBuiltinCode = code
+        built.version = 4 if integer else 1
+        model.operatorCodes.append(built)
     builder = flatbuffers.Builder(0)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output()), weights.astype(np.float64) * scale

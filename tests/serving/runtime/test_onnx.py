@@ -27,9 +27,9 @@ def test_onnx_specs() -> None:
 def test_onnx_batch_beyond_a_chunk_is_the_same() -> None:
     network = onnx.load(tiny_onnx())
     image = RANDOM.random((onnx.CHUNK + 3, 28, 28, 1), np.float32)
-    whole = network.infer(image)
-    assert whole.shape == (onnx.CHUNK + 3, 10)
-    assert np.allclose(whole[-3:], network.infer(image[-3:]), atol=1e-6)
+    expected = network.infer(image)
+    assert expected.shape == (onnx.CHUNK + 3, 10)
+    assert np.allclose(expected[-3:], network.infer(image[-3:]), atol=1e-6)
 
 
 def test_onnx_from_a_path(tmp_path: Path) -> None:
@@ -54,9 +54,9 @@ def test_telemetry_is_off_whatever_the_environment_says() -> None:
 def test_large_batches_are_cut_and_joined(rows: int, threads: int) -> None:
     images = np.random.default_rng(rows).random((rows, 28, 28, 1), np.float32)
     probabilities, logits = onnx.load(tiny_onnx(outputs=2), threads).run(images)
-    whole = onnx.session(tiny_onnx(outputs=2)).run(None, {"image": images})
-    np.testing.assert_allclose(probabilities, whole[0], atol=1e-6)
-    np.testing.assert_allclose(logits, whole[1], atol=1e-5)
+    expected = onnx.session(tiny_onnx(outputs=2)).run(None, {"image": images})
+    np.testing.assert_allclose(probabilities, expected[0], atol=1e-6)
+    np.testing.assert_allclose(logits, expected[1], atol=1e-5)
 
 
 def test_a_failure_in_one_chunk_is_a_failure() -> None:
@@ -82,10 +82,10 @@ def test_a_device_that_does_not_start_is_an_error(monkeypatch: pytest.MonkeyPatc
     )
     monkeypatch.setattr(onnx.ort, "preload_dlls", lambda: None)
     real = onnx.ort.InferenceSession
-    asked: list[object] = []
+    requests: list[object] = []
 
     def session(source: object, options: object, providers: list[object]) -> object:
-        asked.append(providers)
+        requests.append(providers)
         return real(source, options, providers=["CPUExecutionProvider"])
 
     monkeypatch.setattr(onnx.ort, "InferenceSession", session)
@@ -93,5 +93,5 @@ def test_a_device_that_does_not_start_is_an_error(monkeypatch: pytest.MonkeyPatc
         onnx.load(tiny_onnx(), device="cuda")
     with pytest.raises(CheckreaderError, match="'cuda' does not work here"):
         onnx.load(tiny_onnx(), device="cuda", tf32=True)
-    assert asked == [[("CUDAExecutionProvider", {"use_tf32": on})] for on in (0, 1)]
+    assert requests == [[("CUDAExecutionProvider", {"use_tf32": on})] for on in (0, 1)]
     assert onnx.load(tiny_onnx(), device="auto").device == "cpu"
