@@ -63,7 +63,9 @@ def test_the_inference_model_applies_the_temperature(quantized: Run, digits: Dat
 def test_a_model_that_keras_cannot_load(copy: Run) -> None:
     record = copy.require("train")
     (copy / "float.keras").write_bytes(b"no archive")
-    content = {key: entry for key, entry in record.items() if key not in ("schema", "stage", "files", "environment")}
+    content = {
+        key: entry for key, entry in record.items() if key not in ("schema", "stage", "files", "environment")
+    }
     copy.record("train", ["float.keras"], **content)
     with pytest.raises(CheckreaderError, match=r"float\.keras: Keras cannot load it"):
         Source.of(copy)

@@ -47,7 +47,7 @@ def record(**accuracies: tuple[float, float]) -> dict[str, Any]:
 def test_equal_accuracy(best: tuple[float, float], said: str) -> None:
     networks = {"max": (0.985, 0.989), "half": (0.981, 0.981), "connected_78": (0.961, 0.961)}
     blocks, sizes = fully_connected.comparison(record(**networks, connected_1200=best))
-    (text,) = [block.source for block in blocks if isinstance(block, Text)]
+    (text,) = [block.text for block in blocks if isinstance(block, Text)]
     assert said in text
     assert "3.0 times as many errors" in text
     assert (
