@@ -74,7 +74,7 @@ def shared_library(path: Path) -> Path:
 
 @functools.cache
 def _folder() -> tempfile.TemporaryDirectory[str]:
-    """The folder of the libraries, which is removed when the process ends."""
+    """Creates the folder of the libraries, which is removed when the process ends."""
     return tempfile.TemporaryDirectory(prefix="checkreader-")
 
 

@@ -18,7 +18,7 @@ Task = Literal["digit", "field", "fast"]
 
 @dataclasses.dataclass(frozen=True)
 class Bound:
-    """How far a format may be from what it is compared with, over the whole test set.
+    """The largest distance allowed between a format and its reference, over the whole test set.
 
     Attributes:
         against: "keras" (the format of that name) or "reference" (`pipeline.networks.integer_reference`).
@@ -104,7 +104,7 @@ _FIELD_BOUNDS: Final = {
 
 
 def _derive(task: Task, bounds: dict[Bound, Bound]) -> tuple[Format, ...]:
-    """The digit's rows that another task shares, with the names of that task's models and files."""
+    """Derives the rows that another task shares with the digit, with the names of that task's models and files."""
     return tuple(
         dataclasses.replace(
             row,
@@ -128,12 +128,12 @@ TABLE: Final[dict[str, tuple[Format, ...]]] = {
 
 
 def models(task: str) -> frozenset[str]:
-    """The names of a task's models."""
+    """Returns the names of a task's models."""
     return frozenset(row.model for row in TABLE[task])
 
 
 def get(name: str, task: str = "digit") -> Format:
-    """The row of that name.
+    """Returns the row of that name.
 
     Raises:
         CheckreaderError: there is none.

@@ -33,7 +33,7 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """How each network is trained, with Adam, cosine decay to 0 and no augmentation."""
+    """The training of each network, with Adam, cosine decay to 0 and no augmentation."""
 
     epochs: int
     batch: int

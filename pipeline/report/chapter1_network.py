@@ -21,7 +21,7 @@ def chapter(run_data: RunData) -> Chapter:
         "network",
         "The network",
         [
-            *_layers(run_data),
+            *layers(run_data),
             *receptive_fields(run_data),
             *_places(),
             *_filters(run_data),
@@ -32,7 +32,8 @@ def chapter(run_data: RunData) -> Chapter:
     )
 
 
-def _layers(run_data: RunData) -> list[Block]:
+def layers(run_data: RunData) -> list[Block]:
+    """Returns the part on the layers and their parameters."""
     rows = lenet5.table(Lenet5Options(**run_data.records["train"]["config"]["network"]))
     channels, formulas = 1, []
     for row in rows:
@@ -80,6 +81,7 @@ def _layers(run_data: RunData) -> list[Block]:
 
 
 def receptive_fields(run_data: RunData) -> list[Block]:
+    """Returns the part on the receptive fields of the layers' units."""
     padded = np.pad(run_data.example, 2)  # what the padding of C1 adds
     rows = [row for row in lenet5.table() if row.name in ("c1", "s2", "c3", "s4", "c5")]
     tiles = []

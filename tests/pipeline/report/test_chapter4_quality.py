@@ -1,0 +1,48 @@
+"""Chapter 4: training curves, reliability and the notes on losses and thresholds."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.report import chapter4_quality
+from pipeline.run import Run
+from tests.support import tiny_run
+
+
+def test_history_where_there_is_none(tmp_path: Path) -> None:
+    assert chapter4_quality.history(tmp_path, "train", "epoch_loss") == []
+
+
+def test_history(finished: Run) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert (
+            len(chapter4_quality.history(finished / "tensorboard", "train", "epoch_loss"))
+            == tiny_run.TRAIN.epochs
+        )
+        assert chapter4_quality.history(finished / "tensorboard", "train", "nothing") == []
+
+
+def test_reliability() -> None:
+    score = np.array([0.05, 0.951, 0.96, 1.0, 0.55])
+    found = chapter4_quality.reliability(score, np.array([False, True, True, False, True]))
+    assert [one["n"] for one in found] == [1, 1, 3]
+    assert [one["accuracy"] for one in found] == pytest.approx([0, 1, 2 / 3])
+    assert all(one["low"] <= one["accuracy"] <= one["high"] for one in found)
+
+
+def test_equal_and_missing_thresholds_are_explained() -> None:
+    rates = [{"max_error": rate} for rate in (0.02, 0.01, 0.005)]
+    note = chapter4_quality.thresholds_note({"floor": 0.99818, "thresholds": rates})
+    assert "None lies below 0.9982, which turns away all but one in 50,000 pictures" in note
+    assert note.endswith("For 0.2%, 0.1% there are too few validation digits.")
+
+
+def test_why_the_loss_cannot_reach_zero() -> None:
+    assert chapter4_quality.loss_note({"distillation": 0.0, "nondigits": 0.0}) == ""
+    note = chapter4_quality.loss_note({"distillation": 0.9, "nondigits": 0.15})
+    assert "ten equal probabilities, and for 90% of it a teacher's" in note

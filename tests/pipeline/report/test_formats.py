@@ -1,0 +1,32 @@
+"""The part of chapter 4 on formats: agreement and errors by layer."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+
+from pipeline.report import formats
+from pipeline.report.run_data import RunData
+from pipeline.run import Run
+
+
+def test_layer_errors_are_the_records(reported: dict) -> None:
+    layers = reported["quality"]["int8_layers"]
+    assert [layer["layer"] for layer in layers] == ["c1", "s2", "c3", "s4", "c5", "f6", "logits"]
+    assert all(0 < layer["typical"] < 1 and 0 < layer["largest"] < 1 for layer in layers)
+
+
+def test_without_8_bits_there_are_no_layer_errors(
+    run_data: RunData, finished: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(run_data.records, "export", {"refused": {"onnx_int8": "TANH is not computed"}})
+    assert formats.layer_errors(run_data) == []
+
+
+def test_blocks_without_layer_errors_leave_the_plot_out(run_data: RunData) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        names = [getattr(block, "name", None) for block in formats.blocks(run_data, [])]
+    assert "formats" in names
+    assert "int8-layers" not in names
