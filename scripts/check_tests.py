@@ -19,8 +19,8 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 PACKAGES: Final = ("pipeline", "serving", "checkreader")
 LINES: Final = 40  # of a module, up to which it needs no test file
 # Counts that may only fall.
-PRIVATE_BOUND: Final = 1
-UNTESTED_BOUND: Final = 18
+PRIVATE_BOUND: Final = 0
+UNTESTED_BOUND: Final = 0
 # Private names of other projects that have no public counterpart: `flatbuffers.Builder`'s table.
 FOREIGN: Final = frozenset({"_tab"})
 # Functions that patch or read an attribute by its name.
