@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,7 @@ from serving.errors import CheckreaderError
 
 KEY: Final = "checkreader"
 _MEMBER: Final = f"{KEY}.json"
+_SHARED_OBJECT: Final = re.compile(r'("shared_object_id": )(\d+)')
 
 
 def encode(provenance: dict[str, Any]) -> str:
@@ -34,9 +36,10 @@ def encode(provenance: dict[str, Any]) -> str:
 
 
 def embed_in_keras(archive: bytes, provenance: dict[str, Any]) -> bytes:
-    """Adds the provenance to a `.keras` archive, and removes the time of its writing."""
+    """Adds the provenance to a `.keras` archive, and removes the time of its writing and addresses of this process."""
     with zipfile.ZipFile(io.BytesIO(archive)) as file:
         members = {name: file.read(name) for name in file.namelist()}
+    members["config.json"] = _numbered_objects(members["config.json"].decode()).encode()
     metadata = json.loads(members["metadata.json"])
     metadata.pop("date_saved", None)
     members["metadata.json"] = json.dumps(metadata).encode()
@@ -46,6 +49,12 @@ def embed_in_keras(archive: bytes, provenance: dict[str, Any]) -> bytes:
         for name, content in members.items():
             file.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
+
+
+def _numbered_objects(config: str) -> str:
+    """Numbers the objects that layers share in the order in which they occur; Keras writes their memory addresses."""
+    numbers: dict[str, int] = {}
+    return _SHARED_OBJECT.sub(lambda match: f"{match[1]}{numbers.setdefault(match[2], len(numbers))}", config)
 
 
 def embed_in_onnx(model: onnx.ModelProto, provenance: dict[str, Any]) -> bytes:

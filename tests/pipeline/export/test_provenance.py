@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -43,3 +46,15 @@ def test_a_file_without_provenance_is_refused(trained: Run, tmp_path: Path) -> N
     for path in (trained / "float.keras", *others):
         with pytest.raises(CheckreaderError, match=r"no (readable )?provenance"):
             provenance.read(path)
+
+
+def test_no_address_of_this_process_is_in_a_keras_file() -> None:
+    """Keras writes the memory addresses of objects that layers share; equal ones stay equal."""
+    config = '[{"shared_object_id": 140}, {"shared_object_id": 999}, {"shared_object_id": 140}]'
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("config.json", config)
+        file.writestr("metadata.json", '{"date_saved": "today", "keras_version": "3"}')
+    with zipfile.ZipFile(io.BytesIO(provenance.embed_in_keras(buffer.getvalue(), {}))) as file:
+        assert [entry["shared_object_id"] for entry in json.loads(file.read("config.json"))] == [0, 1, 0]
+        assert json.loads(file.read("metadata.json")) == {"keras_version": "3"}
