@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 CHECKREADER := $(BIN)/checkreader
 ARGUMENTS := --run $(RUN) $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
-# The first that runs and fits; a name on the path may be a launcher without a Python behind it.
+# The first that runs and fits; a name on the path may be a launcher without a Python.
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c '$(FITS)' 2>/dev/null && echo $$name && break; done)
 
@@ -32,7 +32,7 @@ help:  ## this list
 train: $(VENV)/train.done  ## train LeNet-5 in float
 	@$(CHECKREADER) train $(ARGUMENTS) --data $(DATA) --preset $(PRESET) --seed $(SEED)
 
-quantize: $(VENV)/train.done  ## make its 8-bit sibling
+quantize: $(VENV)/train.done  ## make its 8-bit version
 	@$(CHECKREADER) quantize $(ARGUMENTS)
 
 export: $(VENV)/train.done  ## write every format
@@ -86,7 +86,7 @@ fuzz: $(VENV)/test.done  ## throw mutated bytes at the parsers, SECONDS=60 each
 check-gpu: $(VENV)-gpu/done  ## on a machine with CUDA: agreement and throughput, into benchmarks/results/gpu.json
 	@$(VENV)-gpu/bin/python -m benchmarks.gpu
 
-peers: $(VENV)/train.done  ## measure other model servers beside this one, into benchmarks/results/peers.json
+peers: $(VENV)/train.done  ## compare other model servers with this one, into benchmarks/results/peers.json
 	@$(BIN)/python -m benchmarks.peers
 
 edge-tools: $(VENV)/test.done  ## install what `edge-test` needs (Debian, as root)

@@ -1,4 +1,4 @@
-"""The effect of batching: the measurement behind `serving.runtime.onnx.CHUNK` and the batcher's defaults.
+"""The effect of batching: the measurement that `serving.runtime.onnx.CHUNK` and the batcher's defaults come from.
 
     .venv/bin/python -m benchmarks.batching      # four minutes, on an idle machine; writes results/batching.json
 

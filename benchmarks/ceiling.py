@@ -12,7 +12,7 @@ over, is written after each. The validation part has 4,949 pictures, so a differ
 and it also chose between the recipes. The test labels are not read.
 
 Per run: accuracy; log-loss after temperature scaling; the share of digits accepted at the default operating
-point; seconds, on a machine that did other work beside (none for a run that was suspended). The first distilled
+point; seconds, on a machine that did other work meanwhile (none for a run that was suspended). The first distilled
 run of all also makes the views and, without one in the cache, trains the teacher.
 """
 

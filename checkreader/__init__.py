@@ -42,7 +42,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what is asked for when it is: the command starts without NumPy, and after a look at whose packages these are."""
+    """Imports a public name on first use, so that the command starts without NumPy and after checking for foreign packages."""
     if name not in __all__:
         raise AttributeError(f"module 'checkreader' has no attribute {name!r}")
     if complaint := foreign():

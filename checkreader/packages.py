@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 _OWN: Final = ("serving", "pipeline")
-_SITE: Final = Path(__file__).resolve().parents[1]  # where this package lies, and they beside it
+_SITE: Final = Path(__file__).resolve().parents[1]  # where this package lies, and `_OWN` too
 
 
 def foreign(site: Path = _SITE) -> str | None:

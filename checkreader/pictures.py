@@ -21,7 +21,7 @@ _CHANNELS: Final = (3, 4)  # of arrays with colors, red first, and of those with
 
 
 def encoded(picture: Picture) -> bytes:
-    """Returns a picture's bytes in a format that the service reads, so that all doors normalize the same.
+    """Returns a picture's bytes in a format that the service reads, so that command, Python and HTTP normalize alike.
 
     Args:
         picture: a path; encoded bytes; an array of uint8 or bool, [height, width] gray, [height, width, 3] RGB or
@@ -61,7 +61,7 @@ def _levels(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 
 
 def _png(image: Image.Image) -> bytes:
-    """PNG keeps every level; fast rather than small, since it is read at once."""
+    """Encodes as PNG, losslessly; fast rather than small."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()

@@ -24,9 +24,9 @@ from serving.errors import CheckreaderError
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs one stage; the exit code. `CheckreaderError` and `OSError` are the caller's to print."""
+    """Runs one stage and returns the exit code; the caller prints `CheckreaderError` and `OSError`."""
     options = _parser().parse_args(argv)
-    # absl and Keras warn about their own insides; what a user can act on is an error line.
+    # absl and Keras warn about their own internals; what a user can act on is an error line.
     warnings.simplefilter("ignore")
     try:
         return _call(options)
@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
 
     quantize = stage(
         "quantize",
-        "Make the 8-bit sibling of a trained network.",
+        "Make the 8-bit version of a trained network.",
         "checkreader quantize --run mnist",
     )
     quantize.add_argument(

@@ -110,7 +110,7 @@ class FieldTrainConfig:
     batch: int = 64
     opening: float = 0.1  # share of the fields that are seen with batch normalization
     opening_rate: float = 3e-3  # AdamW's peak there
-    learning_rate: float = 1.2e-3  # and behind it, each time cosine to 0 after a warm-up
+    learning_rate: float = 1.2e-3  # and after it, each time cosine to 0 after a warm-up
     warmup: float = 0.02  # share of the steps
     weight_decay: float = 1e-2
     averaging: float = 0.999  # momentum of the moving average of the weights

@@ -154,7 +154,7 @@ def sha256(path: Path) -> str:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `path` that takes its place when the block ends well.
+    """Yields a temporary path next to `path` that takes its place when the block ends well.
 
     A failure (a full disk, an interrupt) leaves whatever was there before and
     nothing half-written. The temporary name keeps the suffix, which some

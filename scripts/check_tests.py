@@ -83,7 +83,7 @@ def untested_modules(root: Path) -> Iterator[Path]:
 
 
 def test_files(module: Path) -> list[Path]:
-    """Returns the paths below `tests/` where a module's test file may lie; a package's beside or inside it."""
+    """Returns the paths below `tests/` where a module's test file may lie; for a package, next to it or inside."""
     if module.stem in ("__init__", "__main__"):
         name = f"test_{module.parent.name}.py"
         return [module.parent / name, module.parent.with_name(name)]

@@ -156,7 +156,7 @@ def _rows_apart(edge: Edge, middle: Mapping[str, tuple[int, int]]) -> int:
 def _arrow(
     source: str, target: str, middle: Mapping[str, tuple[int, int]], half: str, sides: dict[str, int]
 ) -> str:
-    """Returns an arrow: straight to the next row, else a curve beside the boxes, on the half's outer side.
+    """Returns an arrow: straight to the next row, else a curve next to the boxes, on the half's outer side.
 
     Args:
         source: the package that imports.

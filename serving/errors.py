@@ -13,7 +13,7 @@ from typing import ClassVar
 
 
 class CheckreaderError(Exception):
-    """A failure that the user can mend; the message is the whole help.
+    """A failure that the user can fix; the message says how.
 
     Attributes:
         status: of the HTTP reply.
@@ -45,7 +45,7 @@ class Unauthorized(CheckreaderError):
 
 
 class Forbidden(CheckreaderError):
-    """Nobody may do that from there."""
+    """A request that is not allowed from where it was sent."""
 
     status = 403
     grpc_code = "PERMISSION_DENIED"

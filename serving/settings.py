@@ -130,7 +130,7 @@ class Settings:
     )
     # TF32 rounds float32 products to 10 bits.
     tf32: bool = _option("on a GPU, round products to TF32: faster, less exact", False, action="store_true")
-    # `benchmarks/results/batching.json` has the measurements behind this and the next default.
+    # `benchmarks/results/batching.json` has the measurements that this and the next default come from.
     batch_rows: int = _option("rows that share a batch (%(default)s)", "256", _positive, metavar="N")
     # In s
     batch_delay: float = _option(
@@ -146,10 +146,10 @@ class Settings:
     queue_timeout: float = 10.0  # s
 
     def require_control(self) -> None:
-        """Allows loading and unloading by request only where no stranger could do it without a key.
+        """Allows loading and unloading by request only with API keys or on this machine alone.
 
         Raises:
-            Forbidden: one could.
+            Forbidden: the service listens beyond this machine and has no keys.
         """
         if self.api_keys is None and API_KEYS_VARIABLE not in os.environ and self.host not in _LOOPBACK:
             raise Forbidden("load and unload need --api-keys where the service listens beyond this machine")

@@ -57,7 +57,7 @@ def system(root: Path) -> None:
 
 
 def boot(root: Path, initrd: Path) -> dict[str, Any]:
-    """Runs the machine from `root` (its kernel is moved out, beside `initrd`) until it powers itself off.
+    """Runs the machine from `root` (its kernel is moved out, next to `initrd`) until it powers itself off.
 
     Returns:
         The report of `inside.py`.

@@ -1,4 +1,4 @@
-"""The load generator behind `python -m benchmarks.load`: one process, one event loop, many connections.
+"""The load generator of `python -m benchmarks.load`: one process, one event loop, many connections.
 
 A closed loop measures the service's capacity: every connection sends again as soon as it has its reply.
 An open loop measures how long a user waits: requests arrive at random moments, whether or not the service
@@ -97,6 +97,9 @@ def summarize(
         seconds: the window's length.
         replies: successful replies inside the window, N unless given; under overload fewer, as requests
             that arrive in the window are then answered after it.
+        errors: how many requests failed, by status or reason.
+        cpu: share of one core that this process used.
+        lag_ms: mean milliseconds by which requests left after their arrival; None in a closed loop.
     """
     times = np.asarray(latencies, np.float64) * 1e3
     p50, p90, p95, p99 = np.percentile(times, (50, 90, 95, 99)).tolist() if times.size else [math.nan] * 4

@@ -28,8 +28,11 @@ def requests(url: str, model: str, kind: Kind, rows: int, pixels: npt.NDArray[np
     """Returns a request to `model` at `url` for `rows` of `pixels`, which repeat if there are fewer.
 
     Args:
+        url: the service's address, such as http://127.0.0.1:8000.
+        model: the model's name.
         kind: "json" and "binary" are Open Inference Protocol requests with FP32 in 0 to 1, "binary" as
             the bare little-endian tensor; "picture" is a PNG, which takes one row.
+        rows: pictures in the request, at least 1.
         pixels: uint8 [N, 28, 28].
 
     Raises:

@@ -96,7 +96,7 @@ class Server:
         with log.open("wb") as file:
             return subprocess.Popen(
                 self.command_line(ports),
-                cwd=self.venv,  # for the files that it leaves behind
+                cwd=self.venv,  # for the files that it leaves
                 env=os.environ | self.variables(ports) | {"PEER_MARK": mark},
                 stdin=subprocess.DEVNULL,
                 stdout=file,

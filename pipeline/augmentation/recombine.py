@@ -1,7 +1,7 @@
 """Recombines labeled fields: parts of two, cut where there is no ink, side by side.
 
-A few hundred labeled fields show each digit beside few others. Recombined, they
-show it beside many, in real handwriting.
+A few hundred labeled fields show each digit next to few others. Recombined, they
+show it next to many, in real handwriting.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from serving.recognition.boxes import cut_column
 Cut = tuple[int, int]  # the numbers of labels and of columns before it
 
 _TINY: Final = 1e-9
-_CONFIDENT: Final = 0.3  # probability that both labels beside a cut need
+_CONFIDENT: Final = 0.3  # probability that both labels next to a cut need
 _SPECK: Final = 1  # rows of ink that a cut may go through
 _GAP: Final = 5  # columns between two parts, less one at most
 _LONGEST: Final = 8  # labels

@@ -7,7 +7,7 @@
 Every set is a `Dataset` that carries its name and checksums; they go into each
 record, so that one set is never passed off as another. Validation is split off
 the training pictures: no writer on both sides where writers are known (MNIST,
-with QMNIST's label file beside it), by class in equal shares otherwise. The
+with QMNIST's label file in its folder), by class in equal shares otherwise. The
 split does not depend on the training seed.
 """
 
@@ -195,7 +195,7 @@ def _mnist(folder: Path | None) -> Dataset:
 def mnist_writers(folder: Path | None, part: str) -> npt.NDArray[Any]:
     """Returns the writer of each picture of MNIST's `part`, "train" or "validation", as `load` orders them.
 
-    QMNIST's label file must lie beside MNIST: `load` says `validation_by` "writer".
+    QMNIST's label file must lie in MNIST's folder: `load` says `validation_by` "writer".
     """
     writers = _read_writers(_mnist_files(_mnist_folder(folder))[WRITERS])
     held_out = _held_out(writers)

@@ -28,7 +28,7 @@ def export(run: Run) -> dict[str, Any]:
     Returns:
         The run's record; `formats` has the bytes and seconds of each, `refused`
         the reason for each format that does not do what this network needs
-        (8 bits beside other activations than ReLU).
+        (8 bits with other activations than ReLU).
 
     Raises:
         CheckreaderError: `train` or `quantize` was not run or its files have

@@ -1,4 +1,4 @@
-"""The table of formats, one part for each task: export, verify, benchmark, report and the README iterate over it.
+"""Lists the formats of each task; export, verify, benchmark, report and the documents' tables iterate over them.
 
 A new format is one function that writes it and one row here. Importing this
 needs neither TensorFlow nor any runtime.
@@ -42,7 +42,7 @@ class Format:
 
     Attributes:
         name: of the format.
-        model: the model it holds, of `pipeline.networks.spec`; its contract is in the design.
+        model: the model it holds, of `pipeline.networks.spec`; its tensors are in docs/formats.md.
         file: its name in the run's export folder.
         runtime: the runtime that runs it.
         type: of the numbers inside.
@@ -64,7 +64,7 @@ class Format:
 
     @property
     def writers(self) -> dict[str, str]:
-        """Every file with its writer."""
+        """Maps every file to its writer."""
         return {self.file: self.writer, **dict(self.companions)}
 
 

@@ -63,7 +63,7 @@ def predictor(row: Format, path: Path, threads: int | None = None) -> Callable[[
         RuntimeError: `threads` comes too late for TensorFlow.
     """
     if row.runtime == "keras":
-        return _keras(_load_keras(path, threads))
+        return _keras_predictor(_load_keras(path, threads))
     if row.runtime == "litert":
         from serving.runtime import litert
 
@@ -100,14 +100,14 @@ def logit_predictor(row: Format, path: Path, scale: Scale) -> Callable[[Pixels],
 
         return compiled.load(path).logits
     if row.runtime == "litert":
-        run, _ = _litert(path.read_bytes())
+        run, _ = _litert_runner(path.read_bytes())
         return lambda pixels: _in_batches(run, _centered(pixels), 1)[0]
     task = TASKS[row.task]
     last = task.layers[-1]
     if row.runtime == "onnxruntime":
         import onnx
 
-        run_onnx = _onnx(onnx.load(path), ["logits_int8"])
+        run_onnx = _onnx_runner(onnx.load(path), ["logits_int8"])
 
         def raw_logits(pixels: Pixels) -> Int8:
             return _in_batches(run_onnx, tensor(pixels), BATCH)[0]
@@ -124,11 +124,6 @@ def logit_predictor(row: Format, path: Path, scale: Scale) -> Callable[[Pixels],
         )
 
     return logits
-
-
-def activations(row: Format, path: Path, pixels: Pixels) -> dict[str, Floats]:
-    """Computes every layer's output of an exported file for these pixels, see `layer_predictor`."""
-    return layer_predictor(row, path)(pixels)
 
 
 def layer_predictor(row: Format, path: Path) -> Callable[[Pixels], dict[str, Floats]]:
@@ -203,7 +198,7 @@ def layer_outputs(
 
 
 def _channels_last(values: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    """Turns [N, R·C, H/R, W] into [N, H, W, C], R rows at a time; a map of 1×1 loses its sides."""
+    """Turns [N, R·C, H/R, W], with R neighboring rows as channels, into [N, H, W, C], and a 1×1 map into [N, C]."""
     if len(shape) == 3 and values.ndim == 4 and values.shape[1:] != shape:
         values = values.reshape(len(values), -1, shape[-1], *values.shape[2:]).transpose(0, 3, 1, 4, 2)
     return values.reshape(len(values), *shape)
@@ -247,7 +242,7 @@ def _load_keras(path: Path, threads: int | None = None) -> Any:
         raise CheckreaderError(f"{path}: Keras cannot load it: {str(error).splitlines()[0]}") from None
 
 
-def _keras(model: Any) -> Callable[[Floats], Floats]:
+def _keras_predictor(model: Any) -> Callable[[Floats], Floats]:
     run = _compile(model)
     return lambda image: _in_batches(lambda part: [run(part)], image, BATCH)[0]
 
@@ -292,7 +287,7 @@ def _centered(pixels: Pixels) -> Int8:
     return (pixels[..., None].astype(np.int16) - 128).astype(np.int8)
 
 
-def _litert(
+def _litert_runner(
     content: bytes,
 ) -> tuple[Callable[[npt.NDArray[Any]], list[npt.NDArray[Any]]], list[dict[str, Any]]]:
     """Returns a function from one row to all outputs as they are, and the outputs' details."""
@@ -335,8 +330,8 @@ def _litert_activations(path: Path, layers: Sequence[str]) -> Callable[[Pixels],
     integers = graph.tensors[graph.inputs[0]].type == schema.TensorType.INT8
     # Not `experimental_preserve_all_tensors`: it may take the model away from XNNPACK.
     graph.outputs = np.array(list(tensors.values()), np.int32)
-    model.signatureDefs = None  # they name outputs that are gone
-    run, details = _litert(serialize(model))
+    model.signatureDefs = None  # they name outputs that the graph no longer has
+    run, details = _litert_runner(serialize(model))
 
     def run_layers(pixels: Pixels) -> dict[str, Floats]:
         outputs = _in_batches(run, _centered(pixels) if integers else tensor(pixels), 1)
@@ -351,7 +346,7 @@ def _litert_activations(path: Path, layers: Sequence[str]) -> Callable[[Pixels],
 # ONNX Runtime
 
 
-def _onnx(model: Any, names: Sequence[str]) -> Callable[[Floats], list[npt.NDArray[Any]]]:
+def _onnx_runner(model: Any, names: Sequence[str]) -> Callable[[Floats], list[npt.NDArray[Any]]]:
     """Returns a function that computes the named tensors of a graph, wherever in it they are."""
     import onnx
 
@@ -382,7 +377,7 @@ def _onnx_activations(path: Path, layers: Sequence[str]) -> Callable[[Pixels], d
                 scales[integers] = (constants[node.input[1]].item(), constants[node.input[2]].item())
         elif node.input[0] in scales:  # pooling and moving keep the scale
             scales[node.output[0]] = scales[node.input[0]]
-    run = _onnx(model, list(tensors.values()))
+    run = _onnx_runner(model, list(tensors.values()))
 
     def run_layers(pixels: Pixels) -> dict[str, Floats]:
         outputs = _in_batches(run, tensor(pixels), BATCH)

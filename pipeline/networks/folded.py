@@ -20,7 +20,7 @@ from pipeline.networks.lenet5 import CLASSES, SIDE, LayerRow
 
 Floats = npt.NDArray[np.float32]
 
-OPTIONS: Final = Lenet5Options("average", "relu", "after")  # what folds, and has an 8-bit sibling
+OPTIONS: Final = Lenet5Options("average", "relu", "after")  # what folds, and has an 8-bit version
 LAYERS: Final = ("c1", "c3", "c5", "f6", "logits")
 _CONVOLUTIONS: Final = ("c1", "c3")
 

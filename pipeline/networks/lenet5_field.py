@@ -25,7 +25,7 @@ from serving.manifest import Sliding
 CLASSES: Final = 12  # ten digits, separator, blank
 BLANK: Final = 11
 
-# name, kernel rows and columns, filters; 2×2 subsampling behind the layers in `_SUBSAMPLED`
+# name, kernel rows and columns, filters; 2×2 subsampling after the layers in `_SUBSAMPLED`
 _LAYERS: Final = (
     ("c1", (5, 5), 20),
     ("c3a", (3, 3), 40),
@@ -48,7 +48,7 @@ def build(keras: ModuleType, normalized: bool = True) -> Any:
 
     Args:
         keras: `keras` or `tf_keras`.
-        normalized: with batch normalization behind the convolutions (Ioffe, Szegedy, ICML 2015), which
+        normalized: with batch normalization after the convolutions (Ioffe, Szegedy, ICML 2015), which
             training from scratch needs; `fold` takes it into the weights.
     """
     layers = keras.layers

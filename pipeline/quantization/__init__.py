@@ -1,1 +1,1 @@
-"""Makes the 8-bit sibling of a trained network."""
+"""Makes the 8-bit version of a trained network."""

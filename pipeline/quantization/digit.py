@@ -1,4 +1,4 @@
-"""Makes the 8-bit sibling of a trained network, with tensorflow-model-optimization.
+"""Makes the 8-bit version of a trained network, with tensorflow-model-optimization.
 
     checkreader quantize --run mnist                  # quantization-aware training, a minute
     checkreader quantize --run mnist --method ptq     # ranges measured, nothing trained

@@ -1,4 +1,4 @@
-"""Makes the 8-bit sibling of a trained field network.
+"""Makes the 8-bit version of a trained field network.
 
     checkreader quantize --run field
 

@@ -42,7 +42,7 @@ class TaskRelease:
 
 
 def records_folder(models: Path, task: str) -> Path:
-    """The folder of a released run's records."""
+    """Returns the folder of a released run's records."""
     return models / RECORDS if task == "digit" else models / RECORDS / task
 
 
@@ -81,6 +81,6 @@ def write_records(records: dict[str, Any], folder: Path) -> None:
         write_bytes(folder / f"{stage}.json", msgspec.json.encode(public) + b"\n")  # compact: room is scarce
 
 
-def without(released: Mapping[str, Model], task: Task) -> dict[str, Model]:
-    """The models of the other tasks."""
+def other_models(released: Mapping[str, Model], task: Task) -> dict[str, Model]:
+    """Returns the models of the other tasks."""
     return {name: model for name, model in released.items() if name not in models(task.name)}

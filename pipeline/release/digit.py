@@ -16,8 +16,8 @@ from pipeline.release.artifacts import (
     PREVIOUS,
     TaskRelease,
     copy,
+    other_models,
     records_folder,
-    without,
     write_records,
 )
 from pipeline.run import Run, replacing, write_bytes
@@ -70,7 +70,7 @@ def write(
     with replacing(models / "readings.png") as temporary:
         golden_digits.sheet(models / "golden").save(temporary)
     write_records(records, records_folder(models, "digit"))
-    others = {} if previous is None else without(previous.models, spec.DIGIT)
+    others = {} if previous is None else other_models(previous.models, spec.DIGIT)
     trained_on = dict(typed.train.data)
     if previous is not None:
         # The data of the other tasks' models stand under the task's name.
@@ -89,7 +89,7 @@ def write(
 
 
 def write_triton_files(rows: Sequence[Format], models: Path) -> None:
-    """Writes configuration and labels for Triton beside the ONNX files of these rows."""
+    """Writes configuration and labels for Triton next to the ONNX files of these rows."""
     for row in rows:
         if row.runtime == "onnxruntime":
             folder = models / "repository" / row.model
@@ -99,7 +99,7 @@ def write_triton_files(rows: Sequence[Format], models: Path) -> None:
 
 
 def describe(name: str, version: str, artifacts: list[Artifact], records: Records) -> Model:
-    """The manifest's entry of a model of digits."""
+    """Returns the manifest's entry of a model of digits."""
     shared: dict[str, Any] = {
         "version": version,
         "input": _IMAGE,
@@ -128,7 +128,7 @@ def describe(name: str, version: str, artifacts: list[Artifact], records: Record
 
 
 def _calibration(records: Records, name: str) -> Calibration:
-    """The calibration of a model, by the stage that made it."""
+    """Returns the calibration of a model, from the stage that made it."""
     stage, _ = FAMILIES[name]
     calibration = (records.quantize if stage == "quantize" else records.train).calibration
     assert calibration is not None  # each of a digit run's two stages calibrates

@@ -218,17 +218,17 @@ def interval(estimate: Any, places: int = 2) -> str:
 
 
 def formats(records: Records | FieldRecords) -> tuple[Format, ...]:
-    """The table of formats of a run's task."""
+    """Returns the formats of a run's task."""
     return TABLE[spec.task_of_record(records.train).name]
 
 
 def exported_bytes(records: Records | FieldRecords, row: Format) -> int:
-    """The size of an exported file."""
+    """Returns the size of an exported file."""
     return records.export.files[f"{FOLDER}/{row.file}"].bytes
 
 
 def same_strings(records: FieldRecords, row: Format) -> float | None:
-    """The share of fields that a format reads as its reference does; None: it is a reference itself."""
+    """Returns the share of fields that a format reads as its reference does; None: it is a reference itself."""
     for pair in records.verify.pairs:
         if row.bound is not None and (pair.left, pair.right) == (row.bound.against, row.name):
             return pair.strings
@@ -236,12 +236,12 @@ def same_strings(records: FieldRecords, row: Format) -> float | None:
 
 
 def measured_on(records: FieldRecords) -> dict[str, int]:
-    """The labeled fields that a field run was evaluated on: names and counts."""
+    """Returns the names and counts of the labeled fields that a field run was evaluated on."""
     return {family.data["name"]: family.n for family in records.evaluate.families.values()}
 
 
 def refusals(records: FieldRecords) -> list[str]:
-    """The error bounds for which the calibration of a field run chose no threshold, with the reason."""
+    """Returns the error bounds for which the calibration of a field run chose no threshold, with the reason."""
     if records.calibrate is not None:
         families = records.calibrate.families.items()
         return [f"{name}, {line}" for name, family in families for line in family.calibration.refusals]
@@ -249,13 +249,13 @@ def refusals(records: FieldRecords) -> list[str]:
 
 
 def lowest(kinds: dict[str, Any], model: str, preparation: str, count: int) -> list[tuple[str, float]]:
-    """The corruptions under which a model is least accurate, the worst first."""
+    """Returns the corruptions under which a model is least accurate, the worst first."""
     accuracies = {kind: float(accuracy[model][preparation]) for kind, accuracy in kinds.items()}
     return sorted(accuracies.items(), key=lambda pair: pair[1])[:count]
 
 
 def accuracy_losses(recipe: dict[str, Any], other: dict[str, Any]) -> list[float]:
-    """The loss of validation accuracy by another recipe, for each seed that both were trained with."""
+    """Returns the loss of validation accuracy by another recipe, for each seed that both were trained with."""
     return [
         entry["validation_accuracy"] - other["seeds"][seed]["validation_accuracy"]
         for seed, entry in sorted(recipe["seeds"].items())
@@ -264,7 +264,7 @@ def accuracy_losses(recipe: dict[str, Any], other: dict[str, Any]) -> list[float
 
 
 def with_version(server: str, packages: dict[str, str]) -> str:
-    """A server's name with its version; in parentheses behind the name stands that it was measured untuned."""
+    """Returns a server's name with its version, "out of the box" where parentheses say that it was not tuned."""
     package, _, variant = server.partition(" ")
     return f"{package} {packages.get(package, __version__)}{' out of the box' if variant else ''}"
 

@@ -127,7 +127,7 @@ def _public(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def describe(run: Run, name: str, version: str, artifacts: list[Artifact], records: FieldRecords) -> Model:
-    """The manifest's entry of a model of fields."""
+    """Returns the manifest's entry of a model of fields."""
     confidence, thresholds = stored_calibration(run, name)
     measured, note = records.evaluate.families[name], ""
     if records.evaluate.trained_on and records.train.cross_validation is not None:
@@ -218,7 +218,7 @@ def _draw(
 
 
 def pictures(content: bytes) -> list[str]:
-    """The names of the pictures of a golden set, from its JSON."""
+    """Returns the names of the pictures of a golden set, from its JSON."""
     return [field.file for field in msgspec.json.decode(content, type=GoldenFields).fields]
 
 

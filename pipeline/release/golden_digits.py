@@ -66,7 +66,7 @@ def write(run: Run, rows: Sequence[Format], models: Path, place: str, count: int
 
 
 def pictures(content: bytes) -> list[str]:
-    """The names of the pictures of a set, from its JSON."""
+    """Returns the names of the pictures of a set, from its JSON."""
     return [digit.file for digit in msgspec.json.decode(content, type=GoldenDigits).digits]
 
 

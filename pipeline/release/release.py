@@ -23,7 +23,7 @@ from pipeline.networks import spec
 from pipeline.networks.spec import Task
 from pipeline.records import ExportRecord, FieldRecords, Records, VerifyRecord, convert
 from pipeline.release import documents
-from pipeline.release.artifacts import TaskRelease, records_folder, without
+from pipeline.release.artifacts import TaskRelease, other_models, records_folder
 from pipeline.release.previous import forget, keep
 from pipeline.run import Run, write_bytes
 from serving.errors import CheckreaderError
@@ -45,7 +45,7 @@ def release(run: Run, models: Path, task_release: TaskRelease, keep_previous: bo
 
     Raises:
         CheckreaderError: a stage is missing, its files have changed, a bound is broken, or it is not a digit
-            run and there is no digit model to stand beside.
+            run and there is no digit model to go with.
     """
     task = task_release.task
     records = run.records()
@@ -71,7 +71,7 @@ def release(run: Run, models: Path, task_release: TaskRelease, keep_previous: bo
         manifest = task_release.write(run, new, version, records, previous)
         earlier = {}
         if previous is not None:
-            earlier = without(previous.previous, task)
+            earlier = other_models(previous.previous, task)
             if keep_previous:
                 earlier |= keep(previous, models, new, task_release)
         manifest = msgspec.structs.replace(manifest, previous=earlier)

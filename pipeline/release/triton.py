@@ -9,17 +9,17 @@ def config(name: str, image: Tensor, outputs: list[Tensor], largest_batch: int, 
     """Writes Triton's `config.pbtxt`; KServe reads the same layout.
 
     Args:
-        name: of the model.
-        image, outputs: its tensors.
-        largest_batch: pictures.
-        labels: follows each output's dimensions.
+        name: the model's name.
+        image, outputs: the model's tensors.
+        largest_batch: the largest number of pictures in a batch.
+        labels: text after each output's dimensions, to name the file of its labels.
     """
 
-    def entry(tensor: Tensor, extra: str = "") -> str:
-        return f'  {{ name: "{tensor.name}" data_type: TYPE_FP32 dims: {tensor.shape[1:]}{extra} }}'
+    def entry(tensor: Tensor, suffix: str = "") -> str:
+        return f'  {{ name: "{tensor.name}" data_type: TYPE_FP32 dims: {tensor.shape[1:]}{suffix} }}'
 
-    listed = ",\n".join(entry(output, labels) for output in outputs)
+    output_entries = ",\n".join(entry(output, labels) for output in outputs)
     return (
         f'name: "{name}"\nplatform: "onnxruntime_onnx"\nmax_batch_size: {largest_batch}\n'
-        f"input [\n{entry(image)}\n]\noutput [\n{listed}\n]\ndynamic_batching {{ }}\n"
+        f"input [\n{entry(image)}\n]\noutput [\n{output_entries}\n]\ndynamic_batching {{ }}\n"
     )

@@ -21,8 +21,8 @@ from pipeline.report.image_grid import Thumbnail
 from pipeline.report.run_data import RunData
 
 _SEARCHED: Final = 2_000  # test pictures that are searched for those that excite a unit
-_SHOWN: Final = 6
-_DRAWN: Final = 600  # points in a plot
+_PATCHES: Final = 6  # of test digits, for each unit
+_POINTS: Final = 600  # points in a plot
 _FITTED: Final = 3_000  # training pictures for the other classifiers
 _CLASSIFIED: Final = 3_000  # test pictures that they classify
 
@@ -35,7 +35,7 @@ def chapter(run_data: RunData) -> Chapter:
     return Chapter(
         "learned",
         "What it learned",
-        [*_weights(run_data), *_maps(run_data), *_excited(run_data), *_plane(run_data), *classified],
+        [*_weights(run_data), *_maps(run_data), *_excited(run_data), *_projections(run_data), *classified],
         {"f6_classifiers": numbers},
     )
 
@@ -112,7 +112,7 @@ def _maps(run_data: RunData) -> list[Block]:
         Thumbnails(
             "feature-vectors",
             flat,
-            "The dense layers as blocks of cells, the logits as a row from 0 to 9: blue speaks for a digit, orange against it.",
+            "The dense layers as blocks of cells, the logits as a row from 0 to 9: blue numbers are positive, orange ones negative.",
             280,
         ),
     ]
@@ -124,8 +124,8 @@ def _excited(run_data: RunData) -> list[Block]:
     blocks: list[Block] = [
         Heading("What excites a unit most"),
         Text(
-            "For each unit the picture that makes it answer loudest. First the one that gradient ascent on the pixels arrives at, "
-            f"from the average of those it likes best; beside it what did so among {len(images):,} test digits. Where both agree, one knows what the unit looks for."
+            "For each unit the pictures to which it responds most. First the result of gradient ascent on the pixels, which starts "
+            f"from the average of the test digits with the strongest responses; next to it those with the strongest responses among {len(images):,} test digits. Where both agree, they show what the unit detects."
         ),
     ]
     for name in ("c1", "c3"):
@@ -134,10 +134,12 @@ def _excited(run_data: RunData) -> list[Block]:
         ascents = receptive_patches.ascent(
             run_data.before_activation(name), receptive_patches.averages(features[name], images)
         )
-        patches = receptive_patches.patches(features[name], images, place, _SHOWN)
+        patches = receptive_patches.patches(features[name], images, place, _PATCHES)
         groups = []
-        for unit, (dream, unit_patches) in enumerate(zip(ascents, patches, strict=True), 1):
-            ascent = image_grid.ink(place.cut(dream, middle, middle), "", f"Best input of unit {unit}", 1.0)
+        for unit, (best_input, unit_patches) in enumerate(zip(ascents, patches, strict=True), 1):
+            ascent = image_grid.ink(
+                place.cut(best_input, middle, middle), "", f"Best input of unit {unit}", 1.0
+            )
             groups.append(
                 (
                     f"map {unit}",
@@ -164,7 +166,7 @@ def _excited(run_data: RunData) -> list[Block]:
         )
         best = features[name].argmax(0)
         ascent_sheet = image_grid.sheet(
-            [image_grid.ink(dream, largest=1.0) for dream in ascents], columns, text="By ascent"
+            [image_grid.ink(best_input, largest=1.0) for best_input in ascents], columns, text="By ascent"
         )
         data_sheet = image_grid.sheet(
             [image_grid.ink(images[i]) for i in best], columns, text="From the data"
@@ -176,8 +178,8 @@ def _excited(run_data: RunData) -> list[Block]:
                 [(f"{title}, ascent", [ascent_sheet]), ("from the data", [data_sheet])],
                 f"The {len(ascents)} units of {title}, in the same order twice."
                 + (
-                    " Ascent begins with average digits; what it adds around them no person would write: the network was never told "
-                    "what a digit looks like, only how one differs from the other nine."
+                    " Ascent starts from average digits. What it adds around them, no person would write: the network did not learn "
+                    "what a digit looks like, only how it differs from the other nine."
                     if name == "logits"
                     else ""
                 ),
@@ -187,9 +189,9 @@ def _excited(run_data: RunData) -> list[Block]:
     return blocks
 
 
-def _plane(run_data: RunData) -> list[Block]:
+def _projections(run_data: RunData) -> list[Block]:
     test = run_data.dataset.test
-    subset = test.take(np.arange(min(_DRAWN, len(test.labels))))
+    subset = test.take(np.arange(min(_POINTS, len(test.labels))))
     features = run_data.features(subset.images)["f6"]
     pca = PCA(2, random_state=0)
     flat = {
@@ -266,8 +268,8 @@ def _other_classifiers(run_data: RunData) -> tuple[list[Block], dict[str, Any]]:
         Table(
             ("classifier", "on the 84 features of F6", "on the 784 pixels"),
             [*rows, ("the network's own last layer", f"{network_accuracy:.2%}", "")],
-            f"Taught {len(fit_split.labels):,} training digits, asked {len(test_split.labels):,} test digits. Where F6 does better than "
-            "the pixels, the work has been done before the classifier: what was learned can be used again.",
+            f"Trained on {len(fit_split.labels):,} training digits, measured on {len(test_split.labels):,} test digits. Where F6 does better than "
+            "the pixels, the network has already done the work: what it learned can be used again.",
         ),
     ], accuracies | {"network": {"F6": network_accuracy}}
 

@@ -51,7 +51,7 @@ def _formats(run_data: RunData) -> list[Block]:
         Plot(
             "formats",
             drawing,
-            f"Down is smaller, right is faster; the figure beside a name is its accuracy. Blue: floating point, orange: 8-bit integers. On {machine['cpu']}.",
+            f"Down is smaller, right is faster; the figure next to a name is its accuracy. Blue: floating point, orange: 8-bit integers. On {machine['cpu']}.",
             "Formats by speed and size, with their accuracy",
             wide=True,
         ),

@@ -1,8 +1,8 @@
 """Draws handwritten characters: digits in American and European styles, letters, scribbles.
 
 A glyph is a style in the notation of `pipeline.synthesis.stroke_language`, in a unit box. Slant, size, pen and
-tremor bend it differently each time. Used for the golden set, for pictures that are no digits, and wherever
-real handwriting may not be shipped.
+tremor bend it differently each time. These are pictures of single characters: the golden digits, pictures that are no
+digits, and digits for tests. Fields are drawn with the styles of `pipeline.synthesis.stroke_styles`.
 
     python -m pipeline.synthesis.digit_drawing sheet.png      # a contact sheet of every style
 """

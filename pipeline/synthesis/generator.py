@@ -78,11 +78,11 @@ class Generator:
         """Draws a field with `text`, by a random writer."""
         name = self._names[int(np.searchsorted(self._shares, rng.random(), side="right"))]
         writer = self._pick(name, rng)
-        lender = self._pick("strokes", rng)
+        fallback_writer = self._pick("strokes", rng)
         ink = np.zeros((0, 0), np.float32)
         while not (ink > 0).any():  # a fine pen and small writing may leave nothing
             style = line_rendering.writing_style(rng, name == "strokes")
-            ink, boxes = line_rendering.render(text, writer, lender, self.bank, style, rng)
+            ink, boxes = line_rendering.render(text, writer, fallback_writer, self.bank, style, rng)
         picture, boxes = scanner.scan(ink, boxes, self._stock, self.bank, rng)
         return Sample(picture, text.classes(), boxes)
 

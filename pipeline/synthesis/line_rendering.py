@@ -96,7 +96,11 @@ def _tokens(text: AmountText, chains: bool) -> list[_Token]:
 
 
 def _glyphs(
-    tokens: list[_Token], writer: Writer, lender: Writer, style: WritingStyle, rng: np.random.Generator
+    tokens: list[_Token],
+    writer: Writer,
+    fallback_writer: Writer,
+    style: WritingStyle,
+    rng: np.random.Generator,
 ) -> tuple[list[int], _Doubles, _Doubles, _Doubles]:
     """Chooses each token's glyph, as an index into the bank, its size, lift from the baseline and gap before it."""
     count = len(tokens)
@@ -106,7 +110,7 @@ def _glyphs(
     gaps = np.clip(rng.normal(style.gap, 0.07 * style.untidy, count), -0.25, 0.8)
     for k, token in enumerate(tokens):
         name = "7-" if style.crossed and token.chars == "7" and "7-" in writer.glyphs else token.chars
-        options = writer.glyphs.get(name) or lender.glyphs[name]
+        options = writer.glyphs.get(name) or fallback_writer.glyphs[name]
         index.append(options[rng.integers(len(options))])
         if token.chars[0].isdigit():
             sizes[k] *= style.sizes[int(token.chars[0])]
@@ -131,7 +135,7 @@ def _glyphs(
 def render(
     text: AmountText,
     writer: Writer,
-    lender: Writer,
+    fallback_writer: Writer,
     bank: GlyphBank,
     style: WritingStyle,
     rng: np.random.Generator,
@@ -141,7 +145,7 @@ def render(
     Args:
         text: the characters and their labels.
         writer: writes the digits.
-        lender: lends the characters that the writer has no glyph of.
+        fallback_writer: writes the characters that the writer has no glyph of.
         bank: the glyphs of both.
         style: size, pen, slant and the like.
         rng: decides what differs from glyph to glyph.
@@ -152,7 +156,7 @@ def render(
     """
     tokens = _tokens(text, rng.random() < style.chained)
     count = len(tokens)
-    index, sizes, lifts, gaps = _glyphs(tokens, writer, lender, style, rng)
+    index, sizes, lifts, gaps = _glyphs(tokens, writer, fallback_writer, style, rng)
     digits = np.array([token.chars[0].isdigit() for token in tokens])
     boxes, bases = bank.boxes[index], bank.bases[index]
     sy = style.body / UNIT * sizes

@@ -22,7 +22,7 @@ from serving.images.codec import Gray
 
 # Added to seeds for the pictures of the evaluation, which calibration never sees.
 TEST: Final = 2_000_003
-# Words on a check beside the amount; each has a letter that looks like no digit.
+# Words on a check next to the amount; each has a letter that looks like no digit.
 _WORDS: Final = (
     "the order of",
     "dollars",

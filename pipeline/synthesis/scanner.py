@@ -19,15 +19,15 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class PaperStock:
-    """Papers and noises to crop pictures from, float32 [n, h, w]; `pressures` are smoother noises."""
+    """Holds backgrounds (sheets of paper) and noises to crop from, float32 [n, h, w]; `pressures` are smoother noises."""
 
-    papers: Floats
+    backgrounds: Floats
     noises: Floats
     pressures: Floats
 
 
 def paper_stock(rng: np.random.Generator, count: int = 48) -> PaperStock:
-    """Draws `count` papers, and the noises."""
+    """Draws `count` backgrounds, and the noises."""
     return PaperStock(
         paper.tiles(rng, count),
         np.stack([paper.smooth_noise(rng, sigma) for sigma in (0.4, 0.6, 1.0, 1.6)]),
@@ -43,7 +43,7 @@ def scan(
     Args:
         ink: distances into the ink, float32 [h, w], some of it positive.
         boxes: float32 [n, 4], x, y, width, height.
-        stock: papers and noises.
+        stock: backgrounds and noises.
         bank: glyphs for the ink of neighbors that reaches in.
         rng: decides everything else.
 
@@ -63,10 +63,10 @@ def scan(
     streaks += 1
     cover *= streaks
 
-    # Faint ink on a loud ground could not be read by anyone.
+    # The fainter the ink, the weaker the background's pattern: nobody could read faint ink on a strong one.
     darkness = rng.uniform(0.44, 0.82)
     level, gain = rng.uniform(138, 218), rng.uniform(0.3, 1.3) * min(1.0, darkness / 0.62)
-    picture = _crop(stock.papers, height, width, rng) * np.float32(level * gain)
+    picture = _crop(stock.backgrounds, height, width, rng) * np.float32(level * gain)
     picture += np.float32(level * (1 - gain))
     _print(picture, rng)
     cover *= np.float32(-darkness)
@@ -99,7 +99,7 @@ def _cut(ink: Floats, boxes: Floats, rng: np.random.Generator) -> tuple[Floats, 
 
 
 def draw_neighbor(page: Floats, bank: GlyphBank, rng: np.random.Generator) -> None:
-    """Draws into the page the tips of a glyph outside it."""
+    """Draws onto the page the part of a neighboring glyph that reaches over its edge."""
     height, width = page.shape
     side = max(8, int(height * rng.uniform(0.7, 1.3)))
     index = int(rng.integers(len(bank.maps)))

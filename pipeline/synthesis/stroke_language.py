@@ -39,7 +39,7 @@ def parse_styles(*texts: str) -> tuple[Style, ...]:
 
 
 def smooth_parts(stroke: Points) -> list[Points]:
-    """Splits a stroke at its corners, points that are given twice running; a corner ends one part and begins the next."""
+    """Splits a stroke at its corners, points that are given twice in a row; a corner ends one part and begins the next."""
     corners = [0, *(np.flatnonzero(np.all(stroke[1:] == stroke[:-1], axis=1)) + 1), len(stroke)]
     parts = [stroke[first:last] for first, last in itertools.pairwise(corners)]
     return [part for part in parts if len(part) > 1]

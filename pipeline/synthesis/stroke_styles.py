@@ -5,7 +5,8 @@ upstroke or as a mere slash, crossed sevens, open fours, nines with an open
 loop or a hook, twos with a loop, fives with a bar of their own. Units are
 body heights: y runs from 0 (top) to 1 (baseline), x from 0 to the right in the
 same unit; the notation is `pipeline.synthesis.stroke_language`'s.
-`pipeline.synthesis.writers` bends and inks them.
+`pipeline.synthesis.writers` bends and inks them into the glyphs of drawn fields; pictures of single characters
+are drawn with the styles of `pipeline.synthesis.digit_drawing`.
 """
 
 from __future__ import annotations

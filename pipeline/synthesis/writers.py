@@ -122,7 +122,7 @@ def _ink(style: Style, width: float, pen: float, pressure: float, rng: np.random
 
 
 def mnist(folder: Path | None, part: str = "train") -> GlyphSource:
-    """Opens MNIST's digits: its writers with QMNIST's label file beside it, else a single one for all.
+    """Opens MNIST's digits: its writers with QMNIST's label file in its folder, else a single one for all.
 
     Args:
         folder: as for `pipeline.data.digits.load`.

@@ -1,1 +1,1 @@
-"""Says what each stage does for a task; no other package tells tasks apart."""
+"""Says what each stage does for a task."""

@@ -22,7 +22,7 @@ _BENCHMARK: Final = 256  # pictures
 
 
 def run_name(options: Namespace) -> str:
-    """A training run is called after its data; the other commands take that of the built-in digits."""
+    """Returns the run's name: the data's for a training run, else that of the built-in digits."""
     return str(options.data) if options.stage == "train" else "digits"
 
 

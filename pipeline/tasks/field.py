@@ -34,7 +34,7 @@ _WORST: Final = "worst.png"
 
 
 def run_name(options: Namespace) -> str:
-    """A training run on labeled fields is called after their folder, every other run `field`."""
+    """Returns the run's name: the folder's for a training run on labeled fields, else `field`."""
     if options.stage == "train" and options.data not in _BUILT_IN:
         return Path(options.data).resolve().name
     return "field"
@@ -80,7 +80,7 @@ def finetune(
     Args:
         run: where everything is written.
         config: of the training; `start` are the weights to go on from.
-        sampler: draws fields that are mixed in, lest the network forget what the labeled ones do not show.
+        sampler: draws fields to mix in, so that the network keeps what the labeled ones do not show.
         sources: names and checksums of what the sampler draws from, for the record.
         labeled: the labeled fields.
         preset: the name that the config goes by, for the record.

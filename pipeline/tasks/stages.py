@@ -35,7 +35,7 @@ class TaskStages:
 
 
 def load_tensorflow() -> None:
-    """Imports TensorFlow without its dozen lines about GPUs and its own insides on standard error.
+    """Imports TensorFlow without its dozen lines about GPUs and its own internals on standard error.
 
     A stage calls this when it has checked everything else that could be wrong: it takes seconds.
     """

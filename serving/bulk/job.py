@@ -5,7 +5,7 @@ of pictures is in work at any time. A line is {"file", …prediction} or {"file"
 "error"}, the file relative to the folder, in the order of the walk: the same
 lines whether processes of this machine (`serving.bulk.local`) or a cluster
 (`serving.bulk.ray`) read.
-Lines are written as they come, so after a kill the next run goes on behind the
+Lines are written as they come, so after a kill the next run goes on after the
 last complete one; it keeps 8 bytes in memory for each finished file.
 """
 

@@ -57,7 +57,7 @@ COMMANDS: Final = {
 # Subcommands of the pipeline, which parses their options itself.
 PIPELINE: Final = (
     ("train", "train LeNet-5"),
-    ("quantize", "make the trained model's 8-bit sibling"),
+    ("quantize", "make the trained model's 8-bit version"),
     ("export", "write every format"),
     ("verify", "prove that the formats compute the same"),
     ("calibrate", "choose what a field model accepts, by labeled fields"),

@@ -68,8 +68,8 @@ def interpret(raw: str, locale: str | None = None) -> Amount:
     - a group has another length: `12·5`, `1·2345`, `1·25·50`, `1250·000`;
     - a group is empty: `·50`, `12·`, `1··250` (a digit or a mark may have been missed);
     - a number begins with a zero that no amount has: `007`, `050`, `0·500` (a separator may have been missed);
-    - known characters contradict each other: thousands and cents behind the same one, `1.250.50`,
-      or thousands behind both, `1.250,500`;
+    - known characters contradict each other: thousands and cents after the same one, `1.250.50`,
+      or thousands after both, `1.250,500`;
     - known characters contradict the locale: `1.250` and `12,50` in "en", `1,250` and `12.50` in "de";
     - there are no digits, or more than 15.
 

@@ -151,7 +151,7 @@ def places(probabilities: npt.NDArray[np.floating[Any]], labels: Sequence[int]) 
 
     Returns:
         Per label its first and last step, and the probability that its stretch reads as it:
-        the steps from halfway through the blanks before it to halfway through those behind it,
+        the steps from halfway through the blanks before it to halfway through those after it,
         taken alone, give this label, neither another, nor two, nor none.
 
     Raises:
@@ -210,7 +210,7 @@ def _viterbi(rows: Matrix, labels: Sequence[int]) -> list[tuple[int, int]]:
     for pause in pauses:
         entering.append(entering[-1] + pause)
     only_blank = entering
-    # Per label, after t steps: the best alignment that ends in it, in the blank behind it, and before it.
+    # Per label, after t steps: the best alignment that ends in it, in the blank after it, and before it.
     tables: list[tuple[list[float], list[float], list[float]]] = []
     for index, label in enumerate(labels):
         if index and labels[index - 1] == label:

@@ -1,6 +1,6 @@
 """Hot reload: keeps the served models as the manifest and the operator want them, without a request noticing.
 
-When the manifest changes, each new version is loaded beside the old one, its hash checked, warmed and checked
+When the manifest changes, each new version is loaded while the old one serves, its hash checked, warmed and checked
 against the golden set; it takes the old one's place between two requests, and requests on the old one finish with
 it. A version that fails is refused, the reason logged and shown in the index, and the old one stays.
 """
@@ -52,7 +52,7 @@ class ModelReloader:
         refused: versions that could not be loaded at the start.
         interval: s between two polls.
         retry_after: s until a refused version is tried again: a file may have been restored since.
-        patience: s that `load` and `unload` wait for all workers.
+        worker_timeout: s that `load` and `unload` wait for all workers.
     """
 
     def __init__(
@@ -65,13 +65,13 @@ class ModelReloader:
         refused: Sequence[RefusedVersion] = (),
         interval: float = 0.1,
         retry_after: float = 10.0,
-        patience: float = 60.0,
+        worker_timeout: float = 60.0,
     ) -> None:
         self.plane = plane
         self.state = state or SharedState()
         self.interval = interval
         self.retry_after = retry_after
-        self.patience = patience
+        self.worker_timeout = worker_timeout
         self._on_release = on_release
         self._folder = repository.folder
         self._manifest = repository.manifest
@@ -154,10 +154,10 @@ class ModelReloader:
         """Carries out a request and waits until all workers have.
 
         Raises:
-            CheckreaderError: a worker refused the model, or `patience` has run out.
+            CheckreaderError: a worker refused the model, or `worker_timeout` has run out.
         """
         await self.poll()
-        end = time.monotonic() + self.patience
+        end = time.monotonic() + self.worker_timeout
         while True:
             reports = [self._report(), *self.state.other_reports()]
             ready = [report for report in reports if report is not None and report.generation >= generation]
@@ -165,7 +165,7 @@ class ModelReloader:
                 break
             if time.monotonic() > end:
                 raise CheckreaderError(
-                    f"model {name!r}: not every worker has switched within {self.patience:g} s"
+                    f"model {name!r}: not every worker has switched within {self.worker_timeout:g} s"
                 )
             await asyncio.sleep(self.interval)
         for report in ready:

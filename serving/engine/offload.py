@@ -29,7 +29,7 @@ class Offloader:
         self._pending = 0
 
     async def run(self, work: Callable[[], T], begun: bool = False) -> T:
-        """Calls `work` in a thread while the event loop goes on.
+        """Calls `work` in a thread, without blocking the event loop.
 
         Args:
             work: a function that takes long; it is not called if the caller is cancelled before.
@@ -49,9 +49,8 @@ class Offloader:
             return None if cancelled else work()
 
         def release(future: asyncio.Future[Any]) -> None:
-            self._pending -= (
-                1  # not before: a call that waits for a thread keeps its request's body in memory
-            )
+            # Not before: a call that waits for a thread keeps its request's body in memory.
+            self._pending -= 1
             future.exception()
 
         self._pending += 1

@@ -29,7 +29,7 @@ _ROWS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)  # uppe
 
 
 class _Families(Collector):
-    """Collects what it was made with."""
+    """Hands a fixed list of metric families to prometheus_client."""
 
     def __init__(self, families: Iterable[Metric]) -> None:
         self._families = list(families)
@@ -39,7 +39,7 @@ class _Families(Collector):
 
 
 def exposition(counts: Counts, reports: Iterable[WorkerReport], versions: Mapping[str, str]) -> bytes:
-    """Returns the text.
+    """Returns the metrics as text.
 
     Args:
         counts: of all workers together.
@@ -58,7 +58,7 @@ def _requests(counts: Counts) -> Iterator[Metric]:
         requests.add_metric(name.rsplit(" ", 1), number)
     durations = HistogramMetricFamily(
         "checkreader_http_request_duration_seconds",
-        "From a request's headers to its reply.",
+        "Seconds from a request's headers to its reply.",
         labels=("operation",),
     )
     for name, histogram in counts.durations.items():
@@ -80,7 +80,9 @@ def _models(counts: Counts) -> Iterator[Metric]:
     queued: dict[tuple[str, ...], float] = {}
     rows = HistogramMetricFamily("checkreader_batch_rows", "Rows of the batches that ran.", labels=("model",))
     runs = HistogramMetricFamily(
-        "checkreader_inference_duration_seconds", "Of one batch in the network.", labels=("model",)
+        "checkreader_inference_duration_seconds",
+        "Seconds that the network takes for a batch.",
+        labels=("model",),
     )
     names = dict.fromkeys(key.rpartition("/")[0] for key in counts.models)
     for name in names:
@@ -105,7 +107,7 @@ def _models(counts: Counts) -> Iterator[Metric]:
     yield _counter("checkreader_readings", "Pictures read.", ("model", "verdict"), readings)
     yield _counter(
         "checkreader_rejected_readings",
-        "Readings for a human, by kind of reason.",
+        "Readings that a human has to check, by kind of reason.",
         ("model", "reason"),
         rejected,
     )
@@ -116,10 +118,10 @@ def _workers(counts: Counts, reports: list[WorkerReport], versions: Mapping[str,
     for report in reports:
         for name, number in report.queued.items():
             queued[(name,)] = queued.get((name,), 0) + number
-    yield _gauge("checkreader_queue_rows", "Rows that wait.", ("model",), queued)
+    yield _gauge("checkreader_queue_rows", "Rows that wait for a batch.", ("model",), queued)
     yield _gauge(
         "checkreader_model_info",
-        "Which version of a model answers.",
+        "The version of each model that answers.",
         ("model", "version"),
         {(name, version): 1 for name, version in versions.items()},
     )
@@ -137,7 +139,9 @@ def _workers(counts: Counts, reports: list[WorkerReport], versions: Mapping[str,
         {(): max(0, counts.starts - len(reports))},
     )
     resident = sum(report.resident for report in reports)
-    yield _gauge("process_resident_memory_bytes", "Of all workers.", (), {(): resident})
+    yield _gauge(
+        "process_resident_memory_bytes", "Resident memory of all workers together.", (), {(): resident}
+    )
 
 
 def _counter(

@@ -50,7 +50,7 @@ def decode(encoded: bytes, max_pixels: int = MAX_PIXELS) -> Gray:
         ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large(max_pixels, "over 89 million") from None
-    # Pillow's decoders raise whatever their format's parser stumbles over.
+    # Pillow's decoders raise exceptions of any type on damaged data.
     except Exception as error:
         kind = "" if picture is None else f"{picture.format} "
         raise CheckreaderError(f"damaged {kind}picture: {error}") from None

@@ -5,7 +5,7 @@ centered on its center of mass.
 
     >>> from serving.images.codec import decode
     >>> from serving.images.digit import normalize
-    >>> normalize(decode(open("seven.png", "rb").read())).shape
+    >>> normalize(decode(open("models/golden/7a.png", "rb").read())).shape
     (28, 28)
 
 Specification of `normalize`. Everything is integer arithmetic on uint8, so

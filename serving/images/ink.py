@@ -20,7 +20,7 @@ _LIGHT_INK: Final = 0.05  # in doubt the ink is dark
 # Where levels lie between the paper's and the ink's:
 _WEAK: Final = 0.35  # a component's pixels
 _STRONG: Final = 0.5  # at least one of them
-_RULE: Final = 0.2  # a rule above what is beside it
+_RULE: Final = 0.2  # a rule above what is next to it
 _SOFT: Final = 0.2, 0.8  # 0 and 255 of the result
 _LEAST_AREA: Final = 5
 

@@ -58,7 +58,7 @@ def horizontal_rules(levels: npt.NDArray[np.uint8], least: float, faint: float, 
         return []
     candidates: list[tuple[_Ints, int, int]] = []
     columns = np.arange(width)
-    thick = levels.copy()  # a line may run a row beside its path
+    thick = levels.copy()  # a line may run a row above or below its path
     np.maximum(thick[1:], levels[:-1], out=thick[1:])
     np.maximum(thick[:-1], levels[1:], out=thick[:-1])
     for _ in range(6):
@@ -79,7 +79,7 @@ def horizontal_rules(levels: npt.NDArray[np.uint8], least: float, faint: float, 
     free = ~strokes.any(0)
     lines: list[_Ints] = []
     for path, first, last in candidates:
-        # Linked loops of zeros make a line too, but none between and beside the digits.
+        # Linked loops of zeros make a line too, but none between and next to the digits.
         count = int(np.count_nonzero(free))
         if count < 3 or int(np.count_nonzero(_is_dark(thick, path, faint) & free)) >= _LEAST_FREE * count:
             path[:first] = path[last:] = -1
@@ -129,7 +129,7 @@ def line_pixels(mask: _Mask, line: _Ints, most: int) -> _Mask:
     columns = np.arange(width)[None, :]
     rows, inside = _band(line, reach, height)
     band = mask[rows, columns] & inside
-    # The line may run a row beside its path.
+    # The line may run a row above or below its path.
     middle = np.where(band[reach], 0, np.where(band[reach - 1], -1, 1))
     below = np.logical_and.accumulate(band | (offsets < middle), axis=0)
     above = np.logical_and.accumulate((band | (offsets > middle))[::-1], axis=0)[::-1]

@@ -129,7 +129,7 @@ def writing_size(boxes: BoundingBoxes, keep: npt.NDArray[np.bool_]) -> WritingSi
     """Measures the digits among the components to keep, bool [components], of which there is one at least.
 
     Components above each other are one digit (a 5 and its bar). Wide digits count
-    more: a tall 1 or a slash says little about the zeros beside it.
+    more: a tall 1 or a slash says little about the zeros next to it.
     """
     order = np.argsort(boxes.left, kind="stable")
     groups: list[list[float]] = []

@@ -73,7 +73,7 @@ def parse_query(parameters: Iterable[tuple[str, str]], allowed: Sequence[str] = 
 def parse_body(content_type: str | None, body: bytes, limit: int) -> list[bytes]:
     """Returns the pictures of a body: itself, or the files of a multipart form.
 
-    A form is parsed in memory: a bank's checks do not belong into temporary files.
+    A form is parsed in memory, so that no check is written to a temporary file.
 
     Args:
         content_type: the header; a body of any type but multipart/form-data is taken for a picture.

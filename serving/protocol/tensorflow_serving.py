@@ -110,6 +110,7 @@ def render(request: ParsedPredictRequest, outputs: Sequence[Tensor]) -> bytes:
     """Returns the reply to `request` as JSON; strings of an output named …_bytes become {"b64": "…"}.
 
     Args:
+        request: decides whether the reply has a row for each picture or a column for each output.
         outputs: at least one, each [N, …].
     """
     columns = {output.name: _values(output) for output in outputs}

@@ -14,7 +14,7 @@ class Block:
 
     Attributes:
         where: document and line.
-        language: what stands behind the fence.
+        language: the word after the opening fence.
         text: without the fences and their indent.
         skipped: `<!-- not run -->` stands before it.
         output: the block of language `text` or `json` that follows at once: what the block prints; else None.

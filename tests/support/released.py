@@ -22,7 +22,7 @@ from tests.support.paths import ROOT
 
 DIGITS = ("lenet5", "lenet5-int8")
 FEATURES = "lenet5-features"
-VERSION = Repository.open().model("lenet5").version  # and of its siblings
+VERSION = Repository.open().model("lenet5").version  # and of the models released with it
 NAMES = (*DIGITS, FEATURES)  # those that take pictures of 28×28
 FIELDS = ("lenet5-field", "lenet5-field-int8")
 EVERY = tuple(Repository.open().manifest.models)

@@ -123,14 +123,14 @@ def test_company_does_not_matter(run: Run, row: Format, pictures: list[batching.
 @ALL
 def test_layers_are_in_their_places(run: Run, row: Format, pictures: list[batching.Batch]) -> None:
     pixels = pictures[1].pixels
-    found = predictor.activations(row, file(run, row), pixels)
+    found = predictor.layer_predictor(row, file(run, row))(pixels)
     assert {name: values.shape[1:] for name, values in found.items()} == {
         layer.name: layer.shape for layer in spec.FIELD.table(pixels.shape[2])
     }
     c3b, s4 = found["c3b"], found["s4"]
     rows = np.maximum(c3b[:, ::2], c3b[:, 1::2])
     np.testing.assert_allclose(np.maximum(rows[:, :, :-1], rows[:, :, 1:]), s4, atol=1e-6)
-    wanted = predictor.activations(get("keras", "field"), file(run, get("keras", "field")), pixels)
+    wanted = predictor.layer_predictor(get("keras", "field"), file(run, get("keras", "field")))(pixels)
     for name, values in found.items():
         apart = np.abs(values - wanted[name]).max() / np.ptp(wanted[name])
         assert apart < (0.1 if row.type == "int8" else 1e-5), name

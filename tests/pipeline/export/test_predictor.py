@@ -64,7 +64,7 @@ def test_probabilities_are_the_softmax_of_the_int8_logits(
 @INSIDE
 def test_activations(run: Run, row: Format, pixels: np.ndarray) -> None:
     path = run / FOLDER / row.file
-    found = predictor.activations(row, path, pixels)
+    found = predictor.layer_predictor(row, path)(pixels)
     assert {name: values.shape[1:] for name, values in found.items()} == {
         layer.name: layer.shape for layer in lenet5.table()
     }
@@ -81,8 +81,8 @@ def test_activations(run: Run, row: Format, pixels: np.ndarray) -> None:
 
 @pytest.mark.parametrize("row", [row for row in FORMATS if row.type != "int8"], ids=lambda row: row.name)
 def test_activations_are_those_of_keras(run: Run, row: Format, pixels: np.ndarray) -> None:
-    found = predictor.activations(row, run / FOLDER / row.file, pixels)
-    wanted = predictor.activations(get("keras"), run / FOLDER / get("keras").file, pixels)
+    found = predictor.layer_predictor(row, run / FOLDER / row.file)(pixels)
+    wanted = predictor.layer_predictor(get("keras"), run / FOLDER / get("keras").file)(pixels)
     for name, values in wanted.items():
         np.testing.assert_allclose(found[name], values, rtol=0, atol=0.05 * np.ptp(values), err_msg=name)
 
@@ -93,7 +93,7 @@ def test_activations_are_those_of_keras(run: Run, row: Format, pixels: np.ndarra
 def test_activations_lie_on_the_integer_grid(
     run: Run, row: Format, pixels: np.ndarray, integers: integer_reference.Reference
 ) -> None:
-    found = predictor.activations(row, run / FOLDER / row.file, pixels)
+    found = predictor.layer_predictor(row, run / FOLDER / row.file)(pixels)
     for layer in integers.layers:
         steps = found[layer.name] / np.float32(layer.output.scale)
         np.testing.assert_allclose(steps, np.rint(steps), atol=1e-3, err_msg=layer.name)

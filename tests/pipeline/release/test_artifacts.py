@@ -49,5 +49,5 @@ def test_models_of_the_other_tasks_stay() -> None:
     released = dict.fromkeys(
         ("lenet5", "lenet5-int8", "lenet5-features", "lenet5-field", "lenet5-fast"), model
     )
-    assert set(artifacts.without(released, spec.DIGIT)) == {"lenet5-field", "lenet5-fast"}
-    assert set(artifacts.without(released, spec.FIELD)) == set(released) - {"lenet5-field"}
+    assert set(artifacts.other_models(released, spec.DIGIT)) == {"lenet5-field", "lenet5-fast"}
+    assert set(artifacts.other_models(released, spec.FIELD)) == set(released) - {"lenet5-field"}

@@ -1,4 +1,4 @@
-"""The folded network beside the other models: neither release touches what the other brought."""
+"""The folded network among the other models: neither release touches what the other brought."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from pipeline.report.run_data import RunData
 
 
 def test_sums_before_the_activation(run_data: RunData, digits: Dataset) -> None:
-    """Behind ReLU they are what the layer gives."""
+    """After ReLU they are what the layer gives."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         features = run_data.features(digits.test.images[:5])

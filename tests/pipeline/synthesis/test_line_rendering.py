@@ -22,9 +22,11 @@ def source() -> GlyphSource:
 
 
 def render(source: GlyphSource, text: str, style: WritingStyle, seed: int = 0, **marks: str) -> tuple:
-    writer, lender = source.writers[:2]
+    writer, fallback_writer = source.writers[:2]
     rng = np.random.default_rng(seed)
-    return line_rendering.render(amount_text.label(text, **marks), writer, lender, source.bank, style, rng)
+    return line_rendering.render(
+        amount_text.label(text, **marks), writer, fallback_writer, source.bank, style, rng
+    )
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans())

@@ -327,7 +327,7 @@ def test_only_what_was_chosen_is_served(own_models: Path) -> None:
 
 
 def with_previous(folder: Path) -> Manifest:
-    """Version 2, with 1 as the previous one and its golden set beside."""
+    """Version 2, with 1 as the previous one and its golden set."""
     before = decode((write_models(folder) / NAME).read_bytes())
     (folder / "golden").rename(folder / "golden-1")
     golden = msgspec.structs.replace(before.golden["digits"], path="golden-1/digits.json")
@@ -405,7 +405,7 @@ def test_load_raises_another_workers_refusal(own_models: Path, tmp_path: Path) -
 def test_a_worker_that_never_answers(own_models: Path, tmp_path: Path) -> None:
     with asyncio.Runner() as runner:
         first = Service(build_app(Settings(models=own_models), SharedState(tmp_path, 0, 2)), runner)
-        first.reloader.patience = 0.0
+        first.reloader.worker_timeout = 0.0
         with pytest.raises(CheckreaderError, match="not every worker has switched"):
             first.run(first.reloader.load("lenet5"))
 

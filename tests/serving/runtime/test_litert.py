@@ -1,4 +1,4 @@
-"""LiteRT behind the same plain shape as ONNX Runtime."""
+"""LiteRT has the same plain interface as ONNX Runtime."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ONNX Runtime behind the same plain shape as LiteRT."""
+"""ONNX Runtime has the same plain interface as LiteRT."""
 
 from __future__ import annotations
 
