@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from importlib import metadata
 from types import ModuleType
 from typing import Final, NamedTuple
 
@@ -111,6 +110,8 @@ def _run_pipeline(arguments: list[str]) -> int:
     with require_packages(
         f"'checkreader {arguments[0]}' needs the training extra: {install_command('train')}"
     ):
+        from importlib import metadata  # takes 15 ms, which no other command needs
+
         (entry,) = metadata.entry_points(group="checkreader.commands", name="pipeline")
         run: Callable[[list[str]], int] = entry.load()
         return run(arguments)
