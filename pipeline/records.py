@@ -70,6 +70,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     confidence: Confidence | None = None
     thresholds: list[Threshold] = []
     refusals: list[str] = []
+    floor: float | None = None  # no threshold is smaller
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +116,7 @@ class DigitMeasures(msgspec.Struct, frozen=True, kw_only=True):
     calibration_error: CalibrationError
     nondigits: Others
     thresholds: list[Point]
+    confusion: list[list[int]] = []  # digit → digit that was read → count
 
 
 class FieldMeasures(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,6 +178,9 @@ class Pair(msgspec.Struct, frozen=True):
     left: str
     right: str
     strings: float | None = None
+    lsb: int | None = None  # the largest difference of two logits; None: floating point
+    probability: float = 0.0  # the largest difference of two probabilities
+    top1: float = 1.0  # the share of equal best digits
 
 
 class VerifyRecord(Record, frozen=True, kw_only=True):
@@ -211,6 +216,7 @@ class FieldEvaluateRecord(Record, frozen=True, kw_only=True):
 
 
 class Speed(msgspec.Struct, frozen=True):
+    bytes: int
     p50_ms: float
     images_per_second: float
     peak_mb: float

@@ -34,7 +34,7 @@ def chapter(run_data: RunData) -> Chapter:
 
 def layers(run_data: RunData) -> list[Block]:
     """Returns the part on the layers and their parameters."""
-    rows = lenet5.table(Lenet5Options(**run_data.records["train"]["config"]["network"]))
+    rows = lenet5.table(Lenet5Options(**run_data.records.train.config["network"]))
     channels, formulas = 1, []
     for row in rows:
         kernel = 5 if row.name in ("c1", "c3", "c5") else 1

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.metrics.calibration import ERROR_RATES, NONDIGIT_RATE, calibration_error, interval
+from pipeline.records import Calibration
 from pipeline.report import formats, image_grid, plots
 from pipeline.report.html import Block, Chapter, Heading, Plot, SideBySide, Table, Text, Thumbnails
 from pipeline.report.run_data import RunData
@@ -38,24 +39,24 @@ def chapter(run_data: RunData) -> Chapter:
 
 
 def _accuracy(run_data: RunData) -> list[Block]:
-    families = run_data.records["evaluate"]["families"]
+    families = run_data.records.evaluate.families
     rows = [
         (
             name,
-            f"{family['accuracy']['value']:.2%}",
-            f"{family['accuracy']['low']:.2%}–{family['accuracy']['high']:.2%}",
-            f"{family['calibration_error']['after']:.2%}",
-            f"{family['nondigits']['accepted']:,} of {family['nondigits']['n']:,}",
+            f"{family.accuracy.value:.2%}",
+            f"{family.accuracy.low:.2%}–{family.accuracy.high:.2%}",
+            f"{family.calibration_error.after:.2%}",
+            f"{family.nondigits.accepted:,} of {family.nondigits.n:,}",
         )
         for name, family in families.items()
     ]
     first = next(iter(families.values()))
-    confusion = np.array(first["confusion"])
+    confusion = np.array(first.confusion)
     return [
         Table(
             ("model", "accuracy", "95 % interval", "calibration error", "non-digits accepted"),
             rows,
-            f"On {first['accuracy']['n']:,} pictures of {first['accuracy']['data']}, which nothing was chosen by.",
+            f"On {first.accuracy.n:,} pictures of {first.accuracy.data}, which nothing was chosen by.",
         ),
         SideBySide(
             [
@@ -109,7 +110,7 @@ def _curves(run_data: RunData) -> list[Plot]:
         Plot(
             "curves",
             drawing,
-            f"{len(loss)} epochs of training.{loss_note(run_data.records['train']['config'])} Validation ended at {accuracy[-1]:.2%}.",
+            f"{len(loss)} epochs of training.{loss_note(run_data.records.train.config)} Validation ended at {accuracy[-1]:.2%}.",
             "Loss and validation accuracy by epoch",
         )
     ]
@@ -210,7 +211,7 @@ def _confidence(run_data: RunData, ece: float) -> list[Block]:
             xlim=(0, 100 * _REJECTED),
         )
         curve = plots.svg(figure, "error-reject")
-    thresholds = next(iter(run_data.records["evaluate"]["families"].values()))["thresholds"]
+    thresholds = next(iter(run_data.records.evaluate.families.values())).thresholds
     return [
         Heading("Does it know when it does not know?"),
         SideBySide(
@@ -234,28 +235,29 @@ def _confidence(run_data: RunData, ece: float) -> list[Block]:
             ("wanted error", "threshold", "accepted", "error among them", "95 % interval"),
             [
                 (
-                    f"{entry['max_error']:.1%}",
-                    f"{entry['threshold']:.4f}",
-                    f"{entry['accepted']:.2%}",
-                    f"{entry['error']:.3%}",
-                    f"{entry['low']:.3%}–{entry['high']:.3%}",
+                    f"{point.max_error:.1%}",
+                    f"{point.threshold:.4f}",
+                    f"{point.accepted:.2%}",
+                    f"{point.error:.3%}",
+                    f"{point.low:.3%}–{point.high:.3%}",
                 )
-                for entry in thresholds
+                for point in thresholds
             ],
-            f"The thresholds that validation chose, measured on test.{thresholds_note(run_data.records['train']['calibration'])}",
+            f"The thresholds that validation chose, measured on test.{thresholds_note(run_data.records.train.calibration)}",
         ),
     ]
 
 
-def thresholds_note(calibration: dict[str, Any]) -> str:
+def thresholds_note(calibration: Calibration | None) -> str:
     """Explains why some thresholds are equal, and why some are missing."""
-    min_threshold, thresholds = calibration["floor"], calibration["thresholds"]
+    assert calibration is not None  # every training of digits is calibrated
+    min_threshold, thresholds = calibration.floor, calibration.thresholds
     text = (
         f" None lies below {min_threshold:.4f}, which turns away all but one in {1 / NONDIGIT_RATE:,.0f} pictures that are no digit."
         if min_threshold
         else ""
     )
-    missing = sorted(set(ERROR_RATES) - {entry["max_error"] for entry in thresholds}, reverse=True)
+    missing = sorted(set(ERROR_RATES) - {threshold.max_error for threshold in thresholds}, reverse=True)
     rates = ", ".join(f"{rate:.1%}" for rate in missing)
     return text + (f" For {rates} there are too few validation digits." if missing else "")
 

@@ -82,7 +82,7 @@ def _corruptions(run_data: RunData, normalized: Normalize) -> tuple[list[Block],
                 if "stripe" in worse
                 else ""
             )
-            + defects_note(run_data.records["train"]["config"])
+            + defects_note(run_data.records.train.config)
         ),
         Plot(
             "corruptions",

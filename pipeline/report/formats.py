@@ -10,6 +10,7 @@ from matplotlib.ticker import LogLocator
 
 from pipeline.export.formats import FORMATS
 from pipeline.networks import batching, spec
+from pipeline.records import Pair
 from pipeline.report import plots
 from pipeline.report.html import Block, Heading, Plot, SideBySide, Table, Text
 from pipeline.report.run_data import RunData
@@ -26,17 +27,17 @@ def blocks(run_data: RunData, layers: list[dict[str, Any]]) -> list[Block]:
 
 
 def _formats(run_data: RunData) -> list[Block]:
-    benchmarks = run_data.records["benchmark"]["formats"]
-    accuracies = run_data.records["evaluate"]["formats"]
-    machine = run_data.records["benchmark"]["environment"]["machine"]
+    benchmarks = run_data.records.benchmark.formats
+    accuracies = run_data.records.evaluate.formats
+    machine = run_data.records.benchmark.environment.machine
     rows = [row for row in FORMATS if row.name in benchmarks and row.name in accuracies]
     with plots.drawing(8.6, 4.8) as (figure, ax):
         points = []
         for row in rows:
             benchmark, tint = benchmarks[row.name], "orange" if row.type == "int8" else "blue"
-            x, y = benchmark["images_per_second"], benchmark["bytes"] / 1000
+            x, y = benchmark.images_per_second, benchmark.bytes / 1000
             ax.plot(x, y, "o", ms=9, color=plots.color(tint))
-            points.append((f"{row.name} {accuracies[row.name]['value']:.2%}", tint, x, y))
+            points.append((f"{row.name} {accuracies[row.name].value:.2%}", tint, x, y))
         ax.set(xscale="log", xlabel="pictures/s, batches of 256, one thread", ylabel="kB")
         ax.margins(x=0.2)
         ax.set_ylim(0, 1.15 * max(point[3] for point in points))
@@ -51,7 +52,7 @@ def _formats(run_data: RunData) -> list[Block]:
         Plot(
             "formats",
             drawing,
-            f"Down is smaller, right is faster; the figure next to a name is its accuracy. Blue: floating point, orange: 8-bit integers. On {machine['cpu']}.",
+            f"Down is smaller, right is faster; the figure next to a name is its accuracy. Blue: floating point, orange: 8-bit integers. On {machine.cpu}.",
             "Formats by speed and size, with their accuracy",
             wide=True,
         ),
@@ -60,10 +61,10 @@ def _formats(run_data: RunData) -> list[Block]:
             [
                 (
                     row.name,
-                    f"{benchmarks[row.name]['bytes'] / 1000:.0f}",
-                    f"{benchmarks[row.name]['images_per_second']:,.0f}",
-                    f"{benchmarks[row.name]['p50_ms']:.3f}",
-                    f"{accuracies[row.name]['value']:.2%}",
+                    f"{benchmarks[row.name].bytes / 1000:.0f}",
+                    f"{benchmarks[row.name].images_per_second:,.0f}",
+                    f"{benchmarks[row.name].p50_ms:.3f}",
+                    f"{accuracies[row.name].value:.2%}",
                 )
                 for row in rows
             ],
@@ -73,32 +74,33 @@ def _formats(run_data: RunData) -> list[Block]:
 
 
 def _agreement(run_data: RunData) -> list[Block]:
-    record = run_data.records["verify"]
+    record = run_data.records.verify
+    assert record.pictures is not None  # a digit run's
     matrices = []
     for family, unit in (("float", "probability"), ("int8", "lsb")):
-        pairs = [pair for pair in record["pairs"] if (pair["lsb"] is None) == (unit == "probability")]
+        pairs = [pair for pair in record.pairs if (pair.lsb is None) == (unit == "probability")]
         if pairs:
-            matrices.append(_agreement_of(family, unit, pairs, record["pictures"]))
+            matrices.append(_agreement_of(family, unit, pairs, record.pictures))
     return [
         Heading("Do all formats compute the same?"),
         Text(
-            f"All formats were asked all {record['pictures']:,} test pictures. Above the diagonal: how many digits two formats read differently. "
+            f"All formats were asked all {record.pictures:,} test pictures. Above the diagonal: how many digits two formats read differently. "
             "Below: how far their outputs are apart at most. onnx_features is onnx_float32 with every layer's activations as outputs."
         ),
         SideBySide(matrices),
     ]
 
 
-def _agreement_of(family: str, unit: str, pairs: list[dict[str, Any]], count: int) -> Plot:
-    names = list(dict.fromkeys(name for pair in pairs for name in (pair["left"], pair["right"])))
+def _agreement_of(family: str, unit: str, pairs: list[Pair], count: int) -> Plot:
+    names = list(dict.fromkeys(name for pair in pairs for name in (pair.left, pair.right)))
     texts = [["" for _ in names] for _ in names]
     shade = np.zeros((len(names), len(names)))
     for pair in pairs:
-        left, right = sorted((names.index(pair["left"]), names.index(pair["right"])))
-        other = round((1 - pair["top1"]) * count)
+        left, right = sorted((names.index(pair.left), names.index(pair.right)))
+        other = round((1 - pair.top1) * count)
         texts[left][right] = f"{other}"
         shade[left, right] = min(1.0, other / 10)
-        apart = pair["probability"] if unit == "probability" else pair["lsb"]
+        apart = pair.probability if pair.lsb is None else pair.lsb
         texts[right][left] = (
             "0" if not apart else f"{apart:.0e}".replace("e-0", "e−") if unit == "probability" else f"{apart}"
         )
@@ -123,7 +125,7 @@ def layer_errors(run_data: RunData) -> list[dict[str, Any]]:
         For each `layer` the `largest` difference as a share of the range, and the `typical` one: the root mean
         square of the difference as a share of that of the values.
     """
-    if "onnx_int8" in run_data.records["export"].get("refused", {}):
+    if "onnx_int8" in run_data.records.export.refused:
         return []
     batches = batching.make_batches(spec.DIGIT, run_data.dataset.test.images[:_EXPLAINED])
     left, right = (

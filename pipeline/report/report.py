@@ -80,17 +80,17 @@ def report(
 
 
 def _facts(run_data: RunData) -> list[tuple[str, str]]:
-    train, evaluated = run_data.records["train"], run_data.records["evaluate"]
-    accuracy = evaluated["families"]["lenet5"]["accuracy"]
-    machine = evaluated["environment"]["machine"]
+    train, evaluated = run_data.records.train, run_data.records.evaluate
+    accuracy = evaluated.families["lenet5"].accuracy
+    machine = evaluated.environment.machine
     return [
-        ("data", f"{train['data']['name']}, {train['data']['train']:,} pictures to train on"),
-        ("accuracy on test", f"{accuracy['value']:.2%} ({accuracy['low']:.2%}–{accuracy['high']:.2%})"),
+        ("data", f"{train.data['name']}, {train.data['train']:,} pictures to train on"),
+        ("accuracy on test", f"{accuracy.value:.2%} ({accuracy.low:.2%}–{accuracy.high:.2%})"),
         ("parameters", f"{run_data.model.count_params():,}"),
-        ("preset and seed", f"{train['preset'] or 'own'}, {train['config']['seed']}"),
-        *training_facts(train["config"]),
-        ("TensorFlow", train["environment"]["packages"]["tensorflow"]),
-        ("machine", f"{machine['cpu']}, {machine['cores']} cores"),
+        ("preset and seed", f"{train.preset or 'own'}, {train.config['seed']}"),
+        *training_facts(train.config),
+        ("TensorFlow", train.environment.packages["tensorflow"]),
+        ("machine", f"{machine.cpu}, {machine.cores} cores"),
     ]
 
 

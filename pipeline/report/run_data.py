@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any, Final
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,14 +17,24 @@ from pipeline.export.formats import FOLDER, get
 from pipeline.export.predictor import predictor
 from pipeline.networks import spec
 from pipeline.networks.lenet5 import LAYERS
+from pipeline.records import BenchmarkRecord, EvaluateRecord, ExportRecord, TrainRecord, VerifyRecord
 from pipeline.run import WEIGHTS, Run
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 
-NEEDED: Final = ("train", "export", "verify", "evaluate", "benchmark")
-
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRecords:
+    """The records of the stages that the report covers."""
+
+    train: TrainRecord
+    export: ExportRecord
+    verify: VerifyRecord
+    evaluate: EvaluateRecord
+    benchmark: BenchmarkRecord
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,14 +44,14 @@ class RunData:
     Attributes:
         run: the run's folder.
         dataset: its training data.
-        records: of its stages, by name.
+        records: of its stages.
         comparisons: the record of `architecture_training.compare`.
         model: Keras, pixels → logits, not calibrated.
     """
 
     run: Run
     dataset: Dataset
-    records: dict[str, dict[str, Any]]
+    records: RunRecords
     comparisons: dict[str, Any]
     model: keras.Model
 
@@ -99,7 +109,7 @@ class RunData:
         return keras.Model(self.model.input, sums)
 
 
-def require(run: Run) -> dict[str, dict[str, Any]]:
+def require(run: Run) -> RunRecords:
     """Returns the records of the stages that the report covers.
 
     Raises:
@@ -109,4 +119,10 @@ def require(run: Run) -> dict[str, dict[str, Any]]:
     if task is not spec.DIGIT:
         reason = "reads fields" if task is spec.FIELD else "has its pooling folded away"
         raise CheckreaderError(f"{run.path}: a report is made of a digit run, this one {reason}")
-    return {stage: run.require(stage) for stage in NEEDED}
+    return RunRecords(
+        run.read(TrainRecord),
+        run.read(ExportRecord),
+        run.read(VerifyRecord),
+        run.read(EvaluateRecord),
+        run.read(BenchmarkRecord),
+    )

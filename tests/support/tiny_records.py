@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.release.documents import OLD_NAME, RESULTS
 from pipeline.run import write_json
 
-SPEED = {"p50_ms": 0.0614, "images_per_second": 123_456.7, "peak_mb": 81.6}
+SPEED = {"bytes": 70_400, "p50_ms": 0.0614, "images_per_second": 123_456.7, "peak_mb": 81.6}
 ENVIRONMENT = {
     "machine": {"cpu": "Some\\1 CPU", "cores": 2},
     "packages": {"onnxruntime": "1.31.0"},
@@ -124,7 +124,7 @@ def field_records() -> dict[str, Any]:
         "benchmark": {
             "batch": 16,
             "width": 128,
-            "formats": {"onnx_int8": {"p50_ms": 0.4567, "images_per_second": 2345.6, "peak_mb": 81.6}},
+            "formats": {"onnx_int8": {"bytes": 70_400, "p50_ms": 0.4567, "images_per_second": 2345.6, "peak_mb": 81.6}},
         },
     })  # fmt: skip
 

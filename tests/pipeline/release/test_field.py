@@ -66,7 +66,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
     )
     pair = {"left": "reference", "right": "onnx_int8", "strings": 1.0}
     run.record("verify", [], passed=True, broken=[], pictures=9, steps=90, float_and_int8=1.0, pairs=[pair])
-    speed = {"p50_ms": 0.5, "images_per_second": 1234.5, "peak_mb": 70.4}
+    speed = {"bytes": 70_400, "p50_ms": 0.5, "images_per_second": 1234.5, "peak_mb": 70.4}
     run.record("benchmark", [], formats={row.name: speed for row in FIELD_FORMATS}, batch=16, width=128)
     families = {name: {**field_family(0.8), "worst": [{"file": "mine.png"}]} for name in field.FAMILIES}
     run.record("evaluate", [], families=families, difference=0.0, trained_on=False)

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.records import Calibration
 from pipeline.report import chapter4_quality
 from pipeline.run import Run
+from serving.manifest import Threshold
 from tests.support import tiny_run
 
 
@@ -36,8 +38,8 @@ def test_reliability() -> None:
 
 
 def test_equal_and_missing_thresholds_are_explained() -> None:
-    rates = [{"max_error": rate} for rate in (0.02, 0.01, 0.005)]
-    note = chapter4_quality.thresholds_note({"floor": 0.99818, "thresholds": rates})
+    thresholds = [Threshold(rate, 0.999, 0.9, 0.0, 0.0, rate, 1_000) for rate in (0.02, 0.01, 0.005)]
+    note = chapter4_quality.thresholds_note(Calibration(floor=0.99818, thresholds=thresholds))
     assert "None lies below 0.9982, which turns away all but one in 50,000 pictures" in note
     assert note.endswith("For 0.2%, 0.1% there are too few validation digits.")
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 
-import pytest
+import msgspec
 
 from pipeline.report import formats
 from pipeline.report.run_data import RunData
-from pipeline.run import Run
 
 
 def test_layer_errors_are_the_records(reported: dict) -> None:
@@ -18,10 +18,11 @@ def test_layer_errors_are_the_records(reported: dict) -> None:
 
 
 def test_without_8_bits_there_are_no_layer_errors(
-    run_data: RunData, finished: Run, monkeypatch: pytest.MonkeyPatch
+    run_data: RunData,
 ) -> None:
-    monkeypatch.setitem(run_data.records, "export", {"refused": {"onnx_int8": "TANH is not computed"}})
-    assert formats.layer_errors(run_data) == []
+    export = msgspec.structs.replace(run_data.records.export, refused={"onnx_int8": "TANH is not computed"})
+    records = dataclasses.replace(run_data.records, export=export)
+    assert formats.layer_errors(dataclasses.replace(run_data, records=records)) == []
 
 
 def test_blocks_without_layer_errors_leave_the_plot_out(run_data: RunData) -> None:
