@@ -175,3 +175,8 @@ def add_option(command: argparse.ArgumentParser, name: str) -> None:
 def from_options(options: argparse.Namespace) -> Settings:
     """Builds the settings from a parsed command line."""
     return Settings(**{name: getattr(options, name) for name in option_names()})
+
+
+def format_address(host: str, port: int) -> str:
+    """Formats `host:port`; an IPv6 address goes in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

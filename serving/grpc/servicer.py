@@ -23,6 +23,7 @@ from serving.grpc.messages import MESSAGES, SERVICE, parse, read_inputs, render_
 from serving.http.access_log import request_id
 from serving.http.admission import AdmissionControl
 from serving.protocol import metadata
+from serving.settings import format_address
 
 _PUBLIC: Final = ("ServerLive", "ServerReady")  # an orchestrator probes them, without a key
 _STREAMS: Final = 128  # concurrent calls of one connection
@@ -55,8 +56,7 @@ async def serve(
     ]
     server = grpc.aio.server(options=options, maximum_concurrent_rpcs=settings.max_requests)
     server.add_generic_rpc_handlers([_handler(_Service(plane, reloader, admission))])
-    host = settings.host
-    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    address = format_address(settings.host, port)
     try:
         if settings.tls_cert is not None and settings.tls_key is not None:
             pair = settings.tls_key.read_bytes(), settings.tls_cert.read_bytes()

@@ -19,8 +19,7 @@ from serving.engine.worker_state import SharedState
 from serving.extras import install_command, require_packages
 from serving.http.access_log import flush
 from serving.http.connection import DRAIN, uvicorn_config
-from serving.server.sockets import format_address
-from serving.settings import Settings
+from serving.settings import Settings, format_address
 
 
 def run(

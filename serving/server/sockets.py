@@ -1,4 +1,4 @@
-"""Listening sockets and their addresses."""
+"""Listening sockets."""
 
 from __future__ import annotations
 
@@ -24,8 +24,3 @@ def listen(host: str, port: int, shared: bool = False) -> socket.socket:
     except OSError as error:
         reason = (error.strerror or str(error)).partition(" (while")[0]  # Python repeats the address
         raise CheckreaderError(f"cannot listen on {host}:{port}: {reason}") from None
-
-
-def format_address(host: str, port: int) -> str:
-    """Formats `host:port`; an IPv6 address goes in brackets."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

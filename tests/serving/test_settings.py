@@ -10,7 +10,14 @@ import pytest
 
 from serving.errors import Forbidden
 from serving.runtime.onnx import DEVICES
-from serving.settings import API_KEYS_VARIABLE, Settings, add_option, from_options, option_names
+from serving.settings import (
+    API_KEYS_VARIABLE,
+    Settings,
+    add_option,
+    format_address,
+    from_options,
+    option_names,
+)
 
 
 def parse(*arguments: str) -> Settings:
@@ -85,3 +92,8 @@ def test_strangers_may_not_control_models_without_a_key(monkeypatch: pytest.Monk
         Settings(host="0.0.0.0").require_control()
     monkeypatch.setenv(API_KEYS_VARIABLE, "0123456789abcdef")
     Settings(host="0.0.0.0").require_control()
+
+
+def test_addresses() -> None:
+    assert format_address("127.0.0.1", 80) == "127.0.0.1:80"
+    assert format_address("::1", 80) == "[::1]:80"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from serving.errors import CheckreaderError
-from serving.server.sockets import format_address, listen
+from serving.server.sockets import listen
 
 
 def test_any_free_port() -> None:
@@ -25,8 +25,3 @@ def test_a_port_is_shared_only_among_sockets_that_share() -> None:
 def test_an_address_of_another_machine() -> None:
     with pytest.raises(CheckreaderError, match=r"cannot listen on 192\.0\.2\.1:0: "):
         listen("192.0.2.1", 0)
-
-
-def test_addresses() -> None:
-    assert format_address("127.0.0.1", 80) == "127.0.0.1:80"
-    assert format_address("::1", 80) == "[::1]:80"
