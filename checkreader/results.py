@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any
 
-# x, y, width and height in pixels of the picture that was read.
-Box: TypeAlias = tuple[int, int, int, int]
+import msgspec
+
+from serving.decoding.thresholds import Choice
+from serving.recognition.fields import Alternative, CheckDigit, FieldDigit
+
+__all__ = ["Alternative", "Amount", "CheckDigit", "Choice", "Digit", "FieldDigit", "Model", "Number"]
 
 
 @dataclass(frozen=True)
@@ -20,39 +23,6 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """One of the likeliest digits, with its calibrated probability."""
-
-    digit: int
-    probability: float
-
-
-@dataclass(frozen=True)
-class FieldDigit:
-    """One digit of a field, with its probability and its box."""
-
-    digit: int
-    probability: float
-    box: Box
-
-
-@dataclass(frozen=True)
-class CheckDigit:
-    """Whether the number satisfies the check digit of its scheme."""
-
-    scheme: str
-    valid: bool
-
-
-@dataclass(frozen=True)
-class Alternative:
-    """Another string that may be written, with its total probability."""
-
-    raw: str
-    probability: float
-
-
-@dataclass(frozen=True)
 class _Result:
     model: Model
     confidence: float
@@ -61,7 +31,7 @@ class _Result:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain data that `json.dumps` takes; amounts are strings, as in the service's answers."""
-        plain: dict[str, Any] = _plain(dataclasses.asdict(self))
+        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
         return plain
 
     def _verdict(self) -> str:
@@ -127,14 +97,3 @@ class Amount(Number):
     def __str__(self) -> str:
         meaning = "" if self.amount is None else f"{self.amount}, "
         return f"{self.raw or 'nothing'} ({meaning}{self._verdict()})"
-
-
-def _plain(content: Any) -> Any:
-    match content:
-        case Decimal():
-            return str(content)
-        case dict():
-            return {key: _plain(part) for key, part in content.items()}
-        case tuple():
-            return [_plain(part) for part in content]
-    return content
