@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from decimal import Decimal
@@ -9,7 +10,8 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, overload
 
 from checkreader.pictures import Picture, encoded
-from checkreader.results import Alternative, Amount, CheckDigit, Choice, Digit, FieldDigit, Model, Number
+from checkreader.results import Amount, Digit, Model, Number
+from serving.cli.renamed import check_variables
 from serving.decoding.field_string import field_format
 from serving.decoding.thresholds import MAX_ERROR, choose_threshold
 from serving.errors import CheckreaderError
@@ -98,7 +100,7 @@ class Reader:
                     prediction.accepted,
                     prediction.reason,
                     prediction.digit,
-                    tuple(Choice(choice.digit, choice.probability) for choice in prediction.top),
+                    tuple(prediction.top),
                 )
                 for prediction in predictions
             ]
@@ -249,8 +251,10 @@ def open(models: str | Path | None = None, *, runtime: str = "auto") -> Reader:
         runtime: "onnxruntime", "litert", or "auto": the first that is installed.
 
     Raises:
-        checkreader.Error: there are no models in the folder, or their manifest is garbled.
+        checkreader.Error: there are no models in the folder, their manifest is garbled, or an environment variable
+            of the old name is set; the message names the new one.
     """
+    check_variables(os.environ)
     return Reader(Repository.open(models), runtime)
 
 
@@ -275,7 +279,6 @@ def _encoded(picture: Picture, where: str) -> bytes:
 
 
 def _number(prediction: FieldPrediction, about: Model) -> dict[str, Any]:
-    check = prediction.check_digit
     return {
         "model": about,
         "confidence": prediction.confidence,
@@ -283,11 +286,9 @@ def _number(prediction: FieldPrediction, about: Model) -> dict[str, Any]:
         "reason": prediction.reason,
         "text": prediction.text,
         "raw": prediction.raw,
-        "digits": tuple(FieldDigit(digit.digit, digit.probability, digit.box) for digit in prediction.digits),
-        "check_digit": CheckDigit(check.scheme, check.valid) if check else None,
-        "alternatives": tuple(
-            Alternative(alternative.raw, alternative.probability) for alternative in prediction.alternatives
-        ),
+        "digits": tuple(prediction.digits),
+        "check_digit": prediction.check_digit,
+        "alternatives": tuple(prediction.alternatives),
     }
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 import checkreader
 from checkreader.reader import Reader
 from serving.cli.main import main
+from serving.cli.renamed import VARIABLES
 from tests.support.paths import ROOT
 from tests.support.tiny import amount, png
 
@@ -157,3 +158,10 @@ def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "path  7 (confidence 1.000, accepted)"
     assert lines[-1] == "error nowhere.png: No such file or directory"
+
+
+def test_a_variable_of_the_old_name_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    (old,) = (name for name in VARIABLES if name.endswith("_MODELS"))
+    monkeypatch.setenv(old, str(ROOT / "models"))
+    with pytest.raises(checkreader.Error, match=r"is now \$CHECKREADER_MODELS"):
+        checkreader.open()
