@@ -62,8 +62,6 @@ def test_no_picture(client, body: bytes, message: str) -> None:
     assert message in error(client("POST", "/digits", content=body), status)
 
 
-# Pillow warns of what it can do without in a damaged file.
-@pytest.mark.filterwarnings("ignore:::PIL")
 @pytest.mark.parametrize("path", ["/digits", "/fields", "/web/normalized"])
 def test_pages(client, path: str) -> None:
     scan = tiff(seven(60), seven(40), compression="tiff_deflate")
@@ -93,6 +91,8 @@ def test_a_tensor_has_a_row_for_each_picture(client, copies: int) -> None:
     )
 
 
+# Pillow warns of what it can do without in a damaged file.
+@pytest.mark.filterwarnings("ignore:::PIL")
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_flipped_bits(client, data: st.DataObject) -> None:
