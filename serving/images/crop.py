@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
 from serving.errors import CheckreaderError
-from serving.images.codec import Gray, decode, pixel_count
+from serving.images.codec import Frame, Gray, decode_frame, pixel_count
 
 T = TypeVar("T")
 
@@ -17,13 +18,13 @@ _SMALL = 2**15  # bytes, and pixels: 180×180
 _CROP = re.compile(r"(-?[0-9]{1,9},){3}-?[0-9]{1,9}")
 
 
-def normalize_each(pictures: Sequence[bytes], crop: Crop | None, normalize: Callable[[Gray], T]) -> list[T]:
+def normalize_each(pictures: Sequence[bytes], crop: Crop | None, normalize: Callable[[Frame], T]) -> list[T]:
     """Decodes, crops and normalizes each picture.
 
     Args:
         pictures: encoded, as `codec.decode` takes them.
         crop: the part to read, in every picture alike.
-        normalize: a function of the gray levels of the part, uint8 [height, width].
+        normalize: a function of the part, in the pixels of the picture.
 
     Returns:
         What `normalize` returned, in the order of the pictures.
@@ -34,7 +35,8 @@ def normalize_each(pictures: Sequence[bytes], crop: Crop | None, normalize: Call
     normalized = []
     for number, encoded in enumerate(pictures, 1):
         try:
-            normalized.append(normalize(apply_crop(decode(encoded), crop)))
+            frame = decode_frame(encoded)
+            normalized.append(normalize(replace(frame, gray=apply_crop(frame.gray, crop))))
         except CheckreaderError as error:
             which = f"picture {number} of {len(pictures)}: " if len(pictures) > 1 else ""
             raise type(error)(f"{which}{error}") from None

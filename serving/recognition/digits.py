@@ -27,7 +27,7 @@ def normalize_pictures(pictures: Sequence[bytes], crop: Crop | None = None) -> n
     Raises:
         CheckreaderError: a picture cannot be read, or the crop lies outside it.
     """
-    return np.stack(normalize_each(pictures, crop, normalize))
+    return np.stack(normalize_each(pictures, crop, lambda part: normalize(part.square())))
 
 
 def recognize(

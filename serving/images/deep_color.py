@@ -1,0 +1,78 @@
+"""Reads color of 16 bits a sample whose values take up no more than 12 bits.
+
+Pillow keeps the high byte of each sample of a color picture, which is next to nothing of such a one. A second
+decoding takes the low bytes, as the high ones of samples in the other byte order.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any, Final
+
+from PIL import Image, ImageChops, ImageFile
+
+_SWAPPED: Final = {"B": "L", "L": "B", "N": "B"}
+_BITS: Final = ((0, 8), (3, 10), (15, 12))  # the largest high byte, and the bits of such samples
+
+
+def rawmode(picture: ImageFile.ImageFile) -> str:
+    """Returns how the samples of a picture lie in its file, or "" where that is unknown; not after it is loaded."""
+    arguments = picture.tile[0][3] if picture.tile else ""
+    first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
+    return first if isinstance(first, str) else ""
+
+
+def is_deep_color(layout: str) -> bool:
+    """Returns whether samples are color, or gray with transparency, of 16 bits; `layout` is as `rawmode` gives it."""
+    return layout[-4:-1] == ";16" and layout[0] in "RGBL"
+
+
+def scale_colors(high: Image.Image, encoded: bytes, layout: str) -> Image.Image:
+    """Scales a picture's samples to 8 bits by their range, where 12 bits or less hold them.
+
+    Args:
+        high: the loaded picture.
+        encoded: its file.
+        layout: as `rawmode` gave it before `high` was loaded.
+
+    Returns:
+        A picture of the same mode.
+    """
+    if high.mode not in ("RGB", "RGBA"):
+        return high
+    bands = list(high.split())
+    largest = [int(band.getextrema()[1]) for band in bands]  # type: ignore[arg-type]
+    bits = next((bits for limit, bits in _BITS if max(largest[:3]) <= limit), 16)
+    if bits < 16:
+        low = _low_bytes(encoded, layout)
+        for index, (band, low_band) in enumerate(zip(bands, low, strict=True)):
+            if largest[index] <= _BITS[-1][0]:  # opacity may use all bits where colors do not
+                bands[index] = ImageChops.add(
+                    band.point([level << (16 - bits) & 255 for level in range(256)]),
+                    low_band.point([level >> (bits - 8) for level in range(256)]),
+                )
+    scaled = Image.merge(high.mode, bands)
+    clear = high.info.get("transparency")
+    if isinstance(clear, tuple):
+        scaled.info["transparency"] = tuple(min(sample >> (bits - 8), 255) for sample in clear)
+    return scaled
+
+
+def _low_bytes(encoded: bytes, layout: str) -> list[Image.Image]:
+    """Returns a picture's bands with the low byte of each sample."""
+    picture = Image.open(io.BytesIO(encoded), formats=("PNG", "TIFF"))
+    if layout == "LA;16B":  # four bytes as well: high and low of gray, high and low of opacity
+        picture.tile = [tile._replace(args="RGBA") for tile in picture.tile]
+        _, gray, _, alpha = picture.split()
+        return [gray, gray, gray, alpha]
+    picture.tile = [tile._replace(args=_swap(tile.args)) for tile in picture.tile]
+    return list(picture.split())
+
+
+def _swap(arguments: Any) -> Any:
+    """Returns a tile's arguments with the byte order of its samples swapped."""
+    if isinstance(arguments, str) and arguments[-4:-1] == ";16":
+        return arguments[:-1] + _SWAPPED[arguments[-1]]
+    if isinstance(arguments, tuple):
+        return tuple(_swap(argument) for argument in arguments)
+    return arguments
