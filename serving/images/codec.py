@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from serving.errors import CheckreaderError, TooLarge
 from serving.images import library_warnings
 from serving.images.containers import container, mend
-from serving.images.deep_color import is_deep_color, rawmode, scale_colors
+from serving.images.deep_color import is_deep_color, name_planes, rawmode, scale_colors
 from serving.images.foreign_formats import describe
 from serving.images.frame import Frame, Gray
 from serving.images.gray_levels import gray_levels
@@ -67,8 +67,6 @@ def decode_frame(encoded: bytes, max_pixels: int = MAX_PIXELS) -> Frame:
             return _read(encoded, max_pixels)
         except CheckreaderError:
             raise
-        except Image.DecompressionBombError:
-            raise _too_large(max_pixels, "over 178 million") from None
         # Pillow's decoders raise exceptions of any type on damaged data.
         except Exception as error:
             frame = _read_mended(encoded, max_pixels)
@@ -88,10 +86,14 @@ def pixel_count(encoded: bytes) -> int:
 
 
 def _read(encoded: bytes, max_pixels: int) -> Frame:
-    picture = Image.open(io.BytesIO(encoded), formats=FORMATS)
+    try:
+        picture = Image.open(io.BytesIO(encoded), formats=FORMATS)
+    except Image.DecompressionBombError:
+        raise _too_large(max_pixels, "over 178 million") from None
     width, height = picture.size
     if width * height > max_pixels:
         raise _too_large(max_pixels, f"{width}×{height}")
+    name_planes(picture)
     aspect, layout, orientation = _aspect(picture), rawmode(picture), _orientation(picture)
     picture.load()
     is_turned = picture.format == "TIFF"  # by Pillow, when it loads

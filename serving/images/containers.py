@@ -18,14 +18,23 @@ _MAGIC: Final = {
     "WEBP": rb"RIFF....WEBP",
 }
 _PNG_START: Final = 8
-_PNG_KEPT: Final = (b"tRNS", b"pHYs", b"eXIf")  # ancillary chunks that change what is read
+_PNG_KEPT: Final = re.compile(
+    rb"(tRNS|eXIf|pHYs.{9}\Z)", re.DOTALL
+)  # ancillary chunks that change what is read
 _JPEG_MARKER: Final = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
 _SOS: Final = 0xDA
 _NO_FRAME: Final = (0xC4, 0xC8, 0xCC)  # among 0xC0–0xCF, which are frame headers else
 _EOI: Final = b"\xff\xd9"
 _COEFFICIENTS: Final = 64  # of a component
-# What may stand between the data and the end of a JPEG: it changes no pixel if all data are there.
-_PADDINGS: Final = (b"", b"\x55" * 64, b"\xaa" * 64)
+# What may stand between the data and the end of a JPEG. It changes no pixel if all data are there; if some are
+# missing, it is taken for them, up to the next restart marker or from there.
+_PADDINGS: Final = (
+    b"",
+    *(
+        b"".join(bytes((filling,)) * 64 + bytes((0xFF, 0xD0 + number % 8)) for number in range(9))
+        for filling in (0x55, 0xAA)
+    ),
+)
 
 
 def container(encoded: bytes) -> str | None:
@@ -61,9 +70,9 @@ def _png_chunks(encoded: bytes) -> Iterator[bytes]:
     while start < len(encoded):
         stop = start + 12 + int.from_bytes(encoded[start : start + 4], "big")
         chunk = encoded[start:stop]
-        kind = chunk[4:8]
-        whole = zlib.crc32(chunk[4:-4]).to_bytes(4, "big") == chunk[-4:]
-        if kind[:1].isupper() or (kind in _PNG_KEPT and whole):
+        content = chunk[4:-4]
+        whole = zlib.crc32(content).to_bytes(4, "big") == chunk[-4:]
+        if chunk[4:5].isupper() or (whole and _PNG_KEPT.match(content)):
             yield chunk
         start = stop
 

@@ -10,8 +10,10 @@ import io
 from typing import Any, Final
 
 from PIL import Image, ImageChops, ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 _SWAPPED: Final = {"B": "L", "L": "B", "N": "B"}
+_PLANES, _BITS_PER_SAMPLE = 284, 258  # tags of a TIFF
 _BITS: Final = ((0, 8), (3, 10), (15, 12))  # the largest high byte, and the bits of such samples
 
 
@@ -22,9 +24,20 @@ def rawmode(picture: ImageFile.ImageFile) -> str:
     return first if isinstance(first, str) else ""
 
 
+def name_planes(picture: ImageFile.ImageFile) -> None:
+    """Tells Pillow that the separate planes of an uncompressed TIFF have 16 bits, which it takes for 8; before it is loaded."""
+    if not isinstance(picture, TiffImageFile) or picture.tag_v2.get(_PLANES) != 2 or picture.use_load_libtiff:
+        return
+    if set(picture.tag_v2.get(_BITS_PER_SAMPLE, ())) == {16}:
+        suffix = ";16L" if picture.tag_v2.prefix == b"II" else ";16B"
+        for index, tile in enumerate(picture.tile):
+            if isinstance(tile.args, tuple):
+                picture.tile[index] = tile._replace(args=(f"{tile.args[0]}{suffix}", *tile.args[1:]))
+
+
 def is_deep_color(layout: str) -> bool:
     """Returns whether samples are color, or gray with transparency, of 16 bits; `layout` is as `rawmode` gives it."""
-    return layout[-4:-1] == ";16" and layout[0] in "RGBL"
+    return layout[-4:-1] == ";16" and layout[:1] in "RGBL"
 
 
 def scale_colors(high: Image.Image, encoded: bytes, layout: str) -> Image.Image:
@@ -61,6 +74,7 @@ def scale_colors(high: Image.Image, encoded: bytes, layout: str) -> Image.Image:
 def _low_bytes(encoded: bytes, layout: str) -> list[Image.Image]:
     """Returns a picture's bands with the low byte of each sample."""
     picture = Image.open(io.BytesIO(encoded), formats=("PNG", "TIFF"))
+    name_planes(picture)
     if layout == "LA;16B":  # four bytes as well: high and low of gray, high and low of opacity
         picture.tile = [tile._replace(args="RGBA") for tile in picture.tile]
         _, gray, _, alpha = picture.split()
