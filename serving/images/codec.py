@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import io
-import math
 from typing import Final
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from serving.errors import CheckreaderError, TooLarge
-from serving.images import library_warnings
 from serving.images.containers import container, mend
 from serving.images.deep_color import is_deep_color, name_planes, rawmode, scale_colors
 from serving.images.foreign_formats import describe
 from serving.images.frame import Frame, Gray
 from serving.images.gray_levels import gray_levels
+from serving.images.library_warnings import HIDDEN
 
 __all__ = ["FORMATS", "MAX_PIXELS", "Frame", "Gray", "decode", "decode_frame", "pixel_count"]
 
@@ -32,6 +31,12 @@ _TRANSPOSES: Final = {
     8: Image.Transpose.ROTATE_90,
 }
 _TURNED: Final = (5, 6, 7, 8)  # orientations that exchange rows and columns
+_RESOLUTIONS: Final = (
+    "dpi",
+    "resolution",
+    "aspect",
+    "jfif_density",
+)  # where Pillow keeps what a file says of it
 _ASPECTS: Final = (1.2, 4.0)  # of pixels that are not square; beyond them the resolution is a mistake
 _SAMPLES: Final = {"L;2": 85, "L;4": 17}  # the gray level of a PNG's sample 1, by its layout
 
@@ -62,7 +67,7 @@ def decode_frame(encoded: bytes, max_pixels: int = MAX_PIXELS) -> Frame:
     Raises:
         CheckreaderError: the bytes are no such picture, are damaged or too large.
     """
-    with library_warnings.hidden():
+    with HIDDEN:
         try:
             return _read(encoded, max_pixels)
         except CheckreaderError:
@@ -77,7 +82,7 @@ def decode_frame(encoded: bytes, max_pixels: int = MAX_PIXELS) -> Frame:
 
 def pixel_count(encoded: bytes) -> int:
     """Returns the number of pixels that a picture's header states, or 2⁶³ where it cannot be read."""
-    with library_warnings.hidden():
+    with HIDDEN:
         try:
             width, height = Image.open(io.BytesIO(encoded), formats=FORMATS).size
         except Exception:  # `decode` says what is wrong with it
@@ -93,10 +98,12 @@ def _read(encoded: bytes, max_pixels: int) -> Frame:
     width, height = picture.size
     if width * height > max_pixels:
         raise _too_large(max_pixels, f"{width}×{height}")
-    name_planes(picture)
-    aspect, layout, orientation = _aspect(picture), rawmode(picture), _orientation(picture)
-    picture.load()
     is_turned = picture.format == "TIFF"  # by Pillow, when it loads
+    if is_turned:
+        name_planes(picture)
+    aspect, layout = _aspect(picture), rawmode(picture)
+    orientation = _orientation(picture) if is_turned else 1
+    picture.load()
     if not is_turned:
         orientation = _orientation(picture)  # a PNG may have it after the pixels
     clear = picture.info.get("transparency")
@@ -133,17 +140,16 @@ def _orientation(picture: Image.Image) -> int:
 
 def _aspect(picture: Image.Image) -> float:
     """Returns the height of the file's pixels by their width; 1 where that is not known or not likely."""
-    for name in ("dpi", "resolution", "aspect", "jfif_density"):
-        try:
-            horizontal, vertical = picture.info[name]
-            aspect = float(horizontal) / float(vertical)
-        except (KeyError, TypeError, ValueError, ArithmeticError):
-            continue
-        likely = (
-            math.isfinite(aspect) and aspect > 0 and _ASPECTS[0] <= max(aspect, 1 / aspect) <= _ASPECTS[1]
-        )
-        return aspect if likely else 1.0
-    return 1.0
+    names = [name for name in _RESOLUTIONS if name in picture.info]
+    if not names:
+        return 1.0
+    try:
+        horizontal, vertical = picture.info[names[0]]
+        aspect = float(horizontal) / float(vertical)
+    except (TypeError, ValueError, ArithmeticError):
+        return 1.0
+    likely = aspect > 0 and _ASPECTS[0] <= max(aspect, 1 / aspect) <= _ASPECTS[1]
+    return aspect if likely else 1.0
 
 
 def _refusal(encoded: bytes, error: Exception) -> CheckreaderError:

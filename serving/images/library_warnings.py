@@ -12,8 +12,6 @@ import ctypes
 import logging
 import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final
 
 from PIL import _imaging
@@ -34,18 +32,20 @@ _decoding: Final = _Decoding()
 _entry: Final[Any] = ("ignore", _decoding, Warning, None, 0)
 
 
-@contextmanager
-def hidden() -> Iterator[None]:
-    """Hides warnings, log records and error output of Pillow in this thread, until the block ends."""
-    filters: Any = warnings.filters
-    if _entry not in filters[:1]:  # new, or a program has set filters since
-        filters.insert(0, _entry)
-    _decoding.depth += 1
-    try:
-        yield
-    finally:
+class Hidden:
+    """Hides warnings, log records and error output of Pillow in this thread, within a `with` block."""
+
+    def __enter__(self) -> None:
+        filters: Any = warnings.filters
+        if not filters or filters[0] is not _entry:  # new, or a program has set filters since
+            filters.insert(0, _entry)
+        _decoding.depth += 1
+
+    def __exit__(self, *_: object) -> None:
         _decoding.depth -= 1
 
+
+HIDDEN: Final = Hidden()
 
 for _name in _LOGGERS:
     logging.getLogger(_name).addFilter(lambda _: _decoding.depth == 0)

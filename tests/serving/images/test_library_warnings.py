@@ -14,7 +14,7 @@ from PIL import Image
 
 from serving.errors import CheckreaderError
 from serving.images.codec import decode, pixel_count
-from serving.images.library_warnings import hidden
+from serving.images.library_warnings import HIDDEN
 from tests.support.picture_files import chunk, png_file, tiff_file
 from tests.support.tiny import png, seven
 
@@ -91,7 +91,7 @@ def test_a_program_has_its_own_warnings(
 
 def test_other_threads_have_theirs() -> None:
     answers: list[list[str]] = []
-    with hidden():
+    with HIDDEN:
         with warnings.catch_warnings(record=True) as caught:
             warnings.warn("hidden", stacklevel=1)
             thread = threading.Thread(target=lambda: answers.append(warned(ODD["APNG"])))
@@ -110,7 +110,7 @@ def test_filters_grow_by_one_entry() -> None:
 
 
 def test_an_error_ends_the_hiding() -> None:
-    with pytest.raises(ZeroDivisionError), hidden():
+    with pytest.raises(ZeroDivisionError), HIDDEN:
         raise ZeroDivisionError
     with pytest.warns(UserWarning, match="seen"):
         warnings.warn("seen", stacklevel=1)
