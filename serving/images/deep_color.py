@@ -12,6 +12,9 @@ from typing import Any, Final
 from PIL import Image, ImageChops, ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from serving.images.frame import strips
+
+_GRAY_ALPHA: Final = "LA;16B"
 _SWAPPED: Final = {"B": "L", "L": "B", "N": "B"}
 _PLANES, _BITS_PER_SAMPLE = 284, 258  # tags of a TIFF
 _BITS: Final = ((0, 8), (3, 10), (15, 12))  # the largest high byte, and the bits of such samples
@@ -49,38 +52,44 @@ def scale_colors(high: Image.Image, encoded: bytes, layout: str) -> Image.Image:
         layout: as `rawmode` gave it before `high` was loaded.
 
     Returns:
-        A picture of the same mode.
+        The same picture, changed.
     """
     if high.mode not in ("RGB", "RGBA"):
         return high
-    bands = list(high.split())
-    largest = [int(band.getextrema()[1]) for band in bands]  # type: ignore[arg-type]
+    largest = [int(most) for _, most in high.getextrema()]  # type: ignore[misc]
     bits = next((bits for limit, bits in _BITS if max(largest[:3]) <= limit), 16)
     if bits < 16:
         low = _low_bytes(encoded, layout)
-        for index, (band, low_band) in enumerate(zip(bands, low, strict=True)):
-            if largest[index] <= _BITS[-1][0]:  # opacity may use all bits where colors do not
-                bands[index] = ImageChops.add(
-                    band.point([level << (16 - bits) & 255 for level in range(256)]),
-                    low_band.point([level >> (bits - 8) for level in range(256)]),
-                )
-    scaled = Image.merge(high.mode, bands)
+        width, height = high.size
+        for top, bottom in strips(width, height):
+            box = (0, top, width, bottom)
+            bands = list(high.crop(box).split())
+            low_bands = low.crop(box).split()
+            if layout == _GRAY_ALPHA:
+                low_bands = (low_bands[1], low_bands[1], low_bands[1], low_bands[3])
+            for index, (band, low_band) in enumerate(zip(bands, low_bands, strict=True)):
+                if largest[index] <= _BITS[-1][0]:  # opacity may use all bits where colors do not
+                    bands[index] = ImageChops.add(
+                        band.point([level << (16 - bits) & 255 for level in range(256)]),
+                        low_band.point([level >> (bits - 8) for level in range(256)]),
+                    )
+            high.paste(Image.merge(high.mode, bands), box)
     clear = high.info.get("transparency")
     if isinstance(clear, tuple):
-        scaled.info["transparency"] = tuple(min(sample >> (bits - 8), 255) for sample in clear)
-    return scaled
+        high.info["transparency"] = tuple(min(sample >> (bits - 8), 255) for sample in clear)
+    return high
 
 
-def _low_bytes(encoded: bytes, layout: str) -> list[Image.Image]:
-    """Returns a picture's bands with the low byte of each sample."""
+def _low_bytes(encoded: bytes, layout: str) -> Image.Image:
+    """Decodes the low byte of each sample; of gray with opacity, which are four bytes as well, high and low ones."""
     picture = Image.open(io.BytesIO(encoded), formats=("PNG", "TIFF"))
     name_planes(picture)
-    if layout == "LA;16B":  # four bytes as well: high and low of gray, high and low of opacity
+    if layout == _GRAY_ALPHA:
         picture.tile = [tile._replace(args="RGBA") for tile in picture.tile]
-        _, gray, _, alpha = picture.split()
-        return [gray, gray, gray, alpha]
-    picture.tile = [tile._replace(args=_swap(tile.args)) for tile in picture.tile]
-    return list(picture.split())
+    else:
+        picture.tile = [tile._replace(args=_swap(tile.args)) for tile in picture.tile]
+    picture.load()
+    return picture
 
 
 def _swap(arguments: Any) -> Any:

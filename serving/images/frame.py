@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -11,7 +12,18 @@ from PIL import Image
 
 Gray: TypeAlias = npt.NDArray[np.uint8]
 
+_STRIP: Final = 2**22  # pixels that are converted at a time
 _LARGE: Final = 2**24  # pixels; beyond them the finer side shrinks instead
+
+
+def strips(width: int, height: int) -> Iterator[tuple[int, int]]:
+    """Yields the first row and one past the last of strips of a few million pixels.
+
+    Intermediates of color, depth and transparency are several times larger than the picture.
+    """
+    rows = max(1, _STRIP // width)
+    for top in range(0, height, rows):
+        yield top, min(top + rows, height)
 
 
 @dataclass(frozen=True)

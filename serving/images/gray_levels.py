@@ -20,9 +20,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from serving.errors import CheckreaderError
-from serving.images.frame import Gray
+from serving.images.frame import Gray, strips
 
-_STRIP: Final = 2**22  # pixels that are converted at a time
 _BITS: Final = (8, 10, 12, 14, 16, 20, 24, 28, 32)
 _PHOTOMETRIC: Final = 262
 _SAMPLE_FORMAT: Final = 339
@@ -57,9 +56,8 @@ def gray_levels(picture: Image.Image) -> Gray:
 def _strips(picture: Image.Image) -> Iterator[tuple[int, Image.Image]]:
     """Yields the picture's strips, each with its first row."""
     width, height = picture.size
-    rows = max(1, _STRIP // width)
-    for top in range(0, height, rows):
-        yield top, picture.crop((0, top, width, min(top + rows, height)))
+    for top, bottom in strips(width, height):
+        yield top, picture.crop((0, top, width, bottom))
 
 
 def _scaled(picture: Image.Image) -> Gray:
@@ -107,7 +105,7 @@ def _on_paper(picture: Image.Image) -> Gray:
 
 
 def _composite(gray: Gray, alpha: Gray) -> Gray:
-    """Lays the picture on the paper that its visible pixels ask for.
+    """Lays the picture on the paper that its visible pixels ask for, in place.
 
     Args:
         gray: uint8 [height, width].
@@ -116,11 +114,18 @@ def _composite(gray: Gray, alpha: Gray) -> Gray:
     opaque = int(alpha.max())
     if opaque == 0 or alpha.min() == 255:
         return gray
-    layer, opacity = Image.fromarray(gray), Image.fromarray(alpha)
-    visible = opacity.point([255 * (2 * level >= opaque) for level in range(256)])
-    counts = np.cumsum(layer.histogram(visible))
+    mask = [255 * (2 * level >= opaque) for level in range(256)]
+    counts = np.zeros(256, np.int64)
+    parts = [slice(top, bottom) for top, bottom in strips(gray.shape[1], gray.shape[0])]
+    for part in parts:
+        counts += Image.fromarray(gray[part]).histogram(Image.fromarray(alpha[part]).point(mask))
+    counts = counts.cumsum()
     if 4 * counts[-1] > 3 * gray.size:
         paper = int(np.searchsorted(counts, counts[-1] / 2))
     else:
         paper = 0 if 100 * counts[127] <= counts[-1] else 255
-    return np.asarray(Image.composite(layer, Image.new("L", layer.size, paper), opacity))
+    for part in parts:
+        layer = Image.fromarray(gray[part])
+        blank = Image.new("L", layer.size, paper)
+        gray[part] = np.asarray(Image.composite(layer, blank, Image.fromarray(alpha[part])))
+    return gray
