@@ -1,8 +1,8 @@
 """Turns a frame that Pillow decoded, of any mode and depth, into 8-bit gray levels.
 
-Color becomes ITU-R 601 luma, Lab its lightness. Samples of more than 8 bits are scaled by their range: the most bits that any
-of them has, of 8, 10, 12, 14, 16, 20, 24, 28 and 32, so that a 16-bit picture that holds 0–255 is read as what it is;
-floats up to 1 count as 0–1. Negative samples shift all up.
+Color becomes ITU-R 601 luma, Lab its lightness. Samples of more than 8 bits are scaled by their range: the most bits
+that any of them has, of 8, 10, 12, 14, 16, 20, 24, 28 and 32, so that a 16-bit picture that holds 0–255 is read as
+what it is; floats up to 1 count as 0–1. Negative samples shift all up.
 
 Transparency becomes paper. Where no pixel is visible, the transparency is empty and is ignored, as in Windows bitmaps.
 Pixels at least half as opaque as the most opaque are visible. If they fill more than three quarters of the picture,

@@ -1,9 +1,9 @@
 """Hides what Pillow and libtiff complain of while this package decodes, from the screen and from the log.
 
-Pillow warns of what it can do without in a picture: odd metadata, a size near its own limit. What matters of
-that is in the answer; libtiff writes its complaints to standard error itself. `warnings.catch_warnings` would hide the warnings of other threads as well, and is not safe
-to use in several; what is installed here acts only in a thread that decodes, and leaves a program that imports
-this package the warnings of its own pictures.
+Pillow warns of what it can do without in a picture: odd metadata, a size near its own limit. libtiff writes to
+standard error itself. What matters of it is in the answer. `warnings.catch_warnings` would hide the warnings of
+other threads as well, and is not safe to use in several; what is installed here acts only in a thread that decodes,
+and leaves a program that imports this package the warnings of its own pictures.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class _Decoding(threading.local):
 
 
 _decoding: Final = _Decoding()
+_lock: Final = threading.Lock()
 _entry: Final[Any] = ("ignore", _decoding, Warning, None, 0)
 
 
@@ -38,7 +39,7 @@ class Hidden:
     def __enter__(self) -> None:
         filters: Any = warnings.filters
         if not filters or filters[0] is not _entry:  # new, or a program has set filters since
-            filters.insert(0, _entry)
+            _put_first(filters)
         _decoding.depth += 1
 
     def __exit__(self, *_: object) -> None:
@@ -46,6 +47,14 @@ class Hidden:
 
 
 HIDDEN: Final = Hidden()
+
+
+def _put_first(filters: list[Any]) -> None:
+    with _lock:
+        filters.insert(0, _entry)
+        if _entry in filters[1:]:
+            del filters[filters.index(_entry, 1)]
+
 
 for _name in _LOGGERS:
     logging.getLogger(_name).addFilter(lambda _: _decoding.depth == 0)

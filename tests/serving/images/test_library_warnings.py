@@ -107,6 +107,10 @@ def test_filters_grow_by_one_entry() -> None:
     for _ in range(3):
         decode(png(seven()))
     assert list(warnings.filters) == before
+    for _ in range(3):
+        warnings.filterwarnings("ignore", "a program's own")
+        decode(png(seven()))
+    assert len(warnings.filters) == len(before) + 1
 
 
 def test_an_error_ends_the_hiding() -> None:
