@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
 from serving.errors import CheckreaderError, TooLarge
-from serving.images.codec import MAX_PIXELS, Gray, decode, pixel_count
+from serving.images.codec import MAX_PIXELS, Frame, Gray, decode_frame, pixel_count
 from serving.images.pages import Pages, split
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ class PageLimit:
 def normalize_each(
     pictures: Sequence[bytes],
     crop: Crop | None,
-    normalize: Callable[[Gray, int], T],
+    normalize: Callable[[Frame, int], T],
     limit: PageLimit | None = None,
 ) -> list[T]:
     """Decodes, crops and normalizes each page of each picture, one after the other.
@@ -43,7 +43,7 @@ def normalize_each(
     Args:
         pictures: encoded, as `codec.decode` takes them.
         crop: the part to read, in every page alike.
-        normalize: a function of the gray levels of the part, uint8 [height, width], and the page's number, from 1.
+        normalize: a function of the part, in the pixels of the picture, and the page's number, from 1.
         limit: None: what `codec.decode` and `pages.split` refuse is all that is refused.
 
     Returns:
@@ -67,11 +67,12 @@ def normalize_each(
         pixels = 0
         for page in range(1, len(pages) + 1):
             try:
-                gray = decode(pages.page(page))
-                pixels += gray.size
+                frame = decode_frame(pages.page(page))
+                pixels += frame.gray.size
                 if limit is not None and pixels > limit.pixels:
                     raise TooLarge(f"pages too large: at most {limit.pixels:,} pixels are read of a picture")
-                normalized.append(normalize(apply_crop(gray, crop), page))
+                part = replace(frame, gray=apply_crop(frame.gray, crop))
+                normalized.append(normalize(part, page))
             except CheckreaderError as error:
                 raise _named(error, _which(number, pictures) + pages.where(page)) from None
     return normalized

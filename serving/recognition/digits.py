@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.decoding.thresholds import DigitPrediction, digit_predictions
-from serving.images.codec import Gray
+from serving.images.codec import Frame
 from serving.images.crop import Crop, PageLimit, normalize_each
 from serving.images.digit import normalize
 from serving.manifest import Threshold
@@ -38,8 +38,8 @@ def normalize_pictures(
         CheckreaderError: as `normalize_each`.
     """
 
-    def normalize_page(gray: Gray, page: int) -> tuple[npt.NDArray[np.uint8], int]:
-        return normalize(gray), page
+    def normalize_page(part: Frame, page: int) -> tuple[npt.NDArray[np.uint8], int]:
+        return normalize(part.square()), page
 
     pixels, pages = zip(*normalize_each(pictures, crop, normalize_page, limit), strict=True)
     return NormalizedDigits(np.stack(pixels), pages)

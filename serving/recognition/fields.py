@@ -8,7 +8,7 @@ each: "1.250" is no number to be parsed. Which of them is a decimal point is dec
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -18,7 +18,7 @@ from serving.decoding.field_string import DecodedField, FieldFormat, confidence,
 from serving.decoding.thresholds import MAX_ERROR, choose_threshold, rejection_reason, shortest_float
 from serving.errors import CheckreaderError
 from serving.images import sliding_window
-from serving.images.codec import Gray
+from serving.images.codec import Frame
 from serving.images.crop import Crop, PageLimit, normalize_each
 from serving.images.field import Field, normalize_field
 from serving.manifest import Model, Sliding, Threshold
@@ -95,8 +95,12 @@ def normalize_pictures(
     """
     corner = crop[:2] if crop else (0, 0)
 
-    def locate(gray: Gray, page: int) -> LocatedField:
-        return LocatedField(normalize_field(gray), page, corner, (gray.shape[1], gray.shape[0]))
+    def locate(part: Frame, page: int) -> LocatedField:
+        square = part.square()
+        field = normalize_field(square)
+        (height, width), (rows, columns) = part.gray.shape, square.shape
+        to_picture = field.to_picture * [[width / columns], [height / rows]]
+        return LocatedField(replace(field, to_picture=to_picture), page, corner, (width, height))
 
     return normalize_each(pictures, crop, locate, limit)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import atheris
 
 with atheris.instrument_imports(include=["serving", "PIL"]):
@@ -34,5 +32,4 @@ def target(data: bytes) -> None:
 
 
 if __name__ == "__main__":
-    warnings.filterwarnings("ignore", module="PIL")  # Pillow warns of what it can do without
     fuzz_corpus.run(target, fuzz_corpus.pictures(), LONGEST)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from serving.errors import CheckreaderError, TooLarge
+from serving.images.codec import Frame
 from serving.images.crop import PageLimit, apply_crop, is_small, normalize_each, parse_crop
 from tests.support import tiff as by_hand
 from tests.support.tiny import png, seven, tiff
@@ -58,8 +59,8 @@ def test_no_crop(text: str) -> None:
     assert len(str(error.value)) < 110
 
 
-def size(gray: np.ndarray, page: int) -> tuple[int, int, int]:
-    return page, *gray.shape
+def size(part: Frame, page: int) -> tuple[int, int, int]:
+    return page, *part.gray.shape
 
 
 def test_normalize_each() -> None:
@@ -73,7 +74,7 @@ def test_normalize_each() -> None:
 def test_picture_by_picture_and_page_by_page(pictures: list[list[int]]) -> None:
     encoded = [tiff(*(Image.new("L", (2, 1), level) for level in levels)) for levels in pictures]
     expected = [(level, page) for levels in pictures for page, level in enumerate(levels, 1)]
-    assert normalize_each(encoded, None, lambda gray, page: (int(gray[0, 0]), page)) == expected
+    assert normalize_each(encoded, None, lambda part, page: (int(part.gray[0, 0]), page)) == expected
 
 
 def test_limits_count_pages() -> None:
@@ -105,7 +106,7 @@ def test_an_error_names_the_page() -> None:
 
 
 def test_an_error_keeps_its_kind() -> None:
-    def refuse(gray: np.ndarray, page: int) -> None:
+    def refuse(part: Frame, page: int) -> None:
         raise TooLarge("too large")
 
     with pytest.raises(TooLarge, match="picture 1 of 2: too large"):

@@ -105,6 +105,23 @@ def overlap(box, other) -> float:
     return both / (box[2] * box[3] + other[2] * other[3] - both)
 
 
+@pytest.mark.parametrize("crop", [None, (7, 3, 240, 50)])
+@pytest.mark.parametrize("upright", [True, False])
+def test_boxes_of_a_fax_are_in_its_pixels(reader, upright: bool, crop) -> None:
+    """Its rows, or columns, are half as many as they should be; crop and boxes count them as they are."""
+    picture = amount("125050", 120)
+    picture = picture.crop((0, 0, 2 * (picture.width // 2), 120))
+    size = (picture.width, 60) if upright else (picture.width // 2, 120)
+    fax = picture.resize(size, Image.Resampling.BOX)
+    dpi = (200, 100) if upright else (100, 200)
+    if crop:
+        crop = (7, 3, size[0] - 9, size[1] - 5)
+    reading = read(reader, png(fax, dpi=dpi), crop=crop)
+    assert reading.text == "125050"
+    for digit, box in zip(reading.digits, ink_boxes(fax), strict=True):
+        assert overlap(digit.box, box) > 0.7
+
+
 def test_boxes_stand_around_the_digits(reader) -> None:
     picture = amount("4250")
     reading = read(reader, picture)
