@@ -34,7 +34,7 @@ def lit(gray: np.ndarray, light: np.ndarray) -> np.ndarray:
     return np.rint(gray * light).astype(np.uint8)
 
 
-@pytest.mark.parametrize("share", [0.3, 0.45, 0.6])
+@pytest.mark.parametrize("share", [0.4, 0.6])
 @pytest.mark.parametrize("softness", [0.01, 3, 40])
 @pytest.mark.parametrize("degrees", [0, 20, 90, 135, 180, 250])
 def test_a_shadow_is_taken_out(degrees: float, softness: float, share: float) -> None:
