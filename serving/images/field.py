@@ -142,6 +142,8 @@ def _fitted(
 
 def _is_page(ink: Ink) -> bool:
     """Returns whether there are many small components in several lines."""
+    if len(ink.components) < _LETTERS:
+        return False
     boxes = BoundingBoxes.of(ink.components, 0.0, 0.0)
     tall, middles = boxes.bottom - boxes.top, (boxes.top + boxes.bottom) / 2
     small = tall < _LETTER * len(ink.smooth)

@@ -28,7 +28,8 @@ def dark_ink(work: Gray) -> Gray:
     step = 2 if min(work.shape) >= 40 else 1
     sample = _ROOTS[work[::step, ::step]]
     reach = max(2, round(_WINDOW * len(sample)))
-    closed, opened = _closing(sample, reach), ~_closing(~sample, reach)
+    closed, opened = _closing(np.stack([sample, ~sample]), reach)
+    opened = ~opened
     # Of dark ink a closing leaves nothing, an opening all; both leave the light's own edges.
     light = _variation(closed) > _variation(opened)
     if _is_even(opened if light else closed):
@@ -65,26 +66,28 @@ def _closing(levels: Gray, reach: int, beyond: int = 0) -> Gray:
     """Takes the maximum over the windows that reach so far to each side, then the minimum over them.
 
     Args:
-        levels: uint8 [H, W].
+        levels: uint8 [H, W], or several [N, H, W].
         reach: pixels.
         beyond: pixels that a window's middle may lie outside the picture.
     """
-    height, width = levels.shape
+    if not beyond:
+        return ~_maximum(~_maximum(levels, reach), reach)
     closed = ~_maximum(~_maximum(np.pad(levels, beyond), reach), reach)
-    return closed[beyond : beyond + height, beyond : beyond + width]
+    return closed[beyond:-beyond, beyond:-beyond]
 
 
 def _maximum(levels: Gray, reach: int) -> Gray:
     """Takes the maximum over each window, along both axes, in log₂(reach) steps."""
     for _ in range(2):
-        padded = np.zeros((levels.shape[0] + 2 * reach, levels.shape[1]), np.uint8)
-        padded[reach : reach + levels.shape[0]] = levels
+        *several, length, across = levels.shape
+        padded = np.zeros((*several, length + 2 * reach, across), np.uint8)
+        padded[..., reach : reach + length, :] = levels
         span, size = 1, 2 * reach + 1
         while span < size:
             step = min(span, size - span)
-            padded = np.maximum(padded[:-step], padded[step:])
+            padded = np.maximum(padded[..., :-step, :], padded[..., step:, :])
             span += step
-        levels = np.ascontiguousarray(padded.T)
+        levels = np.ascontiguousarray(padded.swapaxes(-1, -2))
     return levels
 
 
