@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -26,6 +27,8 @@ from serving.recognition import boxes
 from serving.recognition.boxes import Box
 from serving.recognition.uncovered_ink import uncovered_ink
 from serving.runtime.network import Array, Floats, Network
+
+WHOLE_PAGE: Final = "this looks like a whole check or page, not one field: pass crop=x,y,width,height"
 
 
 class FieldDigit(msgspec.Struct, frozen=True):
@@ -147,18 +150,19 @@ def recognize(
         expected: the format that the field is expected to have.
         threshold: as `threshold_or_reason` gives it.
     """
+    whole_page = WHOLE_PAGE if source.field.whole_page else None
     if source.field.problem is not None:
-        return _empty(source, source.field.problem, expected)
+        return _empty(source, whole_page or source.field.problem, expected)
     assert model.sliding is not None
     steps = probabilities[:, : sliding_window.steps(source.field.pixels.shape[1], model.sliding)]
     decoded = decode(steps, expected)
     raw = raw_text(decoded.labels)
     text = raw.replace(".", "")
     if not text:
-        return _empty(source, "no digit read", expected)
+        return _empty(source, whole_page or "no digit read", expected)
     certainty = shortest_float(np.float32(confidence(decoded.best[0].probability, model.confidence)))
     places = _places(steps, decoded.labels)
-    reason = _fault(decoded, expected) or _rejection(certainty, decoded, expected, threshold)
+    reason = whole_page or _fault(decoded, expected) or _rejection(certainty, decoded, expected, threshold)
     if reason is None and uncovered_ink(source.field.pixels, [place[:2] for place in places], model.sliding):
         reason = "ink beside the digits that was not read: one may be missing"
     return FieldPrediction(

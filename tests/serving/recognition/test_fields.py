@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
+from pipeline.evaluation.lights import add_margin
 from serving.decoding.field_string import FieldFormat, field_format
 from serving.errors import CheckreaderError
 from serving.images import sliding_window
@@ -16,6 +17,7 @@ from serving.manifest import Confidence, Model, Sliding, Tensor, Threshold
 from serving.recognition import fields
 from serving.recognition.fields import FieldRecognizer, LocatedField
 from serving.repository.store import Repository
+from tests.support.paths import ROOT
 from tests.support.tiny import SLIDING, amount, png
 
 ANY = Threshold(1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0)
@@ -245,3 +247,51 @@ def test_confidence_is_the_calibrated_probability() -> None:
     assert predicted(rows, field_format("number"), model).confidence == pytest.approx(
         1 / (1 + math.exp(-(0.5 * math.log(3) - 1)))
     )
+
+
+def check(width: int, height: int) -> Image.Image:
+    """A whole check, drawn with a font: name, date, payee, amount in figures and words, bank, codes."""
+    picture = Image.new("L", (width, height), 225)
+    draw = ImageDraw.Draw(picture)
+    lines = [
+        (0.05, 0.08, "Jane Q. Public, 12 Elm Street"),
+        (0.7, 0.16, "Date 11/24/2019"),
+        (0.05, 0.36, "Pay to the order of John Doe"),
+        (0.78, 0.36, "$ 1,250.50"),
+        (0.05, 0.5, "One thousand two hundred fifty and 50/100"),
+        (0.05, 0.66, "First Bank of Somewhere"),
+        (0.6, 0.78, "Jane Public"),
+        (0.08, 0.9, "A021000021A 123456789C 1025"),
+    ]
+    font = ImageFont.load_default(height * 0.06)
+    for x, y, text in lines:
+        draw.text((x * width, y * height), text, 40, font=font, anchor="lm")
+    return picture
+
+
+@pytest.mark.parametrize("size", [(600, 270), (1400, 620), (2400, 1060)])
+@pytest.mark.parametrize("margin", [0, 0.2])
+def test_a_whole_check_is_named_and_not_accepted(reader, size: tuple[int, int], margin: float) -> None:
+    page = Image.fromarray(add_margin(np.asarray(check(*size)), margin))
+    reading = read(reader, page, max_error=0.05)
+    assert (reading.accepted, reading.reason) == (False, fields.WHOLE_PAGE)
+    assert "crop=x,y,width,height" in fields.WHOLE_PAGE
+
+
+@pytest.mark.parametrize("margin", [0, 0.4])
+@pytest.mark.parametrize("scale", [1, 4])
+def test_a_field_is_no_page(reader, margin: float, scale: int) -> None:
+    picture = amount("1250.50")
+    picture = picture.resize((picture.width * scale, picture.height * scale))
+    reading = read(reader, Image.fromarray(add_margin(np.asarray(picture), margin)))
+    assert reading.reason != fields.WHOLE_PAGE
+
+
+def test_a_shadow_is_no_digit() -> None:
+    """A 4 in whose picture a shadow falls was accepted as 41."""
+    picture = (ROOT / "tests/cases/field-4-shadow-read-as-41.png").read_bytes()
+    for name in ("lenet5-field", "lenet5-field-int8"):
+        loaded = Repository.open().load(name)
+        for kind in ("number", "amount"):
+            recognizer = fields.field_recognizer(name, loaded.model, loaded.network, field_format(kind), 0.05)
+            assert recognizer([picture])[0].text == "4"
