@@ -64,7 +64,7 @@ def read_inputs(served: ServedModel, request: Any, max_rows: int) -> list[Tensor
     check = partial(check_shape, served.name, spec, max_rows=max_rows)
     tensors = []
     for index, message in enumerate(request.inputs):
-        name, datatype, shape = message.name, message.datatype, list(message.shape)
+        name, datatype, shape = message.name, message.datatype.upper(), list(message.shape)
         check_declared(name, datatype, shape, spec, check)
         if raw and message.contents.ListFields():
             raise CheckreaderError(f"input {name!r}: 'contents' must be left out beside raw_input_contents")
@@ -72,14 +72,14 @@ def read_inputs(served: ServedModel, request: Any, max_rows: int) -> list[Tensor
             content = raw[index]  # protobuf copies it on each access
             array = from_bytes(name, datatype, content, 0, len(content), shape)
         else:
-            array = _from_contents(message, shape)
+            array = _from_contents(message, datatype, shape)
         tensors.append(Tensor(name, datatype, array))
     return tensors
 
 
-def _from_contents(message: Any, shape: list[int]) -> Array:
+def _from_contents(message: Any, datatype: str, shape: list[int]) -> Array:
     """Reads the elements of an InferInputTensor from its `contents`."""
-    name, datatype, contents = message.name, message.datatype, message.contents
+    name, contents = message.name, message.contents
     field = _CONTENTS.get(datatype)
     if field is None:
         raise CheckreaderError(f"input {name!r}: {datatype} is read from raw_input_contents alone")
@@ -115,8 +115,18 @@ def whole_number(parameters: Any, name: str, limit: int) -> int:
     """
     if name not in parameters:  # indexing a protobuf map by a missing key would add it
         return 0
-    field = parameters[name].WhichOneof("parameter_choice")
-    return whole(getattr(parameters[name], field) if field else "", name, limit)
+    value = _value(parameters[name])
+    return whole("" if value is None else value, name, limit)
+
+
+def parameter_values(parameters: Any) -> dict[str, object]:
+    """Returns the parameters of a request; None for one that holds no value."""
+    return {name: _value(parameter) for name, parameter in parameters.items()}
+
+
+def _value(parameter: Any) -> object:
+    field = parameter.WhichOneof("parameter_choice")
+    return None if field is None else getattr(parameter, field)
 
 
 def render_reply(request: Any, served: ServedModel, outputs: list[Tensor]) -> Message:

@@ -19,10 +19,19 @@ from serving.engine.hot_reload import ModelReloader
 from serving.engine.served_model import ServedModel
 from serving.engine.tensors import Tensor
 from serving.errors import CheckreaderError
-from serving.grpc.messages import MESSAGES, SERVICE, parse, read_inputs, render_reply, whole_number
+from serving.grpc.messages import (
+    MESSAGES,
+    SERVICE,
+    parameter_values,
+    parse,
+    read_inputs,
+    render_reply,
+    whole_number,
+)
 from serving.http.access_log import request_id
 from serving.http.admission import AdmissionControl
 from serving.protocol import metadata
+from serving.protocol.reading_parameters import reading_options
 from serving.settings import format_address
 
 _PUBLIC: Final = ("ServerLive", "ServerReady")  # an orchestrator probes them, without a key
@@ -127,7 +136,8 @@ class _Service:
             names = [output.name for output in request.outputs]
             microseconds = whole_number(request.parameters, "timeout", 2**63)
             timeout = microseconds / 1e6 if microseconds else None
-            outputs = await self.plane.infer(served, inputs, names, timeout, start)
+            reading = reading_options(served, inputs, parameter_values(request.parameters))
+            outputs = await self.plane.infer(served, inputs, names, timeout, start, reading)
             computed = time.perf_counter_ns()
             reply = render_reply(request, served, outputs)
         except CheckreaderError:
