@@ -23,8 +23,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from serving.errors import CheckreaderError
 from serving.images.codec import Gray
-from serving.images.digit import SIDE, tensor
-from serving.recognition import digits
+from serving.images.digit import SIDE, normalize, tensor
+from serving.images.pages import decode_only_page
 from serving.repository.store import Repository
 from serving.runtime.network import Floats, Network
 
@@ -212,7 +212,7 @@ def run(options: argparse.Namespace) -> int:
     network = Repository.open(options.models).load(MODEL, "onnxruntime").network
     encoded = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
     try:
-        pixels = digits.normalize_pictures([encoded])[0]
+        pixels = normalize(decode_only_page(encoded))
     except CheckreaderError as error:
         raise CheckreaderError(f"{options.file}: {error}") from None
     if not pixels.any():

@@ -11,7 +11,7 @@ import numpy as np
 
 from serving.errors import CheckreaderError
 from serving.images import sliding_window
-from serving.images.codec import has_several_pages
+from serving.images.pages import split
 from serving.manifest import Sliding
 from serving.runtime.network import Array, Floats, Spec
 
@@ -104,11 +104,12 @@ def to_pictures(model: str, tensor: Tensor, max_pictures: int) -> list[bytes]:
         )
     elements = list(pictures.ravel())
     for number, encoded in enumerate(elements, 1):
-        if has_several_pages(encoded):
+        pages = len(split(encoded))
+        if pages > 1:  # an output has a row for each picture
             which = f"picture {number} of {len(elements)}" if len(elements) > 1 else "the picture"
             raise CheckreaderError(
-                f"{which} has several pages, and a tensor one row for each picture: "
-                "split it, or post it to /digits or /fields"
+                f"{which} for model {model!r} has {pages} pages, of which each would be a row: "
+                "post it to /digits or /fields, which read them all"
             )
     return elements
 

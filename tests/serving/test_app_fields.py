@@ -28,6 +28,7 @@ def test_post(client) -> None:
     assert content["model"] == {"name": "lenet5-field", "version": "1"}
     (field,) = content["fields"]
     assert list(field) == [
+        "page",
         "text",
         "raw",
         "amount",
@@ -187,8 +188,8 @@ TWO_PAGES = png(SCAN, "TIFF", save_all=True, append_images=[SCAN])
         ([png(SCAN)], {"parameters": {"max_error": 0}}, "max_error must be above 0"),
         ([png(SCAN)], {"outputs": [{"name": "probabilities"}]}, "it has text, confidence, accepted for"),
         ([png(SCAN)], {"outputs": [{"name": "text", "parameters": {"classification": 1}}]}, "no classes"),
-        ([TWO_PAGES], {}, "the picture has several pages"),
-        ([png(SCAN), TWO_PAGES], {}, "picture 2 of 2 has several pages"),
+        ([TWO_PAGES], {}, "the picture for model 'lenet5-field' has 2 pages"),
+        ([png(SCAN), TWO_PAGES], {}, "picture 2 of 2 for model 'lenet5-field' has 2 pages"),
     ],
 )
 def test_infer_refuses_pictures(client, pictures: list[bytes], more: dict, message: str) -> None:

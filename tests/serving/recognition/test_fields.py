@@ -153,7 +153,7 @@ def predicted(
     field = Field(np.full((HEIGHT, steps - 1), 255, np.uint8), np.eye(2, 3), None)
     model = model or Model("1", "field", Tensor("image", "FP32", [-1, HEIGHT, -1, 1]), [], sliding=sliding)
     return fields.recognize(
-        LocatedField(field, (0, 0), (steps, HEIGHT)), probabilities[None], model, expected, ANY
+        LocatedField(field, 1, (0, 0), (steps, HEIGHT)), probabilities[None], model, expected, ANY
     )
 
 
