@@ -281,7 +281,9 @@ def test_pictures_of_fields(client: Client, service: Service, name: str) -> None
             inputs = [client.image(data.reshape(shape), **how)]
             outputs = [client.output(output, **how) for output in ("accepted", "text", "confidence")]
             result = client("infer", name, inputs, outputs=outputs, parameters=words)
-            texts = [str(text, "utf-8") if isinstance(text, bytes) else text for text in result.as_numpy("text")]
+            texts = [
+                str(text, "utf-8") if isinstance(text, bytes) else text for text in result.as_numpy("text")
+            ]
             assert texts == [field["text"] for field in read]
             expected = np.array([field["confidence"] for field in read], np.float32)
             np.testing.assert_array_equal(result.as_numpy("confidence").astype(np.float32), expected)

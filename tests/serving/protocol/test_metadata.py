@@ -96,7 +96,9 @@ def test_a_garbled_request_for_the_index(body: bytes) -> None:
         metadata.parse_index_request(body)
 
 
-@pytest.mark.parametrize("body", [b"", b'{"parameters": null}', b'{"parameters": {"unload_dependents": true}}'])
+@pytest.mark.parametrize(
+    "body", [b"", b'{"parameters": null}', b'{"parameters": {"unload_dependents": true}}']
+)
 def test_a_request_to_load(body: bytes) -> None:
     metadata.check_control_request(body)
 

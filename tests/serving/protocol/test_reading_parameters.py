@@ -35,7 +35,9 @@ def test_they_are_those_of_the_query() -> None:
     assert options(max_error=1e-05).max_error == 1e-05
 
 
-@pytest.mark.parametrize("name", ["timeout", "priority", "sequence_id", "headers", "content_type", "triton_x"])
+@pytest.mark.parametrize(
+    "name", ["timeout", "priority", "sequence_id", "headers", "content_type", "triton_x"]
+)
 def test_the_protocol_has_parameters_of_its_own(name: str) -> None:
     assert options(**{name: "x"}) == ReadingOptions()
 

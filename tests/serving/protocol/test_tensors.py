@@ -129,7 +129,9 @@ def test_base64_as_its_writers_write_it(elements: list[bytes], data: st.DataObje
     assert array.tolist() == elements
 
 
-@pytest.mark.parametrize("text", ["a", "YQ=", "YQ===", "=", "Y=Q=", "YQ==YQ==", "Y*==", "YQ==ä", "YQ==\0", "\x1cYQ=="])
+@pytest.mark.parametrize(
+    "text", ["a", "YQ=", "YQ===", "=", "Y=Q=", "YQ==YQ==", "Y*==", "YQ==ä", "YQ==\0", "\x1cYQ=="]
+)
 def test_what_is_no_base64(text: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         tensors.from_base64(text)
