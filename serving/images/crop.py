@@ -53,22 +53,17 @@ def normalize_each(
         TooLarge: a page, or the pages of a picture together, have too many pixels.
         CheckreaderError: there are too many pages, one cannot be read, or the crop lies outside it.
     """
-    normalized = []
     split_pictures: list[Pages] = []
-
-    def name(error: CheckreaderError, picture: int, page: str = "") -> CheckreaderError:
-        which = f"picture {picture} of {len(pictures)}: " if len(pictures) > 1 else ""
-        return type(error)(f"{which}{page}{error}")
-
-    for picture, encoded in enumerate(pictures, 1):
+    for number, encoded in enumerate(pictures, 1):
         try:
             split_pictures.append(split(encoded))
         except CheckreaderError as error:
-            raise name(error, picture) from None
+            raise _named(error, _which(number, pictures)) from None
     count = sum(map(len, split_pictures))
     if limit is not None and count > limit.pages:
         raise CheckreaderError(f"too many pictures: {count} pages, at most {limit.pages} in one request")
-    for picture, pages in enumerate(split_pictures, 1):
+    normalized = []
+    for number, pages in enumerate(split_pictures, 1):
         pixels = 0
         for page in range(1, len(pages) + 1):
             try:
@@ -78,8 +73,16 @@ def normalize_each(
                     raise TooLarge(f"pages too large: at most {limit.pixels:,} pixels are read of a picture")
                 normalized.append(normalize(apply_crop(gray, crop), page))
             except CheckreaderError as error:
-                raise name(error, picture, pages.where(page)) from None
+                raise _named(error, _which(number, pictures) + pages.where(page)) from None
     return normalized
+
+
+def _which(number: int, pictures: Sequence[bytes]) -> str:
+    return f"picture {number} of {len(pictures)}: " if len(pictures) > 1 else ""
+
+
+def _named(error: CheckreaderError, where: str) -> CheckreaderError:
+    return type(error)(f"{where}{error}")
 
 
 def is_small(encoded: bytes) -> bool:

@@ -52,6 +52,10 @@ def test_plain_amounts_are_strings() -> None:
     assert dataclasses.replace(AMOUNT, amount=None).to_dict()["amount"] is None
 
 
+def test_every_result_has_its_page() -> None:
+    assert [result.to_dict()["page"] for result in (DIGIT, NUMBER, AMOUNT)] == [1, 2, 1]
+
+
 def test_nested_parts_are_plain() -> None:
     plain = NUMBER.to_dict()
     assert plain["digits"][1] == {"digit": 2, "probability": 0.8, "box": [5, 6, 7, 8]}

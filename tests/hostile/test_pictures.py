@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import struct
 import zlib
@@ -13,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.support.tiny import png, seven
+from tests.support import tiff as by_hand
+from tests.support.tiny import png, seven, tiff
 
 SEVEN = png(seven())
 INFER = "/v2/models/lenet5/infer"
@@ -58,6 +60,35 @@ def bomb(width: int, height: int) -> bytes:
 def test_no_picture(client, body: bytes, message: str) -> None:
     status = 413 if "too large" in message else 400
     assert message in error(client("POST", "/digits", content=body), status)
+
+
+@pytest.mark.parametrize("path", ["/digits", "/fields", "/web/normalized"])
+def test_pages(client, path: str) -> None:
+    scan = tiff(seven(60), seven(40), compression="tiff_deflate")
+    assert error(client("POST", path + "?crop=0,0,50,50", content=scan)).startswith(
+        "page 2 of 2: crop 0,0,50,50"
+    )
+    many = tiff(*[seven(20)] * 4)
+    assert error(client("POST", path, content=many)) == "too many pictures: 4 pages, at most 3 in one request"
+    files = [("a", ("a.tif", scan)), ("b", ("b.tif", scan))]
+    assert "4 pages, at most 3" in error(client("POST", path, files=files))
+    cut = by_hand.write([(np.zeros((9, 9), np.uint8), {})] * 2, after=10**6)
+    assert error(client("POST", path, content=cut)).startswith("page 3 of 3: damaged TIFF picture")
+    endless = by_hand.write([(np.zeros((1, 1), np.uint8), {})] * 1001)
+    assert "too many pages" in error(client("POST", path, content=endless))
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_a_tensor_has_a_row_for_each_picture(client, copies: int) -> None:
+    """Where there is no room for a page, none is dropped."""
+    data = [base64.b64encode(tiff(seven(), seven(60))).decode()] * copies
+    body = {"inputs": [{"name": "image", "datatype": "BYTES", "shape": [copies], "data": data}]}
+    message = error(client("POST", INFER, json=body))
+    assert message == (
+        "a picture for model 'lenet5' has several pages: post it to /digits, which reads them all"
+        if copies == 1
+        else "too many pictures: 4 pages, at most 3 in one request"
+    )
 
 
 # Pillow warns of what it can do without in a damaged file.
