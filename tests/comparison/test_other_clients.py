@@ -19,9 +19,7 @@ HEADERS = {"Content-Type": "application/json"}
 
 
 def posted(service: Service, body: bytes, **headers: str) -> dict[str, Any]:
-    request = urllib.request.Request(
-        f"http://{service.http}/v2/models/lenet5/infer", body, HEADERS | headers
-    )
+    request = urllib.request.Request(f"http://{service.http}/v2/models/lenet5/infer", body, HEADERS | headers)
     with urllib.request.urlopen(request, timeout=60) as reply:
         return json.loads(reply.read())
 
