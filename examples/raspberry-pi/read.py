@@ -22,9 +22,9 @@ from PIL import Image
 
 from serving.decoding.thresholds import DigitPrediction, choose_threshold
 from serving.errors import CheckreaderError
-from serving.images.codec import Gray
+from serving.images.codec import Gray, decode
 from serving.images.digit import normalize, tensor
-from serving.images.pages import decode_only_page
+from serving.images.pages import only_page
 from serving.recognition import digits
 from serving.repository.store import Repository
 
@@ -73,7 +73,7 @@ def main() -> int:
     """Reads the named picture, or the camera's, and prints the digit; returns 1 on failure."""
     try:
         prediction = read(
-            decode_only_page(Path(sys.argv[1]).read_bytes()) if len(sys.argv) > 1 else photograph()
+            decode(only_page(Path(sys.argv[1]).read_bytes())) if len(sys.argv) > 1 else photograph()
         )
     except CheckreaderError as error:
         return _fail(str(error))

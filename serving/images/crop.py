@@ -86,8 +86,15 @@ def _named(error: CheckreaderError, where: str) -> CheckreaderError:
 
 
 def is_small(encoded: bytes) -> bool:
-    """Returns whether reading a picture takes less than a millisecond, judged by its header; one of several pages is not."""
-    return len(encoded) <= _SMALL and pixel_count(encoded) <= _SMALL and len(split(encoded)) == 1
+    """Returns whether a picture has one page that is read in less than a millisecond, judged by its header.
+
+    Raises:
+        CheckreaderError: as `pages.split`.
+    """
+    if len(encoded) > _SMALL:
+        return False
+    pages = split(encoded)  # not by the header of a thumbnail in front of the page
+    return len(pages) == 1 and pixel_count(pages.page(1)) <= _SMALL
 
 
 def apply_crop(gray: Gray, crop: Crop | None) -> Gray:

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.errors import CheckreaderError
-from serving.images.codec import Gray, decode
 
 T = TypeVar("T")
 MAX_PAGES: Final = 1000  # directories of a TIFF, thumbnails among them
@@ -146,16 +145,16 @@ def split(encoded: bytes) -> Pages:
     return Pages(encoded, layout, pages or tuple(directories[:1]))
 
 
-def decode_only_page(encoded: bytes) -> Gray:
-    """Decodes a picture that must have one page, as `codec.decode` does.
+def only_page(encoded: bytes) -> bytes:
+    """Returns the page of a picture that must have one, as an encoded picture.
 
     Raises:
-        CheckreaderError: it cannot be read, or has several pages.
+        CheckreaderError: it has several.
     """
     pages = split(encoded)
     if len(pages) > 1:
         raise CheckreaderError(f"{len(pages)} pages where one picture is expected: save each as its own file")
-    return decode(pages.page(1))
+    return pages.page(1)
 
 
 def _walk(encoded: bytes, layout: _Layout) -> Iterator[_Directory]:

@@ -27,8 +27,14 @@ from serving.bulk.job import Job
 from serving.decoding.field_string import FieldFormat
 bulk.CHUNK = 2
 job = Job(sys.argv[1], sys.argv[2], "lenet5-field", FieldFormat(), 0.01)
-tally = bulk.run(job, Path(sys.argv[3]), ray.engine("local", 2), lambda lines, before: lines)
-print(tally.read, tally.unreadable)
+files = 0
+def progress(lines, before):
+    global files
+    for chunk in lines:
+        files += len(chunk)
+        yield chunk
+tally = bulk.run(job, Path(sys.argv[3]), ray.engine("local", 2), progress)
+print(tally.read, tally.unreadable, files)
 """
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="no Ray here")
@@ -48,7 +54,7 @@ def test_same_lines(models: Path, tmp_path: Path) -> None:
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["23", "1"]
+    assert done.stdout.split() == ["23", "1", "23"]
     job.run(
         Job(str(folder), str(models), "lenet5-field", FieldFormat(), 0.01), tmp_path / "here", here, plain
     )

@@ -10,6 +10,7 @@ from PIL import Image
 
 from serving.errors import CheckreaderError, TooLarge
 from serving.images.crop import PageLimit, apply_crop, is_small, normalize_each, parse_crop
+from tests.support import tiff as by_hand
 from tests.support.tiny import png, seven, tiff
 
 GRAY = np.arange(12, dtype=np.uint8).reshape(3, 4)
@@ -118,3 +119,6 @@ def test_is_small() -> None:
     assert not is_small(b"no picture")
     assert is_small(png(seven(60), "TIFF"))
     assert not is_small(tiff(seven(60), seven(60)))  # more pages
+    page, thumbnail = (np.zeros((side, side), np.uint8) for side in (181, 9))
+    assert is_small(by_hand.write([(page[1:, 1:], {}), (thumbnail, {254: 1})]))
+    assert not is_small(by_hand.write([(thumbnail, {254: 1}), (page, {})]))
