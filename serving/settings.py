@@ -104,7 +104,9 @@ class Settings:
     models: Path | None = _option(
         "models folder; default: $CHECKREADER_MODELS, else the released ones", convert=_folder, metavar="DIR"
     )
-    host: str = _option("address to listen on (%(default)s; 0.0.0.0 = all)", "127.0.0.1")
+    host: str = _option(
+        "address to listen on (%(default)s; 0.0.0.0 = all of IPv4, :: = of IPv6 too)", "127.0.0.1"
+    )
     port: int = _option("port to listen on (%(default)s; 0 = any free one)", "8000", _port)
     grpc_port: int | None = _option(
         "also speak gRPC on this port (default: no gRPC)", convert=_port, metavar="PORT"
