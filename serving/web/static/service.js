@@ -40,9 +40,9 @@ function errorMessage(content) {
 
 // A line of the service as words for people: what bytes a file begins with is for programs.
 export function inWords(line) {
-  const [, formats, content] = line.match(/^not a picture: expected (.*), got (.*)$/s) ?? [];
+  const [, content] = line.match(/^not a picture: .*?, got (.*)$/s) ?? [];
   if (content?.includes(": ")) return `That is not read: ${content}.`; // a format that has a name, and what to do
-  if (content !== undefined) return `That file is not a picture: ${formats} are read.`;
+  if (content !== undefined) return "That file is no picture: choose PNG, JPEG, TIFF, BMP or WebP.";
   const text = line.replace(/ ?\(?(?:\w+ )?b(["']).*?\1\)?/gs, "").trim();
   return text && `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }

@@ -168,9 +168,12 @@ def test_layers_that_fail_leave_the_reading(tab: Tab, golden: Repository) -> Non
     [
         (
             "not a picture: expected PNG, JPEG, got 17 bytes starting b'Dear Sir'",
-            "That file is not a picture: PNG, JPEG are read.",
+            "That file is no picture: choose PNG, JPEG, TIFF, BMP or WebP.",
         ),
-        ("not a picture: expected PNG, got 9 bytes starting b\"it's\\n\"", "That file is not a picture: PNG are read."),
+        (
+            "not a picture: expected PNG, got 9 bytes starting b\"it's\\n\"",
+            "That file is no picture: choose PNG, JPEG, TIFF, BMP or WebP.",
+        ),
         ("not a picture: expected PNG, got AVIF: save it as PNG", "That is not read: AVIF: save it as PNG."),
         ("damaged PNG picture: broken PNG file (chunk b'\\x00')", "Damaged PNG picture: broken PNG file."),
         ("the service is stopping", "The service is stopping."),
@@ -188,7 +191,7 @@ def test_what_is_no_picture(tab: Tab, tmp_path: Path, where: str) -> None:
     (tmp_path / "letter.png").write_bytes(b"Dear Sir or Madam")
     tab.drop("#stage", tmp_path / "letter.png")
     line = tab.until(PROBLEM)
-    assert ("That file is not a picture: PNG, JPEG" in line) if where == "server" else ("cannot open that file" in line)
+    assert ("That file is no picture" in line) if where == "server" else ("cannot open that file" in line)
     tab.complaints = [complaint for complaint in tab.complaints if "status of 400" not in complaint]
     (tmp_path / "large.png").write_bytes(bytes(16 * 2**20 + 1))
     tab.drop("#stage", tmp_path / "large.png")
