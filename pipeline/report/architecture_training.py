@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from pipeline.data.digits import Dataset, Split
 from pipeline.report.architectures import VARIANTS, Variant
+from pipeline.report.progress import Step, silent
 from pipeline.run import write_json
 from pipeline.training.digit import predict
 from serving.images.digit import tensor
@@ -51,7 +52,11 @@ def default_budget(dataset: Dataset) -> Budget:
 
 
 def compare(
-    folder: Path, dataset: Dataset, budget: Budget, variants: Sequence[Variant] = VARIANTS
+    folder: Path,
+    dataset: Dataset,
+    budget: Budget,
+    variants: Sequence[Variant] = VARIANTS,
+    step: Step = silent,
 ) -> dict[str, Any]:
     """Trains the missing networks, one at a time.
 
@@ -60,13 +65,12 @@ def compare(
         dataset: its training pictures to train on, its validation pictures to measure on.
         budget: how to train.
         variants: the networks to train.
+        step: is called with what is trained next.
 
     Returns:
         `data`, `budget` and `trainings`, for each its `name`, `seed`, `parameters`, `accuracy`, `seconds`
         and `shifted`, its accuracy for each of `SHIFTS`.
     """
-    from tqdm import tqdm
-
     path = folder / FILE
     record = _kept(path, dataset, budget)
     trained = {(training["name"], training["seed"]) for training in record["trainings"]}
@@ -76,14 +80,10 @@ def compare(
         for variant in variants
         if (variant.name, seed) not in trained
     ]
-    with tqdm(
-        total=len(missing), desc="comparisons", unit="network", disable=None if missing else True
-    ) as bar:
-        for variant, seed in missing:
-            bar.set_postfix_str(f"{variant.label}, seed {seed}")
-            record["trainings"].append(train_variant(variant, seed, dataset, budget))
-            write_json(path, record)
-            bar.update()
+    for number, (variant, seed) in enumerate(missing, 1):
+        step(f"network {number} of {len(missing)} to compare with ({variant.label}, seed {seed})")
+        record["trainings"].append(train_variant(variant, seed, dataset, budget))
+        write_json(path, record)
     return record
 
 

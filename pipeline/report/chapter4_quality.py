@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.metrics.calibration import ERROR_RATES, NONDIGIT_RATE, calibration_error, interval
-from pipeline.records import Calibration
+from pipeline.records import Calibration, Point
 from pipeline.report import formats, image_grid, plots
 from pipeline.report.html import Block, Chapter, Heading, Plot, SideBySide, Table, Text, Thumbnails
 from pipeline.report.run_data import RunData
@@ -231,21 +232,27 @@ def _confidence(run_data: RunData, ece: float) -> list[Block]:
                 ),
             ]
         ),
-        Table(
-            ("wanted error", "threshold", "accepted", "error among them", "95 % interval"),
-            [
-                (
-                    f"{point.max_error:.1%}",
-                    f"{point.threshold:.4f}",
-                    f"{point.accepted:.2%}",
-                    f"{point.error:.3%}",
-                    f"{point.low:.3%}–{point.high:.3%}",
-                )
-                for point in thresholds
-            ],
-            f"The thresholds that validation chose, measured on test.{thresholds_note(run_data.records.train.calibration)}",
-        ),
+        *thresholds_table(thresholds, run_data.records.train.calibration),
     ]
+
+
+def thresholds_table(thresholds: Sequence[Point], calibration: Calibration | None) -> list[Table | Text]:
+    """Returns the table of the certified thresholds, or why there is none."""
+    note = thresholds_note(calibration)
+    if not thresholds:
+        return [Text(f"No threshold is certified, so nothing is accepted without a human.{note}")]
+    rows = [
+        (
+            f"{point.max_error:.1%}",
+            f"{point.threshold:.4f}",
+            f"{point.accepted:.2%}",
+            f"{point.error:.3%}",
+            f"{point.low:.3%}–{point.high:.3%}",
+        )
+        for point in thresholds
+    ]
+    head = ("wanted error", "threshold", "accepted", "error among them", "95 % interval")
+    return [Table(head, rows, f"The thresholds that validation chose, measured on test.{note}")]
 
 
 def thresholds_note(calibration: Calibration | None) -> str:

@@ -31,6 +31,8 @@ def _formats(run_data: RunData) -> list[Block]:
     accuracies = run_data.records.evaluate.formats
     machine = run_data.records.benchmark.environment.machine
     rows = [row for row in FORMATS if row.name in benchmarks and row.name in accuracies]
+    if not rows:
+        return [Text("No format was both measured for speed and for accuracy.")]
     with plots.drawing(8.6, 4.8) as (figure, ax):
         points = []
         for row in rows:
@@ -164,7 +166,7 @@ def _layers(errors: list[dict[str, Any]]) -> list[Block]:
                 label=label,
             )
         ax.set(ylabel="difference, %", ylim=(0, None))
-        ax.legend(loc="upper left")
+        plots.legend(ax)
         drawing = plots.svg(figure, "int8-layers")
     return [
         Heading("8 bits against floating point, layer by layer"),

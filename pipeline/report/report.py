@@ -13,8 +13,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from tqdm import tqdm
-
 from pipeline.data.digits import Dataset
 from pipeline.report import (
     architecture_training,
@@ -23,11 +21,13 @@ from pipeline.report import (
     chapter3_ablations,
     chapter4_quality,
     chapter5_failures,
+    overview,
 )
 from pipeline.report import html as page
 from pipeline.report.architecture_training import Budget
 from pipeline.report.architectures import VARIANTS, Variant
 from pipeline.report.html import Chapter
+from pipeline.report.progress import Step, silent
 from pipeline.report.run_data import RunData, require
 from pipeline.run import Run, write_bytes
 
@@ -43,7 +43,11 @@ CHAPTERS: Final[tuple[Callable[[RunData], Chapter], ...]] = (
 
 
 def report(
-    run: Run, dataset: Dataset, budget: Budget | None = None, variants: Sequence[Variant] = VARIANTS
+    run: Run,
+    dataset: Dataset,
+    budget: Budget | None = None,
+    variants: Sequence[Variant] = VARIANTS,
+    step: Step = silent,
 ) -> dict[str, Any]:
     """Runs the stage: writes `report/index.html`, its pictures and `report.json`.
 
@@ -52,6 +56,7 @@ def report(
         dataset: the run's training data.
         budget: how the networks to compare are trained; None = the default for the data.
         variants: the networks to compare.
+        step: is called with what is done next.
 
     Returns:
         The record; each chapter's measurements are under its name.
@@ -62,14 +67,22 @@ def report(
     require(run)  # before anything is trained
     folder = run / FOLDER
     comparisons = architecture_training.compare(
-        folder, dataset, budget or architecture_training.default_budget(dataset), variants
+        folder, dataset, budget or architecture_training.default_budget(dataset), variants, step
     )
     run_data = RunData.of(run, dataset, comparisons)
-    chapters = [
-        write(run_data) for write in tqdm(CHAPTERS, desc="report", unit="chapter", disable=None, leave=False)
-    ]
+    chapters = []
+    for number, write in enumerate(CHAPTERS, 1):
+        step(f"chapter {number} of {len(CHAPTERS)}")
+        chapters.append(write(run_data))
+    step("pictures and page")
     files = {f"pictures/{name}": content for name, content in page.pictures(chapters)}
-    files[PAGE] = page.render(f"LeNet-5, run {run.path.name}", _facts(run_data), chapters).encode()
+    files[PAGE] = page.render(
+        f"LeNet-5, run {run.path.name}",
+        overview.sentences(run_data, {chapter.name: chapter.numbers for chapter in chapters}),
+        _facts(run_data),
+        overview.WORDS,
+        chapters,
+    ).encode()
     shutil.rmtree(folder / "pictures", ignore_errors=True)  # none of an earlier version
     for name, content in files.items():
         write_bytes(folder / name, content)

@@ -138,11 +138,15 @@ def benchmark(run: Run, options: Namespace) -> Answer:
 
 def report(run: Run, options: Namespace) -> Answer:
     """Writes the report; a run of another task is refused before its data, which a run of fields has none of."""
-    load_tensorflow()
-    from pipeline.report import report, run_data
+    from pipeline.report.progress import progress
 
-    run_data.require(run)
-    record = report.report(run, load_dataset(run, options))
+    with progress("report") as step:
+        step("loading TensorFlow")
+        load_tensorflow()
+        from pipeline.report import report, run_data
+
+        run_data.require(run)
+        record = report.report(run, load_dataset(run, options), step=step)
     return record, report.summary(record, run)
 
 

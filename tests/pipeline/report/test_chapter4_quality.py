@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.records import Calibration
 from pipeline.report import chapter4_quality
+from pipeline.report.html import Text
 from pipeline.run import Run
 from serving.manifest import Threshold
 from tests.support import tiny_run
@@ -42,6 +43,13 @@ def test_equal_and_missing_thresholds_are_explained() -> None:
     note = chapter4_quality.thresholds_note(Calibration(floor=0.99818, thresholds=thresholds))
     assert "None lies below 0.9982, which turns away all but one in 50,000 pictures" in note
     assert note.endswith("For 0.2%, 0.1% there are too few validation digits.")
+
+
+def test_without_thresholds_there_is_no_table() -> None:
+    (block,) = chapter4_quality.thresholds_table([], Calibration(thresholds=[]))
+    assert isinstance(block, Text)
+    assert block.text.startswith("No threshold is certified, so nothing is accepted without a human.")
+    assert "there are too few validation digits" in block.text
 
 
 def test_why_the_loss_cannot_reach_zero() -> None:

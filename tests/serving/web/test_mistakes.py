@@ -171,7 +171,7 @@ def test_layers_that_fail_leave_the_reading(tab: Tab, golden: Repository) -> Non
             "That file is no picture: choose PNG, JPEG, TIFF, BMP or WebP.",
         ),
         (
-            "not a picture: expected PNG, got 9 bytes starting b\"it's\\n\"",
+            'not a picture: expected PNG, got 9 bytes starting b"it\'s\\n"',
             "That file is no picture: choose PNG, JPEG, TIFF, BMP or WebP.",
         ),
         ("not a picture: expected PNG, got AVIF: save it as PNG", "That is not read: AVIF: save it as PNG."),
