@@ -120,8 +120,8 @@ def _maps(run_data: RunData) -> list[Block]:
     ]
 
 
-def excited(run_data: RunData) -> tuple[list[Block], dict[str, int]]:
-    """Returns the part on what excites the units, and for each layer how many of them nothing excites."""
+def excited(run_data: RunData) -> tuple[list[Block], dict[str, tuple[int, int]]]:
+    """Returns the part on what excites the units, and for each layer how many of how many units nothing excites."""
     images = run_data.dataset.test.images[:_SEARCHED]
     features = run_data.features(images)
     blocks: list[Block] = [
@@ -205,7 +205,7 @@ def excited(run_data: RunData) -> tuple[list[Block], dict[str, int]]:
                 900,
             )
         )
-    return blocks, {name: int(units.sum()) for name, units in silent.items()}
+    return blocks, {name: (int(units.sum()), len(units)) for name, units in silent.items()}
 
 
 def _silent_note(silent: npt.NDArray[np.bool_], count: int) -> str:

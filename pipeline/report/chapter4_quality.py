@@ -65,8 +65,8 @@ def _accuracy(run_data: RunData) -> list[Block]:
                 Plot(
                     "confusion",
                     _confusion(confusion),
-                    "What was written (rows) and what was read (columns), shaded by how often the wrong ones happened. The most frequent mistake: "
-                    + _worst(confusion),
+                    "What was written (rows) and what was read (columns), shaded by how often the wrong ones happened. "
+                    + most_frequent_mistake(confusion),
                     "Confusion matrix of ten digits",
                 ),
             ]
@@ -74,10 +74,18 @@ def _accuracy(run_data: RunData) -> list[Block]:
     ]
 
 
-def _worst(confusion: npt.NDArray[np.intp]) -> str:
+def most_frequent_mistake(confusion: npt.NDArray[np.intp]) -> str:
+    """Returns the sentence on it; several may be equally frequent.
+
+    Args:
+        confusion: int [10, 10], what was written by what was read.
+    """
     wrong = confusion - np.diag(np.diag(confusion))
-    label, guess = (int(i) for i in np.unravel_index(wrong.argmax(), wrong.shape))
-    return f"{label} read as {guess}, {wrong[label, guess]} times." if wrong.any() else "none."
+    most = int(wrong.max())
+    if most < 2:
+        return "No mistake happened twice." if most else "There was none."
+    pairs = [f"{label} read as {guess}" for label, guess in np.argwhere(wrong == most)]
+    return f"The most frequent: {' and '.join(pairs)}, {most} times{' each' if len(pairs) > 1 else ''}."
 
 
 def _confusion(confusion: npt.NDArray[np.intp]) -> str:
@@ -261,7 +269,7 @@ def thresholds_note(calibration: Calibration | None) -> str:
     min_threshold, thresholds = calibration.floor, calibration.thresholds
     text = (
         f" None lies below {min_threshold:.4f}, which turns away all but one in {1 / NONDIGIT_RATE:,.0f} pictures that are no digit."
-        if min_threshold
+        if min_threshold and thresholds
         else ""
     )
     missing = sorted(set(ERROR_RATES) - {threshold.max_error for threshold in thresholds}, reverse=True)

@@ -120,8 +120,9 @@ def _verdict(networks: dict[str, dict[str, Any]]) -> str:
     if reach:
         smallest = min(reach, key=lambda network: network["parameters"])
         lines.append(
-            f"To reach {smallest['accuracy']:.2%}, as much within the spread of LeNet-5's seeds ({base['low']:.2%}–{base['high']:.2%}), "
-            f"it takes {smallest['parameters']:,} parameters, {smallest['parameters'] / base['parameters']:.0f} times as many."
+            f"To reach {smallest['accuracy']:.2%}, {'within' if smallest['accuracy'] <= base['high'] else 'above'} the spread of LeNet-5's "
+            f"seeds ({base['low']:.2%}–{base['high']:.2%}), it takes {smallest['parameters']:,} parameters, "
+            f"{smallest['parameters'] / base['parameters']:.1f} times as many."
         )
     else:
         lines.append(

@@ -75,8 +75,11 @@ def sentences(run_data: RunData, numbers: Mapping[str, Mapping[str, Any]]) -> li
         f"Under fifteen corruptions it still reads {mean['raw']:.1%} of the pixels as they are, and {mean['normalized']:.1%} "
         "after normalization."
     )
-    silent = {name: count for name, count in numbers["learned"]["silent_units"].items() if count}
+    silent = [
+        f"{count} of {units} in {name.upper()}"
+        for name, (count, units) in numbers["learned"]["silent_units"].items()
+        if count and name not in ("s2", "s4")  # which repeat what C1 and C3 say
+    ]
     if silent:
-        counts = " and ".join(f"{count} in {name.upper()}" for name, count in silent.items())
-        lines.append(f"Some of its units never answer: {counts}.")
+        lines.append(f"Units that never answer: {', '.join(silent)}.")
     return lines

@@ -49,10 +49,11 @@ def test_units_that_never_answer_are_crossed_out(
         model.get_layer("c5").set_weights([kernel, bias])
         silenced = RunData(run_data.run, run_data.dataset, run_data.records, {}, model)
         blocks, silent = chapter2_learned.excited(silenced)
-    assert silent["c5"] >= 3
-    assert silent["logits"] == silent["c1"] == 0
+    count, units = silent["c5"]
+    assert (count >= 3, units) == (True, 120)
+    assert silent["logits"] == (0, 10)
     (block,) = (block for block in blocks if isinstance(block, Thumbnails) and block.name == "exciting-c5")
-    assert f"{silent['c5']} of 120 say the same of each of the" in block.caption
+    assert f"{count} of 120 say the same of each of the" in block.caption
     cross = image_grid.crossed(28).pixels
     for _, (sheet,) in block.groups:
         tiles = [sheet.pixels[:28, column * 29 : column * 29 + 28] for column in range(4)]

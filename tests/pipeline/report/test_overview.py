@@ -12,7 +12,7 @@ from pipeline.report.run_data import RunData
 
 NUMBERS = {
     "failures": {"corruptions": {"mean": {"raw": 0.71, "normalized": 0.84}}},
-    "learned": {"silent_units": {"c1": 0, "c5": 48, "f6": 19}},
+    "learned": {"silent_units": {"c1": (0, 6), "c3": (1, 16), "s4": (1, 16), "c5": (48, 120)}},
 }
 
 
@@ -34,11 +34,11 @@ def test_the_sentences_are_the_numbers(run_data: RunData) -> None:
     assert f"It reads {accuracy.value:.2%} of {accuracy.n:,} test digits right" in text
     assert "Where at most 0.2%" in text
     assert "71.0% of the pixels as they are, and 84.0% after normalization" in text
-    assert text.endswith("Some of its units never answer: 48 in C5 and 19 in F6.")
+    assert text.endswith("Units that never answer: 1 of 16 in C3, 48 of 120 in C5.")
 
 
 def test_where_nothing_is_certified(run_data: RunData) -> None:
-    answering = NUMBERS | {"learned": {"silent_units": {"c5": 0}}}
+    answering = NUMBERS | {"learned": {"silent_units": {"c5": (0, 120)}}}
     text = " ".join(overview.sentences(with_thresholds(run_data, []), answering))
     assert "nothing is accepted without a human" in text
     assert "never" not in text
