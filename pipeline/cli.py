@@ -53,7 +53,8 @@ def _call(options: argparse.Namespace) -> int:
         with progress.shown(options.stage):
             answer = released.run(options)
         return _print(options, *answer, released.next_command(options))
-    run = Run.named(options.run or TASKS[options.task or "digit"].run_name(options))
+    named = options.run is not None
+    run = Run.named(options.run if named else TASKS[options.task or "digit"].run_name(options))
     created = [folder for folder in (run.path, run.path.parent) if not folder.exists()]
     if options.stage == "train":
         run.path.mkdir(parents=True, exist_ok=True)
@@ -68,22 +69,24 @@ def _call(options: argparse.Namespace) -> int:
     return _print(options, record, text, _next_command(run, options, record, task))
 
 
-def _print(options: argparse.Namespace, record: dict[str, Any], text: str, following: str) -> int:
+def _print(options: argparse.Namespace, record: dict[str, Any], text: str, following: str | None) -> int:
     """Prints a stage's record, or its lines and the command that follows; returns the exit code."""
     if options.json:
         print(json.dumps(record))
     else:
-        print(stages.lines(text, f"next: {following}"))
+        print(stages.lines(text, following and f"next: {following}"))
     return 0 if record.get("passed", True) else 1
 
 
-def _next_command(run: Run, options: argparse.Namespace, record: dict[str, Any], task: str) -> str:
-    """Returns the command that comes after a stage of a run."""
+def _next_command(run: Run, options: argparse.Namespace, record: dict[str, Any], task: str) -> str | None:
+    """Returns the command that comes after a stage of a run; None: none helps."""
     if options.stage == "release":
         return stages.serve_command(options.models)
     for judged in record.get("judged", ()):
         if not judged["passed"]:
             return f"{run.command('verify')} --explain {judged['bound']['against']} {judged['format']}"
+    if not record.get("passed", True):
+        return None
     stage, _, rest = TASKS[task].next[options.stage].partition(" ")
     return f"{run.command(stage)} {rest}".rstrip()
 

@@ -30,8 +30,8 @@ def shown(text: str, interval: float = INTERVAL) -> Iterator[None]:
 
     def write() -> None:
         while not ended.wait(interval):
-            # A whole line at once, and above the bar that a library may be drawing.
-            sys.stderr.write(f"\r{_notes[-1]}: {time.monotonic() - start:.0f} s\n")
+            begin = "\r" if sys.stderr.isatty() else ""  # over the bar that a library may be drawing
+            sys.stderr.write(f"{begin}{_notes[-1]}: {time.monotonic() - start:.0f} s\n")
             sys.stderr.flush()
 
     _notes.append(text)

@@ -62,7 +62,7 @@ class Run:
         Raises:
             CheckreaderError: the name would lead elsewhere, or to a hidden folder.
         """
-        if name.startswith(".") or not name.isprintable() or Path(name).name != name:
+        if not name or name.startswith(".") or not name.isprintable() or Path(name).name != name:
             raise CheckreaderError(
                 f"--run: {name!r} is no name of a folder in {RUNS}/: letters, digits, - and _ make one"
             )

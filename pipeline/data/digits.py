@@ -129,6 +129,8 @@ def own_folder(source: str, folder: Path | None) -> Path:
             raise CheckreaderError(
                 "--data folder needs --data-dir: a folder of LABEL/*.png or a CSV of file,label"
             )
+        if not folder.exists():
+            raise CheckreaderError(f"{folder}: no such folder or CSV file")
         return folder
     path = Path(source)
     if not path.exists():
@@ -142,12 +144,12 @@ def own_name(path: Path, name: str | None = None) -> str:
     """Returns the name of a user's own set: the given one, else that of its folder or CSV.
 
     Raises:
-        CheckreaderError: the name is that of a built-in set.
+        CheckreaderError: the given name is that of a built-in set.
     """
-    name = name or (path.stem if path.is_file() else path.resolve().name)
     if name in BUILT_IN:
-        raise CheckreaderError(f"{path}: {name} is the name of a built-in set: give it another by --name")
-    return name
+        raise CheckreaderError(f"--name: {name} is a built-in set: choose another name")
+    name = name or (path.stem if path.is_file() else path.resolve().name)
+    return f"own-{name}" if name in BUILT_IN else name
 
 
 def _digits() -> Dataset:
@@ -312,8 +314,6 @@ def _folder(path: Path, name: str) -> Dataset:
 
 
 def _tree_rows(folder: Path) -> list[tuple[Path, str, str]]:
-    if not folder.is_dir():
-        raise CheckreaderError(f"{folder}: no such folder or CSV file")
     return [
         (file, file.parent.name, str(file))
         for file in sorted(

@@ -13,7 +13,7 @@ from pipeline.config import Lenet5Options, QuantizeConfig, quantize_preset, trai
 from pipeline.data import digits
 from pipeline.networks import spec
 from pipeline.networks.lenet5 import format_table, table
-from pipeline.records import EvaluateRecord, TrainRecord, convert
+from pipeline.records import TrainRecord
 from pipeline.run import Run
 from pipeline.tasks import stages
 from pipeline.tasks.stages import Answer, TaskStages, export, load_tensorflow
@@ -149,8 +149,7 @@ def evaluate(run: Run, options: Namespace) -> Answer:
     from pipeline.evaluation import digit as evaluation
 
     record = evaluation.evaluate(run, dataset.test, dataset.name)
-    families = convert(record, EvaluateRecord, run / "evaluate.json").families
-    thresholds = {name: family.thresholds for name, family in families.items()}
+    thresholds = {name: family["thresholds"] for name, family in record["families"].items()}
     return record, stages.lines(evaluation.summary(record), stages.uncertified(thresholds))
 
 

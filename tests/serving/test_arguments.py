@@ -21,7 +21,7 @@ def parser() -> Parser:
     [
         ("--max-eror 0.1", "--max-eror 0.1 (did you mean --max-error?)"),
         ("--max_error=0.1", "--max_error=0.1 (did you mean --max-error?)"),
-        ("--modell x --max-eror", "--modell --max-eror (did you mean --model and --max-error?)"),
+        ("--modell x --max-eror", "--modell x --max-eror (did you mean --model and --max-error?)"),
         ("--zzz", "--zzz"),
         ("more", "more"),
     ],
