@@ -27,7 +27,9 @@ STAGES = [name for name, _ in PIPELINE]
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Runs are written where the command is called."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(progress, "shown", lambda text: contextlib.nullcontext())  # however slow the machine is
+    monkeypatch.setattr(
+        progress, "shown", lambda text: contextlib.nullcontext()
+    )  # however slow the machine is
     return tmp_path
 
 
