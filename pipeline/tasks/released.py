@@ -37,7 +37,8 @@ def next_command(options: Namespace) -> str:
     """Returns the command that comes after a stage."""
     if options.stage == "calibrate":
         models, data = shlex.quote(str(options.models)), shlex.quote(options.data)
-        return f"checkreader evaluate --models {models} --data {data}"
+        name = f" --name {shlex.quote(options.name)}" if options.name else ""
+        return f"checkreader evaluate --models {models} --data {data}{name}"
     return serve_command(options.models)
 
 

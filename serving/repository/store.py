@@ -141,7 +141,11 @@ class Repository:
         artifact = next((artifact for artifact in model.artifacts if artifact.runtime == runtime), None)
         if artifact is None:
             raise CheckreaderError(f"model {name!r} has no file for {runtime}")
-        module = importlib.import_module(RUNTIMES[runtime][1])
+        package, loader = RUNTIMES[runtime]
+        if importlib.util.find_spec(package) is None:
+            extra = "edge" if runtime == "litert" else "serve"
+            raise CheckreaderError(f"{runtime} is not installed: {install_command(extra)}")
+        module = importlib.import_module(loader)
         content = self.read(artifact.path, artifact.sha256)
         try:
             options = {"device": device, "tf32": tf32} if runtime == "onnxruntime" else {}
