@@ -53,8 +53,11 @@ def _call(options: argparse.Namespace) -> int:
         with progress.shown(options.stage):
             answer = released.run(options)
         return _print(options, *answer, released.next_command(options))
-    named = options.run is not None
-    run = Run.named(options.run if named else TASKS[options.task or "digit"].run_name(options))
+    name = options.run
+    if name is None:
+        default = "field" if options.stage == "calibrate" else "digit"
+        name = TASKS[options.task or default].run_name(options)
+    run = Run.named(name)
     created = [folder for folder in (run.path, run.path.parent) if not folder.exists()]
     if options.stage == "train":
         run.path.mkdir(parents=True, exist_ok=True)
@@ -209,7 +212,8 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument(
             "--task",
             choices=("digit", "field"),
-            help="which run without --run, which models with --models (default: digit; what the data are labels of)",
+            default=None,
+            help="which run without --run, which models with --models (default: that whose labels the data have)",
         )
     stage(
         "benchmark",

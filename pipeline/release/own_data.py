@@ -38,6 +38,7 @@ from serving.repository.store import Repository
 
 NONDIGITS: Final = 4_000  # pictures that are no digit, for the minimum of the thresholds
 _BATCH: Final = 1_000
+_SEED: Final = 0  # of the folds
 
 Record = dict[str, Any]
 
@@ -107,8 +108,7 @@ def evaluate_digits(
     Raises:
         CheckreaderError: there is no digit model.
     """
-    calibrated_on = _own_record(repository, "calibrate", "digit").get("data")
-    seen = calibrated_on == dataset.record()
+    seen = _calibrated_on(repository, "digit").get("sha256") == dataset.sha256
     pictures = dataset.test if seen else _joined(dataset.train, dataset.validation, dataset.test)
     others = tensor(nondigits.pictures(nondigit_count, nondigits.TEST))
     families: dict[str, Any] = {}
@@ -145,12 +145,10 @@ def calibrate_fields(repository: Repository, labeled: Labeled, **options: Any) -
             f"{labeled.name}: the network was trained on these fields: `train` has calibrated it, by cross-validation"
         )
     families = {
-        name: field_run.fit(name, _recognizer(loaded), labeled, **options)
+        name: field_run.fit(name, _recognizer(loaded), labeled, _SEED, **options)
         for name, loaded in _loaded(repository, "field").items()
     }
-    record = _record(
-        "calibrate", "field", labeled.record(), families, pictures=len(labeled), seed=options.get("seed", 0)
-    )
+    record = _record("calibrate", "field", labeled.record(), families, pictures=len(labeled), seed=_SEED)
     return _write(repository, record, lambda model, family: _with_calibration(model, family))
 
 
@@ -168,15 +166,14 @@ def evaluate_fields(repository: Repository, labeled: Labeled, **options: Any) ->
     Raises:
         CheckreaderError: there is no field model.
     """
-    calibrated = _own_record(repository, "calibrate", "field")
-    seed = calibrated["seed"] if calibrated and calibrated["data"] == labeled.record() else None
+    seen = _calibrated_on(repository, "field").get("sha256") == labeled.sha256
     families = {
         name: field_run.measure(
             name,
             _recognizer(loaded, loaded.model.confidence),
             labeled,
             loaded.model.thresholds,
-            seed,
+            _SEED if seen else None,
             **options,
         )
         for name, loaded in _loaded(repository, "field").items()
@@ -245,10 +242,10 @@ def _record(stage: str, task: str, data: Any, families: Record, **content: Any) 
     }
 
 
-def _own_record(repository: Repository, stage: str, task: str) -> Record:
-    """Reads what an earlier command recorded here; empty: nothing."""
-    path = repository.folder / OWN_RECORDS / task / f"{stage}.json"
-    return dict(json.loads(path.read_bytes())) if path.exists() else {}
+def _calibrated_on(repository: Repository, task: str) -> Record:
+    """Returns the record of the data that calibrated a task's models here; empty: none did."""
+    path = repository.folder / OWN_RECORDS / task / "calibrate.json"
+    return dict(json.loads(path.read_bytes())["data"]) if path.exists() else {}
 
 
 def _write(repository: Repository, record: Record, change: Callable[[Model, Record], Model]) -> Record:
