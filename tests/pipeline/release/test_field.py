@@ -254,3 +254,20 @@ def test_no_drawing_is_read(finished: Run, tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(CheckreaderError, match="of 200 drawn fields none is read by every format"):
         release.release(finished, tmp_path / "models", field.RELEASE)
     assert files(tmp_path / "models") == files(ROOT / "models")
+
+
+def test_the_surest_field_where_none_is_read_with_certainty(
+    finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundredth of each probability goes to all symbols, so that no whole string is likely enough."""
+    predictor = field.predictor
+
+    def unsure(row, path):
+        predict = predictor(row, path)
+        return lambda image: np.float32(0.99) * predict(image) + np.float32(0.01 / 12)
+
+    monkeypatch.setattr(field, "predictor", unsure)
+    folder = tmp_path / "models"
+    release.release(finished, folder, field.RELEASE)
+    golden = json.loads((folder / "golden" / "fields.json").read_text())["fields"]
+    assert len(golden) == 8
