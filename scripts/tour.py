@@ -2,7 +2,7 @@
 
     python -m scripts.tour --data FOLDER [--name NAME] [--models DIR]
 
-The commands are those of docs/own-data.md. Without `--data`, 2,000 digits are drawn first, so that there is something to
+The commands are those of docs/own_data.md. Without `--data`, 2,000 digits are drawn first, so that there is something to
 go with. Each command is shown before it runs, and the seconds that it took after.
 """
 

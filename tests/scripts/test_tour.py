@@ -1,4 +1,4 @@
-"""The path of docs/own-data.md, from 300 pictures to a reading by the service; `make tour` goes it, too."""
+"""The path of docs/own_data.md, from 300 pictures to a reading by the service; `make tour` goes it, too."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_from_pictures_to_a_reading(
 
 
 def test_commands_are_those_of_the_document() -> None:
-    text = (ROOT / "docs" / "own-data.md").read_text()
+    text = (ROOT / "docs" / "own_data.md").read_text()
     for command in tour.commands(Path("scans"), "bank", Path("released")):
         if command[0] in ("train", "release"):
             assert f"\ncheckreader {' '.join(command).removesuffix(' --models released')}\n" in text
