@@ -9,7 +9,7 @@
 (Decimal('55500'), True)
 
 A picture is a path, encoded bytes, a NumPy array of gray levels or colors, or a PIL image; a list of pictures is read
-in one batch and gives a list of results. Nothing leaves the machine.
+in one batch and gives a list of results, one for each page. Nothing leaves the machine.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from serving.errors import CheckreaderError
 Picture: TypeAlias = str | os.PathLike[str] | bytes | npt.NDArray[Any] | Image.Image
 
 _PNG_MODES: Final = ("1", "L", "LA", "RGB", "RGBA", "P", "I;16")
+_TIFF_MODES: Final = ("I", "F", "I;16B", "LAB")  # that would lose something in a PNG
 _CHANNELS: Final = (3, 4)  # of arrays with colors, red first, and of those with transparency
 
 
@@ -38,9 +39,14 @@ def encoded(picture: Picture) -> bytes:
         except OSError as error:
             raise CheckreaderError(f"{os.fspath(picture)}: {error.strerror}") from None
     if isinstance(picture, np.ndarray):
-        return _png(Image.fromarray(_levels(picture)))
+        return _encode(Image.fromarray(_levels(picture)), "PNG")
     if isinstance(picture, Image.Image):
-        return _png(picture if picture.mode in _PNG_MODES else picture.convert("RGB"))
+        if picture.mode in _TIFF_MODES:
+            return _encode(picture, "TIFF")
+        if picture.mode not in _PNG_MODES:
+            alpha = "LA" if picture.mode == "La" else "RGBA"
+            picture = picture.convert(alpha if picture.has_transparency_data else "RGB")
+        return _encode(picture, "PNG")
     raise CheckreaderError(
         f"not a picture: expected a path, bytes, a NumPy array or a PIL image, got {type(picture).__name__}"
     )
@@ -60,8 +66,11 @@ def _levels(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(array)
 
 
-def _png(image: Image.Image) -> bytes:
-    """Encodes as PNG, losslessly; fast rather than small."""
+def _encode(image: Image.Image, format: str) -> bytes:
+    """Encodes losslessly, fast rather than small, with the resolution, which tells the shape of pixels."""
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=1)
+    dpi = image.info.get("dpi")
+    if not (isinstance(dpi, tuple) and len(dpi) == 2 and all(1 <= dots <= 100_000 for dots in dpi)):
+        dpi = None
+    image.save(buffer, format, dpi=dpi, **({"compress_level": 1} if format == "PNG" else {}))
     return buffer.getvalue()

@@ -16,6 +16,7 @@ from serving.decoding.field_string import field_format
 from serving.decoding.thresholds import MAX_ERROR, choose_threshold
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
+from serving.images.pages import split
 from serving.recognition import digits, fields
 from serving.recognition.fields import FieldPrediction
 from serving.repository.golden import LoadedModel
@@ -75,13 +76,14 @@ class Reader:
         """Reads a single digit.
 
         Args:
-            picture: a path, encoded bytes, a NumPy array or a PIL image; or a list of these.
+            picture: a path, encoded bytes, a NumPy array or a PIL image; or a list of these, of which every page
+                is read.
             max_error: the tolerated share of wrong digits among the accepted, above 0.
-            crop: x, y, width and height of the part to read, in pixels, in every picture alike.
+            crop: x, y, width and height of the part to read, in pixels, in every page alike.
             model: another digit model than the release's default.
 
         Returns:
-            A `Digit`; of a list, a list in its order.
+            A `Digit`; of a list, a list in its order, with one for each page of each picture.
 
         Raises:
             checkreader.Error: a picture, the bound or the model cannot be used; the message says why.
@@ -91,11 +93,12 @@ class Reader:
         about = Model(loaded.name, loaded.model.version)
 
         def read(pictures: list[bytes]) -> list[Digit]:
-            pixels = digits.normalize_pictures(pictures, crop)
-            predictions = digits.recognize(pixels, loaded.network.infer(tensor(pixels)), threshold)
+            source = digits.normalize_pictures(pictures, crop)
+            predictions = digits.recognize(source, loaded.network.infer(tensor(source.pixels)), threshold)
             return [
                 Digit(
                     about,
+                    prediction.page,
                     prediction.confidence,
                     prediction.accepted,
                     prediction.reason,
@@ -105,7 +108,7 @@ class Reader:
                 for prediction in predictions
             ]
 
-        return _each(picture, read)
+        return _each(picture, read, "digit")
 
     @overload
     def amount(
@@ -141,15 +144,16 @@ class Reader:
         """Reads an amount.
 
         Args:
-            picture: a path, encoded bytes, a NumPy array or a PIL image; or a list of these.
+            picture: a path, encoded bytes, a NumPy array or a PIL image; or a list of these, of which every page
+                is read.
             locale: how the amount is written, `en`, `de`, …; None = any.
             max_error: the tolerated share of wrong amounts among the accepted; None = 1 %, and nothing is accepted
                 by a model whose calibration does not support that.
-            crop: x, y, width and height of the part to read, in pixels, in every picture alike.
+            crop: x, y, width and height of the part to read, in pixels, in every page alike.
             model: another field model than the released one.
 
         Returns:
-            An `Amount`; of a list, a list in its order.
+            An `Amount`; of a list, a list in its order, with one for each page of each picture.
 
         Raises:
             checkreader.Error: a picture, the bound, the locale or the model cannot be used; the message says why.
@@ -162,7 +166,7 @@ class Reader:
                 for prediction in recognize(pictures)
             ]
 
-        return _each(picture, read)
+        return _each(picture, read, "amount")
 
     @overload
     def number(
@@ -201,15 +205,16 @@ class Reader:
         """Reads a number.
 
         Args:
-            picture: a path, encoded bytes, a NumPy array or a PIL image; or a list of these.
+            picture: a path, encoded bytes, a NumPy array or a PIL image; or a list of these, of which every page
+                is read.
             scheme: the check digit that the number satisfies, `aba`, `luhn` or `mod97`; None = any number.
             length: how many digits it has; None = any.
             max_error: as in `amount`.
-            crop: x, y, width and height of the part to read, in pixels, in every picture alike.
+            crop: x, y, width and height of the part to read, in pixels, in every page alike.
             model: another field model than the released one.
 
         Returns:
-            A `Number`; of a list, a list in its order.
+            A `Number`; of a list, a list in its order, with one for each page of each picture.
 
         Raises:
             checkreader.Error: a picture, the bound, the scheme or the model cannot be used; the message says why.
@@ -219,7 +224,7 @@ class Reader:
         def read(pictures: list[bytes]) -> list[Number]:
             return [Number(**_number(prediction, about)) for prediction in recognize(pictures)]
 
-        return _each(picture, read)
+        return _each(picture, read, "number")
 
     def _fields(
         self,
@@ -259,11 +264,20 @@ def open(models: str | Path | None = None, *, runtime: str = "auto") -> Reader:
 
 
 def _each(
-    picture: Picture | list[Pictures] | tuple[Pictures, ...], read: Callable[[list[bytes]], list[Result]]
+    picture: Picture | list[Pictures] | tuple[Pictures, ...],
+    read: Callable[[list[bytes]], list[Result]],
+    method: str,
 ) -> Result | list[Result]:
-    """Reads one picture, or several in one batch."""
+    """Reads one picture of one page, or every page of several in one batch; `method` is the caller's name."""
     if not isinstance(picture, list | tuple):
-        (result,) = read([_encoded(picture, "")])
+        content = _encoded(picture, "")
+        count = len(split(content))
+        if count > 1:
+            name = os.fspath(picture) if isinstance(picture, str | os.PathLike) else "the picture"
+            raise CheckreaderError(
+                f"{name} has {count} pages: pass a list, reader.{method}([…]), to read them all"
+            )
+        (result,) = read([content])
         return result
     if not picture:
         return []
@@ -281,6 +295,7 @@ def _encoded(picture: Picture, where: str) -> bytes:
 def _number(prediction: FieldPrediction, about: Model) -> dict[str, Any]:
     return {
         "model": about,
+        "page": prediction.page,
         "confidence": prediction.confidence,
         "accepted": prediction.accepted,
         "reason": prediction.reason,

@@ -25,6 +25,7 @@ class Model:
 @dataclass(frozen=True)
 class _Result:
     model: Model
+    page: int
     confidence: float
     accepted: bool
     reason: str | None
@@ -44,6 +45,7 @@ class Digit(_Result):
 
     Attributes:
         model: the model that read it.
+        page: the number of the page that it is on, from 1; 1 in a picture without pages.
         confidence: the calibrated probability of `digit`, 0 to 1.
         accepted: True where it may be booked without a human, at the error bound that was asked for.
         reason: why it is not accepted; None if it is.
@@ -64,6 +66,7 @@ class Number(_Result):
 
     Attributes:
         model: the model that read it.
+        page: the number of the page that it is on, from 1; 1 in a picture without pages.
         confidence: the calibrated probability that the whole string is right, 0 to 1.
         accepted: True where it may be booked without a human, at the error bound that was asked for.
         reason: why it is not accepted; None if it is.

@@ -141,7 +141,8 @@ class Settings:
         metavar="US",
     )
     max_rows: int = 4096  # pictures in one inference request; as JSON each takes 25 kB of memory
-    max_pictures: int = 100  # encoded pictures in one request; each may cost the decoding of a large picture
+    # Pages of the encoded pictures in one request; each may cost the decoding of a large picture
+    max_pictures: int = 100
     queue_rows: int = 8192  # two of the largest requests
     queue_timeout: float = 10.0  # s
 

@@ -24,6 +24,7 @@ from serving.decoding.thresholds import DigitPrediction, choose_threshold
 from serving.errors import CheckreaderError
 from serving.images.codec import Gray, decode
 from serving.images.digit import normalize, tensor
+from serving.images.pages import only_page
 from serving.recognition import digits
 from serving.repository.store import Repository
 
@@ -61,9 +62,9 @@ def read(gray: Gray) -> DigitPrediction:
     """Reads the digit in a picture, uint8 [height, width] of any size."""
     repository = Repository.open()
     loaded = repository.load(repository.manifest.default, "litert")
-    pixels = normalize(gray)[np.newaxis]
+    source = digits.NormalizedDigits(normalize(gray)[np.newaxis], [1])
     (reading,) = digits.recognize(
-        pixels, loaded.network.infer(tensor(pixels)), choose_threshold(loaded.model.thresholds)
+        source, loaded.network.infer(tensor(source.pixels)), choose_threshold(loaded.model.thresholds)
     )
     return reading
 
@@ -71,7 +72,9 @@ def read(gray: Gray) -> DigitPrediction:
 def main() -> int:
     """Reads the named picture, or the camera's, and prints the digit; returns 1 on failure."""
     try:
-        prediction = read(decode(Path(sys.argv[1]).read_bytes()) if len(sys.argv) > 1 else photograph())
+        prediction = read(
+            decode(only_page(Path(sys.argv[1]).read_bytes())) if len(sys.argv) > 1 else photograph()
+        )
     except CheckreaderError as error:
         return _fail(str(error))
     except OSError as error:

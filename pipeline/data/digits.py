@@ -29,6 +29,7 @@ from pipeline.data.download import fetch
 from serving.errors import CheckreaderError
 from serving.images.codec import FORMATS, decode
 from serving.images.digit import normalize
+from serving.images.pages import only_page
 
 BUILT_IN: Final = ("digits", "mnist")
 NAMES: Final = (*BUILT_IN, "folder")
@@ -293,7 +294,7 @@ def _folder(path: Path, name: str) -> Dataset:
         if label not in tuple("0123456789"):
             raise CheckreaderError(f"{where}: label {label!r} is not a digit 0–9")
         try:
-            pixels = normalize(decode(file.read_bytes()))
+            pixels = normalize(decode(only_page(file.read_bytes())))
         except OSError as error:
             raise CheckreaderError(f"{where}: cannot read {file}: {error.strerror}") from None
         except CheckreaderError as error:

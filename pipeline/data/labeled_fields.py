@@ -26,6 +26,7 @@ import numpy.typing as npt
 from serving.decoding.ctc import SEPARATOR
 from serving.errors import CheckreaderError
 from serving.images.codec import Gray, decode
+from serving.images.pages import only_page
 
 NAMES: Final = ("labels.csv", "labels.jsonl")
 _TEXT: Final = re.compile(r"[0-9]+([.,][0-9]+)*")
@@ -65,7 +66,7 @@ class Labeled:
 
     def picture(self, index: int) -> Gray:
         """Decodes one field: gray levels uint8 [height, width]."""
-        return decode(self.encoded[index])
+        return decode(only_page(self.encoded[index]))
 
     def classes(self, index: int) -> tuple[int, ...]:
         """Returns the text as the network's classes: 0–9, and `SEPARATOR` for a point or comma."""
@@ -258,7 +259,7 @@ def _read(folder: Path, name: str, where: str) -> bytes:
         if path is None:
             raise CheckreaderError(f"not found in {folder} or {folder / 'images'}: correct the name")
         raw = path.read_bytes()
-        decode(raw)
+        decode(only_page(raw))
     except OSError as error:
         raise CheckreaderError(f"{where}: cannot read {name}: {error.strerror}") from None
     except CheckreaderError as error:

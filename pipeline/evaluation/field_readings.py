@@ -117,7 +117,7 @@ def _recognize(
     pictures: Sequence[Gray], infer: Infer, model: Model, restriction: FieldFormat
 ) -> list[RecognizedField]:
     sources = [
-        LocatedField(normalize_field(gray), (0, 0), (gray.shape[1], gray.shape[0])) for gray in pictures
+        LocatedField(normalize_field(gray), 1, (0, 0), (gray.shape[1], gray.shape[0])) for gray in pictures
     ]
     batches = place([source.field for source in sources], SLIDING)
     fields_probabilities = fields.probabilities_by_field(

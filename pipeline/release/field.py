@@ -156,7 +156,7 @@ def describe(run: Run, name: str, version: str, artifacts: list[Artifact], recor
 def _draw_amount(models: Path, model: Model, predict: Predictor) -> None:
     """Draws a golden amount with its reading and boxes, for the README."""
     gray = decode((models / "golden" / _PICTURE).read_bytes())
-    source = LocatedField(normalize_field(gray), (0, 0), (gray.shape[1], gray.shape[0]))
+    source = LocatedField(normalize_field(gray), 1, (0, 0), (gray.shape[1], gray.shape[0]))
     ((_, image),) = sliding_window.place([source.field], SLIDING)
     largest = max((threshold.max_error for threshold in model.thresholds), default=None)
     threshold = threshold_or_reason(model.thresholds, largest)

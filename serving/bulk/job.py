@@ -1,12 +1,15 @@
 """Reads a folder of any number of pictures and writes one line of JSON for each.
 
 The folder is walked while it is read, in a fixed order, and a bounded number
-of pictures is in work at any time. A line is {"file", …prediction} or {"file",
-"error"}, the file relative to the folder, in the order of the walk: the same
-lines whether processes of this machine (`serving.bulk.local`) or a cluster
-(`serving.bulk.ray`) read.
+of pictures is in work at any time. A line is {"file", "page", "pages",
+…prediction} or {"file", "page", "pages", "error"}, one for each of a file's
+pages, the file relative to the folder, in the order of the walk: the same lines
+whether processes of this machine (`serving.bulk.local`) or a cluster
+(`serving.bulk.ray`) read. `page` is null where the file as a whole cannot be
+read.
 Lines are written as they come, so after a kill the next run goes on after the
-last complete one; it keeps 8 bytes in memory for each finished file.
+last file whose lines are complete; it keeps 8 bytes in memory for each
+finished file.
 """
 
 from __future__ import annotations
@@ -29,13 +32,15 @@ import numpy.typing as npt
 from serving.decoding.field_string import FieldFormat
 from serving.errors import CheckreaderError
 from serving.images.crop import Crop
+from serving.images.pages import split
 from serving.recognition import fields
+from serving.recognition.fields import FieldPrediction
 from serving.repository.store import Repository
 
 CHUNK: Final = 16  # pictures that go to a process at a time
 MAX_BYTES: Final = 2**28  # of a file; 50 megapixels fit uncompressed
 
-Lines: TypeAlias = list[bytes]
+Lines: TypeAlias = list[bytes]  # for each file its lines, one for each page, with a line feed between them
 # Reads chunks of files; gives their lines in the same order.
 Engine: TypeAlias = Callable[["Job", Iterator[list[str]]], Iterator[Lines]]
 
@@ -54,7 +59,10 @@ class Job:
 
 @dataclass
 class JobSummary:
-    """The counts of one run; `reasons` are the first unreadable files, each with its error."""
+    """The counts of one run: the files that were done before and, of this run, pages.
+
+    `reasons` are the first that are unreadable, each file with its error.
+    """
 
     skipped: int = 0
     read: int = 0
@@ -74,16 +82,26 @@ class Worker:
         )
 
     def __call__(self, files: Sequence[str]) -> Lines:
-        return [self._line(file) for file in files]
+        return [self._lines(file) for file in files]
 
-    def _line(self, file: str) -> bytes:
+    def _lines(self, file: str) -> bytes:
         try:
-            (prediction,) = self._recognize([read_file(Path(self._job.folder, file))])
+            pages = split(read_file(Path(self._job.folder, file)))
         except OSError as error:
             return error_line(file, error.strerror or str(error))
         except CheckreaderError as error:
             return error_line(file, str(error))
-        return msgspec.json.encode({"file": display_name(file)} | msgspec.to_builtins(prediction))
+        return b"\n".join(
+            _page_line(file, page, len(pages), outcome)
+            for page, outcome in pages.each(lambda encoded: self._recognize([encoded])[0])
+        )
+
+
+def _page_line(file: str, page: int, pages: int, outcome: FieldPrediction | CheckreaderError) -> bytes:
+    if isinstance(outcome, CheckreaderError):
+        return error_line(file, str(outcome), page, pages)
+    place = {"file": display_name(file), "page": page, "pages": pages}
+    return msgspec.json.encode(place | msgspec.to_builtins(msgspec.structs.replace(outcome, page=page)))
 
 
 def read_file(path: Path) -> bytes:
@@ -132,7 +150,7 @@ def run(
         job: the folder and how to read it.
         out: the file of lines, new or of an earlier run.
         engine: of `serving.bulk.local` or `serving.bulk.ray`.
-        progress: passes lines on and shows the progress; its second argument is the number of lines in `out`.
+        progress: passes lines on and shows the progress; its second argument is the number of files in `out`.
 
     Raises:
         CheckreaderError: `out` is another kind of file, or the model cannot be used.
@@ -150,7 +168,7 @@ def run(
         for lines in progress(engine(job, _chunks(names)), summary.skipped):
             file.write(b"".join(line + b"\n" for line in lines))
             file.flush()
-            for line in lines:
+            for line in b"\n".join(lines).split(b"\n"):
                 _count(summary, msgspec.json.decode(line, type=_Row))
     return summary
 
@@ -159,6 +177,8 @@ class _Row(msgspec.Struct):
     """The parts of a line that are counted."""
 
     file: str
+    page: int | None
+    pages: int | None
     accepted: bool = False
     error: str | None = None
 
@@ -184,9 +204,9 @@ def _hash(file: str) -> int:
 
 
 def _resume(file: BinaryIO, path: Path) -> Iterator[str]:
-    """Yields the files of an earlier run's lines; a last line that was cut short is erased."""
+    """Yields the files of an earlier run's lines; lines of a last file that are not all there are erased."""
     file.seek(0)
-    end = 0
+    position = end = 0
     for number, line in enumerate(iter(file.readline, b""), 1):
         try:
             row = msgspec.json.decode(line, type=_Row)
@@ -198,8 +218,10 @@ def _resume(file: BinaryIO, path: Path) -> Iterator[str]:
             break
         if not line.endswith(b"\n"):
             break
-        end += len(line)
-        yield row.file
+        position += len(line)
+        if row.page == row.pages:  # the file's last line, also where both are null
+            end = position
+            yield row.file
     file.truncate(end)
 
 
@@ -235,6 +257,6 @@ def display_name(file: str) -> str:
     return os.fsencode(file).decode("utf-8", "backslashreplace")
 
 
-def error_line(file: str, reason: str) -> bytes:
-    """Returns the line of a file that cannot be read."""
-    return msgspec.json.encode({"file": display_name(file), "error": reason})
+def error_line(file: str, reason: str, page: int | None = None, pages: int | None = None) -> bytes:
+    """Returns the line of a page that cannot be read, or of a file where its pages cannot be told."""
+    return msgspec.json.encode({"file": display_name(file), "page": page, "pages": pages, "error": reason})

@@ -29,6 +29,7 @@ from serving.runtime.cpu import cpus
 # Chunks of one data set; a folder of more becomes several, one after the other.
 _CHUNKS: Final = 4096
 _CONNECT_TIMEOUT: Final = 10.0  # s
+_BETWEEN: Final = b"\0"  # the lines of two files; JSON has none
 
 
 class _Actor:
@@ -40,7 +41,7 @@ class _Actor:
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         lines = np.empty(len(batch["files"]), object)
         for row, files in enumerate(batch["files"]):
-            lines[row] = b"\n".join(self._worker([os.fsdecode(file) for file in files]))
+            lines[row] = _BETWEEN.join(self._worker([os.fsdecode(file) for file in files]))
         return {"lines": lines}
 
 
@@ -75,7 +76,7 @@ def _lines(job: Job, chunks: list[list[str]], actors: int) -> Iterator[Lines]:
     )
     try:
         for row in read.iter_rows():
-            yield row["lines"].split(b"\n")
+            yield row["lines"].split(_BETWEEN)
     except ray.exceptions.RayError as error:
         raise CheckreaderError(f"the Ray cluster failed: {str(error).strip().splitlines()[-1]}") from None
 

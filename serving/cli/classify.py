@@ -11,6 +11,7 @@ import msgspec
 from serving.decoding.thresholds import MAX_ERROR, DigitPrediction, choose_threshold
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
+from serving.images.pages import split
 from serving.recognition import digits
 from serving.repository.store import Repository
 from serving.table import format_table
@@ -39,10 +40,10 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints the prediction for each file that can be read.
+    """Prints the prediction for each page of each file that can be read.
 
     Returns:
-        1 if a file could not be read, else 0.
+        1 if a file or a page could not be read, else 0.
 
     Raises:
         CheckreaderError: the model or the bound cannot be used.
@@ -54,18 +55,27 @@ def run(options: argparse.Namespace) -> int:
     threshold = choose_threshold(
         loaded.model.thresholds, options.max_error
     )  # refused once, not for every file
+
+    def classify(page: bytes) -> DigitPrediction:
+        source = digits.normalize_pictures([page])
+        return digits.recognize(source, loaded.network.infer(tensor(source.pixels)), threshold)[0]
+
     predictions: list[tuple[str, DigitPrediction]] = []
     failures = 0
     for file in options.files:
         try:
             picture = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-            pixels = digits.normalize_pictures([picture])
-            (prediction,) = digits.recognize(pixels, loaded.network.infer(tensor(pixels)), threshold)
+            pages = split(picture)
         except (CheckreaderError, OSError) as error:
             print(f"error: {file}: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
             failures += 1
-        else:
-            predictions.append((file, prediction))
+            continue
+        for number, outcome in pages.each(classify):
+            if isinstance(outcome, CheckreaderError):
+                print(f"error: {file}: {outcome}", file=sys.stderr)
+                failures += 1
+            else:
+                predictions.append((file, msgspec.structs.replace(outcome, page=number)))
     if options.json:
         _print_json(name, loaded.model.version, predictions)
     elif predictions:
@@ -83,7 +93,13 @@ def _print_json(name: str, version: str, predictions: list[tuple[str, DigitPredi
 
 def _print_table(predictions: list[tuple[str, DigitPrediction]]) -> None:
     rows = [
-        (file, str(prediction.digit), f"{prediction.confidence:.3f}", prediction.reason or "accepted")
+        (
+            file,
+            str(prediction.page),
+            str(prediction.digit),
+            f"{prediction.confidence:.3f}",
+            prediction.reason or "accepted",
+        )
         for file, prediction in predictions
     ]
-    print(format_table(("file", "digit", "confidence", "verdict"), rows, right=False))
+    print(format_table(("file", "page", "digit", "confidence", "verdict"), rows, right=False))

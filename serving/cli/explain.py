@@ -24,6 +24,7 @@ from PIL import Image, ImageDraw, ImageFont
 from serving.errors import CheckreaderError
 from serving.images.codec import Gray
 from serving.images.digit import SIDE, tensor
+from serving.images.pages import only_page
 from serving.recognition import digits
 from serving.repository.store import Repository
 from serving.runtime.network import Floats, Network
@@ -212,7 +213,7 @@ def run(options: argparse.Namespace) -> int:
     network = Repository.open(options.models).load(MODEL, "onnxruntime").network
     encoded = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
     try:
-        pixels = digits.normalize_pictures([encoded])[0]
+        pixels = digits.normalize_pictures([only_page(encoded)]).pixels[0]
     except CheckreaderError as error:
         raise CheckreaderError(f"{options.file}: {error}") from None
     if not pixels.any():

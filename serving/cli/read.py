@@ -24,6 +24,7 @@ from serving.errors import CheckreaderError
 from serving.extras import install_command, require_packages
 from serving.images.codec import decode
 from serving.images.crop import Crop, parse_crop
+from serving.images.pages import split
 from serving.recognition import annotate, fields
 from serving.recognition.fields import FieldPrediction
 from serving.repository.store import Repository
@@ -31,7 +32,7 @@ from serving.table import format_table
 
 MODEL = "lenet5-field"
 _CLUSTER = f"--ray needs an extra: {install_command('cluster')}"
-_HEAD = ("file", "text", "raw", "amount", "confidence", "accepted", "reason")
+_HEAD = ("file", "page", "text", "raw", "amount", "confidence", "accepted", "reason")
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
@@ -50,7 +51,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--scheme", choices=list(SCHEMES), help="check digit that the number satisfies")
     command.add_argument("--length", type=int, metavar="N", help=f"how many digits it has, 1 to {MAX_LENGTH}")
     command.add_argument("--locale", choices=list(LOCALES), help="how the amount is written (default: any)")
-    command.add_argument("--crop", metavar="X,Y,W,H", help="part of each picture to read, in pixels")
+    command.add_argument("--crop", metavar="X,Y,W,H", help="part of each page to read, in pixels")
     command.add_argument("--model", default=MODEL, metavar="NAME", help="which model reads (%(default)s)")
     command.add_argument(
         "--max-error",
@@ -61,12 +62,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--draw",
         metavar="FILE|DIR",
-        help="write each picture with boxes and reading: a file for one, a folder for several",
+        help="write each page with boxes and reading: a file for one picture, a folder for several",
     )
     command.add_argument(
         "--out",
         metavar="FILE",
-        help="read a folder: append a line of JSON for each picture, go on where an earlier run ended",
+        help="read a folder: append a line of JSON for each page, go on where an earlier run ended",
     )
     command.add_argument(
         "--ray", metavar="ADDRESS", help="with --out: on a Ray cluster, local = one started on this machine"
@@ -88,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _files(options: argparse.Namespace, expected: FieldFormat, crop: Crop | None) -> int:
-    """Reads some files and prints the predictions; returns 1 if one cannot be read."""
+    """Reads some files and prints a prediction for each page; returns 1 if one cannot be read."""
     repository = Repository.open(options.models)
     # Refused before the model is loaded, and once, not for every file.
     fields.require_sliding(options.model, repository.model(options.model))
@@ -102,7 +103,7 @@ def _files(options: argparse.Namespace, expected: FieldFormat, crop: Crop | None
     for file in options.files:
         try:
             encoded = sys.stdin.buffer.read() if file == "-" else bulk.read_file(Path(file))
-            (prediction,) = recognize([encoded])
+            pages = split(encoded)
         except OSError as error:
             unreadable += 1
             print(f"error: {file}: {error.strerror}", file=sys.stderr)
@@ -111,10 +112,16 @@ def _files(options: argparse.Namespace, expected: FieldFormat, crop: Crop | None
             unreadable += 1
             print(f"error: {file}: {error}", file=sys.stderr)
             continue
-        predictions.append((file, prediction))
-        if options.draw is not None:
-            target = _target(Path(options.draw), file, len(options.files))
-            annotate.draw(decode(encoded), prediction, crop).save(target)
+        for number, outcome in pages.each(lambda page: recognize([page])[0]):
+            if isinstance(outcome, CheckreaderError):
+                unreadable += 1
+                print(f"error: {file}: {outcome}", file=sys.stderr)
+                continue
+            prediction = msgspec.structs.replace(outcome, page=number)
+            predictions.append((file, prediction))
+            if options.draw is not None:
+                target = _target(Path(options.draw), file, len(options.files), number)
+                annotate.draw(decode(pages.page(number)), prediction, crop).save(target)
     if options.json:
         entries = [{"file": file} | msgspec.to_builtins(prediction) for file, prediction in predictions]
         reply = {"model": {"name": options.model, "version": loaded.model.version}, "fields": entries}
@@ -126,20 +133,22 @@ def _files(options: argparse.Namespace, expected: FieldFormat, crop: Crop | None
     return 1 if unreadable else 0
 
 
-def _target(draw: Path, file: str, count: int) -> Path:
-    """Returns the file that a picture is drawn into."""
+def _target(draw: Path, file: str, count: int, page: int) -> Path:
+    """Returns the file that a page is drawn into; those after the first have their number in its name."""
+    suffix = f"-page{page}" if page > 1 else ""
     if count == 1 and draw.suffix.lower() in _PICTURES and not draw.is_dir():
-        return draw
+        return draw.with_stem(f"{draw.stem}{suffix}")
     draw.mkdir(parents=True, exist_ok=True)
-    return draw / f"{'stdin' if file == '-' else Path(file).name}.png"
+    return draw / f"{'stdin' if file == '-' else Path(file).name}{suffix}.png"
 
 
 def _table(predictions: list[tuple[str, FieldPrediction]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Returns the head and the rows of a table for people."""
-    head = ("file", "reading", "amount", "confidence", "verdict")
+    head = ("file", "page", "reading", "amount", "confidence", "verdict")
     return head, [
         (
             file,
+            str(prediction.page),
             prediction.raw,
             prediction.amount or "",
             f"{prediction.confidence:.3f}",
@@ -157,6 +166,7 @@ def _csv(predictions: list[tuple[str, FieldPrediction]]) -> str:
         writer.writerow(
             (
                 file,
+                prediction.page,
                 prediction.text,
                 prediction.raw,
                 prediction.amount,

@@ -27,8 +27,13 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 class DigitPrediction(msgspec.Struct, frozen=True):
-    """A recognized digit; `reason` says why it is not accepted, `top` are the likeliest digits, best first."""
+    """A recognized digit.
 
+    `page` is the number of its page in the picture, from 1, `reason` says why it is not accepted, `top` are the
+    likeliest digits, best first.
+    """
+
+    page: int
     digit: int
     confidence: float
     accepted: bool
@@ -57,7 +62,10 @@ def choose_threshold(thresholds: Sequence[Threshold], max_error: float = MAX_ERR
 
 
 def digit_predictions(
-    probabilities: npt.NDArray[np.float32], blank: npt.NDArray[np.bool_], threshold: Threshold
+    probabilities: npt.NDArray[np.float32],
+    blank: npt.NDArray[np.bool_],
+    threshold: Threshold,
+    pages: Sequence[int],
 ) -> list[DigitPrediction]:
     """Predicts a digit from each row.
 
@@ -65,16 +73,17 @@ def digit_predictions(
         probabilities: float32 [N, 10], index = digit; of equals the lowest index wins.
         blank: bool [N], True where normalization found no ink.
         threshold: as `choose_threshold` gives it.
+        pages: the number of the page that each row was read from.
     """
     # Stable, so that the lower of two equal digits comes first.
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :_TOP]
     predictions = []
-    for row, best, empty in zip(probabilities, order.tolist(), blank.tolist(), strict=True):
+    for row, best, empty, page in zip(probabilities, order.tolist(), blank.tolist(), pages, strict=True):
         top = [Choice(digit, shortest_float(row[digit])) for digit in best]
         # The rounded confidence is compared, so that a client who compares for itself agrees.
         confidence = top[0].probability
         reason = BLANK if empty else rejection_reason(confidence, threshold)
-        predictions.append(DigitPrediction(best[0], confidence, reason is None, reason, top))
+        predictions.append(DigitPrediction(page, best[0], confidence, reason is None, reason, top))
     return predictions
 
 

@@ -7,9 +7,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
 from serving.decoding.field_string import FieldFormat
 from serving.decoding.thresholds import MAX_ERROR, DigitPrediction, choose_threshold
 from serving.engine.batcher import Outputs
@@ -19,7 +16,7 @@ from serving.engine.statistics import Counts
 from serving.engine.tensors import Tensor, single_input, to_model_input, to_pictures
 from serving.errors import CheckreaderError, Unknown
 from serving.images import sliding_window
-from serving.images.crop import Crop, is_small
+from serving.images.crop import Crop, PageLimit, is_small
 from serving.images.digit import tensor as to_tensor
 from serving.recognition import digits, fields
 from serving.recognition.fields import FieldPrediction
@@ -46,6 +43,7 @@ class DataPlane:
 
     Attributes:
         stopping: True once the process is about to end.
+        page_limit: how many pages the pictures of a request may have.
     """
 
     def __init__(
@@ -63,6 +61,7 @@ class DataPlane:
         self.previous: Mapping[str, ServedModel] = previous or {}
         self.counts = counts or Counts()
         self.stopping = False
+        self.page_limit = PageLimit(settings.max_pictures)
         self._offloader = offloader or Offloader(cpus())
 
     @property
@@ -161,10 +160,10 @@ class DataPlane:
             pictures: encoded, as `images.codec.decode` takes them.
             model: the model's name; None = the default.
             max_error: the largest share of wrong readings among the accepted ones.
-            crop: the part to read, the same in every picture.
+            crop: the part to read, the same in every page.
 
         Returns:
-            The model, and a reading of each picture.
+            The model, and a reading of each page of each picture.
 
         Raises:
             Unknown: no such model.
@@ -192,10 +191,10 @@ class DataPlane:
         threshold = choose_threshold(
             served.loaded.model.thresholds, MAX_ERROR if max_error is None else max_error
         )
-        pixels = await self._normalize(pictures, crop)
-        outputs = await self._run(served, to_tensor(pixels), None, start)
+        source = await self._normalize(pictures, crop)
+        outputs = await self._run(served, to_tensor(source.pixels), None, start)
         computed = time.perf_counter_ns()
-        predictions = digits.recognize(pixels, outputs[0], threshold)
+        predictions = digits.recognize(source, outputs[0], threshold)
         for prediction in predictions:
             served.statistics.record_reading(prediction.reason)
         served.statistics.record_success(start, computed, time.perf_counter_ns())
@@ -215,11 +214,11 @@ class DataPlane:
             pictures: encoded, as `images.codec.decode` takes them.
             model: the model's name; None = the first served one that reads fields.
             max_error: the largest share of wrong readings among the accepted ones, see `fields.threshold_or_reason`.
-            crop: the field, the same part of every picture.
+            crop: the field, the same part of every page.
             field_format: the rules that the field's string has to keep.
 
         Returns:
-            The model, and a reading of each picture.
+            The model, and a reading of each page of each picture.
 
         Raises:
             Unknown: no such model.
@@ -248,7 +247,7 @@ class DataPlane:
         threshold = fields.threshold_or_reason(entry.thresholds, max_error)
 
         def normalize() -> tuple[list[fields.LocatedField], list[tuple[list[int], Floats]]]:
-            located = fields.normalize_pictures(pictures, crop)
+            located = fields.normalize_pictures(pictures, crop, self.page_limit)
             return located, sliding_window.place([source.field for source in located], sliding)
 
         located, placed = await self.offload(normalize)
@@ -296,14 +295,21 @@ class DataPlane:
             hint = ": post them to /fields" if entry.task == "field" else " of single digits"
             raise CheckreaderError(f"model {served.name!r} takes no encoded pictures{hint}")
         pictures = to_pictures(served.name, tensor, self.settings.max_pictures)
-        return to_tensor(await self._normalize(pictures))
+        source = await self._normalize(pictures)
+        if len(source.pages) > len(pictures):  # an output has a row for each picture
+            raise CheckreaderError(
+                f"a picture for model {served.name!r} has several pages: post it to /digits, which reads them all"
+            )
+        return to_tensor(source.pixels)
 
-    async def _normalize(self, pictures: Sequence[bytes], crop: Crop | None = None) -> npt.NDArray[np.uint8]:
-        """Decodes and normalizes pictures of digits to uint8 [N, 28, 28].
+    async def _normalize(
+        self, pictures: Sequence[bytes], crop: Crop | None = None
+    ) -> digits.NormalizedDigits:
+        """Decodes and normalizes pictures of digits.
 
         A single small one is decoded in the event loop: threads that take the interpreter from each other on two
         cores would take twice as long.
         """
         if len(pictures) == 1 and is_small(pictures[0]):
             return digits.normalize_pictures(pictures, crop)
-        return await self.offload(lambda: digits.normalize_pictures(pictures, crop))
+        return await self.offload(lambda: digits.normalize_pictures(pictures, crop, self.page_limit))

@@ -42,24 +42,28 @@ _BODY_ERRORS: Final = (
     Expired,
 )
 
+_ABOUT_PAGES = (
+    "Every page of a TIFF is read: the answer has a reading for each page, picture by picture, and page says which it "
+    "is; a new picture starts again with page 1. "
+)
 _ABOUT_DIGITS = (
-    "One picture of one digit, or several as files of a form. Dark ink on light paper or the reverse, "
+    f"One picture of one digit, or several as files of a form. {_ABOUT_PAGES}Dark ink on light paper or the reverse, "
     "color and shadow do not matter. A reading is accepted when its confidence reaches the threshold that, "
     "on the calibration data, kept the share of wrong readings among the accepted within max_error; "
     "otherwise reason says why a human should look."
 )
 _ABOUT_FIELDS = (
     "One picture of an amount or a number, or several as files of a form; crop takes the field out of a whole "
-    "scan. text is the digits alone, raw what is written, with a point for a point or a comma, amount a decimal "
+    f"scan. {_ABOUT_PAGES}text is the digits alone, raw what is written, with a point for a point or a comma, amount a decimal "
     "where the separators leave no doubt. With a scheme the likeliest number that satisfies its check digit "
     "is read. confidence is the probability that the whole string is right, and a reading is accepted as at "
     "/digits; where the model's calibration does not support the default max_error, nothing is accepted until "
     "one is asked for. Doubt about the decimal point is a reason not to accept. A box is x, y, width, height in the "
-    "picture that was posted."
+    "page of the picture that was posted."
 )
 _ABOUT_INFER = (
     "FP32 from 0 (paper) to 1 (ink) or UINT8 0–255, normalized as MNIST's pictures are, nested or flat; or "
-    "BYTES of shape [N]: whole pictures, in base64 or in the binary section, which are normalized here. "
+    "BYTES of shape [N]: whole pictures of one page, in base64 or in the binary section, which are normalized here. "
     "The binary tensor extension is spoken; with Inference-Header-Content-Length: 0 the body is the "
     "FP32 input alone. An output's parameter classification: K gives its K best classes."
 )
@@ -103,7 +107,7 @@ def _picture_operations(endpoints: Endpoints) -> list[Operation]:
             Parameter("model", f"which model reads; {default}", {"enum": list(endpoints.plane.models)}),
             Parameter(
                 "crop",
-                "x,y,width,height in pixels: read this part alone",
+                "x,y,width,height in pixels: read this part of each page alone",
                 {"type": "string", "pattern": r"^\d+,\d+,\d+,\d+$"},
             ),
         )
@@ -121,7 +125,7 @@ def _picture_operations(endpoints: Endpoints) -> list[Operation]:
         errors=_BODY_ERRORS,
         curl="curl --data-binary @seven.png 'localhost:8000/digits?max_error=0.01'\n"
         "curl -F a=@one.png -F b=@two.jpg localhost:8000/digits",
-        reply='{"model":{"name":"lenet5","version":"1"},"digits":[{"digit":7,"confidence":0.998,"accepted":true,'
+        reply='{"model":{"name":"lenet5","version":"1"},"digits":[{"page":1,"digit":7,"confidence":0.998,"accepted":true,'
         '"reason":null,"top":[{"digit":7,"probability":0.998},{"digit":1,"probability":0.001}]}]}',
     )
     fields = Operation(
@@ -145,7 +149,7 @@ def _picture_operations(endpoints: Endpoints) -> list[Operation]:
         errors=_BODY_ERRORS,
         curl="curl --data-binary @amount.png 'localhost:8000/fields?crop=410,120,180,40'\n"
         "curl --data-binary @account.png 'localhost:8000/fields?scheme=aba'",
-        reply='{"model":{"name":"lenet5-field","version":"1"},"fields":[{"text":"1250","raw":"12.50",'
+        reply='{"model":{"name":"lenet5-field","version":"1"},"fields":[{"page":1,"text":"1250","raw":"12.50",'
         '"amount":"12.50","confidence":0.994,"accepted":true,"reason":null,"digits":[{"digit":1,'
         '"probability":0.999,"box":[412,124,9,28]}],"check_digit":null,'
         '"alternatives":[{"raw":"72.50","probability":0.003}]}]}',

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -19,7 +19,7 @@ from PIL import Image
 from serving.images.codec import Gray
 from serving.images.digit import INK_LEVEL
 from serving.images.ink import Ink, find_ink
-from serving.images.slope_slant import BoundingBoxes, slope_and_slant, writing_size
+from serving.images.slope_slant import BoundingBoxes, WritingSize, slope_and_slant, writing_size
 
 HEIGHT: Final = 32
 MAX_WIDTH: Final = 640
@@ -28,6 +28,10 @@ _WORK_HEIGHT: Final = 96
 _COARSE: Final = 18  # rows of a body that are too few
 _FINE: Final = 30  # and that are enough
 _MOST_PIXELS: Final = 500_000  # that are searched for little writing
+_LETTER: Final = 0.2  # of the picture's height; what is less tall is a letter of a page, or a speck
+_LETTERS: Final = 12
+_LITTLE: Final = 0.25  # of the picture's height; strokes that are mostly taller are no page's
+_LINES: Final = 3  # letters' heights between the first lines of a page and its last
 _SMALLEST: Final = 0.75  # of the usual scale, to let tall digits in
 
 
@@ -41,11 +45,13 @@ class Field:
         to_picture: float64 [2, 3], maps (x, y, 1) in pixels to x, y in the picture that
             was given; continuous, a pixel covers [x, x + 1).
         problem: why there is nothing to read; pixels are then one column of paper.
+        whole_page: whether the picture shows many small strokes in several lines, as a whole check does.
     """
 
     pixels: Gray
     to_picture: npt.NDArray[np.float64]
     problem: str | None
+    whole_page: bool = False
 
 
 def normalize_field(gray: Gray) -> Field:
@@ -67,7 +73,7 @@ def normalize_field(gray: Gray) -> Field:
 
 def _normalize(gray: Gray, block: int) -> Field:
     """Normalizes with each block×block pixels merged into one, or fewer where that leaves too little of the digits."""
-    ink = find_ink(gray if block == 1 else np.asarray(Image.fromarray(gray).reduce(block)))
+    ink = find_ink(_merged(gray, block))
     if ink is None:
         finer = block // 4
         if finer and gray.size <= _MOST_PIXELS * finer * finer:
@@ -79,7 +85,26 @@ def _normalize(gray: Gray, block: int) -> Field:
     size = writing_size(boxes, keep)
     finer = int(block * size.height / _FINE)
     if 0 < finer < block and size.height < _COARSE:
-        return _zoomed(gray, ink, block, size.height, finer)
+        field = _zoomed(gray, ink, block, size.height, finer)
+    else:
+        field = _fitted(ink, boxes, size, block, slope, slant)
+    whole_page = _is_whole_page(ink)
+    if not whole_page and block > 1 and np.median(boxes.bottom - boxes.top) < _LITTLE * len(ink.smooth):
+        # Letters may have run together in blocks this large.
+        finer_ink = find_ink(_merged(gray, -(-block // 2)))
+        whole_page = finer_ink is not None and _is_whole_page(finer_ink)
+    return replace(field, whole_page=True) if whole_page else field
+
+
+def _merged(gray: Gray, block: int) -> Gray:
+    return gray if block == 1 else np.asarray(Image.fromarray(gray).reduce(block))
+
+
+def _fitted(
+    ink: Ink, boxes: BoundingBoxes, size: WritingSize, block: int, slope: float, slant: float
+) -> Field:
+    """Sets the writing upright and scales it to the field's height."""
+    keep = np.ones(len(ink.components), np.bool_)
     writing = _writing(ink, boxes, size.height, size.middle)
     if not writing.all():
         keep = writing
@@ -113,6 +138,20 @@ def _normalize(gray: Gray, block: int) -> Field:
     first, last = int(columns[0]), int(columns[-1]) + 1
     to_work[:, 2] += first * to_work[:, 0]
     return Field(np.ascontiguousarray(pixels[:, first:last]), to_work * block, None)
+
+
+def _is_whole_page(ink: Ink) -> bool:
+    """Returns whether there are many small components in several lines."""
+    if len(ink.components) < _LETTERS:
+        return False
+    boxes = BoundingBoxes.of(ink.components, 0.0, 0.0)
+    tall, middles = boxes.bottom - boxes.top, (boxes.top + boxes.bottom) / 2
+    small = tall < _LETTER * len(ink.smooth)
+    count = int(small.sum())
+    if count < _LETTERS:
+        return False
+    rows = np.sort(middles[small])
+    return bool(rows[-1 - count // 10] - rows[count // 10] > _LINES * np.median(tall[small]))
 
 
 def _writing(ink: Ink, boxes: BoundingBoxes, height: float, middle: float) -> npt.NDArray[np.bool_]:

@@ -12,11 +12,11 @@ from serving.images.codec import Gray
 from serving.images.connected_components import Components
 from serving.images.ruled_lines import box_edges, horizontal_rules, line_pixels
 from serving.images.slope_slant import BoundingBoxes
+from serving.images.uneven_light import dark_ink
 
 _Mask = npt.NDArray[np.bool_]
 
 _LEAST_CONTRAST: Final = 12
-_LIGHT_INK: Final = 0.05  # in doubt the ink is dark
 # Where levels lie between the paper's and the ink's:
 _WEAK: Final = 0.35  # a component's pixels
 _STRONG: Final = 0.5  # at least one of them
@@ -64,7 +64,7 @@ def find_ink(work: Gray) -> Ink | None:
     Canny, A Computational Approach to Edge Detection, 1986). The scale of
     darkness is set by the darkest pixels, as many as one digit has.
     """
-    smooth = _smooth(_darkness(_dark(work)), min(1.5, max(0.5, len(work) / 60)))
+    smooth = _smooth(_darkness(dark_ink(work)), min(1.5, max(0.5, len(work) / 60)))
     base, span = _levels(smooth)
     if span < _LEAST_CONTRAST:
         return None
@@ -86,30 +86,6 @@ def find_ink(work: Gray) -> Ink | None:
     if lines:
         components = components.select(~box_edges(BoundingBoxes.of(components, 0.0, 0.0), lines, len(smooth)))
     return Ink(smooth, base, span, components) if len(components) else None
-
-
-def _dark(work: Gray) -> Gray:
-    """Returns the picture with its ink dark.
-
-    Ink is rarer than paper, and rarer still at the edge, so it skews the levels
-    around their mean: as for a digit, but with the mean over columns nearby and
-    less weight on the edge, which a field's digits often touch.
-    """
-    step = 2 if min(work.shape) >= 40 else 1
-    sample = work[::step, ::step].astype(np.float32)
-    height, width = sample.shape
-    total = np.zeros(width + 1, np.float32)
-    np.cumsum(sample.mean(0), out=total[1:])
-    column, reach = np.arange(width), max(1, height)
-    left, right = np.maximum(column - reach, 0), np.minimum(column + reach + 1, width)
-    d = sample - (total[right] - total[left]) / (right - left).astype(np.float32)
-    size = np.abs(d)
-    square = d * d
-    skew = float(np.vdot(square, d)) / max(1e-6, float(np.vdot(square, size)))
-    edge_skew, edge_size = (
-        float(v[0].sum() + v[-1].sum() + v[:, 0].sum() + v[:, -1].sum()) for v in (d, size)
-    )
-    return np.asarray(~work) if skew - 0.5 * edge_skew / max(1e-6, edge_size) > _LIGHT_INK else work
 
 
 def _darkness(work: Gray) -> Gray:

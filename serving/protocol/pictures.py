@@ -30,13 +30,15 @@ class Query:
     Attributes:
         model: which one reads; None: the default.
         max_error: share of wrong readings to tolerate among the accepted; None: the default.
-        crop: the part of each picture that is read; None: all of it.
+        crop: the part of each page that is read; None: all of it.
+        page: the number of the only page that is read, from 1; None: all of them.
         field_format: of the text in a field, as far as it is known.
     """
 
     model: str | None = None
     max_error: float | None = None
     crop: Crop | None = None
+    page: int | None = None
     field_format: FieldFormat = field(default_factory=FieldFormat)
 
 
@@ -45,7 +47,7 @@ def parse_query(parameters: Iterable[tuple[str, str]], allowed: Sequence[str] = 
 
     Args:
         parameters: names and values.
-        allowed: `PARAMETERS` or `FIELD_PARAMETERS`.
+        allowed: `PARAMETERS`, `FIELD_PARAMETERS` or what else a path takes.
 
     Raises:
         CheckreaderError: one is unknown, given twice or makes no sense.
@@ -61,6 +63,7 @@ def parse_query(parameters: Iterable[tuple[str, str]], allowed: Sequence[str] = 
         values.get("model"),
         _parse_max_error(values["max_error"]) if "max_error" in values else None,
         parse_crop(values["crop"]) if "crop" in values else None,
+        _parse_whole("page", values["page"]) if "page" in values else None,
         field_format(
             values.get("kind"),
             values.get("scheme"),
@@ -101,14 +104,14 @@ class Model(msgspec.Struct, frozen=True):
 
 
 class DigitsResponse(msgspec.Struct, frozen=True):
-    """The reply of `/digits`, a reading for each picture."""
+    """The reply of `/digits`, a reading for each page of each picture."""
 
     model: Model
     digits: list[DigitPrediction]
 
 
 class FieldsResponse(msgspec.Struct, frozen=True):
-    """The reply of `/fields`, a reading for each picture."""
+    """The reply of `/fields`, a reading for each page of each picture."""
 
     model: Model
     fields: list[FieldPrediction]

@@ -3,41 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from serving.decoding.thresholds import DigitPrediction, digit_predictions
-from serving.images.crop import Crop, normalize_each
+from serving.images.codec import Frame
+from serving.images.crop import Crop, PageLimit, normalize_each
 from serving.images.digit import normalize
 from serving.manifest import Threshold
 from serving.runtime.network import Floats
 
 
-def normalize_pictures(pictures: Sequence[bytes], crop: Crop | None = None) -> npt.NDArray[np.uint8]:
-    """Decodes and normalizes pictures.
+@dataclass(frozen=True)
+class NormalizedDigits:
+    """Pictures as the network sees them, uint8 [N, 28, 28], 255 = ink, and the page that each was of its picture."""
+
+    pixels: npt.NDArray[np.uint8]
+    pages: Sequence[int]
+
+
+def normalize_pictures(
+    pictures: Sequence[bytes], crop: Crop | None = None, limit: PageLimit | None = None
+) -> NormalizedDigits:
+    """Decodes and normalizes pictures, every page of each.
 
     Args:
         pictures: encoded, as `codec.decode` takes them; at least one.
-        crop: x, y, width and height of the part to read, in every picture alike.
-
-    Returns:
-        uint8 [N, 28, 28], 255 = ink.
+        crop: x, y, width and height of the part to read, in every page alike.
+        limit: as for `normalize_each`.
 
     Raises:
-        CheckreaderError: a picture cannot be read, or the crop lies outside it.
+        CheckreaderError: as `normalize_each`.
     """
-    return np.stack(normalize_each(pictures, crop, normalize))
+
+    def normalize_page(part: Frame, page: int) -> tuple[npt.NDArray[np.uint8], int]:
+        return normalize(part.square()), page
+
+    pixels, pages = zip(*normalize_each(pictures, crop, normalize_page, limit), strict=True)
+    return NormalizedDigits(np.stack(pixels), pages)
 
 
-def recognize(
-    pixels: npt.NDArray[np.uint8], probabilities: Floats, threshold: Threshold
-) -> list[DigitPrediction]:
+def recognize(source: NormalizedDigits, probabilities: Floats, threshold: Threshold) -> list[DigitPrediction]:
     """Predicts digits.
 
     Args:
-        pixels: uint8 [N, 28, 28], normalized.
-        probabilities: float32 [N, 10], the network's for these pixels.
+        source: the normalized pictures.
+        probabilities: float32 [N, 10], the network's for their pixels.
         threshold: as `choose_threshold` gives it.
     """
-    return digit_predictions(probabilities, pixels.max(axis=(1, 2)) == 0, threshold)
+    return digit_predictions(probabilities, source.pixels.max(axis=(1, 2)) == 0, threshold, source.pages)

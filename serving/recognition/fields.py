@@ -8,7 +8,8 @@ each: "1.250" is no number to be parsed. Which of them is a decimal point is dec
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -18,14 +19,16 @@ from serving.decoding.field_string import DecodedField, FieldFormat, confidence,
 from serving.decoding.thresholds import MAX_ERROR, choose_threshold, rejection_reason, shortest_float
 from serving.errors import CheckreaderError
 from serving.images import sliding_window
-from serving.images.codec import Gray
-from serving.images.crop import Crop, normalize_each
+from serving.images.codec import Frame
+from serving.images.crop import Crop, PageLimit, normalize_each
 from serving.images.field import Field, normalize_field
 from serving.manifest import Model, Sliding, Threshold
 from serving.recognition import boxes
 from serving.recognition.boxes import Box
 from serving.recognition.uncovered_ink import uncovered_ink
 from serving.runtime.network import Array, Floats, Network
+
+WHOLE_PAGE: Final = "this looks like a whole check or page, not one field: pass crop=x,y,width,height"
 
 
 class FieldDigit(msgspec.Struct, frozen=True):
@@ -53,10 +56,12 @@ class Alternative(msgspec.Struct, frozen=True):
 class FieldPrediction(msgspec.Struct, frozen=True):
     """A recognized field.
 
-    `text` is the digits alone, `raw` the text as written with a point for each separator, `amount` a decimal
-    where the separators leave no doubt. `reason` says why the prediction is not accepted.
+    `page` is the number of its page in the picture, from 1. `text` is the digits alone, `raw` the text as written
+    with a point for each separator, `amount` a decimal where the separators leave no doubt. `reason` says why the
+    prediction is not accepted.
     """
 
+    page: int
     text: str
     raw: str
     amount: str | None
@@ -70,29 +75,37 @@ class FieldPrediction(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class LocatedField:
-    """A normalized field and its place in its picture: corner x, y and size w, h."""
+    """A normalized field and its place: the number of its page in its picture, corner x, y and size w, h there."""
 
     field: Field
+    page: int
     corner: tuple[int, int]
     size: tuple[int, int]
 
 
-def normalize_pictures(pictures: Sequence[bytes], crop: Crop | None = None) -> list[LocatedField]:
-    """Decodes and normalizes pictures.
+def normalize_pictures(
+    pictures: Sequence[bytes], crop: Crop | None = None, limit: PageLimit | None = None
+) -> list[LocatedField]:
+    """Decodes and normalizes pictures, every page of each.
 
     Args:
         pictures: encoded, as `codec.decode` takes them.
-        crop: x, y, width and height of the field, in every picture alike.
+        crop: x, y, width and height of the field, in every page alike.
+        limit: as for `normalize_each`.
 
     Raises:
-        CheckreaderError: a picture cannot be read, or the crop lies outside it.
+        CheckreaderError: as `normalize_each`.
     """
     corner = crop[:2] if crop else (0, 0)
 
-    def locate(gray: Gray) -> LocatedField:
-        return LocatedField(normalize_field(gray), corner, (gray.shape[1], gray.shape[0]))
+    def locate(part: Frame, page: int) -> LocatedField:
+        square = part.square()
+        field = normalize_field(square)
+        (height, width), (rows, columns) = part.gray.shape, square.shape
+        to_picture = field.to_picture * [[width / columns], [height / rows]]
+        return LocatedField(replace(field, to_picture=to_picture), page, corner, (width, height))
 
-    return normalize_each(pictures, crop, locate)
+    return normalize_each(pictures, crop, locate, limit)
 
 
 def require_sliding(name: str, model: Model) -> Sliding:
@@ -137,21 +150,23 @@ def recognize(
         expected: the format that the field is expected to have.
         threshold: as `threshold_or_reason` gives it.
     """
+    whole_page = WHOLE_PAGE if source.field.whole_page else None
     if source.field.problem is not None:
-        return _empty(source.field.problem, expected)
+        return _empty(source, whole_page or source.field.problem, expected)
     assert model.sliding is not None
     steps = probabilities[:, : sliding_window.steps(source.field.pixels.shape[1], model.sliding)]
     decoded = decode(steps, expected)
     raw = raw_text(decoded.labels)
     text = raw.replace(".", "")
     if not text:
-        return _empty("no digit read", expected)
+        return _empty(source, whole_page or "no digit read", expected)
     certainty = shortest_float(np.float32(confidence(decoded.best[0].probability, model.confidence)))
     places = _places(steps, decoded.labels)
-    reason = _fault(decoded, expected) or _rejection(certainty, decoded, expected, threshold)
+    reason = whole_page or _fault(decoded, expected) or _rejection(certainty, decoded, expected, threshold)
     if reason is None and uncovered_ink(source.field.pixels, [place[:2] for place in places], model.sliding):
         reason = "ink beside the digits that was not read: one may be missing"
     return FieldPrediction(
+        page=source.page,
         text=text,
         raw=raw,
         amount=decoded.amount.amount if decoded.amount else None,
@@ -198,7 +213,7 @@ class FieldRecognizer:
     crop: Crop | None
 
     def __call__(self, pictures: Sequence[bytes]) -> list[FieldPrediction]:
-        """Recognizes encoded pictures; raises CheckreaderError as `normalize_pictures` does."""
+        """Recognizes every page of encoded pictures; raises CheckreaderError as `normalize_pictures` does."""
         sources = normalize_pictures(pictures, self.crop)
         assert self.model.sliding is not None
         placed = sliding_window.place([source.field for source in sources], self.model.sliding)
@@ -226,7 +241,7 @@ def field_recognizer(
         network: the loaded model.
         expected: the format that the fields are expected to have.
         max_error: as for `threshold_or_reason`.
-        crop: x, y, width and height of the field, in every picture alike.
+        crop: x, y, width and height of the field, in every page alike.
 
     Raises:
         CheckreaderError: the model reads no fields or does not support `max_error`.
@@ -259,9 +274,9 @@ def _rejection(
     return reason
 
 
-def _empty(reason: str, expected: FieldFormat) -> FieldPrediction:
+def _empty(source: LocatedField, reason: str, expected: FieldFormat) -> FieldPrediction:
     check = CheckDigit(expected.scheme, False) if expected.scheme else None
-    return FieldPrediction("", "", None, 0.0, False, reason, [], check, [])
+    return FieldPrediction(source.page, "", "", None, 0.0, False, reason, [], check, [])
 
 
 def _rules(expected: FieldFormat) -> str:

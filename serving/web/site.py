@@ -21,6 +21,7 @@ from serving.decoding.thresholds import MAX_ERROR
 from serving.engine.dataplane import DataPlane
 from serving.errors import CheckreaderError, Unknown
 from serving.http.asgi import JSON, Handler, HttpRequest, HttpResponse, negotiate_encoding
+from serving.images.pages import split
 from serving.manifest import Artifact, GoldenDigit, GoldenField, Model, Threshold
 from serving.protocol import pictures
 from serving.recognition import digits
@@ -222,14 +223,18 @@ class Site:
         return HttpResponse(msgspec.json.encode(models), JSON, headers=((b"cache-control", b"no-store"),))
 
     async def normalized(self, request: HttpRequest) -> HttpResponse:
-        """Returns the posted pictures as the digit networks see them: uint8 [N, 28, 28], 255 = ink."""
-        query = pictures.parse_query(request.query_parameters(), ("crop",))
+        """Returns the pages of the posted pictures as the digit networks see them: uint8 [N, 28, 28], 255 = ink."""
+        query = pictures.parse_query(request.query_parameters(), ("crop", "page"))
         settings = self._plane.settings
         body = await request.body(settings.max_body)
         posted = pictures.parse_body(request.header(b"content-type"), body, settings.max_pictures)
-        normalizing = self._plane.offload(lambda: digits.normalize_pictures(posted, query.crop))
-        pixels = await request.cancel_on_disconnect(normalizing)
-        return HttpResponse(pixels.tobytes(), b"application/octet-stream")
+
+        def normalize() -> bytes:
+            pages = posted if query.page is None else [split(picture).page(query.page) for picture in posted]
+            return digits.normalize_pictures(pages, query.crop, self._plane.page_limit).pixels.tobytes()
+
+        pixels = await request.cancel_on_disconnect(self._plane.offload(normalize))
+        return HttpResponse(pixels, b"application/octet-stream")
 
 
 def _find(files: dict[str, StaticFile], name: str) -> StaticFile:

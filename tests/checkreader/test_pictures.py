@@ -9,6 +9,7 @@ from PIL import Image
 
 from checkreader.pictures import encoded
 from serving.errors import CheckreaderError
+from serving.images.codec import decode, decode_frame
 
 GRAY = np.arange(0, 240, 20, dtype=np.uint8).reshape(3, 4)
 
@@ -57,6 +58,29 @@ def test_images_keep_their_mode(mode: str) -> None:
 
 def test_other_images_become_rgb() -> None:
     assert Image.open(io.BytesIO(encoded(Image.fromarray(GRAY).convert("CMYK")))).mode == "RGB"
+
+
+@pytest.mark.parametrize("mode", ["I", "F", "I;16B", "LAB", "La", "RGBa", "PA", "CMYK", "YCbCr", "HSV"])
+def test_images_of_every_mode_keep_their_levels(mode: str) -> None:
+    gray = Image.fromarray(GRAY)
+    if mode == "LAB":
+        image = Image.merge("LAB", [gray] * 3)
+    elif mode == "I;16B":
+        image = Image.frombytes(mode, gray.size, GRAY.astype(">u2").tobytes())
+    else:
+        between = {"La": "LA", "RGBa": "RGBA", "YCbCr": "RGB", "HSV": "RGB"}.get(mode, "L")
+        image = gray.convert(between).convert(mode)
+    np.testing.assert_allclose(decode(encoded(image)), GRAY, atol=1)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "F"])
+def test_the_shape_of_pixels_is_kept(mode: str) -> None:
+    image = Image.new(mode, (30, 20))
+    image.info["dpi"] = (204, 98)
+    assert decode_frame(encoded(image)).aspect == pytest.approx(204 / 98, rel=0.01)
+    for strange in ((0, 0), (float("nan"), 100), (1e12, 1e12), None, 300):
+        image.info["dpi"] = strange
+        assert decode_frame(encoded(image)).aspect == 1
 
 
 @pytest.mark.parametrize(

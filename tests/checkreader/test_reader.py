@@ -4,6 +4,7 @@ import dataclasses
 import doctest
 import io
 import json
+import re
 import runpy
 from decimal import Decimal
 from pathlib import Path
@@ -17,9 +18,10 @@ from checkreader.reader import Reader
 from serving.cli.main import main
 from serving.cli.renamed import VARIABLES
 from tests.support.paths import ROOT
-from tests.support.tiny import amount, png
+from tests.support.tiny import amount, damaged_page, png, tiff
 
 GOLDEN = ROOT / "models" / "golden"
+CASE = ROOT / "tests" / "cases" / "g4-2pages.tif"
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +86,47 @@ def test_number_under_a_scheme(tiny: Reader) -> None:
     assert result.check_digit is not None
     assert result.check_digit.scheme == "luhn"
     assert not hasattr(result, "amount")
+
+
+def test_a_list_has_a_result_for_each_page(tiny: Reader, tmp_path: Path) -> None:
+    scan = tmp_path / "scan.tif"
+    scan.write_bytes(tiff(amount("12.50"), amount("4258")))
+    results = tiny.amount([scan, amount("1.250"), scan.read_bytes()])
+    assert [(result.page, result.raw) for result in results] == [
+        (1, "12.50"),
+        (2, "4258"),
+        (1, "1.250"),
+        (1, "12.50"),
+        (2, "4258"),
+    ]
+    assert [result.page for result in tiny.number((scan,))] == [1, 2]
+    assert [result.page for result in tiny.digit([CASE])] == [1, 2]
+    assert results[0].to_dict()["page"] == 1
+
+
+@pytest.mark.parametrize("method", ["digit", "amount", "number"])
+def test_no_page_is_dropped_without_a_word(tiny: Reader, method: str) -> None:
+    read = getattr(tiny, method)
+    for picture, name in ((CASE, re.escape(str(CASE))), (CASE.read_bytes(), "the picture")):
+        message = rf"^{name} has 2 pages: pass a list, reader\.{method}\(\[…\]\), to read them all$"
+        with pytest.raises(checkreader.Error, match=message):
+            read(picture)
+
+
+def test_an_image_is_one_page(tiny: Reader) -> None:
+    """Of an image that PIL has opened, the frame that it is at."""
+    image = Image.open(io.BytesIO(tiff(amount("12.50"), amount("4258"))))
+    image.seek(1)
+    (result,) = tiny.amount([image])
+    assert (result.page, result.raw) == (1, "4258")
+    assert tiny.amount(image) == result
+    assert tiny.amount(np.asarray(image)) == result
+
+
+def test_an_error_names_the_page(tiny: Reader) -> None:
+    scan = damaged_page(amount("12.50"), amount("4258"), amount("1.250"))
+    with pytest.raises(checkreader.Error, match=r"^picture 2 of 2: page 2 of 3: damaged TIFF picture"):
+        tiny.amount([amount("12.50"), scan])
 
 
 def test_crop_reads_a_part(reader: Reader) -> None:

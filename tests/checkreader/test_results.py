@@ -9,9 +9,10 @@ import pytest
 from checkreader.results import Alternative, Amount, CheckDigit, Choice, Digit, FieldDigit, Model, Number
 
 MODEL = Model("lenet5", "3")
-DIGIT = Digit(MODEL, 0.98765, True, None, 7, (Choice(7, 0.98765), Choice(1, 0.01)))
+DIGIT = Digit(MODEL, 1, 0.98765, True, None, 7, (Choice(7, 0.98765), Choice(1, 0.01)))
 NUMBER = Number(
     MODEL,
+    2,
     0.5,
     False,
     "unsure: 0.500",
@@ -21,7 +22,7 @@ NUMBER = Number(
     CheckDigit("luhn", False),
     (Alternative("1.3", 0.25),),
 )
-AMOUNT = Amount(MODEL, 0.75, True, None, "1250", "12.50", (), None, (), Decimal("12.50"))
+AMOUNT = Amount(MODEL, 1, 0.75, True, None, "1250", "12.50", (), None, (), Decimal("12.50"))
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,10 @@ def test_plain_amounts_are_strings() -> None:
     """They keep their cents; a doubtful one is null."""
     assert AMOUNT.to_dict()["amount"] == "12.50"
     assert dataclasses.replace(AMOUNT, amount=None).to_dict()["amount"] is None
+
+
+def test_every_result_has_its_page() -> None:
+    assert [result.to_dict()["page"] for result in (DIGIT, NUMBER, AMOUNT)] == [1, 2, 1]
 
 
 def test_nested_parts_are_plain() -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import gzip
 import struct
 import zlib
+from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -13,8 +17,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.support.tiny import png, seven
+from serving.app import build_app
+from serving.settings import Settings
+from tests.conftest import Client
+from tests.support import tiff as by_hand
+from tests.support.picture_files import chunk
+from tests.support.tiny import png, seven, tiff
 
+CASES = Path(__file__).parents[1] / "cases"
 SEVEN = png(seven())
 INFER = "/v2/models/lenet5/infer"
 FORM = {"content-type": "multipart/form-data; boundary=cut"}
@@ -30,10 +40,6 @@ def error(reply, status: int = 400) -> str:
     return content["error"]
 
 
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
 def bomb(width: int, height: int) -> bytes:
     """A PNG of a few hundred bytes that claims to be huge."""
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
@@ -46,13 +52,18 @@ def bomb(width: int, height: int) -> bytes:
     [
         (b"", "empty body"),
         (b"hello", "not a picture: expected PNG, JPEG, TIFF, BMP, WEBP, got 5 bytes"),
-        (b"%PDF-1.7 " + bytes(100), "not a picture"),
-        (b"GIF89a" + bytes(100), "not a picture"),
+        (
+            b"%PDF-1.7 " + bytes(100),
+            "not a picture: expected PNG, JPEG, TIFF, BMP, WEBP, got a PDF: turn its pages",
+        ),
+        (b"\0\0\0\x24ftypheic" + bytes(100), "got HEIC, as iPhones take it: save it as PNG or JPEG"),
+        (b"GIF89a" + bytes(100), "got a GIF: save it as PNG"),
+        (b"II*\0" + bytes(100), "damaged TIFF picture, or of an unusual kind"),
         (SEVEN[:60], "damaged"),
         (SEVEN[:-30], "damaged"),
         (png(seven(), "JPEG")[:200], "damaged"),
         (bomb(9000, 9000), "picture too large: 9000×9000 pixels"),
-        (png(Image.new("F", (9, 9)), "TIFF"), "floating-point TIFF is not read"),
+        (png(Image.new("F", (9, 9), float("nan")), "TIFF"), "values that are not finite"),
     ],
 )
 def test_no_picture(client, body: bytes, message: str) -> None:
@@ -60,8 +71,61 @@ def test_no_picture(client, body: bytes, message: str) -> None:
     assert message in error(client("POST", "/digits", content=body), status)
 
 
-# Pillow warns of what it can do without in a damaged file.
-@pytest.mark.filterwarnings("ignore:::PIL")
+@pytest.mark.parametrize("path", ["/digits", "/fields", "/web/normalized"])
+def test_pages(client, path: str) -> None:
+    scan = tiff(seven(60), seven(40), compression="tiff_deflate")
+    assert error(client("POST", path + "?crop=0,0,50,50", content=scan)).startswith(
+        "page 2 of 2: crop 0,0,50,50"
+    )
+    many = tiff(*[seven(20)] * 4)
+    assert error(client("POST", path, content=many)) == "too many pictures: 4 pages, at most 3 in one request"
+    files = [("a", ("a.tif", scan)), ("b", ("b.tif", scan))]
+    assert "4 pages, at most 3" in error(client("POST", path, files=files))
+    cut = by_hand.write([(np.zeros((9, 9), np.uint8), {})] * 2, after=10**6)
+    assert error(client("POST", path, content=cut)).startswith("page 3 of 3: damaged TIFF picture")
+    endless = by_hand.write([(np.zeros((1, 1), np.uint8), {})] * 1001)
+    assert "too many pages" in error(client("POST", path, content=endless))
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_a_tensor_has_a_row_for_each_picture(client, copies: int) -> None:
+    """Where there is no room for a page, none is dropped."""
+    data = [base64.b64encode(tiff(seven(), seven(60))).decode()] * copies
+    body = {"inputs": [{"name": "image", "datatype": "BYTES", "shape": [copies], "data": data}]}
+    message = error(client("POST", INFER, json=body))
+    assert message == (
+        "a picture for model 'lenet5' has several pages: post it to /digits, which reads them all"
+        if copies == 1
+        else "too many pictures: 4 pages, at most 3 in one request"
+    )
+
+
+@pytest.fixture(scope="module")
+def released() -> Iterator[Client]:
+    """The service over the released models."""
+    with asyncio.Runner() as runner:
+        yield Client(build_app(Settings()), runner)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "16bit-8.png",
+        "black-on-transparent.png",
+        "white-on-transparent.png",
+        "bmp32-V5-alpha0.bmp",
+        "iccp-big.png",
+        "trunc-tail.jpg",
+    ],
+)
+def test_pictures_as_they_come(released, name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    reply = released("POST", "/digits", content=(CASES / name).read_bytes())
+    assert reply.status_code == 200, reply.text
+    (digit,) = reply.json()["digits"]
+    assert (digit["digit"], digit["accepted"], digit["reason"]) == (7, True, None)
+    assert capfd.readouterr() == ("", "")
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_flipped_bits(client, data: st.DataObject) -> None:

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from serving import __version__
-from tests.support.tiny import png, seven
+from tests.support.paths import ROOT
+from tests.support.tiny import png, seven, tiff
 
 SEVEN = png(seven())
 BLANK = png(seven(ink=255, paper=255))
 INFER = "/v2/models/lenet5/infer"
+CASE = ROOT / "tests" / "cases" / "g4-2pages.tif"
 
 
 def test_one_picture(client) -> None:
@@ -23,7 +25,8 @@ def test_one_picture(client) -> None:
     content = reply.json()
     assert content["model"] == {"name": "lenet5", "version": "1"}
     (digit,) = content["digits"]
-    assert list(digit) == ["digit", "confidence", "accepted", "reason", "top"]
+    assert list(digit) == ["page", "digit", "confidence", "accepted", "reason", "top"]
+    assert digit["page"] == 1
     assert digit["accepted"] is True
     assert digit["reason"] is None
     assert digit["top"][0] == {"digit": digit["digit"], "probability": digit["confidence"]}
@@ -42,6 +45,21 @@ def test_several_pictures_in_order(client) -> None:
     first, second, third = client("POST", "/digits?max_error=0.1", files=files).json()["digits"]
     assert first == third
     assert second["reason"] == "blank: no ink found"
+
+
+def test_every_page_in_order(client) -> None:
+    pages = [seven(), seven(60, 200, 30)]
+    files = [("a", ("a.tif", tiff(*pages))), ("b", ("b.png", png(pages[0])))]
+    first, second, third = client("POST", "/digits?max_error=0.1", files=files).json()["digits"]
+    assert [digit["page"] for digit in (first, second, third)] == [1, 2, 1]
+    for digit, page in ((first, pages[0]), (second, pages[1]), (third, pages[0])):
+        (alone,) = client("POST", "/digits?max_error=0.1", content=png(page)).json()["digits"]
+        assert digit == alone | {"page": digit["page"]}
+
+
+def test_pages_of_a_fax(client) -> None:
+    content = client("POST", "/digits", content=CASE.read_bytes()).json()
+    assert [digit["page"] for digit in content["digits"]] == [1, 2]
 
 
 def test_crop(client) -> None:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.hostile.test_pictures import error
-from tests.support.tiny import SLIDING, amount, png
+from tests.support.tiny import SLIDING, amount, png, tiff
 
 INFER = "/v2/models/lenet5-field/infer"
 
@@ -24,6 +24,7 @@ def test_post(client) -> None:
     assert content["model"] == {"name": "lenet5-field", "version": "1"}
     (field,) = content["fields"]
     assert list(field) == [
+        "page",
         "text",
         "raw",
         "amount",
@@ -52,6 +53,28 @@ def test_several_pictures_of_any_width_in_order(client) -> None:
     assert [first] == post(client, content=pictures[0])["fields"]
     assert [third] == post(client, content=pictures[1])["fields"]
     assert (second["text"], second["accepted"], second["reason"]) == ("", False, "blank: no ink found")
+
+
+def test_every_page_in_order(client) -> None:
+    scan = tiff(amount("4250.75"), Image.new("L", (50, 20), 255), amount("12.50"))
+    first, blank, third = post(client, content=scan)["fields"]
+    assert [(field["page"], field["raw"]) for field in (first, blank, third)] == [
+        (1, "4250.75"),
+        (2, ""),
+        (3, "12.50"),
+    ]
+    assert third["digits"] == post(client, content=png(amount("12.50")))["fields"][0]["digits"]
+
+
+def test_crop_takes_the_same_part_of_every_page(client) -> None:
+    page, field = Image.new("L", (400, 200), 240), amount("12.50")
+    page.paste(field, (50, 70))
+    other = page.copy()
+    other.paste(amount("4258"), (200, 0))  # beside the part
+    content = post(client, f"?crop=50,70,{field.width},{field.height}", content=tiff(page, other))
+    assert [(field["page"], field["raw"]) for field in content["fields"]] == [(1, "12.50"), (2, "12.50")]
+    assert content["fields"][0]["digits"] == content["fields"][1]["digits"]
+    assert all(digit["box"][0] >= 50 for digit in content["fields"][0]["digits"])
 
 
 def test_query(client) -> None:

@@ -46,6 +46,21 @@ def png(picture: Image.Image, format: str = "PNG", **options: object) -> bytes:
     return file.getvalue()
 
 
+def tiff(*pages: Image.Image, **options: object) -> bytes:
+    """Encodes a TIFF of several pages."""
+    first, *others = pages
+    return png(first, "TIFF", save_all=True, append_images=others, **options)
+
+
+def damaged_page(*pages: Image.Image) -> bytes:
+    """Encodes a TIFF whose second page has damaged pixels."""
+    encoded = tiff(*pages, compression="tiff_deflate")
+    picture = Image.open(io.BytesIO(encoded))
+    picture.seek(1)
+    (strip,) = picture.tag_v2[273]
+    return encoded[:strip] + bytes(30) + encoded[strip + 30 :]
+
+
 def seven(size: int = 40, ink: int = 20, paper: int = 240) -> Image.Image:
     """Draws a 7."""
     picture = Image.new("L", (size, size), paper)

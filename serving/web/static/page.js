@@ -44,7 +44,9 @@ function readWhileDrawing() {
     const { canvas } = drawing;
     const { width, height } = canvas;
     timings = new Map();
-    showResult(reading.digitFromBrowser(read(grayLevels(canvas, width, height), width, height), models.browser));
+    const result = reading.digitFromBrowser(read(grayLevels(canvas, width, height), width, height), models.browser);
+    showResult(result);
+    reading.renderPages([result], 0, () => {});
   });
 }
 
@@ -101,13 +103,10 @@ async function readPicture(input) {
   showProblem("");
   byId("result").setAttribute("aria-busy", "true");
   try {
-    const result = runtime() === "browser" ? await readInBrowser(input) : await readOnServer(input, signal);
+    const results = runtime() === "browser" ? [await readInBrowser(input)] : await readOnServer(input, signal);
     if (signal.aborted) return;
     if (input !== picture) showPicture(input);
-    showResult(result);
-    byId("spoken").textContent = reading.summarize(result);
-    reading.renderBoxes(input.bitmap ? result.digits : [], input.width, input.height);
-    await showLayers(result, 0, signal);
+    await showPage(results, 0, signal);
   } catch (error) {
     if (signal.aborted) return;
     showProblem(error.message);
@@ -117,11 +116,23 @@ async function readPicture(input) {
   }
 }
 
+// Shows what is read on one of the pages.
+async function showPage(results, index, signal) {
+  const result = results[index];
+  showResult(result);
+  reading.renderPages(results, index, (other) => showPage(results, other, signal).catch(showError));
+  byId("spoken").textContent = `${results.length > 1 ? `Page ${result.page} of ${results.length}. ` : ""}${reading.summarize(result)}`;
+  const visible = picture.bitmap && index === 0; // a browser shows the first page alone
+  reading.renderBoxes(visible ? result.digits : [], picture.width, picture.height);
+  await showLayers(result, 0, signal);
+}
+
 async function readOnServer({ data }, signal) {
   const maxError = byId("bound").value ? Number(byId("bound").value) : null;
   const isDigit = pictureKind() === "digit";
   const answer = await service.read(isDigit ? "/digits" : "/fields", data, maxError, signal);
-  return (isDigit ? reading.digitFromServer : reading.amountFromServer)(answer, selectedThreshold());
+  const toResult = isDigit ? reading.digitFromServer : reading.amountFromServer;
+  return answer.readings.map((page) => toResult({ ...answer, reading: page }, selectedThreshold()));
 }
 
 async function readInBrowser({ bitmap, width, height }) {
@@ -153,7 +164,7 @@ async function showLayers(result, index, signal, requested = false) {
   if (byId("seen").hidden) return;
   reading.markDigit(index);
   const inputOnly = result.runtime === "browser" && !requested;
-  const pixels = result.pixels ?? (await service.normalize(picture.data, crop, signal));
+  const pixels = result.pixels ?? (await service.normalize(picture.data, result.page, crop, signal));
   const layers = inputOnly ? [] : await service.inferLayers(models.features, pixels, signal);
   if (signal.aborted) return;
   renderLayers(byId("layers"), [{ name: "input", shape: [28, 28, 1], data: pixels }, ...layers]);

@@ -1,5 +1,5 @@
 // Turns readings into results for people, and shows these.
-// A result has runtime, model, ms, title, accepted, explanation, facts, bars, barsTitle, digits and, in the browser, pixels.
+// A result has runtime, model, ms, page, title, accepted, explanation, facts, bars, barsTitle, digits and, in the browser, pixels.
 import { createElement, exactPercent, milliseconds, percent, shortPercent, wholePercent } from "./format.js";
 
 const NOT_ACCEPTED = "A human should look";
@@ -16,6 +16,7 @@ export function digitFromServer({ reading, model, ms }, threshold) {
     runtime: "server",
     model,
     ms,
+    page: reading.page,
     title: blank ? "–" : String(reading.digit),
     accepted: reading.accepted,
     explanation: explain(reading, threshold),
@@ -34,6 +35,7 @@ export function digitFromBrowser({ digit, accepted, margin, threshold, logits, p
     runtime: "browser",
     model: { name: module.model, version: module.version },
     ms,
+    page: 1,
     title: blank ? "–" : String(digit),
     accepted,
     explanation: blank ? "Blank: no ink found." : accepted ? margins : toSentence(margins.replace("from", "only from")),
@@ -58,6 +60,7 @@ export function amountFromServer({ reading, model, ms }, threshold) {
     runtime: "server",
     model,
     ms,
+    page: reading.page,
     title: reading.raw || "–",
     accepted: reading.accepted,
     explanation: explain(reading, threshold),
@@ -125,6 +128,25 @@ function barRow(label, share, text, title = "") {
     createElement("th", { scope: "row", textContent: label, title }),
     createElement("td", { className: "track" }, bar),
     createElement("td", { textContent: text }),
+  );
+}
+
+// Shows what is read on each page, where there are several; `onSelect` gets a page's index.
+export function renderPages(results, selected, onSelect) {
+  byId("pages-part").hidden = results.length < 2;
+  byId("pages").replaceChildren(
+    ...results.map(({ title, page, accepted }, index) => {
+      const label = `page ${page}${accepted ? ", accepted" : ""}`;
+      const button = createElement(
+        "button",
+        { type: "button" },
+        createElement("b", { textContent: title }),
+        createElement("small", { textContent: label }),
+      );
+      button.setAttribute("aria-pressed", String(index === selected));
+      button.addEventListener("click", () => onSelect(index));
+      return button;
+    }),
   );
 }
 

@@ -48,17 +48,17 @@ export async function fetchBytes(path) {
   return (await send(path)).content;
 }
 
-// The first reading of a picture at `path`, "/digits" or "/fields", with the model that read it and the ms it took.
+// A reading of each page of a picture at `path`, "/digits" or "/fields", with the model that read it and the ms it took.
 export async function read(path, picture, maxError, signal) {
   const query = maxError === null ? "" : `?max_error=${maxError}`;
   const { content, ms } = await send(`${path}${query}`, picture, signal);
   const { model, digits, fields } = parseJson(content);
-  return { model, ms, reading: (digits ?? fields)[0] };
+  return { model, ms, readings: digits ?? fields };
 }
 
-// The 28 × 28 pixels that the digit networks see of the picture, or of its `crop` [x, y, width, height].
-export async function normalize(picture, crop, signal) {
-  const query = crop ? `?crop=${crop.join(",")}` : "";
+// The 28 × 28 pixels that the digit networks see of a page of the picture, or of its `crop` [x, y, width, height].
+export async function normalize(picture, page, crop, signal) {
+  const query = `?page=${page}${crop ? `&crop=${crop.join(",")}` : ""}`;
   return new Uint8Array((await send(`/web/normalized${query}`, picture, signal)).content);
 }
 

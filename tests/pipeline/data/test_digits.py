@@ -19,6 +19,7 @@ from pipeline.synthesis import digit_drawing
 from serving.errors import CheckreaderError
 from serving.images.codec import decode
 from serving.images.digit import normalize
+from tests.support.tiny import seven, tiff
 
 NAMES = data.MNIST
 
@@ -337,6 +338,7 @@ def put(path: Path, content: bytes | str) -> None:
         (lambda own: put(own / "٣" / "0.png", b""), r"is not a digit 0–9"),
         (lambda own: put(own / "3" / "z.png", "no picture"), r"3/z.png: not a picture"),
         (lambda own: put(own / "3" / "z.png", ""), r"3/z.png: "),
+        (lambda own: put(own / "3" / "z.tif", tiff(seven(), seven())), r"3/z.tif: 2 pages where one picture"),
         (lambda own: put(own / "3" / "z.png", (own / "3/0.png").read_bytes()[:200]), r"3/z.png: .*damaged"),
         (
             lambda own: Image.new("L", (40, 40), 255).save(own / "7" / "9.png"),

@@ -11,6 +11,7 @@ from PIL import Image
 
 from pipeline.data.labeled_fields import Labeled, folds, load
 from serving.errors import CheckreaderError
+from tests.support.tiny import amount, tiff
 
 
 def picture(path: Path, level: int = 200) -> None:
@@ -177,6 +178,14 @@ def test_no_picture(folder: Path) -> None:
     (folder / "a.png").write_bytes(b"hello")
     write_csv(folder, ("a.png", "1"))
     with pytest.raises(CheckreaderError, match=r"line 2: .*a.png: not a picture: expected PNG"):
+        load(folder)
+
+
+def test_several_pages(folder: Path) -> None:
+    """A label is of one field: the others are not dropped without a word."""
+    (folder / "a.tif").write_bytes(tiff(amount("1"), amount("2")))
+    write_csv(folder, ("a.tif", "1"))
+    with pytest.raises(CheckreaderError, match=r"line 2: a.tif: 2 pages where one picture is expected: save"):
         load(folder)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from serving.bulk.job import Job
 from serving.decoding.field_string import FieldFormat
-from tests.support.tiny import amount, png
+from tests.support.tiny import amount, damaged_page, png, tiff
 
 TEXTS = ("12.50", "1.250", "4258", "0.99")
 
@@ -23,6 +23,15 @@ def folder(tmp_path: Path) -> Path:
         file.write_bytes(png(amount(text)))
     (root / "b" / "broken.png").write_bytes(b"no picture")
     return root
+
+
+@pytest.fixture
+def scans(folder: Path) -> Path:
+    """The same folder with scans of several pages among its pictures, one of them damaged."""
+    (folder / "04-scan.tif").write_bytes(tiff(*(amount(text) for text in TEXTS)))
+    (folder / "b" / "damaged.tif").write_bytes(damaged_page(*(amount(text) for text in TEXTS[:3])))
+    (folder / "b" / "last.tif").write_bytes(tiff(amount("12.50"), amount("4258")))
+    return folder
 
 
 @pytest.fixture

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import psutil
 import pytest
 
 from serving.bulk import job as bulk
 from serving.bulk.job import Job, Worker
 from serving.errors import CheckreaderError
+from tests.support import tiff as by_hand
 from tests.support.paths import ROOT
 from tests.support.tiny import amount, png
 
@@ -65,7 +67,79 @@ def test_one_line_for_each_picture_in_order(job: Job, tmp_path: Path) -> None:
     (reason,) = summary.reasons
     assert reason == ("b/broken.png", by_file["b/broken.png"]["error"])
     assert reason[1].startswith("not a picture")
-    assert list(by_file["b/broken.png"]) == ["file", "error"]
+    assert list(by_file["b/broken.png"]) == ["file", "page", "pages", "error"]
+    assert list(by_file["00.png"])[:4] == ["file", "page", "pages", "text"]
+    assert all((row["page"], row["pages"]) == (1, 1) for row in lines_read)
+
+
+@pytest.mark.usefixtures("scans")
+def test_one_line_for_each_page_in_order(job: Job, tmp_path: Path) -> None:
+    summary = bulk.run(job, tmp_path / "out", here, plain)
+    by_file: dict[str, list[dict]] = {}
+    for row in rows(tmp_path / "out"):
+        by_file.setdefault(row["file"], []).append(row)
+    assert list(by_file) == list(bulk.walk(job.folder))
+    scan, damaged = by_file["04-scan.tif"], by_file["b/damaged.tif"]
+    assert [(row["page"], row["pages"], row["raw"]) for row in scan[:3]] == [
+        (1, 4, "12.50"),
+        (2, 4, "1.250"),
+        (3, 4, "4258"),
+    ]
+    assert [(row["page"], row["pages"], row.get("raw")) for row in damaged] == [
+        (1, 3, "12.50"),
+        (2, 3, None),
+        (3, 3, "4258"),
+    ]
+    assert damaged[1]["error"].startswith("page 2 of 3: damaged TIFF picture: ")
+    assert (summary.read, summary.unreadable, summary.skipped) == (20 + 4 + 2 + 2, 2, 0)
+    assert summary.reasons[1] == ("b/damaged.tif", damaged[1]["error"])
+    assert bulk.run(job, tmp_path / "out", here, plain).skipped == 24
+
+
+@pytest.mark.usefixtures("scans")
+def test_goes_on_behind_the_last_file_that_is_complete(job: Job, tmp_path: Path) -> None:
+    """Wherever a run is cut, no page is missing afterwards and none is there twice."""
+    out = tmp_path / "out"
+    bulk.run(job, out, here, plain)
+    complete = out.read_bytes()
+    ends = [number for number, byte in enumerate(complete, 1) if byte == ord("\n")]
+    for line, end in enumerate(ends):
+        for cut in (end - 20, end - 1, end):
+            out.write_bytes(complete[:cut])
+            summary = bulk.run(job, out, spare(complete), plain)
+            assert out.read_bytes() == complete
+            whole = {
+                row["file"] for row in map(msgspec.json.decode, complete.splitlines()[: line + (cut == end)])
+            }
+            rest = [
+                row["file"] for row in map(msgspec.json.decode, complete.splitlines()[line + (cut == end) :])
+            ]
+            assert summary.skipped == len(whole - set(rest))
+
+
+def spare(complete: bytes) -> bulk.Engine:
+    """An engine that has read all files before."""
+    lines: dict[str, list[bytes]] = {}
+    for line in complete.splitlines():
+        lines.setdefault(msgspec.json.decode(line)["file"], []).append(line)
+    return lambda job, chunks: ([b"\n".join(lines[file]) for file in chunk] for chunk in chunks)
+
+
+def test_a_file_without_pages_to_tell(job: Job, tmp_path: Path) -> None:
+    Path(job.folder, "gone.tif").symlink_to("nowhere")
+    Path(job.folder, "many.tif").write_bytes(by_hand.write([(np.zeros((1, 1), np.uint8), {})] * 1001))
+    bulk.run(job, tmp_path / "out", here, plain)
+    whole = [row for row in rows(tmp_path / "out") if row["page"] is None]
+    assert [(row["file"], row["pages"]) for row in whole] == [("gone.tif", None), ("many.tif", None)]
+    assert whole[1]["error"].startswith("too many pages: ")
+    assert bulk.run(job, tmp_path / "out", here, plain).skipped == 23
+
+
+def test_lines_without_pages_are_not_gone_on_with(job: Job, tmp_path: Path) -> None:
+    """Version 0.1 wrote them, and read no more than the first page."""
+    (tmp_path / "out").write_bytes(b'{"file":"00.png","error":"no picture"}\n')
+    with pytest.raises(CheckreaderError, match="line 1: not a line of readings; name a new file"):
+        bulk.run(job, tmp_path / "out", here, plain)
 
 
 def test_names_that_are_no_text(job: Job, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from serving.errors import CheckreaderError
 from tests.serving.bulk.test_job import here, plain
 
 
+@pytest.mark.usefixtures("scans")
 def test_processes_give_the_same_lines(job: Job, tmp_path: Path) -> None:
     bulk.run(job, tmp_path / "here", here, plain)
     bulk.run(job, tmp_path / "out", local.read, plain)

@@ -15,7 +15,7 @@ from serving.bulk.job import Job
 from serving.decoding.field_string import FieldFormat
 from tests.serving.bulk.test_job import here, plain
 from tests.support.paths import ROOT
-from tests.support.tiny import amount, png
+from tests.support.tiny import amount, png, tiff
 
 # Ray, its threads and its warnings stay in a process of their own.
 READ = """
@@ -27,8 +27,14 @@ from serving.bulk.job import Job
 from serving.decoding.field_string import FieldFormat
 bulk.CHUNK = 2
 job = Job(sys.argv[1], sys.argv[2], "lenet5-field", FieldFormat(), 0.01)
-tally = bulk.run(job, Path(sys.argv[3]), ray.engine("local", 2), lambda lines, before: lines)
-print(tally.read, tally.unreadable)
+files = 0
+def progress(lines, before):
+    global files
+    for chunk in lines:
+        files += len(chunk)
+        yield chunk
+tally = bulk.run(job, Path(sys.argv[3]), ray.engine("local", 2), progress)
+print(tally.read, tally.unreadable, files)
 """
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="no Ray here")
@@ -40,6 +46,7 @@ def test_same_lines(models: Path, tmp_path: Path) -> None:
     for index, text in enumerate(("12.50", "1.250", "4258", "7.7") * 5):
         (folder / ("more" if index % 3 else "") / f"{index:02}.png").write_bytes(png(amount(text)))
     (folder / "more" / "broken.png").write_bytes(b"no picture")
+    (folder / "03-scan.tif").write_bytes(tiff(amount("12.50"), amount("4258")))
     (folder / os.fsdecode(b"\xff.png")).write_bytes(png(amount()))
     command = [sys.executable, "-c", READ, str(folder), str(models), str(tmp_path / "ray")]
     environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "1"}
@@ -47,7 +54,7 @@ def test_same_lines(models: Path, tmp_path: Path) -> None:
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["21", "1"]
+    assert done.stdout.split() == ["23", "1", "23"]
     job.run(
         Job(str(folder), str(models), "lenet5-field", FieldFormat(), 0.01), tmp_path / "here", here, plain
     )

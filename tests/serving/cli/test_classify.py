@@ -12,7 +12,7 @@ import pytest
 
 from serving.cli.main import main
 from tests.support.command_line import failed
-from tests.support.tiny import png, seven
+from tests.support.tiny import damaged_page, png, seven, tiff
 
 pytestmark = pytest.mark.usefixtures("released")
 
@@ -23,7 +23,7 @@ def test_table(picture: Path, tmp_path: Path, capsys) -> None:
     assert main(["classify", str(picture), str(blank), "--max-error", "0.1"]) == 0
     head, first, second = capsys.readouterr().out.splitlines()
     column = head.index("verdict")
-    assert head.split() == ["file", "digit", "confidence", "verdict"]
+    assert head.split() == ["file", "page", "digit", "confidence", "verdict"]
     assert first.startswith(str(picture))
     assert first[column:] == "accepted"
     assert second[column:] == "blank: no ink found"
@@ -35,7 +35,26 @@ def test_json(picture: Path, capsys) -> None:
     assert content["model"] == {"name": "lenet5", "version": "1"}
     (digit,) = content["digits"]
     assert digit["file"] == str(picture)
-    assert set(digit) == {"file", "digit", "confidence", "accepted", "reason", "top"}
+    assert set(digit) == {"file", "page", "digit", "confidence", "accepted", "reason", "top"}
+
+
+def test_every_page(picture: Path, tmp_path: Path, capsys) -> None:
+    scan = tmp_path / "scan.tif"
+    scan.write_bytes(tiff(seven(60, 200, 30), seven()))
+    assert main(["classify", str(scan), str(picture), "--json"]) == 0
+    first, second, third = json.loads(capsys.readouterr().out)["digits"]
+    assert [Path(digit["file"]).name for digit in (first, second, third)] == ["scan.tif"] * 2 + ["seven.png"]
+    assert [digit["page"] for digit in (first, second, third)] == [1, 2, 1]
+    assert second["confidence"] == third["confidence"] != first["confidence"]
+
+
+def test_goes_on_after_a_bad_page(tmp_path: Path, capsys) -> None:
+    scan = tmp_path / "scan.tif"
+    scan.write_bytes(damaged_page(seven(), seven(), seven()))
+    assert main(["classify", str(scan)]) == 1
+    output = capsys.readouterr()
+    assert output.err.startswith(f"error: {scan}: page 2 of 3: damaged TIFF picture: ")
+    assert [line.split()[1] for line in output.out.splitlines()] == ["page", "1", "3"]
 
 
 def test_standard_input(picture: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:

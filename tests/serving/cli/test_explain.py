@@ -14,7 +14,7 @@ from serving.images.digit import normalize
 from serving.repository.store import Repository
 from serving.runtime.network import Network
 from tests.support.paths import ROOT
-from tests.support.tiny import png, seven
+from tests.support.tiny import png, seven, tiff
 
 MODELS = ROOT / "models"
 SEVEN = MODELS / "golden" / "7a.png"
@@ -108,9 +108,10 @@ def test_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys)
         (b"", "not a picture"),
         (SEVEN.read_bytes()[:100], "damaged PNG picture"),
         (png(seven(ink=255, paper=255)), "blank: no ink found"),
+        (tiff(seven(), seven()), "2 pages where one picture is expected"),
         (None, "No such file"),
     ],
-    ids=["rubbish", "empty", "cut off", "blank", "missing"],
+    ids=["rubbish", "empty", "cut off", "blank", "pages", "missing"],
 )
 def test_refuses(tmp_path: Path, capsys, content: bytes | None, message: str) -> None:
     file, out = tmp_path / "a.png", tmp_path / "out.png"

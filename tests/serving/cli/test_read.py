@@ -15,7 +15,7 @@ from PIL import Image
 from serving.cli.main import main
 from serving.extras import install_command
 from tests.support.command_line import failed
-from tests.support.tiny import amount, png
+from tests.support.tiny import amount, damaged_page, png, tiff
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ def test_table(picture: Path, tmp_path: Path, capsys) -> None:
     assert main(["read", str(picture), str(blank)]) == 0
     head, first, second = capsys.readouterr().out.splitlines()
     column = head.index("verdict")
-    assert head.split() == ["file", "reading", "amount", "confidence", "verdict"]
-    assert first.split() == [str(picture), "12.50", "12.50", "1.000", "accepted"]
+    assert head.split() == ["file", "page", "reading", "amount", "confidence", "verdict"]
+    assert first.split() == [str(picture), "1", "12.50", "12.50", "1.000", "accepted"]
     assert (first[column:], second[column:]) == ("accepted", "blank: no ink found")
 
 
@@ -71,6 +71,44 @@ def test_csv(picture: Path, capsys) -> None:
         "true",
     )
     assert row["reason"] == ""
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    file = tmp_path / "scan.tif"
+    file.write_bytes(tiff(amount("12.50"), amount("4258"), amount("1.250")))
+    return file
+
+
+def test_every_page(scan: Path, picture: Path, capsys) -> None:
+    assert main(["read", str(scan), str(picture), "--json"]) == 0
+    fields = json.loads(capsys.readouterr().out)["fields"]
+    assert [(field["page"], field["raw"]) for field in fields] == [
+        (1, "12.50"),
+        (2, "4258"),
+        (3, "1.250"),
+        (1, "12.50"),
+    ]
+    assert main(["read", str(scan), "--csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [(row["file"], row["page"]) for row in rows] == [(str(scan), str(page)) for page in (1, 2, 3)]
+
+
+def test_goes_on_after_a_bad_page(scan: Path, capsys) -> None:
+    scan.write_bytes(damaged_page(amount("12.50"), amount("4258"), amount("1.250")))
+    assert main(["read", str(scan)]) == 1
+    output = capsys.readouterr()
+    assert output.err.startswith(f"error: {scan}: page 2 of 3: damaged TIFF picture: ")
+    assert [line.split()[1] for line in output.out.splitlines()] == ["page", "1", "3"]
+
+
+def test_draws_every_page(scan: Path, tmp_path: Path) -> None:
+    assert main(["read", str(scan), "--draw", str(tmp_path / "seen.png")]) == 0
+    assert main(["read", str(scan), "--draw", str(tmp_path / "seen")]) == 0
+    names = ["scan.tif-page2.png", "scan.tif-page3.png", "scan.tif.png"]
+    assert sorted(file.name for file in (tmp_path / "seen").iterdir()) == names
+    drawings = [tmp_path / name for name in ("seen.png", "seen-page2.png", "seen-page3.png")]
+    assert len({file.read_bytes() for file in drawings}) == 3
 
 
 def test_standard_input(picture: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,9 @@ def row(**probabilities: float) -> np.ndarray:
 
 
 def read(probabilities: np.ndarray, max_error: float = 0.01, blank: bool = False):
-    (reading,) = digit_predictions(probabilities, np.array([blank]), choose_threshold(THRESHOLDS, max_error))
+    (reading,) = digit_predictions(
+        probabilities, np.array([blank]), choose_threshold(THRESHOLDS, max_error), [1]
+    )
     return reading
 
 

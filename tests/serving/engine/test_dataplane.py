@@ -16,10 +16,11 @@ from serving.engine.offload import Offloader
 from serving.engine.served_model import ServedModel, load_model, load_models
 from serving.engine.statistics import Counts
 from serving.engine.tensors import Tensor
-from serving.errors import Busy, CheckreaderError, Unknown
+from serving.errors import Busy, CheckreaderError, TooLarge, Unknown
+from serving.images.crop import PageLimit
 from serving.repository.store import Repository
 from serving.settings import Settings
-from tests.support.tiny import amount, png, seven
+from tests.support.tiny import amount, png, seven, tiff
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 28, 28, 1), np.uint8)
 T = TypeVar("T")
@@ -140,6 +141,31 @@ def test_batch_reads_as_one_by_one(plane: DataPlane, run) -> None:
     alone = [run(plane.read_digits([picture]))[1][0] for picture in pictures]
     assert [one.digit for one in together] == [one.digit for one in alone]
     assert [one.confidence for one in together] == pytest.approx([one.confidence for one in alone], abs=1e-6)
+
+
+def test_pages_are_rows(plane: DataPlane, served: ServedModel, run) -> None:
+    rows, fields = served.statistics.rows, plane.find("lenet5-field").statistics.success.count
+    scan = tiff(seven(30), seven(60))
+    _, readings = run(plane.read_digits([scan, png(seven(90))]))
+    assert [reading.page for reading in readings] == [1, 2, 1]
+    assert served.statistics.rows == rows + 3
+    _, readings = run(plane.read_fields([tiff(amount("12.50"), amount("4258"))]))
+    assert [(reading.page, reading.text) for reading in readings] == [(1, "1250"), (2, "4258")]
+    assert plane.find("lenet5-field").statistics.success.count == fields + 1
+
+
+@pytest.mark.parametrize("read", ["read_digits", "read_fields"])
+def test_limits_count_pages(plane: DataPlane, run, monkeypatch: pytest.MonkeyPatch, read: str) -> None:
+    with pytest.raises(CheckreaderError, match="too many pictures: 4 pages, at most 3"):
+        run(getattr(plane, read)([tiff(seven(), seven())] * 2))
+    monkeypatch.setattr(plane, "page_limit", PageLimit(3, 3000))
+    with pytest.raises(TooLarge, match="page 2 of 2: pages too large: at most 3,000 pixels are read"):
+        run(getattr(plane, read)([tiff(seven(40), seven(40))]))
+
+
+def test_a_row_of_a_tensor_is_a_picture_of_one_page(plane: DataPlane, served: ServedModel, run) -> None:
+    with pytest.raises(CheckreaderError, match="a picture for model 'lenet5' has several pages: post it to"):
+        run(plane.infer(served, [Tensor("image", "BYTES", pictures(tiff(seven(), seven())))]))
 
 
 def test_unknown(plane: DataPlane, run) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from serving.errors import CheckreaderError
-from serving.images.codec import MAX_PIXELS, decode, pixel_count
+from serving.images.codec import MAX_PIXELS, decode, decode_frame, pixel_count
+from tests.support.picture_files import chunk, png_file, tiff_file
 from tests.support.tiny import png, seven
 
 
@@ -100,3 +103,119 @@ def test_size_is_what_the_header_promises() -> None:
     assert pixel_count(png(seven(30), "JPEG")) == 900
     for data in (b"", b"no picture", png(seven())[:20]):
         assert pixel_count(data) > MAX_PIXELS
+
+
+CASES = Path(__file__).parents[2] / "cases"
+
+
+@pytest.mark.parametrize("name", ["16bit-8.png", "bmp32-V5-alpha0.bmp", "iccp-big.png", "trunc-tail.jpg"])
+def test_pictures_as_they_come(name: str) -> None:
+    """All of them hold the same digits on paper, of levels 45 to 235."""
+    gray = decode((CASES / name).read_bytes())
+    assert gray.shape == (280, 280)
+    assert abs(int(gray.min()) - 45) <= 3
+    assert abs(int(gray.max()) - 235) <= 3
+
+
+def test_white_ink_is_as_black_ink() -> None:
+    black = decode((CASES / "black-on-transparent.png").read_bytes())
+    white = decode((CASES / "white-on-transparent.png").read_bytes())
+    assert black[0, 0] == black.max() == white.max() == 255
+    assert white[0, 0] == white.min() == black.min() == 0
+
+
+@pytest.mark.parametrize("bits", [24, 32])
+@pytest.mark.parametrize("header", [40, 56, 108, 124])
+@pytest.mark.parametrize("alpha", [0, 255])
+def test_windows_bitmaps(bits: int, header: int, alpha: int) -> None:
+    gray = np.asarray(seven())
+    layers = np.dstack([gray] * 3 + [np.full_like(gray, alpha)] * (bits == 32))[::-1]
+    masked = bits == 32 and header > 40
+    info = struct.pack("<IiiHHIIiiII", header, 40, 40, 1, bits, 3 if masked else 0, 0, 2835, 2835, 0, 0)
+    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000) if masked else b""
+    start = 14 + header
+    head = b"BM" + struct.pack("<IHHI", start + layers.size, 0, 0, start)
+    encoded = head + (info + masks).ljust(header, b"\0") + layers.tobytes()
+    assert (decode(encoded) == gray).all()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP"])
+@pytest.mark.parametrize(
+    ("dpi", "aspect"),
+    [
+        ((204, 98), 204 / 98),
+        ((100, 200), 0.5),
+        ((300, 300), 1),
+        ((204, 196), 1),  # nearly square: reading does not gain
+        ((72, 1), 1),  # not to be believed
+        ((1, 300), 1),
+    ],
+)
+def test_shape_of_pixels(kind: str, dpi: tuple[int, int], aspect: float) -> None:
+    frame = decode_frame(png(seven(), kind, dpi=dpi))
+    assert frame.aspect == pytest.approx(aspect, rel=0.02)
+    assert frame.gray.shape == (40, 40)  # in the pixels of the file
+
+
+def test_shape_of_pixels_without_a_unit() -> None:
+    ratio = b"".join(number.to_bytes(4, "big") for number in (2, 1))
+    assert decode_frame(png_file(np.asarray(seven()), chunks=[chunk(b"pHYs", ratio + b"\0")])).aspect == 2
+    assert decode_frame(tiff_file(np.asarray(seven()), 1, tags={282: 2, 283: 1, 296: 1})).aspect == 2
+    jpeg = png(seven(), "JPEG")
+    assert jpeg[13:18] == b"\0\0\1\0\1"
+    assert decode_frame(jpeg[:13] + b"\0\0\2\0\1" + jpeg[18:]).aspect == 2
+    for numbers in ((0, 0), (1, 0), (0, 1)):
+        assert (
+            decode_frame(tiff_file(np.asarray(seven()), 1, tags={282: numbers[:1], 283: numbers[1:]})).aspect
+            == 1
+        )
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_turns_the_pixels_too(kind: str, orientation: int) -> None:
+    upright = np.asarray(seven().crop((0, 0, 40, 30)))
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.T,
+        6: np.rot90(upright),
+        7: upright[::-1, ::-1].T,
+        8: np.rot90(upright, -1),
+    }[orientation]
+    picture = Image.fromarray(np.ascontiguousarray(stored))
+    if kind == "TIFF":
+        encoded = png(picture, kind, dpi=(200, 100), tiffinfo={274: orientation})
+    else:
+        exif = Image.Exif()
+        exif[274] = orientation
+        encoded = png(picture, kind, dpi=(200, 100), exif=exif, **({"quality": 95} if kind == "JPEG" else {}))
+    frame = decode_frame(encoded)
+    assert frame.gray.shape == upright.shape
+    assert np.abs(frame.gray.astype(int) - upright).mean() < 3
+    assert frame.aspect == pytest.approx(0.5 if orientation >= 5 else 2, rel=0.01)
+
+
+def test_first_picture_of_several_in_a_jpeg() -> None:
+    encoded = png(seven(), "MPO", save_all=True, append_images=[Image.new("L", (40, 40))])
+    assert np.abs(decode(encoded).astype(int) - np.asarray(seven())).mean() < 3
+
+
+@pytest.mark.parametrize(
+    "start", [b"II*\0", b"\xff\xd8\xff", b"BM", b"RIFF\0\0\0\0WEBP", b"\x89PNG\r\n\x1a\n"]
+)
+def test_a_container_with_nothing_in_it(start: bytes) -> None:
+    with pytest.raises(CheckreaderError, match="damaged") as caught:
+        decode(start + b"rubbish")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [{}, {"optimize": True}])
+def test_twelve_megapixels(options: dict) -> None:
+    picture = Image.new("RGB", (4000, 3000), (240, 240, 240))
+    picture.paste((20, 20, 20), (2000, 1500, 2010, 1560))
+    gray = decode(png(picture, "JPEG", **options))
+    assert gray.shape == (3000, 4000)
+    assert gray[1530, 2005] < 40

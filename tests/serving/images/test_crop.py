@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from serving.errors import CheckreaderError, TooLarge
-from serving.images.crop import apply_crop, is_small, normalize_each, parse_crop
-from tests.support.tiny import png, seven
+from serving.images.codec import Frame
+from serving.images.crop import PageLimit, apply_crop, is_small, normalize_each, parse_crop
+from tests.support import tiff as by_hand
+from tests.support.tiny import png, seven, tiff
 
 GRAY = np.arange(12, dtype=np.uint8).reshape(3, 4)
 
@@ -56,22 +59,54 @@ def test_no_crop(text: str) -> None:
     assert len(str(error.value)) < 110
 
 
+def size(part: Frame, page: int) -> tuple[int, int, int]:
+    return page, *part.gray.shape
+
+
 def test_normalize_each() -> None:
-    pictures = [png(seven(40)), png(seven(60))]
-    assert normalize_each(pictures, (3, 2, 20, 10), np.shape) == [(10, 20)] * 2
-    assert normalize_each(pictures, None, np.shape) == [(40, 40), (60, 60)]
-    assert normalize_each([], None, np.shape) == []
+    pictures = [png(seven(40)), tiff(seven(60), seven(50))]
+    assert normalize_each(pictures, (3, 2, 20, 10), size) == [(1, 10, 20), (1, 10, 20), (2, 10, 20)]
+    assert normalize_each(pictures, None, size) == [(1, 40, 40), (1, 60, 60), (2, 50, 50)]
+    assert normalize_each([], None, size) == []
+
+
+@given(st.lists(st.lists(st.integers(0, 255), min_size=1, max_size=4), max_size=5))
+def test_picture_by_picture_and_page_by_page(pictures: list[list[int]]) -> None:
+    encoded = [tiff(*(Image.new("L", (2, 1), level) for level in levels)) for levels in pictures]
+    expected = [(level, page) for levels in pictures for page, level in enumerate(levels, 1)]
+    assert normalize_each(encoded, None, lambda part, page: (int(part.gray[0, 0]), page)) == expected
+
+
+def test_limits_count_pages() -> None:
+    pictures = [tiff(seven(40), seven(50)), png(seven(60))]
+    assert len(normalize_each(pictures, None, size, PageLimit(3, 5000))) == 3
+    with pytest.raises(CheckreaderError, match="too many pictures: 3 pages, at most 2 in one request"):
+        normalize_each(pictures, None, size, PageLimit(2))
+    # The pixels of a picture, of however many others it is one.
+    with pytest.raises(
+        TooLarge, match=r"^picture 1 of 2: page 2 of 2: pages too large: at most 4,000 pixels"
+    ):
+        normalize_each(pictures, None, size, PageLimit(3, 4000))
 
 
 def test_an_error_names_the_picture() -> None:
     with pytest.raises(CheckreaderError, match=r"^picture 2 of 2: not a picture"):
-        normalize_each([png(seven(40)), b"hello"], None, np.shape)
+        normalize_each([png(seven(40)), b"hello"], None, size)
     with pytest.raises(CheckreaderError, match=r"^not a picture"):
-        normalize_each([b"hello"], None, np.shape)
+        normalize_each([b"hello"], None, size)
+
+
+def test_an_error_names_the_page() -> None:
+    scan = tiff(seven(60), seven(40))
+    crop = (0, 0, 50, 50)
+    with pytest.raises(CheckreaderError, match=r"^page 2 of 2: crop 0,0,50,50 does not lie inside"):
+        normalize_each([scan], crop, size)
+    with pytest.raises(CheckreaderError, match=r"^picture 2 of 2: page 2 of 2: crop"):
+        normalize_each([png(seven(60)), scan], crop, size)
 
 
 def test_an_error_keeps_its_kind() -> None:
-    def refuse(gray: np.ndarray) -> None:
+    def refuse(part: Frame, page: int) -> None:
         raise TooLarge("too large")
 
     with pytest.raises(TooLarge, match="picture 1 of 2: too large"):
@@ -83,3 +118,8 @@ def test_is_small() -> None:
     assert not is_small(png(seven(190)))  # more pixels
     assert not is_small(png(seven(180)) + bytes(2**15))  # more bytes
     assert not is_small(b"no picture")
+    assert is_small(png(seven(60), "TIFF"))
+    assert not is_small(tiff(seven(60), seven(60)))  # more pages
+    page, thumbnail = (np.zeros((side, side), np.uint8) for side in (181, 9))
+    assert is_small(by_hand.write([(page[1:, 1:], {}), (thumbnail, {254: 1})]))
+    assert not is_small(by_hand.write([(thumbnail, {254: 1}), (page, {})]))

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
+from pipeline.evaluation.lights import add_margin
 from serving.decoding.field_string import FieldFormat, field_format
 from serving.errors import CheckreaderError
 from serving.images import sliding_window
@@ -16,6 +17,7 @@ from serving.manifest import Confidence, Model, Sliding, Tensor, Threshold
 from serving.recognition import fields
 from serving.recognition.fields import FieldRecognizer, LocatedField
 from serving.repository.store import Repository
+from tests.support.paths import ROOT
 from tests.support.tiny import SLIDING, amount, png
 
 ANY = Threshold(1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0)
@@ -105,6 +107,23 @@ def overlap(box, other) -> float:
     return both / (box[2] * box[3] + other[2] * other[3] - both)
 
 
+@pytest.mark.parametrize("crop", [None, (7, 3, 240, 50)])
+@pytest.mark.parametrize("upright", [True, False])
+def test_boxes_of_a_fax_are_in_its_pixels(reader, upright: bool, crop) -> None:
+    """Its rows, or columns, are half as many as they should be; crop and boxes count them as they are."""
+    picture = amount("125050", 120)
+    picture = picture.crop((0, 0, 2 * (picture.width // 2), 120))
+    size = (picture.width, 60) if upright else (picture.width // 2, 120)
+    fax = picture.resize(size, Image.Resampling.BOX)
+    dpi = (200, 100) if upright else (100, 200)
+    if crop:
+        crop = (7, 3, size[0] - 9, size[1] - 5)
+    reading = read(reader, png(fax, dpi=dpi), crop=crop)
+    assert reading.text == "125050"
+    for digit, box in zip(reading.digits, ink_boxes(fax), strict=True):
+        assert overlap(digit.box, box) > 0.7
+
+
 def test_boxes_stand_around_the_digits(reader) -> None:
     picture = amount("4250")
     reading = read(reader, picture)
@@ -153,7 +172,7 @@ def predicted(
     field = Field(np.full((HEIGHT, steps - 1), 255, np.uint8), np.eye(2, 3), None)
     model = model or Model("1", "field", Tensor("image", "FP32", [-1, HEIGHT, -1, 1]), [], sliding=sliding)
     return fields.recognize(
-        LocatedField(field, (0, 0), (steps, HEIGHT)), probabilities[None], model, expected, ANY
+        LocatedField(field, 1, (0, 0), (steps, HEIGHT)), probabilities[None], model, expected, ANY
     )
 
 
@@ -228,3 +247,51 @@ def test_confidence_is_the_calibrated_probability() -> None:
     assert predicted(rows, field_format("number"), model).confidence == pytest.approx(
         1 / (1 + math.exp(-(0.5 * math.log(3) - 1)))
     )
+
+
+def check(width: int, height: int) -> Image.Image:
+    """A whole check, drawn with a font: name, date, payee, amount in figures and words, bank, codes."""
+    picture = Image.new("L", (width, height), 225)
+    draw = ImageDraw.Draw(picture)
+    lines = [
+        (0.05, 0.08, "Jane Q. Public, 12 Elm Street"),
+        (0.7, 0.16, "Date 11/24/2019"),
+        (0.05, 0.36, "Pay to the order of John Doe"),
+        (0.78, 0.36, "$ 1,250.50"),
+        (0.05, 0.5, "One thousand two hundred fifty and 50/100"),
+        (0.05, 0.66, "First Bank of Somewhere"),
+        (0.6, 0.78, "Jane Public"),
+        (0.08, 0.9, "A021000021A 123456789C 1025"),
+    ]
+    font = ImageFont.load_default(height * 0.06)
+    for x, y, text in lines:
+        draw.text((x * width, y * height), text, 40, font=font, anchor="lm")
+    return picture
+
+
+@pytest.mark.parametrize("size", [(600, 270), (1400, 620), (2400, 1060)])
+@pytest.mark.parametrize("margin", [0, 0.2])
+def test_a_whole_check_is_named_and_not_accepted(reader, size: tuple[int, int], margin: float) -> None:
+    page = Image.fromarray(add_margin(np.asarray(check(*size)), margin))
+    reading = read(reader, page, max_error=0.05)
+    assert (reading.accepted, reading.reason) == (False, fields.WHOLE_PAGE)
+    assert "crop=x,y,width,height" in fields.WHOLE_PAGE
+
+
+@pytest.mark.parametrize("margin", [0, 0.4])
+@pytest.mark.parametrize("scale", [1, 4])
+def test_a_field_is_no_page(reader, margin: float, scale: int) -> None:
+    picture = amount("1250.50")
+    picture = picture.resize((picture.width * scale, picture.height * scale))
+    reading = read(reader, Image.fromarray(add_margin(np.asarray(picture), margin)))
+    assert reading.reason != fields.WHOLE_PAGE
+
+
+def test_a_shadow_is_no_digit() -> None:
+    """A 4 in whose picture a shadow falls was accepted as 41."""
+    picture = (ROOT / "tests/cases/field-4-shadow-read-as-41.png").read_bytes()
+    for name in ("lenet5-field", "lenet5-field-int8"):
+        loaded = Repository.open().load(name)
+        for kind in ("number", "amount"):
+            recognizer = fields.field_recognizer(name, loaded.model, loaded.network, field_format(kind), 0.05)
+            assert recognizer([picture])[0].text == "4"

@@ -21,6 +21,7 @@ from serving.repository.store import Repository
 from tests.serving.web.conftest import OpenTab
 from tests.support.browser import Tab
 from tests.support.page_actions import IDLE, LAYERS, PROBLEM, SEVEN, ring, switch, wait_for_reading
+from tests.support.tiny import tiff
 
 VERSION = Repository.open().model("lenet5").version
 DIGITS = ["0a.png", "3b.png", "7a.png", "9b.png"]
@@ -241,3 +242,41 @@ def test_the_first_load_over_the_wire(tab: Tab, address: str) -> None:
     tab.stroke("#paper", SEVEN)
     wait_for_reading(tab, "7")  # the module has come, too
     assert 60_000 < sum(sizes) <= 150_000
+
+
+def test_every_page_of_a_scan(tab: Tab, golden: Repository, tmp_path: Path) -> None:
+    digits = [Image.open(golden.folder / "golden" / f"{digit}a.png") for digit in (5, 3, 8)]
+    (tmp_path / "digits.tiff").write_bytes(tiff(*digits))
+    tab.drop("#stage", tmp_path / "digits.tiff")
+    wait_for_reading(tab, "5")
+    tab.until(f"{LAYERS} > 1")
+    assert tab.texts("#pages b") == ["5", "3", "8"]
+    assert tab.texts("#pages small")[2].startswith("page 3")
+    tab.page.click("#pages button:nth-child(2)")
+    wait_for_reading(tab, "3")
+    pressed = "[...document.querySelectorAll('#pages button')].map(button => button.ariaPressed)"
+    assert tab.evaluate(pressed) == ["false", "true", "false"]
+    assert tab.texts("#spoken")[0].startswith("Page 2 of 3. 3.")
+    # The layers are those of the page: the probabilities, their last, are the reading's.
+    tab.until("document.querySelector('#bars .best th').textContent === '3'")
+    tab.drop("#stage", golden.folder / "golden" / "7a.png")
+    wait_for_reading(tab, "7")
+    assert tab.evaluate("document.querySelector('#pages-part').hidden")
+
+
+def test_layers_of_an_amount_on_a_later_page(tab: Tab, golden: Repository, tmp_path: Path) -> None:
+    """Its digits may lie outside of the pages before."""
+    field = Image.open(golden.folder / "golden" / "field-b.png").convert("L")
+    sheet = Image.new("L", (field.width * 2, field.height * 3), 255)
+    sheet.paste(field, (field.width, field.height * 2))
+    (tmp_path / "amounts.tiff").write_bytes(tiff(field, sheet))
+    switch(tab, "amount")
+    tab.drop("#stage", tmp_path / "amounts.tiff")
+    tab.until("document.querySelectorAll('#pages button').length === 2")
+    tab.until(f"{LAYERS} > 1")
+    tab.page.click("#pages button:nth-child(2)")
+    tab.until("document.querySelector('#pages button:nth-child(2)').ariaPressed === 'true'")
+    tab.page.click("#symbols button:nth-child(2)")
+    tab.until("document.querySelector('#symbols button:nth-child(2)').ariaPressed === 'true'")
+    tab.until("document.querySelector('#layers-note').textContent.startsWith('Digit 2')")
+    assert tab.evaluate(PROBLEM) == ""

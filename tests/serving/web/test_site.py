@@ -25,7 +25,7 @@ from serving.settings import Settings
 from serving.web.site import Site
 from tests.conftest import Client
 from tests.support.paths import ROOT
-from tests.support.tiny import png, seven
+from tests.support.tiny import png, seven, tiff
 
 FOLDER = ROOT / "serving" / "web" / "static"
 TYPES = {
@@ -194,10 +194,24 @@ def test_what_the_networks_see(client) -> None:
     )
 
 
+def test_what_the_networks_see_of_a_page(client) -> None:
+    pages = [seven(), seven(60, 200, 30)]
+    rows = [normalize(np.asarray(page)) for page in pages]
+    for query, expected in (("", rows), ("?page=1", rows[:1]), ("?page=2", rows[1:])):
+        reply = client("POST", f"/web/normalized{query}", content=tiff(*pages))
+        np.testing.assert_array_equal(np.frombuffer(reply.content, np.uint8).reshape(-1, 28, 28), expected)
+    # The part of a page may lie outside of another.
+    reply = client("POST", "/web/normalized?page=2&crop=0,0,50,50", content=tiff(*pages))
+    assert reply.status_code == 200
+
+
 @pytest.mark.parametrize(
     ("query", "body", "status"),
     [
         ("", b"%PDF-1.7", 400),
+        ("?page=2", png(seven()), 400),
+        ("?page=0", png(seven()), 400),
+        ("?page=x", png(seven()), 400),
         ("", b"", 400),
         ("?crop=0,0,1", png(seven()), 400),
         ("?model=lenet5", png(seven()), 400),

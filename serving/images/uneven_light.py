@@ -1,0 +1,98 @@
+"""Finds whether ink is dark or light, and takes shadows and light that falls off out of a picture.
+
+Paper is what a closing leaves of a picture with dark ink, the maximum over
+windows and then the minimum over them, and an opening of one with light ink:
+strokes go, while the straight edge of a shadow, however hard, stays where it is.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from serving.images.codec import Gray
+
+# Levels whose differences weigh the same on light and on dark paper, as the light's own noise does.
+_ROOTS: Final = np.rint(np.sqrt(np.arange(256) * 255)).astype(np.uint8)
+_WINDOW: Final = 1 / 8  # of the height, to each side; more than half of a stroke
+_WIDE_WINDOW: Final = 1 / 6
+_BEYOND: Final = 3 / 4  # of the window, over the edge: a shadow's corner there is paper, a 7's bar is none
+_DARKEST: Final = 0.01  # share of the paper that may be darker than what is called its darkest
+_UNEVEN: Final = 2 / 3  # of the brightest light; what is less uneven, the paper's level in tiles follows
+_GLOW: Final = 10  # levels added to all: the noise of black paper is no light
+
+
+def dark_ink(work: Gray) -> Gray:
+    """Returns a picture, uint8 [H, W], with its ink dark and, where it was very uneven, its light even."""
+    step = 2 if min(work.shape) >= 40 else 1
+    sample = _ROOTS[work[::step, ::step]]
+    reach = max(2, round(_WINDOW * len(sample)))
+    closed, opened = _closing(np.stack([sample, ~sample]), reach)
+    opened = ~opened
+    # Of dark ink a closing leaves nothing, an opening all; both leave the light's own edges.
+    light = _variation(closed) > _variation(opened)
+    if _is_even(opened if light else closed):
+        return np.asarray(~work) if light else work
+    reach = max(2, round(_WIDE_WINDOW * len(work)))
+    beyond = int(_BEYOND * reach)
+    if light:
+        return np.asarray(~_evened(work, ~_closing(~_mean(work), reach, beyond)))
+    return _evened(work, _closing(work, reach, beyond))
+
+
+def _evened(work: Gray, paper: Gray) -> Gray:
+    """Brings each pixel to the level that it would have in the brightest light, by the level of its paper."""
+    gain = np.float32(int(paper.max()) + _GLOW) / (paper.astype(np.float32) + np.float32(_GLOW))
+    return np.asarray(np.minimum(work * gain, np.float32(255)), np.uint8)
+
+
+def _is_even(paper: Gray) -> bool:
+    """Returns whether the paper's darkest level, in `_ROOTS`, is near its brightest."""
+    total = np.cumsum(np.bincount(paper.ravel(), minlength=256))
+    darkest, brightest = np.searchsorted(total, [_DARKEST * total[-1], (1 - _DARKEST) * total[-1]]) ** 2 / 255
+    return bool(darkest + _GLOW >= _UNEVEN * (brightest + _GLOW))
+
+
+def _variation(levels: Gray) -> int:
+    """Sums how much neighbors differ."""
+    return sum(
+        int((np.maximum(after, before) - np.minimum(after, before)).sum(dtype=np.int64))
+        for after, before in ((levels[1:], levels[:-1]), (levels[:, 1:], levels[:, :-1]))
+    )
+
+
+def _closing(levels: Gray, reach: int, beyond: int = 0) -> Gray:
+    """Takes the maximum over the windows that reach so far to each side, then the minimum over them.
+
+    Args:
+        levels: uint8 [H, W], or several [N, H, W].
+        reach: pixels.
+        beyond: pixels that a window's middle may lie outside the picture.
+    """
+    if not beyond:
+        return ~_maximum(~_maximum(levels, reach), reach)
+    closed = ~_maximum(~_maximum(np.pad(levels, beyond), reach), reach)
+    return closed[beyond:-beyond, beyond:-beyond]
+
+
+def _maximum(levels: Gray, reach: int) -> Gray:
+    """Takes the maximum over each window, along both axes, in log₂(reach) steps."""
+    for _ in range(2):
+        *several, length, across = levels.shape
+        padded = np.zeros((*several, length + 2 * reach, across), np.uint8)
+        padded[..., reach : reach + length, :] = levels
+        span, size = 1, 2 * reach + 1
+        while span < size:
+            step = min(span, size - span)
+            padded = np.maximum(padded[..., :-step, :], padded[..., step:, :])
+            span += step
+        levels = np.ascontiguousarray(padded.swapaxes(-1, -2))
+    return levels
+
+
+def _mean(levels: Gray) -> Gray:
+    """Averages each pixel and its eight neighbors."""
+    padded = np.pad(levels, 1, mode="edge").astype(np.uint16)
+    rows = padded[:-2] + padded[1:-1] + padded[2:]
+    return np.asarray((rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) // 9, np.uint8)

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks import lights
+from pipeline.evaluation.lights import KINDS
+from pipeline.synthesis import digit_drawing
+
+
+@pytest.mark.parametrize("model", lights.FIELDS)
+def test_golden_fields_are_read_under_every_light(model: str) -> None:
+    counts = lights.measure(tuple(KINDS))["fields"][model]
+    assert counts["pictures"] == 8 * len(KINDS)
+    assert counts["right"] >= 0.9 * counts["pictures"]
+    assert counts["accepted_wrong"] == 0
+
+
+def test_counts() -> None:
+    """A reader that reads a 4 in everything and is sure of it."""
+    drawn = [(str(label), digit_drawing.digit(label, np.random.default_rng(0))) for label in (4, 7)]
+    counts = lights.count(lambda pictures: [("4", True)] * len(pictures), drawn, ["noise"])
+    assert counts["lights"]["noise"] == {"pictures": 2, "right": 1, "accepted_wrong": 1}
+    assert (counts["pictures"], counts["right"], counts["accepted_wrong"]) == (2, 1, 1)
