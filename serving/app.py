@@ -10,6 +10,7 @@ import ctypes
 import gc
 import logging
 import re
+from collections.abc import Iterable
 from functools import partial
 from typing import Final
 
@@ -19,19 +20,21 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request as StarletteRequest
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.engine.dataplane import DataPlane
 from serving.engine.hot_reload import ModelReloader, stamp
 from serving.engine.served_model import load_model, load_models
 from serving.engine.statistics import Counts
 from serving.engine.worker_state import SharedState
+from serving.errors import CheckreaderError
 from serving.http import openapi
 from serving.http.access_log import AccessLog, request_id
 from serving.http.admission import AdmissionControl
 from serving.http.api_keys import Keys
 from serving.http.api_keys import read as read_keys
 from serving.http.asgi import JSON, Endpoint, Handler, HttpRequest, HttpResponse
+from serving.http.cors import CrossOrigin
 from serving.http.endpoints import Endpoints
 from serving.http.routes import route_table
 from serving.repository.store import Repository, find
@@ -64,10 +67,19 @@ class App:
         access_log = AccessLog(settings.access_log)
         self.admission = AdmissionControl(plane.counts, keys, settings.max_requests, access_log)
         endpoints = Endpoints(plane, reloader)
+        self._root_path = settings.root_path
         self._infer = Endpoint(endpoints.infer, f"POST {_INFER_PATH}", self.admission)
         self._rest = _routed(endpoints, site, self.admission)
+        self._answer: ASGIApp = self._route
+        if settings.cors_origins:
+            self._answer = CrossOrigin(self._route, settings.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._answer(scope, receive, send)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._root_path and scope["type"] == "http":
+            scope = {**scope, "path": _strip(scope["path"], self._root_path)}
         # The one path that is requested thousands of times a second bypasses the router.
         if scope["type"] == "http" and scope["method"] == "POST":
             match = _INFER.fullmatch(scope["path"])
@@ -119,6 +131,13 @@ def build_app(settings: Settings, state: SharedState | None = None) -> App:
     return app
 
 
+def _strip(path: str, root_path: str) -> str:
+    """Returns a path without the prefix, which a proxy may have stripped already."""
+    if path == root_path:
+        return "/"
+    return path.removeprefix(root_path) if path.startswith(f"{root_path}/") else path
+
+
 def _settle_memory() -> None:
     """Exempts the loaded models from garbage collection, and returns the memory that loading took to the system."""
     gc.collect()
@@ -129,8 +148,8 @@ def _settle_memory() -> None:
 
 def _routed(endpoints: Endpoints, site: Site, admission: AdmissionControl) -> Starlette:
     """Builds the router: the operations, their description, and the page."""
-    table = route_table(endpoints)
-    description = msgspec.json.encode(openapi.document(table))
+    table, root_path = route_table(endpoints), endpoints.settings.root_path
+    description = msgspec.json.encode(openapi.document(table, root_path))
     page = openapi.page(table).encode()
 
     async def describe(request: HttpRequest) -> HttpResponse:
@@ -146,6 +165,7 @@ def _routed(endpoints: Endpoints, site: Site, admission: AdmissionControl) -> St
         route(operation.method, operation.path, operation.handler, operation.path in _PUBLIC)
         for operation in table
     ]
+    _check_root_path(root_path, [operation.path for operation in table])
     pages = ("GET", "/openapi.json", describe), ("GET", "/docs", docs), *site.routes()
     # A browser requests pages by itself, without a key.
     routes += [route(method, path, handler, method == "GET") for method, path, handler in pages]
@@ -166,6 +186,15 @@ def _routed(endpoints: Endpoints, site: Site, admission: AdmissionControl) -> St
     app = Starlette(routes=routes, exception_handlers={HTTPException: unrouted})
     app.router.redirect_slashes = False  # a redirect would lose the body of a POST
     return app
+
+
+def _check_root_path(root_path: str, paths: Iterable[str]) -> None:
+    """Checks that the prefix can be told from the service's own paths, as a proxy may have stripped it."""
+    own = {path.split("/")[1] for path in (*paths, "/docs", "/openapi.json", "/web")}
+    if root_path and root_path.split("/")[1] in own:
+        raise CheckreaderError(
+            f"--root-path {root_path} begins as a path of the service itself: choose another, as /checkreader"
+        )
 
 
 def _unrouted(request: StarletteRequest, error: Exception) -> Response:

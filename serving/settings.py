@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any, Final, Literal
 from serving.errors import Forbidden
 
 API_KEYS_VARIABLE: Final = "CHECKREADER_API_KEYS"
+_ROOT_PATH: Final = re.compile(r"(/[A-Za-z0-9._~-]+)*")
+_ORIGIN: Final = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
@@ -25,7 +28,7 @@ def _option(help: str, default: Any = None, convert: Callable[[str], Any] = str,
         convert: converts what a user types to the setting's value.
         keywords: further arguments of `add_argument`; `flag` if the option has another name than the field.
     """
-    if "action" not in keywords:
+    if keywords.get("action") in (None, _Append):
         keywords["type"] = convert
     metadata = {"help": help, "default": default} | keywords
     return dataclasses.field(
@@ -62,8 +65,25 @@ def _folder(text: str) -> Path | None:
     return Path(text) if text else None
 
 
+def _root_path(text: str) -> str:
+    path = text.rstrip("/")
+    if not _ROOT_PATH.fullmatch(path):
+        raise argparse.ArgumentTypeError(f"expected a path as /checkreader, got {text!r}")
+    return path
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(origin.strip().lower() for origin in text.split(","))
+    for origin in origins:
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise argparse.ArgumentTypeError(
+                f"expected an origin as https://shop.example or http://localhost:3000, or *, got {origin!r}"
+            )
+    return origins
+
+
 class _Append(argparse.Action):
-    """Appends to a tuple, where argparse's own action would make a list."""
+    """Appends one value or several to a tuple, where argparse's own action would make a list."""
 
     def __call__(
         self,
@@ -72,7 +92,8 @@ class _Append(argparse.Action):
         values: Any,
         option_string: str | None = None,
     ) -> None:
-        setattr(namespace, self.dest, (*getattr(namespace, self.dest), values))
+        values = values if isinstance(values, tuple) else (values,)
+        setattr(namespace, self.dest, (*getattr(namespace, self.dest), *values))
 
 
 @dataclass(frozen=True)
@@ -83,7 +104,9 @@ class Settings:
     models: Path | None = _option(
         "models folder; default: $CHECKREADER_MODELS, else the released ones", convert=_folder, metavar="DIR"
     )
-    host: str = _option("address to listen on (%(default)s; 0.0.0.0 = all)", "127.0.0.1")
+    host: str = _option(
+        "address to listen on (%(default)s; 0.0.0.0 = all of IPv4, :: = of IPv6 too)", "127.0.0.1"
+    )
     port: int = _option("port to listen on (%(default)s; 0 = any free one)", "8000", _port)
     grpc_port: int | None = _option(
         "also speak gRPC on this port (default: no gRPC)", convert=_port, metavar="PORT"
@@ -98,6 +121,23 @@ class Settings:
     # With a certificate goes its key; see server.serve.check_tls
     tls_cert: Path | None = _option("certificate chain in PEM: HTTPS", convert=Path, metavar="FILE")
     tls_key: Path | None = _option("its key, in PEM and not encrypted", convert=Path, metavar="FILE")
+    # As browsers write them in the header Origin; none = pages of other sites get nothing
+    cors_origins: tuple[str, ...] = _option(
+        "let pages from there ask the service, as https://shop.example, or * for any; may be repeated, or "
+        "separated by commas",
+        (),
+        _origins,
+        flag="--cors-origin",
+        action=_Append,
+        metavar="ORIGIN",
+    )
+    # Begins with a slash and does not end with one, or is empty
+    root_path: str = _option(
+        "the path under which a proxy shows the service, as /checkreader, whether the proxy strips it or not",
+        "",
+        _root_path,
+        metavar="PATH",
+    )
     access_log: Literal["off", "requests", "readings"] = _option(
         "a line of JSON for each request on standard output; with 'readings' also what was read (%(default)s)",
         "off",

@@ -35,6 +35,7 @@ def test_an_installed_wheel_classifies_from_an_empty_folder(site: Path, tmp_path
         "web/static/index.html",
         "web/static/page.js",
         "grpc/inference.protoset",
+        "grpc/health.protoset",
     ):  # what is no module travels too
         assert (site / "serving" / file).is_file()
     pictures = [str(ROOT / "models" / "golden" / f"{digit}a.png") for digit in range(10)]

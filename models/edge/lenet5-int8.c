@@ -2401,16 +2401,18 @@ int checkreader_lenet5_margin(const int8_t logits[10])
 enum { CHECKREADER_SIDE = 28, CHECKREADER_BODY = 20, CHECKREADER_WORK = 128 };
 enum { CHECKREADER_AREA = CHECKREADER_WORK * CHECKREADER_WORK, CHECKREADER_MAX_SIZE = 1 << 30 };
 
-/* The picture and a copy are needed until the ink is known, the stack afterwards. */
+/* The picture and a copy are needed until the ink is known, then the stack, and at last the digit scaled along rows. */
 static union {
     struct {
         uint8_t work[CHECKREADER_AREA];
         uint8_t copy[CHECKREADER_AREA];
     } pictures;
     uint16_t stack[CHECKREADER_AREA];
+    uint8_t across[CHECKREADER_WORK * CHECKREADER_BODY];
 } checkreader_memory;
 static uint8_t checkreader_ink[CHECKREADER_AREA];
-static uint8_t checkreader_visited[CHECKREADER_AREA];
+static uint8_t checkreader_inner[CHECKREADER_AREA];
+static uint8_t checkreader_visited[CHECKREADER_AREA / 8]; /* one bit for each pixel */
 
 static int64_t checkreader_divide(int64_t numerator, int64_t denominator)
 {
@@ -2437,48 +2439,45 @@ static void checkreader_shrink(const uint8_t *gray, int width, int height, int s
     }
 }
 
-/* Step 3: inverts the picture if the ink is its lighter part. */
-static void checkreader_dark_on_light(uint8_t *work, int width, int height)
+/* Step 2: the skewness along lines, in 1024ths, of deviations from means, or if reach = 0 from the lines' ends. */
+static int64_t checkreader_skewness(const uint8_t *pixels, int length, int step, int lines, int next, int reach)
 {
-    const int reach = (checkreader_max(width, height) + 2) / 3;
-    int32_t columns[CHECKREADER_WORK] = {0};
-    int64_t cubes = 0, sizes = 0, edge = 0, edge_sizes = 0;
-    for (int y = 0; y < checkreader_min(reach, height); y++)
-        for (int x = 0; x < width; x++)
-            columns[x] += work[y * width + x];
-    for (int y = 0; y < height; y++) {
-        const int top = checkreader_max(y - reach, 0), bottom = checkreader_min(y + reach + 1, height);
-        int64_t sum = 0;
-        for (int x = 0; x < width; x++) {
-            if (y + reach < height)
-                columns[x] += work[(y + reach) * width + x];
-            if (y - reach > 0)
-                columns[x] -= work[(y - reach - 1) * width + x];
-        }
-        for (int x = 0; x < checkreader_min(reach, width); x++)
-            sum += columns[x];
-        for (int x = 0; x < width; x++) {
-            const int left = checkreader_max(x - reach, 0), right = checkreader_min(x + reach + 1, width);
-            if (x + reach < width)
-                sum += columns[x + reach];
-            if (x - reach > 0)
-                sum -= columns[x - reach - 1];
-            const int64_t d = work[y * width + x] - sum / ((int64_t)(bottom - top) * (right - left));
-            const int64_t size = d < 0 ? -d : d;
+    const int every = (checkreader_max(length, lines) + 63) / 64;
+    int64_t cubes = 0, sizes = 0;
+    for (int line = 0; line < lines; line += every) {
+        const uint8_t *const from = pixels + line * next;
+        int32_t sums[CHECKREADER_WORK + 1] = {0};
+        for (int i = 0; i < length; i++)
+            sums[i + 1] = sums[i] + from[i * step];
+        for (int i = 0; i < length; i++) {
+            const int side = checkreader_min(reach, checkreader_min(i, length - 1 - i));
+            int32_t mean = (from[0] + from[(length - 1) * step]) / 2;
+            if (reach > 0)
+                mean = (sums[i + side + 1] - sums[i - side]) / (2 * side + 1);
+            const int64_t d = from[i * step] - mean;
             cubes += d * d * d;
-            sizes += size * size * size;
-            if (y == 0 || x == 0 || y == height - 1 || x == width - 1) {
-                edge += d;
-                edge_sizes += size;
-            }
+            sizes += d < 0 ? -d * d * d : d * d * d;
         }
     }
-    if (cubes * edge_sizes > sizes * edge)
+    if (sizes == 0)
+        return 0;
+    return cubes < 0 ? -(1024 * -cubes / sizes) : 1024 * cubes / sizes;
+}
+
+/* Step 2: inverts the picture if the ink is its lighter part. */
+static void checkreader_dark_on_light(uint8_t *work, int width, int height)
+{
+    const int reach = (checkreader_max(width, height) + 3) / 4;
+    const int64_t means = checkreader_skewness(work, width, 1, height, width, reach) +
+                          checkreader_skewness(work, height, width, width, 1, reach);
+    const int64_t ends = checkreader_skewness(work, width, 1, height, width, 0) +
+                         checkreader_skewness(work, height, width, width, 1, 0);
+    if (4 * means + ends > 0)
         for (int i = 0; i < width * height; i++)
             work[i] = (uint8_t)(255 - work[i]);
 }
 
-/* Step 4: the maximum, or minimum, of up to 2 reach + 1 values along one axis. */
+/* Steps 3 and 4: the maximum, or minimum, of up to 2 reach + 1 values along one axis. */
 static void checkreader_extreme(
     const uint8_t *from, uint8_t *to, int length, int step, int lines, int next, int reach, int minimum)
 {
@@ -2496,11 +2495,39 @@ static void checkreader_extreme(
     }
 }
 
-/* Steps 2 to 7: polarity, paper, ink, threshold and contrast. Returns 0 if there is no ink. */
-static int checkreader_find_ink(int width, int height)
+/* Step 4: closes one line with black beyond its ends; raises the pixels of `paper` to that. */
+static void checkreader_close_line(const uint8_t *from, uint8_t *paper, int length, int step, int reach)
+{
+    uint8_t line[CHECKREADER_WORK], largest[CHECKREADER_WORK], least[CHECKREADER_WORK];
+    for (int i = 0; i < length; i++)
+        line[i] = from[i * step];
+    checkreader_extreme(line, largest, length, 1, 1, 0, reach, 0);
+    checkreader_extreme(largest, least, length, 1, 1, 0, reach, 1);
+    /* Of the windows that lie partly beyond an end, the one that reaches up to the pixel has the least maximum. */
+    for (int end = 0; end < 2; end++) {
+        int maximum = 0;
+        for (int i = 0; i < checkreader_min(reach, length); i++) {
+            const int place = end ? length - 1 - i : i;
+            maximum = checkreader_max(maximum, line[place]);
+            least[place] = (uint8_t)checkreader_min(least[place], maximum);
+        }
+    }
+    for (int i = 0; i < length; i++)
+        paper[i * step] = (uint8_t)checkreader_max(paper[i * step], least[i]);
+}
+
+/* Step 4: how much darker than its paper a pixel is. */
+static uint8_t checkreader_darkness(int pixel, int paper)
+{
+    const int darker = checkreader_max(paper - pixel, 0);
+    return (uint8_t)checkreader_divide(255 * (int64_t)darker, checkreader_max(paper, 1));
+}
+
+/* Steps 2 to 6: polarity, paper, ink, threshold and contrast. Returns the contrast, 0 if it is less than the least. */
+static int checkreader_find_ink(int width, int height, int least)
 {
     uint8_t *const work = checkreader_memory.pictures.work, *const copy = checkreader_memory.pictures.copy;
-    uint8_t *const ink = checkreader_ink;
+    uint8_t *const ink = checkreader_ink, *const inner = checkreader_inner;
     const int reach = (checkreader_max(width, height) + 5) / 6, n = width * height;
     int32_t histogram[256] = {0};
     checkreader_dark_on_light(work, width, height);
@@ -2508,10 +2535,16 @@ static int checkreader_find_ink(int width, int height)
     checkreader_extreme(copy, ink, width, 1, height, width, reach, 0);
     checkreader_extreme(ink, copy, height, width, width, 1, reach, 1);
     checkreader_extreme(copy, ink, width, 1, height, width, reach, 1);
+    for (int i = 0; i < n; i++)
+        inner[i] = 0;
+    for (int y = 0; y < height; y++)
+        checkreader_close_line(work + y * width, inner + y * width, width, 1, reach);
+    for (int x = 0; x < width; x++)
+        checkreader_close_line(work + x, inner + x, height, width, reach);
     int64_t sum = 0;
     for (int i = 0; i < n; i++) {
-        const int paper = ink[i], darker = checkreader_max(paper - work[i], 0);
-        ink[i] = (uint8_t)checkreader_divide(255 * (int64_t)darker, checkreader_max(paper, 1));
+        ink[i] = checkreader_darkness(work[i], ink[i]);
+        inner[i] = checkreader_darkness(work[i], inner[i]);
         histogram[ink[i]]++;
         sum += ink[i];
     }
@@ -2529,7 +2562,8 @@ static int checkreader_find_ink(int width, int height)
             s0 = total;
         }
     }
-    if (best < 0 || (sum - s0) / (n - n0) - s0 / n0 < 32)
+    const int contrast = best < 0 ? 0 : (int)((sum - s0) / (n - n0) - s0 / n0);
+    if (contrast < least)
         return 0;
     int low = -1, high = -1;
     below = 0;
@@ -2544,28 +2578,33 @@ static int checkreader_find_ink(int width, int height)
         const int64_t level = checkreader_divide(255 * (int64_t)checkreader_max(ink[i] - low, 0), high - low);
         ink[i] = (uint8_t)(level < 255 ? level : 255);
     }
-    return 1;
+    return contrast;
 }
 
-/* Step 8: puts the indices of one component's pixels onto the stack, from the bottom. Returns their number. */
-static int checkreader_component(int start, int width, int height, int64_t *mass, int *at_edge)
+static int checkreader_is_unvisited_ink(int pixel)
+{
+    return checkreader_ink[pixel] >= 64 && !(checkreader_visited[pixel / 8] >> pixel % 8 & 1);
+}
+
+/* Step 7: puts the indices of one component's pixels onto the stack, from the bottom. Returns their number. */
+static int checkreader_component(int start, int width, int height, int64_t *weight, int *at_edge)
 {
     uint16_t *const stack = checkreader_memory.stack;
     int count = 1;
     stack[0] = (uint16_t)start;
-    checkreader_visited[start] = 1;
-    *mass = 0;
+    checkreader_visited[start / 8] |= (uint8_t)(1 << start % 8);
+    *weight = 0;
     *at_edge = 0;
     for (int done = 0; done < count; done++) {
         const int x = stack[done] % width, y = stack[done] / width;
-        *mass += checkreader_ink[stack[done]];
+        *weight += checkreader_inner[stack[done]];
         if (x == 0 || y == 0 || x == width - 1 || y == height - 1)
             *at_edge = 1;
         for (int v = checkreader_max(y - 1, 0); v <= checkreader_min(y + 1, height - 1); v++) {
             for (int u = checkreader_max(x - 1, 0); u <= checkreader_min(x + 1, width - 1); u++) {
                 const int i = v * width + u;
-                if (checkreader_ink[i] >= 64 && !checkreader_visited[i]) {
-                    checkreader_visited[i] = 1;
+                if (checkreader_is_unvisited_ink(i)) {
+                    checkreader_visited[i / 8] |= (uint8_t)(1 << i % 8);
                     stack[count++] = (uint16_t)i;
                 }
             }
@@ -2574,32 +2613,32 @@ static int checkreader_component(int start, int width, int height, int64_t *mass
     return count;
 }
 
-/* Step 8: erases specks; `box` becomes left, top, right and bottom of the remaining ink. */
+/* Step 7: erases specks; `box` becomes left, top, right and bottom of the remaining ink. */
 static void checkreader_body(int width, int height, int box[4])
 {
-    int64_t heaviest = 0, mass;
+    int64_t heaviest = -1, weight;
     int heaviest_at_edge = 0, at_edge;
-    for (int i = 0; i < width * height; i++)
+    for (int i = 0; i < CHECKREADER_AREA / 8; i++)
         checkreader_visited[i] = 0;
     for (int i = 0; i < width * height; i++) {
-        if (checkreader_ink[i] >= 64 && !checkreader_visited[i]) {
-            checkreader_component(i, width, height, &mass, &at_edge);
-            if (mass > heaviest) {
-                heaviest = mass;
+        if (checkreader_is_unvisited_ink(i)) {
+            checkreader_component(i, width, height, &weight, &at_edge);
+            if (weight > heaviest) {
+                heaviest = weight;
                 heaviest_at_edge = at_edge;
             }
         }
     }
-    for (int i = 0; i < width * height; i++)
+    for (int i = 0; i < CHECKREADER_AREA / 8; i++)
         checkreader_visited[i] = 0;
     box[0] = width;
     box[1] = height;
     box[2] = box[3] = 0;
     for (int i = 0; i < width * height; i++) {
-        if (checkreader_ink[i] < 64 || checkreader_visited[i])
+        if (!checkreader_is_unvisited_ink(i))
             continue;
-        const int count = checkreader_component(i, width, height, &mass, &at_edge);
-        const int keep = mass * 16 >= heaviest && (heaviest_at_edge || !at_edge);
+        const int count = checkreader_component(i, width, height, &weight, &at_edge);
+        const int keep = weight * 16 >= heaviest && (heaviest_at_edge || !at_edge);
         for (int k = 0; k < count; k++) {
             const int pixel = checkreader_memory.stack[k], x = pixel % width, y = pixel / width;
             if (!keep) {
@@ -2645,19 +2684,38 @@ int checkreader_normalize(const uint8_t *gray, int width, int height, int stride
         out[i] = 0;
     if (width < 1 || height < 1 || stride < width || width > CHECKREADER_MAX_SIZE || height > CHECKREADER_MAX_SIZE)
         return -1;
-    const int block = (checkreader_max(width, height) - 1) / CHECKREADER_WORK + 1;
-    checkreader_shrink(gray, width, height, stride, block, checkreader_memory.pictures.work);
-    width = (width - 1) / block + 1;
-    height = (height - 1) / block + 1;
-    if (!checkreader_find_ink(width, height))
-        return 0;
-    int box[4];
-    checkreader_body(width, height, box);
-    const int wide = box[2] - box[0], high = box[3] - box[1], longer = checkreader_max(wide, high);
+    int box[4], wide, high, longer;
+    for (;;) {
+        const int block = (checkreader_max(width, height) - 1) / CHECKREADER_WORK + 1;
+        const int columns = (width - 1) / block + 1, rows = (height - 1) / block + 1;
+        checkreader_shrink(gray, width, height, stride, block, checkreader_memory.pictures.work);
+        const int contrast = checkreader_find_ink(columns, rows, block == 1 ? 32 : 4);
+        if (contrast == 0)
+            return 0;
+        checkreader_body(columns, rows, box);
+        wide = box[2] - box[0];
+        high = box[3] - box[1];
+        longer = checkreader_max(wide, high);
+        if (block == 1 || longer >= 24) {
+            if (contrast < 32)
+                return 0;
+            width = columns;
+            break;
+        }
+        if (longer < 2)
+            return 0;
+        /* Step 8: the part of the picture around the digit. */
+        const int margin = longer / 2 + 1;
+        const int left = checkreader_max(box[0] - margin, 0), top = checkreader_max(box[1] - margin, 0);
+        const int right = checkreader_min(box[2] + margin, columns), bottom = checkreader_min(box[3] + margin, rows);
+        gray += (int64_t)top * block * stride + (int64_t)left * block;
+        width = (right == columns ? width : right * block) - left * block;
+        height = (bottom == rows ? height : bottom * block) - top * block;
+    }
     const int columns = checkreader_max(1, (CHECKREADER_BODY * wide + longer / 2) / longer);
     const int rows = checkreader_max(1, (CHECKREADER_BODY * high + longer / 2) / longer);
     const uint8_t *const ink = checkreader_ink + box[1] * width + box[0];
-    uint8_t *const across = checkreader_visited; /* [high][columns] */
+    uint8_t *const across = checkreader_memory.across; /* [high][columns] */
     for (int y = 0; y < high; y++)
         for (int x = 0; x < columns; x++)
             across[y * columns + x] = checkreader_scaled(ink + y * width, 1, wide, columns, x);

@@ -31,7 +31,7 @@ from serving.errors import CheckreaderError
 from serving.manifest import Manifest
 
 RESULTS: Final = Path("benchmarks/results")  # where benchmarks write their results, below the root
-BLOCKS: Final = ("models", "table", "numbers", "limits", "edge", "service", "operations", "fields")
+BLOCKS: Final = ("models", "table", "numbers", "limits", "edge", "service", "operations", "stops", "fields")
 
 _Kind = TypeVar("_Kind", Records, FieldRecords)
 

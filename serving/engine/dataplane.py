@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 from serving.decoding.field_string import FieldFormat
 from serving.decoding.thresholds import MAX_ERROR, DigitPrediction, choose_threshold
 from serving.engine.batcher import Outputs
+from serving.engine.field_pictures import OUTPUTS, ReadingOptions, are_field_pictures, to_tensors
 from serving.engine.offload import Offloader
 from serving.engine.served_model import ServedModel
 from serving.engine.statistics import Counts
@@ -114,8 +115,9 @@ class DataPlane:
         outputs: Sequence[str] = (),
         timeout: float | None = None,
         start: int | None = None,
+        reading: ReadingOptions = ReadingOptions(),
     ) -> list[Tensor]:
-        """Runs a model on tensors.
+        """Runs a model on tensors, or reads pictures of fields.
 
         Args:
             served: a version, from `find`.
@@ -123,9 +125,10 @@ class DataPlane:
             outputs: names of the outputs to return, in that order; none = all.
             timeout: s that the request may wait in the queue; None = the service's own limit.
             start: when work on the request began, by `time.perf_counter_ns`; None = now.
+            reading: how pictures of fields are read.
 
         Returns:
-            The outputs, each with the N rows of the input.
+            The outputs, each with the N rows of the input: the model's, or `field_pictures.OUTPUTS`.
 
         Raises:
             Busy: the queue is full.
@@ -133,18 +136,26 @@ class DataPlane:
             CheckreaderError: the tensors do not fit the model.
         """
         start = time.perf_counter_ns() if start is None else start
+        of_fields = are_field_pictures(served, inputs)
         specs = served.outputs
+        names = OUTPUTS if of_fields else specs
         for output in outputs:
-            if output not in specs:
+            if output not in names:
                 raise CheckreaderError(
                     f"unexpected inference output {output!r} for model {served.name!r}, "
-                    f"it has {', '.join(specs)}"
+                    f"it has {', '.join(names)}{' for encoded pictures' if of_fields else ''}"
                 )
-        arrays = await self._run(served, await self._model_input(served, inputs), timeout, start)
-        tensors = {
-            name: Tensor(name, spec.datatype, array)
-            for (name, spec), array in zip(specs.items(), arrays, strict=True)
-        }
+        if of_fields:
+            tensor = single_input(served.name, served.loaded.network.input, inputs)
+            pictures = to_pictures(served.name, tensor, self.settings.max_pictures)
+            predictions, _ = await self._read_fields(served, pictures, reading, start, timeout)
+            tensors = {tensor.name: tensor for tensor in to_tensors(predictions)}
+        else:
+            arrays = await self._run(served, await self._model_input(served, inputs), timeout, start)
+            tensors = {
+                name: Tensor(name, spec.datatype, array)
+                for (name, spec), array in zip(specs.items(), arrays, strict=True)
+            }
         return [tensors[name] for name in outputs] if outputs else list(tensors.values())
 
     async def read_digits(
@@ -228,44 +239,46 @@ class DataPlane:
         start = time.perf_counter_ns()
         served = self.find(self._field_model if model is None else model)
         try:
-            return served, await self._read_fields(served, pictures, max_error, crop, field_format, start)
+            reading = ReadingOptions(max_error, crop, field_format)
+            predictions, computed = await self._read_fields(served, pictures, reading, start)
         except BaseException:
             served.statistics.fail.add(time.perf_counter_ns() - start)
             raise
+        served.statistics.record_success(start, computed, time.perf_counter_ns())
+        return served, predictions
 
     async def _read_fields(
         self,
         served: ServedModel,
         pictures: Sequence[bytes],
-        max_error: float | None,
-        crop: Crop | None,
-        field_format: FieldFormat,
+        reading: ReadingOptions,
         start: int,
-    ) -> list[FieldPrediction]:
+        timeout: float | None = None,
+    ) -> tuple[list[FieldPrediction], int]:
+        """Returns the predictions, and when the network had computed them."""
         entry = served.loaded.model
         sliding = fields.require_sliding(served.name, entry)
-        threshold = fields.threshold_or_reason(entry.thresholds, max_error)
+        threshold = fields.threshold_or_reason(entry.thresholds, reading.max_error)
 
         def normalize() -> tuple[list[fields.LocatedField], list[tuple[list[int], Floats]]]:
-            located = fields.normalize_pictures(pictures, crop, self.page_limit)
+            located = fields.normalize_pictures(pictures, reading.crop, self.page_limit)
             return located, sliding_window.place([source.field for source in located], sliding)
 
         located, placed = await self.offload(normalize)
-        outputs = await asyncio.gather(*(self._run(served, image, None, start) for _, image in placed))
+        outputs = await asyncio.gather(*(self._run(served, image, timeout, start) for _, image in placed))
         computed = time.perf_counter_ns()
 
         def decode() -> list[FieldPrediction]:
             rows = fields.probabilities_by_field(len(located), zip(placed, outputs, strict=True), sliding)
             return [
-                fields.recognize(source, row, entry, field_format, threshold)
+                fields.recognize(source, row, entry, reading.field_format, threshold)
                 for source, row in zip(located, rows, strict=True)
             ]
 
         predictions = await self.offload(decode, begun=True)
         for prediction in predictions:
             served.statistics.record_reading(prediction.reason)
-        served.statistics.record_success(start, computed, time.perf_counter_ns())
-        return predictions
+        return predictions, computed
 
     @property
     def _field_model(self) -> str:
@@ -292,15 +305,9 @@ class DataPlane:
         if tensor.datatype != "BYTES":
             return to_model_input(served.name, spec, entry.sliding, tensor, self.settings.max_rows)
         if spec.shape[1:] != (28, 28, 1):
-            hint = ": post them to /fields" if entry.task == "field" else " of single digits"
-            raise CheckreaderError(f"model {served.name!r} takes no encoded pictures{hint}")
+            raise CheckreaderError(f"model {served.name!r} takes no encoded pictures of single digits")
         pictures = to_pictures(served.name, tensor, self.settings.max_pictures)
-        source = await self._normalize(pictures)
-        if len(source.pages) > len(pictures):  # an output has a row for each picture
-            raise CheckreaderError(
-                f"a picture for model {served.name!r} has several pages: post it to /digits, which reads them all"
-            )
-        return to_tensor(source.pixels)
+        return to_tensor((await self._normalize(pictures)).pixels)
 
     async def _normalize(
         self, pictures: Sequence[bytes], crop: Crop | None = None

@@ -11,6 +11,7 @@ import numpy as np
 
 from serving.errors import CheckreaderError
 from serving.images import sliding_window
+from serving.images.pages import split
 from serving.manifest import Sliding
 from serving.runtime.network import Array, Floats, Spec
 
@@ -80,7 +81,7 @@ def to_model_input(model: str, spec: Spec, sliding: Sliding | None, tensor: Tens
 
 
 def to_pictures(model: str, tensor: Tensor, max_pictures: int) -> list[bytes]:
-    """Returns the encoded pictures of a BYTES tensor, [N] or [N, 1].
+    """Returns the encoded pictures of a BYTES tensor, [N] or [N, 1], each of one page.
 
     Args:
         model: the model's name, for the message.
@@ -88,7 +89,8 @@ def to_pictures(model: str, tensor: Tensor, max_pictures: int) -> list[bytes]:
         max_pictures: the most that a request may hold.
 
     Raises:
-        CheckreaderError: the tensor has another shape, or not 1 to `max_pictures` pictures.
+        CheckreaderError: the tensor has another shape, not 1 to `max_pictures` pictures, or one of several pages,
+            which would need as many rows.
     """
     pictures = tensor.data
     if pictures.ndim not in (1, 2) or pictures.shape[1:] not in ((), (1,)):
@@ -100,7 +102,16 @@ def to_pictures(model: str, tensor: Tensor, max_pictures: int) -> list[bytes]:
         raise CheckreaderError(
             f"encoded pictures for model {model!r} must be 1 to {max_pictures}, got {len(pictures)}"
         )
-    return list(pictures.ravel())
+    elements = list(pictures.ravel())
+    for number, encoded in enumerate(elements, 1):
+        pages = len(split(encoded))
+        if pages > 1:  # an output has a row for each picture
+            which = f"picture {number} of {len(elements)}" if len(elements) > 1 else "the picture"
+            raise CheckreaderError(
+                f"{which} for model {model!r} has {pages} pages, of which each would be a row: "
+                "post it to /digits or /fields, which read them all"
+            )
+    return elements
 
 
 def check_range(name: str, image: Floats) -> None:

@@ -1,6 +1,6 @@
 """The messages of the Open Inference Protocol over gRPC: their classes, and tensors from and to them.
 
-The messages of `inference.proto` are compiled by
+The messages of `inference.proto`, and in the same way those of `health.proto`, are compiled by
 
     python -m grpc_tools.protoc -I serving/grpc \\
         --descriptor_set_out=serving/grpc/inference.protoset serving/grpc/inference.proto
@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from functools import partial
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -32,18 +32,28 @@ SERVICE: Final = "inference.GRPCInferenceService"
 _CONTENTS: Final = {"FP32": "fp32_contents", "UINT8": "uint_contents", "BYTES": "bytes_contents"}
 
 
-def _message_classes() -> dict[str, tuple[Any, Any]]:
-    """Returns each call's request and reply classes."""
-    compiled = (files("serving.grpc") / "inference.protoset").read_bytes()
+class MessageClasses(NamedTuple):
+    """The classes of a call's request and reply."""
+
+    request: Any
+    reply: Any
+
+
+def message_classes(protoset: str, service: str) -> dict[str, MessageClasses]:
+    """Returns the classes of each call of a service; `protoset` is the file in this folder that describes it."""
+    compiled = (files("serving.grpc") / protoset).read_bytes()
     pool = descriptor_pool.DescriptorPool()
     for file in descriptor_pb2.FileDescriptorSet.FromString(compiled).file:
         pool.Add(file)
     to_class = message_factory.GetMessageClass
-    methods = pool.FindServiceByName(SERVICE).methods
-    return {method.name: (to_class(method.input_type), to_class(method.output_type)) for method in methods}
+    methods = pool.FindServiceByName(service).methods
+    return {
+        method.name: MessageClasses(to_class(method.input_type), to_class(method.output_type))
+        for method in methods
+    }
 
 
-MESSAGES: Final = _message_classes()
+MESSAGES: Final = message_classes("inference.protoset", SERVICE)
 
 
 def read_inputs(served: ServedModel, request: Any, max_rows: int) -> list[Tensor]:
@@ -64,7 +74,7 @@ def read_inputs(served: ServedModel, request: Any, max_rows: int) -> list[Tensor
     check = partial(check_shape, served.name, spec, max_rows=max_rows)
     tensors = []
     for index, message in enumerate(request.inputs):
-        name, datatype, shape = message.name, message.datatype, list(message.shape)
+        name, datatype, shape = message.name, message.datatype.upper(), list(message.shape)
         check_declared(name, datatype, shape, spec, check)
         if raw and message.contents.ListFields():
             raise CheckreaderError(f"input {name!r}: 'contents' must be left out beside raw_input_contents")
@@ -72,14 +82,14 @@ def read_inputs(served: ServedModel, request: Any, max_rows: int) -> list[Tensor
             content = raw[index]  # protobuf copies it on each access
             array = from_bytes(name, datatype, content, 0, len(content), shape)
         else:
-            array = _from_contents(message, shape)
+            array = _from_contents(message, datatype, shape)
         tensors.append(Tensor(name, datatype, array))
     return tensors
 
 
-def _from_contents(message: Any, shape: list[int]) -> Array:
+def _from_contents(message: Any, datatype: str, shape: list[int]) -> Array:
     """Reads the elements of an InferInputTensor from its `contents`."""
-    name, datatype, contents = message.name, message.datatype, message.contents
+    name, contents = message.name, message.contents
     field = _CONTENTS.get(datatype)
     if field is None:
         raise CheckreaderError(f"input {name!r}: {datatype} is read from raw_input_contents alone")
@@ -115,13 +125,23 @@ def whole_number(parameters: Any, name: str, limit: int) -> int:
     """
     if name not in parameters:  # indexing a protobuf map by a missing key would add it
         return 0
-    field = parameters[name].WhichOneof("parameter_choice")
-    return whole(getattr(parameters[name], field) if field else "", name, limit)
+    value = _value(parameters[name])
+    return whole("" if value is None else value, name, limit)
+
+
+def parameter_values(parameters: Any) -> dict[str, object]:
+    """Returns the parameters of a request; None for one that holds no value."""
+    return {name: _value(parameter) for name, parameter in parameters.items()}
+
+
+def _value(parameter: Any) -> object:
+    field = parameter.WhichOneof("parameter_choice")
+    return None if field is None else getattr(parameter, field)
 
 
 def render_reply(request: Any, served: ServedModel, outputs: list[Tensor]) -> Message:
     """Builds the ModelInferResponse, with classes instead of numbers for outputs that ask for them."""
-    reply = MESSAGES["ModelInfer"][1](model_name=served.name, model_version=served.version, id=request.id)
+    reply = MESSAGES["ModelInfer"].reply(model_name=served.name, model_version=served.version, id=request.id)
     for index, output in enumerate(outputs):
         parameters = request.outputs[index].parameters if request.outputs else {}
         classes = whole_number(parameters, "classification", 2**31)
@@ -132,13 +152,14 @@ def render_reply(request: Any, served: ServedModel, outputs: list[Tensor]) -> Me
     return reply
 
 
-def parse(name: str, body: bytes) -> Any:
-    """Decodes the request message of a call.
+def parse(path: str, classes: MessageClasses, body: bytes) -> Any:
+    """Decodes the request message of the call at a path.
 
     Raises:
         CheckreaderError: `body` is no such message.
     """
     try:
-        return MESSAGES[name][0].FromString(body)
+        return classes.request.FromString(body)
     except DecodeError as error:
+        name = path.rpartition("/")[2]
         raise CheckreaderError(f"failed to parse the {name} message: {error}") from None

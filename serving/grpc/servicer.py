@@ -1,37 +1,50 @@
-"""Serves the Open Inference Protocol v2 over gRPC, on a port of its own."""
+"""Serves the Open Inference Protocol v2 and gRPC's health protocol, on a port of their own."""
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any, Final
 
 import grpc
 import grpc.aio
 import msgspec
-from google.protobuf import json_format
-from google.protobuf.message import Message
 
 from serving.engine.dataplane import SMALL, DataPlane
 from serving.engine.hot_reload import ModelReloader
 from serving.engine.served_model import ServedModel
 from serving.engine.tensors import Tensor
 from serving.errors import CheckreaderError
-from serving.grpc.messages import MESSAGES, SERVICE, parse, read_inputs, render_reply, whole_number
-from serving.http.access_log import request_id
+from serving.grpc import health
+from serving.grpc.calls import describe, header, record, unary
+from serving.grpc.messages import (
+    MESSAGES,
+    SERVICE,
+    parameter_values,
+    parse,
+    read_inputs,
+    render_reply,
+    whole_number,
+)
 from serving.http.admission import AdmissionControl
 from serving.protocol import metadata
+from serving.protocol.reading_parameters import reading_options
 from serving.settings import format_address
 
 _PUBLIC: Final = ("ServerLive", "ServerReady")  # an orchestrator probes them, without a key
 _STREAMS: Final = 128  # concurrent calls of one connection
-_log = logging.getLogger("checkreader")
+# s between a connection's pings, at least; of three that come sooner the last ends it. Clients that ping keep
+# 10 s or more, where gRPC's own limits, 5 minutes, and 2 hours without a call, would end their quiet streams.
+PING_INTERVAL: Final = 5.0
 
 
 async def serve(
-    plane: DataPlane, reloader: ModelReloader, admission: AdmissionControl, port: int
+    plane: DataPlane,
+    reloader: ModelReloader,
+    admission: AdmissionControl,
+    port: int,
+    ping_interval: float = PING_INTERVAL,
 ) -> tuple[grpc.aio.Server, int]:
     """Answers gRPC in the running event loop.
 
@@ -40,6 +53,7 @@ async def serve(
         reloader: reloads the models.
         admission: admits and records requests, shared with HTTP.
         port: the port to listen on; 0 = any free one.
+        ping_interval: s; see `PING_INTERVAL`.
 
     Returns:
         The server, already listening (stop it by its `stop(grace)`), and its port.
@@ -51,11 +65,17 @@ async def serve(
     options = [
         ("grpc.max_receive_message_length", settings.max_body),  # as sent and decompressed
         ("grpc.max_concurrent_streams", _STREAMS),
+        ("grpc.http2.min_ping_interval_without_data_ms", round(ping_interval * 1000)),
+        ("grpc.keepalive_permit_without_calls", 1),
         # Workers share the port; a second service on it must fail, not share its calls.
         ("grpc.so_reuseport", int(settings.workers > 1)),
     ]
     server = grpc.aio.server(options=options, maximum_concurrent_rpcs=settings.max_requests)
-    server.add_generic_rpc_handlers([_handler(_Service(plane, reloader, admission))])
+    handlers = (
+        _handler(_Service(plane, reloader, admission)),
+        health.handler(health.Health(plane, reloader), admission),
+    )
+    server.add_generic_rpc_handlers(handlers)
     address = format_address(settings.host, port)
     try:
         if settings.tls_cert is not None and settings.tls_key is not None:
@@ -127,7 +147,8 @@ class _Service:
             names = [output.name for output in request.outputs]
             microseconds = whole_number(request.parameters, "timeout", 2**63)
             timeout = microseconds / 1e6 if microseconds else None
-            outputs = await self.plane.infer(served, inputs, names, timeout, start)
+            reading = reading_options(served, inputs, parameter_values(request.parameters))
+            outputs = await self.plane.infer(served, inputs, names, timeout, start, reading)
             computed = time.perf_counter_ns()
             reply = render_reply(request, served, outputs)
         except CheckreaderError:
@@ -153,89 +174,42 @@ class _Service:
         return await self.plane.offload(read)
 
 
-_Call = Callable[[Any], Awaitable[Any]]
-
-
 def _handler(service: _Service) -> Any:
     """Returns gRPC's handler for all calls."""
     handlers: dict[str, Any] = {"ModelStreamInfer": grpc.stream_stream_rpc_method_handler(_stream(service))}
     for name in MESSAGES.keys() - handlers.keys():
-        handlers[name] = grpc.unary_unary_rpc_method_handler(
-            _unary(name, getattr(service, name), service.admission)
-        )
+        needs_key = _needs_no_key if name in _PUBLIC else None
+        call = getattr(service, name)
+        handlers[name] = unary(f"/{SERVICE}/{name}", MESSAGES[name], call, service.admission, needs_key)
     return grpc.method_handlers_generic_handler(SERVICE, handlers)
 
 
-def _unary(name: str, call: _Call, admission: AdmissionControl) -> Callable[[bytes, Any], Awaitable[bytes]]:
-    """Wraps a call to take and return bytes, so that a garbled request is answered as any other mistake."""
-
-    async def answer(body: bytes, context: Any) -> bytes:
-        start, code = time.perf_counter_ns(), grpc.StatusCode.OK
-        try:
-            if name not in _PUBLIC:
-                admission.admit(_header(context, "authorization"))
-            reply = await call(parse(name, body))
-            if not isinstance(reply, Message):
-                # Not every field of the replies over HTTP is defined in `inference.proto`.
-                reply = json_format.ParseDict(
-                    msgspec.to_builtins(reply), MESSAGES[name][1](), ignore_unknown_fields=True
-                )
-            encoded: bytes = reply.SerializeToString()
-            return encoded
-        except Exception as error:
-            code, message = _describe(name, error)
-            admission.count_refusal(error)
-            await context.abort(code, message)
-            raise  # never reached: abort raises
-        finally:
-            _record(admission, name, code, time.perf_counter_ns() - start, context)
-
-    return answer
+def _needs_no_key(request: Any) -> bool:
+    return False
 
 
 def _stream(service: _Service) -> Callable[[AsyncIterator[bytes], Any], AsyncIterator[bytes]]:
     """Answers a stream's requests one after the other; an error is the answer to its request and does not end it."""
+    path, classes, admission = f"/{SERVICE}/ModelStreamInfer", MESSAGES["ModelStreamInfer"], service.admission
 
     async def answer(bodies: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
-        name = "ModelStreamInfer"
         try:
-            service.admission.admit(_header(context, "authorization"))
+            admission.admit(header(context, "authorization"))
         except CheckreaderError as error:
-            code, message = _describe(name, error)
-            service.admission.count_refusal(error)
-            _record(service.admission, name, code, 0, context)
+            code, message = describe(path, error)
+            admission.count_refusal(error)
+            record(admission, path, code, 0, context)
             await context.abort(code, message)
         async for body in bodies:
-            reply, start, code = MESSAGES[name][1](), time.perf_counter_ns(), grpc.StatusCode.OK
+            reply, start, code = classes.reply(), time.perf_counter_ns(), grpc.StatusCode.OK
             try:
-                request = parse(name, body)
+                request = parse(path, classes, body)
                 reply.infer_response.id = request.id
                 reply.infer_response.MergeFrom(await service.ModelInfer(request))
             except Exception as error:
-                code, reply.error_message = _describe(name, error)
-                service.admission.count_refusal(error)
-            _record(service.admission, name, code, time.perf_counter_ns() - start, context)
+                code, reply.error_message = describe(path, error)
+                admission.count_refusal(error)
+            record(admission, path, code, time.perf_counter_ns() - start, context)
             yield reply.SerializeToString()
 
     return answer
-
-
-def _record(admission: AdmissionControl, name: str, code: grpc.StatusCode, ns: int, context: Any) -> None:
-    """Counts a call and writes its line of the access log."""
-    admission.record_request(f"grpc {name}", code.name, ns)
-    if admission.access_log.enabled:
-        id = request_id(_header(context, "x-request-id"))
-        admission.access_log.log_request(id, context.peer(), "gRPC", f"/{SERVICE}/{name}", code.name, ns)
-
-
-def _header(context: Any, name: str) -> str | None:
-    """Returns a header of the call."""
-    return dict(context.invocation_metadata() or ()).get(name)
-
-
-def _describe(name: str, error: Exception) -> tuple[grpc.StatusCode, str]:
-    """Returns the status and message for an error; one that is not the client's is logged."""
-    if isinstance(error, CheckreaderError):
-        return grpc.StatusCode[error.grpc_code], str(error)
-    _log.error("internal error at %s", name, exc_info=error)
-    return grpc.StatusCode.INTERNAL, "internal error: see the service's log"

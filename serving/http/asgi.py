@@ -25,6 +25,7 @@ from serving.http.admission import AdmissionControl
 T = TypeVar("T")
 
 JSON: Final = b"application/json"
+CONNECTION: Final = "checkreader.connection"  # ASGI's extension that holds the request's connection
 CLIENT_CLOSED_REQUEST: Final = 499  # never sent, only recorded: the client has disconnected
 _MIN_COMPRESSED: Final = 1024  # bytes; compressing a shorter body costs more than it saves
 # zlib's `wbits` of the formats that HTTP calls gzip and deflate.
@@ -180,6 +181,8 @@ class Endpoint:
                     headers = (*response.headers, (b"x-request-id", id.encode()))
                     response = response._replace(headers=headers)
                 await send_response(response, request.headers.get(b"accept-encoding"), send)
+                if _lost(scope):
+                    response = None
         finally:
             admission.in_flight -= 1
             ns = time.perf_counter_ns() - start
@@ -214,6 +217,12 @@ class Endpoint:
             self.admission.count_refusal(error)
             _log.exception("internal error at %s %s", scope["method"], scope["path"])
             return json_response({"error": "internal error: see the service's log"}, 500)
+
+
+def _lost(scope: Scope) -> bool:
+    """Tells whether the connection had ended before the response was written; uvicorn drops such a response silently."""
+    connection = scope.get("extensions", {}).get(CONNECTION)
+    return connection is not None and bool(connection.lost)
 
 
 def error_response(error: CheckreaderError) -> HttpResponse:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from serving.engine.dataplane import SMALL, DataPlane
+from serving.engine.field_pictures import ReadingOptions, are_field_pictures
 from serving.engine.hot_reload import ModelReloader
 from serving.engine.served_model import ServedModel
 from serving.engine.tensors import Tensor, check_shape
@@ -16,6 +17,7 @@ from serving.errors import Forbidden
 from serving.http import metrics
 from serving.http.asgi import HttpRequest, HttpResponse, json_response
 from serving.protocol import metadata, oip, pictures, tensorflow_serving
+from serving.protocol.reading_parameters import reading_options
 
 _OCTETS = b"application/octet-stream"
 _HEADER_LENGTH = oip.HEADER_LENGTH.encode()
@@ -30,12 +32,14 @@ class _TensorRequest(NamedTuple):
         render: makes the response of the outputs.
         outputs: names of the outputs to compute; none: all.
         timeout: s in the queue; None: the service's.
+        reading: how pictures of fields are read.
     """
 
     inputs: list[Tensor]
     render: Callable[[list[Tensor]], HttpResponse]
     outputs: Sequence[str] = ()
     timeout: float | None = None
+    reading: ReadingOptions = ReadingOptions()
 
 
 class Endpoints:
@@ -111,12 +115,13 @@ class Endpoints:
             def render(outputs: list[Tensor]) -> HttpResponse:
                 encoded = oip.render(parsed, served, outputs)
                 if encoded.header_length is None:
-                    return HttpResponse(encoded.body)
+                    return HttpResponse(encoded.body, reading=are_field_pictures(served, parsed.inputs))
                 headers = ((_HEADER_LENGTH, b"%d" % encoded.header_length),)
                 return HttpResponse(encoded.body, _OCTETS, headers=headers)
 
             outputs = [output.name for output in parsed.outputs]
-            return _TensorRequest(parsed.inputs, render, outputs, parsed.timeout)
+            reading = reading_options(served, parsed.inputs, parsed.parameters)
+            return _TensorRequest(parsed.inputs, render, outputs, parsed.timeout, reading)
 
         # Binary tensors are not parsed, only the JSON in front of them is.
         json_bytes = None
@@ -156,7 +161,9 @@ class Endpoints:
                 parsed = parse(body, served, check)
             else:
                 parsed = await self.plane.offload(lambda: parse(body, served, check))
-            running = self.plane.infer(served, parsed.inputs, parsed.outputs, parsed.timeout, start)
+            running = self.plane.infer(
+                served, parsed.inputs, parsed.outputs, parsed.timeout, start, parsed.reading
+            )
             # A request that runs at once is answered before its client could have disconnected.
             waits = served.batcher.busy or (parsed.inputs[:1] and parsed.inputs[0].datatype == "BYTES")
             outputs = await (request.cancel_on_disconnect(running) if waits else running)

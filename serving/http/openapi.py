@@ -68,8 +68,13 @@ class Operation:
     reply: str = ""
 
 
-def document(operations: Sequence[Operation]) -> dict[str, Any]:
-    """Returns the OpenAPI 3.1 description; its schemas come from the types that decode and encode the bodies."""
+def document(operations: Sequence[Operation], root_path: str = "") -> dict[str, Any]:
+    """Returns the OpenAPI 3.1 description; its schemas come from the types that decode and encode the bodies.
+
+    Args:
+        operations: the table.
+        root_path: the path under which a proxy shows the service.
+    """
     bodies = [
         body
         for operation in operations
@@ -84,6 +89,7 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "checkreader", "version": __version__, "description": "Reads handwritten digits."},
+        "servers": [{"url": root_path or "/"}],
         "paths": paths,
         "components": {
             "schemas": components,

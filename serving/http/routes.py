@@ -21,7 +21,7 @@ from serving.errors import (
 from serving.http.endpoints import Endpoints
 from serving.http.openapi import Body, Operation, Parameter
 from serving.images.codec import FORMATS
-from serving.protocol import metadata, oip, pictures, tensorflow_serving
+from serving.protocol import metadata, oip, pictures, reading_parameters, tensorflow_serving
 
 _PICTURE: dict[str, Any] = {"type": "string", "contentMediaType": "image/*"}
 _PICTURES: dict[str, Body] = {
@@ -63,7 +63,9 @@ _ABOUT_FIELDS = (
 )
 _ABOUT_INFER = (
     "FP32 from 0 (paper) to 1 (ink) or UINT8 0–255, normalized as MNIST's pictures are, nested or flat; or "
-    "BYTES of shape [N]: whole pictures of one page, in base64 or in the binary section, which are normalized here. "
+    "BYTES of shape [N] or [N,1]: whole pictures of one page, in base64 or in the binary section, which are normalized here. "
+    "A model that reads fields answers them with text, confidence and accepted, by the request parameters of /fields "
+    f"({', '.join(reading_parameters.NAMES)}). "
     "The binary tensor extension is spoken; with Inference-Header-Content-Length: 0 the body is the "
     "FP32 input alone. An output's parameter classification: K gives its K best classes."
 )
@@ -74,7 +76,8 @@ _ABOUT_LOAD = (
 _ABOUT_UNLOAD = "Until it is loaded again; answers when every worker has."
 _ABOUT_PREDICT = (
     "TensorFlow Serving's REST: instances (one entry for each picture) or inputs (all of them as one tensor), "
-    'as numbers from 0 (paper) to 1 (ink) or as {"b64": …}, a whole picture, which is normalized here.'
+    'as numbers from 0 (paper) to 1 (ink) or as {"b64": …}, a whole picture, which is normalized here. '
+    "A model that reads fields answers pictures with text, confidence and accepted."
 )
 
 

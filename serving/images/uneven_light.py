@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from serving.images.closing import close_squares
 from serving.images.codec import Gray
 
 # Levels whose differences weigh the same on light and on dark paper, as the light's own noise does.
@@ -28,7 +29,7 @@ def dark_ink(work: Gray) -> Gray:
     step = 2 if min(work.shape) >= 40 else 1
     sample = _ROOTS[work[::step, ::step]]
     reach = max(2, round(_WINDOW * len(sample)))
-    closed, opened = _closing(np.stack([sample, ~sample]), reach)
+    closed, opened = close_squares(np.stack([sample, ~sample]), reach)
     opened = ~opened
     # Of dark ink a closing leaves nothing, an opening all; both leave the light's own edges.
     light = _variation(closed) > _variation(opened)
@@ -37,8 +38,8 @@ def dark_ink(work: Gray) -> Gray:
     reach = max(2, round(_WIDE_WINDOW * len(work)))
     beyond = int(_BEYOND * reach)
     if light:
-        return np.asarray(~_evened(work, ~_closing(~_mean(work), reach, beyond)))
-    return _evened(work, _closing(work, reach, beyond))
+        return np.asarray(~_evened(work, ~close_squares(~_mean(work), reach, beyond)))
+    return _evened(work, close_squares(work, reach, beyond))
 
 
 def _evened(work: Gray, paper: Gray) -> Gray:
@@ -60,35 +61,6 @@ def _variation(levels: Gray) -> int:
         int((np.maximum(after, before) - np.minimum(after, before)).sum(dtype=np.int64))
         for after, before in ((levels[1:], levels[:-1]), (levels[:, 1:], levels[:, :-1]))
     )
-
-
-def _closing(levels: Gray, reach: int, beyond: int = 0) -> Gray:
-    """Takes the maximum over the windows that reach so far to each side, then the minimum over them.
-
-    Args:
-        levels: uint8 [H, W], or several [N, H, W].
-        reach: pixels.
-        beyond: pixels that a window's middle may lie outside the picture.
-    """
-    if not beyond:
-        return ~_maximum(~_maximum(levels, reach), reach)
-    closed = ~_maximum(~_maximum(np.pad(levels, beyond), reach), reach)
-    return closed[beyond:-beyond, beyond:-beyond]
-
-
-def _maximum(levels: Gray, reach: int) -> Gray:
-    """Takes the maximum over each window, along both axes, in log₂(reach) steps."""
-    for _ in range(2):
-        *several, length, across = levels.shape
-        padded = np.zeros((*several, length + 2 * reach, across), np.uint8)
-        padded[..., reach : reach + length, :] = levels
-        span, size = 1, 2 * reach + 1
-        while span < size:
-            step = min(span, size - span)
-            padded = np.maximum(padded[..., :-step, :], padded[..., step:, :])
-            span += step
-        levels = np.ascontiguousarray(padded.swapaxes(-1, -2))
-    return levels
 
 
 def _mean(levels: Gray) -> Gray:

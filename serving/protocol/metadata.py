@@ -167,13 +167,13 @@ def model_config(served: ServedModel, batch_rows: int, batch_delay: float) -> Mo
 class IndexRequest(msgspec.Struct):
     """The body of a request for the index; `ready` leaves out versions that are not served."""
 
-    ready: bool = False
+    ready: bool | None = None
 
 
 class ControlRequest(msgspec.Struct):
     """The body of a request to load or unload a model."""
 
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] | None = None
 
 
 def parse_index_request(body: bytes) -> bool:
@@ -182,7 +182,7 @@ def parse_index_request(body: bytes) -> bool:
     Raises:
         CheckreaderError: it is no such request.
     """
-    return _decode(body, IndexRequest).ready
+    return bool(_decode(body, IndexRequest).ready)
 
 
 def check_control_request(body: bytes) -> None:
@@ -191,7 +191,7 @@ def check_control_request(body: bytes) -> None:
     Raises:
         CheckreaderError: it is no such request, or brings a model of its own.
     """
-    check_control(_decode(body, ControlRequest).parameters)
+    check_control(_decode(body, ControlRequest).parameters or ())
 
 
 def check_control(parameters: Iterable[str]) -> None:

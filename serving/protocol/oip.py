@@ -3,8 +3,11 @@
 https://github.com/kserve/open-inference-protocol and, for the extensions,
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/
 
-Pictures travel as BYTES of shape [N]: in the binary section each with its
+Pictures travel as BYTES of shape [N] or [N, 1]: in the binary section each with its
 length in front, in JSON as base64.
+
+Where servers differ in what they read, this one reads what any of Triton, KServe and MLServer does, as far as it has
+a meaning: an optional member may be null, `datatype` in lower case, BYTES nested as the shape says.
 """
 
 from __future__ import annotations
@@ -34,9 +37,11 @@ from serving.runtime.network import Spec
 
 HEADER_LENGTH = "inference-header-content-length"
 
-Parameters = dict[str, str | int | float | bool]
-_ELEMENTS = msgspec.Meta(extra_json_schema={"items": {"type": ["number", "string"]}})
-_NESTED = msgspec.Meta(extra_json_schema={"type": "array"})
+# By the protocol strings, numbers and booleans; MLServer's client also sends null and objects.
+Parameters = dict[str, Any]
+_ELEMENTS = msgspec.Meta(extra_json_schema={"items": {"type": ["number", "string", "boolean"]}})
+# A lone picture may come without its list.
+_NESTED = msgspec.Meta(extra_json_schema={"type": ["array", "string", "null"]})
 
 
 class RequestInput(msgspec.Struct):
@@ -45,7 +50,7 @@ class RequestInput(msgspec.Struct):
     name: str
     shape: list[int]
     datatype: str
-    parameters: Parameters = {}
+    parameters: Parameters | None = None
     data: Annotated[msgspec.Raw, _NESTED] | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -56,22 +61,22 @@ class _FlatInput(msgspec.Struct):
     shape: list[int]
     datatype: str
     data: list[float]
-    parameters: Parameters = {}
+    parameters: Parameters | None = None
 
 
 class RequestOutput(msgspec.Struct):
     """An output to return. Parameters: `binary_data` (bool), `classification` (the number of classes)."""
 
     name: str
-    parameters: Parameters = {}
+    parameters: Parameters | None = None
 
 
 class InferRequest(msgspec.Struct):
-    """The request's JSON. Parameters: `binary_data_output` (bool), `timeout` (µs in the queue)."""
+    """The request's JSON. Parameters: `binary_data_output` (bool), `timeout` (µs in the queue), those of pictures."""
 
     inputs: list[RequestInput]
     id: str | None = None
-    parameters: Parameters = {}
+    parameters: Parameters | None = None
     outputs: list[RequestOutput] | None = None
 
 
@@ -80,7 +85,7 @@ class _FlatRequest(msgspec.Struct):
 
     inputs: list[_FlatInput]
     id: str | None = None
-    parameters: Parameters = {}
+    parameters: Parameters | None = None
     outputs: list[RequestOutput] | None = None
 
 
@@ -120,6 +125,7 @@ class ParsedInferRequest(msgspec.Struct, frozen=True):
         outputs: to return; none: all of them.
         binary: returns all of them in the binary section.
         timeout: s in the queue; None: the service's.
+        parameters: all of the request's.
     """
 
     id: str | None
@@ -127,6 +133,7 @@ class ParsedInferRequest(msgspec.Struct, frozen=True):
     outputs: list[RequestedOutput]
     binary: bool
     timeout: float | None = None
+    parameters: Parameters = {}
 
 
 class EncodedResponse(msgspec.Struct, frozen=True):
@@ -162,34 +169,27 @@ def parse(
     request = _decode(body[:length] if length < len(body) else body)
     inputs, offset = [], length
     for tensor in request.inputs:
-        name, datatype, shape = tensor.name, tensor.datatype, tensor.shape
+        name, datatype, shape = tensor.name, tensor.datatype.upper(), tensor.shape
         check_declared(name, datatype, shape, spec, check)
-        size = tensor.parameters.get("binary_data_size")
+        size = tensor.parameters.get("binary_data_size") if tensor.parameters else None
         if size is not None:
             data = from_bytes(name, datatype, body, offset, size, shape)
             offset += whole(size, "binary_data_size", 2**63)
-        elif isinstance(tensor.data, msgspec.UnsetType):
-            raise CheckreaderError(
-                f"input {name!r}: neither 'data' nor parameter 'binary_data_size' is given"
-            )
         elif isinstance(tensor.data, list):
             data = from_floats(name, tensor.data, shape)
         else:
-            data = from_json(name, datatype, bytes(tensor.data), shape)
+            text = b"null" if isinstance(tensor.data, msgspec.UnsetType) else bytes(tensor.data)
+            data = from_json(name, datatype, text, shape)
         inputs.append(Tensor(name, datatype, data))
     if offset != len(body):
         raise CheckreaderError(f"{len(body) - offset} bytes follow the last tensor")
-    binary = request.parameters.get("binary_data_output") is True
-    outputs = [
-        RequestedOutput(
-            output.name,
-            output.parameters.get("binary_data", binary) is True,
-            whole(output.parameters.get("classification", 0), "classification", 2**31),
-        )
-        for output in request.outputs or ()
-    ]
-    timeout = whole(request.parameters.get("timeout", 0), "timeout", 2**63)  # µs
-    return ParsedInferRequest(request.id, inputs, outputs, binary, timeout / 1e6 if timeout else None)
+    parameters = request.parameters or {}
+    binary = parameters.get("binary_data_output") is True
+    outputs = [_requested_output(output, binary) for output in request.outputs or ()]
+    timeout = _whole_or_zero(parameters, "timeout", 2**63)  # µs
+    return ParsedInferRequest(
+        request.id, inputs, outputs, binary, timeout / 1e6 if timeout else None, parameters
+    )
 
 
 def render(request: ParsedInferRequest, served: ServedModel, outputs: Sequence[Tensor]) -> EncodedResponse:
@@ -230,6 +230,22 @@ def classified(output: Tensor, classes: int, served: ServedModel) -> Tensor:
         )
     labels = served.loaded.model.labels
     return Tensor(output.name, "BYTES", classification(output.data, classes, labels))
+
+
+def _requested_output(output: RequestOutput, binary: bool) -> RequestedOutput:
+    parameters = output.parameters or {}
+    own = parameters.get("binary_data")
+    return RequestedOutput(
+        output.name,
+        binary if own is None else own is True,
+        _whole_or_zero(parameters, "classification", 2**31),
+    )
+
+
+def _whole_or_zero(parameters: Parameters, name: str, limit: int) -> int:
+    """Returns a whole-number parameter, 0 where it is left out or null."""
+    value = parameters.get(name)
+    return 0 if value is None else whole(value, name, limit)
 
 
 def _header_length(value: str | None, total: int) -> int:

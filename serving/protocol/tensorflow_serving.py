@@ -7,7 +7,9 @@ Two forms say the same: rows (`instances` in, `predictions` out) and columns (`i
 
 from __future__ import annotations
 
+import contextlib
 import math
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -17,7 +19,7 @@ import numpy as np
 from serving.engine.served_model import ServedModel
 from serving.engine.tensors import Tensor
 from serving.errors import CheckreaderError
-from serving.protocol.tensors import decode_flat, from_floats, infer_shape, objects
+from serving.protocol.tensors import decode_flat, from_base64, from_floats, infer_shape, objects
 from serving.runtime.network import Spec
 
 SIGNATURE = "serving_default"
@@ -28,8 +30,8 @@ _Check = Callable[[Sequence[int]], None]
 _Fields = dict[str, msgspec.Raw]
 _decode_object = msgspec.json.Decoder(_Fields).decode
 _decode_objects = msgspec.json.Decoder(list[_Fields]).decode
+_decode_nested = msgspec.json.Decoder(list[tuple[_Fields]]).decode  # of shape [N, 1]
 _decode_string = msgspec.json.Decoder(str).decode
-_decode_base64 = msgspec.json.Decoder(bytes).decode
 
 
 class PredictRequest(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -87,12 +89,12 @@ def parse(body: bytes, spec: Spec, check: _Check) -> ParsedPredictRequest:
 
     Returns:
         One tensor: FP32 as nested as the lists were, with an axis for the channel if only that was
-        missing; or BYTES [N], the encoded pictures given as {"b64": "…"}.
+        missing; or BYTES [N] or [N, 1], the encoded pictures given as {"b64": "…"}.
 
     Raises:
         CheckreaderError: the body is no such request.
     """
-    fields = _object(body, "JSON Parse error")
+    fields = _object(body.removeprefix(BOM_UTF8), "JSON Parse error")
     _check_signature(fields)
     row = "instances" in fields
     if row and "inputs" in fields:
@@ -187,8 +189,8 @@ def _rows(instances: msgspec.Raw, spec: Spec, check: _Check) -> bytes:
         return text
     name = spec.name
     subject = f"'instances' must be all lists of numbers, all {{{name!r}: value}} or all {{'b64': picture}}"
-    rows = _objects(text, subject, spec, check)
-    key = name if name in rows[0] else "b64"
+    rows, nested = _objects(text, subject, spec, check)
+    key = name if name in rows[0] and not nested else "b64"
     for number, row in enumerate(rows):
         if row.keys() != {key}:
             raise CheckreaderError(
@@ -211,11 +213,16 @@ def _column(inputs: msgspec.Raw, name: str) -> bytes:
 
 def _pictures(text: bytes, spec: Spec, check: _Check) -> Tensor:
     subject = f"input {spec.name!r} must be a list of numbers or of {{'b64': picture}}"
-    rows = _objects(text, subject, spec, check)
+    rows, nested = _objects(text, subject, spec, check)
     if any(row.keys() != {"b64"} for row in rows):
         raise CheckreaderError(f"{subject}: an object has other keys than 'b64'")
-    encoded = [_decode(_decode_base64, row["b64"], subject) for row in rows]
-    return Tensor(spec.name, "BYTES", objects(spec.name, encoded, [len(encoded)]))
+    encoded = [_decode(_decode_picture, row["b64"], subject) for row in rows]
+    shape = [len(encoded), 1] if nested else [len(encoded)]
+    return Tensor(spec.name, "BYTES", objects(spec.name, encoded, shape))
+
+
+def _decode_picture(text: bytes | msgspec.Raw) -> bytes:
+    return from_base64(_decode_string(text))
 
 
 def _numbers(text: bytes, spec: Spec, check: _Check) -> Tensor:
@@ -238,11 +245,16 @@ def _object(text: bytes, subject: str) -> _Fields:
     return _unique(text, [_decode(_decode_object, text, subject)], subject)[0]
 
 
-def _objects(text: bytes, subject: str, spec: Spec, check: _Check) -> list[_Fields]:
-    """Returns the objects, one per row, of a text with a brace; too many are refused before they are built."""
+def _objects(text: bytes, subject: str, spec: Spec, check: _Check) -> tuple[list[_Fields], bool]:
+    """Returns the objects, one per row, of a text with a brace, and whether each is in a list of its own.
+
+    Too many are refused before they are built.
+    """
     per_row = text[: text.find(b"}")].count(b"{")  # 2 in {"image": {"b64": "…"}}
-    check((text.count(b"{") // max(1, per_row), *spec.shape[1:]))
-    return _unique(text, _decode(_decode_objects, text, subject), subject)
+    check((text.count(b"{") // max(1, per_row), *map(abs, spec.shape[1:])))
+    with contextlib.suppress(ValueError, RecursionError):
+        return _unique(text, [row for (row,) in _decode_nested(text)], subject), True
+    return _unique(text, _decode(_decode_objects, text, subject), subject), False
 
 
 def _unique(text: bytes, objects: list[_Fields], subject: str) -> list[_Fields]:

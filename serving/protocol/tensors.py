@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import math
 import struct
-from base64 import b64decode
+from binascii import a2b_base64
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -33,6 +34,7 @@ DTYPES = {
     "FP32": "<f4",
     "FP64": "<f8",
 }
+_OUTPUT_DTYPES = DTYPES | {"BOOL": "?"}
 MAX_RANK = 8
 _MAX_ELEMENTS = 2**40
 _MAX_STRINGS = 4096
@@ -40,6 +42,8 @@ _MAX_CACHED = 2**14  # elements up to which the brackets of a shape are remember
 _NUMBER_BYTES = b"0123456789+-.eE \t\r\n"
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[,]"))
 _BLANK_BRACKETS = bytes.maketrans(b"[]", b"  ")
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+_BLANKS = b" \t\n\v\f\r"
 
 
 def from_floats(name: str, values: list[float], shape: Sequence[int]) -> Array:
@@ -61,32 +65,57 @@ def from_json(name: str, datatype: str, text: bytes, shape: Sequence[int]) -> Ar
     Args:
         name: of the input, for errors.
         datatype: a key of `DTYPES`, or BYTES for strings in base64.
-        text: the JSON.
+        text: the JSON; null where there is none.
         shape: as declared.
 
     Raises:
         CheckreaderError: the text is no such array, or has more or fewer elements.
     """
+    if text == b"null":
+        raise CheckreaderError(f"input {name!r}: neither 'data' nor parameter 'binary_data_size' is given")
     if datatype == "BYTES":
-        return _from_base64(name, text, shape)
+        return _from_strings(name, text, shape)
     # A list has one comma less than elements, however it is nested; counted before anything is built.
     count = text.count(b",") + 1
     _check_count(name, shape, count)
     dtype = np.dtype(DTYPES[datatype])
     integer = dtype.kind in "iu"
     try:
-        if text.translate(None, _NUMBER_BYTES) in brackets(shape):
-            values = decode_flat(text, integer)
-            if datatype == "FP32":
-                return from_floats(name, values, shape)
-        else:
-            values = _decoder(_rank(text), integer).decode(text)
-        wide = np.array(values, dtype if integer else "<f8")
+        flat = text.translate(None, _NUMBER_BYTES) in brackets(shape)
+        if flat and datatype == "FP32":
+            return from_floats(name, decode_flat(text), shape)
+        wide = np.array(_numbers(text, flat, integer), dtype if integer else "<f8")
     except (msgspec.DecodeError, ValueError, OverflowError) as error:
         raise CheckreaderError(f"input {name!r}: bad 'data' for {datatype}: {error}") from None
     _check_count(name, shape, wide.size)
     with np.errstate(over="ignore"):  # becomes infinite, which no model takes
         return wide.astype(dtype, copy=False).reshape(shape)
+
+
+def _numbers(text: bytes, flat: bool, integer: bool) -> list[Any]:
+    """Returns the numbers of a JSON array.
+
+    Args:
+        text: the JSON.
+        flat: its brackets can be dropped.
+        integer: only whole numbers are expected; KServe and MLServer take 255.0 for one.
+
+    Raises:
+        ValueError: it is no such array; msgspec.DecodeError is one.
+    """
+
+    def decode(integer: bool) -> list[Any]:
+        return decode_flat(text, integer) if flat else _decoder(_rank(text), integer).decode(text)
+
+    try:
+        return decode(integer)
+    except msgspec.ValidationError:
+        if not integer:
+            raise
+    numbers = np.array(decode(False), "<f8")
+    if (numbers % 1).any():
+        raise ValueError("expected whole numbers")
+    return [int(number) for number in numbers.ravel().tolist()]
 
 
 def infer_shape(name: str, text: bytes) -> list[int]:
@@ -171,7 +200,25 @@ def to_bytes(datatype: str, data: Array) -> bytes:
     """Returns a tensor little-endian and row-major; each element of BYTES with its length (uint32) in front."""
     if datatype == "BYTES":
         return b"".join(len(element).to_bytes(4, "little") + element for element in data.ravel())
-    return np.ascontiguousarray(data, DTYPES[datatype]).tobytes()
+    return np.ascontiguousarray(data, _OUTPUT_DTYPES[datatype]).tobytes()
+
+
+def from_base64(text: str) -> bytes:
+    """Decodes base64 as its writers write it: in one line or wrapped, in either alphabet, padded or not.
+
+    TensorFlow Serving skips white space and does without padding; protobuf's JSON takes both alphabets.
+
+    Raises:
+        ValueError: it is no base64.
+    """
+    with contextlib.suppress(ValueError):  # nearly all is plain
+        return a2b_base64(text, strict_mode=True)
+    packed = text.encode().translate(_URL_SAFE, _BLANKS)
+    bare = packed.rstrip(b"=")
+    padding = b"=" * (-len(bare) % 4)
+    if len(packed) - len(bare) not in (0, len(padding)):
+        raise ValueError("wrong padding")
+    return a2b_base64(bare + padding, strict_mode=True)
 
 
 def whole(value: object, name: str, limit: int) -> int:
@@ -253,15 +300,33 @@ def _from_length_prefixed(name: str, body: bytes, offset: int, size: Any, shape:
     return objects(name, elements, shape)
 
 
-def _from_base64(name: str, text: bytes, shape: Sequence[int]) -> Array:
+def _from_strings(name: str, text: bytes, shape: Sequence[int]) -> Array:
+    """Reads BYTES in base64: a list, flat or nested, or a lone string."""
+    count = text.count(b'"') // 2
+    if count > math.prod(shape):  # before anything is built
+        _check_count(name, shape, count)
     try:
-        strings = msgspec.json.decode(text, type=list[str])
-        elements = [b64decode(string, validate=True) for string in strings]
+        strings = _string_decoder(0 if text.startswith(b'"') else _rank(text)).decode(text)
+        if isinstance(strings, str):
+            strings = [strings]
+        while strings and isinstance(strings[0], list):
+            if len({len(row) for row in strings}) > 1:
+                raise CheckreaderError(f"input {name!r} is ragged: its lists differ in length")
+            strings = list(itertools.chain.from_iterable(strings))
+        elements = [from_base64(string) for string in strings]
     except ValueError:  # also binascii.Error and msgspec.DecodeError
         raise CheckreaderError(
             f"input {name!r}: bad 'data' for BYTES: expected a list of pictures in base64"
         ) from None
     return objects(name, elements, shape)
+
+
+@functools.cache
+def _string_decoder(rank: int) -> msgspec.json.Decoder[Any]:
+    kind: Any = str
+    for _ in range(rank):
+        kind = list[kind]
+    return msgspec.json.Decoder(kind)
 
 
 def _rank(text: bytes) -> int:

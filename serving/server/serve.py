@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ssl
 
 from serving.engine.worker_state import SharedState
 from serving.errors import CheckreaderError
 from serving.server import process, supervisor
-from serving.server.sockets import listen
+from serving.server.signals import heed_signals
+from serving.server.sockets import listen, resolve
 from serving.settings import Settings
 
 
 def serve(settings: Settings) -> None:
-    """Serves until SIGTERM or SIGINT, in as many processes as `settings` says.
+    """Serves until SIGTERM, SIGHUP or SIGINT, in as many processes as `settings` says.
 
     Raises:
         CheckreaderError: the models, the addresses, the keys or the certificate cannot be used.
-        SystemExit: with 0, after SIGTERM.
+        SystemExit: with 0, after SIGTERM or SIGHUP.
     """
     check_tls(settings)
     if settings.grpc_port and settings.grpc_port == settings.port:
         raise CheckreaderError(
             f"HTTP and gRPC need a port each: both --port and --grpc-port are {settings.port}"
         )
+    heed_signals()
+    settings = dataclasses.replace(settings, host=resolve(settings.host))
     if settings.workers > 1:
         supervisor.supervise(settings)
     with listen(settings.host, settings.port) as listener:
-        process.run(settings, listener, SharedState(), lambda address: print(address, flush=True))
+        process.run(settings, [listener], SharedState(), lambda address: print(address, flush=True))
 
 
 def check_tls(settings: Settings) -> None:

@@ -1,7 +1,8 @@
 """Supervises several worker processes that share a port.
 
-The kernel spreads connections over the workers (SO_REUSEPORT); a worker that dies is replaced. They exchange
-requests and counters through a `SharedState` in a temporary folder.
+The kernel spreads connections over listening sockets (SO_REUSEPORT), one for each worker's place. The supervisor
+holds all of them open, so that connections which wait outlive a worker that dies: the others accept them until it
+is replaced. The workers exchange requests and counters through a `SharedState` in a temporary folder.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -25,7 +26,8 @@ from serving.engine.worker_state import SharedState
 from serving.errors import CheckreaderError
 from serving.http.connection import DRAIN
 from serving.server import process as worker_process
-from serving.server.sockets import listen
+from serving.server.signals import heed_signals
+from serving.server.sockets import listen_shared, refuse_handshakes, reserve
 from serving.settings import Settings
 
 _SPAWN: Final = multiprocessing.get_context("spawn")
@@ -36,40 +38,55 @@ _log = logging.getLogger("checkreader")
 
 @dataclass(eq=False)
 class _Worker:
-    """A worker's process; it sends one message, the line with its addresses or a CheckreaderError."""
+    """A worker's process.
+
+    Attributes:
+        messages: brings the line with its addresses or a CheckreaderError, and None when it is about to stop.
+        started: when it was started, on the monotonic clock.
+        ready: it accepts connections.
+        orphans: the places whose connections it was told to accept beside its own.
+    """
 
     place: int
     process: SpawnProcess
     messages: Connection
     started: float
     ready: bool = False
+    orphans: frozenset[int] = frozenset()
 
 
 def supervise(settings: Settings) -> NoReturn:
-    """Runs the workers until SIGTERM or SIGINT, then lets them finish.
+    """Runs the workers until SIGTERM, SIGHUP or SIGINT, then lets them finish.
 
     Raises:
         CheckreaderError: an address cannot be listened on, or a worker cannot start.
-        SystemExit: 0 after SIGTERM, 130 after SIGINT.
+        SystemExit: 0 after SIGTERM or SIGHUP, 130 after SIGINT.
     """
     with contextlib.ExitStack() as stack:
-        port = stack.enter_context(_reserve(settings.host, settings.port))
-        settings = dataclasses.replace(settings, port=port)
+        listeners = listen_shared(settings.host, settings.port, settings.workers)
+        for listener in listeners:
+            stack.enter_context(listener)
         if settings.grpc_port is not None:
             settings = dataclasses.replace(
-                settings, grpc_port=stack.enter_context(_reserve(settings.host, settings.grpc_port))
+                settings, grpc_port=stack.enter_context(reserve(settings.host, settings.grpc_port))
             )
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="checkreader-")))
         signals = stack.enter_context(_signals())
-        workers = [_start(settings, place, folder) for place in range(settings.workers)]
+        workers = [_start(settings, place, folder, listeners) for place in range(settings.workers)]
         try:
-            status = _watch(settings, folder, workers, signals)
+            status = _watch(settings, folder, listeners, workers, signals)
         finally:
-            _stop(workers)
+            _stop(workers, listeners)
         raise SystemExit(status)
 
 
-def _watch(settings: Settings, folder: Path, workers: list[_Worker], signals: socket.socket) -> int:
+def _watch(
+    settings: Settings,
+    folder: Path,
+    listeners: Sequence[socket.socket],
+    workers: list[_Worker],
+    signals: socket.socket,
+) -> int:
     """Replaces workers that end, until a signal arrives; returns the exit status.
 
     Raises:
@@ -78,57 +95,77 @@ def _watch(settings: Settings, folder: Path, workers: list[_Worker], signals: so
     announced = False
     while True:
         watched: list[Any] = [signals, *(worker.process.sentinel for worker in workers)]
-        events = wait([*watched, *(worker.messages for worker in workers if not worker.ready)])
+        events = wait([*watched, *(worker.messages for worker in workers if not worker.messages.closed)])
         if signals in events:
             return 128 + signal.SIGINT if signals.recv(1)[0] == signal.SIGINT else 0
         for place, worker in enumerate(workers):
             if worker.messages in events:
-                with contextlib.suppress(EOFError):  # it died before it sent any
+                try:
                     message = worker.messages.recv()
-                    if isinstance(message, CheckreaderError):
-                        if not announced:
-                            raise message
-                        _log.error("worker %d cannot start: %s", place, message)
-                        continue
-                    worker.ready = True
-                    if not announced and all(other.ready for other in workers):
-                        print(f"{message}, {len(workers)} workers", flush=True)
-                        announced = True
+                except (EOFError, OSError):  # it has died
+                    worker.messages.close()
+                    message = None
+                if isinstance(message, CheckreaderError):
+                    if not announced:
+                        raise message
+                    _log.error("worker %d cannot start: %s", place, message)
+                    continue
+                worker.ready = message is not None
+                if not announced and all(other.ready for other in workers):
+                    print(f"{message}, {len(workers)} workers", flush=True)
+                    announced = True
             if worker.process.sentinel in events:
                 worker.process.join()
                 status = worker.process.exitcode
                 if not worker.ready and not announced:
                     raise CheckreaderError(f"worker {place} ended with status {status} at its start")
                 _log.error("worker %d ended with status %s and is replaced", place, status)
+                worker.ready = False
+                _tell_orphans(workers)
                 if time.monotonic() - worker.started < _PAUSE:
                     time.sleep(_PAUSE)
-                workers[place] = _start(settings, place, folder)
+                workers[place] = _start(settings, place, folder, listeners)
+        _tell_orphans(workers)
 
 
-def _start(settings: Settings, place: int, folder: Path) -> _Worker:
-    receiver, sender = _SPAWN.Pipe(duplex=False)
-    process = _SPAWN.Process(target=_work, args=(settings, place, folder, sender), name=f"worker-{place}")
+def _tell_orphans(workers: Sequence[_Worker]) -> None:
+    """Tells the workers whose connections they accept beside their own."""
+    orphans = frozenset(worker.place for worker in workers if not worker.ready)
+    for worker in workers:
+        if worker.ready and worker.orphans != orphans:
+            worker.orphans = orphans
+            with contextlib.suppress(OSError):  # it has just died
+                worker.messages.send(orphans)
+
+
+def _start(settings: Settings, place: int, folder: Path, listeners: Sequence[socket.socket]) -> _Worker:
+    messages, supervisor = _SPAWN.Pipe()
+    arguments = (settings, place, folder, listeners, supervisor)
+    process = _SPAWN.Process(target=_work, args=arguments, name=f"worker-{place}")
     process.start()
-    sender.close()
-    return _Worker(place, process, receiver, time.monotonic())
+    supervisor.close()
+    return _Worker(place, process, messages, time.monotonic())
 
 
-def _work(settings: Settings, place: int, folder: Path, sender: Connection) -> None:
+def _work(
+    settings: Settings, place: int, folder: Path, listeners: Sequence[socket.socket], supervisor: Connection
+) -> None:
     """Runs in a worker's process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the supervisor passes it on
-    parent = multiprocessing.parent_process()
-    assert parent is not None
+    heed_signals()
     try:
-        with listen(settings.host, settings.port, shared=True) as listener:
-            state = SharedState(folder, place, settings.workers)
-            worker_process.run(settings, listener, state, sender.send, int(parent.sentinel))
+        state = SharedState(folder, place, settings.workers)
+        worker_process.run(settings, listeners, state, supervisor.send, place, supervisor)
     except CheckreaderError as error:
-        sender.send(error)
+        supervisor.send(error)
         raise SystemExit(1) from None
 
 
-def _stop(workers: list[_Worker]) -> None:
+def _stop(workers: Sequence[_Worker], listeners: Sequence[socket.socket]) -> None:
     """Stops all workers after the requests that they have begun; kills those that take too long."""
+    for listener in listeners:
+        refuse_handshakes(listener)
+        listener.close()
     for worker in workers:
         if worker.process.is_alive():
             worker.process.terminate()
@@ -139,23 +176,6 @@ def _stop(workers: list[_Worker]) -> None:
             _log.error("worker %d did not end in time and is killed", worker.place)
             worker.process.kill()
             worker.process.join()
-
-
-@contextlib.contextmanager
-def _reserve(host: str, port: int) -> Iterator[int]:
-    """Reserves a port, any free one if it is 0, for the workers to share.
-
-    A bound socket that does not listen gets no connections. Before it, an exclusive one finds out whether another
-    program, such as a second service with workers, has the port.
-    """
-    with listen(host, port) as exclusive:
-        port = exclusive.getsockname()[1]
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as bound:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        bound.bind((host, port))
-        yield port
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import logging
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -48,6 +49,7 @@ _HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"vary", b"accept-encoding"),
 )
+_RELATIVE: Final = re.compile(rb'((?:href|src)=")(?=web/|docs")')
 _log = logging.getLogger("checkreader")
 
 
@@ -163,6 +165,9 @@ class Site:
             for file in sorted(_FOLDER.iterdir())
             if file.suffix in _MEDIA and file.name != "docs.html"
         }
+        if root_path := plane.settings.root_path:  # which may be asked for without the slash at its end
+            page = _RELATIVE.sub(rb"\1%s/" % root_path.encode(), (_FOLDER / "index.html").read_bytes())
+            self._files["index.html"] = StaticFile.of("index.html", page)
         self.show_release(repository)
 
     def show_release(self, repository: Repository) -> None:

@@ -18,6 +18,7 @@ import pytest
 
 from serving import __version__
 from serving.repository.store import Repository
+from tests.support.paths import ROOT
 from tests.support.released import (
     DIGITS,
     EVERY,
@@ -258,6 +259,39 @@ def test_golden_pictures_in_json(client: Client, released: Released) -> None:
         "probabilities"
     )
     np.testing.assert_array_equal(probabilities, released.probabilities("lenet5", released.image[:5]))
+
+
+FIELD_PICTURES = [(ROOT / f"models/golden/field-{letter}.png").read_bytes() for letter in "abch"]
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_pictures_of_fields(client: Client, service: Service, name: str) -> None:
+    """The text, confidence and acceptance that `/fields` gives."""
+    read, words = [], {"max_error": 0.05, "kind": "amount"}
+    for picture in FIELD_PICTURES:
+        address = f"http://{service.http}/fields?model={name}&max_error=0.05&kind=amount"
+        with urllib.request.urlopen(urllib.request.Request(address, picture), timeout=60) as reply:
+            read += json.load(reply)["fields"]
+    sent = {"binary": objects(FIELD_PICTURES)}
+    if client.http:
+        sent["json"] = objects([b64encode(picture) for picture in FIELD_PICTURES])
+    for form, data in sent.items():
+        how = {"binary_data": form == "binary"} if client.http else {}
+        for shape in ((4,), (4, 1)):
+            inputs = [client.image(data.reshape(shape), **how)]
+            outputs = [client.output(output, **how) for output in ("accepted", "text", "confidence")]
+            result = client("infer", name, inputs, outputs=outputs, parameters=words)
+            texts = [
+                str(text, "utf-8") if isinstance(text, bytes) else text for text in result.as_numpy("text")
+            ]
+            assert texts == [field["text"] for field in read]
+            expected = np.array([field["confidence"] for field in read], np.float32)
+            np.testing.assert_array_equal(result.as_numpy("confidence").astype(np.float32), expected)
+            accepted = result.as_numpy("accepted")
+            assert (accepted.dtype, accepted.tolist()) == (np.bool_, [field["accepted"] for field in read])
+    assert len({field["text"] for field in read}) == 4
+    metadata = client.as_data("get_model_metadata", name)
+    assert [tensor["datatype"] for tensor in metadata["inputs"]] == ["FP32"]  # whose tensors it takes as well
 
 
 @pytest.mark.parametrize("name", [*DIGITS, FEATURES])

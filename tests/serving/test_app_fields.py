@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+
 import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 
+from serving.http.access_log import AccessLog
 from tests.hostile.test_pictures import error
+from tests.support.service import running
 from tests.support.tiny import SLIDING, amount, png, tiff
 
 INFER = "/v2/models/lenet5-field/infer"
@@ -133,7 +137,109 @@ def test_infer_needs_a_width(client) -> None:
     assert "does not say how wide its pictures are" in error(reply)
 
 
-def test_encoded_pictures_are_for_fields(client) -> None:
-    tensor = {"name": "image", "datatype": "BYTES", "shape": [1], "data": ["aaaa"]}
-    reply = client("POST", INFER, content=msgspec.json.encode({"inputs": [tensor]}))
-    assert "takes no encoded pictures: post them to /fields" in error(reply)
+def infer_pictures(client, *encoded: bytes, shape: tuple[int, ...] = (), name: str = "image", **more: object):
+    data = [base64.b64encode(picture).decode() for picture in encoded]
+    tensor = {"name": name, "datatype": "BYTES", "shape": shape or (len(data),), "data": data}
+    return client("POST", INFER, content=msgspec.json.encode({"inputs": [tensor], **more}))
+
+
+def outputs(reply) -> dict[str, list]:
+    assert reply.status_code == 200, reply.text
+    return {output["name"]: output["data"] for output in reply.json()["outputs"]}
+
+
+def test_infer_pictures(client) -> None:
+    """The protocols agree on the same pictures."""
+    encoded = [png(amount(text)) for text in ("12.50", "4250.75")] + [png(Image.new("L", (50, 20), 255))]
+    files = [("a", (f"{index}.png", picture)) for index, picture in enumerate(encoded)]
+    fields = post(client, files=files)["fields"]
+    reply = infer_pictures(client, *encoded, id="7")
+    assert (reply.json()["model_name"], reply.json()["id"]) == ("lenet5-field", "7")
+    described = [(entry["name"], entry["datatype"], entry["shape"]) for entry in reply.json()["outputs"]]
+    assert described == [("text", "BYTES", [3]), ("confidence", "FP32", [3]), ("accepted", "BOOL", [3])]
+    read = outputs(reply)
+    assert read["text"] == [field["text"] for field in fields]
+    assert np.float32(read["confidence"]).tolist() == [np.float32(field["confidence"]) for field in fields]
+    assert read["accepted"] == [field["accepted"] for field in fields] == [True, True, False]
+    assert outputs(infer_pictures(client, *encoded, shape=(3, 1))) == read
+    rows = client(
+        "POST",
+        "/v1/models/lenet5-field:predict",
+        json={"instances": [{"b64": base64.b64encode(picture).decode()} for picture in encoded]},
+    ).json()["predictions"]
+    assert rows == [dict(zip(read, row, strict=True)) for row in zip(*read.values(), strict=True)]
+
+
+def test_infer_pictures_by_the_parameters_of_the_query(client) -> None:
+    picture = amount("021000021")
+    scan = Image.new("L", (picture.width + 20, picture.height + 30), 240)
+    scan.paste(picture, (20, 30))
+    parameters = {"scheme": "aba", "length": 9, "max_error": 0.1, "timeout": None, "content_type": "base64"}
+    parameters["crop"] = f"20,30,{picture.width},{picture.height}"
+    read = outputs(infer_pictures(client, png(scan), parameters=parameters))
+    assert (read["text"], read["accepted"]) == (["021000021"], [True])
+    assert outputs(infer_pictures(client, png(scan), parameters=parameters | {"max_error": None}))
+
+
+def test_infer_pictures_with_chosen_outputs(client) -> None:
+    chosen = [{"name": "accepted"}, {"name": "text", "parameters": {"binary_data": True}}]
+    reply = infer_pictures(client, png(amount()), outputs=chosen)
+    length = int(reply.headers["inference-header-content-length"])
+    head = msgspec.json.decode(reply.content[:length])
+    assert [entry["name"] for entry in head["outputs"]] == ["accepted", "text"]
+    assert head["outputs"][0]["data"] == [True]
+    assert reply.content[length:] == b"\4\0\0\x001250"
+
+
+SCAN = Image.new("L", (50, 20), 255)
+TWO_PAGES = png(SCAN, "TIFF", save_all=True, append_images=[SCAN])
+
+
+@pytest.mark.parametrize(
+    ("pictures", "more", "message"),
+    [
+        ([b"aaa"], {}, "not a picture"),
+        ([png(amount()), b""], {}, "picture 2 of 2: not a picture"),
+        ([png(SCAN)] * 4, {}, "must be 1 to 3, got 4"),
+        ([], {"shape": (0,)}, "must be 1 to 3, got 0"),
+        ([png(SCAN)] * 2, {"shape": (1, 2)}, "Expected [N] or [N,1], got [1,2]"),
+        ([png(SCAN)], {"name": "picture"}, "unexpected inference input 'picture'"),
+        ([png(SCAN)], {"parameters": {"kind": "amout"}}, "kind must be one of amount, number"),
+        ([png(SCAN)], {"parameters": {"lokale": "us"}}, "unknown parameter 'lokale'"),
+        ([png(SCAN)], {"parameters": {"crop": "0,0,99,99"}}, "does not lie inside"),
+        ([png(SCAN)], {"parameters": {"max_error": 0}}, "max_error must be above 0"),
+        ([png(SCAN)], {"outputs": [{"name": "probabilities"}]}, "it has text, confidence, accepted for"),
+        ([png(SCAN)], {"outputs": [{"name": "text", "parameters": {"classification": 1}}]}, "no classes"),
+        ([TWO_PAGES], {}, "the picture for model 'lenet5-field' has 2 pages"),
+        ([png(SCAN), TWO_PAGES], {}, "picture 2 of 2 for model 'lenet5-field' has 2 pages"),
+    ],
+)
+def test_infer_refuses_pictures(client, pictures: list[bytes], more: dict, message: str) -> None:
+    assert message in error(infer_pictures(client, *pictures, **more))
+
+
+def test_a_tensor_has_no_text(client) -> None:
+    tensor = {"name": "image", "datatype": "UINT8", "shape": [1, 32, 18, 1], "data": [0] * 32 * 18}
+    body = msgspec.json.encode({"inputs": [tensor], "outputs": [{"name": "text"}]})
+    assert "unexpected inference output 'text'" in error(client("POST", INFER, content=body))
+
+
+def test_readings_of_pictures_are_counted_once(models) -> None:
+    with running(models) as (app, client):
+        statistics = app.plane.models["lenet5-field"].statistics
+        outputs(infer_pictures(client, png(amount())))
+        assert (statistics.accepted, statistics.success.count, statistics.fail.count) == (1, 1, 0)
+        error(infer_pictures(client, b"no picture"))
+        assert (statistics.accepted, statistics.success.count, statistics.fail.count) == (1, 1, 1)
+        post(client, content=png(amount()))
+        assert (statistics.accepted, statistics.success.count, statistics.fail.count) == (2, 2, 1)
+
+
+@pytest.mark.parametrize("level", ["requests", "readings"])
+def test_readings_of_pictures_are_logged_where_that_is_asked_for(models, level: str) -> None:
+    lines: list[bytes] = []
+    with running(models) as (app, client):
+        app.admission.access_log = AccessLog(level, lines.append)
+        infer_pictures(client, png(amount()))
+    (record,) = (msgspec.json.decode(line) for line in lines)
+    assert ("1250" in str(record.get("reading"))) is (level == "readings")

@@ -195,6 +195,23 @@ def results(machine: dict[str, Any]) -> dict[str, dict[str, Any]]:
             },
             "page_bytes": {"files": 19_800, "wasm": 54_100},
         },
+        "stops": {
+            "clients": 24,
+            "stops": [
+                {"workers": 1, "protocol": "http", "rounds": 20, "connections": 9_000, "lost": 0},
+                {"workers": 2, "protocol": "grpc", "rounds": 20, "connections": 8_000, "lost": 3},
+            ],
+            "kills": [
+                {
+                    "workers": 2,
+                    "protocol": "http",
+                    "rounds": 20,
+                    "connections": 7_000,
+                    "lost": 0,
+                    "lost_accepted": 41,
+                }
+            ],
+        },
         "edge": {
             "c": {"flags": "-O3", "pictures": 10_000, "largest_difference_lsb": 0, "ratio": 0.812},
             "cortex_m": {"cortex-m3": {"flash_bytes": 64_682, "ram_bytes": 5_880}},

@@ -1,4 +1,6 @@
 // Sends requests to the server. A failure is an Error whose message is one line for a person.
+// The service may lie under a path of a proxy: its paths begin where this module's folder does.
+const root = new URL("..", import.meta.url);
 let apiKey = null; // in memory alone
 let askForKey = async (reason) => { throw new Error(reason); };
 
@@ -12,7 +14,7 @@ async function send(path, body, signal, headers = {}) {
   for (;;) {
     const start = performance.now();
     const authorized = apiKey === null ? headers : { ...headers, authorization: `Bearer ${apiKey}` };
-    const response = await fetch(path, { method: body ? "POST" : "GET", body, headers: authorized, signal }).catch((error) => {
+    const response = await fetch(new URL(`.${path}`, root), { method: body ? "POST" : "GET", body, headers: authorized, signal }).catch((error) => {
       if (error.name === "AbortError") throw error;
       throw new Error("The server does not answer: is it still running?");
     });

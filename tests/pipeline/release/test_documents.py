@@ -301,6 +301,15 @@ def test_operations(root: Path) -> None:
     assert cells[2:] == ["0", "2.30, 2.76: 1.20 ×", "4.83: 2.10 ×", "20, 54"]
 
 
+def test_stops(root: Path) -> None:
+    lines = documents.render_block("stops", root).splitlines()
+    assert lines[2:5] == [
+        "| 20 stops of one worker, HTTP | 9,000 | 0 |",
+        "| 20 stops of two workers, gRPC | 8,000 | 3 |",
+        "| 20 times one of two workers killed, HTTP: waiting, accepted by it | 7,000 | 0, 41 |",
+    ]
+
+
 def test_edge(root: Path) -> None:
     lines = documents.render_block("edge", root).splitlines()
     assert lines[2] == "| C, Cortex-M3, `-Os`, the classifier alone | 64,682 | 5,880 |"

@@ -164,7 +164,7 @@ def test_limits_count_pages(plane: DataPlane, run, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_row_of_a_tensor_is_a_picture_of_one_page(plane: DataPlane, served: ServedModel, run) -> None:
-    with pytest.raises(CheckreaderError, match="a picture for model 'lenet5' has several pages: post it to"):
+    with pytest.raises(CheckreaderError, match="the picture for model 'lenet5' has 2 pages"):
         run(plane.infer(served, [Tensor("image", "BYTES", pictures(tiff(seven(), seven())))]))
 
 

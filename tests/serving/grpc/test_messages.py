@@ -17,7 +17,7 @@ from serving.engine.served_model import ServedModel, load_model
 from serving.engine.statistics import Counts
 from serving.engine.tensors import Tensor
 from serving.errors import CheckreaderError
-from serving.grpc.messages import MESSAGES, parse, read_inputs, render_reply, whole_number
+from serving.grpc.messages import MESSAGES, SERVICE, parse, read_inputs, render_reply, whole_number
 from serving.repository.store import Repository
 from serving.settings import Settings
 from tests.support.paths import ROOT
@@ -97,25 +97,27 @@ def test_a_reply_has_numbers_or_classes(served: ServedModel) -> None:
 
 
 def test_a_garbled_message() -> None:
-    assert parse("ModelReady", MESSAGES["ModelReady"][0](name="a").SerializeToString()).name == "a"
+    path, classes = f"/{SERVICE}/ModelReady", MESSAGES["ModelReady"]
+    assert parse(path, classes, classes.request(name="a").SerializeToString()).name == "a"
     with pytest.raises(CheckreaderError, match="failed to parse the ModelReady message"):
-        parse("ModelReady", b"\xff")
+        parse(path, classes, b"\xff")
 
 
-def compiled() -> descriptor_pb2.FileDescriptorProto:
-    (file,) = descriptor_pb2.FileDescriptorSet.FromString((PROTOCOL / "inference.protoset").read_bytes()).file
+def compiled(name: str = "inference") -> descriptor_pb2.FileDescriptorProto:
+    (file,) = descriptor_pb2.FileDescriptorSet.FromString((PROTOCOL / f"{name}.protoset").read_bytes()).file
     return file
 
 
-def test_protoset_is_compiled_from_the_proto(tmp_path: Path) -> None:
-    out = tmp_path / "inference.protoset"
+@pytest.mark.parametrize("name", ["inference", "health"])
+def test_protosets_are_compiled_from_the_protos(tmp_path: Path, name: str) -> None:
+    out = tmp_path / "protoset"
     # In a process of its own: beside TensorFlow's protobuf the compiler crashes.
     protoc = [sys.executable, "-m", "grpc_tools.protoc"]
-    options = [f"-I{PROTOCOL}", f"--descriptor_set_out={out}", "inference.proto"]
+    options = [f"-I{PROTOCOL}", f"--descriptor_set_out={out}", f"{name}.proto"]
     subprocess.run([*protoc, *options], check=True)
     (file,) = descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes()).file
     file.ClearField("source_code_info")
-    assert file == compiled()
+    assert file == compiled(name)
 
 
 def differences(ours: Any, theirs: Any) -> Iterator[str]:

@@ -23,7 +23,7 @@ from serving.grpc.servicer import serve
 from serving.http.access_log import AccessLog
 from serving.settings import Settings
 from tests.support.paths import ROOT
-from tests.support.tiny import png, seven
+from tests.support.tiny import amount, png, seven
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -160,6 +160,24 @@ def test_encoded_pictures(client: triton.InferenceServerClient, stub: Any) -> No
     assert probabilities.shape == (2, 10)
     request = message({"bytes_contents": encoded}, shape=(2, 1), datatype="BYTES")
     assert (triton.InferResult(stub.ModelInfer(request)).as_numpy("probabilities") == probabilities).all()
+
+
+def test_pictures_of_fields(client: triton.InferenceServerClient, stub: Any) -> None:
+    number = pictures(png(amount("021000021")))
+    words = {"scheme": "aba", "length": 9, "max_error": 0.1}
+    reply = client.infer("lenet5-field", [number], parameters=words)
+    assert reply.as_numpy("text").tolist() == [b"021000021"]
+    assert reply.as_numpy("confidence").dtype == np.float32
+    assert reply.as_numpy("accepted").tolist() == [True]
+    request = message({"bytes_contents": [png(amount()), png(amount("4250.75"))]}, (), (2,), "bytes")
+    request.model_name = "lenet5-field"
+    reply = triton.InferResult(stub.ModelInfer(request))
+    assert reply.as_numpy("text").tolist() == [b"1250", b"425075"]
+    request.parameters["kind"].SetInParent()  # without a value
+    assert triton.InferResult(stub.ModelInfer(request)).as_numpy("accepted").tolist() == [True, True]
+    request.parameters["lokale"].string_param = "en"
+    with pytest.raises(grpc.RpcError, match="unknown parameter 'lokale'"):
+        stub.ModelInfer(request)
 
 
 def test_outputs_by_name_with_classes(client: triton.InferenceServerClient) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import zlib
 from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ from hypothesis import strategies as st
 from serving import errors
 from serving.engine.statistics import Counts
 from serving.errors import Busy, CheckreaderError, TooLarge, Unauthorized, Unsupported
+from serving.http.access_log import AccessLog
 from serving.http.admission import AdmissionControl
 from serving.http.asgi import (
+    CONNECTION,
     ClientDisconnected,
     Endpoint,
     HttpRequest,
@@ -192,6 +195,25 @@ def test_a_disconnected_client_gets_no_response() -> None:
         raise ClientDisconnected
 
     assert served(handler) == []
+
+
+@pytest.mark.parametrize(("lost", "status"), [(False, "200"), (True, "499")])
+def test_an_answer_that_came_too_late_is_not_counted_as_sent(lost: bool, status: str) -> None:
+    connection, counts, lines = SimpleNamespace(lost=False), Counts(), []
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        connection.lost = lost
+        return HttpResponse(b"late")
+
+    async def send(message: Any) -> None:
+        """Drops it, as uvicorn does."""
+
+    endpoint = Endpoint(
+        handler, "GET /", AdmissionControl(counts, access_log=AccessLog("requests", lines.append))
+    )
+    asyncio.run(endpoint(scope() | {"extensions": {CONNECTION: connection}}, receiving([b""]), send))
+    assert counts.requests == {f"GET / {status}": 1}
+    assert f'"status":{status},'.encode() in lines[0]
 
 
 def test_query_and_headers() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from pipeline.evaluation import lights
 from serving.images.codec import decode
 from serving.images.digit import normalize, tensor
 from tests.support.tiny import png, seven
@@ -38,8 +39,7 @@ def over_windows(work: Rows, r: int, pick) -> Rows:
     return [[pick(window(work, y, x, r)) for x in range(len(work[0]))] for y in range(len(work))]
 
 
-def shrink(gray: Rows) -> Rows:
-    k = ceiling(max(len(gray), len(gray[0])), 128)
+def shrink(gray: Rows, k: int) -> Rows:
     out = []
     for y in range(0, len(gray), k):
         out.append([])
@@ -49,33 +49,62 @@ def shrink(gray: Rows) -> Rows:
     return out
 
 
+def skewness(deviations: list[int]) -> int:
+    cubes, sizes = sum(d**3 for d in deviations), sum(abs(d) ** 3 for d in deviations)
+    if not sizes:
+        return 0
+    share = 1024 * abs(cubes) // sizes
+    return share if cubes > 0 else -share
+
+
 def dark_on_light(work: Rows) -> Rows:
-    height, width = len(work), len(work[0])
-    means = over_windows(work, ceiling(max(height, width), 3), lambda part: sum(part) // len(part))
-    cubes = absolute = edge = edge_absolute = 0
-    for y in range(height):
-        for x in range(width):
-            d = work[y][x] - means[y][x]
-            cubes += d**3
-            absolute += abs(d) ** 3
-            if y in (0, height - 1) or x in (0, width - 1):
-                edge += d
-                edge_absolute += abs(d)
-    if cubes * edge_absolute > absolute * edge:
-        return [[255 - value for value in row] for row in work]
-    return work
+    longer = max(len(work), len(work[0]))
+    r, every, total = ceiling(longer, 4), ceiling(longer, 64), 0
+    for lines in (work, transposed(work)):
+        means, ends = [], []
+        for line in lines[::every]:
+            n = len(line)
+            for i, value in enumerate(line):
+                side = min(r, i, n - 1 - i)
+                near = line[i - side : i + side + 1]
+                means.append(value - sum(near) // len(near))
+                ends.append(value - (line[0] + line[-1]) // 2)
+        total += 4 * skewness(means) + skewness(ends)
+    return [[255 - value for value in row] for row in work] if total > 0 else work
 
 
-def inked(work: Rows) -> Rows:
-    r = ceiling(max(len(work), len(work[0])), 6)
-    paper = over_windows(over_windows(work, r, max), r, min)
+def closed(line: list[int], r: int) -> list[int]:
+    """Closes a line that has black beyond its ends."""
+    windows = [range(start, start + 2 * r + 1) for start in range(-2 * r, len(line))]
+    largest = [max(line[i] for i in window if 0 <= i < len(line)) for window in windows]
+    return [
+        min(level for level, window in zip(largest, windows, strict=True) if i in window)
+        for i in range(len(line))
+    ]
+
+
+def darker(work: Rows, paper: Rows) -> Rows:
     return [
         [rounded(255 * (p - v), p) if v < p else 0 for v, p in zip(row, papers, strict=True)]
         for row, papers in zip(work, paper, strict=True)
     ]
 
 
-def contrasted(ink: Rows) -> Rows | None:
+def inked(work: Rows) -> tuple[Rows, Rows]:
+    """Ink and inner ink."""
+    r = ceiling(max(len(work), len(work[0])), 6)
+    paper = over_windows(over_windows(work, r, max), r, min)
+    rows = [closed(row, r) for row in work]
+    columns = transposed([closed(column, r) for column in transposed(work)])
+    inner = [
+        [max(pair) for pair in zip(row, column, strict=True)]
+        for row, column in zip(rows, columns, strict=True)
+    ]
+    return darker(work, paper), darker(work, inner)
+
+
+def contrasted(ink: Rows, least: int) -> tuple[Rows, int] | None:
+    """The ink with its levels stretched, and its contrast."""
     values = sorted(value for row in ink for value in row)
     n, s = len(values), sum(values)
     best = None
@@ -90,11 +119,13 @@ def contrasted(ink: Rows) -> Rows | None:
     if best is None:
         return None
     _, n0, s0 = best
-    if (s - s0) // (n - n0) - s0 // n0 < MIN_CONTRAST:
+    contrast = (s - s0) // (n - n0) - s0 // n0
+    if contrast < least:
         return None
     lo = values[ceiling(9 * n0, 10) - 1]
     hi = values[n0 + ceiling(3 * (n - n0), 4) - 1]
-    return [[min(255, max(0, rounded(255 * (value - lo), hi - lo))) for value in row] for row in ink]
+    stretched = [[min(255, max(0, rounded(255 * (value - lo), hi - lo))) for value in row] for row in ink]
+    return stretched, contrast
 
 
 def blobs(ink: Rows) -> list[set[tuple[int, int]]]:
@@ -116,10 +147,11 @@ def blobs(ink: Rows) -> list[set[tuple[int, int]]]:
     return components
 
 
-def body(ink: Rows) -> Rows:
+def body(ink: Rows, inner: Rows) -> tuple[Rows, int, int]:
+    """The digit, its first row and its first column."""
     height, width = len(ink), len(ink[0])
     components = blobs(ink)
-    mass = [sum(ink[y][x] for y, x in blob) for blob in components]
+    mass = [sum(inner[y][x] for y, x in blob) for blob in components]
     edge = [any(y in (0, height - 1) or x in (0, width - 1) for y, x in blob) for blob in components]
     heaviest = mass.index(max(mass))
     keep = [m * 16 >= mass[heaviest] and (edge[heaviest] or not e) for m, e in zip(mass, edge, strict=True)]
@@ -127,10 +159,11 @@ def body(ink: Rows) -> Rows:
     ys, xs = zip(
         *(place for blob, kept in zip(components, keep, strict=True) if kept for place in blob), strict=True
     )
-    return [
+    digit = [
         [0 if (y, x) in erased else ink[y][x] for x in range(min(xs), max(xs) + 1)]
         for y in range(min(ys), max(ys) + 1)
     ]
+    return digit, min(ys), min(xs)
 
 
 def resampled(row: list[int], m: int) -> list[int]:
@@ -169,8 +202,21 @@ def centered(part: Rows) -> Rows:
 
 
 def specified(gray: Rows) -> Rows:
-    ink = contrasted(inked(dark_on_light(shrink(gray))))
-    return [[0] * 28] * 28 if ink is None else centered(fitted(body(ink)))
+    blank = [[0] * 28] * 28
+    k = ceiling(max(len(gray), len(gray[0])), 128)
+    ink, inner = inked(dark_on_light(shrink(gray, k)))
+    stretched = contrasted(ink, MIN_CONTRAST if k == 1 else 4)
+    if stretched is None:
+        return blank
+    digit, top, left = body(stretched[0], inner)
+    side = max(len(digit), len(digit[0]))
+    if k == 1 or side >= 24:
+        return blank if stretched[1] < MIN_CONTRAST else centered(fitted(digit))
+    if side < 2:
+        return blank
+    margin = side // 2 + 1
+    rows = gray[max(0, top - margin) * k : (top + len(digit) + margin) * k]
+    return specified([row[max(0, left - margin) * k : (left + len(digit[0]) + margin) * k] for row in rows])
 
 
 # --- Against it ---
@@ -202,10 +248,18 @@ def test_specification(gray: np.ndarray) -> None:
     assert normalize(gray).tolist() == specified(gray.tolist())
 
 
-@pytest.mark.parametrize("shape", [(130, 6), (5, 261), (129, 40)])
+@pytest.mark.parametrize("shape", [(130, 6), (5, 261), (129, 40), (270, 150)])
 def test_specification_of_shrinking(shape: tuple[int, int]) -> None:
     gray = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     gray[shape[0] // 3 : shape[0] // 2, shape[1] // 3 : shape[1] // 2 + 1] = 0
+    assert normalize(gray).tolist() == specified(gray.tolist())
+
+
+@settings(max_examples=6, deadline=None)
+@given(scribbles(), st.integers(0, 150), st.integers(0, 100))
+def test_specification_of_zooming(drawing: np.ndarray, top: int, left: int) -> None:
+    gray = np.full((180, 140), int(np.median(drawing)), np.uint8)
+    gray[top : top + drawing.shape[0], left : left + drawing.shape[1]] = drawing
     assert normalize(gray).tolist() == specified(gray.tolist())
 
 
@@ -218,6 +272,11 @@ def distance(one: np.ndarray, other: np.ndarray) -> float:
     """Mean difference in levels over the pixels that hold ink in either."""
     ink = (one > 0) | (other > 0)
     return float(np.abs(one.astype(int) - other)[ink].mean())
+
+
+def shape_distance(one: np.ndarray, other: np.ndarray) -> float:
+    """The least distance after shifts by up to a pixel: the center of mass may round to the next one."""
+    return min(distance(one, np.roll(other, (y, x), (0, 1))) for y in (-1, 0, 1) for x in (-1, 0, 1))
 
 
 def test_form() -> None:
@@ -247,6 +306,42 @@ def test_place_does_not_matter() -> None:
 def test_shadow_does_not_matter() -> None:
     light = np.linspace(1.0, 0.45, 100)[None, :]
     assert distance(normalize((np.asarray(seven(100)) * light).astype(np.uint8)), EXPECTED) < 12
+
+
+@pytest.mark.parametrize("ink_is_light", [False, True])
+@pytest.mark.parametrize("kind", list(lights.KINDS))
+def test_light_does_not_matter(kind: str, ink_is_light: bool) -> None:
+    lit = lights.relight(np.asarray(seven(100)), kind)
+    assert shape_distance(normalize(255 - lit if ink_is_light else lit), EXPECTED) < 30
+
+
+def test_a_shadows_end_is_no_stroke() -> None:
+    gray = np.asarray(seven(100)).astype(int)
+    gray[:, 93:] = gray[:, 93:] * 2 // 5
+    assert distance(normalize(gray.astype(np.uint8)), EXPECTED) < 12
+
+
+def test_inverted_sides_do_not_turn_the_polarity() -> None:
+    """The `stripe` of MNIST-C: the left and the right quarter are inverted."""
+    light = 255 - np.asarray(seven(100))
+    light[:, :18] = 255 - light[:, :18]
+    light[:, 82:] = 255 - light[:, 82:]
+    assert distance(normalize(light), EXPECTED) < 12
+
+
+@pytest.mark.parametrize("side", [60, 100, 200])
+@pytest.mark.parametrize("corner", [(0, 0), (700, 1380), (1500 - 200, 2000 - 200)])
+def test_a_small_digit_in_a_large_picture(side: int, corner: tuple[int, int]) -> None:
+    page = np.full((1500, 2000), 240, np.uint8)
+    page[corner[0] : corner[0] + side, corner[1] : corner[1] + side] = np.asarray(seven(side))
+    assert shape_distance(normalize(page), normalize(np.asarray(seven(side)))) < 35
+
+
+@pytest.mark.parametrize("side", [1, 8])
+def test_dust_on_a_large_picture_is_no_digit(side: int) -> None:
+    page = np.full((3000, 4000), 240, np.uint8)
+    page[1200 : 1200 + side, 900 : 900 + side] = 30
+    assert not normalize(page).any()
 
 
 def test_specks_and_frame_do_not_matter() -> None:

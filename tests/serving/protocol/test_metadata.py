@@ -83,7 +83,8 @@ def test_the_index_leaves_out_what_is_not_ready() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "ready"), [(b"", False), (b"{}", False), (b'{"ready": true, "other": 1}', True)]
+    ("body", "ready"),
+    [(b"", False), (b"{}", False), (b'{"ready": null}', False), (b'{"ready": true, "other": 1}', True)],
 )
 def test_a_request_for_the_index(body: bytes, ready: bool) -> None:
     assert metadata.parse_index_request(body) is ready
@@ -95,7 +96,9 @@ def test_a_garbled_request_for_the_index(body: bytes) -> None:
         metadata.parse_index_request(body)
 
 
-@pytest.mark.parametrize("body", [b"", b'{"parameters": {"unload_dependents": true}}'])
+@pytest.mark.parametrize(
+    "body", [b"", b'{"parameters": null}', b'{"parameters": {"unload_dependents": true}}']
+)
 def test_a_request_to_load(body: bytes) -> None:
     metadata.check_control_request(body)
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.errors import CheckreaderError
-from serving.protocol.oip import parse
+from serving.protocol.oip import RequestedOutput, parse
 from serving.runtime.network import Spec
+from tests.support.paths import CASES
 
 SPEC = Spec("x", "FP32", (-1, 2))
 
@@ -74,6 +75,49 @@ def test_elements_that_are_none(data: list, datatype: str) -> None:
     assert "bad 'data' for" in refusal(request(data, datatype=datatype))
 
 
+def test_every_optional_member_may_be_null() -> None:
+    """As MLServer's own types are dumped."""
+    body = (CASES / "null-parameters.json").read_bytes()
+    (tensor,) = parse(body, None, Spec("image", "FP32", (-1, 28, 28, 1)), accept).inputs
+    assert tensor.data.shape == (1, 28, 28, 1)
+    outputs = [{"name": "a", "parameters": None}]
+    parsed = read(request([0, 0], id=None, parameters=None, outputs=outputs))
+    assert (parsed.id, parsed.binary, parsed.timeout) == (None, False, None)
+    assert parsed.outputs == [RequestedOutput("a", False)]
+
+
+NOTHING = {"binary_data": None, "classification": None, "headers": {"a": [1]}}
+
+
+def test_every_parameter_may_be_null_and_others_hold_anything() -> None:
+    words = {"binary_data_output": None, "timeout": None, "headers": None, "nested": {"a": [1, {}]}}
+    parsed = read(request([0, 0], parameters=words, outputs=[{"name": "a", "parameters": NOTHING}]))
+    assert (parsed.binary, parsed.timeout, parsed.parameters) == (False, None, words)
+    assert parsed.outputs == [RequestedOutput("a", False)]
+    words["binary_data_output"] = True
+    parsed = read(request([0, 0], parameters=words, outputs=[{"name": "a", "parameters": NOTHING}]))
+    assert parsed.outputs == [RequestedOutput("a", True)]
+
+
+@pytest.mark.parametrize("parameters", [None, {}, {"binary_data_size": None, "content_type": "np"}])
+@pytest.mark.parametrize("datatype", ["FP32", "fp32", "UINT8", "Uint8"])
+def test_parameters_of_a_tensor_in_json(datatype: str, parameters: object) -> None:
+    tensor = {"name": "x", "shape": [1, 2], "datatype": datatype, "data": [0, 1], "parameters": parameters}
+    (read_tensor,) = read(msgspec.json.encode({"inputs": [tensor]})).inputs
+    assert (read_tensor.datatype, read_tensor.data.tolist()) == (datatype.upper(), [[0, 1]])
+
+
+def test_bytes_nested_as_their_shape() -> None:
+    (tensor,) = read((CASES / "bytes-nested.json").read_bytes()).inputs
+    assert tensor.data.shape == (1, 1)
+    assert tensor.data[0, 0].startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("parameters", [5, "a", [], [1], True])
+def test_parameters_that_are_none(parameters: object) -> None:
+    assert "failed to parse the request JSON" in refusal(request([0, 0], parameters=parameters))
+
+
 def test_ragged() -> None:
     assert "bad 'data' for FP32" in refusal(request([[0, 1], [2]], (3,)))
 
@@ -123,8 +167,9 @@ def test_negative_shape() -> None:
     assert "negative" in refusal(request([0, 0], shape=(-1, -2)))
 
 
-def test_neither_data_nor_size() -> None:
-    body = b'{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32"}]}'
+@pytest.mark.parametrize("data", ["", ',"data":null'])
+def test_neither_data_nor_size(data: str) -> None:
+    body = f'{{"inputs":[{{"name":"x","shape":[1,2],"datatype":"FP32"{data}}}]}}'.encode()
     assert "neither 'data' nor parameter 'binary_data_size'" in refusal(body)
 
 
@@ -136,14 +181,16 @@ def test_shape_is_checked_before_data_is_read() -> None:
         parse(request([0], (10**9, 2)), None, SPEC, check)
 
 
-def binary(size: object, tail: bytes) -> tuple[bytes, str]:
-    tensor = {"name": "x", "shape": [1, 2], "datatype": "FP32", "parameters": {"binary_data_size": size}}
+def binary(size: object, tail: bytes, **more: object) -> tuple[bytes, str]:
+    parameters = {"binary_data_size": size}
+    tensor = {"name": "x", "shape": [1, 2], "datatype": "FP32", "parameters": parameters, **more}
     header = msgspec.json.encode({"inputs": [tensor], "parameters": {"binary_data_output": True}})
     return header + tail, str(len(header))
 
 
-def test_binary() -> None:
-    parsed = read(*binary(8, np.array([0.5, 1], "<f4").tobytes()))
+@pytest.mark.parametrize("more", [{}, {"data": None}])
+def test_binary(more: dict) -> None:
+    parsed = read(*binary(8, np.array([0.5, 1], "<f4").tobytes(), **more))
     assert parsed.inputs[0].data.tolist() == [[0.5, 1]]
     assert parsed.binary
     assert not parsed.outputs

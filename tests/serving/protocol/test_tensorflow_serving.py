@@ -29,6 +29,7 @@ from serving.protocol.tensorflow_serving import (
     status,
 )
 from serving.runtime.network import Spec
+from tests.support.paths import CASES
 
 SPEC = Spec("image", "FP32", (-1, 2, 3, 1))
 MAX_ROWS = 4
@@ -101,6 +102,27 @@ def test_pictures_arrive_unchanged_in_every_form(pictures: list[bytes]) -> None:
         assert request.row is row
         assert (tensor.name, tensor.datatype, tensor.data.dtype) == ("image", "BYTES", object)
         assert tensor.data.tolist() == pictures
+
+
+def test_pictures_may_be_nested_as_a_batch_of_one_column() -> None:
+    for row, body in forms([[b64(b"a")], [b64(b"b")]]):
+        request = read(body)
+        assert request.row is row
+        assert request.inputs[0].data.tolist() == [[b"a"], [b"b"]]
+
+
+def test_a_client_that_wraps_its_base64() -> None:
+    """As MIME, `base64` without -w0 and Python's `encodebytes` do."""
+    (tensor,) = parse((CASES / "tfs-b64-newlines.json").read_bytes(), SPEC, accept).inputs
+    (picture,) = tensor.data
+    assert picture == base64.b64decode(
+        json.loads((CASES / "tfs-b64-newlines.json").read_bytes())["instances"][0]["b64"]
+    )
+
+
+def test_a_byte_order_mark() -> None:
+    body = b"\xef\xbb\xbf" + json.dumps({"instances": [PICTURE]}).encode()
+    assert alone(body).data.shape == (1, 2, 3, 1)
 
 
 nested = st.recursive(
@@ -187,12 +209,18 @@ def test_a_number_beyond_float32_becomes_infinite() -> None:
         ({"instances": [{"image": PICTURE, "x": 1}]}, "Failed to process element: 0"),
         ({"instances": [b64(b"a"), {"image": b64(b"a")}]}, "Failed to process element: 1"),
         ({"instances": [{"image": PICTURE}, {"image": b64(b"a")}]}, "got `array` - at `$[0]`"),
-        ({"instances": [[b64(b"a")]]}, "got `array` - at `$[0]`"),
+        ({"instances": [[b64(b"a"), b64(b"b")]]}, "got `array` - at `$[0]`"),
+        ({"instances": [[b64(b"a")], b64(b"b")]}, "got `array` - at `$[0]`"),
+        ({"instances": [[[b64(b"a")]]]}, "got `array` - at `$[0]`"),
+        ({"instances": [[{"image": b64(b"a")}]]}, "JSON object keys must be equal to: image"),
         ({"inputs": {"img": [PICTURE]}}, "Missing named input: image in 'inputs' object."),
         ({"inputs": b64(b"a")}, "Missing named input: image in 'inputs' object."),
         ({"inputs": {"image": b64(b"a")}}, "a list of numbers or of {'b64': picture}: Expected `array`"),
         ({"inputs": [{"b64": "a"}]}, "a list of numbers or of {'b64': picture}: Invalid base64"),
-        ({"inputs": [{"b64": 5}]}, "Expected `bytes`, got `int`"),
+        ({"inputs": [{"b64": "YQ=\u0131"}]}, "{'b64': picture}: "),
+        ({"inputs": [{"b64": 5}]}, "Expected `str`, got `int`"),
+        ({"inputs": [{"b64": None}]}, "Expected `str`, got `null`"),
+        ({"inputs": [{"b64": "YQ="}]}, "wrong padding"),
         ({"inputs": [{"b64": "", "x": 1}]}, "other keys than 'b64'"),
         ({"inputs": [{}]}, "other keys than 'b64'"),
         ({"inputs": 5}, "must be a list of numbers"),

@@ -119,7 +119,74 @@ def test_more_strings_than_the_shape_takes() -> None:
         tensors.from_bytes("x", "BYTES", body, 0, len(body), [4097])
 
 
-@pytest.mark.parametrize("text", [b'["a"]', b'["YQ==\\n"]', b"[1]", b"5", b"[", b'["\xff"]'])
+@given(st.lists(st.binary(max_size=90), min_size=1, max_size=4), st.data())
+def test_base64_as_its_writers_write_it(elements: list[bytes], data: st.DataObject) -> None:
+    encode = data.draw(st.sampled_from([base64.b64encode, base64.urlsafe_b64encode, base64.encodebytes]))
+    texts = [encode(element).decode() for element in elements]
+    if data.draw(st.booleans()):
+        texts = [text.rstrip("=\n") for text in texts]
+    array = tensors.from_json("x", "BYTES", json.dumps(texts).encode(), [len(texts)])
+    assert array.tolist() == elements
+
+
+@pytest.mark.parametrize(
+    "text", ["a", "YQ=", "YQ===", "=", "Y=Q=", "YQ==YQ==", "Y*==", "YQ==ä", "YQ==\0", "\x1cYQ=="]
+)
+def test_what_is_no_base64(text: str) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        tensors.from_base64(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        (b'["YQ==","Yg=="]', [2]),
+        (b'["YQ==","Yg=="]', [2, 1]),
+        (b'[["YQ=="],["Yg=="]]', [2, 1]),
+        (b'[ [ "YQ==" ] , [ "Yg==" ] ]', [2]),
+        (b'[[["YQ==","Yg=="]]]', [1, 1, 2]),
+    ],
+)
+def test_strings_are_nested_or_flat(text: bytes, shape: list[int]) -> None:
+    array = tensors.from_json("x", "BYTES", text, shape)
+    assert (list(array.shape), array.ravel().tolist()) == (shape, [b"a", b"b"])
+
+
+@pytest.mark.parametrize("text", [b'"YQ=="', b'["YQ=="]', b'[["YQ=="]]'])
+@pytest.mark.parametrize("shape", [[], [1], [1, 1]])
+def test_a_lone_string(text: bytes, shape: list[int]) -> None:
+    assert tensors.from_json("x", "BYTES", text, shape).ravel().tolist() == [b"a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b'[["YQ==","YQ=="],["YQ=="]]', "is ragged"),
+        (b'["YQ==",["YQ=="],"YQ=="]', "a list of pictures in base64"),
+        (b"[" * 9 + b'"YQ==","YQ==","YQ=="' + b"]" * 9, "a list of pictures in base64"),
+        (b'["YQ=="]', "its shape takes 3 elements, 'data' has 1"),
+        (b"[[],[],[]]", "its shape takes 3 elements, 'data' has 0"),
+        (b'["YQ==","YQ==","YQ==","YQ=="]', "its shape takes 3 elements, 'data' has 4"),
+        (b"null", "neither 'data' nor parameter 'binary_data_size' is given"),
+    ],
+)
+def test_strings_of_another_shape(text: bytes, message: str) -> None:
+    with pytest.raises(CheckreaderError, match=message):
+        tensors.from_json("x", "BYTES", text, [3])
+
+
+@pytest.mark.parametrize("text", [b"[0.0,1e0,255.0]", b"[[0.0],[1],[255.0]]"])
+def test_whole_numbers_with_a_point(text: bytes) -> None:
+    assert tensors.from_json("x", "UINT8", text, [3]).tolist() == [0, 1, 255]
+
+
+@pytest.mark.parametrize("text", [b"[0.5]", b"[256.0]", b"[-1.0]", b"[null]", b"[true]"])
+def test_what_is_no_pixel(text: bytes) -> None:
+    with pytest.raises(CheckreaderError, match="bad 'data' for UINT8"):
+        tensors.from_json("x", "UINT8", text, [1])
+
+
+@pytest.mark.parametrize("text", [b'["a"]', b'["YQ=\\n"]', b"[1]", b"5", b"[", b'["\xff"]', b'{"a":5}'])
 def test_strings_that_are_no_base64(text: bytes) -> None:
     with pytest.raises(CheckreaderError, match="a list of pictures in base64"):
         tensors.from_json("x", "BYTES", text, [1])

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import ssl
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import grpc
+import pytest
 
 from tests.support.paths import ROOT
 
 TLS = Path(__file__).parent / "tls"
-# Runs the process with its standard input for its parent: it ends when that is closed.
+# Runs the process with its standard input for its supervisor: it ends when that is closed.
 WITH_PARENT = """
 import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 from serving.engine.worker_state import SharedState
 from serving.server import process
@@ -27,7 +30,8 @@ from serving.server.sockets import listen
 from serving.settings import Settings
 settings = Settings(models=Path(sys.argv[1]), port=0)
 with listen(settings.host, 0) as listener:
-    process.run(settings, listener, SharedState(), lambda line: print(line, flush=True), parent=0)
+    ready = lambda line: print(line, flush=True)
+    process.run(settings, [listener], SharedState(), ready, supervisor=Connection(0))
 print("ended")
 """
 
@@ -75,3 +79,45 @@ def test_it_ends_with_its_parent(models: Path) -> None:
         assert re.match(r"checkreader \S+ at http://127\.0\.0\.1:\d+\n$", line), line + process.stderr.read()
         output, errors = process.communicate(timeout=60)  # closes its standard input
         assert (process.returncode, output, errors) == (0, "ended\n", "")
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="there is no IPv6")
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(
+    ("host", "addresses"),
+    [
+        ("::", {"127.0.0.1", "::1"}),
+        ("0.0.0.0", {"127.0.0.1"}),
+        ("localhost", {"127.0.0.1"}),
+        ("::1", {"::1"}),
+    ],
+)
+def test_a_host_means_the_same_over_http_and_grpc(
+    models: Path, host: str, addresses: set[str], workers: str
+) -> None:
+    options = [
+        "--models",
+        str(models),
+        "--port",
+        "0",
+        "--grpc-port",
+        "0",
+        "--host",
+        host,
+        "--workers",
+        workers,
+    ]
+    with started("-m", "serving.cli.main", "serve", *options, "--device", "cpu") as service:
+        line = service.stdout.readline()
+        ports = [int(port) for port in re.findall(r":(\d+)(?=[,\n])", line)]
+        assert len(ports) == 2, line + service.stderr.read()
+        for port in ports:
+            assert {address for address in ("127.0.0.1", "::1") if listens(address, port)} == addresses
+
+
+def listens(address: str, port: int) -> bool:
+    try:
+        with closing(socket.create_connection((address, port), timeout=0.5)):
+            return True
+    except (ConnectionRefusedError, TimeoutError):  # gRPC drops what comes by IPv6
+        return False

@@ -9,6 +9,7 @@ import pytest
 
 from serving.errors import CheckreaderError
 from serving.server import process, supervisor
+from serving.server import serve as serve_module
 from serving.server.serve import check_tls, serve
 from serving.settings import Settings
 
@@ -49,6 +50,7 @@ def test_several_workers_are_supervised(monkeypatch: pytest.MonkeyPatch) -> None
         raise SystemExit(f"{settings.workers} supervised")
 
     monkeypatch.setattr(supervisor, "supervise", supervise)
+    monkeypatch.setattr(serve_module, "heed_signals", lambda: None)
     with pytest.raises(SystemExit, match="2 supervised"):
         serve(Settings(workers=2))
 
@@ -56,9 +58,12 @@ def test_several_workers_are_supervised(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_single_worker_runs_in_this_process(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def run(settings: Settings, listener: Any, state: Any, ready: Any) -> None:
-        ready(f"listening at {listener.getsockname()[0]}")
+    def run(settings: Settings, listeners: Any, state: Any, ready: Any) -> None:
+        (listener,) = listeners
+        assert settings.host == listener.getsockname()[0]
+        ready(f"listening at {settings.host}")
 
     monkeypatch.setattr(process, "run", run)
-    serve(Settings(port=0))
+    monkeypatch.setattr(serve_module, "heed_signals", lambda: None)  # they are the test's own
+    serve(Settings(host="localhost", port=0))
     assert capsys.readouterr().out == "listening at 127.0.0.1\n"

@@ -24,6 +24,11 @@ from tests.support.tiny import png, seven, write_models
 
 PICTURE = png(seven())
 CLIENTS = 8
+# One request, on a connection that ends with its answer.
+ASKED = (
+    b"POST /digits HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(PICTURE)
+    + PICTURE
+)
 
 
 class Service:
@@ -78,9 +83,10 @@ def started(models: Path, *options: str) -> Iterator[Service]:
 
 @dataclass
 class Load:
-    """Clients that ask again and again, each over one connection as long as that lasts."""
+    """Clients that ask again and again, each over one connection as long as that lasts, or over a new one each time."""
 
     port: int
+    requests: float = math.inf  # over one connection
     stop: threading.Event = field(default_factory=threading.Event)
     versions: list[str] = field(default_factory=list)
     failed: list[tuple[int, str]] = field(default_factory=list)  # the client's port, and what happened
@@ -92,7 +98,9 @@ class Load:
             try:
                 connection.connect()
                 local_port = connection.sock.getsockname()[1]
-                while not self.stop.is_set():
+                asked = 0
+                while asked < self.requests and not self.stop.is_set():
+                    asked += 1
                     connection.request("POST", "/digits", PICTURE)
                     reply = connection.getresponse()
                     body = reply.read()
@@ -108,8 +116,8 @@ class Load:
 
 
 @contextlib.contextmanager
-def load(port: int) -> Iterator[Load]:
-    traffic = Load(port)
+def load(port: int, requests: float = math.inf) -> Iterator[Load]:
+    traffic = Load(port, requests)
     clients = [threading.Thread(target=traffic.client) for _ in range(CLIENTS)]
     for client in clients:
         client.start()
@@ -181,8 +189,103 @@ def theirs(worker: psutil.Process, port: int) -> set[int]:
     return {to.raddr.port for to in connections if to.raddr and to.laddr.port == port}
 
 
+def asking(port: int) -> socket.socket:
+    """A client that has sent a request."""
+    client = socket.create_connection(("127.0.0.1", port), timeout=60)
+    client.sendall(ASKED)
+    return client
+
+
+def answer(client: socket.socket) -> bytes:
+    """The first line that the client gets, before the connection ends."""
+    with client, contextlib.suppress(ConnectionError):
+        reply = b""
+        while part := client.recv(65536):
+            reply += part
+        return reply.partition(b"\r\n")[0]
+    return b""
+
+
+def test_what_waits_at_a_killed_worker_is_answered(own_models: Path) -> None:
+    """By the other, or by the one that replaces it; nothing of it was accepted."""
+    with started(own_models, "--workers", "2") as service:
+        victim = service.serving()[0]
+        victim.suspend()
+        clients = [asking(service.port) for _ in range(20)]
+        assert theirs(victim, service.port) == set()
+        victim.kill()
+        assert [answer(client) for client in clients] == 20 * [b"HTTP/1.1 200 OK"]
+
+
+def test_what_waits_at_the_only_workers_is_answered_by_those_that_replace_them(own_models: Path) -> None:
+    with started(own_models, "--workers", "2") as service:
+        for victim in service.serving():
+            victim.suspend()
+        clients = [asking(service.port) for _ in range(20)]
+        for victim in service.serving():
+            victim.kill()
+        assert [answer(client) for client in clients] == 20 * [b"HTTP/1.1 200 OK"]
+
+
+def test_a_worker_that_is_stopped_by_itself_fails_nobody(own_models: Path) -> None:
+    with started(own_models, "--workers", "2") as service, load(service.port, requests=1) as traffic:
+        victim = service.serving()[1]
+        victim.terminate()
+        until(lambda: len(service.serving()) == 2 and victim not in service.serving())
+        more(traffic)
+        until(lambda: service.metric("checkreader_worker_restarts_total") == 1)
+        more(traffic)
+        assert traffic.failed == []
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_what_was_begun_is_finished_after_sigterm(own_models: Path, workers: str) -> None:
+def test_connections_that_have_asked_nothing_yet_are_answered_after_sigterm(
+    own_models: Path, workers: str
+) -> None:
+    with started(own_models, "--workers", workers) as service:
+        clients = [socket.create_connection(("127.0.0.1", service.port), timeout=60) for _ in range(20)]
+        service.process.send_signal(signal.SIGTERM)
+        until(lambda: refused(service.port))
+        for client in clients:
+            client.sendall(ASKED)
+        assert [answer(client) for client in clients] == 20 * [b"HTTP/1.1 200 OK"]
+        assert service.process.wait(30) == 0
+        assert service.errors.read_text() == ""
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_what_waits_is_answered_after_sigterm(own_models: Path, workers: str) -> None:
+    """Whoever would accept it is stopped for a moment: signals and connections wait for it together."""
+    with started(own_models, "--workers", workers) as service:
+        serving = service.serving() or [psutil.Process(service.process.pid)]
+        for process in serving:
+            process.suspend()
+        clients = [asking(service.port) for _ in range(20)]
+        service.process.send_signal(signal.SIGTERM)
+        if workers == "2":
+            until(lambda: refused(service.port))
+        for process in serving:
+            process.resume()
+        assert [answer(client) for client in clients] == 20 * [b"HTTP/1.1 200 OK"]
+        assert service.process.wait(30) == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_signals_that_end_nothing(own_models: Path, workers: str) -> None:
+    with started(own_models, "--workers", workers) as service:
+        for process in (psutil.Process(service.process.pid), *service.serving()):
+            process.send_signal(signal.SIGUSR1)
+            process.send_signal(signal.SIGUSR2)
+        assert [answer(asking(service.port)) for _ in range(10)] == 10 * [b"HTTP/1.1 200 OK"]
+        assert service.process.poll() is None
+        assert service.errors.read_text() == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_what_was_begun_is_finished_after_a_signal_to_stop(
+    own_models: Path, workers: str, number: signal.Signals
+) -> None:
     with started(own_models, "--workers", workers) as service:
         with load(service.port) as traffic:
             begun = [socket.create_connection(("127.0.0.1", service.port), timeout=30) for _ in range(6)]
@@ -191,7 +294,7 @@ def test_what_was_begun_is_finished_after_sigterm(own_models: Path, workers: str
                 client.sendall(head.encode())
                 assert client.recv(100).startswith(b"HTTP/1.1 100")  # it is inside
             traffic.stop.set()
-            service.process.send_signal(signal.SIGTERM)
+            service.process.send_signal(number)
             until(lambda: refused(service.port))
             for client in begun:
                 client.sendall(PICTURE)
@@ -208,8 +311,9 @@ def test_what_was_begun_is_finished_after_sigterm(own_models: Path, workers: str
 
 
 def refused(port: int) -> bool:
+    """Whether no connection is begun any more."""
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=30).close()
+        socket.create_connection(("127.0.0.1", port), timeout=0.1).close()
     except OSError:
         return True
     return False
