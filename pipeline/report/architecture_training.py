@@ -18,9 +18,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from pipeline import progress
 from pipeline.data.digits import Dataset, Split
 from pipeline.report.architectures import VARIANTS, Variant
-from pipeline.report.progress import Step, silent
 from pipeline.run import write_json
 from pipeline.training.digit import predict
 from serving.images.digit import tensor
@@ -52,11 +52,7 @@ def default_budget(dataset: Dataset) -> Budget:
 
 
 def compare(
-    folder: Path,
-    dataset: Dataset,
-    budget: Budget,
-    variants: Sequence[Variant] = VARIANTS,
-    step: Step = silent,
+    folder: Path, dataset: Dataset, budget: Budget, variants: Sequence[Variant] = VARIANTS
 ) -> dict[str, Any]:
     """Trains the missing networks, one at a time.
 
@@ -65,12 +61,13 @@ def compare(
         dataset: its training pictures to train on, its validation pictures to measure on.
         budget: how to train.
         variants: the networks to train.
-        step: is called with what is trained next.
 
     Returns:
         `data`, `budget` and `trainings`, for each its `name`, `seed`, `parameters`, `accuracy`, `seconds`
         and `shifted`, its accuracy for each of `SHIFTS`.
     """
+    from tqdm import tqdm
+
     path = folder / FILE
     record = _kept(path, dataset, budget)
     trained = {(training["name"], training["seed"]) for training in record["trainings"]}
@@ -80,10 +77,15 @@ def compare(
         for variant in variants
         if (variant.name, seed) not in trained
     ]
-    for number, (variant, seed) in enumerate(missing, 1):
-        step(f"network {number} of {len(missing)} to compare with ({variant.label}, seed {seed})")
-        record["trainings"].append(train_variant(variant, seed, dataset, budget))
-        write_json(path, record)
+    with tqdm(
+        total=len(missing), desc="comparisons", unit="network", disable=None if missing else True
+    ) as bar:
+        for number, (variant, seed) in enumerate(missing, 1):
+            bar.set_postfix_str(f"{variant.label}, seed {seed}")
+            progress.note(f"report: comparing {variant.label}, seed {seed}, {number} of {len(missing)}")
+            record["trainings"].append(train_variant(variant, seed, dataset, budget))
+            write_json(path, record)
+            bar.update()
     return record
 
 

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from pipeline import progress
 from pipeline.data.digits import Dataset
 from pipeline.report import (
     architecture_training,
@@ -27,7 +28,6 @@ from pipeline.report import html as page
 from pipeline.report.architecture_training import Budget
 from pipeline.report.architectures import VARIANTS, Variant
 from pipeline.report.html import Chapter
-from pipeline.report.progress import Step, silent
 from pipeline.report.run_data import RunData, require
 from pipeline.run import Run, write_bytes
 
@@ -43,11 +43,7 @@ CHAPTERS: Final[tuple[Callable[[RunData], Chapter], ...]] = (
 
 
 def report(
-    run: Run,
-    dataset: Dataset,
-    budget: Budget | None = None,
-    variants: Sequence[Variant] = VARIANTS,
-    step: Step = silent,
+    run: Run, dataset: Dataset, budget: Budget | None = None, variants: Sequence[Variant] = VARIANTS
 ) -> dict[str, Any]:
     """Runs the stage: writes `report/index.html`, its pictures and `report.json`.
 
@@ -56,7 +52,6 @@ def report(
         dataset: the run's training data.
         budget: how the networks to compare are trained; None = the default for the data.
         variants: the networks to compare.
-        step: is called with what is done next.
 
     Returns:
         The record; each chapter's measurements are under its name.
@@ -67,14 +62,14 @@ def report(
     require(run)  # before anything is trained
     folder = run / FOLDER
     comparisons = architecture_training.compare(
-        folder, dataset, budget or architecture_training.default_budget(dataset), variants, step
+        folder, dataset, budget or architecture_training.default_budget(dataset), variants
     )
     run_data = RunData.of(run, dataset, comparisons)
     chapters = []
     for number, write in enumerate(CHAPTERS, 1):
-        step(f"chapter {number} of {len(CHAPTERS)}")
+        progress.note(f"report: chapter {number} of {len(CHAPTERS)}")
         chapters.append(write(run_data))
-    step("pictures and page")
+    progress.note("report: pictures and page")
     files = {f"pictures/{name}": content for name, content in page.pictures(chapters)}
     files[PAGE] = page.render(
         f"LeNet-5, run {run.path.name}",
