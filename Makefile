@@ -21,13 +21,8 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-<<<<<<< HEAD
-.PHONY: all help train quantize export verify evaluate benchmark report release serve \
-	test lint types format coverage docs fuzz page-picture check-gpu peers edge-tools edge-test edge-arm64 check-deploy lock clean
-=======
 .PHONY: all help train quantize export verify evaluate benchmark report release serve tour \
-	test lint types format coverage docs fuzz check-gpu peers edge-tools edge-test edge-arm64 check-deploy lock clean
->>>>>>> main
+	test lint types format coverage docs fuzz page-picture check-gpu peers edge-tools edge-test edge-arm64 check-deploy lock clean
 
 all: $(VENV)/train.done  ## the whole pipeline: train, quantize, export, verify, evaluate, benchmark
 	@$(CHECKREADER) $(TRAIN)

@@ -26,7 +26,7 @@ def with_thresholds(run_data: RunData, thresholds: list[Point]) -> RunData:
 
 def test_the_sentences_are_the_numbers(run_data: RunData) -> None:
     points = [
-        Point(max_error=bound, threshold=0.9, accepted=0.91, n=355, error=0.004, low=0.0, high=0.01)
+        Point(max_error=bound, threshold=0.9, accepted=0.91, error=0.004, low=0.0, high=0.01)
         for bound in (0.002, 0.02)
     ]
     text = " ".join(overview.sentences(with_thresholds(run_data, points), NUMBERS))
