@@ -28,7 +28,9 @@ def test_squares_are_scipys(levels: np.ndarray, reach: int) -> None:
 def test_squares_may_lie_beyond_the_edge(levels: np.ndarray, reach: int, beyond: int) -> None:
     size = 2 * reach + 1
     largest = ndimage.maximum_filter(np.pad(levels, beyond), size, mode="constant", cval=0)
-    expected = ndimage.minimum_filter(largest, size, mode="constant", cval=255)[beyond:-beyond, beyond:-beyond]
+    expected = ndimage.minimum_filter(largest, size, mode="constant", cval=255)[
+        beyond:-beyond, beyond:-beyond
+    ]
     assert np.array_equal(close_squares(levels, reach, beyond), expected)
 
 
