@@ -1,7 +1,8 @@
 # checkreader: `make` runs the whole pipeline on the embedded data, `make help` lists the rest.
 DATA ?= digits
 PRESET ?= quick
-RUN ?= $(DATA)
+NAME ?= $(if $(filter folder,$(DATA)),$(notdir $(patsubst %/,%,$(DATA_DIR))))
+RUN ?= $(or $(NAME),$(DATA))
 SEED ?= 0
 PORT ?= 8000
 SECONDS ?= 60
@@ -10,6 +11,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 CHECKREADER := $(BIN)/checkreader
 ARGUMENTS := --run $(RUN) $(if $(DATA_DIR),--data-dir $(DATA_DIR))
+TRAIN := train $(ARGUMENTS) --data $(DATA) $(if $(NAME),--name $(NAME)) --preset $(PRESET) --seed $(SEED)
+# Into the checkout's own models/, and into the documents, only what is meant to go there; git keeps what was before.
+RELEASE := $(if $(MODELS),--models $(MODELS)) $(if $(filter models,$(MODELS)),--no-keep)
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 # The first that runs and fits; a name on the path may be a launcher without a Python.
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -17,20 +21,21 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help train quantize export verify evaluate benchmark report release serve \
+.PHONY: all help train quantize export verify evaluate benchmark report release serve tour \
 	test lint types format coverage docs fuzz check-gpu peers edge-tools edge-test edge-arm64 check-deploy lock clean
 
 all: $(VENV)/train.done  ## the whole pipeline: train, quantize, export, verify, evaluate, benchmark
-	@$(CHECKREADER) train $(ARGUMENTS) --data $(DATA) --preset $(PRESET) --seed $(SEED)
+	@$(CHECKREADER) $(TRAIN)
 	@for stage in quantize export verify evaluate benchmark; do $(CHECKREADER) $$stage $(ARGUMENTS) || exit 1; done
 	@$(BIN)/python -m pipeline.release.documents runs/$(RUN)
 
 help:  ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*  ## /\1\t/p' Makefile | expand -t 12
-	@echo "variables: DATA=digits|mnist|folder  DATA_DIR=PATH  PRESET=quick|release  SEED=N  RUN=NAME  PORT=8000  SECONDS=60"
+	@echo "variables: DATA=digits|mnist|folder  DATA_DIR=PATH  NAME=NAME  PRESET=quick|release  SEED=N"
+	@echo "           RUN=NAME  MODELS=DIR  PORT=8000  SECONDS=60"
 
 train: $(VENV)/train.done  ## train LeNet-5 in float
-	@$(CHECKREADER) train $(ARGUMENTS) --data $(DATA) --preset $(PRESET) --seed $(SEED)
+	@$(CHECKREADER) $(TRAIN)
 
 quantize: $(VENV)/train.done  ## make its 8-bit version
 	@$(CHECKREADER) quantize $(ARGUMENTS)
@@ -50,12 +55,15 @@ benchmark: $(VENV)/train.done  ## measure size, speed and memory
 report: $(VENV)/train.done  ## show a finished run: runs/RUN/report/index.html
 	@$(CHECKREADER) report $(ARGUMENTS)
 
-release: $(VENV)/train.done  ## put the verified run into models/ and the documents
-	@$(CHECKREADER) release $(ARGUMENTS)
-	@$(BIN)/python -m pipeline.release.documents README.md $(wildcard docs/*.md)
+release: $(VENV)/train.done  ## put the verified run into released/, or into MODELS=DIR (models: the checkout's own, and the documents)
+	@$(CHECKREADER) release --run $(RUN) $(RELEASE)
+	@$(if $(filter models,$(MODELS)),$(BIN)/python -m pipeline.release.documents README.md $(wildcard docs/*.md))
 
-serve: $(VENV)/serve.done  ## read posted pictures on port 8000, without TensorFlow
-	@$(CHECKREADER) serve --port $(PORT)
+serve: $(VENV)/serve.done  ## read posted pictures on port 8000, without TensorFlow; MODELS=released: by what was released
+	@$(CHECKREADER) serve --port $(PORT) $(if $(MODELS),--models $(MODELS))
+
+tour: $(VENV)/train.done  ## from pictures to a reading by the service: DATA_DIR=PATH, else the built-in digits
+	@$(BIN)/python -m scripts.tour $(if $(DATA_DIR),--data $(DATA_DIR)) $(if $(NAME),--name $(NAME))
 
 test: lint  ## install what tests need, then lint, types and tests
 	@$(BIN)/python -m pytest

@@ -7,19 +7,25 @@ never loads TensorFlow.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
+import os
 import re
 import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from pipeline import progress
 from pipeline.config import Lenet5Options, choices
 from pipeline.data import digits
 from pipeline.networks import spec
 from pipeline.run import Run
+from pipeline.tasks import released, stages
 from pipeline.tasks.table import TASKS
+from serving.arguments import Parser
 from serving.errors import CheckreaderError
 
 
@@ -40,23 +46,60 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _call(options: argparse.Namespace) -> int:
-    """Calls a stage of the run's task, and prints its record or what it says of it."""
-    run = Run(Path("runs") / (options.run or TASKS[options.task].run_name(options)))
-    task = options.task if options.stage == "train" else spec.task_of_run(run).name
-    record, text = TASKS[task].stages[options.stage](run, options)
+    """Calls a stage, of a run's task or on released models, and prints its record or what it says of it."""
+    if options.stage == "release" and options.roll_back:
+        return _print(options, *stages.roll_back(options.models), stages.serve_command(options.models))
+    if options.stage in ("evaluate", "calibrate") and options.models is not None:
+        with progress.shown(options.stage):
+            answer = released.run(options)
+        return _print(options, *answer, released.next_command(options))
+    name = options.run
+    if name is None:
+        default = "field" if options.stage == "calibrate" else "digit"
+        name = TASKS[options.task or default].run_name(options)
+    run = Run.named(name)
+    created = [folder for folder in (run.path, run.path.parent) if not folder.exists()]
+    if options.stage == "train":
+        run.path.mkdir(parents=True, exist_ok=True)
+    try:
+        with run.locked(), progress.shown(options.stage):
+            task = options.task if options.stage == "train" else spec.task_of_run(run).name
+            record, text = TASKS[task].stages[options.stage](run, options)
+    finally:
+        with contextlib.suppress(OSError):  # they are no longer empty, or nothing was made
+            for folder in created:
+                folder.rmdir()
+    return _print(options, record, text, _next_command(run, options, record, task))
+
+
+def _print(options: argparse.Namespace, record: dict[str, Any], text: str, following: str | None) -> int:
+    """Prints a stage's record, or its lines and the command that follows; returns the exit code."""
     if options.json:
         print(json.dumps(record))
-    elif text:
-        print(text)
+    else:
+        print(stages.lines(text, following and f"next: {following}"))
     return 0 if record.get("passed", True) else 1
 
 
+def _next_command(run: Run, options: argparse.Namespace, record: dict[str, Any], task: str) -> str | None:
+    """Returns the command that comes after a stage of a run; None: none helps."""
+    if options.stage == "release":
+        return stages.serve_command(options.models)
+    for judged in record.get("judged", ()):
+        if not judged["passed"]:
+            return f"{run.command('verify')} --explain {judged['bound']['against']} {judged['format']}"
+    if not record.get("passed", True):
+        return None
+    stage, _, rest = TASKS[task].next[options.stage].partition(" ")
+    return f"{run.command(stage)} {rest}".rstrip()
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="checkreader")
-    stages = parser.add_subparsers(required=True)
+    parser = Parser(prog="checkreader")
+    commands = parser.add_subparsers(required=True)
 
     def stage(name: str, summary: str, example: str) -> argparse.ArgumentParser:
-        sub = stages.add_parser(
+        sub = commands.add_parser(
             name,
             description=summary,
             epilog=f"example:\n  {example}",
@@ -80,8 +123,14 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--data",
         default="digits",
-        help=f"{', '.join(digits.NAMES)}; with --task field also a folder with labels.csv or labels.jsonl "
-        "(file, text) to go on with; default: digits, which are built in",
+        help=f"{', '.join(digits.BUILT_IN)}, or your own: a folder of LABEL/*.png or a CSV of file,label; with "
+        "--task field a folder with labels.csv or labels.jsonl (file, text) to go on with; default: digits, which "
+        "are built in",
+    )
+    train.add_argument(
+        "--name",
+        metavar="NAME",
+        help="what to call your own data, and the run (default: their folder's name)",
     )
     train.add_argument(
         "--fonts",
@@ -136,27 +185,35 @@ def _parser() -> argparse.ArgumentParser:
     )
     calibrate = stage(
         "calibrate",
-        "Choose what a field model accepts, by labeled fields that it was not trained on.",
-        "checkreader calibrate --run field --data FOLDER",
+        "Choose what a field model or released models accept, by labeled data that they were not trained on.",
+        "checkreader calibrate --run field --data FOLDER\n  checkreader calibrate --models released --data FOLDER",
     )
     evaluate = stage(
         "evaluate",
         "Measure accuracy, calibration and rejection on the test set, or on labeled fields.",
-        "checkreader evaluate --task field --data FOLDER",
-    )
-    calibrate.set_defaults(task="field")
-    evaluate.add_argument(
-        "--task",
-        choices=("digit", "field"),
-        default="digit",
-        help="field: of the run called field, unless --run",
+        "checkreader evaluate --run mnist\n  checkreader evaluate --models released --data FOLDER",
     )
     for sub in (calibrate, evaluate):
         sub.add_argument(
-            "--data",
+            "--models",
             type=Path,
+            metavar="DIR",
+            help="released models instead of a run; a folder without any is filled with those of `checkreader info`",
+        )
+        sub.add_argument(
+            "--data",
             metavar="FOLDER",
-            help="of a field run: pictures with labels.csv or labels.jsonl",
+            help="of a field run: pictures with labels.csv or labels.jsonl; of released models either those, or "
+            "digits in LABEL/*.png",
+        )
+        sub.add_argument(
+            "--name", metavar="NAME", help="what to call your own data (default: their folder's name)"
+        )
+        sub.add_argument(
+            "--task",
+            choices=("digit", "field"),
+            default=None,
+            help="which run without --run, which models with --models (default: that whose labels the data have)",
         )
     stage(
         "benchmark",
@@ -168,10 +225,26 @@ def _parser() -> argparse.ArgumentParser:
         "Show a run in one HTML file: what it is, learned and does, and where it fails.",
         "checkreader report --run mnist",
     )
-    release = stage("release", "Put a verified run into models/.", "checkreader release --run mnist")
-    release.add_argument("--models", type=Path, default=Path("models"), metavar="DIR")
+    release = stage(
+        "release",
+        "Put a verified run into a models folder, which the service follows.",
+        "checkreader release --run mnist\n  checkreader release --roll-back",
+    )
     release.add_argument(
-        "--keep", action="store_true", help="keep the version before, served under the label 'previous'"
+        "--models",
+        type=Path,
+        default=Path(os.environ.get("CHECKREADER_MODELS") or "released"),
+        metavar="DIR",
+        help="the folder (default: $CHECKREADER_MODELS, else released)",
+    )
+    release.add_argument(
+        "--keep",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="keep the release before for --roll-back, and serve its version under the label 'previous' (default)",
+    )
+    release.add_argument(
+        "--roll-back", action="store_true", help="go back to the release before; once more: forth again"
     )
     return parser
 

@@ -90,9 +90,10 @@ def train_preset(preset: str, data: str) -> TrainConfig:
     return config
 
 
-def quantize_preset(preset: str | None) -> QuantizeConfig:
-    """Returns the quantization config that goes with a training preset."""
-    return QuantizeConfig(steps=600) if preset == "quick" else QuantizeConfig()
+def quantize_preset(preset: str | None, data: str = "mnist") -> QuantizeConfig:
+    """Returns the quantization config that goes with a training preset; small data sets take smaller batches."""
+    config = QuantizeConfig(steps=600) if preset == "quick" else QuantizeConfig()
+    return config if data == "mnist" else dataclasses.replace(config, batch=64)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fcntl
 import hashlib
 import json
 import os
 import platform
+import shlex
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -26,6 +28,7 @@ from pipeline.records import Record, convert
 from serving.errors import CheckreaderError
 
 SCHEMA = 1
+RUNS = Path("runs")  # below the folder where the command is called
 WEIGHTS = "float.keras"  # the averaged weights that `train` writes, pixels → logits
 QUANTIZED = "quantized"  # the SavedModel folder that `quantize` writes
 # The stages that every run has, in order.
@@ -52,8 +55,52 @@ class Run:
 
     path: Path
 
+    @classmethod
+    def named(cls, name: str) -> Run:
+        """Returns the run of that name, a folder in `RUNS`.
+
+        Raises:
+            CheckreaderError: the name would lead elsewhere, or to a hidden folder.
+        """
+        if not name or name.startswith(".") or not name.isprintable() or Path(name).name != name:
+            raise CheckreaderError(
+                f"--run: {name!r} is no name of a folder in {RUNS}/: letters, digits, - and _ make one"
+            )
+        return cls(RUNS / name)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the run for one command: two that write at once would mix their files.
+
+        The system lets go of it when the process ends, however that comes about.
+
+        Raises:
+            CheckreaderError: another command holds it.
+        """
+        if not self.path.is_dir():  # nothing to mix; the stage says what is missing
+            yield
+            return
+        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(folder)
+            raise CheckreaderError(
+                f"{self.path}: another command works on this run: wait for its end, or choose another --run"
+            ) from None
+        except OSError:  # a file system without locks
+            pass
+        try:
+            yield
+        finally:
+            os.close(folder)
+
     def __truediv__(self, name: str) -> Path:
         return self.path / name
+
+    def command(self, stage: str) -> str:
+        """Returns the command line of a stage of this run."""
+        return f"checkreader {stage} --run {shlex.quote(self.path.name)}"
 
     def record(self, stage: str, files: Sequence[str], **content: Any) -> dict[str, Any]:
         """Writes `STAGE.json` and returns it.
@@ -84,7 +131,7 @@ class Run:
                 of checkreader, or one of its files has changed since.
         """
         path = self / f"{stage}.json"
-        again = f"run `checkreader {stage} --run {self.path.name}` again"
+        again = f"run `{self.command(stage)}` again"
         try:
             record = json.loads(path.read_text())
         except FileNotFoundError:

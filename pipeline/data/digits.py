@@ -2,7 +2,7 @@
 
     digits   1,797 real digits that scikit-learn brings along (8×8, enlarged): the embedded default
     mnist    60,000 + 10,000, from a folder or, once, from the network
-    folder   your own: LABEL/*.png, or a CSV of file,label
+    folder   your own: LABEL/*.png, or a CSV of file,label; it is called by its folder's name
 
 Every set is a `Dataset` that carries its name and checksums; they go into each
 record, so that one set is never passed off as another. Validation is split off
@@ -31,7 +31,8 @@ from serving.images.codec import FORMATS, decode
 from serving.images.digit import normalize
 from serving.images.pages import only_page
 
-NAMES: Final = ("digits", "mnist", "folder")
+BUILT_IN: Final = ("digits", "mnist")
+NAMES: Final = (*BUILT_IN, "folder")
 VARIABLE: Final = "CHECKREADER_DATA"
 VALIDATION: Final = 5_000  # pictures of MNIST's training set, to the nearest whole writer
 
@@ -98,28 +99,58 @@ class Dataset:
         }
 
 
-def load(name: str, folder: Path | None = None) -> Dataset:
-    """Loads a data set by name.
+def load(source: str, folder: Path | None = None, name: str | None = None) -> Dataset:
+    """Loads a data set.
 
     Args:
-        name: one of `NAMES`.
+        source: one of `NAMES`, or the path of a user's folder or CSV.
         folder: where the files lie; for mnist the default is $CHECKREADER_DATA,
             then the user's cache, then a download into that cache.
+        name: what a user calls the own set (default: its folder's name).
 
     Raises:
         CheckreaderError: unknown name; a file that is missing, damaged, changed, or no picture.
     """
-    if name == "digits":
-        return _digits()
-    if name == "mnist":
-        return _mnist(folder)
-    if name == "folder":
+    if source in BUILT_IN:
+        if name not in (None, source):
+            raise CheckreaderError(f"--name: {source} has its name already: own pictures can be named")
+        return _digits() if source == "digits" else _mnist(folder)
+    path = own_folder(source, folder)
+    return _folder(path, own_name(path, name))
+
+
+def own_folder(source: str, folder: Path | None) -> Path:
+    """Returns where a user's own pictures lie: `folder` for the source "folder", else the source is the path itself.
+
+    Raises:
+        CheckreaderError: there is neither.
+    """
+    if source == "folder":
         if folder is None:
             raise CheckreaderError(
                 "--data folder needs --data-dir: a folder of LABEL/*.png or a CSV of file,label"
             )
-        return _folder(folder)
-    raise CheckreaderError(f"unknown data set {name!r}: choose one of {', '.join(NAMES)}")
+        if not folder.exists():
+            raise CheckreaderError(f"{folder}: no such folder or CSV file")
+        return folder
+    path = Path(source)
+    if not path.exists():
+        raise CheckreaderError(
+            f"--data: {source!r} is neither a folder or CSV file nor one of {', '.join(NAMES)}"
+        )
+    return path
+
+
+def own_name(path: Path, name: str | None = None) -> str:
+    """Returns the name of a user's own set: the given one, else that of its folder or CSV.
+
+    Raises:
+        CheckreaderError: the given name is that of a built-in set.
+    """
+    if name in BUILT_IN:
+        raise CheckreaderError(f"--name: {name} is a built-in set: choose another name")
+    name = name or (path.stem if path.is_file() else path.resolve().name)
+    return f"own-{name}" if name in BUILT_IN else name
 
 
 def _digits() -> Dataset:
@@ -254,7 +285,7 @@ def _held_out(writers: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     return np.isin(writers, names[order[np.cumsum(counts[order]) <= VALIDATION]])
 
 
-def _folder(path: Path) -> Dataset:
+def _folder(path: Path, name: str) -> Dataset:
     rows = list(_csv_rows(path) if path.is_file() else _tree_rows(path))
     if not rows:
         raise CheckreaderError(f"{path}: no pictures found: expected LABEL/*.png or a CSV of file,label")
@@ -280,15 +311,15 @@ def _folder(path: Path) -> Dataset:
             f"{path}: {counts[digit]} pictures of the digit {digit}: at least 3 of every digit are needed, "
             "one each for training, validation and test"
         )
-    return _split("folder", pictures, {path.name: _digest(pictures.images, pictures.labels)})
+    return _split(name, pictures, {path.name: _digest(pictures.images, pictures.labels)})
 
 
 def _tree_rows(folder: Path) -> list[tuple[Path, str, str]]:
-    if not folder.is_dir():
-        raise CheckreaderError(f"{folder}: no such folder or CSV file")
     return [
         (file, file.parent.name, str(file))
-        for file in sorted(folder.glob("*/*"))
+        for file in sorted(
+            folder.glob("[!.]*/[!.]*")
+        )  # what begins with a dot is the system's, as a Mac's `._7.png`
         if file.suffix.lower() in _SUFFIXES
     ]
 

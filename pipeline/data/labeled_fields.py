@@ -102,8 +102,8 @@ class _Row(msgspec.Struct, frozen=True):
     boxes: list[tuple[int | str, float, float, float, float]] | None = None
 
 
-def load(folder: Path) -> Labeled:
-    """Loads the labeled fields in `folder`.
+def load(folder: Path, name: str | None = None) -> Labeled:
+    """Loads the labeled fields in `folder`; `name` is what to call them instead of the folder's name.
 
     Raises:
         CheckreaderError: no labels, or a line that cannot be used; the message says
@@ -137,7 +137,7 @@ def load(folder: Path) -> Labeled:
     pictures = hashlib.sha256("".join(digests).encode()).hexdigest()
     labels = hashlib.sha256(path.read_bytes()).hexdigest()
     return Labeled(
-        folder.resolve().name,
+        name or folder.resolve().name,
         tuple(files),
         tuple(texts),
         tuple(boxes),

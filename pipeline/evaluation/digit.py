@@ -66,14 +66,14 @@ def evaluate(run: Run, test: Split, data_name: str, nondigit_count: int = NONDIG
             continue
         predict = predictor(row, run / FOLDER / row.file)
         probabilities = predict(images)
-        files[row.name] = accuracy(probabilities, test.labels, data_name)
+        files[row.name] = accuracy(probabilities, test.labels, f"{data_name} test")
         stage, served_format = FAMILIES[row.model]
         if row.name == served_format:
             record = run.read(QuantizeRecord) if stage == "quantize" else run.read(TrainRecord)
             calibration = record.calibration or Calibration()
             families[row.model] = {
                 "format": row.name,
-                **measure(probabilities, test.labels, calibration, data_name),
+                **measure(probabilities, test.labels, calibration, f"{data_name} test"),
                 "nondigits": nondigits_accepted(predict(nondigit_images), nondigit_images, calibration),
             }
     return run.record("evaluate", [], families=families, formats=files)
@@ -88,7 +88,7 @@ def accuracy(probabilities: Floats, labels: npt.NDArray[np.uint8], data_name: st
         "low": 1 - high,
         "high": 1 - low,
         "n": len(labels),
-        "data": f"{data_name} test",
+        "data": data_name,
     }
 
 

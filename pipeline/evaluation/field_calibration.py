@@ -19,7 +19,6 @@ Both are fitted on labeled development fields; `evaluation.field` measures them.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -29,9 +28,9 @@ from scipy.optimize import minimize
 from pipeline.data.labeled_fields import Index
 from pipeline.evaluation.field_readings import RecognizedField, calibrated, scores, served_confidence
 from pipeline.metrics.calibration import (
-    CONFIDENCE,
     Flags,
     Floats,
+    accepted_needed,
     candidates,
     minimum_threshold,
     supported_thresholds,
@@ -186,11 +185,6 @@ def uncertified_thresholds(
     )
 
 
-def fields_needed(rate: float) -> int:
-    """Returns how many accepted fields without an error certify a rate: (1 − rate)ⁿ ≤ 5 %; 299 for 1 %."""
-    return math.ceil(math.log(1 - CONFIDENCE) / math.log1p(-rate))
-
-
 def explain_refusals(
     score: Floats, wrong: Flags, thresholds: Sequence[Threshold], min_threshold: float
 ) -> tuple[str, ...]:
@@ -200,11 +194,11 @@ def explain_refusals(
     for rate in ERROR_RATES:
         if any(entry.max_error == rate for entry in thresholds):
             continue
-        line = f"{rate}: needs at least {fields_needed(rate)} accepted fields without an error, "
+        line = f"{rate}: needs at least {accepted_needed(rate)} accepted fields without an error, "
         above = int(count[usable].max(initial=0))
-        if len(score) < fields_needed(rate):
+        if len(score) < accepted_needed(rate):
             line += f"the calibration set has {len(score)}"
-        elif above < fields_needed(rate):
+        elif above < accepted_needed(rate):
             line += (
                 f"{above} of the calibration set's {len(score)} lie above {min_threshold:.6f}, "
                 "below which pictures that are no field would be accepted"

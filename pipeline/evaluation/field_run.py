@@ -8,10 +8,12 @@ Any labeled fields will do; a bank's own represent its fields best.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
+from pipeline import progress
 from pipeline.data.labeled_fields import Labeled, folds
 from pipeline.evaluation import field as evaluation
 from pipeline.evaluation import field_calibration as calibration
@@ -62,15 +64,39 @@ def calibrate(
             f"{labeled.name}: the network was trained on these fields: `train` has calibrated it, "
             "by cross-validation"
         )
+    families = {
+        name: {
+            "format": format_name,
+            **fit(name, _recognizer(run, format_name), labeled, seed, count, invented),
+        }
+        for name, format_name in FAMILIES.items()
+    }
+    return run.record(
+        "calibrate",
+        [],
+        task="field",
+        data=labeled.record(),
+        pictures=len(labeled),
+        seed=seed,
+        families=families,
+    )
+
+
+def fit(
+    name: str,
+    recognizer: FieldRecognizer,
+    labeled: Labeled,
+    seed: int = 0,
+    count: int = _NONFIELDS,
+    invented: int = INVENTED_WRITERS,
+) -> dict[str, Any]:
+    """Fits confidence and thresholds of a model, called `name`; the other arguments are those of `calibrate`."""
+    progress.note(f"{name}: reading {len(labeled):,} fields and {count:,} pictures that are none")
+    recognized = recognize(recognizer, labeled)
+    nonfields = recognize_nonfields(recognizer, count, seed, HandwritingSampler(invented=invented).field)
     parts = folds(labeled, FOLDS, seed)
-    families = {}
-    for name, format_name in FAMILIES.items():
-        recognizer = _recognizer(run, format_name)
-        recognized = recognize(recognizer, labeled)
-        nonfields = recognize_nonfields(recognizer, count, seed, HandwritingSampler(invented=invented).field)
-        fitted = calibration.fit(recognized, correct(recognized, labeled), parts, nonfields)
-        families[name] = {"format": format_name, "calibration": msgspec.to_builtins(fitted)}
-    return run.record("calibrate", [], task="field", data=labeled.record(), seed=seed, families=families)
+    fitted = calibration.fit(recognized, correct(recognized, labeled), parts, nonfields)
+    return {"calibration": msgspec.to_builtins(fitted)}
 
 
 def stored_calibration(run: Run, name: str) -> tuple[Confidence | None, list[Threshold]]:
@@ -104,27 +130,55 @@ def evaluate(
     Raises:
         CheckreaderError: a file is missing or changed, or could not be exported.
     """
-    parts, seed = None, None
-    if _calibrated_on(run, labeled):
-        seed = run.read(CalibrateRecord).seed
-        parts = folds(labeled, FOLDS, seed)
+    seed = run.read(CalibrateRecord).seed if _calibrated_on(run, labeled) else None
     families = {}
     for name, format_name in FAMILIES.items():
         confidence, thresholds = stored_calibration(run, name)
         recognizer = _recognizer(run, format_name, confidence)
-        draw_field = HandwritingSampler(part="validation", invented=invented).field
-        record = evaluation.evaluate(recognizer, labeled, thresholds, parts, seed, draw_field, nonfield_count)
-        families[name] = {"format": format_name, **record}
-    values = [families[name]["exact"]["value"] for name in (spec.FIELD.int8, spec.FIELD.model)]
+        families[name] = {
+            "format": format_name,
+            **measure(name, recognizer, labeled, thresholds, seed, nonfield_count, invented),
+        }
     return run.record(
         "evaluate",
         [],
         task="field",
         data=labeled.record(),
         families=families,
-        difference=values[0] - values[1],
+        difference=difference(families),
         trained_on=_trained_on(run, labeled),
     )
+
+
+def measure(
+    name: str,
+    recognizer: FieldRecognizer,
+    labeled: Labeled,
+    thresholds: Sequence[Threshold],
+    seed: int | None,
+    nonfield_count: int = evaluation.NONFIELDS,
+    invented: int = INVENTED_WRITERS,
+) -> dict[str, Any]:
+    """Measures a model, called `name`, on labeled fields.
+
+    Args:
+        name: the model's.
+        recognizer: with the model's confidence.
+        labeled: the fields.
+        thresholds: the model's.
+        seed: of the folds if the confidence was fitted on these fields, which then is taken out of fold.
+        nonfield_count, invented: as for `evaluate`.
+    """
+    progress.note(f"{name}: reading {len(labeled):,} fields and {nonfield_count:,} pictures that are none")
+    parts = None if seed is None else folds(labeled, FOLDS, seed)
+    draw_field = HandwritingSampler(part="validation", invented=invented).field
+    return evaluation.evaluate(recognizer, labeled, thresholds, parts, seed, draw_field, nonfield_count)
+
+
+def difference(families: Mapping[str, Any]) -> float:
+    """Returns the share of exact strings in 8 bits minus that in float."""
+    values = [families[name]["exact"]["value"] for name in (spec.FIELD.int8, spec.FIELD.model)]
+    return float(values[0] - values[1])
 
 
 def _recognizer(run: Run, format_name: str, confidence: Confidence | None = None) -> FieldRecognizer:

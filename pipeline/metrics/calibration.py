@@ -16,6 +16,7 @@ on others.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -121,6 +122,11 @@ def supported_thresholds(
     upper = upper_bound(errors, count)
     best = [(rate, np.flatnonzero(usable & (upper <= rate))) for rate in rates]
     return tuple(threshold_at(score, wrong, int(ks[-1]), rate, minimum) for rate, ks in best if len(ks))
+
+
+def accepted_needed(rate: float) -> int:
+    """Returns how many accepted readings without an error certify a rate: (1 − rate)ⁿ ≤ 5 %; 299 for 1 %."""
+    return math.ceil(math.log(1 - CONFIDENCE) / math.log1p(-rate))
 
 
 def candidates(score: Floats, wrong: Flags, minimum: float) -> tuple[Labels, Labels, Flags]:

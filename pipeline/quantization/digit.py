@@ -21,7 +21,6 @@ import importlib
 import math
 import os
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -32,6 +31,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from pipeline import progress
 from pipeline.augmentation import digit
 from pipeline.config import QuantizeConfig, TrainConfig
 from pipeline.data.digits import Dataset
@@ -270,8 +270,10 @@ def _fit(
         tf_keras.optimizers.Adam(tf_keras.optimizers.schedules.CosineDecay(rate, config.steps)),
         training_data.loss,
     )
-    verbose = 1 if sys.stderr.isatty() else 2
-    model.fit(training_data.batches, steps_per_epoch=config.steps, callbacks=list(callbacks), verbose=verbose)
+    counter = tf_keras.callbacks.LambdaCallback(
+        on_batch_end=lambda batch, logs: progress.note(f"quantize: step {batch + 1:,} of {config.steps:,}")
+    )
+    model.fit(training_data.batches, steps_per_epoch=config.steps, callbacks=[*callbacks, counter], verbose=0)
 
 
 def predict(model: Any, images: npt.NDArray[np.uint8]) -> Floats:

@@ -12,9 +12,11 @@ import msgspec
 from pipeline.export.formats import FOLDER, TABLE, models
 from pipeline.networks.spec import Task
 from pipeline.run import Run, sha256, write_bytes
-from serving.manifest import Artifact, Manifest, Model
+from serving import __version__
+from serving.manifest import SCHEMA, Artifact, Manifest, Model
 
 RECORDS: Final = Path("records")  # a digit run's; those of other tasks lie in folders inside
+OWN_RECORDS: Final = RECORDS / "own"  # of what a user measured and calibrated on released models
 PREVIOUS: Final = Path("golden/previous")  # golden sets of the versions before
 
 
@@ -30,7 +32,7 @@ class TaskRelease:
             may have the same names.
         pictures: golden set, as bytes → the names of its pictures.
         write: (run, empty folder, version, records by stage as JSON, manifest before) → manifest; writes the release
-            into the folder. The manifest before, whose other models stay, may be None for digits alone.
+            into the folder. The other models of the manifest before stay; None: there are none.
     """
 
     task: Task
@@ -79,6 +81,13 @@ def write_records(records: dict[str, Any], folder: Path) -> None:
     for stage, record in records.items():
         public = {key: entry for key, entry in record.items() if key != "data_dir"}
         write_bytes(folder / f"{stage}.json", msgspec.json.encode(public) + b"\n")  # compact: room is scarce
+
+
+def beside(previous: Manifest | None, task: Task, packages: dict[str, str]) -> Manifest:
+    """Returns the manifest that a task's models are added to: the one before, else one without models."""
+    if previous is not None:
+        return previous
+    return Manifest(SCHEMA, __version__, task.model, models={}, golden={}, tool_versions=packages)
 
 
 def other_models(released: Mapping[str, Model], task: Task) -> dict[str, Model]:

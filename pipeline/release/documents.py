@@ -15,7 +15,7 @@ import json
 import re
 import statistics
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -24,7 +24,7 @@ import jinja2
 from pipeline.export.formats import FOLDER, TABLE, Format, models
 from pipeline.networks import spec
 from pipeline.records import FieldRecords, Records, convert
-from pipeline.release.artifacts import records_folder
+from pipeline.release.artifacts import OWN_RECORDS, records_folder
 from pipeline.run import STAGES, write_bytes
 from serving import __version__
 from serving.errors import CheckreaderError
@@ -67,20 +67,39 @@ def _read(folder: Path, task: str) -> Records | FieldRecords:
     return read_records(folder, FieldRecords) if task == "field" else read_records(folder, Records)
 
 
-def model_card(records: Records, manifest: Manifest, field_records: FieldRecords | None = None) -> str:
+def read_own_records(folder: Path) -> dict[str, Any]:
+    """Reads what a user measured and calibrated on released models, by "TASK STAGE"; `folder` is the models folder."""
+    paths = sorted((folder / OWN_RECORDS).glob("*/*.json"))
+    return {f"{path.parent.name} {path.stem}": json.loads(path.read_text()) for path in paths}
+
+
+def model_card(
+    manifest: Manifest,
+    records: Records | None,
+    field_records: FieldRecords | None = None,
+    own_records: Mapping[str, Any] | None = None,
+) -> str:
     """Renders `models/README.md`.
 
     Args:
-        records: the digit run's.
         manifest: of the release.
+        records: the digit run's, where none is released those of the folded network; None: there is neither.
         field_records: the field run's; None: no field model is released.
+        own_records: see `read_own_records`.
     """
     fast = {
         name: model
         for name, model in manifest.models.items()
         if name in models("fast") and model.accuracy is not None
     }
-    text = _render("model_card", run=records, fields=field_records, manifest=manifest, fast_models=fast)
+    text = _render(
+        "model_card",
+        run=records,
+        fields=field_records,
+        manifest=manifest,
+        fast_models=fast,
+        own=own_records or {},
+    )
     return f"{text}\n"
 
 

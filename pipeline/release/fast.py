@@ -14,7 +14,7 @@ from pipeline.export.formats import FAST_FORMATS
 from pipeline.networks import spec
 from pipeline.records import Records, convert
 from pipeline.release import golden_digits
-from pipeline.release.artifacts import PREVIOUS, TaskRelease, copy, records_folder, write_records
+from pipeline.release.artifacts import PREVIOUS, TaskRelease, beside, copy, records_folder, write_records
 from pipeline.release.digit import describe, write_triton_files
 from pipeline.run import Run
 from serving import __version__
@@ -37,12 +37,11 @@ def write(
         models: the empty folder.
         version: the new one of the folded models.
         records: of every stage, as JSON.
-        previous: the manifest of the release before, whose other models stay.
+        previous: the manifest of the release before, whose other models stay; None: there is none.
 
     Returns:
         The manifest that goes with it.
     """
-    assert previous is not None  # `release` refuses a first release without digit models
     typed = convert(records, Records, run.path)
     rows = [row for row in FAST_FORMATS if row.name in FILES]
     artifacts = copy(run, FILES, models, version, spec.FAST)
@@ -53,11 +52,12 @@ def write(
         name: msgspec.structs.replace(describe(name, version, files, typed), golden=golden)
         for name, files in artifacts.items()
     }
+    before = beside(previous, spec.FAST, typed.export.environment.packages)
     return msgspec.structs.replace(
-        previous,
+        before,
         release=__version__,
-        models={**previous.models, **released},
-        data={**previous.data, "fast": typed.train.data},
+        models={**before.models, **released},
+        data={**before.data, "fast": typed.train.data},
     )
 
 

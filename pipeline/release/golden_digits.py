@@ -26,8 +26,12 @@ from serving.images.digit import normalize, tensor
 from serving.manifest import Golden, GoldenDigit, GoldenDigits
 
 # So sure that one unit in the last place of an 8-bit logit, which processors may differ by,
-# moves no probability by the 1e-3 that a loaded model may be off.
+# moves no probability by a thousandth; the first drawing that every format reads so is taken.
 _CONFIDENCE: Final = 0.998
+# Where no drawing is read so, the surest is taken that every format reads alike: `golden.tolerance` allows for what
+# an 8-bit logit may differ by, and with this probability that does not make another digit the likeliest.
+_LEAST: Final = 0.75
+_ATTEMPTS: Final = 100
 _PLACES: Final = 6  # decimals of the answers
 
 
@@ -44,7 +48,7 @@ def write(run: Run, rows: Sequence[Format], models: Path, place: str, count: int
         The manifest's entry of the set.
 
     Raises:
-        CheckreaderError: there is a digit of which no drawing is read by every format.
+        CheckreaderError: there is a digit of which no drawing is read alike by every format.
     """
     folder = models / place
     predictors = {row.name: predictor(row, run / FOLDER / row.file) for row in rows if row.model in FAMILIES}
@@ -90,19 +94,42 @@ def sheet(folder: Path) -> Image.Image:
 def _draw(
     digit: int, number: int, predictors: dict[str, Callable[[Any], Any]]
 ) -> tuple[bytes, dict[str, np.ndarray]]:
-    """Draws until every format reads the digit with confidence.
+    """Draws until every format reads the digit with confidence, or takes the surest of many drawings.
+
+    The expected answers are the model's own, so a drawing that all formats read as another digit will do, too: a
+    model of other handwriting than the drawings' computes right all the same.
 
     Returns:
         The picture, as PNG, and the probabilities [10] by format.
+
+    Raises:
+        CheckreaderError: no drawing is read alike and with any confidence.
     """
-    for attempt in range(100):
+    best: tuple[tuple[bool, float], bytes, dict[str, np.ndarray]] | None = None
+    # Keras takes longest: it is asked last, when the others have read the drawing.
+    order = sorted(predictors, key=lambda name: name.startswith("keras"))
+    for attempt in range(_ATTEMPTS):
         gray = digit_drawing.digit(digit, np.random.default_rng([digit, number, attempt]))
         buffer = io.BytesIO()
         Image.fromarray(gray).save(buffer, "PNG")
         image = tensor(normalize(decode(buffer.getvalue()))[np.newaxis])
-        answers = {name: predict(image)[0] for name, predict in predictors.items()}
-        if all(answer.argmax() == digit and answer.max() > _CONFIDENCE for answer in answers.values()):
-            return buffer.getvalue(), answers
-    raise CheckreaderError(
-        f"not released: in 100 drawings of a {digit} none is read by every format: train longer or on more data"
-    )
+        answers: dict[str, np.ndarray] = {}
+        surety = 1.0
+        for name in order:
+            answers[name] = predictors[name](image)[0]
+            reading = int(answers[name].argmax())
+            surety = min(surety, float(answers[name].max()))
+            rank = reading == digit, surety
+            alike = reading == int(answers[order[0]].argmax())
+            if not alike or surety < _LEAST or (best is not None and rank <= best[0]):
+                break
+        else:
+            best = rank, buffer.getvalue(), {name: answers[name] for name in predictors}
+            if rank > (True, _CONFIDENCE):
+                break
+    if best is None:
+        raise CheckreaderError(
+            f"not released: of {_ATTEMPTS} drawings of a {digit} the formats read none alike and with a "
+            f"confidence of {_LEAST}: train longer or on more data"
+        )
+    return best[1:]

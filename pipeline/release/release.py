@@ -1,4 +1,4 @@
-"""Releases a verified run into `models/`; nothing else writes there.
+"""Releases a verified run into a models folder.
 
     checkreader release --run mnist
 
@@ -14,7 +14,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -22,13 +22,15 @@ from pipeline.export.formats import models as models_of
 from pipeline.networks import spec
 from pipeline.networks.spec import Task
 from pipeline.records import ExportRecord, FieldRecords, Records, VerifyRecord, convert
-from pipeline.release import documents
+from pipeline.release import documents, roll_back
 from pipeline.release.artifacts import TaskRelease, other_models, records_folder
 from pipeline.release.previous import forget, keep
 from pipeline.run import Run, write_bytes
 from serving.errors import CheckreaderError
 from serving.manifest import NAME, Manifest, Model
 from serving.manifest import decode as decode_manifest
+
+_Kind = TypeVar("_Kind", Records, FieldRecords)
 
 
 def release(run: Run, models: Path, task_release: TaskRelease, keep_previous: bool = False) -> dict[str, Any]:
@@ -38,14 +40,14 @@ def release(run: Run, models: Path, task_release: TaskRelease, keep_previous: bo
         run: a run whose every stage is done and whose verification passed.
         models: the folder to fill.
         task_release: of the run's task.
-        keep_previous: leave the version before in place, under the label `previous`.
+        keep_previous: serve the version before under the label `previous`, and keep the whole release before, so
+            that `roll_back` can bring it back.
 
     Returns:
         The manifest.
 
     Raises:
-        CheckreaderError: a stage is missing, its files have changed, a bound is broken, or it is not a digit
-            run and there is no digit model to go with.
+        CheckreaderError: a stage is missing, its files have changed, or a bound is broken.
     """
     task = task_release.task
     records = run.records()
@@ -59,12 +61,7 @@ def release(run: Run, models: Path, task_release: TaskRelease, keep_previous: bo
         if name in refused:
             raise CheckreaderError(f"{run.path}: not released: {name} could not be exported: {refused[name]}")
     previous = _previous(models)
-    if task is not spec.DIGIT and previous is None:
-        raise CheckreaderError(
-            f"{models}: not released: a {task.name} model stands beside a digit model: "
-            "release a digit run there first"
-        )
-    version = str(_last_version(previous, task) + 1)
+    version = str(_last_version(models, previous, task) + 1)
     new = models.with_name(f".{models.name}.new")  # all of it is written before any of it takes its place
     shutil.rmtree(new, ignore_errors=True)
     try:
@@ -75,8 +72,12 @@ def release(run: Run, models: Path, task_release: TaskRelease, keep_previous: bo
             if keep_previous:
                 earlier |= keep(previous, models, new, task_release)
         manifest = msgspec.structs.replace(manifest, previous=earlier)
-        write_bytes(new / "README.md", _card(manifest, new, models).encode())
-        write_bytes(new / NAME, _encoded(manifest))
+        write_bytes(new / "README.md", render_card(manifest, new, models).encode())
+        write_bytes(new / NAME, encoded(manifest))
+        if keep_previous:
+            roll_back.save(models)
+        else:
+            roll_back.forget(models)
         written = [path for path in new.rglob("*") if path.is_file()]
         for path in sorted(written, key=lambda path: path == new / NAME):
             target = models / path.relative_to(new)
@@ -92,25 +93,31 @@ def release(run: Run, models: Path, task_release: TaskRelease, keep_previous: bo
         _remove_other_versions(models, name, {version} | ({before.version} if before else set()))
     if not keep_previous:
         forget(models, task_release)
-    return dict(json.loads(_encoded(manifest)))
+    return dict(json.loads(encoded(manifest)))
 
 
-def _encoded(manifest: Manifest) -> bytes:
+def encoded(manifest: Manifest) -> bytes:
     """Writes the manifest as JSON that people can read, too."""
     return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
 
 
-def _card(manifest: Manifest, new: Path, models: Path) -> str:
+def render_card(manifest: Manifest, new: Path, models: Path) -> str:
     """Renders the model card from the new records and, of tasks that are not released anew, from those in `models`."""
 
     def folder(task: str) -> Path:
         released = records_folder(new, task)
         return released if (released / "train.json").exists() else records_folder(models, task)
 
-    field_records = None
-    if spec.FIELD.model in manifest.models:
-        field_records = documents.read_records(folder("field"), FieldRecords)
-    return documents.model_card(documents.read_records(folder("digit"), Records), manifest, field_records)
+    def records(task: Task, kind: type[_Kind]) -> _Kind | None:
+        released = task.model in manifest.models
+        return documents.read_records(folder(task.name), kind) if released else None
+
+    return documents.model_card(
+        manifest,
+        records(spec.DIGIT, Records) or records(spec.FAST, Records),
+        records(spec.FIELD, FieldRecords),
+        documents.read_own_records(models),
+    )
 
 
 def _previous(models: Path) -> Manifest | None:
@@ -122,9 +129,19 @@ def _models(previous: Manifest | None) -> Mapping[str, Model]:
     return {} if previous is None else previous.models
 
 
-def _last_version(previous: Manifest | None, task: Task) -> int:
+def _last_version(models: Path, previous: Manifest | None, task: Task) -> int:
+    """Returns the task's highest version in the release and in the one before, which a roll-back may have left there."""
     names = models_of(task.name)
-    return max((int(model.version) for name, model in _models(previous).items() if name in names), default=0)
+    manifests = (previous, _previous(models / roll_back.BEFORE))
+    return max(
+        (
+            int(model.version)
+            for release in manifests
+            for name, model in _models(release).items()
+            if name in names
+        ),
+        default=0,
+    )
 
 
 def _remove_other_versions(models: Path, name: str, versions: set[str]) -> None:

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from pipeline import progress
 from pipeline.data.digits import Dataset, Split
 from pipeline.report.architectures import VARIANTS, Variant
 from pipeline.run import write_json
@@ -79,8 +80,9 @@ def compare(
     with tqdm(
         total=len(missing), desc="comparisons", unit="network", disable=None if missing else True
     ) as bar:
-        for variant, seed in missing:
+        for number, (variant, seed) in enumerate(missing, 1):
             bar.set_postfix_str(f"{variant.label}, seed {seed}")
+            progress.note(f"report: comparing {variant.label}, seed {seed}, {number} of {len(missing)}")
             record["trainings"].append(train_variant(variant, seed, dataset, budget))
             write_json(path, record)
             bar.update()

@@ -13,8 +13,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from tqdm import tqdm
-
+from pipeline import progress
 from pipeline.data.digits import Dataset
 from pipeline.report import (
     architecture_training,
@@ -65,9 +64,10 @@ def report(
         folder, dataset, budget or architecture_training.default_budget(dataset), variants
     )
     run_data = RunData.of(run, dataset, comparisons)
-    chapters = [
-        write(run_data) for write in tqdm(CHAPTERS, desc="report", unit="chapter", disable=None, leave=False)
-    ]
+    chapters = []
+    for number, write in enumerate(CHAPTERS, 1):
+        progress.note(f"report: chapter {number} of {len(CHAPTERS)}")
+        chapters.append(write(run_data))
     files = {f"pictures/{name}": content for name, content in page.pictures(chapters)}
     files[PAGE] = page.render(f"LeNet-5, run {run.path.name}", _facts(run_data), chapters).encode()
     shutil.rmtree(folder / "pictures", ignore_errors=True)  # none of an earlier version

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 from argparse import Namespace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from pipeline.config import Lenet5Options, QuantizeConfig, quantize_preset, train_preset
 from pipeline.data import digits
+from pipeline.networks import spec
 from pipeline.networks.lenet5 import format_table, table
 from pipeline.records import TrainRecord
 from pipeline.run import Run
@@ -23,7 +24,14 @@ _BENCHMARK: Final = 256  # pictures
 
 def run_name(options: Namespace) -> str:
     """Returns the run's name: the data's for a training run, else that of the built-in digits."""
-    return str(options.data) if options.stage == "train" else "digits"
+    return _data_name(options) if options.stage == "train" else "digits"
+
+
+def _data_name(options: Namespace) -> str:
+    """Returns the name of the data to train on."""
+    if options.data in digits.BUILT_IN:
+        return str(options.data)
+    return digits.own_name(digits.own_folder(options.data, options.data_dir), options.name)
 
 
 def load_dataset(run: Run, options: Namespace) -> digits.Dataset:
@@ -34,7 +42,8 @@ def load_dataset(run: Run, options: Namespace) -> digits.Dataset:
     """
     trained = run.read(TrainRecord)
     folder = options.data_dir or (Path(trained.data_dir) if trained.data_dir else None)
-    dataset = digits.load(trained.data["name"], folder)
+    name = trained.data["name"]
+    dataset = digits.load(name, folder) if name in digits.BUILT_IN else digits.load("folder", folder, name)
     if dataset.record() != trained.data:
         raise CheckreaderError(
             f"{run.path}: was trained on other data than {folder or dataset.name} now holds: train again, "
@@ -47,7 +56,7 @@ def train(run: Run, options: Namespace) -> Answer:
     """Trains LeNet-5 in float; prints what it trains before that takes its time."""
     network = Lenet5Options(options.pooling, options.activation, options.activate)
     config = dataclasses.replace(
-        train_preset(options.preset, options.data),
+        train_preset(options.preset, _data_name(options)),
         seed=options.seed,
         network=network,
         strategy=options.strategy,
@@ -58,7 +67,10 @@ def train(run: Run, options: Namespace) -> Answer:
         raise CheckreaderError("--distillation: there is a teacher for --data mnist alone")
     if options.epochs:
         config = dataclasses.replace(config, epochs=options.epochs)
-    dataset = digits.load(options.data, options.data_dir)
+    folder = options.data_dir
+    if options.data not in digits.BUILT_IN:
+        folder = digits.own_folder(options.data, folder)
+    dataset = digits.load(options.data, folder, options.name)
     if not options.json:
         print(format_table(table(network)))
         print(
@@ -68,11 +80,10 @@ def train(run: Run, options: Namespace) -> Answer:
     load_tensorflow()
     from pipeline.training import digit as training
 
-    record = training.train(
-        run, config, dataset, options.resume, preset=options.preset, data_dir=options.data_dir
-    )
+    record = training.train(run, config, dataset, options.resume, preset=options.preset, data_dir=folder)
     accuracy, temperature = record["metrics"]["validation_accuracy"], record["calibration"]["temperature"]
-    return record, f"{run.path}: validation accuracy {accuracy:.2%}, temperature {temperature:.3f}"
+    line = f"{run.path}: validation accuracy {accuracy:.2%}, temperature {temperature:.3f}"
+    return record, stages.lines(line, _bounds(record, spec.DIGIT.model))
 
 
 def quantize(run: Run, options: Namespace) -> Answer:
@@ -84,7 +95,7 @@ def quantize(run: Run, options: Namespace) -> Answer:
 
     trained = run.read(TrainRecord)
     config: QuantizeConfig = dataclasses.replace(
-        quantize_preset(trained.preset),
+        quantize_preset(trained.preset, trained.data["name"]),
         method=options.method,
         prune=options.prune,
         cluster=options.cluster,
@@ -95,7 +106,21 @@ def quantize(run: Run, options: Namespace) -> Answer:
         return record, compression.summary(record)
     record = quantization.quantize(run, config, dataset)
     accuracy = record["metrics"]["validation_accuracy"]
-    return record, f"{run.path}: {config.method}: validation accuracy {accuracy:.2%}"
+    line = f"{run.path}: {config.method}: validation accuracy {accuracy:.2%}"
+    return record, stages.lines(line, _bounds(record, spec.DIGIT.int8))
+
+
+def _bounds(record: dict[str, Any], model: str) -> str | None:
+    """Says so where a stage certified no error bound, and what the largest one takes."""
+    line = stages.uncertified({model: record["calibration"].get("thresholds", ())})
+    if line is None:
+        return None
+    from pipeline.metrics.calibration import ERROR_RATES, accepted_needed
+
+    return (
+        f"{line} ({record['data']['validation']:,} pictures to choose by; max_error {ERROR_RATES[0]} takes at "
+        f"least {accepted_needed(ERROR_RATES[0])} that are accepted without an error)"
+    )
 
 
 def verify(run: Run, options: Namespace) -> Answer:
@@ -124,7 +149,8 @@ def evaluate(run: Run, options: Namespace) -> Answer:
     from pipeline.evaluation import digit as evaluation
 
     record = evaluation.evaluate(run, dataset.test, dataset.name)
-    return record, evaluation.summary(record)
+    thresholds = {name: family["thresholds"] for name, family in record["families"].items()}
+    return record, stages.lines(evaluation.summary(record), stages.uncertified(thresholds))
 
 
 def benchmark(run: Run, options: Namespace) -> Answer:
@@ -165,5 +191,14 @@ TASK: Final = TaskStages(
         "benchmark": benchmark,
         "report": report,
         "release": release,
+    },
+    {
+        "train": "quantize",
+        "quantize": "export",
+        "export": "verify",
+        "verify": "evaluate",
+        "evaluate": "benchmark",
+        "benchmark": "release",
+        "report": "release",
     },
 )

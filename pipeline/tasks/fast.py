@@ -17,4 +17,4 @@ def release(run: Run, options: Namespace) -> Answer:
     return stages.release(run, options, fast.RELEASE)
 
 
-TASK: Final = TaskStages(digit.run_name, {**digit.TASK.stages, "release": release})
+TASK: Final = TaskStages(digit.run_name, {**digit.TASK.stages, "release": release}, digit.TASK.next)

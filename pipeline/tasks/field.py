@@ -12,9 +12,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from pipeline import progress
 from pipeline.config import FieldTrainConfig, field_preset, finetune_preset
 from pipeline.data import labeled_fields
 from pipeline.data.labeled_fields import Index, Labeled
+from pipeline.networks import spec
 from pipeline.records import TrainRecord
 from pipeline.run import Run
 from pipeline.synthesis.sampler import HandwritingSampler
@@ -36,7 +38,7 @@ _WORST: Final = "worst.png"
 def run_name(options: Namespace) -> str:
     """Returns the run's name: the folder's for a training run on labeled fields, else `field`."""
     if options.stage == "train" and options.data not in _BUILT_IN:
-        return Path(options.data).resolve().name
+        return str(options.name or Path(options.data).resolve().name)
     return "field"
 
 
@@ -45,7 +47,9 @@ def train(run: Run, options: Namespace) -> Answer:
 
     Fields are drawn in the handwriting of invented writers, of MNIST's and of fonts.
     """
-    labeled = None if options.data in _BUILT_IN else labeled_fields.load(Path(options.data))
+    labeled = None
+    if options.data not in _BUILT_IN:
+        labeled = labeled_fields.load(Path(options.data), options.name)
     writers = _TRAINING_WRITERS[options.preset]
     sampler = HandwritingSampler(options.data_dir, options.fonts, options.data == "mnist", invented=writers)
     sources = sampler.record()
@@ -57,10 +61,19 @@ def train(run: Run, options: Namespace) -> Answer:
         config = field_preset(options.preset, options.seed)
         record = training.train(run, config, sampler, sources, options.preset)
         exact = record["metrics"]["validation_exact"]
-        return record, f"{run.path}: {exact:.2%} of drawn fields by other hands read exactly"
+        line = f"{run.path}: {exact:.2%} of drawn fields by other hands read exactly"
+        return record, stages.lines(line, _bounds(record))
     config = finetune_preset(options.preset, options.seed)
     record = finetune(run, config, sampler, sources, labeled, options.preset)
-    return record, f"{run.path}: {cross_validation.format_report(record['cross_validation'])}"
+    line = f"{run.path}: {cross_validation.format_report(record['cross_validation'])}"
+    return record, stages.lines(line, _bounds(record))
+
+
+def _bounds(record: dict[str, Any]) -> str | None:
+    """Says so where training certified no error bound: without own fields it never does."""
+    thresholds = (record["calibration"] or {}).get("thresholds", ())
+    line = stages.uncertified({name: thresholds for name in (spec.FIELD.model, spec.FIELD.int8)})
+    return line and f"{line} (`checkreader calibrate` certifies one by labeled fields)"
 
 
 def finetune(
@@ -110,9 +123,11 @@ def finetune(
         return field_readings.field_recognizer(ctc.probabilities(model))
 
     readings = []
-    for part in parts:
+    for number, part in enumerate(parts, 1):
+        progress.note(f"train: fold {number} of {len(parts)}, then on all fields")
         model = train_on(np.setdiff1d(np.arange(len(labeled)), part))
         readings.append(field_readings.recognize(reader(model), labeled.take(part)))
+    progress.note(f"train: on all {len(labeled):,} fields")
     model = train_on(np.arange(len(labeled)))
     others = field_readings.recognize_nonfields(reader(model), nonfields, config.seed, sampler.field)
     report = cross_validation.report(labeled, parts, readings, config.seed, others)
@@ -162,7 +177,8 @@ def calibrate(run: Run, options: Namespace) -> Answer:
     from pipeline.evaluation import field_run
 
     record = field_run.calibrate(run, labeled)
-    return record, field_run.calibration_summary(record)
+    thresholds = {name: family["calibration"]["thresholds"] for name, family in record["families"].items()}
+    return record, stages.lines(field_run.calibration_summary(record), stages.uncertified(thresholds))
 
 
 def evaluate(run: Run, options: Namespace) -> Answer:
@@ -173,7 +189,10 @@ def evaluate(run: Run, options: Namespace) -> Answer:
 
     record = field_run.evaluate(run, labeled)
     worst_sheet.write_worst_sheet(next(iter(record["families"].values())), labeled, run / _WORST)
-    return record, f"{field_run.summary(record)}\nthe worst of them: {run / _WORST}"
+    thresholds = {name: family["thresholds"] for name, family in record["families"].items()}
+    return record, stages.lines(
+        field_run.summary(record), f"the worst of them: {run / _WORST}", stages.uncertified(thresholds)
+    )
 
 
 def benchmark(run: Run, options: Namespace) -> Answer:
@@ -204,7 +223,7 @@ def _load_labeled(options: Namespace) -> Labeled:
         raise CheckreaderError(
             f"'checkreader {options.stage}' of a field run needs --data FOLDER: pictures with labels.csv or labels.jsonl"
         )
-    return labeled_fields.load(Path(options.data))
+    return labeled_fields.load(Path(options.data), options.name)
 
 
 TASK: Final = TaskStages(
@@ -219,5 +238,10 @@ TASK: Final = TaskStages(
         "benchmark": benchmark,
         "report": digit.report,
         "release": release,
+    },
+    {
+        **digit.TASK.next,
+        "verify": "evaluate --data FOLDER",
+        "calibrate": "evaluate --data FOLDER",
     },
 )

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shlex
 from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from pipeline.export.formats import models
 from pipeline.run import Run
+from serving.manifest import Manifest
+from serving.repository.store import uncertified_line
 
 if TYPE_CHECKING:
     from pipeline.release.artifacts import TaskRelease
@@ -28,10 +34,12 @@ class TaskStages:
     Attributes:
         run_name: options → the run's name where none is given.
         stages: each stage by its command's name.
+        next: the stage that comes after each, with the options that it needs.
     """
 
     run_name: Callable[[Namespace], str]
     stages: Mapping[str, Stage]
+    next: Mapping[str, str]
 
 
 def load_tensorflow() -> None:
@@ -67,5 +75,42 @@ def release(run: Run, options: Namespace, task_release: TaskRelease) -> Answer:
     load_tensorflow()
     from pipeline.release.release import release
 
-    manifest = release(run, options.models, task_release, options.keep)
-    return manifest, f"{options.models}: released {', '.join(manifest['models'])} from {run.path}"
+    record = release(run, options.models, task_release, options.keep)
+    manifest = msgspec.convert(record, Manifest)
+    released = {
+        name: manifest.models[name] for name in manifest.models if name in models(task_release.task.name)
+    }
+    others = [name for name in manifest.models if name not in released]
+    listing = ", ".join(f"{name} version {model.version}" for name, model in released.items())
+    beside = f"; as before: {', '.join(others)}" if others else ""
+    thresholds = {
+        name: model.thresholds for name, model in released.items() if model.task in ("digit", "field")
+    }
+    line = f"{options.models}: released {listing} from {run.path}{beside}"
+    return record, lines(line, uncertified(thresholds))
+
+
+def roll_back(models: Path) -> Answer:
+    """Brings back the release before the last change of a models folder."""
+    from pipeline.release.roll_back import roll_back
+
+    manifest = roll_back(models)
+    versions = {name: model.version for name, model in manifest.models.items()}
+    listing = ", ".join(f"{name} version {version}" for name, version in versions.items())
+    return {"models": versions}, f"{models}: back to {listing}"
+
+
+def serve_command(models: Path) -> str:
+    """Returns the command that serves a models folder."""
+    return f"checkreader serve --models {shlex.quote(str(models))}"
+
+
+def lines(*parts: str | None) -> str:
+    """Joins the lines that there are."""
+    return "\n".join(part for part in parts if part)
+
+
+def uncertified(thresholds: Mapping[str, Sequence[object]]) -> str | None:
+    """Says which models have no certified error bound; None: each has thresholds."""
+    names = [name for name, entries in thresholds.items() if not entries]
+    return uncertified_line(names) if names else None

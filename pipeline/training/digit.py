@@ -28,6 +28,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from tqdm import tqdm
 
+from pipeline import progress
 from pipeline.augmentation import digit
 from pipeline.config import TrainConfig
 from pipeline.data.digits import Dataset, Split
@@ -150,6 +151,9 @@ class _Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
         self.bar.update()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float]) -> None:
+        progress.note(f"train: epoch {epoch + 1} of {self.params['epochs']}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         current = [variable.numpy() for variable in self.model.trainable_variables]

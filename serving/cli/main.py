@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Final, NamedTuple
 
 from serving import __version__
+from serving.arguments import Parser
 from serving.cli import classify, explain, info, read, renamed, serve
 from serving.errors import CheckreaderError
 from serving.extras import install_command, require_packages
@@ -129,7 +130,7 @@ def _drop_output() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="checkreader", description="Reads handwritten digits; trains, exports and serves LeNet-5."
     )
     parser.add_argument("--version", action="version", version=f"checkreader {__version__}")

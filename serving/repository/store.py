@@ -14,7 +14,9 @@ import functools
 import hashlib
 import importlib
 import importlib.util
+import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeVar
@@ -44,6 +46,8 @@ from serving.repository.golden import LoadedModel
 from serving.runtime.network import Floats
 
 T = TypeVar("T")
+
+_log = logging.getLogger("checkreader")
 
 # The manifest's runtimes, each with its package and the module that loads by it, the preferred one first.
 RUNTIMES: Final = {
@@ -137,7 +141,11 @@ class Repository:
         artifact = next((artifact for artifact in model.artifacts if artifact.runtime == runtime), None)
         if artifact is None:
             raise CheckreaderError(f"model {name!r} has no file for {runtime}")
-        module = importlib.import_module(RUNTIMES[runtime][1])
+        package, loader = RUNTIMES[runtime]
+        if importlib.util.find_spec(package) is None:
+            extra = "edge" if runtime == "litert" else "serve"
+            raise CheckreaderError(f"{runtime} is not installed: {install_command(extra)}")
+        module = importlib.import_module(loader)
         content = self.read(artifact.path, artifact.sha256)
         try:
             options = {"device": device, "tf32": tf32} if runtime == "onnxruntime" else {}
@@ -153,6 +161,8 @@ class Repository:
             golden.check_digits(
                 loaded, *(self._digits(model.golden) if model.golden is not None else self.golden)
             )
+        if model.task in ("digit", "field") and not model.thresholds:
+            _log.warning("%s", uncertified_line([f"{name} version {model.version}"]))
         return loaded
 
     def _warm(self, loaded: LoadedModel) -> None:
@@ -210,6 +220,11 @@ def find(folder: str | Path | None = None) -> Path:
     here = Path(__file__).resolve().parents[1]
     installed = here / "models"
     return installed if installed.is_dir() else here.parent / "models"
+
+
+def uncertified_line(names: Sequence[str]) -> str:
+    """Says of models without certified error bounds what that means."""
+    return f"{', '.join(names)}: no error bound is certified: every picture is read, none is accepted"
 
 
 def _installed() -> str:

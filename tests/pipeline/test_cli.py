@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import json
 import subprocess
@@ -5,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from pipeline import progress
 from pipeline.config import TrainConfig
 from pipeline.data import digits as data
 from pipeline.evaluation import digit
@@ -24,6 +27,9 @@ STAGES = [name for name, _ in PIPELINE]
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Runs are written where the command is called."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        progress, "shown", lambda text: contextlib.nullcontext()
+    )  # however slow the machine is
     return tmp_path
 
 
@@ -32,8 +38,8 @@ def test_help_shows_an_example(stage: str, capsys) -> None:
     with pytest.raises(SystemExit, match="0"):
         main([stage, "--help"])
     out = capsys.readouterr().out
-    example = out.split("example:\n")[1].split()
-    assert example[:2] == ["checkreader", stage]
+    for example in out.split("example:\n")[1].splitlines():
+        assert example.split()[:2] == ["checkreader", stage]
     assert out.startswith(f"usage: checkreader {stage} ")
 
 
@@ -42,10 +48,11 @@ def test_examples_are_understood(stage: str, capsys, monkeypatch: pytest.MonkeyP
     """Each gets past the parser; without a run all but `train` then say what is missing."""
     with pytest.raises(SystemExit):
         main([stage, "--help"])
-    example = capsys.readouterr().out.split("example:\n")[1].split()[1:]
+    examples = [line.split()[1:] for line in capsys.readouterr().out.split("example:\n")[1].splitlines()]
     stages = {**TASKS["digit"].stages, "train": lambda run, options: ({}, "")}
     monkeypatch.setitem(TASKS, "digit", dataclasses.replace(TASKS["digit"], stages=stages))
-    assert main(example) == (0 if stage == "train" else 1)
+    for example in examples:
+        assert main(example) == (0 if stage == "train" else 1)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +92,31 @@ def test_first_things_first(stage: str, capsys, here: Path) -> None:
     assert list(here.iterdir()) == []
 
 
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("name", ["../x", "/x", ".hidden"])
+def test_a_run_that_leads_elsewhere(stage: str, name: str, capsys, here: Path) -> None:
+    assert main([stage, "--run", name]) == 1
+    assert capsys.readouterr().err.startswith(f"error: --run: {name!r} is no name of a folder in runs/")
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize("stage", ["train", "quantize"])
+def test_the_second_command_on_a_run_is_refused_at_once(stage: str, capsys, here: Path) -> None:
+    run = Run(Path("runs/mine"))
+    run.path.mkdir(parents=True)
+    with run.locked():
+        assert main([stage, "--run", "mine"]) == 1
+    assert capsys.readouterr().err == (
+        "error: runs/mine: another command works on this run: wait for its end, or choose another --run\n"
+    )
+
+
+def test_a_training_that_is_refused_leaves_nothing(capsys, here: Path) -> None:
+    assert main(["train", "--data", "nowhere"]) == 1
+    assert capsys.readouterr().err.startswith("error: --data: 'nowhere' is neither a folder or CSV file")
+    assert list(here.iterdir()) == []
+
+
 @pytest.fixture
 def passed(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """Collects the arguments of `train`, which answers with a record and trains nothing."""
@@ -94,7 +126,11 @@ def passed(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
         arguments.update(
             run=run, config=config, data=data.name, resume=resume, preset=preset, data_dir=data_dir
         )
-        return {"metrics": {"validation_accuracy": 0.5}, "calibration": {"temperature": 1.25}}
+        return {
+            "metrics": {"validation_accuracy": 0.5},
+            "calibration": {"temperature": 1.25},
+            "data": data.record(),
+        }
 
     monkeypatch.setattr(train, "train", instead)
     return arguments
@@ -112,7 +148,13 @@ def test_train_defaults(passed: dict[str, object], capsys) -> None:
     out = capsys.readouterr().out
     assert "61,706" in out
     assert "1,265 digits pictures to train on, 177 to choose by (cut by class)" in out
-    assert out.splitlines()[-1] == "runs/digits: validation accuracy 50.00%, temperature 1.250"
+    accuracy, bounds, following = out.splitlines()[-3:]
+    assert accuracy == "runs/digits: validation accuracy 50.00%, temperature 1.250"
+    assert bounds == (
+        "lenet5: no error bound is certified: every picture is read, none is accepted (177 pictures to choose by; "
+        "max_error 0.02 takes at least 149 that are accepted without an error)"
+    )
+    assert following == "next: checkreader quantize --run digits"
 
 
 def test_train_options(passed: dict[str, object]) -> None:
@@ -141,7 +183,7 @@ def test_who_has_a_teacher(
     passed: dict[str, object], monkeypatch: pytest.MonkeyPatch, options: str, share: float
 ) -> None:
     dataset = data.load("digits")
-    monkeypatch.setattr(data, "load", lambda name, folder: dataset)
+    monkeypatch.setattr(data, "load", lambda source, folder, name: dataset)
     assert main(["train", *options.split()]) == 0
     assert passed["config"].distillation == share
 
@@ -149,6 +191,22 @@ def test_who_has_a_teacher(
 def test_there_is_no_teacher_of_small_data(capsys) -> None:
     assert main(["train", "--distillation", "0.9"]) == 1
     assert capsys.readouterr().err == "error: --distillation: there is a teacher for --data mnist alone\n"
+
+
+def test_own_data_and_their_run_have_a_name(passed: dict[str, object], here: Path) -> None:
+    dataset = data.load("digits")
+    for label in range(10):
+        (here / "scans" / str(label)).mkdir(parents=True)
+        for number, image in enumerate(dataset.train.images[dataset.train.labels == label][:3]):
+            Image.fromarray(255 - image).save(here / "scans" / str(label) / f"{number}.png")
+    assert main(["train", "--data", "scans"]) == 0
+    assert (passed["run"], passed["data"], passed["data_dir"]) == (
+        Run(Path("runs/scans")),
+        "scans",
+        Path("scans"),
+    )
+    assert main(["train", "--data", "folder", "--data-dir", "scans", "--name", "bank"]) == 0
+    assert (passed["run"], passed["data"], passed["config"].data) == (Run(Path("runs/bank")), "bank", "bank")
 
 
 def test_json_is_all_that_is_printed(passed: dict[str, object], capsys) -> None:
@@ -171,14 +229,19 @@ def test_verify_answers_with_its_exit_code(trained, capsys, monkeypatch, passed,
     monkeypatch.setattr(agreement, "summary", lambda record: "all in words")
     assert main(["verify", *(["--json"] if as_json else [])]) == code
     out = capsys.readouterr().out
-    assert json.loads(out) == {"passed": passed, "count": 355} if as_json else out == "all in words\n"
+    assert (
+        json.loads(out) == {"passed": passed, "count": 355} if as_json else out.startswith("all in words\n")
+    )
+    assert ("next: checkreader evaluate --run digits\n" in out) == (passed and not as_json)
 
 
 def test_evaluate_reads_the_test_part(trained, capsys, monkeypatch) -> None:
-    monkeypatch.setattr(digit, "evaluate", lambda run, test, name: {"n": len(test.labels), "data": name})
+    monkeypatch.setattr(
+        digit, "evaluate", lambda run, test, name: {"n": len(test.labels), "data": name, "families": {}}
+    )
     monkeypatch.setattr(digit, "summary", lambda record: "all in words")
     assert main(["evaluate", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"n": 355, "data": "digits"}
+    assert json.loads(capsys.readouterr().out) == {"n": 355, "data": "digits", "families": {}}
 
 
 def test_other_data_than_trained_on(trained: Run, capsys) -> None:

@@ -35,6 +35,30 @@ def test_record_comes_back(run: Run) -> None:
     assert record["environment"]["packages"]["keras"].startswith("3.")
 
 
+@pytest.mark.parametrize("name", ["../x", "/tmp/x", "a/b", "..", ".", ".x", "", "a\n", "a/"])
+def test_a_run_lies_in_runs(name: str) -> None:
+    with pytest.raises(CheckreaderError, match=r"--run: .* is no name of a folder in runs/"):
+        Run.named(name)
+    assert Run.named("mnist-3.1 b").path == Path("runs/mnist-3.1 b")
+
+
+def test_two_commands_on_one_run(run: Run) -> None:
+    with run.locked():
+        with (
+            pytest.raises(CheckreaderError, match=r"mine: another command works on this run: wait"),
+            run.locked(),
+        ):
+            pass
+        with Run(run.path.with_name("other")).locked():
+            pass
+    with run.locked():
+        pass
+
+
+def test_a_command_line_can_be_pasted() -> None:
+    assert Run(Path("runs/my digits")).command("export") == "checkreader export --run 'my digits'"
+
+
 def garble(run: Run, content: bytes) -> None:
     (run / "train.json").write_bytes(content)
 

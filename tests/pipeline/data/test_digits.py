@@ -37,7 +37,9 @@ def check_contract(found: data.Dataset) -> None:
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(CheckreaderError, match="unknown data set 'letters': choose one of digits, mnist"):
+    with pytest.raises(
+        CheckreaderError, match="--data: 'letters' is neither a folder or CSV file nor one of digits, mnist"
+    ):
         data.load("letters")
 
 
@@ -274,7 +276,7 @@ def test_folder(own: Path) -> None:
     expected = {(digit, normalize(decode(f.read_bytes())).tobytes()) for digit in range(10) for f in (own / str(digit)).glob("*.png")}  # fmt: skip
     got = {(int(label), image.tobytes()) for s in (found.train, found.validation, found.test) for label, image in zip(s.labels, s.images, strict=True)}  # fmt: skip
     assert got == expected
-    assert found.name == found.record()["name"] == "folder"
+    assert found.name == found.record()["name"] == "own"
 
 
 def test_csv_is_the_same_set(own: Path) -> None:
@@ -292,6 +294,35 @@ def test_checksum_follows_the_pictures(own: Path) -> None:
     after = data.load("folder", own).sha256
     assert list(before) == list(after) == ["own"]
     assert before != after
+
+
+def test_what_systems_leave_in_folders_is_passed_over(own: Path) -> None:
+    before = data.load("folder", own).record()
+    for name in (
+        ".DS_Store",
+        "Thumbs.db",
+        "3/._0.png",
+        "3/.DS_Store",
+        "3/Thumbs.db",
+        "._3",
+        "__MACOSX/._x.png",
+    ):
+        put(own / name, b"\0\5\x16\7 no picture")
+    put(own / ".Trashes" / "0.png", b"")
+    assert data.load("folder", own).record() == before
+
+
+def test_own_pictures_are_called_by_their_folder_or_as_one_says(own: Path) -> None:
+    assert data.load(str(own)).name == "own"
+    assert data.load(str(own), name="bank").name == data.load("folder", own, "bank").name == "bank"
+    own.rename(own.with_name("digits"))
+    assert data.load(str(own.with_name("digits"))).name == "own-digits"
+
+
+@pytest.mark.parametrize("source", ["digits", "folder"])
+def test_the_name_of_a_built_in_set_is_taken(own: Path, source: str) -> None:
+    with pytest.raises(CheckreaderError, match="--name: "):
+        data.load(source, own, "mnist")
 
 
 def put(path: Path, content: bytes | str) -> None:

@@ -42,7 +42,7 @@ def test_default_is_the_services() -> None:
 def test_accuracy() -> None:
     probabilities, labels = answers()
     right = sum(int(row.argmax() == label) for row, label in zip(probabilities, labels, strict=True))
-    found = evaluate.accuracy(probabilities, labels, "mnist")
+    found = evaluate.accuracy(probabilities, labels, "mnist test")
     expected = binomtest(right, 500).proportion_ci(0.95, method="exact")
     assert (found["value"], found["n"], found["data"]) == (pytest.approx(right / 500), 500, "mnist test")
     assert (found["low"], found["high"]) == pytest.approx((expected.low, expected.high))
@@ -143,7 +143,7 @@ def test_evaluates_what_was_exported(tmp_path) -> None:
 
 def test_summary() -> None:
     probabilities, labels = answers()
-    family = evaluate.measure(probabilities, labels, CALIBRATION, "digits")
+    family = evaluate.measure(probabilities, labels, CALIBRATION, "digits test")
     family["nondigits"] = {"accepted": 3, "n": 1_000}
     lines = evaluate.summary({"families": {"lenet5": family}}).splitlines()
     assert len(lines) == 4

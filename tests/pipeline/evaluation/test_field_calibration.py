@@ -11,11 +11,11 @@ from pipeline.evaluation import field_calibration
 from pipeline.evaluation.field_calibration import (
     ERROR_RATES,
     explain_refusals,
-    fields_needed,
     platt,
     uncertified_thresholds,
 )
 from pipeline.metrics.calibration import (
+    accepted_needed,
     calibration_error,
     expected_error,
     interval,
@@ -85,7 +85,7 @@ def test_out_of_fold_leaves_the_fold_out() -> None:
 
 @given(st.sampled_from([0.05, 0.02, 0.01, 0.005]))
 def test_needed_without_an_error(rate: float) -> None:
-    n = fields_needed(rate)
+    n = accepted_needed(rate)
     assert (
         upper_bound(np.array([0]), np.array([n]))[0]
         <= rate
@@ -94,7 +94,7 @@ def test_needed_without_an_error(rate: float) -> None:
 
 
 def test_a_percent_takes_299() -> None:
-    assert [fields_needed(rate) for rate in ERROR_RATES] == [59, 99, 149, 299, 598]
+    assert [accepted_needed(rate) for rate in ERROR_RATES] == [59, 99, 149, 299, 598]
 
 
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))

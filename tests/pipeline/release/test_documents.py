@@ -51,7 +51,7 @@ def card(
 ) -> list[str]:
     typed = msgspec.convert(records, Records)
     return documents.model_card(
-        typed, manifest, msgspec.convert(field_records, FieldRecords | None)
+        manifest, typed, msgspec.convert(field_records, FieldRecords | None)
     ).splitlines()
 
 
@@ -82,7 +82,7 @@ def test_model_card_shows_the_released_numbers() -> None:
     records = documents.read_records(models / "records", Records)
     field_records = documents.read_records(models / "records" / "field", FieldRecords)
     manifest = decode((models / NAME).read_bytes())
-    assert documents.model_card(records, manifest, field_records) == (models / "README.md").read_text()
+    assert documents.model_card(manifest, records, field_records) == (models / "README.md").read_text()
 
 
 # A run's table
@@ -126,6 +126,54 @@ def test_card_of_digits_alone(records: dict[str, Any], manifest: Manifest) -> No
     assert any("letters and no whole amounts. A letter" in line for line in lines)
     assert lines[-1].startswith("`golden/` holds 20 digits drawn by code")
     assert not any("lenet5-field" in line or "lenet5-fast" in line for line in lines)
+
+
+def test_card_speaks_of_the_data_that_there_were(records: dict[str, Any], manifest: Manifest) -> None:
+    assert any("that of mnist, of American census staff" in line for line in card(records, manifest))
+    records["train"]["data"]["name"] = "bank"
+    text = "\n".join(card(records, manifest))
+    assert "Its handwriting is that of bank. Other handwriting is read less surely" in text
+    assert "census" not in text
+
+
+def test_card_without_a_certified_bound_says_so(records: dict[str, Any], manifest: Manifest) -> None:
+    for family in records["evaluate"]["families"].values():
+        family["thresholds"] = []
+    text = "\n".join(card(records, manifest))
+    for name in ("lenet5", "lenet5-int8"):
+        assert f"`{name}` has no certified error bound: it reads every digit and accepts none." in text
+    assert "| model | wanted error |" not in text
+    assert "\n\n## Files\n" in text
+
+
+def test_card_of_fields_alone(field_records: dict[str, Any], manifest: Manifest) -> None:
+    text = documents.model_card(manifest, None, msgspec.convert(field_records, FieldRecords))
+    assert text.startswith("# Model card: LeNet-5 for handwritten amounts and numbers\n")
+    assert "one handwritten digit" not in text
+    assert "`golden/` holds a few fields drawn by code" in text
+
+
+def test_card_says_what_own_data_changed(records: dict[str, Any], manifest: Manifest) -> None:
+    bound = {"max_error": 0.02, "threshold": 0.75, "accepted": 0.5}
+    families = {
+        "lenet5": {"calibration": {"thresholds": [bound]}},
+        "lenet5-int8": {"calibration": {"thresholds": []}},
+    }
+    accuracy = {"accuracy": {"value": 0.5, "low": 0.25, "high": 0.75, "n": 1_234}}
+    text = documents.model_card(
+        manifest,
+        msgspec.convert(records, Records),
+        own_records={
+            "digit calibrate": {"pictures": 300, "data": {"name": "bank"}, "families": families},
+            "digit evaluate": {"data": {"name": "bank"}, "families": {"lenet5": accuracy}},
+        },
+    )
+    assert (
+        "- `lenet5`: accepted by what was calibrated on 300 pictures of bank: `max_error` 0.02 from confidence "
+        "0.7500, which is 50.0%\n" in text
+    )
+    assert "300 pictures of bank, which certify no error bound: nothing is accepted\n" in text
+    assert "- `lenet5`: 50.00% right (95 % interval 25.00%–75.00%) of 1,234 pictures of bank\n" in text
 
 
 @pytest.mark.parametrize(
@@ -232,7 +280,10 @@ def test_limits(root: Path) -> None:
     assert "4,949 pictures" in lines[6]
     assert lines[6].endswith("Over the 1 seeds that both have, `lenet5-fast` loses 0.10 points.")
     assert lines[10] == "| lenet5 | 97.0% | 87.0% |"
-    assert "as they are: zigzag 94.0%, stripe 97.0%, shear 98.0%; normalized: zigzag 84.0%" in lines[-1]
+    assert "as they are: zigzag 94.0%, stripe 97.0%, shear 98.0%; normalized: zigzag 84.0%" in lines[12]
+    assert lines[14].startswith("| golden pictures under 2 lights |")
+    assert lines[16:18] == ["| lenet5 | 40 | 39 | 1 |", "| lenet5-field | 40 | 39 | 1 |"]
+    assert "at `max_error` 0.01 and 0.05" in lines[-1]
 
 
 def test_service_under_the_old_name_is_shown_under_the_new(root: Path) -> None:

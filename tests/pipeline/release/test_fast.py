@@ -179,10 +179,20 @@ def test_versions_are_its_own_and_the_one_before_may_stay(
     assert {re.sub("(fast.*)/3/", r"\1/1/", path) for path in files(folder)} == set(files(models))
 
 
-def test_not_without_a_digit_model(fast_run: Run, tmp_path: Path) -> None:
-    with pytest.raises(CheckreaderError, match="a fast model stands beside a digit model: release a digit"):
-        release.release(fast_run, tmp_path / "models", fast.RELEASE)
-    assert not (tmp_path / "models").exists()
+def test_into_a_folder_of_its_own(fast_run: Run, tmp_path: Path) -> None:
+    """No digit model needs to be there first."""
+    folder = tmp_path / "models"
+    release.release(fast_run, folder, fast.RELEASE)
+    repository = Repository.open(folder)
+    assert (set(repository.manifest.models), repository.manifest.default) == (
+        {"lenet5-fast", "lenet5-fast-int8"},
+        "lenet5-fast",
+    )
+    for name in repository.manifest.models:
+        assert repository.load(name).model.version == "1"
+    text = (folder / "README.md").read_text()
+    assert "`repository/lenet5-fast/1/model.onnx`" in text
+    assert "lenet5-features" not in text
 
 
 def test_a_format_that_was_refused_is_not_released(fast_run: Run, models: Path, tmp_path: Path) -> None:

@@ -222,12 +222,20 @@ def test_next_release_takes_the_place_of_the_last(models: Path, finished: Run, t
     assert {path.replace(f"/{before + 1}/", f"/{before}/") for path in files(folder)} == set(files(models))
 
 
-def test_not_without_a_digit_model(finished: Run, tmp_path: Path) -> None:
-    with pytest.raises(
-        CheckreaderError, match="stands beside a digit model: release a digit run there first"
-    ):
-        release.release(finished, tmp_path / "models", field.RELEASE)
-    assert not (tmp_path / "models").exists()
+def test_into_a_folder_of_its_own(finished: Run, tmp_path: Path) -> None:
+    """No digit model needs to be there first."""
+    folder = tmp_path / "models"
+    release.release(finished, folder, field.RELEASE)
+    repository = Repository.open(folder)
+    assert (set(repository.manifest.models), repository.manifest.default) == (
+        {"lenet5-field", "lenet5-field-int8"},
+        "lenet5-field",
+    )
+    for name in repository.manifest.models:
+        assert repository.load(name).model.version == "1"
+    text = (folder / "README.md").read_text()
+    assert "`repository/lenet5-field/1/model.onnx`" in text
+    assert "lenet5-features" not in text
 
 
 def test_a_broken_bound_is_not_released(finished: Run, tmp_path: Path) -> None:
@@ -246,3 +254,20 @@ def test_no_drawing_is_read(finished: Run, tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(CheckreaderError, match="of 200 drawn fields none is read by every format"):
         release.release(finished, tmp_path / "models", field.RELEASE)
     assert files(tmp_path / "models") == files(ROOT / "models")
+
+
+def test_the_surest_field_where_none_is_read_with_certainty(
+    finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundredth of each probability goes to all symbols, so that no whole string is likely enough."""
+    predictor = field.predictor
+
+    def unsure(row, path):
+        predict = predictor(row, path)
+        return lambda image: np.float32(0.99) * predict(image) + np.float32(0.01 / 12)
+
+    monkeypatch.setattr(field, "predictor", unsure)
+    folder = tmp_path / "models"
+    release.release(finished, folder, field.RELEASE)
+    golden = json.loads((folder / "golden" / "fields.json").read_text())["fields"]
+    assert len(golden) == 8

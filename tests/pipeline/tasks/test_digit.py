@@ -50,13 +50,18 @@ def test_quantized_as_the_options_say(run: Run, monkeypatch: pytest.MonkeyPatch,
     """With the steps of the training's preset and its seed."""
 
     def quantize(run: Run, config: QuantizeConfig, dataset: digits.Dataset) -> dict[str, object]:
-        return {"config": dataclasses.asdict(config), "metrics": {"validation_accuracy": 0.5}, "rows": []}
+        return {
+            "config": dataclasses.asdict(config),
+            "metrics": {"validation_accuracy": 0.5},
+            "calibration": {"thresholds": [{}]},
+            "rows": [],
+        }
 
     monkeypatch.setattr("pipeline.quantization.digit.quantize", quantize)
     monkeypatch.setattr("pipeline.evaluation.compression.compare", quantize)
     monkeypatch.setattr("pipeline.evaluation.compression.summary", lambda record: "a table")
     record, text = digit.quantize(run, options(method="ptq", prune=0.5, cluster=8, compare=compare))
-    wanted = QuantizeConfig(method="ptq", prune=0.5, cluster=8, steps=600, seed=5)
+    wanted = QuantizeConfig(method="ptq", prune=0.5, cluster=8, steps=600, batch=64, seed=5)
     assert record["config"] == dataclasses.asdict(wanted)
     assert text == ("a table" if compare else f"{run.path}: ptq: validation accuracy 50.00%")
 

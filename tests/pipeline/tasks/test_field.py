@@ -59,7 +59,11 @@ def test_on_with_labeled_fields(
 def test_a_training_on_labeled_fields_is_called_after_their_folder(
     stage: str, data: str | None, name: str
 ) -> None:
-    assert field.run_name(Namespace(stage=stage, data=data)) == name
+    assert field.run_name(Namespace(stage=stage, data=data, name=None)) == name
+
+
+def test_or_as_one_says() -> None:
+    assert field.run_name(Namespace(stage="train", data="some/checks", name="bank")) == "bank"
 
 
 @pytest.mark.parametrize("stage", ["calibrate", "evaluate"])

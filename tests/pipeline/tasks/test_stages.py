@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.networks.spec import TASKS as SPECS
 from pipeline.release import digit, fast, field
-from pipeline.run import Run
+from pipeline.run import STAGES, Run
 from pipeline.tasks import stages
 from pipeline.tasks.table import TASKS
 from serving.cli.main import PIPELINE
@@ -22,19 +22,30 @@ def test_each_task_of_the_networks_has_every_stage() -> None:
     assert set(TASKS) == set(SPECS)
     for task in TASKS.values():
         assert set(task.stages) == {name for name, _ in PIPELINE}
+        assert set(task.next) >= set(STAGES)
+        assert {following.split()[0] for following in task.next.values()} <= set(task.stages)
 
 
 @pytest.mark.parametrize(("task", "task_release"), [("digit", digit), ("field", field), ("fast", fast)])
 def test_each_task_has_its_own_release(task: str, task_release, tmp_path: Path, monkeypatch) -> None:
     def release(run: Run, models: Path, released: object, keep: bool) -> dict[str, object]:
         assert (released, models, keep) == (task_release.RELEASE, tmp_path, True)
-        return {"models": {"a": {}, "b": {}}}
+        models = {
+            name: {"version": version, "task": "digit", "artifacts": [], "thresholds": [],
+                   "input": {"name": "image", "datatype": "FP32", "shape": []}}
+            for name, version in ((SPECS[task].model, "3"), (SPECS[task].int8, "3"), ("other", "1"))
+        }  # fmt: skip
+        return {"schema": 1, "release": "1", "default": "other", "golden": {}, "models": models}
 
     monkeypatch.setattr(Run, "records", lambda run: {})
     monkeypatch.setattr("pipeline.release.release.release", release)
     run = Run(Path("runs/mine"))
     _, text = TASKS[task].stages["release"](run, Namespace(models=tmp_path, keep=True))
-    assert text == f"{tmp_path}: released a, b from runs/mine"
+    model = SPECS[task].model
+    assert text == (
+        f"{tmp_path}: released {model} version 3, {model}-int8 version 3 from runs/mine; as before: other\n"
+        f"{model}, {model}-int8: no error bound is certified: every picture is read, none is accepted"
+    )
 
 
 def test_nothing_is_exported_before_it_is_quantized(tmp_path: Path) -> None:

@@ -50,6 +50,18 @@ def test_digits_beyond_the_tolerance() -> None:
         golden.check_digits(digit_model(off[None]), expected(ROW), IMAGES)
 
 
+def test_in_8_bits_the_last_place_may_differ_where_the_model_is_unsure() -> None:
+    assert golden.tolerance(0.9, integer=False) == golden.TOLERANCE
+    assert golden.tolerance(0.9999, integer=True) == golden.TOLERANCE
+    # One logit of the ten by a last place of 0.4.
+    logits = np.log(ROW.astype(np.float64))
+    for index in range(10):
+        moved = np.exp(logits + 0.4 * (np.arange(10) == index))
+        moved /= moved.sum()
+        assert np.abs(moved - ROW / ROW.sum()).max() <= golden.tolerance(float(ROW.max()), integer=True)
+    assert golden.tolerance(float(ROW.max()), integer=True) < 0.1
+
+
 def test_not_a_number_is_no_agreement() -> None:
     answers = ROW.copy()
     answers[1] = np.nan  # which argmax takes for the largest

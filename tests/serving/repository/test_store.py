@@ -132,3 +132,25 @@ def test_no_file_for_the_runtime(models: Path) -> None:
 def test_folder_named_with_spaces(tmp_path: Path) -> None:
     folder = write_models(tmp_path / "the models — Zürich")
     assert Repository.open(folder).load("lenet5").name == "lenet5"
+
+
+@pytest.mark.parametrize(("runtime", "extra"), [("onnxruntime", "serve"), ("litert", "edge")])
+def test_a_runtime_that_is_not_installed(
+    models: Path, monkeypatch: pytest.MonkeyPatch, runtime: str, extra: str
+) -> None:
+    edge = Repository.open()
+    monkeypatch.setattr("importlib.util.find_spec", lambda package: None)
+    with pytest.raises(CheckreaderError, match=rf"{runtime} is not installed: pip install .*\[{extra}\]"):
+        edge.load("lenet5", runtime)
+
+
+@pytest.mark.parametrize("name", ["lenet5", "lenet5-field", "lenet5-features"])
+def test_a_model_without_a_certified_bound_says_so_when_it_is_loaded(
+    own_models: Path, edit_manifest, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    Repository.open(own_models).load(name)
+    assert caplog.messages == []
+    edit_manifest(lambda manifest: [model.pop("thresholds", None) for model in manifest["models"].values()])
+    Repository.open(own_models).load(name)
+    expected = f"{name} version 1: no error bound is certified: every picture is read, none is accepted"
+    assert caplog.messages == ([] if name == "lenet5-features" else [expected])

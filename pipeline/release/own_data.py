@@ -1,0 +1,263 @@
+"""Measures and calibrates released models on a user's own data, and writes the results into their models folder.
+
+No training and no run goes before. The manifest gets the accuracy and the thresholds, which the service follows; the
+records lie in `records/own/TASK/`, and the card speaks of them. A folder without models is filled with the released
+ones first, so that those of a checkout or an installed package stay as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from pipeline import progress
+from pipeline.data.digits import Dataset, Split
+from pipeline.data.labeled_fields import Labeled
+from pipeline.evaluation import digit as digit_evaluation
+from pipeline.evaluation import field_run
+from pipeline.evaluation.field import anonymized
+from pipeline.evaluation.field_readings import FieldRecognizer, field_recognizer
+from pipeline.metrics import calibration
+from pipeline.records import Calibration
+from pipeline.release import roll_back
+from pipeline.release.artifacts import OWN_RECORDS
+from pipeline.release.release import encoded, render_card
+from pipeline.run import environment, write_bytes, write_json
+from pipeline.synthesis import nondigits
+from serving.errors import CheckreaderError
+from serving.images.digit import tensor
+from serving.manifest import NAME, Accuracy, Confidence, Model, Threshold
+from serving.repository.golden import LoadedModel
+from serving.repository.store import Repository
+
+NONDIGITS: Final = 4_000  # pictures that are no digit, for the minimum of the thresholds
+_BATCH: Final = 1_000
+_SEED: Final = 0  # of the folds
+
+Record = dict[str, Any]
+
+
+def open_models(folder: Path) -> Repository:
+    """Opens a models folder; one without models is filled with the released ones.
+
+    Raises:
+        CheckreaderError: there are no models to be had.
+    """
+    if not (folder / NAME).exists():
+        released = Repository.open()
+        new = folder.with_name(f".{folder.name}.new")
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.copytree(released.folder, new, ignore=shutil.ignore_patterns(roll_back.BEFORE))
+        new.replace(folder)
+    return Repository.open(folder)
+
+
+def calibrate_digits(repository: Repository, dataset: Dataset, nondigit_count: int = NONDIGITS) -> Record:
+    """Finds thresholds of the digit models by all but the test part of a user's pictures; temperatures stay.
+
+    Args:
+        repository: the models.
+        dataset: the pictures.
+        nondigit_count: how many pictures without a digit the minimum threshold is fitted on.
+
+    Returns:
+        The record; `families` holds for each model its `calibration`.
+
+    Raises:
+        CheckreaderError: there is no digit model.
+    """
+    pictures = _joined(dataset.train, dataset.validation)
+    others = nondigits.pictures(nondigit_count, nondigits.VALIDATION)
+    families: dict[str, Any] = {}
+    for name, loaded in _loaded(repository, "digit").items():
+        progress.note(
+            f"{name}: reading {len(pictures.labels):,} digits and {nondigit_count:,} pictures that are none"
+        )
+        minimum = calibration.minimum_threshold(_infer(loaded, others).max(1))
+        thresholds = calibration.thresholds(_infer(loaded, pictures.images), pictures.labels, minimum)
+        families[name] = {
+            "calibration": {
+                "thresholds": msgspec.to_builtins(thresholds),
+                "floor": minimum,
+                "nondigits": nondigit_count,
+            }
+        }
+    record = _record("calibrate", "digit", dataset.record(), families, pictures=len(pictures.labels))
+    return _write(repository, record, lambda model, family: _with_calibration(model, family))
+
+
+def evaluate_digits(
+    repository: Repository, dataset: Dataset, nondigit_count: int = digit_evaluation.NONDIGITS
+) -> Record:
+    """Measures the digit models on a user's pictures: on the test part if the others calibrated them, else on all.
+
+    Args:
+        repository: the models.
+        dataset: the pictures.
+        nondigit_count: how many pictures without a digit are read.
+
+    Returns:
+        The record; `families` holds for each model what `evaluation.digit.measure` returns.
+
+    Raises:
+        CheckreaderError: there is no digit model.
+    """
+    seen = _calibrated_on(repository, "digit").get("sha256") == dataset.sha256
+    pictures = dataset.test if seen else _joined(dataset.train, dataset.validation, dataset.test)
+    others = tensor(nondigits.pictures(nondigit_count, nondigits.TEST))
+    families: dict[str, Any] = {}
+    for name, loaded in _loaded(repository, "digit").items():
+        progress.note(
+            f"{name}: reading {len(pictures.labels):,} digits and {nondigit_count:,} pictures that are none"
+        )
+        fitted = Calibration(temperature=loaded.model.temperature, thresholds=loaded.model.thresholds)
+        label = f"{dataset.name} test" if seen else dataset.name
+        families[name] = {
+            **digit_evaluation.measure(_infer(loaded, pictures.images), pictures.labels, fitted, label),
+            "nondigits": digit_evaluation.nondigits_accepted(loaded.network.infer(others), others, fitted),
+        }
+    record = _record("evaluate", "digit", dataset.record(), families)
+    return _write(repository, record, lambda model, family: _with_accuracy(model, family["accuracy"]))
+
+
+def calibrate_fields(repository: Repository, labeled: Labeled, **options: Any) -> Record:
+    """Fits confidence and thresholds of the field models to a user's labeled fields.
+
+    Args:
+        repository: the models.
+        labeled: the fields.
+        options: see `field_run.fit`.
+
+    Returns:
+        The record; `families` holds for each model its `calibration`.
+
+    Raises:
+        CheckreaderError: there is no field model, it was trained on these fields, or none of them could be read.
+    """
+    if _trained_on(repository, labeled):
+        raise CheckreaderError(
+            f"{labeled.name}: the network was trained on these fields: `train` has calibrated it, by cross-validation"
+        )
+    families = {
+        name: field_run.fit(name, _recognizer(loaded), labeled, _SEED, **options)
+        for name, loaded in _loaded(repository, "field").items()
+    }
+    record = _record("calibrate", "field", labeled.record(), families, pictures=len(labeled), seed=_SEED)
+    return _write(repository, record, lambda model, family: _with_calibration(model, family))
+
+
+def evaluate_fields(repository: Repository, labeled: Labeled, **options: Any) -> Record:
+    """Measures the field models on a user's labeled fields.
+
+    Args:
+        repository: the models.
+        labeled: the fields; if they calibrated the models, confidences are taken out of fold.
+        options: see `field_run.measure`.
+
+    Returns:
+        The record; `families` holds for each model what `evaluation.field.evaluate` returns.
+
+    Raises:
+        CheckreaderError: there is no field model.
+    """
+    seen = _calibrated_on(repository, "field").get("sha256") == labeled.sha256
+    families = {
+        name: field_run.measure(
+            name,
+            _recognizer(loaded, loaded.model.confidence),
+            labeled,
+            loaded.model.thresholds,
+            _SEED if seen else None,
+            **options,
+        )
+        for name, loaded in _loaded(repository, "field").items()
+    }
+    difference, trained_on = field_run.difference(families), _trained_on(repository, labeled)
+    record = _record(
+        "evaluate", "field", labeled.record(), families, difference=difference, trained_on=trained_on
+    )
+    return _write(
+        repository,
+        record,
+        lambda model, family: _with_accuracy(model, {**family["exact"], "data": labeled.name}),
+    )
+
+
+def _joined(*parts: Split) -> Split:
+    return Split(
+        np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts])
+    )
+
+
+def _loaded(repository: Repository, task: str) -> dict[str, LoadedModel]:
+    """Loads the models of a task, each checked against its golden set."""
+    names = [name for name, model in repository.manifest.models.items() if model.task == task]
+    if not names:
+        raise CheckreaderError(f"{repository.folder}: no {task} model in it: release one there first")
+    return {name: repository.load(name) for name in names}
+
+
+def _infer(loaded: LoadedModel, images: Any) -> Any:
+    batches = range(0, len(images), _BATCH)
+    return np.concatenate([loaded.network.infer(tensor(images[start : start + _BATCH])) for start in batches])
+
+
+def _recognizer(loaded: LoadedModel, confidence: Confidence | None = None) -> FieldRecognizer:
+    return field_recognizer(loaded.network.infer, confidence)
+
+
+def _trained_on(repository: Repository, labeled: Labeled) -> bool:
+    own = repository.manifest.data.get("field", {}).get("own") or {}
+    return bool(own.get("sha256") == labeled.sha256)
+
+
+def _with_calibration(model: Model, family: Record) -> Model:
+    fitted = family["calibration"]
+    confidence = fitted.get("confidence")
+    return msgspec.structs.replace(
+        model,
+        thresholds=msgspec.convert(fitted["thresholds"], list[Threshold]),
+        confidence=model.confidence if confidence is None else msgspec.convert(confidence, Confidence),
+    )
+
+
+def _with_accuracy(model: Model, accuracy: Record) -> Model:
+    return msgspec.structs.replace(model, accuracy=msgspec.convert(accuracy, Accuracy))
+
+
+def _record(stage: str, task: str, data: Any, families: Record, **content: Any) -> Record:
+    return {
+        "stage": stage,
+        "task": task,
+        "data": data,
+        **content,
+        "families": {name: anonymized(family) for name, family in families.items()},
+        "environment": environment(),
+    }
+
+
+def _calibrated_on(repository: Repository, task: str) -> Record:
+    """Returns the record of the data that calibrated a task's models here; empty: none did."""
+    path = repository.folder / OWN_RECORDS / task / "calibrate.json"
+    return dict(json.loads(path.read_bytes())["data"]) if path.exists() else {}
+
+
+def _write(repository: Repository, record: Record, change: Callable[[Model, Record], Model]) -> Record:
+    """Writes the record, the changed models into the manifest, and the card; the manifest last."""
+    folder = repository.folder
+    models = {
+        name: change(model, record["families"][name]) if name in record["families"] else model
+        for name, model in repository.manifest.models.items()
+    }
+    manifest = msgspec.structs.replace(repository.manifest, models=models)
+    roll_back.save(folder)
+    write_json(folder / OWN_RECORDS / record["task"] / f"{record['stage']}.json", record)
+    write_bytes(folder / "README.md", render_card(manifest, folder, folder).encode())
+    write_bytes(folder / NAME, encoded(manifest))
+    return record

@@ -1,0 +1,89 @@
+"""`evaluate` and `calibrate` on released models, which need no run: `--models DIR` in the place of `--run`."""
+
+from __future__ import annotations
+
+import shlex
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from pipeline.data import digits, labeled_fields
+from pipeline.tasks.stages import Answer, lines, serve_command, uncertified
+from serving.errors import CheckreaderError
+
+
+def run(options: Namespace) -> Answer:
+    """Measures or calibrates the models in a folder on a user's data.
+
+    Raises:
+        CheckreaderError: options contradict each other, there are no data or no models, or the data cannot be read.
+    """
+    if options.run is not None:
+        raise CheckreaderError("--models and --run: choose one: released models, or a run")
+    if options.data is None:
+        raise CheckreaderError(
+            f"'checkreader {options.stage} --models' needs --data: a folder of LABEL/*.png, or of fields with "
+            "labels.csv or labels.jsonl"
+        )
+    record, text = _fields(options) if _task(options) == "field" else _digits(options)
+    thresholds = {
+        name: family["calibration"]["thresholds"] if "calibration" in family else family["thresholds"]
+        for name, family in record["families"].items()
+    }
+    return record, lines(text, uncertified(thresholds), f"{options.models}: the manifest and the card say so")
+
+
+def next_command(options: Namespace) -> str:
+    """Returns the command that comes after a stage."""
+    if options.stage == "calibrate":
+        models, data = shlex.quote(str(options.models)), shlex.quote(options.data)
+        name = f" --name {shlex.quote(options.name)}" if options.name else ""
+        return f"checkreader evaluate --models {models} --data {data}{name}"
+    return serve_command(options.models)
+
+
+def _task(options: Namespace) -> str:
+    """Returns the task that was asked for, else the one whose labels the data have."""
+    if options.task is not None:
+        return str(options.task)
+    labels = (Path(options.data) / name for name in labeled_fields.NAMES)
+    return "field" if any(path.is_file() for path in labels) else "digit"
+
+
+def _digits(options: Namespace) -> Answer:
+    dataset = digits.load(options.data, options.data_dir, options.name)
+    from pipeline.evaluation import digit as evaluation
+    from pipeline.release import own_data
+
+    repository = own_data.open_models(options.models)
+    if options.stage == "calibrate":
+        record = own_data.calibrate_digits(repository, dataset)
+        return record, _calibration_summary(record)
+    record = own_data.evaluate_digits(repository, dataset)
+    return record, evaluation.summary(record)
+
+
+def _fields(options: Namespace) -> Answer:
+    labeled = labeled_fields.load(Path(options.data), options.name)
+    from pipeline.evaluation import field_run
+    from pipeline.release import own_data
+
+    repository = own_data.open_models(options.models)
+    if options.stage == "calibrate":
+        record = own_data.calibrate_fields(repository, labeled)
+        return record, field_run.calibration_summary(record)
+    record = own_data.evaluate_fields(repository, labeled)
+    return record, field_run.summary(record)
+
+
+def _calibration_summary(record: dict[str, Any]) -> str:
+    """Formats the record of digits' calibration in lines for the screen."""
+    text = []
+    for name, family in record["families"].items():
+        text.append(f"{name}: calibrated on {record['pictures']:,} pictures of {record['data']['name']}")
+        text += [
+            f"  max_error {entry['max_error']}: accepted from confidence {entry['threshold']:.4f}, "
+            f"which is {entry['accepted']:.1%}, {entry['error']:.2%} of them wrong"
+            for entry in family["calibration"]["thresholds"]
+        ]
+    return "\n".join(text)
