@@ -29,6 +29,10 @@ def add_opacity(picture: Image.Image, encoded: bytes, layout: str) -> Image.Imag
     if layout != _LAYOUT or any(lowest != highest for lowest, highest in picture.getextrema()):  # type: ignore[misc]
         return picture
     spare = Image.open(io.BytesIO(encoded), formats=("BMP",))
-    spare.tile = [tile._replace(args=(_SPARE_AS_RED, *tile.args[1:])) for tile in spare.tile]
+    spare.tile = [
+        tile._replace(args=(_SPARE_AS_RED, *tile.args[1:]))
+        for tile in spare.tile
+        if isinstance(tile.args, tuple)
+    ]
     picture.putalpha(spare.getchannel("R"))
     return picture
