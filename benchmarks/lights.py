@@ -91,8 +91,8 @@ def digit_reader(repository: Repository, name: str) -> Reader:
     threshold = choose_threshold(loaded.model.thresholds, DIGIT_ERROR)
 
     def read(pictures: Sequence[bytes]) -> list[tuple[str, bool]]:
-        pixels = digits.normalize_pictures(pictures)
-        predictions = digits.recognize(pixels, loaded.network.infer(tensor(pixels)), threshold)
+        source = digits.normalize_pictures(pictures)
+        predictions = digits.recognize(source, loaded.network.infer(tensor(source.pixels)), threshold)
         return [(str(prediction.digit), prediction.accepted) for prediction in predictions]
 
     return read

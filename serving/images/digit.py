@@ -225,11 +225,11 @@ def _body(ink: _Ink) -> _Body:
     rows = strokes.row * width
     weight = strokes.reduce(sums[rows + strokes.stop] - sums[rows + strokes.start], np.add)
     heaviest = int(weight.argmax())
-    keep = weight * _SPECK >= weight[heaviest]
+    keep = np.asarray(weight * _SPECK >= weight[heaviest], np.bool_)
     outermost = (
         (strokes.row == 0) | (strokes.row == height - 1) | (strokes.start == 0) | (strokes.stop == width)
     )
-    at_edge = strokes.reduce(outermost, np.logical_or)
+    at_edge = np.asarray(strokes.reduce(outermost, np.logical_or), np.bool_)
     if not at_edge[heaviest]:
         keep &= ~at_edge
     if not keep.all():
