@@ -52,7 +52,12 @@ class Reader:
 
     @overload
     def digit(
-        self, picture: Picture, *, max_error: float | None = ..., crop: Crop | None = ..., model: str | None = ...
+        self,
+        picture: Picture,
+        *,
+        max_error: float | None = ...,
+        crop: Crop | None = ...,
+        model: str | None = ...,
     ) -> Digit: ...
 
     @overload
@@ -89,7 +94,9 @@ class Reader:
         Raises:
             checkreader.Error: a picture, the bound or the model cannot be used; the message says why.
         """
-        loaded = self._load(model or self._repository.manifest.default)
+        name = model or self._repository.manifest.default
+        digits.require_digits(name, self._repository.model(name))
+        loaded = self._load(name)
         point = operating_point(loaded.model.thresholds, max_error)
         about = Model(loaded.name, loaded.model.version)
 

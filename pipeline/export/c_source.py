@@ -328,7 +328,9 @@ def _bounds(network: Reference, thresholds: Sequence[Threshold]) -> str:
     rows = [f"    {{0, {UNREACHABLE}}},"]
     for entry in sorted(thresholds, key=lambda entry: entry.max_error):
         bound, margin_ = round(entry.max_error * MILLION), margin(network, entry.threshold)
-        rows.append(f"    {{{bound}, {margin_}}},  /* its probability is then at least {entry.threshold!r} */")
+        rows.append(
+            f"    {{{bound}, {margin_}}},  /* its probability is then at least {entry.threshold!r} */"
+        )
     listing = "\n".join(rows)
     return f"""/* Certified bounds on the share of errors, in millionths, and the margin from which a digit is accepted at each. */
 static const struct {{

@@ -258,7 +258,9 @@ def thresholds_note(calibration: Calibration | None) -> str:
         else ""
     )
     smallest = min((threshold.max_error for threshold in thresholds), default=1.0)
-    missing = [rate for rate in ERROR_RATES if rate < smallest]  # equal thresholds are listed under the smallest
+    missing = [
+        rate for rate in ERROR_RATES if rate < smallest
+    ]  # equal thresholds are listed under the smallest
     rates = ", ".join(f"{rate:.1%}" for rate in missing)
     return text + (f" For {rates} there are too few validation digits." if missing else "")
 

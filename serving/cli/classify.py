@@ -50,6 +50,7 @@ def run(options: argparse.Namespace) -> int:
     repository = Repository.open(options.models)
     name = options.model or repository.manifest.default
     runtime = "onnxruntime" if options.runtime == "onnx" else options.runtime
+    digits.require_digits(name, repository.model(name))
     loaded = repository.load(name, runtime)
     point = operating_point(loaded.model.thresholds, options.max_error)  # refused once, not for every file
 

@@ -198,8 +198,7 @@ class DataPlane:
         crop: Crop | None,
         start: int,
     ) -> list[DigitPrediction]:
-        if served.loaded.model.task != "digit":
-            raise CheckreaderError(f"model {served.name!r} does not read digits")
+        digits.require_digits(served.name, served.loaded.model)
         source = await self._normalize(pictures, crop)
         outputs = await self._run(served, to_tensor(source.pixels), None, start)
         computed = time.perf_counter_ns()

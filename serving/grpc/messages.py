@@ -141,9 +141,12 @@ def _value(parameter: Any) -> object:
 
 
 def render_reply(
-    request: Any, served: ServedModel, outputs: list[Tensor], parameters: Mapping[str, float | str]
+    request: Any, served: ServedModel, outputs: list[Tensor], about: Mapping[str, float | str] = {}
 ) -> Message:
-    """Builds the ModelInferResponse, with classes instead of numbers for outputs that ask for them."""
+    """Builds the ModelInferResponse, with classes instead of numbers for outputs that ask for them.
+
+    `about` is what its parameters say of the readings.
+    """
     reply = MESSAGES["ModelInfer"].reply(model_name=served.name, model_version=served.version, id=request.id)
     for index, output in enumerate(outputs):
         parameters = request.outputs[index].parameters if request.outputs else {}
@@ -152,7 +155,7 @@ def render_reply(
             output = oip.classified(output, classes, served)
         reply.outputs.add(name=output.name, datatype=output.datatype, shape=output.data.shape)
         reply.raw_output_contents.append(to_bytes(output.datatype, output.data))
-    for name, value in parameters.items():
+    for name, value in about.items():
         setattr(reply.parameters[name], "string_param" if isinstance(value, str) else "double_param", value)
     return reply
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -197,7 +197,7 @@ def render(
     request: ParsedInferRequest,
     served: ServedModel,
     outputs: Sequence[Tensor],
-    parameters: dict[str, float | str],
+    parameters: Mapping[str, float | str] = {},
 ) -> EncodedResponse:
     """Returns the response to `request`, with its parameters; `outputs` are in the order of its own."""
     entries: list[ResponseOutput] = []
@@ -218,7 +218,7 @@ def render(
         else:
             entry.data = data.ravel().tolist()
         entries.append(entry)
-    header = _encode(InferResponse(served.name, served.version, entries, request.id, parameters))
+    header = _encode(InferResponse(served.name, served.version, entries, request.id, dict(parameters)))
     return (
         EncodedResponse(header + b"".join(binary), len(header)) if binary else EncodedResponse(header, None)
     )

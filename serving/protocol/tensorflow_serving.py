@@ -116,7 +116,7 @@ def parse(body: bytes, spec: Spec, check: _Check) -> ParsedPredictRequest:
     return ParsedPredictRequest([tensor], row)
 
 
-def render(request: ParsedPredictRequest, outputs: Sequence[Tensor], about: Mapping[str, Any]) -> bytes:
+def render(request: ParsedPredictRequest, outputs: Sequence[Tensor], about: Mapping[str, Any] = {}) -> bytes:
     """Returns the reply to `request` as JSON; strings of an output named …_bytes become {"b64": "…"}.
 
     Args:

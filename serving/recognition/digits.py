@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.decoding.thresholds import DigitPrediction, OperatingPoint, digit_predictions
+from serving.errors import CheckreaderError
 from serving.images.codec import Frame
 from serving.images.crop import Crop, PageLimit, normalize_each
 from serving.images.digit import normalize
+from serving.manifest import Model
 from serving.runtime.network import Floats
 
 
@@ -44,7 +46,15 @@ def normalize_pictures(
     return NormalizedDigits(np.stack(pixels), pages)
 
 
-def recognize(source: NormalizedDigits, probabilities: Floats, point: OperatingPoint) -> list[DigitPrediction]:
+def require_digits(name: str, model: Model) -> None:
+    """Raises CheckreaderError if the model does not read digits."""
+    if model.task != "digit":
+        raise CheckreaderError(f"model {name!r} does not read digits")
+
+
+def recognize(
+    source: NormalizedDigits, probabilities: Floats, point: OperatingPoint
+) -> list[DigitPrediction]:
     """Predicts digits.
 
     Args:
