@@ -84,6 +84,29 @@ def test_below_what_is_certified_all_is_read_and_nothing_accepted(picture: Path,
     )
 
 
+@pytest.mark.parametrize(
+    ("bounds", "wanted", "applied"), [([], 0.01, None), ([0.02], 0.02, 0.02), ([0.1], 0.01, None)]
+)
+def test_a_model_without_a_bound_of_one_percent_reads(
+    own_models: Path, edit_manifest, picture: Path, capsys, bounds, wanted: float, applied: float | None
+) -> None:
+    """A digit model of one's own may certify less: the default was an error."""
+
+    def certify(content: dict) -> None:
+        model = content["models"]["lenet5"]
+        model["thresholds"] = [
+            model["thresholds"][0] | {"max_error": bound, "threshold": 0} for bound in bounds
+        ]
+
+    edit_manifest(certify)
+    assert main(["classify", str(picture), "--json", "--models", str(own_models)]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert (content["max_error"], content["applied_max_error"]) == (wanted, applied)
+    (digit,) = content["digits"]
+    assert digit["accepted"] == (applied is not None)
+    assert (digit["reason"] or "nothing is accepted: ").startswith("nothing is accepted: ")
+
+
 def test_naming_the_default_is_leaving_it_out(picture: Path, capsys) -> None:
     assert main(["classify", str(picture), "--json"]) == 0
     left_out = json.loads(capsys.readouterr().out)
