@@ -2,7 +2,7 @@
 
 The folder is walked while it is read, in a fixed order, and a bounded number
 of pictures is in work at any time. A line is {"file", "page", "pages",
-…prediction} or {"file", "page", "pages", "error"}, one for each of a file's
+…bounds, …prediction} or {"file", "page", "pages", "error"}, one for each of a file's
 pages, the file relative to the folder, in the order of the walk: the same lines
 whether processes of this machine (`serving.bulk.local`) or a cluster
 (`serving.bulk.ray`) read. `page` is null where the file as a whole cannot be
@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.decoding.field_string import FieldFormat
+from serving.decoding.thresholds import OperatingPoint
 from serving.errors import CheckreaderError
 from serving.images.crop import Crop
 from serving.images.pages import split
@@ -92,15 +93,17 @@ class Worker:
         except CheckreaderError as error:
             return error_line(file, str(error))
         return b"\n".join(
-            _page_line(file, page, len(pages), outcome)
+            _page_line(file, page, len(pages), outcome, self._recognize.point)
             for page, outcome in pages.each(lambda encoded: self._recognize([encoded])[0])
         )
 
 
-def _page_line(file: str, page: int, pages: int, outcome: FieldPrediction | CheckreaderError) -> bytes:
+def _page_line(
+    file: str, page: int, pages: int, outcome: FieldPrediction | CheckreaderError, point: OperatingPoint
+) -> bytes:
     if isinstance(outcome, CheckreaderError):
         return error_line(file, str(outcome), page, pages)
-    place = {"file": display_name(file), "page": page, "pages": pages}
+    place = {"file": display_name(file), "page": page, "pages": pages, **point.bounds}
     return msgspec.json.encode(place | msgspec.to_builtins(msgspec.structs.replace(outcome, page=page)))
 
 

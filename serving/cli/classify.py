@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from serving.decoding.thresholds import MAX_ERROR, DigitPrediction, choose_threshold
+from serving.decoding.thresholds import MAX_ERROR, DigitPrediction, OperatingPoint, operating_point
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 from serving.images.pages import split
@@ -27,9 +27,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--max-error",
         type=float,
-        default=MAX_ERROR,
         metavar="E",
-        help="largest tolerated share of wrong predictions among the accepted (%(default)s)",
+        help=f"largest tolerated share of wrong predictions among the accepted ({MAX_ERROR}, else the model's smallest)",
     )
     command.add_argument(
         "--runtime",
@@ -46,19 +45,18 @@ def run(options: argparse.Namespace) -> int:
         1 if a file or a page could not be read, else 0.
 
     Raises:
-        CheckreaderError: the model or the bound cannot be used.
+        CheckreaderError: the model cannot be used, or the bound is no share.
     """
     repository = Repository.open(options.models)
     name = options.model or repository.manifest.default
     runtime = "onnxruntime" if options.runtime == "onnx" else options.runtime
+    digits.require_digits(name, repository.model(name))
     loaded = repository.load(name, runtime)
-    threshold = choose_threshold(
-        loaded.model.thresholds, options.max_error
-    )  # refused once, not for every file
+    point = operating_point(loaded.model.thresholds, options.max_error)  # refused once, not for every file
 
     def classify(page: bytes) -> DigitPrediction:
         source = digits.normalize_pictures([page])
-        return digits.recognize(source, loaded.network.infer(tensor(source.pixels)), threshold)[0]
+        return digits.recognize(source, loaded.network.infer(tensor(source.pixels)), point)[0]
 
     predictions: list[tuple[str, DigitPrediction]] = []
     failures = 0
@@ -77,15 +75,19 @@ def run(options: argparse.Namespace) -> int:
             else:
                 predictions.append((file, msgspec.structs.replace(outcome, page=number)))
     if options.json:
-        _print_json(name, loaded.model.version, predictions)
+        _print_json(name, loaded.model.version, point, predictions)
     elif predictions:
         _print_table(predictions)
+        print(point)
     return 1 if failures else 0
 
 
-def _print_json(name: str, version: str, predictions: list[tuple[str, DigitPrediction]]) -> None:
+def _print_json(
+    name: str, version: str, point: OperatingPoint, predictions: list[tuple[str, DigitPrediction]]
+) -> None:
     reply = {
         "model": {"name": name, "version": version},
+        **point.bounds,
         "digits": [{"file": file} | msgspec.to_builtins(prediction) for file, prediction in predictions],
     }
     print(msgspec.json.format(msgspec.json.encode(reply), indent=2).decode())

@@ -19,7 +19,7 @@ from serving.bulk import local
 from serving.decoding.amounts import LOCALES
 from serving.decoding.check_digits import MAX_LENGTH, SCHEMES
 from serving.decoding.field_string import KINDS, FieldFormat, field_format
-from serving.decoding.thresholds import MAX_ERROR
+from serving.decoding.thresholds import MAX_ERROR, OperatingPoint, operating_point
 from serving.errors import CheckreaderError
 from serving.extras import install_command, require_packages
 from serving.images.codec import decode
@@ -32,7 +32,10 @@ from serving.table import format_table
 
 MODEL = "lenet5-field"
 _CLUSTER = f"--ray needs an extra: {install_command('cluster')}"
-_HEAD = ("file", "page", "text", "raw", "amount", "confidence", "accepted", "reason")
+_HEAD = (
+    *("file", "page", "text", "raw", "amount", "confidence", "accepted", "reason"),
+    *("max_error", "applied_max_error"),
+)
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
@@ -57,7 +60,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--max-error",
         type=float,
         metavar="E",
-        help=f"largest tolerated share of wrong readings among the accepted ({MAX_ERROR})",
+        help=f"largest tolerated share of wrong readings among the accepted ({MAX_ERROR}, else the model's smallest)",
     )
     command.add_argument(
         "--draw",
@@ -93,7 +96,7 @@ def _files(options: argparse.Namespace, expected: FieldFormat, crop: Crop | None
     repository = Repository.open(options.models)
     # Refused before the model is loaded, and once, not for every file.
     fields.require_sliding(options.model, repository.model(options.model))
-    fields.threshold_or_reason(repository.model(options.model).thresholds, options.max_error)
+    point = operating_point(repository.model(options.model).thresholds, options.max_error)
     loaded = repository.load(options.model)
     recognize = fields.field_recognizer(
         options.model, loaded.model, loaded.network, expected, options.max_error, crop
@@ -124,12 +127,14 @@ def _files(options: argparse.Namespace, expected: FieldFormat, crop: Crop | None
                 annotate.draw(decode(pages.page(number)), prediction, crop).save(target)
     if options.json:
         entries = [{"file": file} | msgspec.to_builtins(prediction) for file, prediction in predictions]
-        reply = {"model": {"name": options.model, "version": loaded.model.version}, "fields": entries}
+        about = {"model": {"name": options.model, "version": loaded.model.version}, **point.bounds}
+        reply = about | {"fields": entries}
         print(msgspec.json.format(msgspec.json.encode(reply), indent=2).decode())
     elif options.csv:
-        print(_csv(predictions), end="")
+        print(_csv(predictions, point), end="")
     elif predictions:
         print(format_table(*_table(predictions), right=False))
+        print(point)
     return 1 if unreadable else 0
 
 
@@ -158,7 +163,7 @@ def _table(predictions: list[tuple[str, FieldPrediction]]) -> tuple[tuple[str, .
     ]
 
 
-def _csv(predictions: list[tuple[str, FieldPrediction]]) -> str:
+def _csv(predictions: list[tuple[str, FieldPrediction]], point: OperatingPoint) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_HEAD)
@@ -173,6 +178,7 @@ def _csv(predictions: list[tuple[str, FieldPrediction]]) -> str:
                 prediction.confidence,
                 str(prediction.accepted).lower(),
                 prediction.reason,
+                *point.bounds.values(),
             )
         )
     return text.getvalue()
@@ -188,7 +194,7 @@ def _folder(options: argparse.Namespace, expected: FieldFormat, crop: Crop | Non
     repository = Repository.open(options.models)
     model = repository.model(options.model)
     fields.require_sliding(options.model, model)
-    fields.threshold_or_reason(model.thresholds, options.max_error)
+    operating_point(model.thresholds, options.max_error)
     engine: bulk.Engine = local.read
     if options.ray is not None:
         with require_packages(_CLUSTER):

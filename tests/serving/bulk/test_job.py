@@ -68,8 +68,10 @@ def test_one_line_for_each_picture_in_order(job: Job, tmp_path: Path) -> None:
     assert reason == ("b/broken.png", by_file["b/broken.png"]["error"])
     assert reason[1].startswith("not a picture")
     assert list(by_file["b/broken.png"]) == ["file", "page", "pages", "error"]
-    assert list(by_file["00.png"])[:4] == ["file", "page", "pages", "text"]
+    assert list(by_file["00.png"])[:4] == ["file", "page", "pages", "max_error"]
     assert all((row["page"], row["pages"]) == (1, 1) for row in lines_read)
+    bounds = {(row["max_error"], row["applied_max_error"]) for row in lines_read if "error" not in row}
+    assert len(bounds) == 1
 
 
 @pytest.mark.usefixtures("scans")
