@@ -144,7 +144,7 @@ def folder_of_pictures(
         command = [sys.executable, "-m", "serving.cli.main", "read", str(folder), "--out", str(out)]
         start = time.perf_counter()
         with subprocess.Popen(
-            [*command, "--kind", "number"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [*command, "--as", "number"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as process:
             peak = 0.0
             while process.poll() is None:

@@ -36,4 +36,4 @@ def scans(folder: Path) -> Path:
 
 @pytest.fixture
 def job(folder: Path, models: Path) -> Job:
-    return Job(str(folder), str(models), "lenet5-field", FieldFormat(), 0.01)
+    return Job(str(folder), str(models), "lenet5-field", "1", FieldFormat(), 0.01)
