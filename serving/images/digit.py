@@ -133,6 +133,7 @@ def _relative_darkness() -> Gray:
 
 
 _RELATIVE_DARKNESS: Final = _relative_darkness()
+_LEVELS: Final = np.arange(256)
 
 
 def _shrink(gray: Gray, block: int) -> Gray:
@@ -152,9 +153,9 @@ def _ink(work: Gray, least_contrast: int) -> _Ink | None:
         work = ~work
     reach = -(-max(work.shape) // 6)
     ink = _darkness(work, close_squares(work, reach))
-    histogram = np.bincount(ink.ravel(), minlength=256).astype(np.int64)
+    histogram = np.bincount(ink.ravel(), minlength=256)
     count = np.cumsum(histogram)
-    total = np.cumsum(histogram * np.arange(256))
+    total = np.cumsum(histogram * _LEVELS)
     below, n, s = count[:-1], int(count[-1]), int(total[-1])
     above = n - below
     spread = np.abs(n * total[:-1] - below * s)
@@ -168,8 +169,8 @@ def _ink(work: Gray, least_contrast: int) -> _Ink | None:
         return None
     low = int(np.searchsorted(count, -(-9 * n0 // 10)))
     high = int(np.searchsorted(count - n0, -(-3 * (n - n0) // 4)))
-    stretched = np.clip(_div(255 * np.maximum(np.arange(256) - low, 0), high - low), 0, 255).astype(np.uint8)
-    return _Ink(stretched[ink], _darkness(work, close_lines(work, reach)), contrast)
+    stretched = np.clip(_div(255 * np.maximum(_LEVELS - low, 0), high - low), 0, 255).astype(np.uint8)
+    return _Ink(stretched.take(ink), _darkness(work, close_lines(work, reach)), contrast)
 
 
 def _skewness(work: Gray) -> int:
@@ -180,17 +181,21 @@ def _skewness(work: Gray) -> int:
     for lines in (work[::step], work.T[::step]):
         # Whole numbers below 2**24: single precision is exact, and faster than integers.
         levels = lines.astype(np.float32)
-        total += 4 * _skew(levels - _line_means(levels, reach))
-        total += _skew(levels - np.floor((levels[:, :1] + levels[:, -1:]) / np.float32(2)))
+        deviations = np.empty((2, *levels.shape), np.float32)
+        np.subtract(levels, _line_means(levels, reach), out=deviations[0])
+        np.subtract(levels, np.floor((levels[:, :1] + levels[:, -1:]) / np.float32(2)), out=deviations[1])
+        cubes = deviations * deviations * deviations
+        sums = cubes.sum((1, 2), np.float64)
+        sizes = np.abs(cubes, out=cubes).sum((1, 2), np.float64)
+        means, ends = (_share(int(part), int(whole)) for part, whole in zip(sums, sizes, strict=True))
+        total += 4 * means + ends
     return total
 
 
-def _skew(d: npt.NDArray[np.float32]) -> int:
-    cubes = d * d * d
-    cubic = int(cubes.sum(dtype=np.float64))
-    size = int(np.abs(cubes, out=cubes).sum(dtype=np.float64))
-    share = 1024 * abs(cubic) // max(size, 1)
-    return share if cubic > 0 else -share
+def _share(part: int, whole: int) -> int:
+    """Returns part / whole in 1024ths, rounded toward 0."""
+    share = 1024 * abs(part) // max(whole, 1)
+    return share if part > 0 else -share
 
 
 def _line_means(levels: npt.NDArray[np.float32], reach: int) -> npt.NDArray[np.float32]:
@@ -213,7 +218,7 @@ def _level_windows(length: int, reach: int) -> tuple[_Ints, _Ints, npt.NDArray[n
 def _darkness(work: Gray, paper: Gray) -> Gray:
     """Returns how much darker than its paper each pixel is, in 255ths of the paper's level (step 4)."""
     darker = paper - np.minimum(work, paper)
-    return np.asarray(_RELATIVE_DARKNESS[paper.astype(np.uint16) * 256 + darker])
+    return _RELATIVE_DARKNESS.take(paper.astype(np.uint16) * 256 + darker)
 
 
 def _body(ink: _Ink) -> _Body:
@@ -225,11 +230,11 @@ def _body(ink: _Ink) -> _Body:
     rows = strokes.row * width
     weight = strokes.reduce(sums[rows + strokes.stop] - sums[rows + strokes.start], np.add)
     heaviest = int(weight.argmax())
-    keep = weight * _SPECK >= weight[heaviest]
+    keep = np.asarray(weight * _SPECK >= weight[heaviest], np.bool_)
     outermost = (
         (strokes.row == 0) | (strokes.row == height - 1) | (strokes.start == 0) | (strokes.stop == width)
     )
-    at_edge = strokes.reduce(outermost, np.logical_or)
+    at_edge = np.asarray(strokes.reduce(outermost, np.logical_or), np.bool_)
     if not at_edge[heaviest]:
         keep &= ~at_edge
     if not keep.all():

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +35,9 @@ def load(model: str | Path | bytes, threads: int | None = None) -> Network:
     """
     content = model if isinstance(model, bytes) else Path(model).read_bytes()
     try:
-        interpreter = Interpreter(model_content=content, num_threads=threads or cpus())
-        interpreter.allocate_tensors()
+        with _without_announcement():
+            interpreter = Interpreter(model_content=content, num_threads=threads or cpus())
+            interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         reason = (str(error).splitlines() or ["no reason given"])[0]
         raise CheckreaderError(f"LiteRT cannot load the model: {reason}") from None
@@ -60,6 +65,27 @@ def load(model: str | Path | bytes, threads: int | None = None) -> Network:
         return tuple(np.concatenate(parts) for parts in zip(*rows, strict=True))
 
     return Network(_spec(inputs[0]), tuple(_spec(detail) for detail in outputs), run)
+
+
+@contextlib.contextmanager
+def _without_announcement() -> Iterator[None]:
+    """Drops what LiteRT, which has no switch for it, announces on standard error; errors are passed on."""
+    try:
+        stderr = os.dup(2)
+    except OSError:  # it is closed
+        yield
+        return
+    with tempfile.TemporaryFile() as text:
+        os.dup2(text.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            text.seek(0)
+            for line in text:
+                if not line.startswith(b"INFO: "):
+                    os.write(2, line)
 
 
 def _spec(detail: dict[str, Any]) -> Spec:

@@ -243,6 +243,11 @@ def results(machine: dict[str, Any]) -> dict[str, dict[str, Any]]:
             "validation_pictures": 4_949,
         },
         "folding": {"folded_against_plain": 2.78, "batch": 256},
+        "lights": {
+            task: {model: {"pictures": 40, "right": 39, "accepted_wrong": 1, "lights": {"noise": {}, "fog": {}}}}
+            | {"max_error": bound}
+            for task, model, bound in (("digits", "lenet5", 0.01), ("fields", "lenet5-field", 0.05))
+        },
         "corruptions": {
             "mean": {"lenet5": {"raw": 0.97, "normalized": 0.87}},
             "kinds": {

@@ -280,7 +280,10 @@ def test_limits(root: Path) -> None:
     assert "4,949 pictures" in lines[6]
     assert lines[6].endswith("Over the 1 seeds that both have, `lenet5-fast` loses 0.10 points.")
     assert lines[10] == "| lenet5 | 97.0% | 87.0% |"
-    assert "as they are: zigzag 94.0%, stripe 97.0%, shear 98.0%; normalized: zigzag 84.0%" in lines[-1]
+    assert "as they are: zigzag 94.0%, stripe 97.0%, shear 98.0%; normalized: zigzag 84.0%" in lines[12]
+    assert lines[14].startswith("| golden pictures under 2 lights |")
+    assert lines[16:18] == ["| lenet5 | 40 | 39 | 1 |", "| lenet5-field | 40 | 39 | 1 |"]
+    assert "at `max_error` 0.01 and 0.05" in lines[-1]
 
 
 def test_service_under_the_old_name_is_shown_under_the_new(root: Path) -> None:

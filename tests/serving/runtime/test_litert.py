@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from typing import Any
+
 import flatbuffers
 import numpy as np
 import pytest
@@ -91,3 +96,26 @@ def test_litert_int8() -> None:
 def test_litert_no_model(data: bytes) -> None:
     with pytest.raises(CheckreaderError, match="LiteRT cannot load the model"):
         litert.load(data)
+
+
+def test_litert_announces_nothing_and_keeps_what_others_write() -> None:
+    """In a process of its own: only the first interpreter of one announces its delegate."""
+    code = (
+        "import os, sys; from serving.runtime import litert;"
+        "network = litert.load(sys.stdin.buffer.read(), threads=1); os.write(2, b'after\\n')"
+    )
+    model, _ = tiny_tflite(integer=False)
+    run = subprocess.run([sys.executable, "-c", code], input=model, capture_output=True, check=True)
+    assert run.stderr == b"after\n"
+
+
+def test_litert_passes_errors_on(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    interpreter = litert.Interpreter
+
+    def failing(**options: Any) -> Any:
+        os.write(2, b"INFO: a delegate\nERROR: no delegate\n")
+        return interpreter(**options)
+
+    monkeypatch.setattr(litert, "Interpreter", failing)
+    litert.load(tiny_tflite(integer=False)[0], threads=1)
+    assert capfd.readouterr().err == "ERROR: no delegate\n"
