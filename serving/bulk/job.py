@@ -88,7 +88,7 @@ class Job:
         if not self.csv:
             return JsonLines()
         prediction = DigitPrediction if self.field_format is None else FieldPrediction
-        return CsvLines(csv_columns(tuple(self.about), tuple(self.settings), prediction))
+        return CsvLines(csv_columns(tuple(self.settings), prediction))
 
 
 @dataclass

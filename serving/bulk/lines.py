@@ -21,6 +21,7 @@ from serving.bulk.folder import one_line
 Settings: TypeAlias = Mapping[str, str | int | float | None]
 _SETTINGS: Final = "settings"
 _HEAD: Final = ("file", "page", "pages")
+_ABOUT: Final = ("model", "version", "max_error")
 
 
 class Row(msgspec.Struct):
@@ -75,8 +76,9 @@ class JsonLines:
 
     def decode(self, line: bytes) -> Row:
         row = self._decoder.decode(line)  # msgspec's errors are ValueErrors
-        about = {"model": row.model, "version": row.version, "max_error": row.max_error} | row.settings
-        return Row(row.file, row.page, row.pages, texts(about), row.accepted, row.reason, row.error)
+        about: Settings = {"model": row.model, "version": row.version, "max_error": row.max_error}
+        settings = texts({**about, **row.settings})
+        return Row(row.file, row.page, row.pages, settings, row.accepted, row.reason, row.error)
 
 
 @dataclass(frozen=True)
@@ -100,15 +102,14 @@ class CsvLines:
             raise ValueError(str(error)) from None
         row = dict(zip(self.columns, cells, strict=True))
         prefix = f"{_SETTINGS}."
-        return Row(
-            row["file"],
-            *(int(row[key]) if row[key] else None for key in ("page", "pages")),
-            {key: row[key] for key in ("model", "version", "max_error")}
-            | {key.removeprefix(prefix): cell for key, cell in row.items() if key.startswith(prefix)},
-            row["accepted"] == "true",
-            row["reason"] or None,
-            row["error"] or None,
-        )
+        settings = {
+            key.removeprefix(prefix): cell
+            for key, cell in row.items()
+            if key.startswith(prefix) or key in _ABOUT
+        }
+        page, pages = (int(row[key]) if row[key] else None for key in ("page", "pages"))
+        accepted, reason, error = row["accepted"] == "true", row["reason"] or None, row["error"] or None
+        return Row(row["file"], page, pages, settings, accepted, reason, error)
 
 
 def texts(settings: Settings) -> dict[str, str]:
@@ -116,16 +117,15 @@ def texts(settings: Settings) -> dict[str, str]:
     return {key: _cell(value) for key, value in settings.items()}
 
 
-def csv_columns(about: Sequence[str], settings: Sequence[str], prediction: type[msgspec.Struct]) -> list[str]:
+def csv_columns(settings: Sequence[str], prediction: type[msgspec.Struct]) -> list[str]:
     """Returns the columns of results.
 
     Args:
-        about: the keys of model and bounds.
         settings: the keys of the settings.
         prediction: what the rows hold.
     """
     inner = [f"{_SETTINGS}.{key}" for key in settings]
-    return list(dict.fromkeys([*_HEAD, *about, *inner, *_fields(prediction), "error"]))
+    return list(dict.fromkeys([*_HEAD, *_ABOUT, *inner, *_fields(prediction), "error"]))
 
 
 def _fields(structure: type[msgspec.Struct]) -> Iterator[str]:

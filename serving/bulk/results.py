@@ -15,7 +15,7 @@ import os
 import shutil
 import sys
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final
@@ -134,7 +134,7 @@ class FinishedFiles:
 class _Earlier:
     """What an earlier run left: the files that were read whole, and the spans of bytes of all else."""
 
-    def __init__(self, file: BinaryIO, path: Path, form: Form, settings: dict[str, str]) -> None:
+    def __init__(self, file: BinaryIO, path: Path, form: Form, settings: Mapping[str, str]) -> None:
         self.dropped: list[tuple[int, int]] = []
         self._hashes = array("Q")
         self._settings = settings
@@ -207,7 +207,7 @@ class _Earlier:
         )
 
 
-def _difference(earlier: dict[str, str], now: dict[str, str]) -> str:
+def _difference(earlier: Mapping[str, str], now: Mapping[str, str]) -> str:
     """Says which settings differ: "max_error 0.05, now 0.01"."""
     return " and ".join(
         f"{key} {earlier.get(key) or 'not set'}, now {now.get(key) or 'not set'}"

@@ -96,12 +96,12 @@ def _json(model: str, version: str, task: str, predictions: Predictions) -> str:
 
 def _table(predictions: Predictions) -> str:
     """Returns a table for people."""
-    head, rows = ("digit",), []
+    head, rows = ["digit"], []
     for file, prediction in predictions:
         if isinstance(prediction, FieldPrediction):
-            head, cells = ("reading", "amount"), (prediction.raw, prediction.amount or "")
+            head, cells = ["reading", "amount"], [prediction.raw, prediction.amount or ""]
         else:
-            head, cells = ("digit",), (str(prediction.digit),)
+            cells = [str(prediction.digit)]
         verdict = (f"{prediction.confidence:.3f}", prediction.reason or "accepted")
         rows.append((file, str(prediction.page), *cells, *verdict))
     return format_table(("file", "page", *head, "confidence", "verdict"), rows, right=False)

@@ -17,7 +17,7 @@ from serving.recognition.fields import FieldPrediction
 
 ABOUT = {"model": "lenet5-field", "version": "1", "max_error": 0.01}
 SETTINGS = {"as": "number", "scheme": "aba", "length": None, "crop": "1,2,3,4"}
-COLUMNS = csv_columns(tuple(ABOUT), tuple(SETTINGS), FieldPrediction)
+COLUMNS = csv_columns(tuple(SETTINGS), FieldPrediction)
 FORMS = [JsonLines(), CsvLines(COLUMNS)]
 
 rows = st.fixed_dictionaries(
@@ -44,9 +44,10 @@ def test_columns() -> None:
     ]
     assert COLUMNS[10:12] == ["text", "raw"]
     assert COLUMNS[-4:] == ["check_digit.scheme", "check_digit.valid", "alternatives", "error"]
-    digit = csv_columns((), ("as",), DigitPrediction)
+    digit = csv_columns(("as",), DigitPrediction)
     assert digit == [
-        *("file", "page", "pages", "settings.as"),
+        *COLUMNS[:6],
+        "settings.as",
         *("digit", "confidence", "accepted", "reason", "top", "error"),
     ]
 

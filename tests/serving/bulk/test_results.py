@@ -18,7 +18,7 @@ from serving.decoding.thresholds import DigitPrediction
 from serving.errors import CheckreaderError
 
 SETTINGS = {"model": "m", "version": "1", "max_error": 0.01, "as": "digit"}
-CSV = CsvLines(csv_columns(("model", "version", "max_error"), ("as",), DigitPrediction))
+CSV = CsvLines(csv_columns(("as",), DigitPrediction))
 FORMS = {"json": JsonLines(), "csv": CSV}
 
 form_names = pytest.mark.parametrize("name", list(FORMS))
