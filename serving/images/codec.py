@@ -15,6 +15,7 @@ from serving.images.foreign_formats import describe
 from serving.images.frame import Frame, Gray
 from serving.images.gray_levels import gray_levels
 from serving.images.library_warnings import HIDDEN
+from serving.images.spare_byte import add_opacity
 
 __all__ = ["FORMATS", "MAX_PIXELS", "Frame", "Gray", "decode", "decode_frame", "pixel_count"]
 
@@ -109,7 +110,10 @@ def _read(encoded: bytes, max_pixels: int) -> Frame:
     clear = picture.info.get("transparency")
     if layout in _SAMPLES and isinstance(clear, int):
         picture.info["transparency"] = clear * _SAMPLES[layout]
-    gray = gray_levels(scale_colors(picture, encoded, layout) if is_deep_color(layout) else picture)
+    if is_deep_color(layout):
+        gray = gray_levels(scale_colors(picture, encoded, layout))
+    else:
+        gray = gray_levels(add_opacity(picture, encoded, layout))
     if orientation in _TRANSPOSES and not is_turned:
         gray = np.asarray(Image.fromarray(gray).transpose(_TRANSPOSES[orientation]))
     return Frame(gray, 1 / aspect if orientation in _TURNED else aspect)
@@ -160,7 +164,7 @@ def _refusal(encoded: bytes, error: Exception) -> CheckreaderError:
         return CheckreaderError(
             f"damaged {kind} picture, or of an unusual kind: its header cannot be read; save it as 8-bit PNG"
         )
-    return CheckreaderError(f"damaged {kind} picture: {error}")
+    return CheckreaderError(f"damaged {kind} picture: {error}; copy or save it again")
 
 
 def _too_large(max_pixels: int, size: str) -> TooLarge:

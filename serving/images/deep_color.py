@@ -12,6 +12,7 @@ from typing import Any, Final
 from PIL import Image, ImageChops, ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from serving.errors import CheckreaderError
 from serving.images.frame import strips
 
 _GRAY_ALPHA: Final = "LA;16B"
@@ -53,12 +54,20 @@ def scale_colors(high: Image.Image, encoded: bytes, layout: str) -> Image.Image:
 
     Returns:
         The same picture, changed.
+
+    Raises:
+        CheckreaderError: its low bytes cannot be decoded.
     """
     if high.mode not in ("RGB", "RGBA"):
         return high
     largest = [int(most) for _, most in high.getextrema()]  # type: ignore[misc]
     bits = next((bits for limit, bits in _BITS if max(largest[:3]) <= limit), 16)
     if bits < 16:
+        if isinstance(high, TiffImageFile) and high.use_load_libtiff and high.tag_v2.get(_PLANES) == 2:
+            # libtiff's decoder takes each plane in the file's byte order, whatever it is told.
+            raise CheckreaderError(
+                f"TIFF of separate compressed planes with {bits} of 16 bits in use: save it as 8-bit PNG"
+            )
         low = _low_bytes(encoded, layout)
         width, height = high.size
         for top, bottom in strips(width, height):

@@ -140,7 +140,9 @@ def _shrink(gray: Gray, block: int) -> Gray:
     if block == 1:
         return gray
     rows, columns = (np.arange(0, length, block) for length in gray.shape)
-    sums = np.add.reduceat(np.add.reduceat(gray, rows, axis=0, dtype=np.uint32), columns, axis=1)
+    # Whole rows first: much faster than blocks in pictures of many pixels.
+    strips = np.stack([gray[top : top + block].sum(0, dtype=np.uint32) for top in rows])
+    sums = np.add.reduceat(strips, columns, axis=1)
     counts = np.outer(
         *(np.diff(starts, append=length) for starts, length in zip((rows, columns), gray.shape, strict=True))
     )

@@ -94,7 +94,9 @@ class Pages:
             return self.encoded
         directory = self.directories[number - 1]
         if directory.next is None:
-            raise CheckreaderError("damaged TIFF picture: the page's directory lies outside the file")
+            raise CheckreaderError(
+                "damaged TIFF picture: the page's directory lies outside the file; copy or save it again"
+            )
         header, width = self.layout.header, struct.calcsize(self.layout.offset)
         rest = memoryview(self.encoded)
         parts = (

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from serving.errors import CheckreaderError
 from serving.images.codec import decode
 from serving.images.deep_color import is_deep_color, rawmode
 from tests.support.picture_files import chunk, png_file, tiff_file
@@ -42,6 +43,22 @@ def test_scaled_by_their_range(mode: str, largest: int, opaque: str) -> None:
 def test_separate_planes_of_a_tiff() -> None:
     gray = decode(tiff_file(deep("RGB", 255, 0), 2, 16, tags={284: 2}))
     assert np.abs(gray[1:].astype(int) - SEVEN[1:]).max() <= 1
+
+
+@pytest.mark.parametrize("largest", [255, 4095, 65535])
+def test_separate_compressed_planes_of_a_tiff(largest: int) -> None:
+    """Their high bytes alone can be decoded, which is enough for levels that use all bits."""
+    samples = deep("RGB", largest, 0)
+    bytes_of_plane = samples[..., 0].astype("<u2").tobytes()
+    runs = [bytes_of_plane[start : start + 128] for start in range(0, len(bytes_of_plane), 128)]
+    packed = b"".join(bytes((len(run) - 1,)) + run for run in runs)  # PackBits
+    planes = np.repeat(np.frombuffer(packed, np.uint8)[np.newaxis, :, np.newaxis], 3, 2)
+    encoded = tiff_file(planes, 2, tags={256: 40, 257: 40, 258: [16] * 3, 259: 32773, 278: 40, 284: 2})
+    if largest == 65535:
+        assert np.abs(decode(encoded)[1:].astype(int) - SEVEN[1:]).max() <= 1
+    else:
+        with pytest.raises(CheckreaderError, match="separate compressed planes"):
+            decode(encoded)
 
 
 @pytest.mark.parametrize("largest", [255, 65535])
