@@ -108,8 +108,8 @@ class CsvLines:
             if key.startswith(prefix) or key in _ABOUT
         }
         page, pages = (int(row[key]) if row[key] else None for key in ("page", "pages"))
-        accepted, reason, error = row["accepted"] == "true", row["reason"] or None, row["error"] or None
-        return Row(row["file"], page, pages, settings, accepted, reason, error)
+        accepted, reason = row["accepted"] == "true", row["reason"] or None
+        return Row(row["file"], page, pages, settings, accepted, reason, row["error"] or None)
 
 
 def texts(settings: Settings) -> dict[str, str]:

@@ -104,15 +104,14 @@ def show_progress(
 
     def write() -> None:
         while not ended.wait(interval):
+            if not totals:  # counted only if the job lasts long enough
+                with contextlib.suppress(OSError):  # the job itself says what is wrong with the folder
+                    totals.append(_count(folder))
+            whole = f" of {totals[0]:,}" if totals else ""
             rate = (count - before) / (time.monotonic() - start)
-            print(f"{count:,} of {total():,} pictures, {rate:,.0f}/s", file=sys.stderr, flush=True)
+            print(f"{count:,}{whole} pictures, {rate:,.0f}/s", file=sys.stderr, flush=True)
 
-    def total() -> int:
-        if not totals:
-            totals.append(_count(folder))
-        return totals[0]
-
-    totals: list[int] = []  # counted only if the job lasts long enough
+    totals: list[int] = []
     thread = threading.Thread(target=write, name="progress", daemon=True)
     thread.start()
     try:

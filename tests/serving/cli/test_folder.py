@@ -165,6 +165,17 @@ def test_progress_elsewhere(folder: Path, monkeypatch: pytest.MonkeyPatch, befor
     assert list(show_progress(lines(), before, str(folder), 0.01)) == [[b"", b""]]
 
 
+def test_a_folder_that_is_gone_costs_no_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen(lambda text: text.startswith("0 pictures, "))
+
+    def lines() -> Iterator[list[bytes]]:
+        monkeypatch.setattr(sys, "stderr", screen)
+        assert screen.shown.wait(60)
+        yield [b""]
+
+    assert list(show_progress(lines(), 0, str(tmp_path / "gone"), 0.01)) == [[b""]]
+
+
 def test_short_work_shows_no_progress(folder: Path, capsys) -> None:
     assert list(show_progress(iter([[b""]]), 0, str(folder))) == [[b""]]
     assert capsys.readouterr().err == ""
