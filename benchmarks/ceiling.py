@@ -46,7 +46,7 @@ from pipeline.run import WEIGHTS, Run, environment, write_json
 from pipeline.synthesis import nondigits
 from pipeline.training import distillation
 from pipeline.training.digit import predict, train
-from serving.decoding.thresholds import MAX_ERROR, choose_threshold
+from serving.decoding.thresholds import MAX_ERROR, operating_point
 
 RELEASE: Final = train_preset("release", "mnist")
 RECIPES: Final = {
@@ -111,8 +111,8 @@ def measure(run: Run, validation: Split) -> dict[str, float]:
     logits = predict(model, validation.images)
     others = predict(model, nondigits.pictures(config["outliers"], config["seed"] + nondigits.VALIDATION))
     fitted = calibration.fit(logits, validation.labels, others)
-    accepted = choose_threshold(fitted.thresholds, MAX_ERROR).accepted
-    return {**scores(logits, validation.labels), "accepted": accepted}
+    applied = operating_point(fitted.thresholds, MAX_ERROR).threshold
+    return {**scores(logits, validation.labels), "accepted": applied.accepted if applied else 0.0}
 
 
 def scores(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> dict[str, float]:

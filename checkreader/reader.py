@@ -13,12 +13,12 @@ from checkreader.pictures import Picture, encoded
 from checkreader.results import Amount, Digit, Model, Number
 from serving.cli.renamed import check_variables
 from serving.decoding.field_string import field_format
-from serving.decoding.thresholds import MAX_ERROR, choose_threshold
+from serving.decoding.thresholds import OperatingPoint, operating_point
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 from serving.images.pages import split
 from serving.recognition import digits, fields
-from serving.recognition.fields import FieldPrediction
+from serving.recognition.fields import FieldPrediction, FieldRecognizer
 from serving.repository.golden import LoadedModel
 from serving.repository.store import Repository
 
@@ -52,7 +52,12 @@ class Reader:
 
     @overload
     def digit(
-        self, picture: Picture, *, max_error: float = ..., crop: Crop | None = ..., model: str | None = ...
+        self,
+        picture: Picture,
+        *,
+        max_error: float | None = ...,
+        crop: Crop | None = ...,
+        model: str | None = ...,
     ) -> Digit: ...
 
     @overload
@@ -60,7 +65,7 @@ class Reader:
         self,
         picture: list[Pictures] | tuple[Pictures, ...],
         *,
-        max_error: float = ...,
+        max_error: float | None = ...,
         crop: Crop | None = ...,
         model: str | None = ...,
     ) -> list[Digit]: ...
@@ -69,7 +74,7 @@ class Reader:
         self,
         picture: Picture | list[Pictures] | tuple[Pictures, ...],
         *,
-        max_error: float = MAX_ERROR,
+        max_error: float | None = None,
         crop: Crop | None = None,
         model: str | None = None,
     ) -> Digit | list[Digit]:
@@ -78,7 +83,8 @@ class Reader:
         Args:
             picture: a path, encoded bytes, a NumPy array or a PIL image; or a list of these, of which every page
                 is read.
-            max_error: the tolerated share of wrong digits among the accepted, above 0.
+            max_error: the tolerated share of wrong digits among the accepted; None = 1 %, else the smallest that the
+                model certifies above that, up to 5 %. With a smaller one than it certifies nothing is accepted.
             crop: x, y, width and height of the part to read, in pixels, in every page alike.
             model: another digit model than the release's default.
 
@@ -88,13 +94,15 @@ class Reader:
         Raises:
             checkreader.Error: a picture, the bound or the model cannot be used; the message says why.
         """
-        loaded = self._load(model or self._repository.manifest.default)
-        threshold = choose_threshold(loaded.model.thresholds, max_error)
+        name = model or self._repository.manifest.default
+        digits.require_digits(name, self._repository.model(name))
+        loaded = self._load(name)
+        point = operating_point(loaded.model.thresholds, max_error)
         about = Model(loaded.name, loaded.model.version)
 
         def read(pictures: list[bytes]) -> list[Digit]:
             source = digits.normalize_pictures(pictures, crop)
-            predictions = digits.recognize(source, loaded.network.infer(tensor(source.pixels)), threshold)
+            predictions = digits.recognize(source, loaded.network.infer(tensor(source.pixels)), point)
             return [
                 Digit(
                     about,
@@ -102,6 +110,8 @@ class Reader:
                     prediction.confidence,
                     prediction.accepted,
                     prediction.reason,
+                    point.max_error,
+                    point.applied_max_error,
                     prediction.digit,
                     tuple(prediction.top),
                 )
@@ -147,8 +157,8 @@ class Reader:
             picture: a path, encoded bytes, a NumPy array or a PIL image; or a list of these, of which every page
                 is read.
             locale: how the amount is written, `en`, `de`, …; None = any.
-            max_error: the tolerated share of wrong amounts among the accepted; None = 1 %, and nothing is accepted
-                by a model whose calibration does not support that.
+            max_error: the tolerated share of wrong amounts among the accepted; None = 1 %, else the smallest that the
+                model certifies above that, up to 5 %. With a smaller one than it certifies nothing is accepted.
             crop: x, y, width and height of the part to read, in pixels, in every page alike.
             model: another field model than the released one.
 
@@ -158,12 +168,12 @@ class Reader:
         Raises:
             checkreader.Error: a picture, the bound, the locale or the model cannot be used; the message says why.
         """
-        recognize, about = self._fields("amount", None, None, locale, max_error, crop, model)
+        recognizer, about = self._fields("amount", None, None, locale, max_error, crop, model)
 
         def read(pictures: list[bytes]) -> list[Amount]:
             return [
-                Amount(**_number(prediction, about), amount=_decimal(prediction.amount))
-                for prediction in recognize(pictures)
+                Amount(**_number(prediction, about, recognizer.point), amount=_decimal(prediction.amount))
+                for prediction in recognizer(pictures)
             ]
 
         return _each(picture, read, "amount")
@@ -219,10 +229,12 @@ class Reader:
         Raises:
             checkreader.Error: a picture, the bound, the scheme or the model cannot be used; the message says why.
         """
-        recognize, about = self._fields("number", scheme, length, None, max_error, crop, model)
+        recognizer, about = self._fields("number", scheme, length, None, max_error, crop, model)
 
         def read(pictures: list[bytes]) -> list[Number]:
-            return [Number(**_number(prediction, about)) for prediction in recognize(pictures)]
+            return [
+                Number(**_number(prediction, about, recognizer.point)) for prediction in recognizer(pictures)
+            ]
 
         return _each(picture, read, "number")
 
@@ -235,7 +247,7 @@ class Reader:
         max_error: float | None,
         crop: Crop | None,
         name: str,
-    ) -> tuple[Callable[[list[bytes]], list[FieldPrediction]], Model]:
+    ) -> tuple[FieldRecognizer, Model]:
         expected = field_format(kind, scheme, length, locale)
         loaded = self._load(name)
         recognizer = fields.field_recognizer(name, loaded.model, loaded.network, expected, max_error, crop)
@@ -292,13 +304,14 @@ def _encoded(picture: Picture, where: str) -> bytes:
         raise CheckreaderError(f"{where}{error}") from None
 
 
-def _number(prediction: FieldPrediction, about: Model) -> dict[str, Any]:
+def _number(prediction: FieldPrediction, about: Model, point: OperatingPoint) -> dict[str, Any]:
     return {
         "model": about,
         "page": prediction.page,
         "confidence": prediction.confidence,
         "accepted": prediction.accepted,
         "reason": prediction.reason,
+        **point.bounds,
         "text": prediction.text,
         "raw": prediction.raw,
         "digits": tuple(prediction.digits),

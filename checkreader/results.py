@@ -29,6 +29,8 @@ class _Result:
     confidence: float
     accepted: bool
     reason: str | None
+    max_error: float
+    applied_max_error: float | None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain data that `json.dumps` takes; amounts are strings, as in the service's answers."""
@@ -47,8 +49,10 @@ class Digit(_Result):
         model: the model that read it.
         page: the number of the page that it is on, from 1; 1 in a picture without pages.
         confidence: the calibrated probability of `digit`, 0 to 1.
-        accepted: True where it may be booked without a human, at the error bound that was asked for.
+        accepted: True where it may be booked without a human, at the error bound that is applied.
         reason: why it is not accepted; None if it is.
+        max_error: the wanted error bound: the one that was named, else the model's default.
+        applied_max_error: the certified bound that is applied; None: there is none, and nothing is accepted.
         digit: 0 to 9.
         top: the likeliest digits, best first.
     """
@@ -68,8 +72,10 @@ class Number(_Result):
         model: the model that read it.
         page: the number of the page that it is on, from 1; 1 in a picture without pages.
         confidence: the calibrated probability that the whole string is right, 0 to 1.
-        accepted: True where it may be booked without a human, at the error bound that was asked for.
+        accepted: True where it may be booked without a human, at the error bound that is applied.
         reason: why it is not accepted; None if it is.
+        max_error: the wanted error bound: the one that was named, else the model's default.
+        applied_max_error: the certified bound that is applied; None: there is none, and nothing is accepted.
         text: the digits alone; "" where none was read.
         raw: what is written, with a point for each separator.
         digits: each digit with its box.

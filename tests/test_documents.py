@@ -190,12 +190,13 @@ def test_the_readme_is_short() -> None:
 
 def test_the_readme_states_the_certified_bounds() -> None:
     models = decode_manifest((ROOT / "models" / NAME).read_bytes()).models
-    bounds = sorted(threshold.max_error for threshold in models["lenet5-field"].thresholds)
     stated = re.search(
-        r"field model is certified for (.*?), not for the default", (ROOT / "README.md").read_text()
+        r"the field model certifies (.*?), the digit model (.*? %)", (ROOT / "README.md").read_text()
     )
     assert stated is not None
-    assert [float(number) / 100 for number in re.findall(r"(\d+) %", stated[1])] == bounds
+    for name, text in zip(("lenet5-field", "lenet5"), stated.groups(), strict=True):
+        bounds = sorted(threshold.max_error for threshold in models[name].thresholds)
+        assert [float(number) / 100 for number in re.findall(r"([\d.]+) %", text)] == bounds
 
 
 def test_the_license_is_the_unmodified_one() -> None:

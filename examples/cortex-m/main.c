@@ -65,12 +65,13 @@ static void fault(void)
 int main(void)
 {
     static uint8_t pixels[784];
+    const int threshold = checkreader_lenet5_threshold(CHECKREADER_LENET5_MAX_ERROR);
     for (int i = 0; i < COUNT; i++) {
         int8_t logits[10];
         char line[96], *end = line;
         const int found = checkreader_normalize(&pictures[i][0][0], WIDTH, HEIGHT, WIDTH, pixels) == 1;
         end = number(end, checkreader_lenet5_classify(pixels, logits));
-        end = number(end, found && checkreader_lenet5_margin(logits) >= CHECKREADER_LENET5_MARGIN);
+        end = number(end, found && checkreader_lenet5_margin(logits) >= threshold);
         for (int digit = 0; digit < 10; digit++)
             end = number(end, logits[digit]);
         end[-1] = '\n';

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from serving.decoding.thresholds import DigitPrediction, choose_threshold
+from serving.decoding.thresholds import DigitPrediction, operating_point
 from serving.errors import CheckreaderError
 from serving.images.codec import Gray, decode
 from serving.images.digit import normalize, tensor
@@ -64,7 +64,7 @@ def read(gray: Gray) -> DigitPrediction:
     loaded = repository.load(repository.manifest.default, "litert")
     source = digits.NormalizedDigits(normalize(gray)[np.newaxis], [1])
     (reading,) = digits.recognize(
-        source, loaded.network.infer(tensor(source.pixels)), choose_threshold(loaded.model.thresholds)
+        source, loaded.network.infer(tensor(source.pixels)), operating_point(loaded.model.thresholds)
     )
     return reading
 

@@ -14,8 +14,12 @@ extern "C" {
 
 typedef char checkreader_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
 
-/* A digit is accepted, without a human, from this margin on: its probability is then at least 0.9980625510215759. */
-#define CHECKREADER_LENET5_MARGIN 38
+/* A bound on the share of errors among the accepted digits is in millionths: 10000 is 1 %. This is the one to ask for
+   where none is wanted: 1 %, or the smallest certified one above it, up to 5 %. */
+#define CHECKREADER_LENET5_MAX_ERROR 10000
+
+/* A margin that no two logits have. */
+#define CHECKREADER_LENET5_UNREACHABLE 256
 
 /* For a caller with floating point: the probabilities are softmax(CHECKREADER_LENET5_SCALE * logits). */
 #define CHECKREADER_LENET5_SCALE 0.22401505708694458
@@ -24,8 +28,18 @@ typedef char checkreader_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
    `logits` receives the network's logit of each digit. Not reentrant. */
 int checkreader_lenet5_classify(const uint8_t pixels[784], int8_t logits[10]);
 
-/* Returns the difference of the two best logits; a digit is accepted from CHECKREADER_LENET5_MARGIN on. */
+/* Returns the difference of the two best logits. */
 int checkreader_lenet5_margin(const int8_t logits[10]);
+
+/* Returns the margin from which a digit is accepted, without a human, where the bound `max_error` is wanted: that of the
+   certified bound that is applied. CHECKREADER_LENET5_UNREACHABLE where there is none: nothing is accepted. */
+int checkreader_lenet5_threshold(int32_t max_error);
+
+/* Returns the certified bound that is applied: the largest that is not above `max_error`; 0 where there is none. */
+int32_t checkreader_lenet5_applied(int32_t max_error);
+
+/* Returns the certified bound at an index from 0, the smallest first; 0 after the last. */
+int32_t checkreader_lenet5_bound(int index);
 
 /* Normalizes a picture of one digit to the network's pixels: 8-bit gray levels, rows `stride` bytes apart, any size
    from 1x1, dark ink on light or light on dark. Returns 1; 0 if no ink was found, and -1 for an impossible size: then

@@ -30,9 +30,7 @@ from pipeline.evaluation.field_readings import (
 from pipeline.metrics.calibration import Flags, Floats, expected_error, interval
 from pipeline.metrics.edit_distance import align
 from pipeline.synthesis import nonfields
-from serving.decoding.thresholds import MAX_ERROR
-from serving.decoding.thresholds import choose_threshold as operating_point
-from serving.errors import CheckreaderError
+from serving.decoding.thresholds import operating_point
 from serving.manifest import Threshold
 
 WORST: Final = 40
@@ -266,13 +264,10 @@ def nonfields_accepted(
     """Counts the pictures that are no field and are accepted at the default operating point.
 
     Returns:
-        `n`, `accepted`, the `threshold` and each kind's `highest` confidence. If the calibration has no such
-        threshold the service refuses, and accepts nothing.
+        `n`, `accepted`, the `threshold` and each kind's `highest` confidence. Without a threshold nothing is accepted.
     """
-    try:
-        threshold: float | None = operating_point(thresholds, MAX_ERROR).threshold
-    except CheckreaderError:
-        threshold = None
+    applied = operating_point(thresholds).threshold
+    threshold = None if applied is None else applied.threshold
     score_by_kind = {
         kind: scores(recognized)
         for kind, recognized in recognize_nonfields(recognizer, count, nonfields.TEST, draw_field).items()

@@ -192,7 +192,7 @@ def explain_refusals(
     errors, count, usable = candidates(score, wrong, max(min_threshold, _MIN_THRESHOLD))
     lines = []
     for rate in ERROR_RATES:
-        if any(entry.max_error == rate for entry in thresholds):
+        if any(entry.max_error <= rate for entry in thresholds):  # a smaller rate certifies the larger
             continue
         line = f"{rate}: needs at least {accepted_needed(rate)} accepted fields without an error, "
         above = int(count[usable].max(initial=0))

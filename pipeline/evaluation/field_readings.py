@@ -16,7 +16,7 @@ from pipeline.networks.lenet5_field import SLIDING
 from pipeline.synthesis import nonfields
 from serving.decoding import field_string
 from serving.decoding.field_string import FieldFormat
-from serving.decoding.thresholds import shortest_float
+from serving.decoding.thresholds import operating_point, shortest_float
 from serving.images.codec import Gray
 from serving.images.field import normalize_field
 from serving.images.sliding_window import place
@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.floating[Any]]
 Infer = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
 # Accepts every field that only its confidence could reject.
-_ANY: Final = Threshold(1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0)
+_ANY: Final = operating_point([Threshold(1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0)], 1.0)
 _ALTERNATIVES: Final = 3
 _BATCH: Final = 64
 # Confidences are float32, which has no digits left for a probability near 1; it has for shrunk log-odds.

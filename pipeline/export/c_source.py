@@ -28,7 +28,7 @@ from pipeline.export.provenance import embed_in_c
 from pipeline.networks import integer_reference
 from pipeline.networks.integer_reference import Layer, Reference, Unsupported
 from serving import __version__
-from serving.decoding.thresholds import MAX_ERROR
+from serving.decoding.thresholds import default_max_error
 from serving.errors import CheckreaderError
 from serving.manifest import Threshold
 from serving.repository.store import Repository
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 NAME: Final = "lenet5-int8"
 _PARTS: Final = Path(__file__).parent / "c"
 _POOLS: Final = ("max_pool", "average_pool")
+UNREACHABLE: Final = 256  # a margin that no two int8 logits have
+MILLION: Final = 1_000_000  # error bounds are whole millionths in C
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,17 +111,17 @@ def plan(network: Reference) -> Plan:
     return Plan(tuple(steps), arena)
 
 
-def margin(network: Reference, threshold: float | None) -> int:
+def margin(network: Reference, threshold: float) -> int:
     """Returns the distance of the two best logits from which a digit's probability cannot be below a threshold.
 
     The probability is lowest where all nine others equal the second: p ≥ 1 / (1 + 9·exp(−scale·margin)).
 
     Args:
         network: a network of 10 logits.
-        threshold: probability; with None or 1 nothing is accepted: no two logits are 256 apart.
+        threshold: probability; with 1 nothing is accepted: no two logits are `UNREACHABLE` apart.
     """
-    if threshold is None or threshold >= 1:
-        return 256
+    if threshold >= 1:
+        return UNREACHABLE
     odds = threshold / (1 - threshold)
     return math.ceil(math.log((network.task.classes - 1) * odds) / network.output.scale)
 
@@ -144,21 +146,16 @@ def render_run(source: Source) -> tuple[str, str]:
 
     content = tflite.int8(source, source.provenance(formats.get("tflite_int8")))
     digest = hashlib.sha256(content).hexdigest()
-    return render(integer_reference.load(content), digest, _default_threshold(source.thresholds))
+    return render(integer_reference.load(content), digest, source.thresholds)
 
 
-def _default_threshold(thresholds: Sequence[Threshold]) -> float | None:
-    """Returns the threshold of the default error bound, or None if there is none."""
-    return next((entry.threshold for entry in thresholds if entry.max_error == MAX_ERROR), None)
-
-
-def render(network: Reference, sha256: str, threshold: float | None) -> tuple[str, str]:
+def render(network: Reference, sha256: str, thresholds: Sequence[Threshold]) -> tuple[str, str]:
     """Returns the C file and its header.
 
     Args:
         network: the integers.
         sha256: the hash of the file that they are from.
-        threshold: probability from which a digit is accepted; with None, none is.
+        thresholds: of each certified error bound the probability from which a digit is accepted.
 
     Raises:
         Unsupported: as `plan`.
@@ -170,13 +167,11 @@ def render(network: Reference, sha256: str, threshold: float | None) -> tuple[st
         f"   Constants {layout.constants:,} bytes, static RAM {layout.arena:,} bytes (the classifier's),\n"
         f"   {sum(step.multiply_accumulates for step in layout.steps):,} multiply-accumulates a picture."
     )
-    accepted = (
-        "No digit is accepted: no threshold keeps the usual error, and no two logits are this far apart."
-        if threshold is None
-        else f"A digit is accepted, without a human, from this margin on: its probability is then at least {threshold!r}."
-    )
     header = _HEADER.format(
-        about=about, accepted=accepted, margin=margin(network, threshold), scale=float(network.output.scale)
+        about=about,
+        default=round(default_max_error(thresholds) * MILLION),
+        unreachable=UNREACHABLE,
+        scale=float(network.output.scale),
     )
     kinds = dict.fromkeys(layer.kind for layer in network.layers if layer.kind in _POOLS)
     parts = [
@@ -184,6 +179,8 @@ def render(network: Reference, sha256: str, threshold: float | None) -> tuple[st
         *(_arrays(step.layer) for step in layout.steps),
         *((_PARTS / f"{part}.c").read_text() for part in ("kernels", *kinds)),
         _classify(network, layout),
+        _bounds(network, thresholds),
+        (_PARTS / "accepting.c").read_text(),
         (_PARTS / "normalize.c").read_text(),
     ]
     return "\n".join(parts), header
@@ -202,8 +199,12 @@ extern "C" {{
 
 typedef char checkreader_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
 
-/* {accepted} */
-#define CHECKREADER_LENET5_MARGIN {margin}
+/* A bound on the share of errors among the accepted digits is in millionths: 10000 is 1 %. This is the one to ask for
+   where none is wanted: 1 %, or the smallest certified one above it, up to 5 %. */
+#define CHECKREADER_LENET5_MAX_ERROR {default}
+
+/* A margin that no two logits have. */
+#define CHECKREADER_LENET5_UNREACHABLE {unreachable}
 
 /* For a caller with floating point: the probabilities are softmax(CHECKREADER_LENET5_SCALE * logits). */
 #define CHECKREADER_LENET5_SCALE {scale!r}
@@ -212,8 +213,18 @@ typedef char checkreader_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
    `logits` receives the network's logit of each digit. Not reentrant. */
 int checkreader_lenet5_classify(const uint8_t pixels[784], int8_t logits[10]);
 
-/* Returns the difference of the two best logits; a digit is accepted from CHECKREADER_LENET5_MARGIN on. */
+/* Returns the difference of the two best logits. */
 int checkreader_lenet5_margin(const int8_t logits[10]);
+
+/* Returns the margin from which a digit is accepted, without a human, where the bound `max_error` is wanted: that of the
+   certified bound that is applied. CHECKREADER_LENET5_UNREACHABLE where there is none: nothing is accepted. */
+int checkreader_lenet5_threshold(int32_t max_error);
+
+/* Returns the certified bound that is applied: the largest that is not above `max_error`; 0 where there is none. */
+int32_t checkreader_lenet5_applied(int32_t max_error);
+
+/* Returns the certified bound at an index from 0, the smallest first; 0 after the last. */
+int32_t checkreader_lenet5_bound(int index);
 
 /* Normalizes a picture of one digit to the network's pixels: 8-bit gray levels, rows `stride` bytes apart, any size
    from 1x1, dark ink on light or light on dark. Returns 1; 0 if no ink was found, and -1 for an impossible size: then
@@ -312,6 +323,25 @@ int checkreader_lenet5_margin(const int8_t logits[10])
 """
 
 
+def _bounds(network: Reference, thresholds: Sequence[Threshold]) -> str:
+    """Returns the certified error bounds and their margins as C; the first row is applied where no bound is certified."""
+    rows = [f"    {{0, {UNREACHABLE}}},"]
+    for entry in sorted(thresholds, key=lambda entry: entry.max_error):
+        bound, margin_ = round(entry.max_error * MILLION), margin(network, entry.threshold)
+        rows.append(
+            f"    {{{bound}, {margin_}}},  /* its probability is then at least {entry.threshold!r} */"
+        )
+    listing = "\n".join(rows)
+    return f"""/* Certified bounds on the share of errors, in millionths, and the margin from which a digit is accepted at each. */
+static const struct {{
+    int32_t max_error;
+    int16_t margin;
+}} checkreader_bounds[] = {{
+{listing}
+}};
+"""
+
+
 def table(network: Reference) -> str:
     """Formats layers, bytes of RAM and flash and multiply-accumulates for the screen."""
     layout = plan(network)
@@ -342,14 +372,23 @@ def render_options(options: argparse.Namespace, tflite: bytes) -> tuple[str, str
         CheckreaderError: as `integer_reference.load`, or there is no threshold for this file.
     """
     network, digest = integer_reference.load(tflite), hashlib.sha256(tflite).hexdigest()
-    threshold = options.threshold
-    if threshold is None:
-        threshold = _default_threshold(_released(digest))
-        if threshold is None:
-            raise CheckreaderError("no threshold is known for this file: give one, --threshold 0.99")
-    if not 0 < threshold < 1:
-        raise CheckreaderError(f"--threshold is a probability between 0 and 1, got {threshold}")
-    return *render(network, digest, threshold), table(network)
+    thresholds = [_parse_threshold(text) for text in options.threshold] or _released(digest)
+    if not thresholds:
+        raise CheckreaderError("no threshold is known for this file: give one, --threshold 0.01=0.99")
+    return *render(network, digest, thresholds), table(network)
+
+
+def _parse_threshold(text: str) -> Threshold:
+    """Reads an error bound and its threshold, "0.01=0.99"."""
+    try:
+        max_error, threshold = map(float, text.split("="))
+    except ValueError:
+        raise CheckreaderError(f"--threshold is BOUND=PROBABILITY, as 0.01=0.99, got {text!r}") from None
+    if not (1 <= max_error * MILLION <= MILLION and 0 < threshold < 1):
+        raise CheckreaderError(
+            f"--threshold is an error bound and a probability, both between 0 and 1, got {text!r}"
+        )
+    return Threshold(max_error, threshold, 0.0, 0.0, 1.0, 0.0, 0)
 
 
 def parser(module: str, description: str) -> argparse.ArgumentParser:
@@ -357,9 +396,11 @@ def parser(module: str, description: str) -> argparse.ArgumentParser:
     arguments = command.parser(module, description)
     arguments.add_argument(
         "--threshold",
-        type=float,
-        metavar="P",
-        help="probability from which a digit is accepted (default: the released model's)",
+        action="append",
+        default=[],
+        metavar="E=P",
+        help="an error bound and the probability from which a digit is accepted; may be repeated "
+        "(default: the released model's)",
     )
     return arguments
 

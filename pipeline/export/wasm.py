@@ -3,9 +3,10 @@
     python -m pipeline.export.wasm models/edge/lenet5-int8.tflite OUT    # OUT/lenet5-int8.wasm
 
 The module imports nothing; it exports `checkreader_normalize`, `checkreader_lenet5_classify`,
-`checkreader_lenet5_margin`, `checkreader_lenet5_threshold` (the margin from which a digit is accepted),
-`checkreader_lenet5_scale` (probabilities are softmax(scale·logits)), its memory, and `__heap_base`, from where on
-that memory is the caller's.
+`checkreader_lenet5_margin`, `checkreader_lenet5_threshold` (the margin from which a digit is accepted at an error
+bound), `checkreader_lenet5_applied` and `checkreader_lenet5_bound` (the certified bounds),
+`checkreader_lenet5_max_error` (the default bound), `checkreader_lenet5_scale` (probabilities are
+softmax(scale·logits)), its memory, and `__heap_base`, from where on that memory is the caller's.
 """
 
 from __future__ import annotations

@@ -23,6 +23,9 @@ _EXPORTS: Final = (
     "checkreader_lenet5_classify",
     "checkreader_lenet5_margin",
     "checkreader_lenet5_threshold",
+    "checkreader_lenet5_applied",
+    "checkreader_lenet5_bound",
+    "checkreader_lenet5_max_error",
     "checkreader_lenet5_scale",
     "__heap_base",
 )
@@ -30,15 +33,15 @@ _COMPILER: Final = (sys.executable, "-m", "ziglang", "cc", "-std=c99", "-nostdli
 # A number in a header has no address: functions return it to whoever loads a compiled file.
 _CONSTANTS: Final = """#include "%s"
 
-int checkreader_lenet5_threshold(void);
+int32_t checkreader_lenet5_max_error(void);
 double checkreader_lenet5_scale(void);
-int checkreader_lenet5_threshold(void) { return CHECKREADER_LENET5_MARGIN; }
+int32_t checkreader_lenet5_max_error(void) { return CHECKREADER_LENET5_MAX_ERROR; }
 double checkreader_lenet5_scale(void) { return CHECKREADER_LENET5_SCALE; }
 """
 
 
 def compile_c(code: str, header: str, name: str, target: Literal["wasm", "native"]) -> bytes:
-    """Compiles a module or library with the functions of the C file, its threshold and its scale.
+    """Compiles a module or library with the functions of the C file, its default error bound and its scale.
 
     Args:
         code, header: the texts; equal ones give equal bytes.

@@ -9,7 +9,8 @@ on others.
   smallest threshold at which the upper end of the one-sided 95 % Clopper–Pearson
   interval of the error among the accepted digits stays below it (Geifman,
   El-Yaniv: Selective Classification for Deep Neural Networks, NeurIPS 2017).
-  A rate that the validation set cannot support gets no threshold.
+  A rate that the validation set cannot support gets no threshold, and equal thresholds
+  are listed once, under the smallest rate.
 - No threshold lies below the minimum threshold, which rejects all but one in 50,000 pictures that are no digits.
 """
 
@@ -26,6 +27,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_softmax, logit, softmax
 from scipy.stats import beta
 
+from serving.decoding.thresholds import distinct
 from serving.manifest import Threshold
 
 ERROR_RATES: Final = (0.02, 0.01, 0.005, 0.002, 0.001)
@@ -116,12 +118,12 @@ def supported_thresholds(
 
     Returns:
         Per supported rate the smallest threshold at which the upper end of the one-sided 95 %
-        Clopper–Pearson interval of the error among the accepted stays below it.
+        Clopper–Pearson interval of the error among the accepted stays below it; equal ones once, for the smallest rate.
     """
     errors, count, usable = candidates(score, wrong, minimum)
     upper = upper_bound(errors, count)
     best = [(rate, np.flatnonzero(usable & (upper <= rate))) for rate in rates]
-    return tuple(threshold_at(score, wrong, int(ks[-1]), rate, minimum) for rate, ks in best if len(ks))
+    return distinct(threshold_at(score, wrong, int(ks[-1]), rate, minimum) for rate, ks in best if len(ks))
 
 
 def accepted_needed(rate: float) -> int:

@@ -27,6 +27,7 @@ from serving import __version__
 from serving.decoding import ctc
 from serving.decoding.ctc import SEPARATOR
 from serving.decoding.field_string import field_format
+from serving.decoding.thresholds import operating_point
 from serving.errors import CheckreaderError
 from serving.images import sliding_window
 from serving.images.codec import decode
@@ -44,7 +45,7 @@ from serving.manifest import (
     Tensor,
 )
 from serving.recognition.annotate import draw
-from serving.recognition.fields import LocatedField, recognize, threshold_or_reason
+from serving.recognition.fields import LocatedField, recognize
 
 FILES: Final = {
     "onnx_float32": "repository/lenet5-field/{version}/model.onnx",
@@ -159,8 +160,8 @@ def _draw_amount(models: Path, model: Model, predict: Predictor) -> None:
     source = LocatedField(normalize_field(gray), 1, (0, 0), (gray.shape[1], gray.shape[0]))
     ((_, image),) = sliding_window.place([source.field], SLIDING)
     largest = max((threshold.max_error for threshold in model.thresholds), default=None)
-    threshold = threshold_or_reason(model.thresholds, largest)
-    reading = recognize(source, predict(image), model, field_format("amount"), threshold)
+    point = operating_point(model.thresholds, largest)
+    reading = recognize(source, predict(image), model, field_format("amount"), point)
     with replacing(models / "amount.png") as temporary:
         draw(gray, reading).quantize(32).save(temporary, optimize=True)
 

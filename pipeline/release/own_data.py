@@ -25,7 +25,7 @@ from pipeline.evaluation.field import anonymized
 from pipeline.evaluation.field_readings import FieldRecognizer, field_recognizer
 from pipeline.metrics import calibration
 from pipeline.records import Calibration
-from pipeline.release import roll_back
+from pipeline.release import margins, roll_back
 from pipeline.release.artifacts import OWN_RECORDS
 from pipeline.release.release import encoded, render_card
 from pipeline.run import environment, write_bytes, write_json
@@ -249,15 +249,19 @@ def _calibrated_on(repository: Repository, task: str) -> Record:
 
 
 def _write(repository: Repository, record: Record, change: Callable[[Model, Record], Model]) -> Record:
-    """Writes the record, the changed models into the manifest, and the card; the manifest last."""
+    """Writes the record, the changed models into the manifest, their margins and the card; the manifest last."""
     folder = repository.folder
-    models = {
-        name: change(model, record["families"][name]) if name in record["families"] else model
-        for name, model in repository.manifest.models.items()
-    }
+    models, files = dict(repository.manifest.models), dict[str, bytes]()
+    for name, family in record["families"].items():
+        before, models[name] = models[name], change(models[name], family)
+        if models[name].thresholds != before.thresholds:  # which C and WebAssembly hold as margins
+            models[name], rendered = margins.render(folder, models[name])
+            files |= rendered
     manifest = msgspec.structs.replace(repository.manifest, models=models)
     roll_back.save(folder)
     write_json(folder / OWN_RECORDS / record["task"] / f"{record['stage']}.json", record)
+    for path, content in files.items():
+        write_bytes(folder / path, content)
     write_bytes(folder / "README.md", render_card(manifest, folder, folder).encode())
     write_bytes(folder / NAME, encoded(manifest))
     return record

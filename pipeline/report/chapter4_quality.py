@@ -249,7 +249,7 @@ def _confidence(run_data: RunData, ece: float) -> list[Block]:
 
 
 def thresholds_note(calibration: Calibration | None) -> str:
-    """Explains why some thresholds are equal, and why some are missing."""
+    """Explains what no threshold lies below, and why some error rates have none."""
     assert calibration is not None  # every training of digits is calibrated
     min_threshold, thresholds = calibration.floor, calibration.thresholds
     text = (
@@ -257,7 +257,10 @@ def thresholds_note(calibration: Calibration | None) -> str:
         if min_threshold
         else ""
     )
-    missing = sorted(set(ERROR_RATES) - {threshold.max_error for threshold in thresholds}, reverse=True)
+    smallest = min((threshold.max_error for threshold in thresholds), default=1.0)
+    missing = [
+        rate for rate in ERROR_RATES if rate < smallest
+    ]  # equal thresholds are listed under the smallest
     rates = ", ".join(f"{rate:.1%}" for rate in missing)
     return text + (f" For {rates} there are too few validation digits." if missing else "")
 

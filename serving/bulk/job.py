@@ -23,7 +23,7 @@ from serving.bulk.folder import display_name, read_file, walk
 from serving.bulk.lines import CsvLines, Form, JsonLines, Row, Settings, csv_columns
 from serving.bulk.results import Results
 from serving.decoding.field_string import FieldFormat
-from serving.decoding.thresholds import MAX_ERROR, DigitPrediction
+from serving.decoding.thresholds import DigitPrediction, OperatingPoint
 from serving.errors import CheckreaderError
 from serving.images.crop import Crop
 from serving.images.pages import split
@@ -51,7 +51,7 @@ class Job:
         model: the name of the model that reads.
         version: the model's; a process that finds another one does not read.
         field_format: that the fields are expected to have; None = the pictures are single digits.
-        max_error: the wanted error bound; None = the default.
+        point: what is accepted.
         crop: the part to read, in every page alike.
         csv: whether the results are comma-separated values.
         runtime: as for `Repository.load`.
@@ -62,25 +62,27 @@ class Job:
     model: str
     version: str
     field_format: FieldFormat | None
-    max_error: float | None = None
+    point: OperatingPoint
     crop: Crop | None = None
     csv: bool = False
     runtime: str = "auto"
 
     @property
     def about(self) -> Settings:
-        """The model and the error bound, as each line states them."""
-        max_error = MAX_ERROR if self.max_error is None else self.max_error
-        return {"model": self.model, "version": self.version, "max_error": max_error}
+        """The model and the wanted and the applied error bound, as each line states them."""
+        return {"model": self.model, "version": self.version, **self.point.bounds}
 
     @property
     def settings(self) -> Settings:
-        """How else the pictures are read, as each line states it, under the names of the command's options."""
+        """How else the pictures are read, as each line states it.
+
+        They have the names of the command's options; `threshold` is the lowest confidence that is accepted, which
+        another calibration of the same model changes.
+        """
+        expected = {"kind": "digit"} if self.field_format is None else asdict(self.field_format)
         crop = None if self.crop is None else ",".join(map(str, self.crop))
-        if self.field_format is None:
-            return {"as": "digit", "crop": crop}
-        expected = asdict(self.field_format)
-        return {"as": expected.pop("kind")} | expected | {"crop": crop}
+        threshold = None if self.point.threshold is None else self.point.threshold.threshold
+        return {"as": expected.pop("kind")} | expected | {"crop": crop, "threshold": threshold}
 
     @property
     def form(self) -> Form:
@@ -177,9 +179,7 @@ class Worker:
             )
         self._folder = job.folder
         self._lines = LineWriter(job)
-        self._recognize = recognizer(
-            job.model, loaded.model, loaded.network, job.field_format, job.max_error, job.crop
-        )
+        self._recognize = recognizer(loaded.model, loaded.network, job.field_format, job.point, job.crop)
 
     def __call__(self, files: Sequence[str]) -> Lines:
         return [self._read(file) for file in files]

@@ -1,7 +1,7 @@
 """The forms of a result: a line of JSON, or the same as comma-separated values.
 
-A row is {"file", "page", "pages", "model", "version", "max_error", "settings": {…}} and a prediction's keys, or
-"error". In CSV the keys of an inner object become columns, `settings.crop`; a list is JSON in its cell. A row is one
+A row is {"file", "page", "pages", "model", "version", "max_error", "applied_max_error", "settings": {…}} and a
+prediction's keys, or "error". In CSV the keys of an inner object become columns, `settings.crop`; a list is JSON in its cell. A row is one
 line in either form, as text is written without line breaks.
 """
 
@@ -21,7 +21,7 @@ from serving.bulk.folder import one_line
 Settings: TypeAlias = Mapping[str, str | int | float | None]
 _SETTINGS: Final = "settings"
 _HEAD: Final = ("file", "page", "pages")
-_ABOUT: Final = ("model", "version", "max_error")
+_ABOUT: Final = ("model", "version", "max_error", "applied_max_error")
 
 
 class Row(msgspec.Struct):
@@ -56,6 +56,7 @@ class _JsonRow(msgspec.Struct):
     model: str
     version: str
     max_error: float
+    applied_max_error: float | None
     settings: dict[str, str | int | float | None]
     accepted: bool = False
     reason: str | None = None
@@ -76,8 +77,7 @@ class JsonLines:
 
     def decode(self, line: bytes) -> Row:
         row = self._decoder.decode(line)  # msgspec's errors are ValueErrors
-        about: Settings = {"model": row.model, "version": row.version, "max_error": row.max_error}
-        settings = texts({**about, **row.settings})
+        settings = texts({**{key: getattr(row, key) for key in _ABOUT}, **row.settings})
         return Row(row.file, row.page, row.pages, settings, row.accepted, row.reason, row.error)
 
 

@@ -8,19 +8,20 @@ import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from serving.bulk.folder import read_file
 from serving.decoding.field_string import FieldFormat
+from serving.decoding.thresholds import OperatingPoint
 from serving.errors import CheckreaderError
 from serving.images.codec import decode
 from serving.images.crop import Crop
 from serving.images.pages import split
 from serving.recognition import annotate
 from serving.recognition.fields import FieldPrediction
-from serving.recognition.recognizer import Prediction, check_request, recognizer
+from serving.recognition.recognizer import Prediction, point_of, recognizer
 from serving.repository.store import Repository
 from serving.table import format_table
 
@@ -48,9 +49,9 @@ def read(options: argparse.Namespace, model: str, expected: FieldFormat | None, 
     """
     repository = Repository.open(options.models)
     # Refused before the model is loaded, and once, not for every file.
-    check_request(model, repository.model(model), expected, options.max_error)
+    point = point_of(model, repository.model(model), expected, options.max_error)
     loaded = repository.load(model, options.runtime)
-    recognize = recognizer(model, loaded.model, loaded.network, expected, options.max_error, crop)
+    recognize = recognizer(loaded.model, loaded.network, expected, point, crop)
     predictions: list[tuple[str, Prediction]] = []
     failures = 0
     for file in options.files:
@@ -71,11 +72,14 @@ def read(options: argparse.Namespace, model: str, expected: FieldFormat | None, 
                 target = _target(Path(options.draw), file, len(options.files), number)
                 annotate.draw(decode(pages.page(number)), prediction, crop).save(target)
     if options.json:
-        print(_json(model, loaded.model.version, "digits" if expected is None else "fields", predictions))
+        about = {"model": {"name": model, "version": loaded.model.version}, **point.bounds}
+        print(_json(about, "digits" if expected is None else "fields", predictions))
     elif options.csv:
-        print(_csv(_DIGIT_COLUMNS if expected is None else _FIELD_COLUMNS, predictions), end="")
+        columns = _DIGIT_COLUMNS if expected is None else _FIELD_COLUMNS
+        print(_csv(columns, predictions, point), end="")
     elif predictions:
         print(_table(predictions))
+        print(point)
     return 1 if failures else 0
 
 
@@ -88,10 +92,9 @@ def _target(draw: Path, file: str, count: int, page: int) -> Path:
     return draw / f"{'stdin' if file == '-' else Path(file).name}{suffix}.png"
 
 
-def _json(model: str, version: str, task: str, predictions: Predictions) -> str:
+def _json(about: dict[str, Any], task: str, predictions: Predictions) -> str:
     entries = [{"file": file} | msgspec.to_builtins(prediction) for file, prediction in predictions]
-    reply = {"model": {"name": model, "version": version}, task: entries}
-    return msgspec.json.format(msgspec.json.encode(reply), indent=2).decode()
+    return msgspec.json.format(msgspec.json.encode(about | {task: entries}), indent=2).decode()
 
 
 def _table(predictions: Predictions) -> str:
@@ -107,11 +110,13 @@ def _table(predictions: Predictions) -> str:
     return format_table(("file", "page", *head, "confidence", "verdict"), rows, right=False)
 
 
-def _csv(columns: Sequence[str], predictions: Predictions) -> str:
+def _csv(columns: Sequence[str], predictions: Predictions, point: OperatingPoint) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("file", "page", *columns))
+    writer.writerow(("file", "page", *columns, *point.bounds))
     for file, prediction in predictions:
         cells = msgspec.to_builtins(prediction) | {"accepted": str(prediction.accepted).lower()}
-        writer.writerow((file, prediction.page, *(cells[column] for column in columns)))
+        writer.writerow(
+            (file, prediction.page, *(cells[column] for column in columns), *point.bounds.values())
+        )
     return text.getvalue()

@@ -21,7 +21,7 @@ from serving.decoding.field_string import FieldFormat
 from serving.errors import CheckreaderError
 from serving.extras import install_command, require_packages
 from serving.images.crop import Crop
-from serving.recognition.recognizer import check_request
+from serving.recognition.recognizer import point_of
 from serving.repository.store import Repository
 
 INTERVAL: Final = 8.0  # s between two lines of progress
@@ -54,7 +54,7 @@ def read(options: argparse.Namespace, model: str, expected: FieldFormat | None, 
         raise CheckreaderError("--out reads one folder: name that, and nothing else")
     repository = Repository.open(options.models)
     entry = repository.model(model)
-    check_request(model, entry, expected, options.max_error)
+    point = point_of(model, entry, expected, options.max_error)
     engine: bulk.Engine = local.read
     if options.ray is not None:
         with require_packages(_CLUSTER):
@@ -65,7 +65,7 @@ def read(options: argparse.Namespace, model: str, expected: FieldFormat | None, 
         model=model,
         version=entry.version,
         field_format=expected,
-        max_error=options.max_error,
+        point=point,
         crop=crop,
         csv=out.suffix.lower() == ".csv",
         runtime=options.runtime,

@@ -43,6 +43,8 @@ def _print_model(model: Model) -> None:
             f"  accuracy {accuracy.value:.2%} (95 % interval {accuracy.low:.2%} to {accuracy.high:.2%}, "
             f"n = {accuracy.n:,}, {accuracy.data})"
         )
+    if model.task in ("digit", "field") and not model.thresholds:
+        print("  no error bound is certified: every picture is read, none is accepted")
     for entry in model.thresholds:
         print(
             f"  max_error {entry.max_error}: accepted from confidence {entry.threshold:.6g}, "

@@ -56,7 +56,7 @@ def add_common_options(command: argparse.ArgumentParser) -> None:
         "--max-error",
         type=float,
         metavar="E",
-        help=f"largest tolerated share of wrong readings among the accepted ({MAX_ERROR})",
+        help=f"largest tolerated share of wrong readings among the accepted ({MAX_ERROR}, else the model's smallest)",
     )
     command.add_argument(
         "--runtime",

@@ -1,10 +1,15 @@
-"""Turns probabilities into digit predictions, and applies the threshold that accepts them."""
+"""Turns probabilities into digit predictions, and holds the one rule by which readings are accepted.
+
+A model certifies some bounds on the share of errors among the accepted, each with its threshold. `operating_point`
+chooses among them for every caller: the service, the command, the Python interface, the page and the evaluation.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -14,9 +19,12 @@ from serving.errors import CheckreaderError
 from serving.manifest import Threshold
 from serving.runtime.network import Array
 
-MAX_ERROR = 0.01
-BLANK = "blank: no ink found"
-_TOP = 3
+# The wanted error bound where none is named, and the largest that stands in for it.
+MAX_ERROR: Final = 0.01
+LARGEST_DEFAULT: Final = 0.05
+BLANK: Final = "blank: no ink found"
+_NOTHING: Final = "nothing is accepted"
+_TOP: Final = 3
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -41,30 +49,89 @@ class DigitPrediction(msgspec.Struct, frozen=True):
     top: list[Choice]
 
 
-def choose_threshold(thresholds: Sequence[Threshold], max_error: float = MAX_ERROR) -> Threshold:
-    """Chooses the entry with the largest `max_error` that does not exceed the requested one.
+@dataclass(frozen=True)
+class OperatingPoint:
+    """What is accepted at a wanted error bound; made by `operating_point`.
+
+    Attributes:
+        max_error: the wanted bound: the largest tolerated share of errors among the accepted.
+        threshold: the certified bound that is applied, with its threshold; None: nothing is accepted.
+        reason: why nothing is accepted; None where `threshold` is given.
+    """
+
+    max_error: float
+    threshold: Threshold | None
+    reason: str | None
+
+    @property
+    def applied_max_error(self) -> float | None:
+        """The certified bound that is applied; None: nothing is accepted."""
+        return None if self.threshold is None else self.threshold.max_error
+
+    @property
+    def bounds(self) -> dict[str, float | None]:
+        """The wanted and the applied bound under the names that every answer gives them."""
+        return {"max_error": self.max_error, "applied_max_error": self.applied_max_error}
+
+    def __str__(self) -> str:
+        applied = "none is applied" if self.threshold is None else f"{self.threshold.max_error} is applied"
+        return f"max_error {self.max_error} is wanted, {applied}"
+
+
+def operating_point(thresholds: Sequence[Threshold], max_error: float | None = None) -> OperatingPoint:
+    """Applies the one rule for accepting: of the certified bounds the largest that is not above the wanted one.
+
+    Args:
+        thresholds: the model's, one for each certified bound.
+        max_error: the wanted bound, above 0 and at most 1; None = `default_max_error`.
+
+    Returns:
+        The operating point; where no bound is that small, one at which nothing is accepted, with the reason.
 
     Raises:
-        CheckreaderError: `max_error` is not above 0 and at most 1, or below what the calibration data supports.
+        CheckreaderError: `max_error` is no such share.
     """
-    if not 0 < max_error <= 1:
-        raise CheckreaderError(f"max_error must be above 0 and at most 1, got {max_error}")
+    wanted = default_max_error(thresholds) if max_error is None else max_error
+    if not 0 < wanted <= 1:
+        raise CheckreaderError(f"max_error must be above 0 and at most 1, got {wanted}")
+    applicable = [entry for entry in thresholds if entry.max_error <= wanted]
+    if applicable:
+        return OperatingPoint(wanted, max(applicable, key=_bound), None)
     if not thresholds:
-        raise CheckreaderError("this model has no thresholds: it does not say what may be accepted")
-    smallest = min(entry.max_error for entry in thresholds)
-    if max_error < smallest:
-        raise CheckreaderError(
-            f"max_error {max_error} is below {smallest}, the smallest that the calibration data supports"
-        )
-    return max(
-        (entry for entry in thresholds if entry.max_error <= max_error), key=lambda entry: entry.max_error
+        return OperatingPoint(wanted, None, f"{_NOTHING}: this model certifies no error bound")
+    *others, last = (f"{entry.max_error}" for entry in sorted(thresholds, key=_bound))
+    certified = f"{', '.join(others)} and {last}" if others else last
+    return OperatingPoint(
+        wanted, None, f"{_NOTHING}: this model certifies max_error {certified}, none as low as {wanted}"
     )
+
+
+def default_max_error(thresholds: Sequence[Threshold]) -> float:
+    """Returns the wanted bound where none is named: `MAX_ERROR`, else the smallest certified one above it.
+
+    A bound above `LARGEST_DEFAULT` is applied only where it is named.
+    """
+    smallest = min((entry.max_error for entry in thresholds), default=MAX_ERROR)
+    return smallest if MAX_ERROR < smallest <= LARGEST_DEFAULT else MAX_ERROR
+
+
+def distinct(thresholds: Iterable[Threshold]) -> tuple[Threshold, ...]:
+    """Lists equal thresholds once, under the smallest bound that they certify; the order stays."""
+    smallest: dict[float, Threshold] = {}
+    for entry in thresholds:
+        known = smallest.setdefault(entry.threshold, entry)
+        smallest[entry.threshold] = min(known, entry, key=_bound)
+    return tuple(smallest.values())
+
+
+def _bound(entry: Threshold) -> float:
+    return entry.max_error
 
 
 def digit_predictions(
     probabilities: npt.NDArray[np.float32],
     blank: npt.NDArray[np.bool_],
-    threshold: Threshold,
+    point: OperatingPoint,
     pages: Sequence[int],
 ) -> list[DigitPrediction]:
     """Predicts a digit from each row.
@@ -72,7 +139,7 @@ def digit_predictions(
     Args:
         probabilities: float32 [N, 10], index = digit; of equals the lowest index wins.
         blank: bool [N], True where normalization found no ink.
-        threshold: as `choose_threshold` gives it.
+        point: what is accepted.
         pages: the number of the page that each row was read from.
     """
     # Stable, so that the lower of two equal digits comes first.
@@ -82,7 +149,7 @@ def digit_predictions(
         top = [Choice(digit, shortest_float(row[digit])) for digit in best]
         # The rounded confidence is compared, so that a client who compares for itself agrees.
         confidence = top[0].probability
-        reason = BLANK if empty else rejection_reason(confidence, threshold)
+        reason = BLANK if empty else rejection_reason(confidence, point)
         predictions.append(DigitPrediction(page, best[0], confidence, reason is None, reason, top))
     return predictions
 
@@ -107,8 +174,11 @@ def classification(scores: npt.NDArray[np.floating[Any]], classes: int, labels: 
     return entries
 
 
-def rejection_reason(confidence: float, threshold: Threshold) -> str | None:
+def rejection_reason(confidence: float, point: OperatingPoint) -> str | None:
     """Returns why a prediction of that confidence is rejected, or None where it is accepted."""
+    threshold = point.threshold
+    if threshold is None:
+        return point.reason
     if confidence >= threshold.threshold:
         return None
     rounded = math.floor(confidence * 1000) / 1000  # down: 0.9299 is not "0.93, below 0.93"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from serving.decoding.field_string import FieldFormat
-from serving.decoding.thresholds import MAX_ERROR, DigitPrediction, choose_threshold
+from serving.decoding.thresholds import DigitPrediction, OperatingPoint, operating_point
 from serving.engine.batcher import Outputs
 from serving.engine.field_pictures import OUTPUTS, ReadingOptions, are_field_pictures, to_tensors
 from serving.engine.offload import Offloader
@@ -164,17 +164,17 @@ class DataPlane:
         model: str | None = None,
         max_error: float | None = None,
         crop: Crop | None = None,
-    ) -> tuple[ServedModel, list[DigitPrediction]]:
+    ) -> tuple[ServedModel, OperatingPoint, list[DigitPrediction]]:
         """Reads pictures of one digit each.
 
         Args:
             pictures: encoded, as `images.codec.decode` takes them.
             model: the model's name; None = the default.
-            max_error: the largest share of wrong readings among the accepted ones.
+            max_error: the wanted error bound, as for `operating_point`.
             crop: the part to read, the same in every page.
 
         Returns:
-            The model, and a reading of each page of each picture.
+            The model, what is accepted, and a reading of each page of each picture.
 
         Raises:
             Unknown: no such model.
@@ -184,7 +184,8 @@ class DataPlane:
         start = time.perf_counter_ns()
         served = self.find(self.default if model is None else model)
         try:
-            return served, await self._read_digits(served, pictures, max_error, crop, start)
+            point = operating_point(served.loaded.model.thresholds, max_error)
+            return served, point, await self._read_digits(served, pictures, point, crop, start)
         except BaseException:
             served.statistics.fail.add(time.perf_counter_ns() - start)
             raise
@@ -193,19 +194,15 @@ class DataPlane:
         self,
         served: ServedModel,
         pictures: Sequence[bytes],
-        max_error: float | None,
+        point: OperatingPoint,
         crop: Crop | None,
         start: int,
     ) -> list[DigitPrediction]:
-        if served.loaded.model.task != "digit":
-            raise CheckreaderError(f"model {served.name!r} does not read digits")
-        threshold = choose_threshold(
-            served.loaded.model.thresholds, MAX_ERROR if max_error is None else max_error
-        )
+        digits.require_digits(served.name, served.loaded.model)
         source = await self._normalize(pictures, crop)
         outputs = await self._run(served, to_tensor(source.pixels), None, start)
         computed = time.perf_counter_ns()
-        predictions = digits.recognize(source, outputs[0], threshold)
+        predictions = digits.recognize(source, outputs[0], point)
         for prediction in predictions:
             served.statistics.record_reading(prediction.reason)
         served.statistics.record_success(start, computed, time.perf_counter_ns())
@@ -218,18 +215,18 @@ class DataPlane:
         max_error: float | None = None,
         crop: Crop | None = None,
         field_format: FieldFormat = FieldFormat(),
-    ) -> tuple[ServedModel, list[FieldPrediction]]:
+    ) -> tuple[ServedModel, OperatingPoint, list[FieldPrediction]]:
         """Reads pictures of one field each, an amount or a number.
 
         Args:
             pictures: encoded, as `images.codec.decode` takes them.
             model: the model's name; None = the first served one that reads fields.
-            max_error: the largest share of wrong readings among the accepted ones, see `fields.threshold_or_reason`.
+            max_error: as in `read_digits`.
             crop: the field, the same part of every page.
             field_format: the rules that the field's string has to keep.
 
         Returns:
-            The model, and a reading of each page of each picture.
+            The model, what is accepted, and a reading of each page of each picture.
 
         Raises:
             Unknown: no such model.
@@ -240,12 +237,13 @@ class DataPlane:
         served = self.find(self._field_model if model is None else model)
         try:
             reading = ReadingOptions(max_error, crop, field_format)
+            point = operating_point(served.loaded.model.thresholds, max_error)
             predictions, computed = await self._read_fields(served, pictures, reading, start)
         except BaseException:
             served.statistics.fail.add(time.perf_counter_ns() - start)
             raise
         served.statistics.record_success(start, computed, time.perf_counter_ns())
-        return served, predictions
+        return served, point, predictions
 
     async def _read_fields(
         self,
@@ -258,7 +256,7 @@ class DataPlane:
         """Returns the predictions, and when the network had computed them."""
         entry = served.loaded.model
         sliding = fields.require_sliding(served.name, entry)
-        threshold = fields.threshold_or_reason(entry.thresholds, reading.max_error)
+        point = operating_point(entry.thresholds, reading.max_error)
 
         def normalize() -> tuple[list[fields.LocatedField], list[tuple[list[int], Floats]]]:
             located = fields.normalize_pictures(pictures, reading.crop, self.page_limit)
@@ -271,7 +269,7 @@ class DataPlane:
         def decode() -> list[FieldPrediction]:
             rows = fields.probabilities_by_field(len(located), zip(placed, outputs, strict=True), sliding)
             return [
-                fields.recognize(source, row, entry, reading.field_format, threshold)
+                fields.recognize(source, row, entry, reading.field_format, point)
                 for source, row in zip(located, rows, strict=True)
             ]
 

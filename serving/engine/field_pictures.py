@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from serving.decoding.field_string import FieldFormat
+from serving.decoding.thresholds import operating_point
 from serving.engine.served_model import ServedModel
 from serving.engine.tensors import Tensor
 from serving.images.crop import Crop
@@ -23,7 +24,7 @@ class ReadingOptions:
     """What `/fields` takes as parameters of the query.
 
     Attributes:
-        max_error: share of wrong readings to tolerate among the accepted; None: the default.
+        max_error: the wanted error bound; None: the model's default.
         crop: the part of each picture that is read; None: all of it.
         field_format: the rules that the field's string has to keep.
     """
@@ -36,6 +37,22 @@ class ReadingOptions:
 def are_field_pictures(served: ServedModel, inputs: Sequence[Tensor]) -> bool:
     """Tells whether a request brings encoded pictures for a model that reads fields."""
     return served.loaded.model.task == "field" and any(tensor.datatype == "BYTES" for tensor in inputs)
+
+
+def answer_parameters(
+    served: ServedModel, inputs: Sequence[Tensor], reading: ReadingOptions
+) -> dict[str, float | str]:
+    """Returns what is said of the readings as a whole: the wanted and the applied error bound.
+
+    A bound that no certified one answers to has the `reason` why nothing is accepted in the place of the applied one.
+    Tensors and pictures of digits get probabilities, of which nothing is accepted or refused: the answer is empty.
+    """
+    if not are_field_pictures(served, inputs):
+        return {}
+    point = operating_point(served.loaded.model.thresholds, reading.max_error)
+    if point.threshold is None:
+        return {"max_error": point.max_error, "reason": point.reason or ""}
+    return {"max_error": point.max_error, "applied_max_error": point.threshold.max_error}
 
 
 def to_tensors(predictions: Sequence[FieldPrediction]) -> list[Tensor]:

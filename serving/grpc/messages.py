@@ -12,6 +12,7 @@ pool it would collide with a Triton client in the same process.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import partial
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
@@ -139,8 +140,13 @@ def _value(parameter: Any) -> object:
     return None if field is None else getattr(parameter, field)
 
 
-def render_reply(request: Any, served: ServedModel, outputs: list[Tensor]) -> Message:
-    """Builds the ModelInferResponse, with classes instead of numbers for outputs that ask for them."""
+def render_reply(
+    request: Any, served: ServedModel, outputs: list[Tensor], about: Mapping[str, float | str] = {}
+) -> Message:
+    """Builds the ModelInferResponse, with classes instead of numbers for outputs that ask for them.
+
+    `about` is what its parameters say of the readings.
+    """
     reply = MESSAGES["ModelInfer"].reply(model_name=served.name, model_version=served.version, id=request.id)
     for index, output in enumerate(outputs):
         parameters = request.outputs[index].parameters if request.outputs else {}
@@ -149,6 +155,8 @@ def render_reply(request: Any, served: ServedModel, outputs: list[Tensor]) -> Me
             output = oip.classified(output, classes, served)
         reply.outputs.add(name=output.name, datatype=output.datatype, shape=output.data.shape)
         reply.raw_output_contents.append(to_bytes(output.datatype, output.data))
+    for name, value in about.items():
+        setattr(reply.parameters[name], "string_param" if isinstance(value, str) else "double_param", value)
     return reply
 
 

@@ -12,6 +12,7 @@ import grpc.aio
 import msgspec
 
 from serving.engine.dataplane import SMALL, DataPlane
+from serving.engine.field_pictures import answer_parameters
 from serving.engine.hot_reload import ModelReloader
 from serving.engine.served_model import ServedModel
 from serving.engine.tensors import Tensor
@@ -150,7 +151,7 @@ class _Service:
             reading = reading_options(served, inputs, parameter_values(request.parameters))
             outputs = await self.plane.infer(served, inputs, names, timeout, start, reading)
             computed = time.perf_counter_ns()
-            reply = render_reply(request, served, outputs)
+            reply = render_reply(request, served, outputs, answer_parameters(served, inputs, reading))
         except CheckreaderError:
             served.statistics.fail.add(time.perf_counter_ns() - start)
             raise

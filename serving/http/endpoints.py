@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from serving.engine.dataplane import SMALL, DataPlane
-from serving.engine.field_pictures import ReadingOptions, are_field_pictures
+from serving.engine.field_pictures import ReadingOptions, answer_parameters, are_field_pictures
 from serving.engine.hot_reload import ModelReloader
 from serving.engine.served_model import ServedModel
 from serving.engine.tensors import Tensor, check_shape
@@ -54,15 +54,17 @@ class Endpoints:
         query = pictures.parse_query(request.query_parameters())
         posted = await self._pictures(request)
         reading = self.plane.read_digits(posted, query.model, query.max_error, query.crop)
-        served, readings = await request.cancel_on_disconnect(reading)
-        return HttpResponse(pictures.render_digits(served, readings), reading=True)
+        return HttpResponse(
+            pictures.render_digits(*await request.cancel_on_disconnect(reading)), reading=True
+        )
 
     async def fields(self, request: HttpRequest) -> HttpResponse:
         query = pictures.parse_query(request.query_parameters(), pictures.FIELD_PARAMETERS)
         posted = await self._pictures(request)
         reading = self.plane.read_fields(posted, query.model, query.max_error, query.crop, query.field_format)
-        served, readings = await request.cancel_on_disconnect(reading)
-        return HttpResponse(pictures.render_fields(served, readings), reading=True)
+        return HttpResponse(
+            pictures.render_fields(*await request.cancel_on_disconnect(reading)), reading=True
+        )
 
     async def server(self, request: HttpRequest) -> HttpResponse:
         return json_response(metadata.server_metadata())
@@ -112,15 +114,17 @@ class Endpoints:
         def parse(body: bytes, served: ServedModel, check: ShapeCheck) -> _TensorRequest:
             parsed = oip.parse(body, header_length, served.loaded.network.input, check)
 
+            reading = reading_options(served, parsed.inputs, parsed.parameters)
+
             def render(outputs: list[Tensor]) -> HttpResponse:
-                encoded = oip.render(parsed, served, outputs)
+                about = answer_parameters(served, parsed.inputs, reading)
+                encoded = oip.render(parsed, served, outputs, about)
                 if encoded.header_length is None:
                     return HttpResponse(encoded.body, reading=are_field_pictures(served, parsed.inputs))
                 headers = ((_HEADER_LENGTH, b"%d" % encoded.header_length),)
                 return HttpResponse(encoded.body, _OCTETS, headers=headers)
 
             outputs = [output.name for output in parsed.outputs]
-            reading = reading_options(served, parsed.inputs, parsed.parameters)
             return _TensorRequest(parsed.inputs, render, outputs, parsed.timeout, reading)
 
         # Binary tensors are not parsed, only the JSON in front of them is.
@@ -132,8 +136,9 @@ class Endpoints:
     async def predict(self, request: HttpRequest) -> HttpResponse:
         def parse(body: bytes, served: ServedModel, check: ShapeCheck) -> _TensorRequest:
             parsed = tensorflow_serving.parse(body, served.loaded.network.input, check)
+            about = answer_parameters(served, parsed.inputs, ReadingOptions())
             return _TensorRequest(
-                parsed.inputs, lambda outputs: HttpResponse(tensorflow_serving.render(parsed, outputs))
+                parsed.inputs, lambda outputs: HttpResponse(tensorflow_serving.render(parsed, outputs, about))
             )
 
         return await self._run_tensors(request, parse)

@@ -46,26 +46,32 @@ _ABOUT_PAGES = (
     "Every page of a TIFF is read: the answer has a reading for each page, picture by picture, and page says which it "
     "is; a new picture starts again with page 1. "
 )
+_ABOUT_ACCEPTING = (
+    "A model certifies some bounds on the share of errors among the accepted, each with a threshold. max_error is the "
+    "wanted bound, and applied_max_error, the largest certified one that is not above it, the bound that is applied: a "
+    "reading is accepted when its confidence reaches that threshold; otherwise reason says why a human should look. "
+    "Without max_error it is 0.01, else the smallest certified bound above that, up to 0.05. With a max_error below "
+    "all that are certified everything is read and nothing accepted: applied_max_error is null, and reason names the "
+    "bounds there are."
+)
 _ABOUT_DIGITS = (
     f"One picture of one digit, or several as files of a form. {_ABOUT_PAGES}Dark ink on light paper or the reverse, "
-    "color and shadow do not matter. A reading is accepted when its confidence reaches the threshold that, "
-    "on the calibration data, kept the share of wrong readings among the accepted within max_error; "
-    "otherwise reason says why a human should look."
+    f"color and shadow do not matter. {_ABOUT_ACCEPTING}"
 )
 _ABOUT_FIELDS = (
     "One picture of an amount or a number, or several as files of a form; crop takes the field out of a whole "
     f"scan. {_ABOUT_PAGES}text is the digits alone, raw what is written, with a point for a point or a comma, amount a decimal "
     "where the separators leave no doubt. With a scheme the likeliest number that satisfies its check digit "
-    "is read. confidence is the probability that the whole string is right, and a reading is accepted as at "
-    "/digits; where the model's calibration does not support the default max_error, nothing is accepted until "
-    "one is asked for. Doubt about the decimal point is a reason not to accept. A box is x, y, width, height in the "
+    f"is read. confidence is the probability that the whole string is right. {_ABOUT_ACCEPTING} "
+    "Doubt about the decimal point is a reason not to accept. A box is x, y, width, height in the "
     "page of the picture that was posted."
 )
 _ABOUT_INFER = (
     "FP32 from 0 (paper) to 1 (ink) or UINT8 0–255, normalized as MNIST's pictures are, nested or flat; or "
     "BYTES of shape [N] or [N,1]: whole pictures of one page, in base64 or in the binary section, which are normalized here. "
     "A model that reads fields answers them with text, confidence and accepted, by the request parameters of /fields "
-    f"({', '.join(reading_parameters.NAMES)}). "
+    f"({', '.join(reading_parameters.NAMES)}); the response's parameters state max_error and applied_max_error, or the "
+    "reason why nothing is accepted. "
     "The binary tensor extension is spoken; with Inference-Header-Content-Length: 0 the body is the "
     "FP32 input alone. An output's parameter classification: K gives its K best classes."
 )
@@ -77,7 +83,8 @@ _ABOUT_UNLOAD = "Until it is loaded again; answers when every worker has."
 _ABOUT_PREDICT = (
     "TensorFlow Serving's REST: instances (one entry for each picture) or inputs (all of them as one tensor), "
     'as numbers from 0 (paper) to 1 (ink) or as {"b64": …}, a whole picture, which is normalized here. '
-    "A model that reads fields answers pictures with text, confidence and accepted."
+    "A model that reads fields answers pictures with text, confidence and accepted, at the default max_error, and "
+    "states max_error and applied_max_error beside them."
 )
 
 
@@ -104,7 +111,7 @@ def _picture_operations(endpoints: Endpoints) -> list[Operation]:
         return (
             Parameter(
                 "max_error",
-                "largest tolerated share of wrong readings; 0.01",
+                "largest tolerated share of wrong readings among the accepted; 0.01, else the smallest certified up to 0.05",
                 {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
             ),
             Parameter("model", f"which model reads; {default}", {"enum": list(endpoints.plane.models)}),
@@ -128,7 +135,7 @@ def _picture_operations(endpoints: Endpoints) -> list[Operation]:
         errors=_BODY_ERRORS,
         curl="curl --data-binary @seven.png 'localhost:8000/digits?max_error=0.01'\n"
         "curl -F a=@one.png -F b=@two.jpg localhost:8000/digits",
-        reply='{"model":{"name":"lenet5","version":"1"},"digits":[{"page":1,"digit":7,"confidence":0.998,"accepted":true,'
+        reply='{"model":{"name":"lenet5","version":"1"},"max_error":0.01,"applied_max_error":0.002,"digits":[{"page":1,"digit":7,"confidence":0.998,"accepted":true,'
         '"reason":null,"top":[{"digit":7,"probability":0.998},{"digit":1,"probability":0.001}]}]}',
     )
     fields = Operation(
@@ -152,7 +159,7 @@ def _picture_operations(endpoints: Endpoints) -> list[Operation]:
         errors=_BODY_ERRORS,
         curl="curl --data-binary @amount.png 'localhost:8000/fields?crop=410,120,180,40'\n"
         "curl --data-binary @account.png 'localhost:8000/fields?scheme=aba'",
-        reply='{"model":{"name":"lenet5-field","version":"1"},"fields":[{"page":1,"text":"1250","raw":"12.50",'
+        reply='{"model":{"name":"lenet5-field","version":"1"},"max_error":0.03,"applied_max_error":0.03,"fields":[{"page":1,"text":"1250","raw":"12.50",'
         '"amount":"12.50","confidence":0.994,"accepted":true,"reason":null,"digits":[{"digit":1,'
         '"probability":0.999,"box":[412,124,9,28]}],"check_digit":null,'
         '"alternatives":[{"raw":"72.50","probability":0.003}]}]}',

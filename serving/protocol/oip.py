@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -100,12 +100,13 @@ class ResponseOutput(msgspec.Struct, omit_defaults=True):
 
 
 class InferResponse(msgspec.Struct, omit_defaults=True):
-    """The response's JSON."""
+    """The response's JSON. Parameters: of readings of fields `max_error` and `applied_max_error`, or the `reason`."""
 
     model_name: str
     model_version: str
     outputs: list[ResponseOutput]
     id: str | None = None
+    parameters: dict[str, float | str] = {}
 
 
 class RequestedOutput(msgspec.Struct, frozen=True):
@@ -192,8 +193,13 @@ def parse(
     )
 
 
-def render(request: ParsedInferRequest, served: ServedModel, outputs: Sequence[Tensor]) -> EncodedResponse:
-    """Returns the response to `request`; `outputs` are in the order of its own."""
+def render(
+    request: ParsedInferRequest,
+    served: ServedModel,
+    outputs: Sequence[Tensor],
+    parameters: Mapping[str, float | str] = {},
+) -> EncodedResponse:
+    """Returns the response to `request`, with its parameters; `outputs` are in the order of its own."""
     entries: list[ResponseOutput] = []
     binary: list[bytes] = []
     for index, output in enumerate(outputs):
@@ -212,7 +218,7 @@ def render(request: ParsedInferRequest, served: ServedModel, outputs: Sequence[T
         else:
             entry.data = data.ravel().tolist()
         entries.append(entry)
-    header = _encode(InferResponse(served.name, served.version, entries, request.id))
+    header = _encode(InferResponse(served.name, served.version, entries, request.id, dict(parameters)))
     return (
         EncodedResponse(header + b"".join(binary), len(header)) if binary else EncodedResponse(header, None)
     )

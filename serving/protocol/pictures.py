@@ -11,7 +11,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from serving.decoding.field_string import FieldFormat, field_format
-from serving.decoding.thresholds import DigitPrediction
+from serving.decoding.thresholds import DigitPrediction, OperatingPoint
 from serving.engine.served_model import ServedModel
 from serving.errors import CheckreaderError
 from serving.images.crop import Crop, parse_crop
@@ -29,7 +29,7 @@ class Query:
 
     Attributes:
         model: which one reads; None: the default.
-        max_error: share of wrong readings to tolerate among the accepted; None: the default.
+        max_error: the wanted error bound; None: the model's default.
         crop: the part of each page that is read; None: all of it.
         page: the number of the only page that is read, from 1; None: all of them.
         field_format: of the text in a field, as far as it is known.
@@ -104,27 +104,33 @@ class Model(msgspec.Struct, frozen=True):
 
 
 class DigitsResponse(msgspec.Struct, frozen=True):
-    """The reply of `/digits`, a reading for each page of each picture."""
+    """The reply of `/digits`, a reading for each page of each picture, with the wanted and the applied error bound."""
 
     model: Model
+    max_error: float
+    applied_max_error: float | None
     digits: list[DigitPrediction]
 
 
 class FieldsResponse(msgspec.Struct, frozen=True):
-    """The reply of `/fields`, a reading for each page of each picture."""
+    """The reply of `/fields`, a reading for each page of each picture, with the wanted and the applied error bound."""
 
     model: Model
+    max_error: float
+    applied_max_error: float | None
     fields: list[FieldPrediction]
 
 
-def render_digits(served: ServedModel, readings: list[DigitPrediction]) -> bytes:
+def render_digits(served: ServedModel, point: OperatingPoint, readings: list[DigitPrediction]) -> bytes:
     """Returns the reply as JSON."""
-    return msgspec.json.encode(DigitsResponse(Model(served.name, served.version), readings))
+    model = Model(served.name, served.version)
+    return msgspec.json.encode(DigitsResponse(model, point.max_error, point.applied_max_error, readings))
 
 
-def render_fields(served: ServedModel, readings: list[FieldPrediction]) -> bytes:
+def render_fields(served: ServedModel, point: OperatingPoint, readings: list[FieldPrediction]) -> bytes:
     """Returns the reply as JSON."""
-    return msgspec.json.encode(FieldsResponse(Model(served.name, served.version), readings))
+    model = Model(served.name, served.version)
+    return msgspec.json.encode(FieldsResponse(model, point.max_error, point.applied_max_error, readings))
 
 
 def _parse_max_error(text: str) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -42,13 +42,21 @@ class PredictRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     inputs: list[Any] | dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
 
-class RowReply(msgspec.Struct, frozen=True):
+class _AboutReadings(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is said of readings of fields: the wanted and the applied error bound, or why nothing is accepted."""
+
+    max_error: float | msgspec.UnsetType = msgspec.UNSET
+    applied_max_error: float | msgspec.UnsetType = msgspec.UNSET
+    reason: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class RowReply(_AboutReadings, frozen=True, kw_only=True):
     """One prediction per instance: the output itself, or an object of several outputs."""
 
     predictions: list[Any]
 
 
-class ColumnReply(msgspec.Struct, frozen=True):
+class ColumnReply(_AboutReadings, frozen=True, kw_only=True):
     """The output itself, or an object of several outputs."""
 
     outputs: list[Any] | dict[str, Any]
@@ -108,21 +116,23 @@ def parse(body: bytes, spec: Spec, check: _Check) -> ParsedPredictRequest:
     return ParsedPredictRequest([tensor], row)
 
 
-def render(request: ParsedPredictRequest, outputs: Sequence[Tensor]) -> bytes:
+def render(request: ParsedPredictRequest, outputs: Sequence[Tensor], about: Mapping[str, Any] = {}) -> bytes:
     """Returns the reply to `request` as JSON; strings of an output named …_bytes become {"b64": "…"}.
 
     Args:
         request: decides whether the reply has a row for each picture or a column for each output.
         outputs: at least one, each [N, …].
+        about: further members of the reply, of readings of fields their error bounds.
     """
     columns = {output.name: _values(output) for output in outputs}
     if len(columns) == 1:
         (alone,) = columns.values()
-        return msgspec.json.encode(RowReply(alone) if request.row else ColumnReply(alone))
+        reply = RowReply(predictions=alone, **about) if request.row else ColumnReply(outputs=alone, **about)
+        return msgspec.json.encode(reply)
     if not request.row:
-        return msgspec.json.encode(ColumnReply(columns))
-    rows = zip(*columns.values(), strict=True)
-    return msgspec.json.encode(RowReply([dict(zip(columns, row, strict=True)) for row in rows]))
+        return msgspec.json.encode(ColumnReply(outputs=columns, **about))
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return msgspec.json.encode(RowReply(predictions=rows, **about))
 
 
 def status(version: str) -> StatusReply:

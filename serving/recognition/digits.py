@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from serving.decoding.thresholds import DigitPrediction, digit_predictions
+from serving.decoding.thresholds import DigitPrediction, OperatingPoint, digit_predictions
+from serving.errors import CheckreaderError
 from serving.images.codec import Frame
 from serving.images.crop import Crop, PageLimit, normalize_each
 from serving.images.digit import normalize
-from serving.manifest import Threshold
+from serving.manifest import Model
 from serving.runtime.network import Floats
 
 
@@ -45,12 +46,20 @@ def normalize_pictures(
     return NormalizedDigits(np.stack(pixels), pages)
 
 
-def recognize(source: NormalizedDigits, probabilities: Floats, threshold: Threshold) -> list[DigitPrediction]:
+def require_digits(name: str, model: Model) -> None:
+    """Raises CheckreaderError if the model does not read digits."""
+    if model.task != "digit":
+        raise CheckreaderError(f"model {name!r} does not read digits")
+
+
+def recognize(
+    source: NormalizedDigits, probabilities: Floats, point: OperatingPoint
+) -> list[DigitPrediction]:
     """Predicts digits.
 
     Args:
         source: the normalized pictures.
         probabilities: float32 [N, 10], the network's for their pixels.
-        threshold: as `choose_threshold` gives it.
+        point: what is accepted.
     """
-    return digit_predictions(probabilities, source.pixels.max(axis=(1, 2)) == 0, threshold, source.pages)
+    return digit_predictions(probabilities, source.pixels.max(axis=(1, 2)) == 0, point, source.pages)

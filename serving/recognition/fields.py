@@ -16,13 +16,13 @@ import numpy as np
 
 from serving.decoding import ctc, ensemble
 from serving.decoding.field_string import DecodedField, FieldFormat, confidence, decode, raw_text
-from serving.decoding.thresholds import MAX_ERROR, choose_threshold, rejection_reason, shortest_float
+from serving.decoding.thresholds import OperatingPoint, operating_point, rejection_reason, shortest_float
 from serving.errors import CheckreaderError
 from serving.images import sliding_window
 from serving.images.codec import Frame
 from serving.images.crop import Crop, PageLimit, normalize_each
 from serving.images.field import Field, normalize_field
-from serving.manifest import Model, Sliding, Threshold
+from serving.manifest import Model, Sliding
 from serving.recognition import boxes
 from serving.recognition.boxes import Box
 from serving.recognition.uncovered_ink import uncovered_ink
@@ -115,31 +115,12 @@ def require_sliding(name: str, model: Model) -> Sliding:
     return model.sliding
 
 
-def threshold_or_reason(thresholds: Sequence[Threshold], max_error: float | None = None) -> Threshold | str:
-    """Chooses the threshold from which predictions are accepted, or returns the reason why none is.
-
-    Args:
-        thresholds: the model's.
-        max_error: the tolerated share of errors; None = `MAX_ERROR`, and nothing is accepted by a model whose
-            calibration does not support that.
-
-    Raises:
-        CheckreaderError: as `choose_threshold`, where `max_error` is not None.
-    """
-    if max_error is not None:
-        return choose_threshold(thresholds, max_error)
-    try:
-        return choose_threshold(thresholds, MAX_ERROR)
-    except CheckreaderError as error:
-        return f"nothing is accepted unless another max_error is asked for: {error}"
-
-
 def recognize(
     source: LocatedField,
     probabilities: Floats,
     model: Model,
     expected: FieldFormat,
-    threshold: Threshold | str,
+    point: OperatingPoint,
 ) -> FieldPrediction:
     """Predicts a field from the network's probabilities.
 
@@ -148,7 +129,7 @@ def recognize(
         probabilities: for each view of it, float32 [V, T, 12]; steps beyond the field's are ignored.
         model: the network's entry in the manifest.
         expected: the format that the field is expected to have.
-        threshold: as `threshold_or_reason` gives it.
+        point: what is accepted.
     """
     whole_page = WHOLE_PAGE if source.field.whole_page else None
     if source.field.problem is not None:
@@ -162,7 +143,7 @@ def recognize(
         return _empty(source, whole_page or "no digit read", expected)
     certainty = shortest_float(np.float32(confidence(decoded.best[0].probability, model.confidence)))
     places = _places(steps, decoded.labels)
-    reason = whole_page or _fault(decoded, expected) or _rejection(certainty, decoded, expected, threshold)
+    reason = whole_page or _fault(decoded, expected) or _rejection(certainty, decoded, expected, point)
     if reason is None and uncovered_ink(source.field.pixels, [place[:2] for place in places], model.sliding):
         reason = "ink beside the digits that was not read: one may be missing"
     return FieldPrediction(
@@ -204,12 +185,12 @@ def probabilities_by_field(
 
 @dataclass(frozen=True)
 class FieldRecognizer:
-    """A model with the format it expects and the threshold it applies; made by `field_recognizer`."""
+    """A model with the format it expects and its operating point; made by `field_recognizer`."""
 
     model: Model
     network: Network
     expected: FieldFormat
-    threshold: Threshold | str
+    point: OperatingPoint
     crop: Crop | None
 
     def __call__(self, pictures: Sequence[bytes]) -> list[FieldPrediction]:
@@ -220,7 +201,7 @@ class FieldRecognizer:
         batches = ((batch, self.network.run(batch[1])) for batch in placed)
         rows = probabilities_by_field(len(sources), batches, self.model.sliding)
         return [
-            recognize(source, row, self.model, self.expected, self.threshold)
+            recognize(source, row, self.model, self.expected, self.point)
             for source, row in zip(sources, rows, strict=True)
         ]
 
@@ -240,14 +221,14 @@ def field_recognizer(
         model: its entry in the manifest.
         network: the loaded model.
         expected: the format that the fields are expected to have.
-        max_error: as for `threshold_or_reason`.
+        max_error: the wanted error bound, as for `operating_point`.
         crop: x, y, width and height of the field, in every page alike.
 
     Raises:
-        CheckreaderError: the model reads no fields or does not support `max_error`.
+        CheckreaderError: the model reads no fields, or `max_error` is no share.
     """
     require_sliding(name, model)
-    return FieldRecognizer(model, network, expected, threshold_or_reason(model.thresholds, max_error), crop)
+    return FieldRecognizer(model, network, expected, operating_point(model.thresholds, max_error), crop)
 
 
 def _fault(decoded: DecodedField, expected: FieldFormat) -> str | None:
@@ -262,13 +243,11 @@ def _fault(decoded: DecodedField, expected: FieldFormat) -> str | None:
 
 
 def _rejection(
-    confidence: float, decoded: DecodedField, expected: FieldFormat, threshold: Threshold | str
+    confidence: float, decoded: DecodedField, expected: FieldFormat, point: OperatingPoint
 ) -> str | None:
     """Returns why a string is not accepted with that confidence."""
-    if isinstance(threshold, str):
-        return threshold
-    reason = rejection_reason(confidence, threshold)
-    if reason and decoded.total < 0.5:
+    reason = rejection_reason(confidence, point)
+    if reason and point.threshold and decoded.total < 0.5:
         kept = f"probability {decoded.total:.2g} of what may be written keeps {_rules(expected)}"
         return f"{reason}; no more than {kept}"
     return reason

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from serving.decoding.field_string import FieldFormat
-from serving.decoding.thresholds import MAX_ERROR, DigitPrediction, choose_threshold
-from serving.errors import CheckreaderError
+from serving.decoding.thresholds import DigitPrediction, OperatingPoint, operating_point
 from serving.images.crop import Crop
 from serving.images.digit import tensor
 from serving.manifest import Model
@@ -19,8 +18,10 @@ Prediction: TypeAlias = DigitPrediction | FieldPrediction
 Recognizer: TypeAlias = Callable[[Sequence[bytes]], Sequence[Prediction]]
 
 
-def check_request(name: str, model: Model, expected: FieldFormat | None, max_error: float | None) -> None:
-    """Checks what can be without loading the model.
+def point_of(
+    name: str, model: Model, expected: FieldFormat | None, max_error: float | None
+) -> OperatingPoint:
+    """Returns what is accepted of a model's predictions; the model need not be loaded.
 
     Args:
         name: the model's.
@@ -29,45 +30,36 @@ def check_request(name: str, model: Model, expected: FieldFormat | None, max_err
         max_error: the wanted error bound; None = the default.
 
     Raises:
-        CheckreaderError: the model is of another task, or the bound cannot be used.
+        CheckreaderError: the model is of another task, or the bound is no share.
     """
-    if expected is not None:
-        fields.require_sliding(name, model)
-        fields.threshold_or_reason(model.thresholds, max_error)
-    elif model.task != "digit":
-        raise CheckreaderError(f"model {name!r} does not read digits")
+    if expected is None:
+        digits.require_digits(name, model)
     else:
-        choose_threshold(model.thresholds, MAX_ERROR if max_error is None else max_error)
+        fields.require_sliding(name, model)
+    return operating_point(model.thresholds, max_error)
 
 
 def recognizer(
-    name: str,
     model: Model,
     network: Network,
     expected: FieldFormat | None,
-    max_error: float | None = None,
+    point: OperatingPoint,
     crop: Crop | None = None,
 ) -> Recognizer:
     """Makes a function that recognizes every page of encoded pictures.
 
     Args:
-        name: the model's.
-        model: its entry in the manifest.
+        model: the model's entry in the manifest.
         network: the loaded model.
         expected: the format of fields; None = single digits.
-        max_error: the wanted error bound; None = the default.
+        point: what is accepted, as `point_of` gives it.
         crop: x, y, width and height of the part to read, in every page alike.
-
-    Raises:
-        CheckreaderError: as `check_request`.
     """
-    check_request(name, model, expected, max_error)
     if expected is not None:
-        return fields.field_recognizer(name, model, network, expected, max_error, crop)
-    threshold = choose_threshold(model.thresholds, MAX_ERROR if max_error is None else max_error)
+        return fields.FieldRecognizer(model, network, expected, point, crop)
 
     def recognize(pictures: Sequence[bytes]) -> list[DigitPrediction]:
         source = digits.normalize_pictures(pictures, crop)
-        return digits.recognize(source, network.infer(tensor(source.pixels)), threshold)
+        return digits.recognize(source, network.infer(tensor(source.pixels)), point)
 
     return recognize

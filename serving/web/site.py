@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from serving import __version__
-from serving.decoding.thresholds import MAX_ERROR
+from serving.decoding.thresholds import operating_point
 from serving.engine.dataplane import DataPlane
 from serving.errors import CheckreaderError, Unknown
 from serving.http.asgi import JSON, Handler, HttpRequest, HttpResponse, negotiate_encoding
@@ -54,11 +54,15 @@ _log = logging.getLogger("checkreader")
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
-    """A served model that reads pictures, with its certified thresholds."""
+    """A served model that reads pictures, with its certified thresholds.
+
+    `max_error` is the bound that is applied where a request names none; None: nothing is accepted then.
+    """
 
     model: str
     version: str
     thresholds: list[Threshold]
+    max_error: float | None
 
 
 class GoldenProbabilities(msgspec.Struct, frozen=True):
@@ -69,13 +73,14 @@ class GoldenProbabilities(msgspec.Struct, frozen=True):
 
 
 class WasmModule(msgspec.Struct, frozen=True):
-    """The digit's model in WebAssembly; it judges acceptance for `max_error` alone. `bytes` is its size."""
+    """The digit's model in WebAssembly; `bytes` is its size, `thresholds` and `max_error` are as in `ModelInfo`."""
 
     model: str
     version: str
     path: str
     bytes: int
-    max_error: float
+    thresholds: list[Threshold]
+    max_error: float | None
     golden: list[GoldenProbabilities]
 
 
@@ -209,7 +214,9 @@ class Site:
         default = self._plane.models.get(self._plane.default)
         digit = field = None
         for served in self._plane.models.values():
-            info = ModelInfo(served.name, served.version, served.loaded.model.thresholds)
+            thresholds = served.loaded.model.thresholds
+            applied = operating_point(thresholds).applied_max_error
+            info = ModelInfo(served.name, served.version, thresholds, applied)
             if served.loaded.model.task == "digit" and served is default:
                 digit = info
             elif served.loaded.model.task == "field" and field is None:
@@ -296,4 +303,12 @@ def _describe_module(
         integer_formats = [kind for kind in (artifact.format, "tflite_int8", "onnx_int8") if kind in formats]
         if integer_formats:
             expected.append(GoldenProbabilities(golden.file, formats[integer_formats[0]]))
-    return WasmModule(name, model.version, f"/web/{name}.wasm", artifact.bytes, MAX_ERROR, expected[:2])
+    return WasmModule(
+        name,
+        model.version,
+        f"/web/{name}.wasm",
+        artifact.bytes,
+        model.thresholds,
+        operating_point(model.thresholds).applied_max_error,
+        expected[:2],
+    )

@@ -34,7 +34,8 @@ def test_measured_as_training_calibrated(monkeypatch: pytest.MonkeyPatch) -> Non
     run, validation = tiny_run.trained(), tiny_run.digits().validation
     fitted, fit = [], calibration.fit
     monkeypatch.setattr(calibration, "fit", lambda *arguments: fitted.append(fit(*arguments)) or fitted[-1])
-    monkeypatch.setattr(ceiling, "choose_threshold", lambda *_: SimpleNamespace(accepted=0.5))
+    point = SimpleNamespace(threshold=SimpleNamespace(accepted=0.5))
+    monkeypatch.setattr(ceiling, "operating_point", lambda *_: point)
     scores, record = ceiling.measure(run, validation), run.require("train")
     assert scores["validation_accuracy"] == pytest.approx(record["metrics"]["validation_accuracy"])
     assert (scores["accepted"], 0 < scores["log_loss"] < 1) == (0.5, True)

@@ -62,13 +62,36 @@ def test_it_says_what_the_command_says(reader: Reader, capsys: pytest.CaptureFix
     answer = json.loads(capsys.readouterr().out)
     (digit,) = answer["digits"]
     digit.pop("file")
-    assert reader.digit(picture).to_dict() == {"model": answer["model"], **digit}
+    about = {key: answer[key] for key in ("model", "max_error", "applied_max_error")}
+    assert reader.digit(picture).to_dict() == {**about, **digit}
     options = ["--models", str(ROOT / "models"), "--json", "--max-error", "0.05"]
     assert main(["read", *options, field]) == 0
     answer = json.loads(capsys.readouterr().out)
     (amount,) = answer["fields"]
     amount.pop("file")
-    assert reader.amount(field, max_error=0.05).to_dict() == {"model": answer["model"], **amount}
+    about = {key: answer[key] for key in ("model", "max_error", "applied_max_error")}
+    assert reader.amount(field, max_error=0.05).to_dict() == {**about, **amount}
+
+
+def test_the_default_is_the_smallest_certified_bound(reader: Reader) -> None:
+    """The released field models certify 3 % and 5 %: without max_error nothing was accepted."""
+    digit, field = reader.digit(GOLDEN / "7a.png"), reader.amount(GOLDEN / "field-b.png")
+    assert (digit.max_error, digit.applied_max_error, digit.accepted) == (0.01, 0.002, True)
+    assert (field.max_error, field.applied_max_error, field.accepted) == (0.03, 0.03, True)
+    assert reader.digit(GOLDEN / "7a.png", max_error=0.01) == digit
+    assert reader.amount(GOLDEN / "field-b.png", max_error=0.03) == field
+
+
+def test_below_what_is_certified_all_is_read_and_nothing_accepted(reader: Reader) -> None:
+    digit = reader.digit(GOLDEN / "7a.png", max_error=0.001)
+    assert (digit.digit, digit.accepted, digit.applied_max_error) == (7, False, None)
+    assert digit.reason == "nothing is accepted: this model certifies max_error 0.002, none as low as 0.001"
+    amount = reader.amount(GOLDEN / "field-b.png", max_error=0.01)
+    assert (amount.text, amount.accepted, amount.applied_max_error) == ("55500", False, None)
+    assert (
+        amount.reason
+        == "nothing is accepted: this model certifies max_error 0.03 and 0.05, none as low as 0.01"
+    )
 
 
 def test_amount_is_a_decimal(tiny: Reader) -> None:
@@ -169,6 +192,8 @@ def test_mistakes_of_options(reader: Reader, tmp_path: Path) -> None:
     path = GOLDEN / "7a.png"
     with pytest.raises(checkreader.Error, match="max_error must be above 0"):
         reader.digit(path, max_error=0)
+    with pytest.raises(checkreader.Error, match="model 'lenet5-field' does not read digits"):
+        reader.digit(path, model="lenet5-field")
     with pytest.raises(checkreader.Error, match="does not lie inside"):
         reader.digit(path, crop=(0, 0, 10_000, 1))
     with pytest.raises(checkreader.Error, match="unknown model 'lenet6'"):

@@ -9,20 +9,22 @@ import pytest
 from checkreader.results import Alternative, Amount, CheckDigit, Choice, Digit, FieldDigit, Model, Number
 
 MODEL = Model("lenet5", "3")
-DIGIT = Digit(MODEL, 1, 0.98765, True, None, 7, (Choice(7, 0.98765), Choice(1, 0.01)))
+DIGIT = Digit(MODEL, 1, 0.98765, True, None, 0.01, 0.002, 7, (Choice(7, 0.98765), Choice(1, 0.01)))
 NUMBER = Number(
     MODEL,
     2,
     0.5,
     False,
     "unsure: 0.500",
+    0.01,
+    None,
     "12",
     "1.2",
     (FieldDigit(1, 0.9, (1, 2, 3, 4)), FieldDigit(2, 0.8, (5, 6, 7, 8))),
     CheckDigit("luhn", False),
     (Alternative("1.3", 0.25),),
 )
-AMOUNT = Amount(MODEL, 1, 0.75, True, None, "1250", "12.50", (), None, (), Decimal("12.50"))
+AMOUNT = Amount(MODEL, 1, 0.75, True, None, 0.05, 0.05, "1250", "12.50", (), None, (), Decimal("12.50"))
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,12 @@ def test_plain_amounts_are_strings() -> None:
 
 def test_every_result_has_its_page() -> None:
     assert [result.to_dict()["page"] for result in (DIGIT, NUMBER, AMOUNT)] == [1, 2, 1]
+
+
+def test_every_result_states_the_wanted_and_the_applied_bound() -> None:
+    plain = [result.to_dict() for result in (DIGIT, NUMBER, AMOUNT)]
+    assert [entry["max_error"] for entry in plain] == [0.01, 0.01, 0.05]
+    assert [entry["applied_max_error"] for entry in plain] == [0.002, None, 0.05]
 
 
 def test_nested_parts_are_plain() -> None:

@@ -24,6 +24,7 @@ def test_one_picture(client) -> None:
     assert reply.headers["content-type"] == "application/json"
     content = reply.json()
     assert content["model"] == {"name": "lenet5", "version": "1"}
+    assert (content["max_error"], content["applied_max_error"]) == (0.1, 0.1)
     (digit,) = content["digits"]
     assert list(digit) == ["page", "digit", "confidence", "accepted", "reason", "top"]
     assert digit["page"] == 1
@@ -37,6 +38,22 @@ def test_default_bound_rejects(client) -> None:
     assert digit["accepted"] is False
     assert re.fullmatch(
         r"unsure: confidence 0\.\d+ is below 0\.9, the threshold for max_error 0\.01", digit["reason"]
+    )
+
+
+def test_naming_the_default_is_leaving_it_out(client) -> None:
+    left_out = client("POST", "/digits", content=SEVEN).json()
+    assert (left_out["max_error"], left_out["applied_max_error"]) == (0.01, 0.01)
+    assert client("POST", f"/digits?max_error={left_out['max_error']}", content=SEVEN).json() == left_out
+
+
+def test_below_what_is_certified_all_is_read_and_nothing_accepted(client) -> None:
+    content = client("POST", "/digits?max_error=0.0001", content=SEVEN).json()
+    (digit,) = content["digits"]
+    assert (content["max_error"], content["applied_max_error"], digit["accepted"]) == (0.0001, None, False)
+    assert digit["confidence"] > 0
+    assert digit["reason"] == (
+        "nothing is accepted: this model certifies max_error 0.001, 0.01 and 0.1, none as low as 0.0001"
     )
 
 

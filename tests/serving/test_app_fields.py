@@ -162,11 +162,15 @@ def test_infer_pictures(client) -> None:
     assert np.float32(read["confidence"]).tolist() == [np.float32(field["confidence"]) for field in fields]
     assert read["accepted"] == [field["accepted"] for field in fields] == [True, True, False]
     assert outputs(infer_pictures(client, *encoded, shape=(3, 1))) == read
-    rows = client(
+    bounds = {"max_error": 0.01, "applied_max_error": 0.01}
+    assert reply.json()["parameters"] == bounds
+    predicted = client(
         "POST",
         "/v1/models/lenet5-field:predict",
         json={"instances": [{"b64": base64.b64encode(picture).decode()} for picture in encoded]},
-    ).json()["predictions"]
+    ).json()
+    rows = predicted.pop("predictions")
+    assert predicted == bounds
     assert rows == [dict(zip(read, row, strict=True)) for row in zip(*read.values(), strict=True)]
 
 
@@ -179,6 +183,25 @@ def test_infer_pictures_by_the_parameters_of_the_query(client) -> None:
     read = outputs(infer_pictures(client, png(scan), parameters=parameters))
     assert (read["text"], read["accepted"]) == (["021000021"], [True])
     assert outputs(infer_pictures(client, png(scan), parameters=parameters | {"max_error": None}))
+
+
+NOTHING = "nothing is accepted: this model certifies max_error 0.001, 0.01 and 0.1, none as low as 1e-09"
+
+
+def test_below_what_is_certified_all_is_read_and_nothing_accepted(client) -> None:
+    content = post(client, "?max_error=1e-9", content=png(amount()))
+    (field,) = content["fields"]
+    assert (content["max_error"], content["applied_max_error"]) == (1e-9, None)
+    assert (field["text"], field["accepted"], field["reason"]) == ("1250", False, NOTHING)
+    reply = infer_pictures(client, png(amount()), parameters={"max_error": 1e-9})
+    assert outputs(reply)["accepted"] == [False]
+    assert reply.json()["parameters"] == {"max_error": 1e-9, "reason": NOTHING}
+
+
+def test_naming_the_default_is_leaving_it_out(client) -> None:
+    left_out = post(client, content=png(amount()))
+    assert (left_out["max_error"], left_out["applied_max_error"]) == (0.01, 0.01)
+    assert post(client, f"?max_error={left_out['max_error']}", content=png(amount())) == left_out
 
 
 def test_infer_pictures_with_chosen_outputs(client) -> None:

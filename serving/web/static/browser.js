@@ -10,15 +10,15 @@ export async function loadReader({ path, golden }) {
   const scale = golden.length ? instance.exports.checkreader_lenet5_scale() : null;
   for (const { file, probabilities } of golden) {
     const bitmap = await createImageBitmap(new Blob([await fetchBytes(`/web/golden/${file}`)]), { colorSpaceConversion: "none" });
-    const { logits } = classify(grayLevels(bitmap, bitmap.width, bitmap.height), bitmap.width, bitmap.height);
+    const { logits } = classify(grayLevels(bitmap, bitmap.width, bitmap.height), bitmap.width, bitmap.height, null);
     const computed = softmax(logits, scale);
     if (!computed.every((probability, digit) => Math.abs(probability - probabilities[digit]) <= 1e-3)) {
       throw new Error(`The module does not compute in this browser what was released: it differs for ${file}.`);
     }
   }
-  return (levels, width, height) => {
+  return (levels, width, height, maxError) => {
     const start = performance.now();
-    const reading = classify(levels, width, height);
+    const reading = classify(levels, width, height, maxError);
     const ms = performance.now() - start;
     return { ...reading, ms, probabilities: scale === null ? null : softmax(reading.logits, scale) };
   };
@@ -27,19 +27,22 @@ export async function loadReader({ path, golden }) {
 function createClassifier({ memory, __heap_base: heapBase, ...wasm }) {
   // Addresses in the module's memory.
   const pixels = heapBase.value, logits = pixels + 784, input = logits + 16;
-  // levels: uint8 [height * width], 0 = black; `digit` is null where nothing is written.
-  return (levels, width, height) => {
+  // levels: uint8 [height * width], 0 = black; `digit` is null where nothing is written. maxError is the wanted error
+  // bound, null: the module's default; `appliedMaxError` is null where no certified one is as small.
+  return (levels, width, height, maxError) => {
     const missingBytes = input + levels.length - memory.buffer.byteLength;
     if (missingBytes > 0) memory.grow(Math.ceil(missingBytes / 65536));
     new Uint8Array(memory.buffer, input).set(levels);
     const hasInk = wasm.checkreader_normalize(input, width, height, width, pixels) === 1;
     const digit = wasm.checkreader_lenet5_classify(pixels, logits);
-    const margin = wasm.checkreader_lenet5_margin(logits), threshold = wasm.checkreader_lenet5_threshold();
+    const millionths = maxError === null ? wasm.checkreader_lenet5_max_error() : Math.floor(maxError * 1e6 + 1e-3);
+    const margin = wasm.checkreader_lenet5_margin(logits), threshold = wasm.checkreader_lenet5_threshold(millionths);
     return {
       digit: hasInk ? digit : null,
       accepted: hasInk && margin >= threshold,
       margin,
       threshold,
+      appliedMaxError: wasm.checkreader_lenet5_applied(millionths) / 1e6 || null,
       logits: [...new Int8Array(memory.buffer, logits, 10)],
       pixels: new Uint8Array(memory.buffer, pixels, 784).slice(),
     };

@@ -5,7 +5,6 @@ import * as service from "./service.js";
 
 const byId = (id) => document.getElementById(id);
 const SAMPLE_COUNTS = { digit: 5, amount: 4 };
-const DEFAULT_MAX_ERROR = 0.01; // selected first, where the model supports it
 
 let preferredRuntime = "server";
 // `PageModels` of serving/web/site.py, once the server has answered.
@@ -18,10 +17,13 @@ export const pictureKind = () => document.querySelector("[name=kind]:checked").v
 // "server" or "browser".
 export const runtime = () => (pictureKind() === "amount" || !models.browser ? "server" : preferredRuntime);
 const serverModel = () => (pictureKind() === "digit" ? models.digit : models.field);
+const readingModel = () => (runtime() === "browser" ? models.browser : serverModel());
 
-// The selected threshold of the server's model; undefined if the model has none.
+// The selected error bound; null: the model's default.
+export const selectedMaxError = () => (byId("bound").value ? Number(byId("bound").value) : null);
+// The selected threshold of the model that reads; undefined if none is selected.
 export const selectedThreshold = () => {
-  return serverModel()?.thresholds.find(({ max_error: maxError }) => maxError === Number(byId("bound").value));
+  return readingModel()?.thresholds.find(({ max_error: maxError }) => maxError === selectedMaxError());
 };
 
 // `onChange` is called with "kind", "runtime" or "threshold"; `onSample` gets a sample's file, `onError` an error.
@@ -57,22 +59,21 @@ export async function startControls({ onChange, onSample, onError }) {
 }
 
 function updateControls() {
-  const kind = pictureKind(), inBrowser = runtime() === "browser";
+  const kind = pictureKind(), model = readingModel();
   document.querySelector("[name=runtime][value=browser]").disabled = kind === "amount" || !models.browser;
   document.querySelector(`[name=runtime][value=${runtime()}]`).checked = true;
-  const thresholds = inBrowser ? [models.browser] : [...(serverModel()?.thresholds ?? [])].sort((a, b) => a.max_error - b.max_error);
+  // The certified bounds, selected the one that is applied to a request that names none.
+  const bounds = (model?.thresholds ?? []).map((threshold) => threshold.max_error).sort((a, b) => a - b);
+  const initial = model?.max_error ?? null;
   const select = byId("bound");
-  const previous = select.dataset.kind === kind ? Number(select.value) : DEFAULT_MAX_ERROR;
+  const previous = select.dataset.kind === kind ? selectedMaxError() : null;
   select.replaceChildren(
-    ...thresholds.map(({ max_error: maxError }) => {
-      return createElement("option", { value: maxError, textContent: `at most ${shortPercent(maxError)}` });
-    }),
+    ...(initial === null ? [createElement("option", { value: "", textContent: "none chosen" })] : []),
+    ...bounds.map((maxError) => createElement("option", { value: maxError, textContent: `at most ${shortPercent(maxError)}` })),
   );
-  const withMaxError = (maxError) => thresholds.find((threshold) => threshold.max_error === maxError);
-  const selected = withMaxError(previous) ?? withMaxError(DEFAULT_MAX_ERROR) ?? thresholds[0];
-  if (selected) select.value = selected.max_error;
+  select.value = (bounds.includes(previous) ? previous : initial) ?? "";
   select.dataset.kind = kind;
-  select.disabled = inBrowser || thresholds.length === 0;
+  select.disabled = bounds.length === 0;
   updateNotes();
 }
 
@@ -91,8 +92,8 @@ function runtimeNote() {
 
 function thresholdNote() {
   const threshold = selectedThreshold();
-  if (runtime() === "browser") return "Its bound is fixed, and kept by integers alone: it accepts a little less.";
-  if (!threshold) return "This model certifies no bound: nothing is accepted.";
+  if (!threshold) return `This model certifies no bound${readingModel()?.thresholds.length ? " as small as is usual" : ""}: nothing is accepted.`;
+  if (runtime() === "browser") return "The bound is kept by integers alone: a little less is accepted than on the server.";
   const { accepted, n, error } = threshold;
   return `In calibration ${shortPercent(accepted)} of ${n.toLocaleString("en")} were accepted, ${shortPercent(error)} of them wrong.`;
 }

@@ -1,6 +1,6 @@
 // The page: takes a picture, has it read by the server or the browser, and shows the result and the layers.
 import { loadReader } from "./browser.js";
-import { models, pictureKind, runtime, selectedThreshold, startControls } from "./controls.js";
+import { models, pictureKind, runtime, selectedMaxError, selectedThreshold, startControls } from "./controls.js";
 import { createDrawing } from "./drawing.js";
 import { paintLayers, renderLayers } from "./features.js";
 import { percent } from "./format.js";
@@ -44,7 +44,7 @@ function readWhileDrawing() {
     const { canvas } = drawing;
     const { width, height } = canvas;
     timings = new Map();
-    const result = reading.digitFromBrowser(read(grayLevels(canvas, width, height), width, height), models.browser);
+    const result = reading.digitFromBrowser(read(grayLevels(canvas, width, height), width, height, selectedMaxError()), models.browser);
     showResult(result);
     reading.renderPages([result], 0, () => {});
   });
@@ -128,9 +128,8 @@ async function showPage(results, index, signal) {
 }
 
 async function readOnServer({ data }, signal) {
-  const maxError = byId("bound").value ? Number(byId("bound").value) : null;
   const isDigit = pictureKind() === "digit";
-  const answer = await service.read(isDigit ? "/digits" : "/fields", data, maxError, signal);
+  const answer = await service.read(isDigit ? "/digits" : "/fields", data, selectedMaxError(), signal);
   const toResult = isDigit ? reading.digitFromServer : reading.amountFromServer;
   return answer.readings.map((page) => toResult({ ...answer, reading: page }, selectedThreshold()));
 }
@@ -138,7 +137,7 @@ async function readOnServer({ data }, signal) {
 async function readInBrowser({ bitmap, width, height }) {
   if (!bitmap) throw new Error("This browser cannot open that file; the server may: read it there.");
   const read = await loadBrowserReader();
-  return reading.digitFromBrowser(read(grayLevels(bitmap, width, height), width, height), models.browser);
+  return reading.digitFromBrowser(read(grayLevels(bitmap, width, height), width, height, selectedMaxError()), models.browser);
 }
 
 function loadBrowserReader() {

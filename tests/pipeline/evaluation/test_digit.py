@@ -10,7 +10,6 @@ from pipeline.metrics.calibration import calibration_error
 from pipeline.records import Calibration
 from pipeline.run import Run
 from pipeline.synthesis import nondigits
-from serving.decoding.thresholds import MAX_ERROR
 from serving.errors import CheckreaderError
 from serving.manifest import Threshold
 
@@ -33,10 +32,6 @@ def answers(seed: int = 0, count: int = 500) -> tuple[np.ndarray, np.ndarray]:
     logits = rng.normal(0, 1, (count, 10))
     logits[np.arange(count), labels] += 3
     return softmax(logits, 1).astype(np.float32), labels
-
-
-def test_default_is_the_services() -> None:
-    assert evaluate.MAX_ERROR == MAX_ERROR
 
 
 def test_accuracy() -> None:
@@ -127,10 +122,15 @@ def test_nondigits_accepted() -> None:
 
 @pytest.mark.parametrize(
     ("levels", "threshold", "accepted"),
-    [([], None, 0), ([(0.02, 0.5)], None, 0), ([(0.005, 0.9), (0.001, 0.99)], 0.9, 4)],
+    [
+        ([], None, 0),
+        ([(0.1, 0.5)], None, 0),
+        ([(0.02, 0.9)], 0.9, 4),
+        ([(0.005, 0.9), (0.001, 0.99)], 0.9, 4),
+    ],
 )
-def test_without_the_default_operating_point(levels, threshold: float | None, accepted: int) -> None:
-    """No threshold, nothing accepted; a stricter one serves where the default is not supported."""
+def test_non_digits_at_the_default_of_the_service(levels, threshold: float | None, accepted: int) -> None:
+    """1 %, else the smallest bound up to 5 %; without such a one nothing is accepted."""
     calibration = Calibration(thresholds=[level(error, threshold) for error, threshold in levels])
     found = evaluate.nondigits_accepted(*shown([0.95] * 4 + [0.5] * 6, [True] * 10), calibration)
     assert (found["threshold"], found["accepted"]) == (threshold, accepted)

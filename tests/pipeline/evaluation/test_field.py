@@ -197,7 +197,8 @@ def test_evaluates_through_the_reader() -> None:
     ("thresholds", "accepted"),
     [
         ([], 0),
-        ([Threshold(0.02, 0.1, 0, 0, 1, 1, 9)], 0),
+        ([Threshold(0.1, 0.1, 0, 0, 1, 1, 9)], 0),
+        ([Threshold(0.05, 0.93, 0, 0, 1, 1, 9)], 5),
         ([BAR], 5),
         ([Threshold(0.01, 0.0, 0, 0, 1, 1, 9)], 9),
     ],

@@ -21,13 +21,23 @@ from pipeline.export import c_source, provenance
 from pipeline.networks import integer_reference
 from pipeline.networks.integer_reference import Reference, Scale, Unsupported
 from pipeline.synthesis import digit_drawing, nondigits
+from serving.decoding.thresholds import default_max_error, operating_point
 from serving.images.digit import normalize
+from serving.manifest import Threshold
 from serving.repository.store import Repository
 
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror"]
 SANITIZED = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 DRIVER = Path(__file__).with_name("driver.c")
 RELEASED = "edge/lenet5-int8.tflite"
+BOUNDS = Path(__file__).with_name("bounds.c")
+
+
+def entry(max_error: float, threshold: float) -> Threshold:
+    return Threshold(max_error, threshold, 0.0, 0.0, 0.1, 0.9, 100)
+
+
+THRESHOLDS = [entry(0.05, 0.8), entry(0.01, 0.97), entry(0.002, 0.999)]
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler: cc")
 
@@ -45,7 +55,7 @@ Program = Callable[..., list[Answer]]
 
 def program(folder: Path, network: Reference, flags: Sequence[str]) -> Program:
     """The C of a network, compiled: gray pictures → what it says of each."""
-    for suffix, text in zip("ch", c_source.render(network, "0" * 64, 0.99), strict=True):
+    for suffix, text in zip("ch", c_source.render(network, "0" * 64, THRESHOLDS), strict=True):
         (folder / f"{c_source.NAME}.{suffix}").write_text(text)
     code = folder / f"{c_source.NAME}.c"
     subprocess.run(["cc", *STRICT, *flags, "-c", code, "-o", folder / "lenet5.o"], check=True)
@@ -94,9 +104,9 @@ def released(tmp_path_factory: pytest.TempPathFactory, network: Reference) -> Pr
 
 def test_the_released_files_are_these(network: Reference) -> None:
     repository = Repository.open()
-    (entry,) = (one for one in repository.manifest.models["lenet5-int8"].thresholds if one.max_error == 0.01)
+    thresholds = repository.manifest.models["lenet5-int8"].thresholds
     digest = hashlib.sha256((repository.folder / RELEASED).read_bytes()).hexdigest()
-    code, header = c_source.render(network, digest, entry.threshold)
+    code, header = c_source.render(network, digest, thresholds)
     released = repository.folder / "edge" / c_source.NAME
     assert released.with_suffix(".c").read_text().startswith(code)
     assert released.with_suffix(".h").read_text() == header
@@ -199,12 +209,59 @@ def test_the_margin_promises_the_probability(network: Reference) -> None:
         assert math.isclose(probabilities[0, 0], threshold, abs_tol=0.1)
 
 
-@pytest.mark.parametrize("threshold", [None, 1.0])
-def test_where_nothing_is_accepted_no_margin_is_large_enough(
-    network: Reference, threshold: float | None
-) -> None:
+def test_where_nothing_is_accepted_no_margin_is_large_enough(network: Reference) -> None:
     """A threshold that float32 rounds to 1 was a division by zero."""
-    assert c_source.margin(network, threshold) > 127 - -128
+    assert c_source.margin(network, 1.0) > 127 - -128
+
+
+def ask_bounds(folder: Path, network: Reference, thresholds: Sequence[Threshold], wanted: Sequence[int]):
+    """The C's default bound, its listed bounds, and for each of `wanted` the applied bound and the margin."""
+    for suffix, text in zip("ch", c_source.render(network, "0" * 64, thresholds), strict=True):
+        (folder / f"{c_source.NAME}.{suffix}").write_text(text)
+    binary = folder / "bounds"
+    subprocess.run(
+        ["cc", *STRICT, "-I", folder, BOUNDS, folder / f"{c_source.NAME}.c", "-o", binary], check=True
+    )
+    done = subprocess.run([binary, *map(str, wanted)], capture_output=True, text=True, check=True)
+    default, listed, *answers = done.stdout.splitlines()
+    return (
+        int(default),
+        [int(bound) for bound in listed.split()],
+        [tuple(int(number) for number in line.split()) for line in answers],
+    )
+
+
+@pytest.mark.parametrize(
+    "thresholds",
+    [
+        [],
+        THRESHOLDS,
+        THRESHOLDS[:1],
+        [entry(0.03, 0.9), entry(0.05, 0.8)],
+        [entry(0.1, 0.5)],
+        [entry(0.01, 1)],
+    ],
+    ids=lambda thresholds: ",".join(str(one.max_error) for one in thresholds) or "none",
+)
+def test_c_applies_the_rule_of_the_service(
+    tmp_path: Path, network: Reference, thresholds: Sequence[Threshold]
+) -> None:
+    """One margin per listed bound; until now there was one margin in all."""
+    edges = [
+        bound for one in thresholds for bound in (round(one.max_error * 1e6) + step for step in (-1, 0, 1))
+    ]
+    wanted = sorted({1, 999, 1_000, 10_000, 30_000, 50_000, 1_000_000, *edges})
+    default, listed, answers = ask_bounds(tmp_path, network, thresholds, [-5, 0, *wanted])
+    assert listed == sorted(round(one.max_error * 1e6) for one in thresholds)
+    assert default == round(default_max_error(thresholds) * 1e6)
+    assert answers[:2] == [(0, c_source.UNREACHABLE)] * 2
+    for max_error, answer in zip(wanted, answers[2:], strict=True):
+        point = operating_point(thresholds, max_error / 1e6)
+        if point.threshold is None:
+            assert answer == (0, c_source.UNREACHABLE)
+        else:
+            margin = c_source.margin(network, point.threshold.threshold)
+            assert answer == (round(point.threshold.max_error * 1e6), margin)
 
 
 def test_every_symbol_is_prefixed_and_nothing_is_included(tmp_path: Path, network: Reference) -> None:
@@ -239,7 +296,7 @@ def test_the_plan_keeps_what_is_read_apart_from_what_is_written(network: Referen
 def test_a_field_network_is_refused() -> None:
     field = integer_reference.load((Repository.open().folder / "edge/lenet5-field-int8.tflite").read_bytes())
     with pytest.raises(Unsupported, match="any width"):
-        c_source.render(field, "0" * 64, 0.9)
+        c_source.render(field, "0" * 64, THRESHOLDS)
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -247,9 +304,16 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert c_source.main([str(file), str(tmp_path)]) == 0
     assert "416,520" in capsys.readouterr().out
     assert {path.name for path in tmp_path.iterdir()} == {"lenet5-int8.c", "lenet5-int8.h"}
-    margin = re.search(r"MARGIN (\d+)", (tmp_path / "lenet5-int8.h").read_text())
-    assert margin is not None
-    assert int(margin[1]) > 0
+    assert "{2000, 38}," in (tmp_path / "lenet5-int8.c").read_text()
+
+
+def test_the_command_takes_thresholds(tmp_path: Path) -> None:
+    bounds = ["--threshold", "0.05=0.9", "--threshold", "0.01=0.99"]
+    assert c_source.main([str(Repository.open().folder / RELEASED), str(tmp_path), *bounds]) == 0
+    rows = re.findall(r"\{(\d+), (\d+)\}", (tmp_path / "lenet5-int8.c").read_text())
+    assert [bound for bound, _ in rows] == ["0", "10000", "50000"]
+    margins = [int(margin) for _, margin in rows]
+    assert margins == sorted(margins, reverse=True)
 
 
 @pytest.mark.parametrize(
@@ -265,7 +329,9 @@ def test_what_cannot_be_written_leaves_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, reason: str
 ) -> None:
     assert (
-        c_source.main([str(Repository.open().folder / name), str(tmp_path / "out"), "--threshold", "0.9"])
+        c_source.main(
+            [str(Repository.open().folder / name), str(tmp_path / "out"), "--threshold", "0.01=0.9"]
+        )
         == 1
     )
     error = capsys.readouterr().err
@@ -279,7 +345,7 @@ def test_an_unreleased_file_needs_a_threshold(
 ) -> None:
     (tmp_path / "mine.tflite").write_bytes(integers)
     assert c_source.main([str(tmp_path / "mine.tflite"), str(tmp_path)]) == 1
-    assert "--threshold 0.99" in capsys.readouterr().err
+    assert "--threshold 0.01=0.99" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_a_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -288,7 +354,20 @@ def test_a_folder_that_is_a_file_is_named(tmp_path: Path, capsys: pytest.Capture
     assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'file'}: ")
 
 
-def test_a_threshold_that_is_no_probability(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = [str(Repository.open().folder / RELEASED), str(tmp_path), "--threshold", "1"]
+@pytest.mark.parametrize(
+    ("threshold", "message"),
+    [
+        ("0.99", "--threshold is BOUND=PROBABILITY, as 0.01=0.99, got '0.99'"),
+        ("0.01=x", "--threshold is BOUND=PROBABILITY"),
+        ("0.01=1", "both between 0 and 1, got '0.01=1'"),
+        ("0=0.99", "both between 0 and 1"),
+        ("nan=0.99", "both between 0 and 1"),
+        ("2=0.99", "both between 0 and 1"),
+    ],
+)
+def test_a_threshold_that_is_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], threshold: str, message: str
+) -> None:
+    arguments = [str(Repository.open().folder / RELEASED), str(tmp_path), "--threshold", threshold]
     assert c_source.main(arguments) == 1
-    assert "between 0 and 1, got 1.0" in capsys.readouterr().err
+    assert message in capsys.readouterr().err

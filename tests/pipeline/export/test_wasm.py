@@ -23,6 +23,7 @@ from pipeline.export import c_source, wasm
 from pipeline.networks import integer_reference
 from pipeline.synthesis import digit_drawing
 from serving.images.digit import normalize, tensor
+from serving.manifest import Threshold
 from serving.repository.store import Repository
 from tests.support.browser import chromium, require_chromium
 from tests.support.paths import ROOT
@@ -37,6 +38,14 @@ READ_ALL = """async (side) => {
     for (let at = 0; at < all.length; at += side * side) readings.push(read(all.subarray(at, at + side * side), side, side));
     return readings;
 }"""
+THRESHOLDS = [Threshold(0.01, 0.99, 0, 0, 0.1, 0.9, 100), Threshold(0.002, 0.999, 0, 0, 0.1, 0.8, 100)]
+# What is accepted of the first picture of `digits.bin` at several bounds.
+BOUNDS = """async ([side, bounds]) => {
+    const { load } = await import("./checkreader.js");
+    const read = await load("./lenet5-int8.wasm");
+    const gray = new Uint8Array(await (await fetch("./digits.bin")).arrayBuffer()).subarray(0, side * side);
+    return bounds.map((bound) => read(gray, side, side, bound ?? undefined));
+}"""
 SEVEN = [(80, 60), (190, 60), (120, 230)]
 
 
@@ -47,7 +56,7 @@ def released() -> integer_reference.Reference:
 
 @pytest.fixture(scope="module")
 def module(released: integer_reference.Reference) -> bytes:
-    return wasm.compile_module(*c_source.render(released, "0" * 64, 0.99))
+    return wasm.compile_module(*c_source.render(released, "0" * 64, THRESHOLDS))
 
 
 @pytest.fixture
@@ -111,6 +120,18 @@ def test_a_browser_reads_as_the_reference_and_the_server(
     assert accepted.mean() > 0.3
 
 
+def test_a_browser_applies_the_bound(page: Page, served: tuple[Path, str]) -> None:
+    folder, address = served
+    gray = digit_drawing.digit(7, np.random.default_rng(0), 40)
+    (folder / "digits.bin").write_bytes(gray.tobytes())
+    page.goto(f"{address}/index.html")
+    readings = page.evaluate(BOUNDS, [gray.shape[0], [None, 1, 0.01, 0.0099, 0.002, 0.0019]])
+    assert [reading["maxError"] for reading in readings] == [0.01, 1, 0.01, 0.0099, 0.002, 0.0019]
+    applied = [reading["appliedMaxError"] for reading in readings]
+    assert applied == [0.01, 0.01, 0.01, 0.002, 0.002, None]
+    assert readings[-1]["accepted"] is False
+
+
 def test_the_example_page_reads_what_is_drawn(page: Page, served: tuple[Path, str]) -> None:
     _, address = served
     page.goto(f"{address}/index.html")
@@ -138,4 +159,4 @@ def test_the_example_page_says_what_is_missing(page: Page, served: tuple[Path, s
 def test_it_is_small_and_the_same_every_time(module: bytes, released: integer_reference.Reference) -> None:
     assert len(module) <= 80_000
     assert module[:4] == b"\0asm"
-    assert wasm.compile_module(*c_source.render(released, "0" * 64, 0.99)) == module
+    assert wasm.compile_module(*c_source.render(released, "0" * 64, THRESHOLDS)) == module

@@ -22,7 +22,10 @@ from serving.bulk.folder import walk
 from serving.bulk.job import Job, JobSummary, LineWriter, Worker
 from serving.bulk.lines import Row
 from serving.decoding.field_string import FieldFormat
+from serving.decoding.thresholds import OperatingPoint, operating_point
 from serving.errors import CheckreaderError
+from serving.manifest import Threshold
+from tests.serving.bulk.conftest import point_at
 from tests.support import tiff as by_hand
 from tests.support.paths import ROOT
 from tests.support.tiny import amount, png, seven, tiff
@@ -60,13 +63,20 @@ def test_one_line_for_each_picture_in_order(job: Job, tmp_path: Path) -> None:
     (reason,) = summary.errors
     assert reason == ("b/broken.png", by_file["b/broken.png"]["error"])
     assert reason[1].startswith("not a picture")
-    about = ["file", "page", "pages", "model", "version", "max_error", "settings"]
+    about = ["file", "page", "pages", "model", "version", "max_error", "applied_max_error", "settings"]
     assert list(by_file["b/broken.png"]) == [*about, "error"]
-    assert list(by_file["00.png"])[:8] == [*about, "text"]
+    assert list(by_file["00.png"])[:9] == [*about, "text"]
     assert all(
         (row["model"], row["version"], row["max_error"]) == ("lenet5-field", "1", 0.01) for row in lines_read
     )
-    settings = {"as": "amount", "scheme": None, "length": None, "locale": None, "crop": None}
+    settings = {
+        "as": "amount",
+        "scheme": None,
+        "length": None,
+        "locale": None,
+        "crop": None,
+        "threshold": 0.9,
+    }
     assert all(row["settings"] == settings for row in lines_read)
     assert all((row["page"], row["pages"]) == (1, 1) for row in lines_read)
 
@@ -197,7 +207,9 @@ def test_unreadable_files_are_read_again(job: Job, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        {"max_error": 0.1},
+        {"point": operating_point([], 0.01)},
+        {"point": operating_point([], 0.1)},
+        {"point": OperatingPoint(0.01, Threshold(0.01, 0.95, 0.0, 0.0, 0.1, 0.9, 100), None)},
         {"crop": (0, 0, 50, 50)},
         {"field_format": FieldFormat("number")},
         {"field_format": FieldFormat("number", scheme="aba")},
@@ -238,7 +250,9 @@ def test_digits(models: Path, tmp_path: Path, is_csv: bool) -> None:
     (folder / "a.png").write_bytes(png(seven()))
     (folder / "b.tif").write_bytes(tiff(seven(), seven(60, 200, 30)))
     (folder / "c.png").write_bytes(b"broken")
-    job = Job(str(folder), str(models), "lenet5", "1", None, 0.1, (0, 0, 40, 40), is_csv)
+    job = Job(
+        str(folder), str(models), "lenet5", "1", None, point_at(models, "lenet5", 0.1), (0, 0, 40, 40), is_csv
+    )
     out = tmp_path / "out"
     for expected in ((3, 1, 0), (0, 1, 2)):
         summary = bulk.run(job, out, here, plain)

@@ -15,7 +15,7 @@ from serving.bulk.lines import CsvLines, JsonLines, csv_columns, texts
 from serving.decoding.thresholds import DigitPrediction
 from serving.recognition.fields import FieldPrediction
 
-ABOUT = {"model": "lenet5-field", "version": "1", "max_error": 0.01}
+ABOUT = {"model": "lenet5-field", "version": "1", "max_error": 0.01, "applied_max_error": 0.002}
 SETTINGS = {"as": "number", "scheme": "aba", "length": None, "crop": "1,2,3,4"}
 COLUMNS = csv_columns(tuple(SETTINGS), FieldPrediction)
 FORMS = [JsonLines(), CsvLines(COLUMNS)]
@@ -38,15 +38,15 @@ rows = st.fixed_dictionaries(
 
 
 def test_columns() -> None:
-    assert COLUMNS[:10] == [
-        *("file", "page", "pages", "model", "version", "max_error"),
+    assert COLUMNS[:11] == [
+        *("file", "page", "pages", "model", "version", "max_error", "applied_max_error"),
         *("settings.as", "settings.scheme", "settings.length", "settings.crop"),
     ]
-    assert COLUMNS[10:12] == ["text", "raw"]
+    assert COLUMNS[11:13] == ["text", "raw"]
     assert COLUMNS[-4:] == ["check_digit.scheme", "check_digit.valid", "alternatives", "error"]
     digit = csv_columns(("as",), DigitPrediction)
     assert digit == [
-        *COLUMNS[:6],
+        *COLUMNS[:7],
         "settings.as",
         *("digit", "confidence", "accepted", "reason", "top", "error"),
     ]
@@ -82,6 +82,7 @@ def test_csv_is_read_by_others() -> None:
         "model": "lenet5-field",
         "version": "1",
         "max_error": "0.01",
+        "applied_max_error": "0.002",
         "settings.as": "number",
         "settings.scheme": "aba",
         "settings.crop": "1,2,3,4",

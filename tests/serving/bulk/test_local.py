@@ -50,6 +50,6 @@ def test_a_process_that_dies_costs_no_picture(job: Job) -> None:
 
 
 def test_a_model_that_cannot_be_used(job: Job) -> None:
-    other = replace(job, model="lenet5")
-    with pytest.raises(CheckreaderError, match="does not read fields"):
+    other = replace(job, model="lenet6")
+    with pytest.raises(CheckreaderError, match="unknown model 'lenet6'"):
         list(local.read(other, iter([["00.png"]]), 1))

@@ -13,6 +13,7 @@ import pytest
 from serving.bulk import job as bulk
 from serving.bulk.job import Job
 from serving.decoding.field_string import FieldFormat
+from tests.serving.bulk.conftest import point_at
 from tests.serving.bulk.test_job import here, plain
 from tests.support.paths import ROOT
 from tests.support.tiny import amount, png, tiff
@@ -25,8 +26,9 @@ from serving.bulk import job as bulk
 from serving.bulk import ray
 from serving.bulk.job import Job
 from serving.decoding.field_string import FieldFormat
+from tests.serving.bulk.conftest import point_at
 bulk.CHUNK = 2
-job = Job(sys.argv[1], sys.argv[2], "lenet5-field", "1", FieldFormat(), 0.01)
+job = Job(sys.argv[1], sys.argv[2], "lenet5-field", "1", FieldFormat(), point_at(Path(sys.argv[2]), "lenet5-field", 0.01))
 files = 0
 def progress(lines, before):
     global files
@@ -48,7 +50,9 @@ def test_same_lines(models: Path, tmp_path: Path) -> None:
     (folder / "more" / "broken.png").write_bytes(b"no picture")
     (folder / "03-scan.tif").write_bytes(tiff(amount("12.50"), amount("4258")))
     (folder / os.fsdecode(b"\xff.png")).write_bytes(png(amount()))
-    job = Job(str(folder), str(models), "lenet5-field", "1", FieldFormat(), 0.01)
+    job = Job(
+        str(folder), str(models), "lenet5-field", "1", FieldFormat(), point_at(models, "lenet5-field", 0.01)
+    )
     bulk.run(job, tmp_path / "here", here, plain)
     # An earlier run's results: a file, one that could not be read and now can, and a part of a scan.
     earlier = (tmp_path / "here").read_bytes().splitlines(keepends=True)

@@ -17,7 +17,8 @@ from serving.bulk.results import Results
 from serving.decoding.thresholds import DigitPrediction
 from serving.errors import CheckreaderError
 
-SETTINGS = {"model": "m", "version": "1", "max_error": 0.01, "as": "digit"}
+ABOUT = {"model": "m", "version": "1", "max_error": 0.01, "applied_max_error": None}
+SETTINGS = ABOUT | {"as": "digit"}
 CSV = CsvLines(csv_columns(("as",), DigitPrediction))
 FORMS = {"json": JsonLines(), "csv": CSV}
 
@@ -25,8 +26,7 @@ form_names = pytest.mark.parametrize("name", list(FORMS))
 
 
 def row(file: str, page: int | None, pages: int | None, **rest: Any) -> dict[str, Any]:
-    about = {key: SETTINGS[key] for key in ("model", "version", "max_error")}
-    return {"file": file, "page": page, "pages": pages, **about, "settings": {"as": "digit"}, **rest}
+    return {"file": file, "page": page, "pages": pages, **ABOUT, "settings": {"as": "digit"}, **rest}
 
 
 def lines_of(form: Form, file: str, outcomes: Sequence[bool] | None) -> bytes:
@@ -174,6 +174,7 @@ def test_pages_that_somebody_took_out_are_read_again(name: str, tmp_path: Path) 
     ("key", "value", "message"),
     [
         ("max_error", 0.05, "max_error 0.01, now 0.05;"),
+        ("applied_max_error", 0.005, "applied_max_error not set, now 0.005;"),
         ("version", "2", "version 1, now 2;"),
         ("model", "n", "model m, now n;"),
         ("as", "number", "as digit, now number;"),

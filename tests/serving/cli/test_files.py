@@ -29,17 +29,19 @@ def test_table(picture: Path, tmp_path: Path, capsys) -> None:
     blank = tmp_path / "blank.png"
     blank.write_bytes(png(Image.new("L", (90, 30), 255)))
     assert main(["read", str(picture), str(blank)]) == 0
-    head, first, second = capsys.readouterr().out.splitlines()
+    head, first, second, bounds = capsys.readouterr().out.splitlines()
     column = head.index("verdict")
     assert head.split() == ["file", "page", "reading", "amount", "confidence", "verdict"]
     assert first.split() == [str(picture), "1", "12.50", "12.50", "1.000", "accepted"]
     assert (first[column:], second[column:]) == ("accepted", "blank: no ink found")
+    assert bounds == "max_error 0.01 is wanted, 0.01 is applied"
 
 
 def test_json(picture: Path, capsys) -> None:
     assert main(["read", str(picture), "--json", "--as", "number", "--length", "4"]) == 0
     content = json.loads(capsys.readouterr().out)
     assert content["model"] == {"name": "lenet5-field", "version": "1"}
+    assert (content["max_error"], content["applied_max_error"]) == (0.01, 0.01)
     (field,) = content["fields"]
     assert (field["file"], field["text"], field["amount"]) == (str(picture), "1250", None)
     assert len(field["digits"][0]["box"]) == 4
@@ -55,6 +57,22 @@ def test_csv(picture: Path, capsys) -> None:
         "true",
     )
     assert row["reason"] == ""
+    assert (row["max_error"], row["applied_max_error"]) == ("0.01", "0.01")
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+def test_below_what_is_certified_all_is_read_and_nothing_accepted(picture: Path, capsys, form: str) -> None:
+    assert main(["read", str(picture), form, "--max-error", "1e-9"]) == 0
+    output = capsys.readouterr().out
+    if form == "--csv":
+        (row,) = csv.DictReader(io.StringIO(output))
+        assert (row["max_error"], row["applied_max_error"], row["accepted"]) == ("1e-09", "", "false")
+    else:
+        content = json.loads(output)
+        (row,) = content["fields"]
+        assert (content["applied_max_error"], row["accepted"]) == (None, False)
+    assert row["text"] == "1250"
+    assert row["reason"].startswith("nothing is accepted: this model certifies max_error 0.001, 0.01 and 0.1")
 
 
 @pytest.fixture
@@ -83,7 +101,7 @@ def test_goes_on_after_a_bad_page(scan: Path, capsys) -> None:
     assert main(["read", str(scan)]) == 1
     output = capsys.readouterr()
     assert output.err.startswith(f"error: {scan}: page 2 of 3: damaged TIFF picture: ")
-    assert [line.split()[1] for line in output.out.splitlines()] == ["page", "1", "3"]
+    assert [line.split()[1] for line in output.out.splitlines()[:-1]] == ["page", "1", "3"]
 
 
 def test_draws_every_page(scan: Path, tmp_path: Path) -> None:
@@ -107,7 +125,7 @@ def test_goes_on_after_a_bad_file(picture: Path, tmp_path: Path, capsys) -> None
     assert main(["read", *files]) == 1
     output = capsys.readouterr()
     assert [line.split(": ")[:2] for line in output.err.splitlines()] == [["error", f] for f in files[:2]]
-    assert len(output.out.splitlines()) == 2
+    assert len(output.out.splitlines()) == 3
 
 
 @pytest.mark.parametrize("target", ["seen.png", "seen.jpg"])

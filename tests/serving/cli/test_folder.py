@@ -85,7 +85,8 @@ def test_other_settings(folder: Path, tmp_path: Path, capsys) -> None:
     capsys.readouterr()
     line = failed(capsys, "read", str(folder), "--out", out, "--max-error", "0.1", "--as", "number")
     assert line == (
-        f"error: {out}, line 1: read with max_error 0.01, now 0.1 and as amount, now number; "
+        f"error: {out}, line 1: read with max_error 0.01, now 0.1 and applied_max_error 0.01, now 0.1 and "
+        "as amount, now number and threshold 0.9, now 0.0; "
         "name a new file, or read with the same settings"
     )
 

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from serving.decoding.thresholds import (
     BLANK,
-    choose_threshold,
     classification,
+    default_max_error,
     digit_predictions,
+    distinct,
+    operating_point,
     rejection_reason,
     shortest_float,
 )
@@ -36,7 +38,7 @@ def row(**probabilities: float) -> np.ndarray:
 
 def read(probabilities: np.ndarray, max_error: float = 0.01, blank: bool = False):
     (reading,) = digit_predictions(
-        probabilities, np.array([blank]), choose_threshold(THRESHOLDS, max_error), [1]
+        probabilities, np.array([blank]), operating_point(THRESHOLDS, max_error), [1]
     )
     return reading
 
@@ -46,23 +48,114 @@ def read(probabilities: np.ndarray, max_error: float = 0.01, blank: bool = False
     [(0.001, 0.99), (0.005, 0.99), (0.01, 0.93), (0.0999, 0.93), (0.1, 0.5), (1, 0.5)],
 )
 def test_largest_entry_that_does_not_exceed(max_error: float, expected: float) -> None:
-    assert choose_threshold(THRESHOLDS, max_error).threshold == expected
+    point = operating_point(THRESHOLDS, max_error)
+    assert point.threshold is not None
+    assert point.threshold.threshold == expected
+    assert (point.max_error, point.reason) == (max_error, None)
 
 
-def test_below_what_the_data_supports() -> None:
-    with pytest.raises(CheckreaderError, match=r"0\.0001 is below 0\.001, the smallest that the calibration"):
-        choose_threshold(THRESHOLDS, 0.0001)
+@pytest.mark.parametrize(
+    ("bounds", "reason"),
+    [
+        ([], "nothing is accepted: this model certifies no error bound"),
+        ([0.1], "nothing is accepted: this model certifies max_error 0.1, none as low as 0.0001"),
+        (
+            [0.05, 0.03],
+            "nothing is accepted: this model certifies max_error 0.03 and 0.05, none as low as 0.0001",
+        ),
+        (
+            [0.05, 0.02, 0.03],
+            "nothing is accepted: this model certifies max_error 0.02, 0.03 and 0.05, none as low as 0.0001",
+        ),
+    ],
+)
+def test_below_all_bounds_nothing_is_accepted_and_the_reason_names_them(
+    bounds: list[float], reason: str
+) -> None:
+    point = operating_point([entry(bound, 0.5) for bound in bounds], 0.0001)
+    assert (point.threshold, point.applied_max_error, point.reason) == (None, None, reason)
+    assert rejection_reason(1.0, point) == reason
 
 
 @pytest.mark.parametrize("max_error", [0, -1, 1.01, float("nan"), float("inf")])
 def test_no_share(max_error: float) -> None:
     with pytest.raises(CheckreaderError, match="above 0 and at most 1"):
-        choose_threshold(THRESHOLDS, max_error)
+        operating_point(THRESHOLDS, max_error)
 
 
-def test_without_thresholds_nothing_can_be_accepted() -> None:
-    with pytest.raises(CheckreaderError, match="no thresholds"):
-        choose_threshold([])
+@pytest.mark.parametrize(
+    ("bounds", "wanted", "applied"),
+    [
+        ([], 0.01, None),
+        ([0.01], 0.01, 0.01),
+        ([0.002], 0.01, 0.002),
+        ([0.05, 0.002, 0.005], 0.01, 0.005),
+        ([0.05, 0.03], 0.03, 0.03),
+        ([0.02, 0.05], 0.02, 0.02),
+        ([0.05], 0.05, 0.05),
+        ([0.1, 0.051], 0.01, None),
+    ],
+)
+def test_the_default_is_one_percent_or_the_smallest_above_it_up_to_five(
+    bounds: list[float], wanted: float, applied: float | None
+) -> None:
+    point = operating_point([entry(bound, 0.9) for bound in bounds])
+    assert point.bounds == {"max_error": wanted, "applied_max_error": applied}
+
+
+BOUNDS = st.floats(1e-6, 1)
+MODELS = st.lists(st.builds(entry, BOUNDS, st.floats(0, 1)), max_size=6, unique_by=lambda one: one.max_error)
+
+
+@given(MODELS)
+def test_naming_the_default_is_leaving_it_out(thresholds: list[Threshold]) -> None:
+    assert operating_point(thresholds, default_max_error(thresholds)) == operating_point(thresholds)
+
+
+@given(MODELS, BOUNDS, BOUNDS)
+def test_a_larger_bound_applies_no_smaller_one(thresholds: list[Threshold], one: float, other: float) -> None:
+    small, large = sorted((one, other))
+    applied = [operating_point(thresholds, bound).applied_max_error or 0.0 for bound in (small, large)]
+    assert applied == sorted(applied)
+    assert applied[0] <= small
+    assert applied[1] <= large
+
+
+@given(MODELS, BOUNDS, st.floats(0, 1))
+def test_a_reading_is_accepted_where_a_listed_bound_is_applied_and_reached(
+    thresholds: list[Threshold], max_error: float, confidence: float
+) -> None:
+    """The rule, written the other way round."""
+    point = operating_point(thresholds, max_error)
+    listed = [one for one in thresholds if one.max_error <= max_error]
+    reason = rejection_reason(confidence, point)
+    if not listed:
+        assert reason == point.reason
+        assert all(str(one.max_error) in reason for one in thresholds)
+    else:
+        (nearest,) = (one for one in listed if one.max_error == max(other.max_error for other in listed))
+        assert (reason is None) == (confidence >= nearest.threshold)
+        assert point.applied_max_error == nearest.max_error
+
+
+@given(st.lists(st.builds(entry, BOUNDS, st.sampled_from([0.5, 0.9, 0.99])), max_size=8))
+def test_equal_thresholds_are_listed_once_under_the_smallest_bound(thresholds: list[Threshold]) -> None:
+    listed = distinct(thresholds)
+    assert len({one.threshold for one in listed}) == len(listed)
+    for one in thresholds:
+        (kept,) = (other for other in listed if other.threshold == one.threshold)
+        assert kept in thresholds
+        assert kept.max_error <= one.max_error
+
+
+def test_listing_keeps_the_order() -> None:
+    equal = [entry(0.02, 0.9), entry(0.01, 0.9), entry(0.005, 0.95), entry(0.002, 0.95), entry(0.001, 0.99)]
+    assert [one.max_error for one in distinct(equal)] == [0.01, 0.002, 0.001]
+
+
+def test_the_operating_point_in_a_line() -> None:
+    assert str(operating_point(THRESHOLDS, 0.02)) == "max_error 0.02 is wanted, 0.01 is applied"
+    assert str(operating_point([])) == "max_error 0.01 is wanted, none is applied"
 
 
 def test_accepted() -> None:
@@ -105,8 +198,9 @@ def test_agrees_with_argmax(values: list[float]) -> None:
 
 
 def test_rejection_reason() -> None:
-    assert rejection_reason(0.93, THRESHOLDS[0]) is None
-    assert rejection_reason(0.5, THRESHOLDS[0]) == (
+    point = operating_point(THRESHOLDS, 0.02)
+    assert rejection_reason(0.93, point) is None
+    assert rejection_reason(0.5, point) == (
         "unsure: confidence 0.500 is below 0.93, the threshold for max_error 0.01"
     )
 

@@ -89,7 +89,7 @@ def test_encoded_pictures(plane: DataPlane, served: ServedModel, run, shape: tup
     encoded = [png(seven(size)) for size in (30, 60)]
     given = Tensor("image", "BYTES", pictures(*encoded).reshape(shape))
     (output,) = run(plane.infer(served, [given]))
-    _, readings = run(plane.read_digits(encoded))
+    *_, readings = run(plane.read_digits(encoded))
     assert output.data.max(axis=1).tolist() == pytest.approx([reading.confidence for reading in readings])
 
 
@@ -137,19 +137,39 @@ def test_negative_zero_is_paper(plane: DataPlane, served: ServedModel, run) -> N
 
 def test_batch_reads_as_one_by_one(plane: DataPlane, run) -> None:
     pictures = [png(seven(size)) for size in (30, 60, 90)]
-    _, together = run(plane.read_digits(pictures))
-    alone = [run(plane.read_digits([picture]))[1][0] for picture in pictures]
+    *_, together = run(plane.read_digits(pictures))
+    alone = [run(plane.read_digits([picture]))[-1][0] for picture in pictures]
     assert [one.digit for one in together] == [one.digit for one in alone]
     assert [one.confidence for one in together] == pytest.approx([one.confidence for one in alone], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("max_error", "bounds"),
+    [(None, (0.01, 0.01)), (0.05, (0.05, 0.01)), (0.1, (0.1, 0.1)), (1e-9, (1e-9, None))],
+)
+def test_the_wanted_and_the_applied_bound_are_said(
+    plane: DataPlane, run, max_error: float | None, bounds: tuple[float, float | None]
+) -> None:
+    for reading in (
+        plane.read_digits([png(seven())], max_error=max_error),
+        plane.read_fields([png(amount("12.50"))], max_error=max_error),
+    ):
+        _, point, (prediction,) = run(reading)
+        assert (point.max_error, point.applied_max_error) == bounds
+        if bounds[1] is None:
+            assert not prediction.accepted
+            assert prediction.reason == (
+                "nothing is accepted: this model certifies max_error 0.001, 0.01 and 0.1, none as low as 1e-09"
+            )
 
 
 def test_pages_are_rows(plane: DataPlane, served: ServedModel, run) -> None:
     rows, fields = served.statistics.rows, plane.find("lenet5-field").statistics.success.count
     scan = tiff(seven(30), seven(60))
-    _, readings = run(plane.read_digits([scan, png(seven(90))]))
+    *_, readings = run(plane.read_digits([scan, png(seven(90))]))
     assert [reading.page for reading in readings] == [1, 2, 1]
     assert served.statistics.rows == rows + 3
-    _, readings = run(plane.read_fields([tiff(amount("12.50"), amount("4258"))]))
+    *_, readings = run(plane.read_fields([tiff(amount("12.50"), amount("4258"))]))
     assert [(reading.page, reading.text) for reading in readings] == [(1, "1250"), (2, "4258")]
     assert plane.find("lenet5-field").statistics.success.count == fields + 1
 
@@ -186,9 +206,9 @@ def test_fields_of_many_requests_at_once(plane: DataPlane, run) -> None:
 
     async def work() -> list[Any]:
         together = [plane.read_fields(pictures[:size]) for size in (1, 2, 3)]
-        return [readings for _, readings in await asyncio.gather(*together)]
+        return [readings for *_, readings in await asyncio.gather(*together)]
 
-    (_, alone) = run(plane.read_fields(pictures[:3]))
+    *_, alone = run(plane.read_fields(pictures[:3]))
     assert run(work()) == [alone[:1], alone[:2], alone]
     assert [one.text for one in alone] == ["1250", "4258", "1250"]
 

@@ -169,6 +169,15 @@ def test_pictures_of_fields(client: triton.InferenceServerClient, stub: Any) -> 
     assert reply.as_numpy("text").tolist() == [b"021000021"]
     assert reply.as_numpy("confidence").dtype == np.float32
     assert reply.as_numpy("accepted").tolist() == [True]
+    parameters = reply.get_response().parameters
+    assert {name: value.double_param for name, value in parameters.items()} == {
+        "max_error": 0.1,
+        "applied_max_error": 0.1,
+    }
+    refused = client.infer("lenet5-field", [number], parameters={"max_error": 1e-9})
+    assert refused.as_numpy("accepted").tolist() == [False]
+    assert set(refused.get_response().parameters) == {"max_error", "reason"}
+    assert refused.get_response().parameters["reason"].string_param.startswith("nothing is accepted: ")
     request = message({"bytes_contents": [png(amount()), png(amount("4250.75"))]}, (), (2,), "bytes")
     request.model_name = "lenet5-field"
     reply = triton.InferResult(stub.ModelInfer(request))

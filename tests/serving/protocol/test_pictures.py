@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.decoding.thresholds import DigitPrediction
+from serving.decoding.thresholds import DigitPrediction, operating_point
 from serving.errors import CheckreaderError
+from serving.manifest import Threshold
 from serving.protocol import pictures
 
 FORM = "multipart/form-data; boundary=cut"
@@ -102,11 +103,19 @@ def test_broken_forms(content_type: str, body: bytes, message: str) -> None:
         pictures.parse_body(content_type, body, 2)
 
 
-def test_a_reply_names_the_model() -> None:
+def test_a_reply_names_the_model_and_the_bounds() -> None:
     served = SimpleNamespace(name="tiny", version="3")
     readings: list[DigitPrediction] = []
-    assert json.loads(pictures.render_digits(served, readings)) == {
+    threshold = Threshold(0.002, 0.99, 0.0, 0.0, 0.1, 0.9, 100)
+    assert json.loads(pictures.render_digits(served, operating_point([threshold]), readings)) == {
         "model": {"name": "tiny", "version": "3"},
+        "max_error": 0.01,
+        "applied_max_error": 0.002,
         "digits": [],
     }
-    assert list(json.loads(pictures.render_fields(served, []))) == ["model", "fields"]
+    assert json.loads(pictures.render_fields(served, operating_point([], 0.05), [])) == {
+        "model": {"name": "tiny", "version": "3"},
+        "max_error": 0.05,
+        "applied_max_error": None,
+        "fields": [],
+    }

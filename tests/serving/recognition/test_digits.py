@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from serving.decoding.thresholds import BLANK
+from serving.decoding.thresholds import BLANK, operating_point
 from serving.errors import CheckreaderError
 from serving.images.codec import decode
 from serving.images.digit import normalize
@@ -47,7 +47,7 @@ def test_recognize() -> None:
     probabilities = np.full((3, 10), 0.01, np.float32)
     probabilities[[0, 1, 2], [7, 3, 1]] = 0.91, 0.6, 0.99
     accepted, unsure, blank = digits.recognize(
-        digits.NormalizedDigits(pixels, [1, 2, 1]), probabilities, THRESHOLD
+        digits.NormalizedDigits(pixels, [1, 2, 1]), probabilities, operating_point([THRESHOLD])
     )
     assert [prediction.page for prediction in (accepted, unsure, blank)] == [1, 2, 1]
     assert (accepted.digit, accepted.accepted, accepted.reason) == (7, True, None)

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.evaluation.lights import add_margin
 from serving.decoding.field_string import FieldFormat, field_format
-from serving.errors import CheckreaderError
+from serving.decoding.thresholds import OperatingPoint, operating_point
 from serving.images import sliding_window
 from serving.images.field import HEIGHT, Field
 from serving.manifest import Confidence, Model, Sliding, Tensor, Threshold
@@ -20,7 +20,7 @@ from serving.repository.store import Repository
 from tests.support.paths import ROOT
 from tests.support.tiny import SLIDING, amount, png
 
-ANY = Threshold(1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0)
+ANY = operating_point([Threshold(1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0)], 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +164,10 @@ def test_rules(reader, text: str, options: dict, check: bool | None, reason: str
 
 
 def predicted(
-    probabilities: np.ndarray, expected: FieldFormat, model: Model | None = None
+    probabilities: np.ndarray,
+    expected: FieldFormat,
+    model: Model | None = None,
+    point: OperatingPoint = ANY,
 ) -> fields.FieldPrediction:
     """Predicts from made-up steps."""
     steps = len(probabilities)
@@ -172,7 +175,7 @@ def predicted(
     field = Field(np.full((HEIGHT, steps - 1), 255, np.uint8), np.eye(2, 3), None)
     model = model or Model("1", "field", Tensor("image", "FP32", [-1, HEIGHT, -1, 1]), [], sliding=sliding)
     return fields.recognize(
-        LocatedField(field, 1, (0, 0), (steps, HEIGHT)), probabilities[None], model, expected, ANY
+        LocatedField(field, 1, (0, 0), (steps, HEIGHT)), probabilities[None], model, expected, point
     )
 
 
@@ -215,17 +218,26 @@ def test_a_separator_that_is_missed_is_another_amount() -> None:
     assert "1250" in reading.reason
 
 
-def test_what_the_calibration_does_not_support_is_not_promised() -> None:
-    only = [Threshold(0.05, 0.9, 0.03, 0.02, 0.04, 0.5, 400)]
-    assert fields.threshold_or_reason(only, 0.05) == only[0]
-    with pytest.raises(CheckreaderError, match=r"max_error 0\.01 is below 0\.05"):
-        fields.threshold_or_reason(only, 0.01)
-    reason = fields.threshold_or_reason(only)
-    assert isinstance(reason, str)
-    assert reason.startswith(
-        "nothing is accepted unless another max_error is asked for: max_error 0.01 is below"
-    )
-    assert fields.threshold_or_reason([Threshold(0.01, 0.9, 0, 0, 0, 0.5, 400)]).threshold == 0.9
+FIVE = [Threshold(0.05, 0.9, 0.03, 0.02, 0.04, 0.5, 400)]
+
+
+@pytest.mark.parametrize("max_error", [None, 0.05, 0.3])
+def test_a_certified_bound_accepts(max_error: float | None) -> None:
+    """Left out it is the smallest certified one, up to 5 %: until now no field was accepted then."""
+    reading = predicted(steps_of("47", 0.999), field_format("number"), point=operating_point(FIVE, max_error))
+    assert (reading.accepted, reading.reason) == (True, None)
+
+
+def test_below_what_is_certified_everything_is_read_and_nothing_accepted() -> None:
+    reading = predicted(steps_of("47", 1.0), field_format("number"), point=operating_point(FIVE, 0.01))
+    assert (reading.text, reading.confidence, reading.accepted) == ("47", 1.0, False)
+    assert reading.reason == "nothing is accepted: this model certifies max_error 0.05, none as low as 0.01"
+
+
+def test_a_model_without_a_certified_bound_reads_and_accepts_nothing() -> None:
+    reading = predicted(steps_of("47", 1.0), field_format("number"), point=operating_point([]))
+    assert (reading.text, reading.accepted) == ("47", False)
+    assert reading.reason == "nothing is accepted: this model certifies no error bound"
 
 
 def test_alternatives() -> None:

@@ -10,14 +10,15 @@ from serving.decoding.field_string import FieldFormat
 from serving.decoding.thresholds import DigitPrediction
 from serving.errors import CheckreaderError
 from serving.recognition.fields import FieldPrediction
-from serving.recognition.recognizer import Prediction, check_request, recognizer
+from serving.recognition.recognizer import Prediction, point_of, recognizer
 from serving.repository.store import Repository
 from tests.support.tiny import amount, png, seven, tiff
 
 
 def predictions(models: Path, name: str, expected: FieldFormat | None, *pictures: bytes) -> list[Prediction]:
     loaded = Repository.open(models).load(name)
-    return list(recognizer(name, loaded.model, loaded.network, expected, 0.1, (0, 0, 40, 40))(pictures))
+    point = point_of(name, loaded.model, expected, 0.1)
+    return list(recognizer(loaded.model, loaded.network, expected, point, (0, 0, 40, 40))(pictures))
 
 
 def test_digits(models: Path) -> None:
@@ -44,7 +45,7 @@ def test_fields(models: Path) -> None:
 def test_a_model_of_another_task(models: Path, name: str, expected: FieldFormat | None, message: str) -> None:
     model = Repository.open(models).model(name)
     with pytest.raises(CheckreaderError, match=message):
-        check_request(name, model, expected, None)
+        point_of(name, model, expected, None)
 
 
 @pytest.mark.parametrize(("name", "expected"), [("lenet5", None), ("lenet5-field", FieldFormat())])
@@ -53,4 +54,4 @@ def test_a_bound_that_is_no_share(
     models: Path, name: str, expected: FieldFormat | None, max_error: float
 ) -> None:
     with pytest.raises(CheckreaderError, match="max_error must be above 0 and at most 1"):
-        check_request(name, Repository.open(models).model(name), expected, max_error)
+        point_of(name, Repository.open(models).model(name), expected, max_error)

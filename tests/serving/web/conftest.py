@@ -16,7 +16,6 @@ from playwright.sync_api import Browser
 
 from pipeline.export import c_source, wasm
 from pipeline.networks import integer_reference
-from serving.decoding.thresholds import MAX_ERROR, choose_threshold
 from serving.manifest import Artifact, Manifest
 from serving.repository.store import Repository
 from tests.support.browser import Tab, chromium, require_chromium
@@ -34,8 +33,7 @@ def with_module(folder: Path) -> Path:
         return folder
     (source,) = (artifact for artifact in model.artifacts if artifact.format == "tflite_int8")
     network = integer_reference.load((folder / source.path).read_bytes())
-    threshold = choose_threshold(model.thresholds, MAX_ERROR).threshold
-    code = wasm.compile_module(*c_source.render(network, source.sha256, threshold))
+    code = wasm.compile_module(*c_source.render(network, source.sha256, model.thresholds))
     path = f"edge/{MODEL}.wasm"
     (folder / path).write_bytes(code)
     model.artifacts.append(

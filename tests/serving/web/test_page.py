@@ -13,6 +13,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from serving.decoding.field_string import FieldFormat
+from serving.decoding.thresholds import operating_point
 from serving.images.codec import decode
 from serving.images.digit import normalize, tensor
 from serving.manifest import GoldenField
@@ -188,10 +189,29 @@ def test_the_bound_decides(tab: Tab, golden: Repository, tmp_path: Path) -> None
     tab.until("document.querySelector('#verdict').dataset.accepted === 'false'")
     assert "max_error 0.03" in tab.texts("#why")[0]
     switch(tab, "digit")
-    assert tab.evaluate("document.querySelector('#bound').value") == "0.01"
+    assert tab.evaluate("document.querySelector('#bound').value") == "0.002"
     tab.drop("#stage", golden.folder / "golden" / "7a.png")
     wait_for_reading(tab, "7")
-    assert "from which on at most 1\u202f% of the accepted are wrong" in tab.texts("#why")[0]
+    assert "from which on at most 0.2\u202f% of the accepted are wrong" in tab.texts("#why")[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "runtime"), [("digit", "server"), ("digit", "browser"), ("amount", "server")]
+)
+def test_the_bounds_are_those_of_the_model_and_the_first_that_of_a_request_without(
+    tab: Tab, golden: Repository, kind: str, runtime: str
+) -> None:
+    """Four choices did the same, and the page began with another bound than a request that names none."""
+    switch(tab, kind)
+    switch(tab, runtime)
+    thresholds = golden.manifest.models["lenet5-field" if kind == "amount" else "lenet5"].thresholds
+    values = tab.evaluate(
+        "[...document.querySelectorAll('#bound option')].map((option) => Number(option.value))"
+    )
+    assert values == sorted(entry.max_error for entry in thresholds)
+    selected = tab.evaluate("Number(document.querySelector('#bound').value)")
+    assert selected == operating_point(thresholds).applied_max_error
+    assert not tab.evaluate("document.querySelector('#bound').disabled")
 
 
 def choose_bound(tab: Tab, bound: str) -> None:

@@ -162,6 +162,7 @@ def test_what_the_page_may_offer(client, models: Path) -> None:
     assert offered["max_body"] == 200_000
     assert (offered["digit"]["model"], offered["field"]["model"]) == ("lenet5", "lenet5-field")
     assert [threshold["max_error"] for threshold in offered["digit"]["thresholds"]] == [0.001, 0.01, 0.1]
+    assert (offered["digit"]["max_error"], offered["field"]["max_error"]) == (0.01, 0.01)
     assert offered["features"] == "lenet5-features"
     assert offered["browser"] is None
     assert offered["no_browser"] == "this release has no model in WebAssembly"
@@ -229,6 +230,7 @@ def test_the_module(spoiled, started) -> None:
     module = client("GET", "/web/models.json").json()["browser"]
     assert (module["model"], module["version"], module["path"]) == ("lenet5", "1", "/web/lenet5.wasm")
     assert (module["bytes"], module["max_error"]) == (len(MODULE), 0.01)
+    assert [threshold["max_error"] for threshold in module["thresholds"]] == [0.001, 0.01, 0.1]
     reply = client("GET", module["path"])
     assert (reply.headers["content-type"], reply.content) == ("application/wasm", MODULE)
 
