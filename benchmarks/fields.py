@@ -33,13 +33,14 @@ from pipeline.synthesis import generator as drawing
 from pipeline.synthesis.sampler import HandwritingSampler
 from serving.decoding import check_digits
 from serving.decoding.field_string import field_format
+from serving.decoding.thresholds import operating_point
 from serving.images.codec import decode
 from serving.manifest import Threshold
 from serving.recognition import fields
 from serving.repository.store import Repository
 
 MODEL: Final = "lenet5-field"
-_ANY: Final = Threshold(1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0)
+_ANY: Final = operating_point([Threshold(1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0)], 1.0)
 TIMED: Final = 300
 NUMBERS: Final = 1_000
 FILES: Final = 100_000
