@@ -155,5 +155,5 @@ def _print(summary: bulk.JobSummary, seconds: float, out: str) -> None:
         names = ", ".join(summary.no_pictures) + (f" and {more:,} more" if more else "")
         parts.append(f"{summary.passed_over:,} passed over as no pictures ({names})")
     rate = (summary.read + summary.unreadable) / seconds
-    reason = f"; none accepted: {summary.reason}" if summary.reason else ""
+    reason = f"; reason: {summary.reason}" if summary.reason else ""
     print(f"{', '.join(parts)}; {rate:,.0f} pictures/s{reason}")

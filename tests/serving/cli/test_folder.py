@@ -96,7 +96,7 @@ def test_why_nothing_was_accepted(folder: Path, tmp_path: Path, capsys) -> None:
     for index in range(2):
         (folder / f"{index}.png").write_bytes(png(seven(ink=255, paper=255)))
     assert main(["read", str(folder), "--out", str(tmp_path / "out")]) == 0
-    assert capsys.readouterr().out.endswith(" pictures/s; none accepted: blank: no ink found\n")
+    assert capsys.readouterr().out.endswith(" pictures/s; reason: blank: no ink found\n")
     assert main(["read", str(folder), "--out", str(tmp_path / "digits"), "--as", "digit", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["reason"] == "blank: no ink found"
 
