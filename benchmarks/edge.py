@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     content = models.file(MODEL, "litert", repository).read_bytes()
     network = integer_reference.load(content)
     pixels = digits.load("mnist", None).test.images
-    code, header = c_source.render(network, "0" * 64, 0.99)
+    code, header = c_source.render(network, "0" * 64, repository.model(MODEL).thresholds)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / f"{c_source.NAME}.c").write_text(code)

@@ -115,7 +115,7 @@ def compile_c(
 ) -> None:
     """Compiles the generated C with `main.c` to `folder`/lenet5; by default for Linux on arm64."""
     with tempfile.TemporaryDirectory() as name:
-        for suffix, text in zip("ch", c_source.render(network, "0" * 64, 0.99), strict=True):
+        for suffix, text in zip("ch", c_source.render(network, "0" * 64, ()), strict=True):
             Path(name, f"{c_source.NAME}.{suffix}").write_text(text)
         command = [
             *compiler,

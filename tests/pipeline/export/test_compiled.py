@@ -21,7 +21,7 @@ def network() -> integer_reference.Reference:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, network: integer_reference.Reference) -> Path:
     made = tmp_path_factory.mktemp("compiled")
-    code, header = c_source.render(network, "0" * 64, 0.99)
+    code, header = c_source.render(network, "0" * 64, ())
     (made / "lenet5-int8.c").write_text(code)
     (made / "lenet5-int8.h").write_text(header)
     (made / "lenet5-int8.wasm").write_bytes(wasm.compile_module(code, header))

@@ -20,12 +20,14 @@ from pipeline.export import c_source
 from pipeline.networks import integer_reference
 from serving.images.codec import decode
 from serving.images.digit import normalize
+from serving.manifest import Threshold
 from serving.repository.store import Repository
 from tests.support.paths import ROOT
 
 EXAMPLE = ROOT / "examples" / "cortex-m"
 CORES = ("cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
 TOOLS = ("make", "arm-none-eabi-gcc", "arm-none-eabi-size", "qemu-system-arm")
+THRESHOLD = Threshold(0.01, 0.99, 0.0, 0.0, 0.1, 0.9, 100)
 MISSING = [tool for tool in TOOLS if shutil.which(tool) is None]
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"`make edge-tools` installs {', '.join(MISSING)}")
@@ -49,7 +51,7 @@ def mnist() -> np.ndarray:
 def built(folder: Path, model: bytes, pictures: np.ndarray) -> Path:
     """A folder with the C, its header, and the pictures that the example reads."""
     network = integer_reference.load(model)
-    for suffix, text in zip("ch", c_source.render(network, "0" * 64, 0.99), strict=True):
+    for suffix, text in zip("ch", c_source.render(network, "0" * 64, [THRESHOLD]), strict=True):
         (folder / f"{c_source.NAME}.{suffix}").write_text(text)
     numbers = re.sub(r"\s", "", str(pictures.tolist())).replace("[", "{").replace("]", "}")
     count, height, width = pictures.shape
@@ -85,7 +87,9 @@ def test_a_core_computes_the_reference_to_the_bit(tmp_path: Path, released: byte
     np.testing.assert_array_equal(found[:, 2:], expected)
     np.testing.assert_array_equal(found[:, 0], expected.argmax(1))
     best = np.sort(expected, 1)
-    np.testing.assert_array_equal(found[:, 1], best[:, -1] - best[:, -2] >= c_source.margin(network, 0.99))
+    np.testing.assert_array_equal(
+        found[:, 1], best[:, -1] - best[:, -2] >= c_source.margin(network, THRESHOLD.threshold)
+    )
 
 
 @pytest.mark.parametrize("core", CORES)
