@@ -33,13 +33,14 @@ from pipeline.synthesis import generator as drawing
 from pipeline.synthesis.sampler import HandwritingSampler
 from serving.decoding import check_digits
 from serving.decoding.field_string import field_format
+from serving.decoding.thresholds import operating_point
 from serving.images.codec import decode
 from serving.manifest import Threshold
 from serving.recognition import fields
 from serving.repository.store import Repository
 
 MODEL: Final = "lenet5-field"
-_ANY: Final = Threshold(1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0)
+_ANY: Final = operating_point([Threshold(1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0)], 1.0)
 TIMED: Final = 300
 NUMBERS: Final = 1_000
 FILES: Final = 100_000
@@ -144,7 +145,7 @@ def folder_of_pictures(
         command = [sys.executable, "-m", "serving.cli.main", "read", str(folder), "--out", str(out)]
         start = time.perf_counter()
         with subprocess.Popen(
-            [*command, "--kind", "number"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [*command, "--as", "number"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as process:
             peak = 0.0
             while process.poll() is None:

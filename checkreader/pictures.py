@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from serving.bulk.job import read_file
+from serving.bulk.folder import read_file
 from serving.errors import CheckreaderError
 
 Picture: TypeAlias = str | os.PathLike[str] | bytes | npt.NDArray[Any] | Image.Image

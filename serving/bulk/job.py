@@ -1,45 +1,40 @@
-"""Reads a folder of any number of pictures and writes one line of JSON for each.
+"""Reads a folder of any number of pictures and writes a line for each of their pages.
 
-The folder is walked while it is read, in a fixed order, and a bounded number
-of pictures is in work at any time. A line is {"file", "page", "pages",
-…bounds, …prediction} or {"file", "page", "pages", "error"}, one for each of a file's
-pages, the file relative to the folder, in the order of the walk: the same lines
-whether processes of this machine (`serving.bulk.local`) or a cluster
-(`serving.bulk.ray`) read. `page` is null where the file as a whole cannot be
-read.
-Lines are written as they come, so after a kill the next run goes on after the
-last file whose lines are complete; it keeps 8 bytes in memory for each
-finished file.
+The folder is walked while it is read, in a fixed order, and a bounded number of pictures is in work at any time. The
+lines are the same whether processes of this machine (`serving.bulk.local`) or a cluster (`serving.bulk.ray`) read:
+`serving.bulk.lines` says what is in them, the file relative to the folder. `page` and `pages` are null where the
+file as a whole cannot be read.
+A run goes on with the results of an earlier one: it leaves out what was read with the same settings and model, and
+reads again what could not be. It keeps 8 bytes in memory for each file that is left out.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
-import os
-from array import array
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
+from serving.bulk.folder import display_name, read_file, walk
+from serving.bulk.lines import CsvLines, Form, JsonLines, Row, Settings, csv_columns
+from serving.bulk.results import Results
 from serving.decoding.field_string import FieldFormat
-from serving.decoding.thresholds import OperatingPoint
+from serving.decoding.thresholds import DigitPrediction, OperatingPoint
 from serving.errors import CheckreaderError
 from serving.images.crop import Crop
 from serving.images.pages import split
-from serving.recognition import fields
 from serving.recognition.fields import FieldPrediction
+from serving.recognition.recognizer import Prediction, recognizer
 from serving.repository.store import Repository
 
 CHUNK: Final = 16  # pictures that go to a process at a time
-MAX_BYTES: Final = 2**28  # of a file; 50 megapixels fit uncompressed
+_NAMED: Final = 10  # unreadable files that a summary names
+_PASSED_OVER: Final = 5  # and files that are no pictures
+_REASONS: Final = 100  # kinds of reasons that it tells apart
 
 Lines: TypeAlias = list[bytes]  # for each file its lines, one for each page, with a line feed between them
 # Reads chunks of files; gives their lines in the same order.
@@ -48,194 +43,196 @@ Engine: TypeAlias = Callable[["Job", Iterator[list[str]]], Iterator[Lines]]
 
 @dataclass(frozen=True)
 class Job:
-    """A folder with the model and the options to read it by; it is sent to other processes and machines."""
+    """A folder with the model and the options to read it by; it is sent to other processes and machines.
+
+    Attributes:
+        folder: of the pictures.
+        models: the folder of the model repository; None = where it is found.
+        model: the name of the model that reads.
+        version: the model's; a process that finds another one does not read.
+        field_format: that the fields are expected to have; None = the pictures are single digits.
+        point: what is accepted.
+        crop: the part to read, in every page alike.
+        csv: whether the results are comma-separated values.
+        runtime: as for `Repository.load`.
+    """
 
     folder: str
     models: str | None
     model: str
-    field_format: FieldFormat
-    max_error: float | None
+    version: str
+    field_format: FieldFormat | None
+    point: OperatingPoint
     crop: Crop | None = None
+    csv: bool = False
+    runtime: str = "auto"
+
+    @property
+    def about(self) -> Settings:
+        """The model and the wanted and the applied error bound, as each line states them."""
+        return {"model": self.model, "version": self.version, **self.point.bounds}
+
+    @property
+    def settings(self) -> Settings:
+        """How else the pictures are read, as each line states it.
+
+        They have the names of the command's options; `threshold` is the lowest confidence that is accepted, which
+        another calibration of the same model changes.
+        """
+        expected = {"kind": "digit"} if self.field_format is None else asdict(self.field_format)
+        crop = None if self.crop is None else ",".join(map(str, self.crop))
+        threshold = None if self.point.threshold is None else self.point.threshold.threshold
+        return {"as": expected.pop("kind")} | expected | {"crop": crop, "threshold": threshold}
+
+    @property
+    def form(self) -> Form:
+        """The form of the results."""
+        if not self.csv:
+            return JsonLines()
+        prediction = DigitPrediction if self.field_format is None else FieldPrediction
+        return CsvLines(csv_columns(tuple(self.settings), prediction))
 
 
 @dataclass
 class JobSummary:
-    """The counts of one run: the files that were done before and, of this run, pages.
+    """The counts of one run.
 
-    `reasons` are the first that are unreadable, each file with its error.
+    Attributes:
+        skipped: files that were read before.
+        read: pages that were read.
+        accepted: of these.
+        unreadable: pages, or files, that could not be read.
+        errors: the first of them, each file with its error.
+        passed_over: files that are no pictures.
+        no_pictures: the names of the first of them.
+        reasons: for each kind of reason not to accept, how many pages have it, and the reason where it is the same
+            for all.
     """
 
     skipped: int = 0
     read: int = 0
     accepted: int = 0
     unreadable: int = 0
-    reasons: list[tuple[str, str]] = field(default_factory=list)
+    errors: list[tuple[str, str]] = field(default_factory=list)
+    passed_over: int = 0
+    no_pictures: list[str] = field(default_factory=list)
+    reasons: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def count(self, row: Row) -> None:
+        """Counts a line of this run."""
+        if row.error is not None:
+            self.unreadable += 1
+            if len(self.errors) < _NAMED:
+                self.errors.append((row.file, row.error))
+            return
+        self.read += 1
+        self.accepted += row.accepted
+        kind = (row.reason or "").partition(":")[0]
+        if row.reason and (kind in self.reasons or len(self.reasons) < _REASONS):
+            count, reason = self.reasons.get(kind, (0, row.reason))
+            self.reasons[kind] = count + 1, reason if reason == row.reason else kind
+
+    def pass_over(self, file: str) -> None:
+        """Counts a file that is no picture."""
+        self.passed_over += 1
+        if len(self.no_pictures) < _PASSED_OVER:
+            self.no_pictures.append(display_name(file))
+
+    @property
+    def reason(self) -> str | None:
+        """Why nothing was accepted, by most of the pages; None if something was, or nothing read."""
+        if self.accepted or not self.reasons:
+            return None
+        count, reason = max(self.reasons.values(), key=lambda entry: entry[0])
+        return reason if count == self.read else f"{reason} ({count:,} of {self.read:,})"
+
+
+class LineWriter:
+    """Makes the lines of a job."""
+
+    def __init__(self, job: Job) -> None:
+        self._form = job.form
+        self._about = {**job.about, "settings": job.settings}
+
+    def reading(self, file: str, page: int, pages: int, prediction: Prediction) -> bytes:
+        """Returns the line of a page that was read."""
+        reading = msgspec.to_builtins(prediction)
+        return self._form.encode(self._place(file, page, pages) | reading | {"page": page})
+
+    def error(self, file: str, reason: str, page: int | None = None, pages: int | None = None) -> bytes:
+        """Returns the line of a page that cannot be read, or of a file where its pages cannot be told."""
+        return self._form.encode(self._place(file, page, pages) | {"error": reason})
+
+    def _place(self, file: str, page: int | None, pages: int | None) -> dict[str, Any]:
+        return {"file": display_name(file), "page": page, "pages": pages, **self._about}
 
 
 class Worker:
     """Reads files of a job with a network of its own, in one thread."""
 
     def __init__(self, job: Job) -> None:
-        loaded = Repository.open(job.models).load(job.model, threads=1)
-        self._job = job
-        self._recognize = fields.field_recognizer(
-            job.model, loaded.model, loaded.network, job.field_format, job.max_error, job.crop
-        )
+        loaded = Repository.open(job.models).load(job.model, job.runtime, threads=1)
+        if loaded.model.version != job.version:
+            raise CheckreaderError(
+                f"model {job.model!r} is of version {loaded.model.version} here, the run began with {job.version}: "
+                "start it again"
+            )
+        self._folder = job.folder
+        self._lines = LineWriter(job)
+        self._recognize = recognizer(loaded.model, loaded.network, job.field_format, job.point, job.crop)
 
     def __call__(self, files: Sequence[str]) -> Lines:
-        return [self._lines(file) for file in files]
+        return [self._read(file) for file in files]
 
-    def _lines(self, file: str) -> bytes:
+    def _read(self, file: str) -> bytes:
         try:
-            pages = split(read_file(Path(self._job.folder, file)))
+            pages = split(read_file(Path(self._folder, file)))
         except OSError as error:
-            return error_line(file, error.strerror or str(error))
+            return self._lines.error(file, error.strerror or str(error))
         except CheckreaderError as error:
-            return error_line(file, str(error))
+            return self._lines.error(file, str(error))
         return b"\n".join(
-            _page_line(file, page, len(pages), outcome, self._recognize.point)
+            self._lines.error(file, str(outcome), page, len(pages))
+            if isinstance(outcome, CheckreaderError)
+            else self._lines.reading(file, page, len(pages), outcome)
             for page, outcome in pages.each(lambda encoded: self._recognize([encoded])[0])
         )
-
-
-def _page_line(
-    file: str, page: int, pages: int, outcome: FieldPrediction | CheckreaderError, point: OperatingPoint
-) -> bytes:
-    if isinstance(outcome, CheckreaderError):
-        return error_line(file, str(outcome), page, pages)
-    place = {"file": display_name(file), "page": page, "pages": pages, **point.bounds}
-    return msgspec.json.encode(place | msgspec.to_builtins(msgspec.structs.replace(outcome, page=page)))
-
-
-def read_file(path: Path) -> bytes:
-    """Reads a file; raises OSError, or CheckreaderError if it is too large for a picture."""
-    with path.open("rb") as file:
-        content = file.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise CheckreaderError(f"file too large for a picture: at most {MAX_BYTES:,} bytes are read")
-    return content
-
-
-def walk(folder: str) -> Iterator[str]:
-    """Yields the files below a folder, relative to it, with slashes: a directory's files before its subdirectories,
-    each by name.
-
-    Hidden ones (.name) are left out, links to directories are not followed. A directory that cannot be
-    listed is given as if it were a file.
-    """
-    pending = deque([""])
-    while pending:
-        directory = pending.popleft()
-        try:
-            with os.scandir(Path(folder, directory)) as entries:
-                names = sorted(
-                    (entry.name, entry.is_dir(follow_symlinks=False))
-                    for entry in entries
-                    if not entry.name.startswith(".")
-                    and (entry.is_dir(follow_symlinks=False) or _is_listed(entry))
-                )
-        except OSError:
-            if not directory:
-                raise
-            yield directory
-            continue
-        prefix = f"{directory}/" if directory else ""
-        yield from (prefix + name for name, is_folder in names if not is_folder)
-        pending.extendleft(prefix + name for name, is_folder in reversed(names) if is_folder)
 
 
 def run(
     job: Job, out: Path, engine: Engine, progress: Callable[[Iterable[Lines], int], Iterable[Lines]]
 ) -> JobSummary:
-    """Reads the pictures that `out` does not hold yet and appends their lines there.
+    """Reads the pictures that `out` holds no reading of yet and appends their lines there.
 
     Args:
         job: the folder and how to read it.
-        out: the file of lines, new or of an earlier run.
+        out: the file of results, new or of an earlier run.
         engine: of `serving.bulk.local` or `serving.bulk.ray`.
         progress: passes lines on and shows the progress; its second argument is the number of files in `out`.
 
     Raises:
-        CheckreaderError: `out` is another kind of file, or the model cannot be used.
+        CheckreaderError: `out` is another kind of file or was made with other settings, or the model cannot be used.
         OSError: the folder or `out` cannot be used.
     """
     summary = JobSummary()
-    with out.open("ab+") as file:
-        finished = _FinishedFiles(_resume(file, out))
-        summary.skipped = len(finished)
-        names = (
-            name
-            for name in walk(job.folder)
-            if name not in finished and not _is_output(job.folder, name, out)
-        )
-        for lines in progress(engine(job, _chunks(names)), summary.skipped):
-            file.write(b"".join(line + b"\n" for line in lines))
-            file.flush()
-            for line in b"\n".join(lines).split(b"\n"):
-                _count(summary, msgspec.json.decode(line, type=_Row))
+    with Results(out, job.form, {**job.about, **job.settings}) as results:
+        summary.skipped = len(results.finished)
+        for lines in progress(engine(job, _chunks(_unread(job, out, results, summary))), summary.skipped):
+            for row in results.append(lines):
+                summary.count(row)
+        results.append([])
     return summary
 
 
-class _Row(msgspec.Struct):
-    """The parts of a line that are counted."""
-
-    file: str
-    page: int | None
-    pages: int | None
-    accepted: bool = False
-    error: str | None = None
-
-
-class _FinishedFiles:
-    """The files of earlier runs, by 64 bits of a hash: among a million two agree once in 37 million runs."""
-
-    def __init__(self, files: Iterable[str]) -> None:
-        hashes = array("Q", (_hash(file) for file in files))
-        self._hashes: npt.NDArray[np.uint64] = np.unique(np.frombuffer(hashes, np.uint64))
-
-    def __len__(self) -> int:
-        return len(self._hashes)
-
-    def __contains__(self, file: str) -> bool:
-        digest = _hash(display_name(file))
-        index = int(np.searchsorted(self._hashes, np.uint64(digest)))
-        return index < len(self._hashes) and int(self._hashes[index]) == digest
-
-
-def _hash(file: str) -> int:
-    return int.from_bytes(hashlib.blake2b(file.encode(), digest_size=8).digest(), "little")
-
-
-def _resume(file: BinaryIO, path: Path) -> Iterator[str]:
-    """Yields the files of an earlier run's lines; lines of a last file that are not all there are erased."""
-    file.seek(0)
-    position = end = 0
-    for number, line in enumerate(iter(file.readline, b""), 1):
-        try:
-            row = msgspec.json.decode(line, type=_Row)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            if line.endswith(b"\n") or not b'{"file":'.startswith(line[:8]):
-                raise CheckreaderError(
-                    f"{path}, line {number}: not a line of readings; name a new file, or one of an earlier run"
-                ) from None
-            break
-        if not line.endswith(b"\n"):
-            break
-        position += len(line)
-        if row.page == row.pages:  # the file's last line, also where both are null
-            end = position
-            yield row.file
-    file.truncate(end)
-
-
-def _count(summary: JobSummary, row: _Row) -> None:
-    if row.error is None:
-        summary.read += 1
-        summary.accepted += row.accepted
-    else:
-        summary.unreadable += 1
-        if len(summary.reasons) < 10:
-            summary.reasons.append((row.file, row.error))
+def _unread(job: Job, out: Path, results: Results, summary: JobSummary) -> Iterator[str]:
+    """Yields the pictures of the folder that are to be read, and counts what is none."""
+    for file, is_picture in walk(job.folder):
+        if _is_output(job.folder, file, out):
+            continue
+        if not is_picture:
+            summary.pass_over(file)
+        elif file not in results.finished:
+            yield file
 
 
 def _chunks(files: Iterator[str]) -> Iterator[list[str]]:
@@ -248,18 +245,3 @@ def _is_output(folder: str, name: str, out: Path) -> bool:
     with contextlib.suppress(OSError):
         return name.endswith(out.name) and out.samefile(Path(folder, name))
     return False
-
-
-def _is_listed(entry: os.DirEntry[str]) -> bool:
-    """Returns whether an entry is a file, or a broken link, which is listed as unreadable; no pipe or device."""
-    return entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists())
-
-
-def display_name(file: str) -> str:
-    """Returns a file's name as text; bytes of it that are no UTF-8 are written as \\xff."""
-    return os.fsencode(file).decode("utf-8", "backslashreplace")
-
-
-def error_line(file: str, reason: str, page: int | None = None, pages: int | None = None) -> bytes:
-    """Returns the line of a page that cannot be read, or of a file where its pages cannot be told."""
-    return msgspec.json.encode({"file": display_name(file), "page": page, "pages": pages, "error": reason})

@@ -14,7 +14,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Final
 
-from serving.bulk.job import Job, Lines, Worker, error_line
+from serving.bulk.job import Job, Lines, LineWriter, Worker
 from serving.errors import CheckreaderError
 from serving.runtime.cpu import cpus
 
@@ -109,6 +109,6 @@ def _read_alone(job: Job, file: str) -> Lines:
     try:
         return pool.submit([file]).result()
     except BrokenProcessPool:
-        return [error_line(file, "the process that read it died")]
+        return [LineWriter(job).error(file, "the process that read it died")]
     finally:
         pool.close()

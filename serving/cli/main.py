@@ -39,10 +39,14 @@ class Command(NamedTuple):
 
 COMMANDS: Final = {
     "serve": Command(serve, "answer over HTTP", "checkreader serve --port 8000"),
-    "classify": Command(classify, "read pictures of digits", "checkreader classify seven.png"),
+    "classify": Command(
+        classify,
+        "read pictures of digits: short for read --as digit",
+        "checkreader classify seven.png\n  checkreader classify boxes/ --out results.csv",
+    ),
     "read": Command(
         read,
-        "read amounts and numbers, from pictures or a whole folder of them",
+        "read amounts, numbers and digits, from pictures or a whole folder of them",
         "checkreader read amount.png --draw seen.png\n"
         "  checkreader read account.png --scheme aba --json\n"
         "  checkreader read scans/ --crop 410,120,180,40 --out results.jsonl",
@@ -74,7 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line.
 
     Returns:
-        The exit code: 0, 1 after an `error: …` line, 130 after Ctrl-C.
+        The exit code: 0, 1 after an `error: …` line, 3 where a folder has something that cannot be read, 130 after
+        Ctrl-C.
 
     Raises:
         SystemExit: 2 for a usage mistake, 0 after --help.

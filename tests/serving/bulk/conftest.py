@@ -8,7 +8,15 @@ import pytest
 
 from serving.bulk.job import Job
 from serving.decoding.field_string import FieldFormat
+from serving.decoding.thresholds import OperatingPoint, operating_point
+from serving.repository.store import Repository
 from tests.support.tiny import amount, damaged_page, png, tiff
+
+
+def point_at(models: Path, name: str, max_error: float) -> OperatingPoint:
+    """Returns what is accepted of a model's predictions at a wanted bound."""
+    return operating_point(Repository.open(models).model(name).thresholds, max_error)
+
 
 TEXTS = ("12.50", "1.250", "4258", "0.99")
 
@@ -36,4 +44,6 @@ def scans(folder: Path) -> Path:
 
 @pytest.fixture
 def job(folder: Path, models: Path) -> Job:
-    return Job(str(folder), str(models), "lenet5-field", FieldFormat(), 0.01)
+    return Job(
+        str(folder), str(models), "lenet5-field", "1", FieldFormat(), point_at(models, "lenet5-field", 0.01)
+    )

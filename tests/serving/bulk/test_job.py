@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -14,12 +16,19 @@ import numpy as np
 import psutil
 import pytest
 
+from serving.bulk import folder as folder_module
 from serving.bulk import job as bulk
-from serving.bulk.job import Job, Worker
+from serving.bulk.folder import walk
+from serving.bulk.job import Job, JobSummary, LineWriter, Worker
+from serving.bulk.lines import Row
+from serving.decoding.field_string import FieldFormat
+from serving.decoding.thresholds import OperatingPoint, operating_point
 from serving.errors import CheckreaderError
+from serving.manifest import Threshold
+from tests.serving.bulk.conftest import point_at
 from tests.support import tiff as by_hand
 from tests.support.paths import ROOT
-from tests.support.tiny import amount, png
+from tests.support.tiny import amount, png, seven, tiff
 
 PATIENCE = 60  # s until a test gives up on what should come at once
 
@@ -34,44 +43,42 @@ def here(job: Job, chunks: Iterator[list[str]]) -> Iterator[bulk.Lines]:
     return (worker(chunk) for chunk in chunks)
 
 
+def pictures(job: Job) -> list[str]:
+    return [entry.name for entry in walk(job.folder) if entry.is_picture]
+
+
 def rows(out: Path) -> list[dict]:
     return [msgspec.json.decode(line) for line in out.read_bytes().splitlines()]
-
-
-def test_walk(folder: Path) -> None:
-    (folder / ".hidden").write_bytes(b"")
-    (folder / "a" / "around").symlink_to(folder)
-    (folder / "a" / "nowhere.png").symlink_to("nowhere")
-    os.mkfifo(folder / "pipe")
-    lines_read = list(bulk.walk(str(folder)))
-    assert lines_read[:8] == [*(f"{index:02}.png" for index in range(0, 20, 3)), "a/nowhere.png"]
-    assert lines_read[8] == "a/deep/02.png"
-    assert len(lines_read) == 22
-    assert len(set(lines_read)) == 22
-
-
-def test_walk_of_nothing(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="nowhere"):
-        list(bulk.walk(str(tmp_path / "nowhere")))
 
 
 def test_one_line_for_each_picture_in_order(job: Job, tmp_path: Path) -> None:
     summary = bulk.run(job, tmp_path / "out", here, plain)
     lines_read = rows(tmp_path / "out")
-    assert [row["file"] for row in lines_read] == list(bulk.walk(job.folder))
+    assert [row["file"] for row in lines_read] == pictures(job)
     assert (summary.read, summary.unreadable, summary.skipped) == (20, 1, 0)
     assert summary.accepted == sum(row.get("accepted", False) for row in lines_read) > 10
     by_file = {row["file"]: row for row in lines_read}
     assert by_file["00.png"]["amount"] == "12.50"
     assert by_file["b/01.png"]["amount"] == "1250"
-    (reason,) = summary.reasons
+    (reason,) = summary.errors
     assert reason == ("b/broken.png", by_file["b/broken.png"]["error"])
     assert reason[1].startswith("not a picture")
-    assert list(by_file["b/broken.png"]) == ["file", "page", "pages", "error"]
-    assert list(by_file["00.png"])[:4] == ["file", "page", "pages", "max_error"]
+    about = ["file", "page", "pages", "model", "version", "max_error", "applied_max_error", "settings"]
+    assert list(by_file["b/broken.png"]) == [*about, "error"]
+    assert list(by_file["00.png"])[:9] == [*about, "text"]
+    assert all(
+        (row["model"], row["version"], row["max_error"]) == ("lenet5-field", "1", 0.01) for row in lines_read
+    )
+    settings = {
+        "as": "amount",
+        "scheme": None,
+        "length": None,
+        "locale": None,
+        "crop": None,
+        "threshold": 0.9,
+    }
+    assert all(row["settings"] == settings for row in lines_read)
     assert all((row["page"], row["pages"]) == (1, 1) for row in lines_read)
-    bounds = {(row["max_error"], row["applied_max_error"]) for row in lines_read if "error" not in row}
-    assert len(bounds) == 1
 
 
 @pytest.mark.usefixtures("scans")
@@ -80,7 +87,7 @@ def test_one_line_for_each_page_in_order(job: Job, tmp_path: Path) -> None:
     by_file: dict[str, list[dict]] = {}
     for row in rows(tmp_path / "out"):
         by_file.setdefault(row["file"], []).append(row)
-    assert list(by_file) == list(bulk.walk(job.folder))
+    assert list(by_file) == pictures(job)
     scan, damaged = by_file["04-scan.tif"], by_file["b/damaged.tif"]
     assert [(row["page"], row["pages"], row["raw"]) for row in scan[:3]] == [
         (1, 4, "12.50"),
@@ -94,37 +101,13 @@ def test_one_line_for_each_page_in_order(job: Job, tmp_path: Path) -> None:
     ]
     assert damaged[1]["error"].startswith("page 2 of 3: damaged TIFF picture: ")
     assert (summary.read, summary.unreadable, summary.skipped) == (20 + 4 + 2 + 2, 2, 0)
-    assert summary.reasons[1] == ("b/damaged.tif", damaged[1]["error"])
-    assert bulk.run(job, tmp_path / "out", here, plain).skipped == 24
-
-
-@pytest.mark.usefixtures("scans")
-def test_goes_on_behind_the_last_file_that_is_complete(job: Job, tmp_path: Path) -> None:
-    """Wherever a run is cut, no page is missing afterwards and none is there twice."""
-    out = tmp_path / "out"
-    bulk.run(job, out, here, plain)
-    complete = out.read_bytes()
-    ends = [number for number, byte in enumerate(complete, 1) if byte == ord("\n")]
-    for line, end in enumerate(ends):
-        for cut in (end - 20, end - 1, end):
-            out.write_bytes(complete[:cut])
-            summary = bulk.run(job, out, spare(complete), plain)
-            assert out.read_bytes() == complete
-            whole = {
-                row["file"] for row in map(msgspec.json.decode, complete.splitlines()[: line + (cut == end)])
-            }
-            rest = [
-                row["file"] for row in map(msgspec.json.decode, complete.splitlines()[line + (cut == end) :])
-            ]
-            assert summary.skipped == len(whole - set(rest))
-
-
-def spare(complete: bytes) -> bulk.Engine:
-    """An engine that has read all files before."""
-    lines: dict[str, list[bytes]] = {}
-    for line in complete.splitlines():
-        lines.setdefault(msgspec.json.decode(line)["file"], []).append(line)
-    return lambda job, chunks: ([b"\n".join(lines[file]) for file in chunk] for chunk in chunks)
+    assert summary.errors[1] == ("b/damaged.tif", damaged[1]["error"])
+    again = bulk.run(job, tmp_path / "out", here, plain)
+    assert (again.skipped, again.read, again.unreadable) == (
+        22,
+        2,
+        2,
+    )  # the good pages of a damaged file, too
 
 
 def test_a_file_without_pages_to_tell(job: Job, tmp_path: Path) -> None:
@@ -134,27 +117,20 @@ def test_a_file_without_pages_to_tell(job: Job, tmp_path: Path) -> None:
     whole = [row for row in rows(tmp_path / "out") if row["page"] is None]
     assert [(row["file"], row["pages"]) for row in whole] == [("gone.tif", None), ("many.tif", None)]
     assert whole[1]["error"].startswith("too many pages: ")
-    assert bulk.run(job, tmp_path / "out", here, plain).skipped == 23
-
-
-def test_lines_without_pages_are_not_gone_on_with(job: Job, tmp_path: Path) -> None:
-    """Version 0.1 wrote them, and read no more than the first page."""
-    (tmp_path / "out").write_bytes(b'{"file":"00.png","error":"no picture"}\n')
-    with pytest.raises(CheckreaderError, match="line 1: not a line of readings; name a new file"):
-        bulk.run(job, tmp_path / "out", here, plain)
+    assert bulk.run(job, tmp_path / "out", here, plain).skipped == 20
 
 
 def test_names_that_are_no_text(job: Job, tmp_path: Path) -> None:
     name = os.fsencode(job.folder) + b"/\xff.png"
     Path(os.fsdecode(name)).write_bytes(png(amount()))
-    for expected in (22, 0):
+    for expected in (21, 0):
         summary = bulk.run(job, tmp_path / "out", here, plain)
-        assert summary.read + summary.unreadable == expected  # the second time it is known
+        assert summary.read == expected  # the second time it is known
     assert "\\xff.png" in {row["file"] for row in rows(tmp_path / "out")}
 
 
 def test_unreadable_files(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "MAX_BYTES", 100)
+    monkeypatch.setattr(folder_module, "MAX_BYTES", 100)
     Path(job.folder, "gone.png").symlink_to("nowhere")
     Path(job.folder, "small.png").write_bytes(b"")
     bulk.run(job, tmp_path / "out", here, plain)
@@ -164,29 +140,9 @@ def test_unreadable_files(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert errors["small.png"].startswith("not a picture")
 
 
-@pytest.mark.parametrize("cut", [0, 1, 20])
-def test_goes_on_behind_the_last_whole_line(job: Job, tmp_path: Path, cut: int) -> None:
-    out = tmp_path / "out"
-    bulk.run(job, out, here, plain)
-    complete = out.read_bytes()
-    lines = complete.splitlines(keepends=True)
-    out.write_bytes(b"".join(lines[:7]) + lines[7][: len(lines[7]) - cut])
-    files_read: list[str] = []
-
-    def engine(job: Job, chunks: Iterator[list[str]]) -> Iterator[bulk.Lines]:
-        for chunk in chunks:
-            files_read.extend(chunk)
-            yield from here(job, iter([chunk]))
-
-    summary = bulk.run(job, out, engine, plain)
-    assert out.read_bytes() == complete
-    before = 7 if cut else 8
-    assert summary.skipped == before
-    assert files_read == [msgspec.json.decode(line)["file"] for line in lines[before:]]
-
-
 def test_new_pictures_are_read_later(job: Job, tmp_path: Path) -> None:
     out = tmp_path / "out"
+    Path(job.folder, "b", "broken.png").unlink()
     bulk.run(job, out, here, plain)
     before = out.read_bytes()
     Path(job.folder, "00a.png").write_bytes(png(amount()))
@@ -197,18 +153,9 @@ def test_new_pictures_are_read_later(job: Job, tmp_path: Path) -> None:
 
 def test_results_within_the_folder_are_no_picture(job: Job) -> None:
     out = Path(job.folder, "results.jsonl")
-    bulk.run(job, out, here, plain)
-    assert bulk.run(job, out, here, plain).skipped == 21
+    assert bulk.run(job, out, here, plain).passed_over == 0
+    assert bulk.run(job, out, here, plain).skipped == 20
     assert len(rows(out)) == 21
-
-
-@pytest.mark.parametrize("content", [b"a letter\n", b"a letter", b'{"text":"1"}\n', b"\xff\xfe\n", b"[]\n{"])
-def test_no_other_file_is_touched(job: Job, tmp_path: Path, content: bytes) -> None:
-    out = tmp_path / "out"
-    out.write_bytes(content)
-    with pytest.raises(CheckreaderError, match="line 1: not a line of readings"):
-        bulk.run(job, out, here, plain)
-    assert out.read_bytes() == content
 
 
 def start(job: Job, out: Path) -> subprocess.Popen[bytes]:
@@ -237,6 +184,138 @@ def test_goes_on_after_a_kill(job: Job, tmp_path: Path) -> None:
     assert 0 < done < 421
     with start(job, out) as second:
         summary = second.communicate(timeout=PATIENCE)[0].decode()
-    assert second.returncode == 0
-    assert f"{done} were done before" in summary
-    assert [row["file"] for row in rows(out)] == list(bulk.walk(job.folder))
+    assert second.returncode == 3  # one is broken
+    assert f"{done} read before" in summary
+    assert [row["file"] for row in rows(out)] == pictures(job)
+
+
+def test_unreadable_files_are_read_again(job: Job, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    bulk.run(job, out, here, plain)
+    before = [row for row in rows(out) if "error" not in row]
+    for _ in range(2):  # while it is broken, its error stays, once
+        assert bulk.run(job, out, here, plain).errors[0][0] == "b/broken.png"
+        assert rows(out)[:-1] == before
+        assert rows(out)[-1]["file"] == "b/broken.png"
+    Path(job.folder, "b", "broken.png").write_bytes(png(amount("12.50")))
+    summary = bulk.run(job, out, here, plain)
+    assert (summary.read, summary.unreadable, summary.skipped) == (1, 0, 20)
+    assert rows(out)[:-1] == before
+    assert (rows(out)[-1]["file"], rows(out)[-1]["amount"]) == ("b/broken.png", "12.50")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"point": operating_point([], 0.01)},
+        {"point": operating_point([], 0.1)},
+        {"point": OperatingPoint(0.01, Threshold(0.01, 0.95, 0.0, 0.0, 0.1, 0.9, 100), None)},
+        {"crop": (0, 0, 50, 50)},
+        {"field_format": FieldFormat("number")},
+        {"field_format": FieldFormat("number", scheme="aba")},
+        {"field_format": FieldFormat("amount", length=4)},
+        {"field_format": FieldFormat("amount", locale="de")},
+        {"field_format": None, "model": "lenet5"},
+    ],
+)
+@pytest.mark.parametrize("is_csv", [False, True])
+def test_settings_are_not_mixed(job: Job, tmp_path: Path, other: dict, is_csv: bool) -> None:
+    out = tmp_path / "out"
+    first = replace(job, csv=is_csv)
+    bulk.run(first, out, nobody, plain)
+    earlier = out.read_bytes()
+    with pytest.raises(
+        CheckreaderError, match=r"line [12]: (read with .*, now |not a line of such readings)"
+    ):
+        bulk.run(replace(first, **other), out, nobody, plain)
+    assert out.read_bytes() == earlier
+    bulk.run(replace(first, models=None, runtime="onnxruntime"), out, nobody, plain)  # change no reading
+
+
+def nobody(job: Job, chunks: Iterator[list[str]]) -> Iterator[bulk.Lines]:
+    """An engine that can read nothing."""
+    lines = LineWriter(job)
+    return ([lines.error(file, "no reader") for file in chunk] for chunk in chunks)
+
+
+def test_the_version_that_reads_is_the_one_that_is_stated(job: Job) -> None:
+    with pytest.raises(CheckreaderError, match="'lenet5-field' is of version 1 here, the run began with 2"):
+        Worker(replace(job, version="2"))
+
+
+@pytest.mark.parametrize("is_csv", [False, True])
+def test_digits(models: Path, tmp_path: Path, is_csv: bool) -> None:
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(png(seven()))
+    (folder / "b.tif").write_bytes(tiff(seven(), seven(60, 200, 30)))
+    (folder / "c.png").write_bytes(b"broken")
+    job = Job(
+        str(folder), str(models), "lenet5", "1", None, point_at(models, "lenet5", 0.1), (0, 0, 40, 40), is_csv
+    )
+    out = tmp_path / "out"
+    for expected in ((3, 1, 0), (0, 1, 2)):
+        summary = bulk.run(job, out, here, plain)
+        assert (summary.read, summary.unreadable, summary.skipped) == expected
+    lines_read = list(csv.DictReader(out.read_text().splitlines())) if is_csv else rows(out)
+    assert [(row["file"], str(row["page"] or "")) for row in lines_read] == [
+        ("a.png", "1"),
+        ("b.tif", "1"),
+        ("b.tif", "2"),
+        ("c.png", "1"),
+    ]
+    assert str(lines_read[0]["digit"]) in "0123456789"
+    assert (lines_read[0]["settings.crop"] if is_csv else lines_read[0]["settings"]["crop"]) == "0,0,40,40"
+    assert lines_read[3]["error"].startswith("not a picture")
+
+
+@pytest.mark.usefixtures("scans")
+def test_csv_holds_what_json_does(job: Job, tmp_path: Path) -> None:
+    counts = [
+        bulk.run(replace(job, csv=is_csv), tmp_path / f"{is_csv}", here, plain) for is_csv in (True, False)
+    ]
+    assert counts[0] == counts[1]
+    with (tmp_path / "True").open(newline="") as file:
+        cells = list(csv.DictReader(file))
+    for row, line in zip(rows(tmp_path / "False"), cells, strict=True):
+        for key in (
+            "file",
+            "page",
+            "pages",
+            "model",
+            "version",
+            "max_error",
+            "text",
+            "raw",
+            "amount",
+            "error",
+        ):
+            assert line[key] == ("" if row.get(key) is None else str(row[key]))
+        assert line["settings.as"] == row["settings"]["as"]
+        assert line["accepted"] == (str(row["accepted"]).lower() if "accepted" in row else "")
+        assert (msgspec.json.decode(line["digits"]) if line["digits"] else None) == row.get("digits")
+
+
+def test_clutter_is_passed_over(job: Job, tmp_path: Path) -> None:
+    for name in ("README.txt", "labels.csv", "Thumbs.db", ".DS_Store", "._00.png", "b/notes", "b/more.txt"):
+        Path(job.folder, name).write_bytes(b"clutter")
+    summary = bulk.run(job, tmp_path / "out", here, plain)
+    assert (summary.read, summary.unreadable, summary.passed_over) == (20, 1, 7)
+    assert summary.no_pictures == [".DS_Store", "._00.png", "README.txt", "Thumbs.db", "labels.csv"]
+    assert {row["file"] for row in rows(tmp_path / "out")} == set(pictures(job))
+
+
+def test_why_nothing_was_accepted() -> None:
+    def reason(*reasons: str | None) -> str | None:
+        summary = JobSummary()
+        for text in reasons:
+            summary.count(Row("a.png", 1, 1, {}, text is None, text, None))
+        return summary.reason
+
+    assert reason() is None
+    assert reason("blank: no ink found", None) is None
+    assert reason("no bound", "no bound") == "no bound"
+    assert reason("unsure: 0.9 is below 0.99", "unsure: 0.8 is below 0.99") == "unsure"
+    assert reason("unsure: 0.9 is", "blank: no ink found", "unsure: 0.8 is") == "unsure (2 of 3)"
+    many = [f"{number}" for number in range(200)]
+    assert reason(*many, "0", "0") == "0 (3 of 202)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from serving.bulk import job as bulk
 from serving.bulk import local
 from serving.bulk.job import Job, Worker
 from serving.errors import CheckreaderError
-from tests.serving.bulk.test_job import here, plain
+from tests.serving.bulk.test_job import here, pictures, plain
 
 
 @pytest.mark.usefixtures("scans")
@@ -39,7 +40,7 @@ def test_no_more_is_taken_than_keeps_the_processes_busy(job: Job) -> None:
 
 
 def test_a_process_that_dies_costs_no_picture(job: Job) -> None:
-    files = list(bulk.walk(job.folder))
+    files = pictures(job)
     expected = Worker(job)(files)
     lines = local.read(job, iter([[file] for file in files]), 2)
     received = [*next(lines)]
@@ -49,6 +50,6 @@ def test_a_process_that_dies_costs_no_picture(job: Job) -> None:
 
 
 def test_a_model_that_cannot_be_used(job: Job) -> None:
-    other = Job(job.folder, job.models, "lenet5", job.field_format, job.max_error)
-    with pytest.raises(CheckreaderError, match="does not read fields"):
+    other = replace(job, model="lenet6")
+    with pytest.raises(CheckreaderError, match="unknown model 'lenet6'"):
         list(local.read(other, iter([["00.png"]]), 1))

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from serving.bulk import job
+from serving.bulk import job as bulk
 from serving.bulk.job import Job
 from serving.decoding.field_string import FieldFormat
+from tests.serving.bulk.conftest import point_at
 from tests.serving.bulk.test_job import here, plain
 from tests.support.paths import ROOT
 from tests.support.tiny import amount, png, tiff
@@ -25,16 +26,17 @@ from serving.bulk import job as bulk
 from serving.bulk import ray
 from serving.bulk.job import Job
 from serving.decoding.field_string import FieldFormat
+from tests.serving.bulk.conftest import point_at
 bulk.CHUNK = 2
-job = Job(sys.argv[1], sys.argv[2], "lenet5-field", FieldFormat(), 0.01)
+job = Job(sys.argv[1], sys.argv[2], "lenet5-field", "1", FieldFormat(), point_at(Path(sys.argv[2]), "lenet5-field", 0.01))
 files = 0
 def progress(lines, before):
     global files
     for chunk in lines:
         files += len(chunk)
         yield chunk
-tally = bulk.run(job, Path(sys.argv[3]), ray.engine("local", 2), progress)
-print(tally.read, tally.unreadable, files)
+summary = bulk.run(job, Path(sys.argv[3]), ray.engine("local", 2), progress)
+print(summary.read, summary.unreadable, summary.skipped, files)
 """
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="no Ray here")
@@ -48,17 +50,25 @@ def test_same_lines(models: Path, tmp_path: Path) -> None:
     (folder / "more" / "broken.png").write_bytes(b"no picture")
     (folder / "03-scan.tif").write_bytes(tiff(amount("12.50"), amount("4258")))
     (folder / os.fsdecode(b"\xff.png")).write_bytes(png(amount()))
+    job = Job(
+        str(folder), str(models), "lenet5-field", "1", FieldFormat(), point_at(models, "lenet5-field", 0.01)
+    )
+    bulk.run(job, tmp_path / "here", here, plain)
+    # An earlier run's results: a file, one that could not be read and now can, and a part of a scan.
+    earlier = (tmp_path / "here").read_bytes().splitlines(keepends=True)
+    (broken,) = (line for line in earlier if b'"error"' in line)
+    (tmp_path / "ray").write_bytes(b"".join([earlier[0], broken, earlier[1], earlier[2][:20]]))
+    (folder / "more" / "broken.png").write_bytes(png(amount("0.99")))
     command = [sys.executable, "-c", READ, str(folder), str(models), str(tmp_path / "ray")]
     environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "1"}
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["23", "1", "23"]
-    job.run(
-        Job(str(folder), str(models), "lenet5-field", FieldFormat(), 0.01), tmp_path / "here", here, plain
-    )
-    assert (tmp_path / "ray").read_bytes() == (tmp_path / "here").read_bytes()
+    assert done.stdout.split() == ["23", "0", "1", "22"]
+    bulk.run(job, tmp_path / "here", here, plain)
+    lines = [sorted((tmp_path / name).read_bytes().splitlines()) for name in ("ray", "here")]
+    assert lines[0] == lines[1]
 
 
 def test_no_such_cluster() -> None:

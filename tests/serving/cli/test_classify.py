@@ -67,11 +67,25 @@ def test_standard_input(picture: Path, capsys, monkeypatch: pytest.MonkeyPatch) 
 
 def test_goes_on_after_a_bad_file(picture: Path, tmp_path: Path, capsys) -> None:
     (tmp_path / "no.png").write_text("no picture")
-    files = [str(tmp_path / "no.png"), str(tmp_path / "missing.png"), str(tmp_path), str(picture)]
+    files = [str(tmp_path / "no.png"), str(tmp_path / "missing.png"), str(picture)]
     assert main(["classify", *files]) == 1
     output = capsys.readouterr()
-    assert [line.split(": ")[:2] for line in output.err.splitlines()] == [["error", f] for f in files[:3]]
+    assert [line.split(": ")[:2] for line in output.err.splitlines()] == [["error", f] for f in files[:2]]
     assert len(output.out.splitlines()) == 3
+
+
+def test_is_short_for_read_as_digit(picture: Path, tmp_path: Path, capsys) -> None:
+    options = [str(picture), "--crop", "0,0,40,40", "--csv"]
+    assert main(["classify", *options]) == main(["read", "--as", "digit", *options]) == 0
+    head, first, *again = capsys.readouterr().out.splitlines()
+    assert [head, first] == again
+    assert head == "file,page,digit,confidence,accepted,reason,max_error,applied_max_error"
+    folder = tmp_path / "boxes"
+    folder.mkdir()
+    (folder / "7.png").write_bytes(picture.read_bytes())
+    assert main(["classify", str(folder), "--out", str(tmp_path / "out.csv")]) == 0
+    assert main(["read", "--as", "digit", str(folder), "--out", str(tmp_path / "out.csv")]) == 0
+    assert "read 0 (0 accepted), 0 unreadable, 1 read before" in capsys.readouterr().out
 
 
 def test_below_what_is_certified_all_is_read_and_nothing_accepted(picture: Path, capsys) -> None:

@@ -1,0 +1,122 @@
+"""Reads a few pictures and prints a prediction for each of their pages."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from serving.bulk.folder import read_file
+from serving.decoding.field_string import FieldFormat
+from serving.decoding.thresholds import OperatingPoint
+from serving.errors import CheckreaderError
+from serving.images.codec import decode
+from serving.images.crop import Crop
+from serving.images.pages import split
+from serving.recognition import annotate
+from serving.recognition.fields import FieldPrediction
+from serving.recognition.recognizer import Prediction, point_of, recognizer
+from serving.repository.store import Repository
+from serving.table import format_table
+
+Predictions: TypeAlias = Sequence[tuple[str, Prediction]]
+_DIGIT_COLUMNS: Final = ("digit", "confidence", "accepted", "reason")
+_FIELD_COLUMNS: Final = ("text", "raw", "amount", "confidence", "accepted", "reason")
+_PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+
+
+def read(options: argparse.Namespace, model: str, expected: FieldFormat | None, crop: Crop | None) -> int:
+    """Reads the files that the options name and prints the predictions.
+
+    Args:
+        options: of `checkreader read`.
+        model: the name of the model that reads.
+        expected: the format of fields; None = single digits.
+        crop: the part to read, in every page alike.
+
+    Returns:
+        1 if a file or a page could not be read, else 0.
+
+    Raises:
+        CheckreaderError: the model or the bound cannot be used.
+        OSError: a drawing cannot be written.
+    """
+    repository = Repository.open(options.models)
+    # Refused before the model is loaded, and once, not for every file.
+    point = point_of(model, repository.model(model), expected, options.max_error)
+    loaded = repository.load(model, options.runtime)
+    recognize = recognizer(loaded.model, loaded.network, expected, point, crop)
+    predictions: list[tuple[str, Prediction]] = []
+    failures = 0
+    for file in options.files:
+        try:
+            pages = split(sys.stdin.buffer.read() if file == "-" else read_file(Path(file)))
+        except (CheckreaderError, OSError) as error:
+            failures += 1
+            print(f"error: {file}: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
+            continue
+        for number, outcome in pages.each(lambda page: recognize([page])[0]):
+            if isinstance(outcome, CheckreaderError):
+                failures += 1
+                print(f"error: {file}: {outcome}", file=sys.stderr)
+                continue
+            prediction = msgspec.structs.replace(outcome, page=number)
+            predictions.append((file, prediction))
+            if options.draw is not None and isinstance(prediction, FieldPrediction):
+                target = _target(Path(options.draw), file, len(options.files), number)
+                annotate.draw(decode(pages.page(number)), prediction, crop).save(target)
+    if options.json:
+        about = {"model": {"name": model, "version": loaded.model.version}, **point.bounds}
+        print(_json(about, "digits" if expected is None else "fields", predictions))
+    elif options.csv:
+        columns = _DIGIT_COLUMNS if expected is None else _FIELD_COLUMNS
+        print(_csv(columns, predictions, point), end="")
+    elif predictions:
+        print(_table(predictions))
+        print(point)
+    return 1 if failures else 0
+
+
+def _target(draw: Path, file: str, count: int, page: int) -> Path:
+    """Returns the file that a page is drawn into; those after the first have their number in its name."""
+    suffix = f"-page{page}" if page > 1 else ""
+    if count == 1 and draw.suffix.lower() in _PICTURES and not draw.is_dir():
+        return draw.with_stem(f"{draw.stem}{suffix}")
+    draw.mkdir(parents=True, exist_ok=True)
+    return draw / f"{'stdin' if file == '-' else Path(file).name}{suffix}.png"
+
+
+def _json(about: dict[str, Any], task: str, predictions: Predictions) -> str:
+    entries = [{"file": file} | msgspec.to_builtins(prediction) for file, prediction in predictions]
+    return msgspec.json.format(msgspec.json.encode(about | {task: entries}), indent=2).decode()
+
+
+def _table(predictions: Predictions) -> str:
+    """Returns a table for people."""
+    head, rows = ["digit"], []
+    for file, prediction in predictions:
+        if isinstance(prediction, FieldPrediction):
+            head, cells = ["reading", "amount"], [prediction.raw, prediction.amount or ""]
+        else:
+            cells = [str(prediction.digit)]
+        verdict = (f"{prediction.confidence:.3f}", prediction.reason or "accepted")
+        rows.append((file, str(prediction.page), *cells, *verdict))
+    return format_table(("file", "page", *head, "confidence", "verdict"), rows, right=False)
+
+
+def _csv(columns: Sequence[str], predictions: Predictions, point: OperatingPoint) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("file", "page", *columns, *point.bounds))
+    for file, prediction in predictions:
+        cells = msgspec.to_builtins(prediction) | {"accepted": str(prediction.accepted).lower()}
+        writer.writerow(
+            (file, prediction.page, *(cells[column] for column in columns), *point.bounds.values())
+        )
+    return text.getvalue()

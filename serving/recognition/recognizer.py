@@ -1,0 +1,65 @@
+"""Makes the recognizer of a task: of single digits, or of fields that have an expected format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from serving.decoding.field_string import FieldFormat
+from serving.decoding.thresholds import DigitPrediction, OperatingPoint, operating_point
+from serving.images.crop import Crop
+from serving.images.digit import tensor
+from serving.manifest import Model
+from serving.recognition import digits, fields
+from serving.recognition.fields import FieldPrediction
+from serving.runtime.network import Network
+
+Prediction: TypeAlias = DigitPrediction | FieldPrediction
+Recognizer: TypeAlias = Callable[[Sequence[bytes]], Sequence[Prediction]]
+
+
+def point_of(
+    name: str, model: Model, expected: FieldFormat | None, max_error: float | None
+) -> OperatingPoint:
+    """Returns what is accepted of a model's predictions; the model need not be loaded.
+
+    Args:
+        name: the model's.
+        model: its entry in the manifest.
+        expected: the format of fields; None = single digits.
+        max_error: the wanted error bound; None = the default.
+
+    Raises:
+        CheckreaderError: the model is of another task, or the bound is no share.
+    """
+    if expected is None:
+        digits.require_digits(name, model)
+    else:
+        fields.require_sliding(name, model)
+    return operating_point(model.thresholds, max_error)
+
+
+def recognizer(
+    model: Model,
+    network: Network,
+    expected: FieldFormat | None,
+    point: OperatingPoint,
+    crop: Crop | None = None,
+) -> Recognizer:
+    """Makes a function that recognizes every page of encoded pictures.
+
+    Args:
+        model: the model's entry in the manifest.
+        network: the loaded model.
+        expected: the format of fields; None = single digits.
+        point: what is accepted, as `point_of` gives it.
+        crop: x, y, width and height of the part to read, in every page alike.
+    """
+    if expected is not None:
+        return fields.FieldRecognizer(model, network, expected, point, crop)
+
+    def recognize(pictures: Sequence[bytes]) -> list[DigitPrediction]:
+        source = digits.normalize_pictures(pictures, crop)
+        return digits.recognize(source, network.infer(tensor(source.pixels)), point)
+
+    return recognize
