@@ -22,7 +22,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .PHONY: all help train quantize export verify evaluate benchmark report release serve tour \
-	test lint types format coverage docs fuzz check-gpu peers edge-tools edge-test edge-arm64 check-deploy lock clean
+	test lint types format coverage docs fuzz page-picture check-gpu peers edge-tools edge-test edge-arm64 check-deploy lock clean
 
 all: $(VENV)/train.done  ## the whole pipeline: train, quantize, export, verify, evaluate, benchmark
 	@$(CHECKREADER) $(TRAIN)
@@ -85,6 +85,9 @@ coverage: $(VENV)/test.done  ## run the tests and fail below 90 % branch coverag
 docs: $(VENV)/test.done  ## renew the documents' tables, and draw docs/architecture.svg from the imports
 	@$(BIN)/python -m pipeline.release.documents README.md $(wildcard docs/*.md)
 	@$(BIN)/python scripts/draw_architecture.py docs/architecture.svg
+
+page-picture: $(VENV)/test.done  ## photograph the page for the documents (needs Chromium)
+	@$(BIN)/python -m tests.support.screenshots docs
 
 fuzz: $(VENV)/test.done  ## throw mutated bytes at the parsers, SECONDS=60 each
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris

@@ -15,6 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
 from pipeline.data.digits import Split
+from pipeline.networks.lenet5 import SIDE
 from pipeline.report import image_grid, plots, receptive_patches
 from pipeline.report.html import Block, Chapter, Heading, Plot, SideBySide, Table, Text, Thumbnails
 from pipeline.report.image_grid import Thumbnail
@@ -32,11 +33,12 @@ Floats = npt.NDArray[np.float32]
 def chapter(run_data: RunData) -> Chapter:
     """Returns the chapter of a run."""
     classified, numbers = _other_classifiers(run_data)
+    exciting, silent = excited(run_data)
     return Chapter(
         "learned",
         "What it learned",
-        [*_weights(run_data), *_maps(run_data), *_excited(run_data), *_projections(run_data), *classified],
-        {"f6_classifiers": numbers},
+        [*_weights(run_data), *_maps(run_data), *exciting, *_projections(run_data), *classified],
+        {"f6_classifiers": numbers, "silent_units": silent},
     )
 
 
@@ -118,7 +120,8 @@ def _maps(run_data: RunData) -> list[Block]:
     ]
 
 
-def _excited(run_data: RunData) -> list[Block]:
+def excited(run_data: RunData) -> tuple[list[Block], dict[str, tuple[int, int]]]:
+    """Returns the part on what excites the units, and for each layer how many of how many units nothing excites."""
     images = run_data.dataset.test.images[:_SEARCHED]
     features = run_data.features(images)
     blocks: list[Block] = [
@@ -128,6 +131,7 @@ def _excited(run_data: RunData) -> list[Block]:
             f"from the average of the test digits with the strongest responses; next to it those with the strongest responses among {len(images):,} test digits. Where both agree, they show what the unit detects."
         ),
     ]
+    silent = {name: receptive_patches.silent_units(outputs) for name, outputs in features.items()}
     for name in ("c1", "c3"):
         place = receptive_patches.RECEPTIVE_FIELDS[name]
         middle = features[name].shape[1] // 2
@@ -137,6 +141,9 @@ def _excited(run_data: RunData) -> list[Block]:
         patches = receptive_patches.patches(features[name], images, place, _PATCHES)
         groups = []
         for unit, (best_input, unit_patches) in enumerate(zip(ascents, patches, strict=True), 1):
+            if silent[name][unit - 1]:
+                groups.append((f"map {unit}", [image_grid.crossed(place.side, f"Unit {unit} never answers")]))
+                continue
             ascent = image_grid.ink(
                 place.cut(best_input, middle, middle), "", f"Best input of unit {unit}", 1.0
             )
@@ -156,7 +163,8 @@ def _excited(run_data: RunData) -> list[Block]:
             Thumbnails(
                 f"exciting-{name}",
                 groups,
-                f"The {len(groups)} maps of {name.upper()}, in pieces of {place.side}×{place.side} pixels, all that one unit sees: the first of each row by ascent, the others from the data.",
+                f"The {len(groups)} maps of {name.upper()}, in pieces of {place.side}×{place.side} pixels, all that one unit sees: the first of each row by ascent, the others from the data."
+                + _silent_note(silent[name], len(images)),
                 44,
             )
         )
@@ -166,10 +174,20 @@ def _excited(run_data: RunData) -> list[Block]:
         )
         best = features[name].argmax(0)
         ascent_sheet = image_grid.sheet(
-            [image_grid.ink(best_input, largest=1.0) for best_input in ascents], columns, text="By ascent"
+            [
+                image_grid.crossed(SIDE) if never else image_grid.ink(best_input, largest=1.0)
+                for best_input, never in zip(ascents, silent[name], strict=True)
+            ],
+            columns,
+            text="By ascent",
         )
         data_sheet = image_grid.sheet(
-            [image_grid.ink(images[i]) for i in best], columns, text="From the data"
+            [
+                image_grid.crossed(SIDE) if never else image_grid.ink(images[i])
+                for i, never in zip(best, silent[name], strict=True)
+            ],
+            columns,
+            text="From the data",
         )
         title = name.upper() if name != "logits" else "output"
         blocks.append(
@@ -177,6 +195,7 @@ def _excited(run_data: RunData) -> list[Block]:
                 f"exciting-{name}",
                 [(f"{title}, ascent", [ascent_sheet]), ("from the data", [data_sheet])],
                 f"The {len(ascents)} units of {title}, in the same order twice."
+                + _silent_note(silent[name], len(images))
                 + (
                     " Ascent starts from average digits. What it adds around them, no person would write: the network did not learn "
                     "what a digit looks like, only how it differs from the other nine."
@@ -186,7 +205,13 @@ def _excited(run_data: RunData) -> list[Block]:
                 900,
             )
         )
-    return blocks
+    return blocks, {name: (int(units.sum()), len(units)) for name, units in silent.items()}
+
+
+def _silent_note(silent: npt.NDArray[np.bool_], count: int) -> str:
+    if not silent.any():
+        return ""
+    return f" {silent.sum()} of {len(silent)} say the same of each of the {count:,} digits, whatever it is: they never answer, and are crossed out."
 
 
 def _projections(run_data: RunData) -> list[Block]:
@@ -208,7 +233,7 @@ def _projections(run_data: RunData) -> list[Block]:
         with plots.drawing(plots.WIDTH, 4.6) as (figure, ax):
             for digit in range(10):
                 digit_points = points[subset.labels == digit]
-                tint = plots.color(plots.SERIES[digit % len(plots.SERIES)])
+                tint = plots.color(plots.SERIES[digit])
                 ax.scatter(
                     digit_points[:, 0],
                     digit_points[:, 1],

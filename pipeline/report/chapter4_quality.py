@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.metrics.calibration import ERROR_RATES, NONDIGIT_RATE, calibration_error, interval
-from pipeline.records import Calibration
+from pipeline.records import Calibration, Point
 from pipeline.report import formats, image_grid, plots
 from pipeline.report.html import Block, Chapter, Heading, Plot, SideBySide, Table, Text, Thumbnails
 from pipeline.report.run_data import RunData
@@ -64,8 +65,8 @@ def _accuracy(run_data: RunData) -> list[Block]:
                 Plot(
                     "confusion",
                     _confusion(confusion),
-                    "What was written (rows) and what was read (columns), shaded by how often the wrong ones happened. The most frequent mistake: "
-                    + _worst(confusion),
+                    "What was written (rows) and what was read (columns), shaded by how often the wrong ones happened. "
+                    + most_frequent_mistake(confusion),
                     "Confusion matrix of ten digits",
                 ),
             ]
@@ -73,10 +74,18 @@ def _accuracy(run_data: RunData) -> list[Block]:
     ]
 
 
-def _worst(confusion: npt.NDArray[np.intp]) -> str:
+def most_frequent_mistake(confusion: npt.NDArray[np.intp]) -> str:
+    """Returns the sentence on it; several may be equally frequent.
+
+    Args:
+        confusion: int [10, 10], what was written by what was read.
+    """
     wrong = confusion - np.diag(np.diag(confusion))
-    label, guess = (int(i) for i in np.unravel_index(wrong.argmax(), wrong.shape))
-    return f"{label} read as {guess}, {wrong[label, guess]} times." if wrong.any() else "none."
+    most = int(wrong.max())
+    if most < 2:
+        return "No mistake happened twice." if most else "There was none."
+    pairs = [f"{label} read as {guess}" for label, guess in np.argwhere(wrong == most)]
+    return f"The most frequent: {' and '.join(pairs)}, {most} times{' each' if len(pairs) > 1 else ''}."
 
 
 def _confusion(confusion: npt.NDArray[np.intp]) -> str:
@@ -231,21 +240,27 @@ def _confidence(run_data: RunData, ece: float) -> list[Block]:
                 ),
             ]
         ),
-        Table(
-            ("wanted error", "threshold", "accepted", "error among them", "95 % interval"),
-            [
-                (
-                    f"{point.max_error:.1%}",
-                    f"{point.threshold:.4f}",
-                    f"{point.accepted:.2%}",
-                    f"{point.error:.3%}",
-                    f"{point.low:.3%}–{point.high:.3%}",
-                )
-                for point in thresholds
-            ],
-            f"The thresholds that validation chose, measured on test.{thresholds_note(run_data.records.train.calibration)}",
-        ),
+        *thresholds_table(thresholds, run_data.records.train.calibration),
     ]
+
+
+def thresholds_table(thresholds: Sequence[Point], calibration: Calibration | None) -> list[Table | Text]:
+    """Returns the table of the certified thresholds, or why there is none."""
+    note = thresholds_note(calibration)
+    if not thresholds:
+        return [Text(f"No threshold is certified, so nothing is accepted without a human.{note}")]
+    rows = [
+        (
+            f"{point.max_error:.1%}",
+            f"{point.threshold:.4f}",
+            f"{point.accepted:.2%}",
+            f"{point.error:.3%}",
+            f"{point.low:.3%}–{point.high:.3%}",
+        )
+        for point in thresholds
+    ]
+    head = ("wanted error", "threshold", "accepted", "error among them", "95 % interval")
+    return [Table(head, rows, f"The thresholds that validation chose, measured on test.{note}")]
 
 
 def thresholds_note(calibration: Calibration | None) -> str:
@@ -254,7 +269,7 @@ def thresholds_note(calibration: Calibration | None) -> str:
     min_threshold, thresholds = calibration.floor, calibration.thresholds
     text = (
         f" None lies below {min_threshold:.4f}, which turns away all but one in {1 / NONDIGIT_RATE:,.0f} pictures that are no digit."
-        if min_threshold
+        if min_threshold and thresholds
         else ""
     )
     smallest = min((threshold.max_error for threshold in thresholds), default=1.0)

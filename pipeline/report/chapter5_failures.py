@@ -235,5 +235,5 @@ def _pair(name: str, series: dict[str, dict[str, float]], label: str) -> str:
                 label=text,
             )
         ax.set(xlabel=label, ylabel="accuracy, %", ylim=(0, 101))
-        ax.legend(loc="lower center", ncols=2)
+        plots.legend(ax)
         return plots.svg(figure, name)

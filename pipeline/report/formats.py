@@ -23,7 +23,11 @@ Floats = npt.NDArray[np.floating[Any]]
 
 def blocks(run_data: RunData, layers: list[dict[str, Any]]) -> list[Block]:
     """Returns the blocks; `layers` is the result of `layer_errors`."""
-    return [*_formats(run_data), *_agreement(run_data), *_layers(layers)]
+    return [
+        *_formats(run_data),
+        *_agreement(run_data),
+        *_layers(layers, min(_EXPLAINED, len(run_data.dataset.test.labels))),
+    ]
 
 
 def _formats(run_data: RunData) -> list[Block]:
@@ -31,6 +35,8 @@ def _formats(run_data: RunData) -> list[Block]:
     accuracies = run_data.records.evaluate.formats
     machine = run_data.records.benchmark.environment.machine
     rows = [row for row in FORMATS if row.name in benchmarks and row.name in accuracies]
+    if not rows:
+        return [Text("No format was both measured for speed and for accuracy.")]
     with plots.drawing(8.6, 4.8) as (figure, ax):
         points = []
         for row in rows:
@@ -146,14 +152,14 @@ def _rms(values: Floats) -> float:
     return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
 
 
-def _layers(errors: list[dict[str, Any]]) -> list[Block]:
+def _layers(errors: list[dict[str, Any]], count: int) -> list[Block]:
     if not errors:
         return []
     names = [error["layer"].upper() if error["layer"] != "logits" else "logits" for error in errors]
     with plots.drawing(plots.WIDTH, 3.4) as (figure, ax):
         for key, tint, label in (
-            ("largest", "orange", "largest, of the range"),
-            ("typical", "blue", "root mean square, of the values'"),
+            ("largest", "orange", "largest"),
+            ("typical", "blue", "typical"),
         ):
             ax.plot(
                 names,
@@ -164,14 +170,15 @@ def _layers(errors: list[dict[str, Any]]) -> list[Block]:
                 label=label,
             )
         ax.set(ylabel="difference, %", ylim=(0, None))
-        ax.legend(loc="upper left")
+        plots.legend(ax)
         drawing = plots.svg(figure, "int8-layers")
     return [
         Heading("8 bits against floating point, layer by layer"),
         Plot(
             "int8-layers",
             drawing,
-            f"How far the 8-bit network's layers are from the float network's on {_EXPLAINED} test digits. Quantization-aware training went on from the "
+            f"How far the 8-bit network's layers are from the float network's on {count:,} test digits: the largest difference as a share "
+            "of the range, the typical one (root mean square) as a share of that of the values. Quantization-aware training went on from the "
             "float network, so part of the difference is what it learned since.",
             "Difference by layer",
         ),

@@ -19,6 +19,9 @@ def comparison(record: dict[str, Any]) -> tuple[list[Block], dict[str, Any]]:
         ((named(name).label, networks[name]) for name in names), key=lambda entry: entry[1]["parameters"]
     )
     budget = record["budget"]
+    sizes = {str(side): image_parameters(side) for side in _SIDES}
+    if not rows:
+        return [Text(_verdict(networks))], sizes
     table = Table(
         ("network", "parameters", "accuracy", "lowest–highest"),
         [
@@ -33,7 +36,6 @@ def comparison(record: dict[str, Any]) -> tuple[list[Block], dict[str, Any]]:
         f"Each trained {budget['epochs']} epochs without augmentation, {len(budget['seeds'])} seeds, accuracy on the "
         f"{record['data']['validation']:,} validation pictures of {record['data']['name']}.",
     )
-    sizes = {str(side): image_parameters(side) for side in _SIDES}
     growth = Table(
         (
             "picture",
@@ -118,8 +120,9 @@ def _verdict(networks: dict[str, dict[str, Any]]) -> str:
     if reach:
         smallest = min(reach, key=lambda network: network["parameters"])
         lines.append(
-            f"To reach {smallest['accuracy']:.2%}, as much within the spread of LeNet-5's seeds ({base['low']:.2%}–{base['high']:.2%}), "
-            f"it takes {smallest['parameters']:,} parameters, {smallest['parameters'] / base['parameters']:.0f} times as many."
+            f"To reach {smallest['accuracy']:.2%}, {'within' if smallest['accuracy'] <= base['high'] else 'above'} the spread of LeNet-5's "
+            f"seeds ({base['low']:.2%}–{base['high']:.2%}), it takes {smallest['parameters']:,} parameters, "
+            f"{smallest['parameters'] / base['parameters']:.1f} times as many."
         )
     else:
         lines.append(
@@ -129,12 +132,12 @@ def _verdict(networks: dict[str, dict[str, Any]]) -> str:
         network for name, network in networks.items() if name not in connected and named(name).group == "size"
     ]
     for other in (alike, best):
-        match = [network for network in (*convolutional, base) if network["accuracy"] >= other["low"]]
+        match = [network for network in (*convolutional, base) if network["accuracy"] >= other["accuracy"]]
         smallest = min(match, key=lambda network: network["parameters"], default=base)
         if smallest is not base:
             lines.append(
-                f"Turned around, {smallest['parameters']:,} parameters in convolutions equal the {other['parameters']:,} of the "
-                f"fully connected network with {other['accuracy']:.2%}."
+                f"Turned around, {smallest['parameters']:,} parameters in convolutions reach {smallest['accuracy']:.2%}, "
+                f"no less than the {other['accuracy']:.2%} of the {other['parameters']:,} in the fully connected network."
             )
     return " ".join(lines)
 

@@ -44,6 +44,11 @@ class Table:
     left: int = 1
     kind: ClassVar = "table"
 
+    def __post_init__(self) -> None:
+        """Raises ValueError if there are no rows: a `Text` says why there is nothing to list."""
+        if not self.rows:
+            raise ValueError(f"a table without rows: {self.caption}")
+
 
 @dataclasses.dataclass(frozen=True)
 class NumberGrids:
@@ -111,12 +116,20 @@ class Chapter:
     numbers: dict[str, Any]
 
 
-def render(title: str, facts: Sequence[tuple[str, str]], chapters: Sequence[Chapter]) -> str:
+def render(
+    title: str,
+    summary: Sequence[str],
+    facts: Sequence[tuple[str, str]],
+    words: Sequence[tuple[str, str]],
+    chapters: Sequence[Chapter],
+) -> str:
     """Renders the page.
 
     Args:
         title: of the page.
-        facts: name and value of each fact at the head of the page.
+        summary: sentences at the head of the page.
+        facts: name and value of each fact below them.
+        words: terms that the page uses, and what they mean.
         chapters: in order.
     """
     environment = jinja2.Environment(
@@ -131,7 +144,9 @@ def render(title: str, facts: Sequence[tuple[str, str]], chapters: Sequence[Chap
         title=title,
         light=plots.variables(False),
         dark=plots.variables(True),
+        summary=summary,
         facts=facts,
+        words=words,
         chapters=chapters,
     )
 

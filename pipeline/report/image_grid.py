@@ -62,6 +62,13 @@ def signed(values: Floats, caption: str = "", text: str = "", largest: float | N
     return Thumbnail(pixels, caption, text or caption)
 
 
+def crossed(side: int, text: str = "") -> Thumbnail:
+    """Draws a faint cross on side × side pixels: there is nothing to show."""
+    pixels = np.zeros((side, side, 4), np.uint8)
+    pixels[..., 3] = 90 * (np.eye(side, dtype=bool) | np.eye(side, dtype=bool)[::-1])
+    return Thumbnail(pixels, "", text)
+
+
 def framed(
     values: Pixels, box: tuple[int, int, int, int], caption: str, text: str, scale: int = 6
 ) -> Thumbnail:

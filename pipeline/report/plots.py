@@ -37,8 +37,12 @@ COLORS: Final = {
     "gold": ("#08090a", "#96700a", "#dfbb4e"),
     "red": ("#090a0b", "#b3273c", "#f08595"),
     "sky": ("#0a0b0c", "#3f8f9f", "#86d2df"),
+    "pink": ("#0b0c0d", "#d6409f", "#ff7ac6"),
+    "brown": ("#0c0d0e", "#5a3416", "#b98a62"),
+    "indigo": ("#0d0e0f", "#2b2f8f", "#8a8cff"),
 }
-SERIES: Final = ("blue", "orange", "green", "purple", "gold", "red", "sky")
+# As many as there are digits.
+SERIES: Final = ("blue", "orange", "green", "purple", "gold", "red", "sky", "pink", "brown", "indigo")
 WIDTH: Final = 5.2  # inches of one of two plots side by side; the page shows an inch as 96 pixels at most
 
 _STYLE: Final[dict[Any, Any]] = {
@@ -129,6 +133,13 @@ def hide_axes(axes: Axes) -> None:
     """Hides the axes, for drawings."""
     axes.set_aspect("equal")
     axes.axis("off")
+
+
+def legend(axes: Axes) -> None:
+    """Names the lines above the plot, where they cross nothing."""
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0, columnspacing=1.2, handlelength=1.4
+    )
 
 
 def end_labels(axes: Axes, labels: Sequence[tuple[str, str, float]], at: float, gap: float) -> None:

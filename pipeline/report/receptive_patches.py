@@ -84,6 +84,16 @@ def _own(sums: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
     return sums if len(shape) == 1 else sums[:, shape[0] // 2, shape[1] // 2, :]
 
 
+def silent_units(outputs: Floats) -> npt.NDArray[np.bool_]:
+    """Returns True for each unit or map that says the same of every picture, as one of ReLU's that is always 0; bool [U].
+
+    Args:
+        outputs: float32 [N, U] or [N, H, W, U].
+    """
+    places = tuple(range(outputs.ndim - 1))
+    return np.asarray(outputs.max(places) == outputs.min(places))
+
+
 def averages(outputs: Floats, images: Pixels, count: int = 20) -> Floats:
     """Averages for each unit the pictures that excite it most.
 

@@ -22,6 +22,7 @@ from pipeline.report import (
     chapter3_ablations,
     chapter4_quality,
     chapter5_failures,
+    overview,
 )
 from pipeline.report import html as page
 from pipeline.report.architecture_training import Budget
@@ -68,8 +69,15 @@ def report(
     for number, write in enumerate(CHAPTERS, 1):
         progress.note(f"report: chapter {number} of {len(CHAPTERS)}")
         chapters.append(write(run_data))
+    progress.note("report: pictures and page")
     files = {f"pictures/{name}": content for name, content in page.pictures(chapters)}
-    files[PAGE] = page.render(f"LeNet-5, run {run.path.name}", _facts(run_data), chapters).encode()
+    files[PAGE] = page.render(
+        f"LeNet-5, run {run.path.name}",
+        overview.sentences(run_data, {chapter.name: chapter.numbers for chapter in chapters}),
+        _facts(run_data),
+        overview.WORDS,
+        chapters,
+    ).encode()
     shutil.rmtree(folder / "pictures", ignore_errors=True)  # none of an earlier version
     for name, content in files.items():
         write_bytes(folder / name, content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import shlex
@@ -49,10 +50,14 @@ def load_tensorflow() -> None:
     """
     saved = os.dup(2)
     try:
-        # Below Python: the lines come from C++, before any log level counts.
-        with Path(os.devnull).open("wb") as nowhere:
+        # Below Python: the lines come from C++, before any log level counts. What this process says itself is shown.
+        with (
+            Path(os.devnull).open("wb") as nowhere,
+            open(saved, "w", closefd=False) as screen,
+            contextlib.redirect_stderr(screen),
+        ):
             os.dup2(nowhere.fileno(), 2)
-        import tensorflow as tf
+            import tensorflow as tf
     finally:
         os.dup2(saved, 2)
         os.close(saved)

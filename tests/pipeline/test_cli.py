@@ -18,6 +18,7 @@ from pipeline.tasks.table import TASKS
 from pipeline.training import digit as train
 from pipeline.verification import agreement, verify
 from serving.cli.main import PIPELINE, main
+from tests.support.command_line import without_progress
 from tests.support.paths import ROOT
 
 STAGES = [name for name, _ in PIPELINE]
@@ -87,7 +88,7 @@ def test_first_things_first(stage: str, capsys, here: Path) -> None:
     assert main([stage, "--run", "mine"]) == 1
     output = capsys.readouterr()
     assert output.out == ""
-    (line,) = output.err.splitlines()
+    (line,) = without_progress(output.err)
     assert line.startswith("error: runs/mine/train.json: not found: run `checkreader train --run mine` first")
     assert list(here.iterdir()) == []
 

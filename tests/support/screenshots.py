@@ -1,11 +1,13 @@
-"""Writes the README's pictures of the page, with pictures of `models/golden/` on it.
+"""Writes the documents' pictures of the page, with pictures of `models/golden/` on it.
 
-python -m tests.support.screenshots docs
+`make page-picture` runs this. Each picture holds the hash of the page that it shows, so that a test notices when the
+page has changed since.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
 import subprocess
 import sys
@@ -13,12 +15,24 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from tests.serving.web.conftest import ROOT, with_module
 from tests.support.browser import Tab, chromium
 from tests.support.page_actions import LAYERS, switch, wait_for_reading
 
 COLORS = 96
+HASH = "page-sha256"  # the pictures' text chunk
+PAGE = ROOT / "serving" / "web" / "static"
+
+
+def page_hash() -> str:
+    """Returns the SHA-256 of the names and contents of the page's files."""
+    digest = hashlib.sha256()
+    for file in sorted(PAGE.iterdir()):
+        if file.name != "docs.html":
+            digest.update(f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
 
 
 def show_amount(tab: Tab, golden: Path) -> None:
@@ -42,11 +56,13 @@ def show_digit(tab: Tab, golden: Path) -> None:
 
 
 def photograph(tab: Tab, file: Path) -> None:
-    """Writes a screenshot of the window with few colors."""
+    """Writes a screenshot of the window with few colors, and the page's hash in it."""
     tab.evaluate("document.activeElement.blur()")
     picture = Image.open(io.BytesIO(tab.page.screenshot())).convert("RGB")
     file.parent.mkdir(parents=True, exist_ok=True)
-    picture.quantize(COLORS, dither=Image.Dither.NONE).save(file, optimize=True)
+    text = PngInfo()
+    text.add_text(HASH, page_hash())
+    picture.quantize(COLORS, dither=Image.Dither.NONE).save(file, optimize=True, pnginfo=text)
 
 
 def main() -> None:

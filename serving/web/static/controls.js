@@ -5,6 +5,7 @@ import * as service from "./service.js";
 
 const byId = (id) => document.getElementById(id);
 const SAMPLE_COUNTS = { digit: 5, amount: 4 };
+const KIND_NOUNS = { digit: "digits", amount: "amounts" };
 
 let preferredRuntime = "server";
 // `PageModels` of serving/web/site.py, once the server has answered.
@@ -16,7 +17,8 @@ export let models = {
 export const pictureKind = () => document.querySelector("[name=kind]:checked").value;
 // "server" or "browser".
 export const runtime = () => (pictureKind() === "amount" || !models.browser ? "server" : preferredRuntime);
-const serverModel = () => (pictureKind() === "digit" ? models.digit : models.field);
+const modelOf = (kind) => (kind === "digit" ? models.digit : models.field);
+const serverModel = () => modelOf(pictureKind());
 const readingModel = () => (runtime() === "browser" ? models.browser : serverModel());
 
 // The selected error bound; null: the model's default.
@@ -26,13 +28,14 @@ export const selectedThreshold = () => {
   return readingModel()?.thresholds.find(({ max_error: maxError }) => maxError === selectedMaxError());
 };
 
-// `onChange` is called with "kind", "runtime" or "threshold"; `onSample` gets a sample's file, `onError` an error.
-export async function startControls({ onChange, onSample, onError }) {
+// `onChange` is called with "kind", "runtime" or "threshold"; `onSample` gets a sample's file, `onSampleError` what
+// kept it away, `onError` what keeps the models unknown.
+export async function startControls({ onChange, onSample, onSampleError, onError }) {
   for (const input of document.querySelectorAll("[name=kind]")) {
     input.addEventListener("change", () => {
       document.querySelector(".desk").dataset.kind = pictureKind();
       updateControls();
-      showSamples(onSample, onError);
+      showSamples(onSample, onSampleError);
       onChange("kind");
     });
   }
@@ -52,15 +55,31 @@ export async function startControls({ onChange, onSample, onError }) {
     const versions = [models.digit, models.field].filter(Boolean).map(({ model, version }) => `${model} ${version}`);
     byId("versions").textContent = [`checkreader ${models.version}`, ...versions].join(" · ");
   } catch (error) {
-    onError(error);
+    document.querySelector(".desk").hidden = true;
+    return onError(error);
   }
+  offerKinds();
   updateControls();
-  showSamples(onSample, onError);
+  showSamples(onSample, onSampleError);
+}
+
+// Offers the kinds of pictures that a served model reads; one alone is no choice.
+function offerKinds() {
+  const inputs = [...document.querySelectorAll("[name=kind]")];
+  const offered = inputs.filter(({ value }) => modelOf(value));
+  byId("kinds").hidden = offered.length < inputs.length;
+  document.querySelector(".desk").hidden = offered.length === 0;
+  if (offered.length === 0) {
+    byId("lede").textContent = "This service has no model that reads pictures of digits or amounts.";
+    return;
+  }
+  if (!modelOf(pictureKind())) offered[0].click();
+  byId("what").textContent = offered.map(({ value }) => KIND_NOUNS[value]).join(" and ");
 }
 
 function updateControls() {
   const kind = pictureKind(), model = readingModel();
-  document.querySelector("[name=runtime][value=browser]").disabled = kind === "amount" || !models.browser;
+  byId("runtimes").hidden = kind === "amount" || !models.browser;
   document.querySelector(`[name=runtime][value=${runtime()}]`).checked = true;
   // The certified bounds, selected the one that is applied to a request that names none.
   const bounds = (model?.thresholds ?? []).map((threshold) => threshold.max_error).sort((a, b) => a - b);
@@ -84,8 +103,7 @@ function updateNotes() {
 
 function runtimeNote() {
   const { browser, no_browser: reason } = models;
-  if (pictureKind() === "amount") return "Amounts are read on the server: the network for them has no WebAssembly build.";
-  if (!browser) return `Not in the browser: ${reason}.`;
+  if (pictureKind() === "digit" && !browser) return `The picture is posted to this server: ${reason}.`;
   if (runtime() === "server") return "The picture is posted to this server.";
   return `${browser.model} reads here, ${Math.round(browser.bytes / 1000)} kB of WebAssembly: the picture is not sent.`;
 }
@@ -98,7 +116,7 @@ function thresholdNote() {
   return `In calibration ${shortPercent(accepted)} of ${n.toLocaleString("en")} were accepted, ${shortPercent(error)} of them wrong.`;
 }
 
-function showSamples(onSample, onError) {
+function showSamples(onSample, onSampleError) {
   const isDigit = pictureKind() === "digit";
   const all = isDigit ? models.digits : models.fields;
   const varied = all.filter(({ text }, index) => (isDigit ? index % 4 === 2 : text.length > 2)); // different digits, or whole amounts
@@ -107,8 +125,8 @@ function showSamples(onSample, onError) {
   byId("samples").replaceChildren(
     ...samples.map(({ file, text }) => {
       const path = `/web/golden/${file}`;
-      const button = createElement("button", { type: "button" }, createElement("img", { src: path, alt: `Sample: ${text}` }));
-      button.addEventListener("click", () => service.fetchBytes(path).then((data) => onSample(new Blob([data])), onError));
+      const button = createElement("button", { type: "button" }, createElement("img", { src: service.address(path), alt: `Sample: ${text}` }));
+      button.addEventListener("click", () => service.fetchBytes(path).then((data) => onSample(new Blob([data])), onSampleError));
       return button;
     }),
   );

@@ -10,8 +10,8 @@ import * as service from "./service.js";
 
 const byId = (id) => document.getElementById(id);
 const EMPTY_NOTES = {
-  digit: "Nothing is read yet. Draw a digit, or take a sample.",
-  amount: "Nothing is read yet. Write an amount, or take a sample.",
+  digit: "Nothing is read yet. Draw a digit, or choose a picture.",
+  amount: "Nothing is read yet. Write an amount, or choose a picture.",
 };
 
 let picture = null; // the one that is read
@@ -24,6 +24,7 @@ const drawing = createDrawing(byId("paper"), {
     pendingWork.abort();
     byId("invitation").hidden = true;
     byId("boxes").replaceChildren();
+    byId("result").setAttribute("aria-busy", "true"); // until all of it is read
   },
   onMove: readWhileDrawing,
   async onEnd() {
@@ -56,14 +57,18 @@ function setPicture(newPicture) {
 }
 
 // Opens a file and reads it; it is shown at once where the browser can, else when the server has read it.
-async function readFile(file) {
-  try {
-    const opened = await openPicture(file, models.max_body);
-    if (opened.bitmap) showPicture(opened);
-    await readPicture(opened);
-  } catch (error) {
-    showError(error);
-  }
+async function readFile(file, place = "actions") {
+  const opened = await openPicture(file, models.max_body).catch((error) => refuse(error, place));
+  if (!opened) return;
+  if (opened.bitmap) showPicture(opened);
+  await readPicture(opened, place);
+}
+
+// What was to be read is not on the paper: the former picture goes with its reading, a drawing alone stays.
+function refuse(error, place) {
+  if (drawing.isEmpty()) clearPage();
+  else clearReading();
+  showError(error, place);
 }
 
 function showPicture(newPicture) {
@@ -80,8 +85,16 @@ function showPicture(newPicture) {
   byId("boxes").replaceChildren();
 }
 
-function clearPage() {
+function clearReading() {
   pendingWork.abort();
+  timings = new Map();
+  byId("result").removeAttribute("aria-busy");
+  showProblem("");
+  reading.clearResult(EMPTY_NOTES[pictureKind()]);
+}
+
+function clearPage() {
+  clearReading();
   setPicture(null);
   drawing.clear(pictureKind());
   byId("view").hidden = true;
@@ -90,13 +103,10 @@ function clearPage() {
   byId("stage").style.setProperty("--ratio", byId("paper").width / byId("paper").height);
   byId("invitation").textContent = pictureKind() === "digit" ? "Draw a digit here" : "Write an amount here";
   byId("invitation").hidden = false;
-  byId("spoken").textContent = "";
-  byId("result").removeAttribute("aria-busy");
-  showProblem("");
-  reading.clearResult(EMPTY_NOTES[pictureKind()]);
 }
 
-async function readPicture(input) {
+// An error stands beside what it came from: `place` is the id of the element before it.
+async function readPicture(input, place = "actions") {
   pendingWork.abort();
   pendingWork = new AbortController();
   const { signal } = pendingWork;
@@ -109,8 +119,10 @@ async function readPicture(input) {
     await showPage(results, 0, signal);
   } catch (error) {
     if (signal.aborted) return;
-    showProblem(error.message);
-    if (input === picture && !timings.size) reading.clearResult("This picture is not read: see the line above.");
+    if (input !== picture) return refuse(error, place);
+    timings = new Map();
+    reading.clearResult("This picture is not read.");
+    showError(error, place);
   } finally {
     if (!signal.aborted) byId("result").removeAttribute("aria-busy");
   }
@@ -120,11 +132,24 @@ async function readPicture(input) {
 async function showPage(results, index, signal) {
   const result = results[index];
   showResult(result);
-  reading.renderPages(results, index, (other) => showPage(results, other, signal).catch(showError));
+  reading.renderPages(results, index, (other) => showPage(results, other, signal));
   byId("spoken").textContent = `${results.length > 1 ? `Page ${result.page} of ${results.length}. ` : ""}${reading.summarize(result)}`;
   const visible = picture.bitmap && index === 0; // a browser shows the first page alone
   reading.renderBoxes(visible ? result.digits : [], picture.width, picture.height);
-  await showLayers(result, 0, signal);
+  await tryLayers(result, 0, signal);
+}
+
+// The reading stands where its layers cannot be shown.
+async function tryLayers(result, index, signal, place = "layers-note", requested = false) {
+  showProblem("");
+  try {
+    await showLayers(result, index, signal, requested);
+  } catch (error) {
+    if (signal.aborted) return;
+    byId("layers-note").textContent = "";
+    byId("layers").replaceChildren();
+    showError(error, place);
+  }
 }
 
 async function readOnServer({ data }, signal) {
@@ -149,14 +174,15 @@ function loadBrowserReader() {
 }
 
 function showResult(result) {
+  byId("result").removeAttribute("aria-busy");
   const { name, version } = result.model;
   timings.set(result.runtime, [result.runtime, `${name}, version ${version}`, result.ms]);
   const ordered = ["server", "browser"].filter((name) => timings.has(name)).map((name) => timings.get(name));
-  reading.renderResult(result, ordered, (index) => showLayers(result, index, pendingWork.signal).catch(showError));
+  reading.renderResult(result, ordered, (index) => tryLayers(result, index, pendingWork.signal, "symbols"));
 }
 
 // Shows how the layers see a digit; in the browser nothing is sent before somebody has asked for it.
-async function showLayers(result, index, signal, requested = false) {
+async function showLayers(result, index, signal, requested) {
   const crop = result.digits[index]?.box;
   const empty = result.title === "–" || (pictureKind() === "amount" && !crop);
   byId("seen").hidden = empty || !models.features;
@@ -169,7 +195,7 @@ async function showLayers(result, index, signal, requested = false) {
   renderLayers(byId("layers"), [{ name: "input", shape: [28, 28, 1], data: pixels }, ...layers]);
   byId("layers-note").textContent = layersNote(result, index, inputOnly);
   byId("ask-layers").hidden = !inputOnly;
-  byId("ask-layers").onclick = () => showLayers(result, index, signal, true).catch(showError);
+  byId("ask-layers").onclick = () => tryLayers(result, index, signal, "ask-layers", true);
   // `lenet5-features` is `lenet5` with every layer as an output: its last one has all ten probabilities.
   const probabilities = layers.find(({ name }) => name === "probabilities")?.data;
   if (probabilities && `${result.model.name}-features` === models.features) {
@@ -187,17 +213,21 @@ function layersNote(result, index, inputOnly) {
   return `The network’s own numbers, from the ${models.features} model. ${shade}`;
 }
 
-function showProblem(text) {
-  byId("problem").textContent = text;
+function showProblem(text, place = "access") {
+  const problem = byId("problem");
+  if (text) byId(place).after(problem);
+  problem.textContent = text;
+  if (text) problem.scrollIntoView({ block: "nearest" });
 }
 
-function showError(error) {
-  if (error.name !== "AbortError") showProblem(error.message);
+function showError(error, place) {
+  if (error.name !== "AbortError") showProblem(error.message, place);
 }
 
 let pendingKey = null; // one promise for all requests that wait for a key
 service.onUnauthorized((reason) => {
   byId("access").hidden = false;
+  if (byId("result").hasAttribute("aria-busy")) reading.clearResult("This picture is not read yet.");
   showProblem(reason);
   byId("key").focus();
   pendingKey ??= new Promise((resolve) => {
@@ -225,12 +255,12 @@ document.addEventListener("drop", (event) => {
   event.preventDefault();
   const [file] = event.dataTransfer.files;
   if (file) readFile(file);
-  else showProblem("Nothing that can be read was dropped: drop the file of a picture.");
+  else refuse(new Error("Nothing that can be read was dropped: drop the file of a picture."), "actions");
 });
 document.addEventListener("paste", (event) => {
   const [file] = event.clipboardData.files;
   if (file) readFile(file);
-  else if (!(event.target instanceof HTMLInputElement)) showProblem("There is no picture in the clipboard.");
+  else if (!(event.target instanceof HTMLInputElement)) refuse(new Error("There is no picture in the clipboard."), "actions");
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => paintLayers(byId("layers")));
 
@@ -238,10 +268,11 @@ clearPage();
 await startControls({
   onChange(control) {
     if (control === "kind") clearPage();
-    else if (picture) readPicture(picture);
-    if (runtime() === "browser") loadBrowserReader().catch(showError);
+    else if (picture) readPicture(picture, "controls");
+    if (runtime() === "browser") loadBrowserReader().catch((error) => showError(error, "controls"));
   },
-  onSample: readFile,
+  onSample: (file) => readFile(file, "samples"),
+  onSampleError: (error) => refuse(error, "samples"),
   onError: showError,
 });
 document.documentElement.dataset.ready = "";

@@ -192,6 +192,7 @@ export function clearResult(note) {
   byId("nothing").textContent = note;
   byId("nothing").hidden = false;
   byId("reading").hidden = true;
+  for (const id of ["read", "verdict", "why", "spoken"]) byId(id).textContent = "";
   byId("seen").hidden = true;
   byId("layers").replaceChildren();
   byId("boxes").replaceChildren();

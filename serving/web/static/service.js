@@ -1,6 +1,7 @@
 // Sends requests to the server. A failure is an Error whose message is one line for a person.
 // The service may lie under a path of a proxy: its paths begin where this module's folder does.
 const root = new URL("..", import.meta.url);
+export const address = (path) => new URL(`.${path}`, root).href;
 let apiKey = null; // in memory alone
 let askForKey = async (reason) => { throw new Error(reason); };
 
@@ -14,7 +15,7 @@ async function send(path, body, signal, headers = {}) {
   for (;;) {
     const start = performance.now();
     const authorized = apiKey === null ? headers : { ...headers, authorization: `Bearer ${apiKey}` };
-    const response = await fetch(new URL(`.${path}`, root), { method: body ? "POST" : "GET", body, headers: authorized, signal }).catch((error) => {
+    const response = await fetch(address(path), { method: body ? "POST" : "GET", body, headers: authorized, signal }).catch((error) => {
       if (error.name === "AbortError") throw error;
       throw new Error("The server does not answer: is it still running?");
     });
@@ -31,10 +32,19 @@ async function send(path, body, signal, headers = {}) {
 
 function errorMessage(content) {
   try {
-    return parseJson(content).error;
+    return inWords(parseJson(content).error);
   } catch {
     return undefined;
   }
+}
+
+// A line of the service as words for people: what bytes a file begins with is for programs.
+export function inWords(line) {
+  const [, content] = line.match(/^not a picture: .*?, got (.*)$/s) ?? [];
+  if (content?.includes(": ")) return `That is not read: ${content}.`; // a format that has a name, and what to do
+  if (content !== undefined) return "That file is no picture: choose PNG, JPEG, TIFF, BMP or WebP.";
+  const text = line.replace(/ ?\(?(?:\w+ )?b(["']).*?\1\)?/gs, "").trim();
+  return text && `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }
 
 function parseJson(content) {

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.records import Calibration
 from pipeline.report import chapter4_quality
+from pipeline.report.html import Text
 from pipeline.run import Run
 from serving.manifest import Threshold
 from tests.support import tiny_run
@@ -42,6 +43,30 @@ def test_equal_and_missing_thresholds_are_explained() -> None:
     note = chapter4_quality.thresholds_note(Calibration(floor=0.99818, thresholds=thresholds))
     assert "None lies below 0.9982, which turns away all but one in 50,000 pictures" in note
     assert note.endswith("For 0.2%, 0.1% there are too few validation digits.")
+
+
+@pytest.mark.parametrize(
+    ("mistakes", "sentence"),
+    [
+        ({}, "There was none."),
+        ({(1, 8): 1, (9, 3): 1}, "No mistake happened twice."),
+        ({(4, 9): 7, (9, 3): 1}, "The most frequent: 4 read as 9, 7 times."),
+        ({(4, 9): 7, (9, 3): 7}, "The most frequent: 4 read as 9 and 9 read as 3, 7 times each."),
+    ],
+)
+def test_the_most_frequent_mistake(mistakes: dict[tuple[int, int], int], sentence: str) -> None:
+    confusion = 30 * np.eye(10, dtype=np.intp)
+    for place, count in mistakes.items():
+        confusion[place] = count
+    assert chapter4_quality.most_frequent_mistake(confusion) == sentence
+
+
+def test_without_thresholds_there_is_no_table() -> None:
+    (block,) = chapter4_quality.thresholds_table([], Calibration(floor=0.99, thresholds=[]))
+    assert isinstance(block, Text)
+    assert block.text.startswith("No threshold is certified, so nothing is accepted without a human.")
+    assert "None lies below" not in block.text
+    assert "there are too few validation digits" in block.text
 
 
 def test_why_the_loss_cannot_reach_zero() -> None:

@@ -4,6 +4,7 @@ import io
 import xml.etree.ElementTree as ET
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from pipeline.report import html as page
@@ -33,9 +34,10 @@ def chapters() -> list[page.Chapter]:
 
 
 def test_render() -> None:
-    text = page.render("A <run>", [("key", "<value>")], chapters())
+    text = page.render("A <run>", ["It reads <5 %."], [("key", "<value>")], [("word", "meaning")], chapters())
     found = Checked.of(text)
-    assert found.titles == ["A <run>", "1. One & only", "Head & shoulders"]
+    assert found.titles == ["A <run>", "Words", "1. One & only", "Head & shoulders"]
+    assert text.index("It reads &lt;5 %.") < text.index("<nav") < text.index("meaning") < text.index("1. One")
     assert found.images == 14
     assert found.addresses == []
     assert "x &lt; y" in text
@@ -43,6 +45,11 @@ def test_render() -> None:
     assert 'aria-label="A &#34;line&#34;"' in text
     assert "−2.5" in text
     assert "$" not in text
+
+
+def test_a_table_has_rows() -> None:
+    with pytest.raises(ValueError, match=r"a table without rows: Nothing\."):
+        page.Table(("a", "b"), [], "Nothing.")
 
 
 def test_pictures_are_files_too() -> None:

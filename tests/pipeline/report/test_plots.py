@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import xml.etree.ElementTree as ET
 
 from pipeline.report import plots
@@ -42,6 +44,36 @@ def test_end_labels_are_moved_apart() -> None:
         plots.end_labels(ax, [("b", "blue", 1.0), ("a", "orange", 0.9), ("c", "green", 9.0)], 5.0, 2.0)
         heights = {text.get_text(): text.get_position()[1] for text in ax.texts}
     assert heights == {"a": 0.9, "b": 2.9, "c": 9.0}
+
+
+def test_a_legend_crosses_no_line() -> None:
+    with plots.drawing() as (figure, ax):
+        ax.plot([0, 1], [0, 1], label="as they are")
+        ax.plot([0, 1], [1, 0], label="normalized")
+        plots.legend(ax)
+        figure.draw_without_rendering()
+        assert ax.get_legend().get_window_extent().y0 >= ax.get_window_extent().y1
+
+
+def test_colors_can_be_told_apart() -> None:
+    assert len(set(plots.SERIES)) == 10
+    for mode in (1, 2):
+        labs = [lab(plots.COLORS[tint][mode]) for tint in plots.SERIES]
+        assert min(math.dist(left, right) for left, right in itertools.combinations(labs, 2)) > 25
+
+
+def lab(color: str) -> tuple[float, float, float]:
+    """Converts sRGB to CIELAB, where distance is difference as it is seen."""
+    red, green, blue = (
+        level / 12.92 if level <= 0.04045 else ((level + 0.055) / 1.055) ** 2.4
+        for level in (int(color[start : start + 2], 16) / 255 for start in (1, 3, 5))
+    )
+    x, y, z = (
+        sum(share * level for share, level in zip(row, (red, green, blue), strict=True))
+        for row in ((0.4339, 0.3762, 0.1899), (0.2126, 0.7152, 0.0722), (0.0177, 0.1095, 0.8728))
+    )
+    x, y, z = (value ** (1 / 3) if value > 0.008856 else 7.787 * value + 16 / 116 for value in (x, y, z))
+    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
 
 
 def test_point_labels_cover_no_other_point() -> None:

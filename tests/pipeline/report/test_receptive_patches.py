@@ -24,6 +24,16 @@ def test_ascent_climbs(run_data: RunData, digits: Dataset) -> None:
         assert (after > before).mean() > 0.9
 
 
+def test_units_that_never_answer() -> None:
+    outputs = np.zeros((4, 3), np.float32)
+    outputs[2, 1] = 0.1  # once is not never
+    outputs[:, 2] = 5  # always the same says nothing either
+    assert receptive_patches.silent_units(outputs).tolist() == [True, False, True]
+    maps = np.zeros((2, 3, 3, 2), np.float32)
+    maps[0, 1, 2, 1] = -1
+    assert receptive_patches.silent_units(maps).tolist() == [True, False]
+
+
 def test_averages_of_the_most_exciting() -> None:
     images = np.arange(5, dtype=np.uint8)[:, None, None] * np.ones((28, 28), np.uint8)
     outputs = np.array([[0, 9], [1, 8], [2, 0], [3, 0], [4, 0]], np.float32)

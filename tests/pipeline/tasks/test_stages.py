@@ -74,3 +74,19 @@ def test_tensorflow_is_loaded_in_silence() -> None:
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert (done.stdout, done.stderr) == ("done\n", "")
+
+
+def test_how_far_a_stage_is_shows_while_tensorflow_is_loaded(tmp_path: Path) -> None:
+    """A module in its place writes below Python, as its C++ does, while a line of progress is due."""
+    (tmp_path / "tensorflow.py").write_text(
+        "import logging, os, sys\n"
+        "os.write(2, b'noise')\n"
+        "print('train: 8 s', file=sys.stderr)\n"
+        "get_logger = logging.getLogger\n"
+    )
+    program = "from pipeline.tasks.stages import load_tensorflow; load_tensorflow()"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"},
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.stderr == "train: 8 s\n"

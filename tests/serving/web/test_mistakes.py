@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from PIL import Image
 from playwright.sync_api import Route
 
 from serving.repository.store import Repository
+from tests.serving.web.conftest import OpenTab
 from tests.support.browser import Tab
 from tests.support.page_actions import IDLE, PROBLEM, READ, SEVEN, switch, wait_for_reading
 
@@ -34,7 +37,152 @@ def test_a_pdf_is_one_line_and_the_page_goes_on(tab: Tab, golden: Repository, pd
     assert tab.evaluate(PROBLEM) == ""
     tab.drop("body", pdf)  # beside the paper, too
     assert tab.until(PROBLEM) == line
-    assert tab.evaluate(READ) == "2"
+
+
+def drop_a_pdf(tab: Tab, folder: Path) -> None:
+    (folder / "check.pdf").write_bytes(b"%PDF-1.7\n")
+    tab.drop("#stage", folder / "check.pdf")
+
+
+def choose_a_letter(tab: Tab, folder: Path) -> None:
+    (folder / "letter.png").write_bytes(b"Dear Sir or Madam")
+    tab.page.set_input_files("#file", folder / "letter.png")
+
+
+def choose_half_a_picture(tab: Tab, folder: Path) -> None:
+    """The browser shows nothing of it, the server refuses it."""
+    Image.new("L", (90, 90), 255).save(folder / "whole.tiff")
+    (folder / "half.tiff").write_bytes((folder / "whole.tiff").read_bytes()[:500])
+    tab.page.set_input_files("#file", folder / "half.tiff")
+
+
+def paste_text(tab: Tab, folder: Path) -> None:
+    tab.evaluate("document.dispatchEvent(new ClipboardEvent('paste', { clipboardData: new DataTransfer() }))")
+
+
+def take_a_lost_sample(tab: Tab, folder: Path) -> None:
+    tab.page.route("**/golden/*", lambda route: route.fulfill(status=404, json={"error": "there is no file"}))
+    tab.page.click("#samples button")
+
+
+def draw_while_it_is_busy(tab: Tab, folder: Path) -> None:
+    refuse(tab, "**/digits*", 503, "busy: try again")
+    tab.page.click("#clear")
+    tab.stroke("#paper", SEVEN)
+
+
+def switch_while_it_is_gone(tab: Tab, folder: Path) -> None:
+    switch(tab, "browser")
+    tab.until("document.querySelectorAll('#times tr').length === 2")
+    tab.page.route("**/digits*", lambda route: route.abort())
+    switch(tab, "server")
+
+
+def refuse(tab: Tab, paths: str, status: int, error: str) -> None:
+    tab.page.route(paths, lambda route: route.fulfill(status=status, json={"error": error}))
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 700)], ids=["desktop", "phone"])
+@pytest.mark.parametrize(
+    ("mistake", "place"),
+    [
+        (drop_a_pdf, "actions"),
+        (choose_a_letter, "actions"),
+        (choose_half_a_picture, "actions"),
+        (paste_text, "actions"),
+        (take_a_lost_sample, "samples"),
+        (draw_while_it_is_busy, "actions"),
+        (switch_while_it_is_gone, "controls"),
+    ],
+)
+def test_an_error_takes_the_place_of_the_reading(
+    open_tab: OpenTab,
+    golden: Repository,
+    tmp_path: Path,
+    mistake: Callable[[Tab, Path], None],
+    place: str,
+    width: int,
+    height: int,
+) -> None:
+    tab = open_tab(width, height, mobile=width < 500)
+    tab.drop("#stage", golden.folder / "golden" / "2a.png")
+    wait_for_reading(tab, "2")
+    tab.until("document.querySelector('#verdict').textContent === 'Accepted'")
+    mistake(tab, tmp_path)
+    tab.until(PROBLEM)
+    assert tab.evaluate("document.querySelector('#reading').hidden")
+    assert tab.evaluate("document.querySelector('#seen').hidden")
+    text = tab.evaluate("document.body.textContent")
+    assert "Accepted" not in text
+    assert "look" not in text
+    assert tab.evaluate("document.querySelector('#problem').previousElementSibling.id") == place
+    top, bottom, window = tab.evaluate(
+        "(({ top, bottom }) => [top, bottom, innerHeight])(document.querySelector('#problem').getBoundingClientRect())"
+    )
+    assert 0 <= top < bottom <= window
+    tab.page.unroute_all()
+    tab.drop("#stage", golden.folder / "golden" / "3a.png")
+    tab.until(f"{IDLE} && !{PROBLEM} && !document.querySelector('#reading').hidden")
+    tab.complaints = [text for text in tab.complaints if "Failed to load resource" not in text]
+
+
+def test_a_drawing_outlives_a_mistake(tab: Tab, pdf: Path) -> None:
+    tab.stroke("#paper", SEVEN)
+    wait_for_reading(tab, "7")
+    tab.drop("#stage", pdf)
+    tab.until(PROBLEM)
+    assert tab.evaluate(READ) == ""
+    tab.stroke("#paper", [(0.45, 0.55), (0.7, 0.55)])
+    wait_for_reading(tab, "7")
+
+
+def test_what_is_read_anew_is_not_accepted(tab: Tab, golden: Repository) -> None:
+    """While the service thinks, the verdict on the picture before is not seen."""
+    tab.drop("#stage", golden.folder / "golden" / "2a.png")
+    wait_for_reading(tab, "2")
+    held: list[Route] = []
+    tab.page.route("**/digits*", lambda route: held.append(route))
+    tab.drop("#stage", golden.folder / "golden" / "4a.png")
+    verdict = "getComputedStyle(document.querySelector('#verdict')).visibility"
+    tab.until(f"{verdict} === 'hidden'")
+    held[0].continue_()
+    wait_for_reading(tab, "4")
+    assert tab.evaluate(verdict) == "visible"
+
+
+def test_layers_that_fail_leave_the_reading(tab: Tab, golden: Repository) -> None:
+    tab.page.route("**/infer", lambda route: route.abort())
+    tab.drop("#stage", golden.folder / "golden" / "2a.png")
+    wait_for_reading(tab, "2")
+    assert tab.until(PROBLEM) == "The server does not answer: is it still running?"
+    assert tab.evaluate("document.querySelector('#seen').contains(document.querySelector('#problem'))")
+    assert tab.evaluate("document.querySelector('#verdict').textContent") == "Accepted"
+    switch(tab, "browser")
+    tab.page.click("#ask-layers")
+    tab.until("document.querySelector('#problem').previousElementSibling.id === 'ask-layers'")
+    tab.complaints = [text for text in tab.complaints if "ERR_FAILED" not in text]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (
+            "not a picture: expected PNG, JPEG, got 17 bytes starting b'Dear Sir'",
+            "That file is no picture: choose PNG, JPEG, TIFF, BMP or WebP.",
+        ),
+        (
+            'not a picture: expected PNG, got 9 bytes starting b"it\'s\\n"',
+            "That file is no picture: choose PNG, JPEG, TIFF, BMP or WebP.",
+        ),
+        ("not a picture: expected PNG, got AVIF: save it as PNG", "That is not read: AVIF: save it as PNG."),
+        ("damaged PNG picture: broken PNG file (chunk b'\\x00')", "Damaged PNG picture: broken PNG file."),
+        ("the service is stopping", "The service is stopping."),
+        ("wait!", "Wait!"),
+    ],
+)
+def test_words_for_people(tab: Tab, line: str, words: str) -> None:
+    module = "import('/web/service.js')"
+    assert tab.evaluate(f"{module}.then(({{ inWords }}) => inWords({json.dumps(line)}))") == words
 
 
 @pytest.mark.parametrize("where", ["server", "browser"])
@@ -43,7 +191,7 @@ def test_what_is_no_picture(tab: Tab, tmp_path: Path, where: str) -> None:
     (tmp_path / "letter.png").write_bytes(b"Dear Sir or Madam")
     tab.drop("#stage", tmp_path / "letter.png")
     line = tab.until(PROBLEM)
-    assert ("not a picture: expected PNG" in line) if where == "server" else ("cannot open that file" in line)
+    assert ("That file is no picture" in line) if where == "server" else ("cannot open that file" in line)
     tab.complaints = [complaint for complaint in tab.complaints if "status of 400" not in complaint]
     (tmp_path / "large.png").write_bytes(bytes(16 * 2**20 + 1))
     tab.drop("#stage", tmp_path / "large.png")
@@ -89,7 +237,7 @@ def test_a_key_is_asked_for_and_kept_in_memory(tab: Tab, golden: Repository) -> 
     tab.page.route("**/digits*", locked)
     tab.drop("#stage", golden.folder / "golden" / "3a.png")
     tab.until("!document.querySelector('#access').hidden")
-    assert tab.evaluate(PROBLEM) == "an API key is needed"
+    assert tab.evaluate(PROBLEM) == "An API key is needed."
     assert tab.evaluate("document.activeElement.id") == "key"
     assert tab.evaluate("document.querySelector('#key').type") == "password"
     for attempt in ("wrong", "open sesame"):
@@ -120,14 +268,3 @@ def test_a_module_that_computes_something_else_reads_nothing(
     tab.until(f"{IDLE} && document.querySelector('#nothing').textContent.includes('not read')")
     switch(tab, "server")
     wait_for_reading(tab, "3")
-
-
-def test_without_a_module_the_switch_says_why(tab: Tab, address: str) -> None:
-    offered = tab.evaluate("fetch('/web/models.json').then((reply) => reply.json())")
-    offered |= {"browser": None, "no_browser": "this release has no model in WebAssembly"}
-    tab.page.route("**/web/models.json", lambda route: route.fulfill(json=offered))
-    tab.open(f"{address}?again")
-    assert tab.evaluate("document.querySelector('[value=browser]').disabled")
-    assert tab.texts("#runtime-note") == ["Not in the browser: this release has no model in WebAssembly."]
-    tab.stroke("#paper", SEVEN)
-    wait_for_reading(tab, "7")

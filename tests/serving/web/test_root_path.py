@@ -176,5 +176,7 @@ def test_in_a_browser(browser: Browser, complete: Path, strips: bool, root_path:
         tab.page.locator("a", has_text="openapi.json").click()
         tab.until('document.body.textContent.includes(\'"openapi":"3.1.0"\')')
         asked = {url for url in tab.requests if not url.startswith(("data:", f"{address}{PREFIX}"))}
-        assert (tab.complaints, asked) == ([], set())
+        # A document without a head, as the last one, lets the browser look for an icon where the host's is.
+        complaints = [text for text in tab.complaints if not text.endswith("/favicon.ico")]
+        assert (complaints, asked) == ([], set())
         tab.close()

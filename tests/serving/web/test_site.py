@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from starlette.applications import Starlette
 from starlette.routing import Route
 
@@ -24,6 +25,7 @@ from serving.repository.store import Repository
 from serving.settings import Settings
 from serving.web.site import Site
 from tests.conftest import Client
+from tests.support import screenshots
 from tests.support.paths import ROOT
 from tests.support.tiny import png, seven, tiff
 
@@ -264,6 +266,12 @@ def test_another_release_is_shown(models: Path, spoiled) -> None:
             ]
         )
         assert Client(app, runner)("GET", "/web/lenet5.wasm").content == MODULE
+
+
+@pytest.mark.parametrize("name", ["page.png", "page-phone.png"])
+def test_the_documents_show_this_page(name: str) -> None:
+    with Image.open(ROOT / "docs" / name) as picture:
+        assert picture.info.get(screenshots.HASH) == screenshots.page_hash(), "run `make page-picture`"
 
 
 def test_the_first_load_is_small(complete: Path, started) -> None:
