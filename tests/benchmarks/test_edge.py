@@ -21,7 +21,7 @@ def content() -> bytes:
 def folder(content: bytes, tmp_path: Path) -> Path:
     """Where the C of the released model lies."""
     for suffix, text in zip(
-        "ch", c_source.render(integer_reference.load(content), "0" * 64, 0.99), strict=True
+        "ch", c_source.render(integer_reference.load(content), "0" * 64, ()), strict=True
     ):
         (tmp_path / f"{c_source.NAME}.{suffix}").write_text(text)
     return tmp_path
