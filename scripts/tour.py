@@ -9,7 +9,6 @@ go with. Each command is shown before it runs, and the seconds that it took afte
 from __future__ import annotations
 
 import argparse
-import base64
 import contextlib
 import json
 import shlex
@@ -91,16 +90,10 @@ def served(models: Path) -> Iterator[str]:
 
 
 def read(address: str, picture: bytes) -> str:
-    """Posts a picture to the service; returns the likeliest digit."""
-    encoded = base64.b64encode(picture).decode()
-    request = {
-        "inputs": [{"name": "image", "datatype": "BYTES", "shape": [1], "data": [encoded]}],
-        "outputs": [{"name": "probabilities", "parameters": {"classification": 1}}],
-    }
-    post = urllib.request.Request(f"{address}/v2/models/lenet5/infer", json.dumps(request).encode())
-    with urllib.request.urlopen(post) as reply:
-        (best,) = json.load(reply)["outputs"][0]["data"]
-    return str(best).split(":")[1]
+    """Posts a picture to the service; returns the digit."""
+    with urllib.request.urlopen(urllib.request.Request(f"{address}/digits", picture)) as reply:
+        (digit,) = json.load(reply)["digits"]
+    return str(digit["digit"])
 
 
 def draw(folder: Path, count: int = _DRAWN) -> None:
