@@ -22,7 +22,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .PHONY: all help train quantize export verify evaluate benchmark report release serve tour \
-	test lint types format coverage docs fuzz page-picture check-gpu peers edge-tools edge-test edge-arm64 check-deploy lock clean
+	test test-slow lint types format coverage docs fuzz page-picture check-gpu peers edge-tools edge-test edge-arm64 check-deploy lock clean
 
 all: $(VENV)/train.done  ## the whole pipeline: train, quantize, export, verify, evaluate, benchmark
 	@$(CHECKREADER) $(TRAIN)
@@ -67,6 +67,9 @@ tour: $(VENV)/train.done  ## from pictures to a reading by the service: DATA_DIR
 
 test: lint  ## install what tests need, then lint, types and tests
 	@$(BIN)/python -m pytest
+
+test-slow: $(VENV)/test.done  ## the tests that take minutes: the whole way with own data
+	@$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/test.done  ## ruff, strict types, import contracts, names and tests' structure
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache --no-logo

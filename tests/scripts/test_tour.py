@@ -16,6 +16,8 @@ from serving.cli.main import main
 from serving.repository.store import Repository
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 PICTURES = 300
 
 

@@ -16,6 +16,8 @@ from serving.repository.store import Repository
 from tests.support import tiny_field
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 NONFIELDS = {"count": 6, "invented": 3}
 
 

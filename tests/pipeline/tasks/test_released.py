@@ -12,6 +12,8 @@ from serving.repository.store import Repository
 from tests.support import tiny_field
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
