@@ -25,6 +25,7 @@ def trained_copy(trained: Run, tmp_path: Path) -> Run:
     return Run(tmp_path)
 
 
+@pytest.mark.slow
 def test_compare_measures_six_networks_and_pruned_weights_stay_zero(
     trained_copy: Run, digits: Dataset
 ) -> None:
