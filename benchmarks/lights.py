@@ -21,7 +21,6 @@ from pipeline.run import environment, write_json
 from serving.decoding.field_string import field_format
 from serving.decoding.thresholds import operating_point
 from serving.images.codec import Gray, decode
-from serving.images.digit import tensor
 from serving.recognition import digits, fields
 from serving.repository.store import Repository
 
@@ -88,12 +87,12 @@ def count(reader: Reader, golden: Sequence[tuple[str, Gray]], kinds: Sequence[st
 def digit_reader(repository: Repository, name: str) -> Reader:
     """Returns the reader of a digit model at `DIGIT_ERROR`."""
     loaded = repository.load(name)
-    point = operating_point(loaded.model.thresholds, DIGIT_ERROR)
+    recognizer = digits.digit_recognizer(
+        loaded.network, operating_point(loaded.model.thresholds, DIGIT_ERROR)
+    )
 
     def read(pictures: Sequence[bytes]) -> list[tuple[str, bool]]:
-        source = digits.normalize_pictures(pictures)
-        predictions = digits.recognize(source, loaded.network.infer(tensor(source.pixels)), point)
-        return [(str(prediction.digit), prediction.accepted) for prediction in predictions]
+        return [(str(prediction.digit), prediction.accepted) for prediction in recognizer(pictures)]
 
     return read
 

@@ -15,7 +15,6 @@ from serving.cli.renamed import check_variables
 from serving.decoding.field_string import field_format
 from serving.decoding.thresholds import OperatingPoint, operating_point
 from serving.errors import CheckreaderError
-from serving.images.digit import tensor
 from serving.images.pages import split
 from serving.recognition import digits, fields
 from serving.recognition.fields import FieldPrediction, FieldRecognizer
@@ -99,10 +98,9 @@ class Reader:
         loaded = self._load(name)
         point = operating_point(loaded.model.thresholds, max_error)
         about = Model(loaded.name, loaded.model.version)
+        recognize = digits.digit_recognizer(loaded.network, point, crop)
 
         def read(pictures: list[bytes]) -> list[Digit]:
-            source = digits.normalize_pictures(pictures, crop)
-            predictions = digits.recognize(source, loaded.network.infer(tensor(source.pixels)), point)
             return [
                 Digit(
                     about,
@@ -115,7 +113,7 @@ class Reader:
                     prediction.digit,
                     tuple(prediction.top),
                 )
-                for prediction in predictions
+                for prediction in recognize(pictures)
             ]
 
         return _each(picture, read, "digit")

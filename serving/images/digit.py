@@ -99,19 +99,18 @@ def normalize(gray: Gray) -> Gray:
     Returns:
         uint8 [28, 28], 0 = paper, 255 = ink; all zero where no ink was found.
     """
+    blank = np.zeros((SIDE, SIDE), np.uint8)
     while True:
         block = -(-max(gray.shape) // _WORK_SIDE)
         ink = _ink(_shrink(gray, block), _MIN_CONTRAST if block == 1 else _FAINT_CONTRAST)
         if ink is None:
-            return np.zeros((SIDE, SIDE), np.uint8)
+            return blank
         body = _body(ink)
         side = max(body.pixels.shape)
         if block == 1 or side >= _ZOOM_SIDE:
-            if ink.contrast < _MIN_CONTRAST:
-                return np.zeros((SIDE, SIDE), np.uint8)
-            return _center(_fit(body.pixels.astype(np.int64)))
+            return blank if ink.contrast < _MIN_CONTRAST else _center(_fit(body.pixels.astype(np.int64)))
         if side < _LEAST_SIDE:
-            return np.zeros((SIDE, SIDE), np.uint8)
+            return blank
         gray = _around(gray, body, block)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +12,9 @@ from serving.decoding.thresholds import DigitPrediction, OperatingPoint, digit_p
 from serving.errors import CheckreaderError
 from serving.images.codec import Frame
 from serving.images.crop import Crop, PageLimit, normalize_each
-from serving.images.digit import normalize
+from serving.images.digit import normalize, tensor
 from serving.manifest import Model
-from serving.runtime.network import Floats
+from serving.runtime.network import Floats, Network
 
 
 @dataclass(frozen=True)
@@ -63,3 +63,21 @@ def recognize(
         point: what is accepted.
     """
     return digit_predictions(probabilities, source.pixels.max(axis=(1, 2)) == 0, point, source.pages)
+
+
+def digit_recognizer(
+    network: Network, point: OperatingPoint, crop: Crop | None = None
+) -> Callable[[Sequence[bytes]], list[DigitPrediction]]:
+    """Makes a function that recognizes every page of encoded pictures.
+
+    Args:
+        network: the loaded model.
+        point: what is accepted.
+        crop: x, y, width and height of the part to read, in every page alike.
+    """
+
+    def recognize_pictures(pictures: Sequence[bytes]) -> list[DigitPrediction]:
+        source = normalize_pictures(pictures, crop)
+        return recognize(source, network.infer(tensor(source.pixels)), point)
+
+    return recognize_pictures

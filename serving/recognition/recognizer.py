@@ -8,7 +8,6 @@ from typing import TypeAlias
 from serving.decoding.field_string import FieldFormat
 from serving.decoding.thresholds import DigitPrediction, OperatingPoint, operating_point
 from serving.images.crop import Crop
-from serving.images.digit import tensor
 from serving.manifest import Model
 from serving.recognition import digits, fields
 from serving.recognition.fields import FieldPrediction
@@ -55,11 +54,6 @@ def recognizer(
         point: what is accepted, as `point_of` gives it.
         crop: x, y, width and height of the part to read, in every page alike.
     """
-    if expected is not None:
-        return fields.FieldRecognizer(model, network, expected, point, crop)
-
-    def recognize(pictures: Sequence[bytes]) -> list[DigitPrediction]:
-        source = digits.normalize_pictures(pictures, crop)
-        return digits.recognize(source, network.infer(tensor(source.pixels)), point)
-
-    return recognize
+    if expected is None:
+        return digits.digit_recognizer(network, point, crop)
+    return fields.FieldRecognizer(model, network, expected, point, crop)
