@@ -48,12 +48,15 @@ def cpu_seconds(mark: str) -> float:
 
 
 def stop(process: subprocess.Popen[bytes], mark: str, patience: float = PATIENCE) -> None:
-    """Ends all of them: the first by SIGTERM, those that are left after `patience` seconds by SIGKILL."""
+    """Ends all of them: the first by SIGTERM, those that are left after `patience` seconds by SIGKILL.
+
+    Returns when none is left: one that is killed takes a moment to end, and only its parent may wait for it.
+    """
     process.terminate()
     end = time.monotonic() + patience
-    while (process.poll() is None or find(mark)) and time.monotonic() < end:
+    while process.poll() is None or find(mark):
+        if time.monotonic() >= end:
+            for entry in find(mark):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(entry.name), signal.SIGKILL)
         time.sleep(0.05)
-    for entry in find(mark):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(int(entry.name), signal.SIGKILL)
-    process.wait()
