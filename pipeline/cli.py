@@ -25,7 +25,7 @@ from pipeline.networks import spec
 from pipeline.run import Run
 from pipeline.tasks import released, stages
 from pipeline.tasks.table import TASKS
-from serving.arguments import Parser
+from serving.arguments import Parser, natural, positive, share
 from serving.errors import CheckreaderError
 
 
@@ -139,13 +139,13 @@ def _parser() -> argparse.ArgumentParser:
         help="with --task field: where `python -m pipeline.synthesis.fonts` put fonts",
     )
     train.add_argument("--preset", choices=("quick", "release"), default="quick")
-    train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--epochs", type=_positive, help="instead of the preset's")
+    train.add_argument("--seed", type=natural, default=0)
+    train.add_argument("--epochs", type=positive, help="instead of the preset's")
     for field in dataclasses.fields(Lenet5Options):
         train.add_argument(f"--{field.name}", choices=choices(field.name), default=field.default)
     train.add_argument(
         "--distillation",
-        type=_share,
+        type=share,
         metavar="SHARE",
         help="share of the loss that comes from a larger network's probabilities, with --data mnist; "
         "that network is trained first, half an hour, and kept (default: the preset's, 0 = no such network)",
@@ -167,9 +167,11 @@ def _parser() -> argparse.ArgumentParser:
         help="quantization-aware training, or post-training",
     )
     quantize.add_argument(
-        "--prune", type=_share, default=0.0, metavar="SHARE", help="share of weights set to zero first"
+        "--prune", type=share, default=0.0, metavar="SHARE", help="share of weights set to zero first"
     )
-    quantize.add_argument("--cluster", type=int, default=0, metavar="N", help="distinct weights per layer")
+    quantize.add_argument(
+        "--cluster", type=natural, default=0, metavar="N", help="distinct weights per layer"
+    )
     quantize.add_argument(
         "--compare", action="store_true", help="measure pruning and clustering, each alone and before QAT"
     )
@@ -247,17 +249,3 @@ def _parser() -> argparse.ArgumentParser:
         "--roll-back", action="store_true", help="go back to the release before; once more: forth again"
     )
     return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
-
-
-def _share(text: str) -> float:
-    share = float(text)
-    if not 0 <= share < 1:
-        raise argparse.ArgumentTypeError("must be at least 0 and below 1")
-    return share

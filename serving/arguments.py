@@ -1,10 +1,14 @@
-"""The parser of every command: it names the option that a misspelled one was meant to be."""
+"""The parser of every command, which names the option that a misspelled one was meant to be, and numbers in options."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Number = TypeVar("Number", int, float)
 
 
 class Parser(argparse.ArgumentParser):
@@ -27,3 +31,24 @@ class Parser(argparse.ArgumentParser):
             for match in difflib.get_close_matches(argument.partition("=")[0], known, 1)
         ]
         return f" (did you mean {' and '.join(dict.fromkeys(likely))}?)" if likely else ""
+
+
+def number(
+    convert: Callable[[str], Number], accepts: Callable[[Number], bool], expected: str
+) -> Callable[[str], Number]:
+    """Returns the type of an option whose message says what it expects, as "a port, 0 to 65535"."""
+
+    def parse(text: str) -> Number:
+        with contextlib.suppress(ValueError):
+            value = convert(text)
+            if accepts(value):
+                return value
+        raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
+
+    return parse
+
+
+positive = number(int, lambda value: value >= 1, "a whole number from 1")
+natural = number(int, lambda value: value >= 0, "a whole number from 0")
+share = number(float, lambda value: 0 <= value < 1, "a number from 0 to below 1")
+error_bound = number(float, lambda value: 0 < value <= 1, "a number above 0, at most 1")

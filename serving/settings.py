@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from serving.arguments import number, positive
 from serving.errors import Forbidden
 
 API_KEYS_VARIABLE: Final = "CHECKREADER_API_KEYS"
@@ -36,29 +37,16 @@ def _option(help: str, default: Any = None, convert: Callable[[str], Any] = str,
     )
 
 
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
-    return port
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("expected a whole number from 1")
-    return number
+_PORT = number(int, lambda port: 0 <= port <= 65535, "a port, 0 to 65535")
+_MICROSECONDS = number(int, lambda duration: 0 <= duration <= 1_000_000, "microseconds, 0 to 1000000")
 
 
 def _mebibytes(text: str) -> int:
-    return _positive(text) * 2**20
+    return positive(text) * 2**20
 
 
-def _microseconds(text: str) -> float:
-    number = int(text)
-    if not 0 <= number <= 1_000_000:
-        raise argparse.ArgumentTypeError("expected microseconds, 0 to 1000000")
-    return number / 1e6
+def _seconds(text: str) -> float:
+    return _MICROSECONDS(text) / 1e6
 
 
 def _folder(text: str) -> Path | None:
@@ -107,11 +95,11 @@ class Settings:
     host: str = _option(
         "address to listen on (%(default)s; 0.0.0.0 = all of IPv4, :: = of IPv6 too)", "127.0.0.1"
     )
-    port: int = _option("port to listen on (%(default)s; 0 = any free one)", "8000", _port)
+    port: int = _option("port to listen on (%(default)s; 0 = any free one)", "8000", _PORT)
     grpc_port: int | None = _option(
-        "also speak gRPC on this port (default: no gRPC)", convert=_port, metavar="PORT"
+        "also speak gRPC on this port (default: no gRPC)", convert=_PORT, metavar="PORT"
     )
-    workers: int = _option("processes that share the port (%(default)s)", "1", _positive, metavar="N")
+    workers: int = _option("processes that share the port (%(default)s)", "1", positive, metavar="N")
     api_keys: Path | None = _option(
         "keys, one in each line, of which a request must have one as Authorization: Bearer KEY; "
         "default: $CHECKREADER_API_KEYS, else everybody may ask",
@@ -148,7 +136,7 @@ class Settings:
     max_requests: int = _option(
         "requests under way at a time in each worker; more are refused with 503 (%(default)s)",
         "1024",
-        _positive,
+        positive,
         metavar="N",
     )
     # In bytes; a photograph of 50 megapixels fits as JPEG.
@@ -171,13 +159,13 @@ class Settings:
     # TF32 rounds float32 products to 10 bits.
     tf32: bool = _option("on a GPU, round products to TF32: faster, less exact", False, action="store_true")
     # `benchmarks/results/batching.json` has the measurements that this and the next default come from.
-    batch_rows: int = _option("rows that share a batch (%(default)s)", "256", _positive, metavar="N")
+    batch_rows: int = _option("rows that share a batch (%(default)s)", "256", positive, metavar="N")
     # In s
     batch_delay: float = _option(
         "microseconds to wait for others while requests come together (%(default)s); "
         "a lone client's requests never wait",
         "0",
-        _microseconds,
+        _seconds,
         metavar="US",
     )
     max_rows: int = 4096  # pictures in one inference request; as JSON each takes 25 kB of memory

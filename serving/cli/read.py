@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from serving.arguments import error_bound, number
 from serving.cli import files, folder
 from serving.decoding.amounts import LOCALES
 from serving.decoding.check_digits import MAX_LENGTH, SCHEMES
 from serving.decoding.field_string import KINDS, field_format
 from serving.decoding.thresholds import MAX_ERROR
 from serving.errors import CheckreaderError
-from serving.images.crop import parse_crop
+from serving.images.crop import Crop, parse_crop
 from serving.repository.store import Repository
 
 DIGIT = "digit"
+_LENGTH = number(int, lambda length: 1 <= length <= MAX_LENGTH, f"a whole number from 1 to {MAX_LENGTH}")
 _FIELD_MODEL = "lenet5-field"
 
 
@@ -27,7 +29,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
         help="what is written (number with a scheme, else amount)",
     )
     command.add_argument("--scheme", choices=list(SCHEMES), help="check digit that the number satisfies")
-    command.add_argument("--length", type=int, metavar="N", help=f"how many digits it has, 1 to {MAX_LENGTH}")
+    command.add_argument(
+        "--length", type=_LENGTH, metavar="N", help=f"how many digits it has, 1 to {MAX_LENGTH}"
+    )
     command.add_argument("--locale", choices=list(LOCALES), help="how the amount is written (default: any)")
     command.add_argument(
         "--draw",
@@ -48,13 +52,13 @@ def add_common_options(command: argparse.ArgumentParser) -> None:
     form = command.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--csv", action="store_true", help="print comma-separated values")
-    command.add_argument("--crop", metavar="X,Y,W,H", help="part of each page to read, in pixels")
+    command.add_argument("--crop", type=_crop, metavar="X,Y,W,H", help="part of each page to read, in pixels")
     command.add_argument(
         "--model", metavar="NAME", help=f"which model reads ({_FIELD_MODEL}; of digits the release's default)"
     )
     command.add_argument(
         "--max-error",
-        type=float,
+        type=error_bound,
         metavar="E",
         help=f"largest tolerated share of wrong readings among the accepted ({MAX_ERROR}, else the model's smallest)",
     )
@@ -86,7 +90,6 @@ def run(options: argparse.Namespace) -> int:
         OSError: a file cannot be written.
     """
     options.runtime = "onnxruntime" if options.runtime == "onnx" else options.runtime
-    crop = parse_crop(options.crop) if options.crop is not None else None
     if options.kind == DIGIT:
         for name in ("scheme", "length", "locale", "draw"):
             if getattr(options, name) is not None:
@@ -97,10 +100,17 @@ def run(options: argparse.Namespace) -> int:
         expected = field_format(options.kind, options.scheme, options.length, options.locale)
         model = options.model or _FIELD_MODEL
     if options.out is not None:
-        return folder.read(options, model, expected, crop)
+        return folder.read(options, model, expected, options.crop)
     if options.ray is not None:
         raise CheckreaderError("--ray reads a folder: name the file for its results by --out")
     for file in options.files:
         if Path(file).is_dir():
             raise CheckreaderError(f"{file} is a folder: name the file for its results by --out")
-    return files.read(options, model, expected, crop)
+    return files.read(options, model, expected, options.crop)
+
+
+def _crop(text: str) -> Crop:
+    try:
+        return parse_crop(text)
+    except CheckreaderError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -75,8 +75,8 @@ def test_every_option_is_tested_above() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("--port 65536", "a port is a number from 0 to 65535"),
-        ("--grpc-port -1", "a port is a number from 0 to 65535"),
+        ("--port 65536", "expected a port, 0 to 65535, got"),
+        ("--grpc-port -1", "expected a port, 0 to 65535, got"),
         ("--workers 0", "expected a whole number from 1"),
         ("--max-body 0", "expected a whole number from 1"),
         ("--batch-delay 1000001", "expected microseconds, 0 to 1000000"),

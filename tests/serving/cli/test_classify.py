@@ -134,7 +134,6 @@ def test_naming_the_default_is_leaving_it_out(picture: Path, capsys) -> None:
         (["--model", "lenet6"], "unknown model 'lenet6'"),
         (["--model", "lenet5-features"], "model 'lenet5-features' does not read digits"),
         (["--model", "lenet5-field"], "model 'lenet5-field' does not read digits"),
-        (["--max-error", "0"], "max_error must be above 0 and at most 1, got 0"),
         (["--models", "/nowhere"], "no models in /nowhere"),
         (["--runtime", "litert"], "has no file for litert"),
     ],
