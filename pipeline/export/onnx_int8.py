@@ -24,7 +24,6 @@ from pipeline.export.provenance import embed_in_onnx
 from pipeline.export.source import Source
 from pipeline.networks import integer_reference
 from pipeline.networks.integer_reference import Layer, Reference, Scale, Unsupported
-from pipeline.networks.spec import FAST
 from serving.errors import CheckreaderError
 from serving.runtime import onnx as runtime  # noqa: F401  before anything else imports ONNX Runtime: no telemetry
 
@@ -49,7 +48,7 @@ def int8(source: Source, provenance: dict[str, Any]) -> bytes:
     """
     network = integer_reference.load(tflite.integers(source))
     model = build(network)
-    content = embed_in_onnx(onnx_row_pairs.pair_rows(model) if network.task is FAST else model, provenance)
+    content = embed_in_onnx(onnx_row_pairs.pair_rows(model) if source.folds else model, provenance)
     check_integer_kernels(content, network)
     return content
 
