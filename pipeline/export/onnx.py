@@ -57,8 +57,7 @@ def _convert(source: Source, features: bool = False) -> onnx.ModelProto:
     function = tf.function(plain_function(network, "NCHW", "probabilities", features), autograph=False)
     signature = [tf.TensorSpec(source.task.image, tf.float32, name="image")]
     model, _ = tf2onnx.convert.from_function(function, signature, opset=OPSET)
-    tidy = _tidy(model, source.task)
-    return onnx_row_pairs.pair_rows(tidy) if source.folds and not features else tidy
+    return onnx_row_pairs.pair_rows(_tidy(model, source.task))
 
 
 def _tidy(model: onnx.ModelProto, task: Task) -> onnx.ModelProto:

@@ -72,11 +72,6 @@ class Source:
             tuple(quantize.calibration.thresholds) if quantize.calibration else (),
         )
 
-    @property
-    def folds(self) -> bool:
-        """True if the network's pooling folds into its convolutions; a field's never does."""
-        return folded.folds(keras, self.network)
-
     @functools.cached_property
     def inference_model(self) -> Any:
         """The float Keras model to deploy, pixels → probabilities, with the temperature and the pooling folded in."""

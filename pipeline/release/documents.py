@@ -32,7 +32,19 @@ from serving.errors import CheckreaderError
 from serving.manifest import Manifest
 
 RESULTS: Final = Path("benchmarks/results")  # where benchmarks write their results, below the root
-BLOCKS: Final = ("models", "table", "numbers", "limits", "edge", "service", "operations", "stops", "fields")
+BLOCKS: Final = (
+    "models",
+    "processors",
+    "table",
+    "network",
+    "numbers",
+    "limits",
+    "edge",
+    "service",
+    "operations",
+    "stops",
+    "fields",
+)
 
 _Kind = TypeVar("_Kind", Records, FieldRecords)
 
@@ -116,11 +128,17 @@ def render_block(name: str, root: Path) -> str:
         text = (root / RESULTS / f"{name}.json").read_text()
         return json.loads(text.replace(OLD_NAME, "checkreader"))
 
+    def benchmarks(name: str) -> list[Any]:
+        """Returns what was measured of times, a record for each processor."""
+        files = sorted(path.stem for path in (root / RESULTS / name).glob("*.json"))
+        return [benchmark(f"{name}/{file}") for file in files]
+
     return _render(
         name,
         released=released,
         records=records,
         benchmark=benchmark,
+        benchmarks=benchmarks,
         results=RESULTS.as_posix(),
     )
 
