@@ -100,7 +100,7 @@ fuzz: $(VENV)/test.done  ## throw mutated bytes at the parsers, SECONDS=60 each
 check-gpu: $(VENV)-gpu/done  ## on a machine with CUDA: agreement and throughput, into benchmarks/results/gpu.json
 	@$(VENV)-gpu/bin/python -m benchmarks.gpu
 
-peers: $(VENV)/train.done  ## compare other model servers with this one, into benchmarks/results/peers.json
+peers: $(VENV)/train.done  ## compare other model servers with this one, into benchmarks/results/peers/
 	@$(BIN)/python -m benchmarks.peers
 
 edge-tools: $(VENV)/test.done  ## install what `edge-test` needs (Debian, as root)
