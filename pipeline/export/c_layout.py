@@ -233,8 +233,8 @@ def _check(layer: Layer, first: bool, last: bool) -> None:
 
 def _check_numbers(layer: Layer, last: bool) -> None:
     """Refuses weights and scales that the kernels' arithmetic does not fit."""
-    if layer.kind == "dense" and not last and len(layer.weights) % 2:
-        _refuse(layer, f"{len(layer.weights)} outputs; their number is even")
+    if layer.kind == "dense" and not last and len(layer.weights) % 4:
+        _refuse(layer, f"{len(layer.weights)} outputs; they are computed four at a time")
     sums = 255 * np.abs(layer.weights.reshape(len(layer.weights), -1).astype(np.int64)).sum(1)
     if (sums + np.abs(layer.bias.astype(np.int64))).max() >= 2**30:
         _refuse(layer, "sums of more than 30 bits")

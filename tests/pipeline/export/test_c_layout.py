@@ -85,7 +85,7 @@ def test_constants_are_what_the_kernels_take() -> None:
         ("folded", 1, {"padding": (1, 1, 1, 1)}, "layer c3: .*padding; only the first layer has it"),
         ("folded", 0, {"output": Scale(1e-4, -128)}, r"layer c1: .*an output that is scaled by 2\^"),
         ("folded", 2, {"bias": np.full(120, 2**30, np.int32)}, "layer c5: .*sums of more than 30 bits"),
-        ("folded", 3, {"weights": np.zeros((83, 120), np.int8), "bias": np.zeros(83, np.int32)}, "layer f6: .*83 outputs"),
+        ("folded", 3, {"weights": np.zeros((82, 120), np.int8), "bias": np.zeros(82, np.int32)}, "layer f6: .*82 outputs"),
         ("folded", 0, {"kind": "dense"}, "layer c1: .*a first layer of kind dense"),
         ("folded", 4, {"kind": "conv"}, "layer logits: .*a last layer of kind conv"),
         ("max_pool", 1, {"high": 60}, "layer s2: .*a clamp to -128…60"),
