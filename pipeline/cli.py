@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import json
 import os
 import re
@@ -141,8 +140,23 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--preset", choices=("quick", "release"), default="quick")
     train.add_argument("--seed", type=natural, default=0)
     train.add_argument("--epochs", type=positive, help="instead of the preset's")
-    for field in dataclasses.fields(Lenet5Options):
-        train.add_argument(f"--{field.name}", choices=choices(field.name), default=field.default)
+    train.add_argument(
+        "--pooling",
+        choices=choices("pooling"),
+        default=Lenet5Options.pooling,
+        help="max: the network of today's textbooks, which does not fold (default: %(default)s)",
+    )
+    train.add_argument(
+        "--activation",
+        choices=choices("activation"),
+        default=Lenet5Options.activation,
+        help="only relu has an 8-bit version (default: %(default)s)",
+    )
+    train.add_argument(
+        "--activate",
+        choices=choices("activate"),
+        help="before or after subsampling (default: after, with --pooling max before)",
+    )
     train.add_argument(
         "--distillation",
         type=share,

@@ -13,7 +13,7 @@ from serving.errors import CheckreaderError
 
 FOLDER: Final = "export"  # inside a run
 
-Task = Literal["digit", "field", "fast"]
+Task = Literal["digit", "field"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +77,7 @@ _C_HEADER: Final = (("lenet5-int8.h", "c_source:header"),)
 # fmt: off
 FORMATS: Final[tuple[Format, ...]] = (
     Format("keras", "lenet5", "lenet5.keras", "keras", "float32", None, "keras:float32"),
+    Format("keras_unfolded", "lenet5", "lenet5-unfolded.keras", "keras", "float32", _FLOAT32, "keras:unfolded"),
     Format("keras_int8", "lenet5-int8", "lenet5-int8.keras", "keras", "int8", _INT8, "keras:int8"),
     Format("tflite_float32", "lenet5", "lenet5.tflite", "litert", "float32", _FLOAT32, "tflite:float32"),
     Format("tflite_float16", "lenet5", "lenet5-float16.tflite", "litert", "float16", _SMALL, "tflite:float16"),
@@ -92,7 +93,7 @@ FORMATS: Final[tuple[Format, ...]] = (
 )
 # fmt: on
 
-# The other tasks' formats; where no bounds are given, those of the digit hold.
+# The formats of fields; where no bounds are given, those of the digit hold.
 _SHARED: Final = frozenset(
     ("keras", "keras_int8", "tflite_float32", "tflite_int8", "onnx_float32", "onnx_int8")
 )
@@ -104,28 +105,18 @@ _FIELD_BOUNDS: Final = {
 }
 
 
-def _derive(task: Task, bounds: dict[Bound, Bound]) -> tuple[Format, ...]:
-    """Derives the rows that another task shares with the digit, with the names of that task's models and files."""
-    return tuple(
-        dataclasses.replace(
-            row,
-            model=row.model.replace("lenet5", f"lenet5-{task}"),
-            file=row.file.replace("lenet5", f"lenet5-{task}"),
-            bound=bounds.get(row.bound, row.bound) if row.bound else None,
-            task=task,
-        )
-        for row in FORMATS
-        if row.name in _SHARED
+FIELD_FORMATS: Final = tuple(
+    dataclasses.replace(
+        row,
+        model=row.model.replace("lenet5", "lenet5-field"),
+        file=row.file.replace("lenet5", "lenet5-field"),
+        bound=_FIELD_BOUNDS.get(row.bound, row.bound) if row.bound else None,
+        task="field",
     )
-
-
-FIELD_FORMATS: Final = _derive("field", _FIELD_BOUNDS)
-FAST_FORMATS: Final = _derive("fast", {})
-TABLE: Final[dict[str, tuple[Format, ...]]] = {
-    "digit": FORMATS,
-    "field": FIELD_FORMATS,
-    "fast": FAST_FORMATS,
-}
+    for row in FORMATS
+    if row.name in _SHARED
+)
+TABLE: Final[dict[str, tuple[Format, ...]]] = {"digit": FORMATS, "field": FIELD_FORMATS}
 
 
 def models(task: str) -> frozenset[str]:

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from pipeline.config import Lenet5Options, QuantizeConfig, quantize_preset, train_preset
+from pipeline.config import CLASSICAL, Lenet5Options, QuantizeConfig, quantize_preset, train_preset
 from pipeline.data import digits
-from pipeline.networks import spec
+from pipeline.networks import folded, spec
 from pipeline.networks.lenet5 import format_table, table
 from pipeline.records import TrainRecord
 from pipeline.run import Run
@@ -54,7 +54,8 @@ def load_dataset(run: Run, options: Namespace) -> digits.Dataset:
 
 def train(run: Run, options: Namespace) -> Answer:
     """Trains LeNet-5 in float; prints what it trains before that takes its time."""
-    network = Lenet5Options(options.pooling, options.activation, options.activate)
+    usual = CLASSICAL if options.pooling == CLASSICAL.pooling else Lenet5Options()
+    network = Lenet5Options(options.pooling, options.activation, options.activate or usual.activate)
     config = dataclasses.replace(
         train_preset(options.preset, _data_name(options)),
         seed=options.seed,
@@ -73,6 +74,9 @@ def train(run: Run, options: Namespace) -> Answer:
     dataset = digits.load(options.data, folder, options.name)
     if not options.json:
         print(format_table(table(network)))
+        if network == Lenet5Options():
+            print("Deployed, its pooling folds into the convolutions:")
+            print(format_table(folded.table()))
         print(
             f"{len(dataset.train.labels):,} {dataset.name} pictures to train on, "
             f"{len(dataset.validation.labels):,} to choose by (cut by {dataset.validation_by})"

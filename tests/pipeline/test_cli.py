@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pipeline import progress
-from pipeline.config import TrainConfig
+from pipeline.config import CLASSICAL, Lenet5Options, TrainConfig
 from pipeline.data import digits as data
 from pipeline.evaluation import digit
 from pipeline.run import Run
@@ -167,6 +167,24 @@ def test_train_options(passed: dict[str, object]) -> None:
     network = config.network
     assert (network.pooling, network.activation, network.activate) == ("average", "tanh", "after")
     assert (passed["run"], passed["resume"]) == (Run(Path("runs/mine")), True)
+
+
+@pytest.mark.parametrize(
+    ("options", "network"),
+    [
+        ("", Lenet5Options("average", "relu", "after")),
+        ("--pooling max", CLASSICAL),
+        ("--pooling max --activate after", Lenet5Options("max", "relu", "after")),
+        ("--activate before", Lenet5Options("average", "relu", "before")),
+    ],
+)
+def test_what_folds_is_trained_unless_options_say_otherwise(
+    passed: dict[str, object], options: str, network: Lenet5Options
+) -> None:
+    assert main(["train", "--run", "mine", *options.split()]) == 0
+    config = passed["config"]
+    assert isinstance(config, TrainConfig)
+    assert config.network == network
 
 
 @pytest.mark.parametrize(

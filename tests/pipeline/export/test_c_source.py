@@ -265,7 +265,7 @@ def test_every_symbol_is_prefixed_and_nothing_is_included(tmp_path: Path, networ
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = Repository.open().folder / RELEASED
     assert c_source.main([str(file), str(tmp_path)]) == 0
-    assert "416,520" in capsys.readouterr().out
+    assert "187,656" in capsys.readouterr().out
     assert {path.name for path in tmp_path.iterdir()} == {"lenet5-int8.c", "lenet5-int8.h"}
     assert "{2000, 38}," in (tmp_path / "lenet5-int8.c").read_text()
 

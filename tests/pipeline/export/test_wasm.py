@@ -175,6 +175,6 @@ def test_a_browser_without_simd_takes_the_plain_module(page: Page, served: tuple
 def test_they_are_small_and_the_same_every_time(
     modules: dict[str, bytes], released: integer_reference.Reference
 ) -> None:
-    assert all(module[:4] == b"\0asm" and len(module) <= 80_000 for module in modules.values())
+    assert all(module[:4] == b"\0asm" and len(module) <= 85_000 for module in modules.values())
     texts = c_source.render(released, "0" * 64, THRESHOLDS)
     assert wasm.compile_module(*texts, "wasm_simd") == modules[SIMD] != modules[PLAIN]
