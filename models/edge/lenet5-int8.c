@@ -1,11 +1,22 @@
 /* LeNet-5 in 8-bit integers. Written by checkreader 0.2.0 from a .tflite with the SHA-256
    5aa91c86bbe3001724ca258852cb00c92031c151b56579a1bce8d066b911533a.
-   Constants 63,661 bytes, static RAM 2,008 bytes (the classifier's),
+   Constants 63,661 bytes, static RAM 2,688 bytes (the classifier's),
    187,656 multiply-accumulates a picture. */
 
 #include "lenet5-int8.h"
 
-static const int8_t checkreader_c1_weights[] = {
+/* Where one instruction multiplies 64 pairs of bytes, vectors are continued with zeros to a multiple of that, so that
+   compilers need no loop for the rest. */
+#if defined __AVX512VNNI__ || defined __AVXVNNI__
+enum { CHECKREADER_BLOCK = 64 };
+#else
+enum { CHECKREADER_BLOCK = 1 };
+#endif
+#define CHECKREADER_PADDED(taps) (((taps) + CHECKREADER_BLOCK - 1) / CHECKREADER_BLOCK * CHECKREADER_BLOCK)
+
+enum { CHECKREADER_PATCH = 256 }; /* bytes from one window in memory to the next */
+
+static const int8_t checkreader_c1_weights[216 + CHECKREADER_BLOCK - 1] = {
 -19,-31,-8,13,27,18,5,35,82,92,72,32,45,108,125,95,27,-7,9,3,-49,-94,-81,-31,-25,-85,-127,-118,
 -40,9,-12,-44,-42,-7,25,20,-37,-15,21,-18,-31,-14,-42,15,105,61,0,-14,-1,26,96,127,26,-32,9,-5,
 39,103,21,-31,-7,-33,-2,92,37,-32,-11,-31,-27,37,10,-33,-8,-40,-83,-81,-47,-16,-6,-21,-64,-89,-78,-39,
@@ -14,18 +25,14 @@ static const int8_t checkreader_c1_weights[] = {
 -9,-24,7,27,21,-33,-66,13,21,-4,-10,-104,-59,78,38,-7,-92,-127,48,122,43,0,-102,-61,108,97,17,-15,
 -43,4,86,45,-15,-20,-3,10,18,3,-5,-3,-5,-8,12,32,14,-2,1,-38,-17,69,70,24,14,-52,-76,39,
 116,67,18,-50,-127,-48,79,70,37,-4,-105,-103,-3,37,25,24,-24,-53,-22,9};
-typedef char checkreader_c1_weights_checked[sizeof checkreader_c1_weights == 216 ? 1 : -1];
-static const int32_t checkreader_c1_bias[] = {
+static const int32_t checkreader_c1_bias[6] = {
 -4714,-63448,-7421,-8549,-2568,-5657};
-typedef char checkreader_c1_bias_checked[sizeof checkreader_c1_bias == 24 ? 1 : -1];
-static const int32_t checkreader_c1_multipliers[] = {
+static const int32_t checkreader_c1_multipliers[6] = {
 1462365558,1161428827,1608985903,1421349625,1145110184,2013722146};
-typedef char checkreader_c1_multipliers_checked[sizeof checkreader_c1_multipliers == 24 ? 1 : -1];
-static const int8_t checkreader_c1_shifts[] = {
--9,-9,-9,-9,-9,-9};
-typedef char checkreader_c1_shifts_checked[sizeof checkreader_c1_shifts == 6 ? 1 : -1];
+static const uint8_t checkreader_c1_shifts[6] = {
+8,8,8,8,8,8};
 
-static const int8_t checkreader_c3_weights[] = {
+static const int8_t checkreader_c3_weights[3456 + CHECKREADER_BLOCK - 1] = {
 2,-20,-9,5,-13,-5,7,-37,-17,-1,-23,-16,15,-30,-13,-27,-9,-21,19,-19,-5,-27,8,-27,5,3,-5,-14,
 17,-24,-3,9,-4,-6,9,-8,0,-33,0,2,-21,-11,-19,-57,-1,-11,-27,-40,-9,-43,0,-37,4,-58,24,-28,
 8,-32,22,-68,20,10,4,-18,15,-57,6,19,-4,-8,3,-19,-18,-11,23,-7,-4,-3,-74,-11,40,-2,19,-32,
@@ -150,18 +157,14 @@ static const int8_t checkreader_c3_weights[] = {
 -23,5,-73,15,-24,2,9,34,-79,31,-16,10,49,64,-29,15,4,-13,22,47,14,-23,1,-30,-4,17,16,-22,
 -1,-14,-6,5,-1,1,-5,-8,-14,-6,-22,10,-16,-8,-4,4,-22,19,-4,0,20,18,7,14,17,-3,13,11,
 28,0,17,-11,-5,6,18,-4,7,-6,-7,1};
-typedef char checkreader_c3_weights_checked[sizeof checkreader_c3_weights == 3456 ? 1 : -1];
-static const int32_t checkreader_c3_bias[] = {
+static const int32_t checkreader_c3_bias[16] = {
 628,401,-2787,5214,1636,-6641,5504,-2928,6900,12125,7932,-3240,1542,1633,5318,1558};
-typedef char checkreader_c3_bias_checked[sizeof checkreader_c3_bias == 64 ? 1 : -1];
-static const int32_t checkreader_c3_multipliers[] = {
+static const int32_t checkreader_c3_multipliers[16] = {
 1644139568,2048749690,1361449275,1451715251,1462661876,1990405841,1274110317,1958464453,1375643708,1453263079,1318408836,1726429030,1077854951,1139430256,1700545236,1410105409};
-typedef char checkreader_c3_multipliers_checked[sizeof checkreader_c3_multipliers == 64 ? 1 : -1];
-static const int8_t checkreader_c3_shifts[] = {
--8,-9,-8,-8,-8,-9,-8,-9,-8,-9,-8,-9,-8,-8,-8,-8};
-typedef char checkreader_c3_shifts_checked[sizeof checkreader_c3_shifts == 16 ? 1 : -1];
+static const uint8_t checkreader_c3_shifts[16] = {
+7,8,7,7,7,8,7,8,7,8,7,8,7,7,7,7};
 
-static const int8_t checkreader_c5_weights[] = {
+static const int8_t checkreader_c5_weights[48000 + CHECKREADER_BLOCK - 1] = {
 0,2,-5,-9,8,-9,-1,2,-3,-8,2,-8,-5,-17,-5,1,-17,-6,-11,7,1,-10,5,1,-13,-3,-4,-16,
 -9,-18,-2,-16,-10,4,-2,-18,2,-7,-4,-4,-3,-12,0,-8,-6,-16,3,-2,-15,-7,-3,-2,-1,-8,-7,-10,
 -6,-7,-6,-1,4,-4,1,-2,-10,2,-7,3,-18,-7,1,13,-2,-16,-13,-19,3,-5,5,-9,-8,-5,0,2,
@@ -1877,22 +1880,18 @@ static const int8_t checkreader_c5_weights[] = {
 -8,0,-5,1,-5,0,-2,5,5,7,5,-1,-7,4,-3,0,4,-3,-7,1,4,-9,0,2,0,0,5,-5,
 4,-7,2,-9,4,0,-2,4,-8,2,-3,4,9,-3,-5,-3,-4,-4,-2,-8,4,-2,4,3,-5,-7,3,-10,
 -3,-3,1,-4,0,0,-4,-10};
-typedef char checkreader_c5_weights_checked[sizeof checkreader_c5_weights == 48000 ? 1 : -1];
-static const int32_t checkreader_c5_bias[] = {
+static const int32_t checkreader_c5_bias[120] = {
 -743,247,1334,-343,-567,506,-1651,317,569,-408,225,-156,439,1280,969,1682,-675,-150,145,503,-179,1685,-473,1089,853,-848,1996,398,
 340,-223,436,589,-286,1257,1655,-587,-398,351,-180,1931,618,-123,-368,672,92,1679,-962,700,-315,484,-624,1934,-699,905,656,1009,
 1154,2512,419,517,533,985,-1464,-3,94,1003,-1015,-941,-197,2328,2515,-114,-1259,2018,-881,1261,-571,543,-129,903,609,-284,-347,-1140,
 -223,274,300,1235,647,1083,-194,1605,541,-225,636,679,-123,2502,-642,-38,-106,1884,-103,3332,-1264,-257,486,522,2212,-706,1032,898,
 1132,-883,1536,2969,-870,681,-518,-180};
-typedef char checkreader_c5_bias_checked[sizeof checkreader_c5_bias == 480 ? 1 : -1];
-static const int32_t checkreader_c5_multipliers[] = {
+static const int32_t checkreader_c5_multipliers[1] = {
 1694081441};
-typedef char checkreader_c5_multipliers_checked[sizeof checkreader_c5_multipliers == 4 ? 1 : -1];
-static const int8_t checkreader_c5_shifts[] = {
--8};
-typedef char checkreader_c5_shifts_checked[sizeof checkreader_c5_shifts == 1 ? 1 : -1];
+static const uint8_t checkreader_c5_shifts[1] = {
+7};
 
-static const int8_t checkreader_f6_weights[] = {
+static const int8_t checkreader_f6_weights[10080 + CHECKREADER_BLOCK - 1] = {
 -9,-11,-25,8,-19,20,-26,9,-39,-30,-5,-39,26,18,47,31,-24,-14,-22,-39,-15,27,20,18,3,-18,-37,-37,
 5,-6,7,-52,-36,13,-20,-41,17,-27,-20,-21,-25,-21,23,-12,19,6,18,-37,12,11,-3,10,8,19,35,-6,
 -42,-26,-12,-14,-40,-23,-52,-36,3,3,-29,-22,-27,42,21,6,-24,-49,19,-8,0,-15,-9,-4,24,-20,48,12,
@@ -2253,20 +2252,16 @@ static const int8_t checkreader_f6_weights[] = {
 -4,-21,2,-18,-4,10,-53,-27,-13,0,-2,39,-4,20,4,-4,-52,33,-23,-47,19,10,26,-10,17,37,-22,-46,
 -26,38,-26,-75,-17,-52,-17,-42,-38,-22,-7,-20,16,-16,8,11,-19,-1,37,-6,14,1,-36,-12,-7,26,-13,-40,
 -1,-47,-2,-3,-3,24,4,-37,14,8,-37,49,7,-8,2,0,49,50,26,-52,12,-20,-2,-19,-11,4,27,14};
-typedef char checkreader_f6_weights_checked[sizeof checkreader_f6_weights == 10080 ? 1 : -1];
-static const int32_t checkreader_f6_bias[] = {
+static const int32_t checkreader_f6_bias[84] = {
 317,-94,421,33,-459,-283,-579,-1056,-379,117,234,33,-94,-221,-145,305,70,681,131,252,-122,169,144,392,-560,-405,475,11,
 -242,-451,-401,-125,-323,8,-254,-126,-452,-380,-173,-191,-262,-616,-409,435,196,-798,-129,-254,-316,-33,-231,-644,279,-249,603,-8,
 -71,-201,177,52,45,983,-258,-290,-176,-261,236,30,530,116,-246,-238,-481,257,223,629,69,-619,162,100,279,-455,-911,-107};
-typedef char checkreader_f6_bias_checked[sizeof checkreader_f6_bias == 336 ? 1 : -1];
-static const int32_t checkreader_f6_multipliers[] = {
+static const int32_t checkreader_f6_multipliers[1] = {
 1324330490};
-typedef char checkreader_f6_multipliers_checked[sizeof checkreader_f6_multipliers == 4 ? 1 : -1];
-static const int8_t checkreader_f6_shifts[] = {
--7};
-typedef char checkreader_f6_shifts_checked[sizeof checkreader_f6_shifts == 1 ? 1 : -1];
+static const uint8_t checkreader_f6_shifts[1] = {
+6};
 
-static const int8_t checkreader_logits_weights[] = {
+static const int8_t checkreader_logits_weights[840 + CHECKREADER_BLOCK - 1] = {
 -12,-14,64,-29,-67,19,27,67,-52,-48,-18,-39,11,-40,-37,-5,37,-42,-31,-27,-22,-15,12,-18,3,34,-25,-1,
 -5,-44,67,-38,-30,48,-41,6,-9,-1,-7,-40,-58,-26,-15,-17,-15,-12,28,-53,16,3,52,4,-10,-11,-48,16,
 -20,-16,-22,-48,5,-67,-41,20,26,1,5,-12,-66,4,22,111,-42,-3,-23,-30,-9,19,-27,40,-10,-50,5,44,
@@ -2297,101 +2292,166 @@ static const int8_t checkreader_logits_weights[] = {
 -34,25,-51,-54,-26,-36,-17,58,-61,-66,72,45,-21,40,-45,-12,9,12,36,-11,23,-22,-40,7,-13,8,65,61,
 -16,14,28,-19,17,-7,-12,-16,-42,41,14,-50,-74,-67,-58,-22,2,-28,-37,-48,36,15,-29,-7,-29,-17,-33,-19,
 -8,11,41,-18,-34,-63,-8,1,57,-3,76,-11,23,-20,-20,-9,14,36,41,-39,-9,9,-16,29,-35,-34,7,4};
-typedef char checkreader_logits_weights_checked[sizeof checkreader_logits_weights == 840 ? 1 : -1];
-static const int32_t checkreader_logits_bias[] = {
+static const int32_t checkreader_logits_bias[10] = {
 25,5,3,-1,12,3,7,10,8,6};
-typedef char checkreader_logits_bias_checked[sizeof checkreader_logits_bias == 40 ? 1 : -1];
-static const int32_t checkreader_logits_multipliers[] = {
+static const int32_t checkreader_logits_multipliers[1] = {
 1983084286};
-typedef char checkreader_logits_multipliers_checked[sizeof checkreader_logits_multipliers == 4 ? 1 : -1];
-static const int8_t checkreader_logits_shifts[] = {
--9};
-typedef char checkreader_logits_shifts_checked[sizeof checkreader_logits_shifts == 1 ? 1 : -1];
+static const uint8_t checkreader_logits_shifts[1] = {
+8};
 
-/* The layers. Activations are stored as integer + 128, as pixels are. */
+/* The layers. An activation is stored as its integer + 128, as pixels are: 0 stands for 0.0, and nothing is negative. */
 
-/* sum * multiplier * 2^(shift - 31), rounded twice as TensorFlow Lite Micro does
-   (MultiplyByQuantizedMultiplier of gemmlowp), and clamped. */
-static uint8_t checkreader_requantized(
-    int32_t sum, int32_t multiplier, int shift, int32_t zero, int32_t low, int32_t high)
+/* Copies the pixels into a frame of zeros, so that no window reaches beyond it. */
+static void checkreader_frame(const uint8_t *pixels, int rows, int columns, int above, int before, uint8_t *framed)
 {
-    const int left = shift > 0 ? shift : 0, right = shift > 0 ? 0 : -shift;
-    const int64_t product = (int64_t)sum * ((int64_t)1 << left) * multiplier;
-    const int64_t nudge = product < 0 ? 1 - ((int64_t)1 << 30) : (int64_t)1 << 30;
-    const int32_t rounded = (int32_t)((product + nudge) / ((int64_t)1 << 31)); /* toward zero */
-    const int32_t mask = (int32_t)(((int64_t)1 << right) - 1), rest = rounded & mask;
-    int32_t value = (int32_t)((rounded - rest) / ((int64_t)1 << right));
-    value += (rest > (mask >> 1) + (rounded < 0)) + zero;
-    value = value < low ? low : value > high ? high : value;
-    return (uint8_t)(value + 128);
+    for (int i = 0; i < rows * columns; i++)
+        framed[i] = 0;
+    for (int y = 0; y < 28; y++)
+        for (int x = 0; x < 28; x++)
+            framed[(y + above) * columns + before + x] = *pixels++;
 }
 
-/* Convolution; a dense layer is one of a single pixel. `patch` holds a filter's window, less the zero point. */
-static void checkreader_convolution(
-    const uint8_t *in, int height, int width, int channels, int input_zero,
-    int window_rows, int window_columns, int stride_rows, int stride_columns, int above, int before,
-    int rows, int columns, int filters, const int8_t *weights, const int32_t *bias,
-    const int32_t *multipliers, const int8_t *shifts, int scales, int zero, int low, int high,
-    int16_t *patch, uint8_t *out)
+/* Continues a vector with the zeros that its products need. */
+static void checkreader_pad(uint8_t *vector, int taps)
 {
-    const int taps = window_rows * window_columns * channels, run = window_columns * channels;
-    for (int y = 0; y < rows; y++) {
-        for (int x = 0; x < columns; x++) {
-            for (int v = 0; v < window_rows; v++) {
-                const int row = y * stride_rows + v - above, first = x * stride_columns - before;
-                int16_t *const to = patch + v * run;
-                if (row >= 0 && row < height && first >= 0 && first + window_columns <= width) {
-                    const uint8_t *const from = in + (row * width + first) * channels;
-                    for (int i = 0; i < run; i++)
-                        to[i] = (int16_t)(from[i] - 128 - input_zero);
-                    continue;
-                }
-                for (int u = 0; u < window_columns; u++) {
-                    const int inside = row >= 0 && row < height && first + u >= 0 && first + u < width;
-                    for (int c = 0; c < channels; c++)
-                        to[u * channels + c] = inside
-                            ? (int16_t)(in[(row * width + first + u) * channels + c] - 128 - input_zero)
-                            : (int16_t)0;
-                }
-            }
-            for (int filter = 0; filter < filters; filter++) {
-                const int8_t *const weight = weights + filter * taps;
-                const int scale = scales > 1 ? filter : 0;
-                int32_t sum = bias[filter];
-                for (int i = 0; i < taps; i++)
-                    sum += patch[i] * weight[i];
-                *out++ = checkreader_requantized(sum, multipliers[scale], shifts[scale], zero, low, high);
-            }
+    for (int i = taps; i < CHECKREADER_PADDED(taps); i++)
+        vector[i] = 0;
+}
+
+/* max(sum, 0) * multiplier * 2^-(32 + shift), clamped. TensorFlow Lite Micro rounds twice, to multiples of 2^31 and of
+   2^(32 + shift), and halves up where nothing is negative; one division with both halves added first is the same. */
+static uint8_t checkreader_requantized(int32_t sum, int32_t multiplier, int shift)
+{
+    const uint64_t product = (uint64_t)(uint32_t)(sum < 0 ? 0 : sum) * (uint32_t)multiplier;
+    const uint32_t high = (uint32_t)((product + ((uint32_t)1 << 30)) >> 32) + ((uint32_t)1 << (shift - 1));
+    const uint32_t value = high >> shift;
+    return (uint8_t)(value < 255 ? value : 255);
+}
+
+struct checkreader_word {
+    uint8_t bytes[8];
+};
+
+/* Copies a window's rows, `line` bytes apart, in words. What a word has too much is overwritten by the next. */
+static void checkreader_gather(const uint8_t *window, int line, int rows, int row_bytes, uint8_t *patch)
+{
+    for (int row = 0; row < rows; row++)
+        for (int i = 0; i < row_bytes; i += 8)
+            *(struct checkreader_word *)(patch + row * row_bytes + i) =
+                *(const struct checkreader_word *)(window + row * line + i);
+    checkreader_pad(patch, rows * row_bytes);
+}
+
+/* A filter's products with four patches: each weight that is loaded serves four pixels. */
+static void checkreader_products(const uint8_t *patches, const int8_t *weights, int taps, int32_t sums[4])
+{
+    int32_t sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
+    for (int i = 0; i < CHECKREADER_PADDED(taps); i++) {
+        sum0 += patches[i] * weights[i];
+        sum1 += patches[i + CHECKREADER_PATCH] * weights[i];
+        sum2 += patches[i + 2 * CHECKREADER_PATCH] * weights[i];
+        sum3 += patches[i + 3 * CHECKREADER_PATCH] * weights[i];
+    }
+    sums[0] = sum0;
+    sums[1] = sum1;
+    sums[2] = sum2;
+    sums[3] = sum3;
+}
+
+/* Convolution and ReLU, four pixels at a time. */
+static void checkreader_convolution(
+    const uint8_t *in, int width, int channels, int window, int stride, int rows, int columns, int filters,
+    const int8_t *weights, const int32_t *bias, const int32_t *multipliers, const uint8_t *shifts,
+    uint8_t *patches, uint8_t *out)
+{
+    const int line = width * channels, taps = window * window * channels;
+    for (int first = 0; first < rows * columns; first += 4) {
+        const int count = rows * columns - first < 4 ? rows * columns - first : 4;
+        for (int i = 0; i < count; i++) {
+            const int y = (first + i) / columns * stride, x = (first + i) % columns * stride;
+            checkreader_gather(in + y * line + x * channels, line, window, window * channels,
+                               patches + i * CHECKREADER_PATCH);
+        }
+        for (int filter = 0; filter < filters; filter++) {
+            int32_t sums[4];
+            checkreader_products(patches, weights + filter * taps, taps, sums);
+            for (int i = 0; i < count; i++)
+                out[i * filters + filter] =
+                    checkreader_requantized(sums[i] + bias[filter], multipliers[filter], shifts[filter]);
+        }
+        out += count * filters;
+    }
+}
+
+/* Dense layer and ReLU, four outputs at a time. `step` is 1 where each output has a multiplier and a shift, else 0. */
+static void checkreader_dense(
+    uint8_t *in, int taps, int outputs, const int8_t *weights, const int32_t *bias, const int32_t *multipliers,
+    const uint8_t *shifts, int step, uint8_t *out)
+{
+    checkreader_pad(in, taps);
+    for (int output = 0; output < outputs; output += 4) {
+        const int8_t *const weights0 = weights + output * taps, *const weights1 = weights0 + taps;
+        const int8_t *const weights2 = weights1 + taps, *const weights3 = weights2 + taps;
+        int32_t sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
+        for (int i = 0; i < CHECKREADER_PADDED(taps); i++) {
+            sum0 += in[i] * weights0[i];
+            sum1 += in[i] * weights1[i];
+            sum2 += in[i] * weights2[i];
+            sum3 += in[i] * weights3[i];
+        }
+        const int32_t sums[4] = {sum0, sum1, sum2, sum3};
+        for (int i = 0; i < 4; i++) {
+            const int scale = (output + i) * step;
+            out[output + i] = checkreader_requantized(sums[i] + bias[output + i], multipliers[scale], shifts[scale]);
         }
     }
 }
 
-/* Two activations at a time, at its two ends, and between them a filter's window. */
-static int16_t checkreader_arena[1004];
+/* The last dense layer: its integers may be negative, and are rounded twice, halves up and then away from zero. */
+static void checkreader_logits(
+    uint8_t *in, int taps, int outputs, const int8_t *weights, const int32_t *bias, const int32_t *multipliers,
+    const uint8_t *shifts, int step, int zero, int8_t *out)
+{
+    checkreader_pad(in, taps);
+    for (int output = 0; output < outputs; output++) {
+        const int shift = 32 + shifts[output * step];
+        int32_t sum = bias[output];
+        for (int i = 0; i < CHECKREADER_PADDED(taps); i++)
+            sum += in[i] * weights[output * taps + i];
+        int64_t product = (int64_t)sum * multipliers[output * step] + ((int64_t)1 << 30);
+        product += ((int64_t)1 << (shift - 1)) - (product < 0 ? (int64_t)1 << 31 : 0);
+        /* 2^62 makes it positive: how negative numbers are shifted is the compiler's choice. */
+        const int value = (int)((uint64_t)(product + ((int64_t)1 << 62)) >> shift) - (1 << (62 - shift)) + zero;
+        out[output] = (int8_t)(value < -128 ? -128 : value > 127 ? 127 : value);
+    }
+}
+
+/* A layer's input and output lie at its two ends, and between them a convolution's windows. The first output follows
+   the picture, and overwrites its rows when no window needs them any more. */
+static uint8_t checkreader_arena[2688];
 
 int checkreader_lenet5_classify(const uint8_t pixels[784], int8_t logits[10])
 {
-    uint8_t *const arena = (uint8_t *)checkreader_arena;
+    uint8_t *const arena = checkreader_arena;
     int best = 0;
-    checkreader_convolution(pixels, 28, 28, 1, -128, 6, 6, 2, 2, 2, 2, 14, 14, 6,
-        checkreader_c1_weights, checkreader_c1_bias, checkreader_c1_multipliers, checkreader_c1_shifts,
-        6, -128, -128, 127, checkreader_arena + 588, arena + 0);
-    checkreader_convolution(arena + 0, 14, 14, 6, -128, 6, 6, 2, 2, 0, 0, 5, 5, 16,
-        checkreader_c3_weights, checkreader_c3_bias, checkreader_c3_multipliers, checkreader_c3_shifts,
-        16, -128, -128, 127, checkreader_arena + 588, arena + 1608);
-    checkreader_convolution(arena + 1608, 1, 1, 400, -128, 1, 1, 1, 1, 0, 0, 1, 1, 120,
-        checkreader_c5_weights, checkreader_c5_bias, checkreader_c5_multipliers, checkreader_c5_shifts,
-        1, -128, -128, 127, checkreader_arena + 60, arena + 0);
-    checkreader_convolution(arena + 0, 1, 1, 120, -128, 1, 1, 1, 1, 0, 0, 1, 1, 84,
-        checkreader_f6_weights, checkreader_f6_bias, checkreader_f6_multipliers, checkreader_f6_shifts,
-        1, -128, -128, 127, checkreader_arena + 60, arena + 1924);
-    checkreader_convolution(arena + 1924, 1, 1, 84, -128, 1, 1, 1, 1, 0, 0, 1, 1, 10,
-        checkreader_logits_weights, checkreader_logits_bias, checkreader_logits_multipliers, checkreader_logits_shifts,
-        1, -46, -128, 127, checkreader_arena + 5, arena + 0);
-    for (int i = 0; i < 10; i++) {
-        logits[i] = (int8_t)(arena[0 + i] - 128);
+    checkreader_frame(pixels, 32, 32, 2, 2, arena + 320);
+    checkreader_convolution(
+        arena + 320, 32, 1, 6, 2, 14, 14, 6, checkreader_c1_weights, checkreader_c1_bias,
+        checkreader_c1_multipliers, checkreader_c1_shifts, arena + 1408, arena + 0);
+    checkreader_convolution(
+        arena + 0, 14, 6, 6, 2, 5, 5, 16, checkreader_c3_weights, checkreader_c3_bias,
+        checkreader_c3_multipliers, checkreader_c3_shifts, arena + 1216, arena + 2240);
+    checkreader_dense(
+        arena + 2240, 400, 120, checkreader_c5_weights, checkreader_c5_bias, checkreader_c5_multipliers,
+        checkreader_c5_shifts, 0, arena + 0);
+    checkreader_dense(
+        arena + 0, 120, 84, checkreader_f6_weights, checkreader_f6_bias, checkreader_f6_multipliers,
+        checkreader_f6_shifts, 0, arena + 2560);
+    checkreader_logits(
+        arena + 2560, 84, 10, checkreader_logits_weights, checkreader_logits_bias,
+        checkreader_logits_multipliers, checkreader_logits_shifts, 0, -46, logits);
+    for (int i = 1; i < 10; i++)
         best = logits[i] > logits[best] ? i : best;
-    }
     return best;
 }
 

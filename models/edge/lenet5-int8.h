@@ -1,6 +1,6 @@
 /* LeNet-5 in 8-bit integers. Written by checkreader 0.2.0 from a .tflite with the SHA-256
    5aa91c86bbe3001724ca258852cb00c92031c151b56579a1bce8d066b911533a.
-   Constants 63,661 bytes, static RAM 2,008 bytes (the classifier's),
+   Constants 63,661 bytes, static RAM 2,688 bytes (the classifier's),
    187,656 multiply-accumulates a picture. */
 
 #ifndef CHECKREADER_LENET5_INT8_H

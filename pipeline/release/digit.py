@@ -34,6 +34,7 @@ FILES: Final = {
     "keras_unfolded": "keras/lenet5-unfolded.keras",
     "c": "edge/lenet5-int8.c",
     "wasm": "edge/lenet5-int8.wasm",
+    "wasm_simd": "edge/lenet5-int8-simd.wasm",
 }
 _DESCRIPTIONS: Final = {
     "lenet5": "LeNet-5, float: one handwritten digit",
