@@ -330,6 +330,11 @@ def test_network(root: Path) -> None:
         "| CPU | 0.94 ×, 0.57 × (version 4) | 2.5 × |",
         "| Old | 2.00 ×, 1.00 × (version 1) | – |",
     ]
+    edge = {"machine": {"cpu": "Old", "cores": 4}, "c": {"ratio": 0.8}}
+    write_json(root / documents.RESULTS / "edge/old.json", edge)
+    assert documents.render_block("processors", root).splitlines()[3] == (
+        "| Old | 2.00 ×, 1.00 × (version 1) | 0.80 × | – |"
+    )
 
 
 def test_operations(root: Path) -> None:
