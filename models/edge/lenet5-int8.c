@@ -1,30 +1,36 @@
 /* LeNet-5 in 8-bit integers. Written by checkreader 0.2.0 from a .tflite with the SHA-256
    7560570632e648a3bf75ac3ecd6f14fe547c5d10bea84b703a1675c211150645.
-   Constants 62,539 bytes, static RAM 5,880 bytes (the classifier's),
+   Constants 62,539 bytes, static RAM 2,432 bytes (the classifier's),
    416,520 multiply-accumulates a picture. */
 
 #include "lenet5-int8.h"
 
-static const int8_t checkreader_c1_weights[] = {
+/* Where one instruction multiplies 64 pairs of bytes, vectors are continued with zeros to a multiple of that, so that
+   compilers need no loop for the rest. */
+#if defined __AVX512VNNI__ || defined __AVXVNNI__
+enum { CHECKREADER_BLOCK = 64 };
+#else
+enum { CHECKREADER_BLOCK = 1 };
+#endif
+#define CHECKREADER_PADDED(taps) (((taps) + CHECKREADER_BLOCK - 1) / CHECKREADER_BLOCK * CHECKREADER_BLOCK)
+
+enum { CHECKREADER_PATCH = 192 }; /* bytes from one window in memory to the next */
+
+static const int8_t checkreader_c1_weights[150 + CHECKREADER_BLOCK - 1] = {
 -2,6,20,26,10,35,72,91,62,29,26,46,48,26,7,-25,-69,-127,-96,-30,-41,-74,-39,7,12,11,21,12,
 0,-24,-31,24,40,37,-6,-49,-27,42,56,4,-34,-127,19,45,12,65,-100,-32,25,-1,5,-21,-31,2,12,25,
 14,-61,-100,3,34,44,39,-99,-127,25,52,83,84,-24,-3,13,34,52,30,5,35,27,24,-27,27,56,61,26,
 -104,39,64,52,-7,-127,33,36,9,-76,-87,9,12,-11,-43,8,-22,-42,2,2,12,-127,-19,73,16,7,-100,115,
 37,-1,-5,33,73,7,-5,-9,20,21,-7,-26,-6,-67,-1,11,62,73,-3,2,1,69,96,-42,-1,-57,69,124,
 -25,-46,-110,-23,127,-16,-62,-89,-30,72};
-typedef char checkreader_c1_weights_checked[sizeof checkreader_c1_weights == 150 ? 1 : -1];
-static const int32_t checkreader_c1_bias[] = {
+static const int32_t checkreader_c1_bias[6] = {
 -4315,-654,-15496,-10516,-8858,-24205};
-typedef char checkreader_c1_bias_checked[sizeof checkreader_c1_bias == 24 ? 1 : -1];
-static const int32_t checkreader_c1_multipliers[] = {
+static const int32_t checkreader_c1_multipliers[6] = {
 1130629919,1141336610,1155652831,1960094796,2130979696,1486426953};
-typedef char checkreader_c1_multipliers_checked[sizeof checkreader_c1_multipliers == 24 ? 1 : -1];
-static const int8_t checkreader_c1_shifts[] = {
--8,-8,-8,-9,-9,-9};
-typedef char checkreader_c1_shifts_checked[sizeof checkreader_c1_shifts == 6 ? 1 : -1];
+static const uint8_t checkreader_c1_shifts[6] = {
+7,7,7,8,8,8};
 
-
-static const int8_t checkreader_c3_weights[] = {
+static const int8_t checkreader_c3_weights[2400 + CHECKREADER_BLOCK - 1] = {
 -11,14,-9,-15,-13,-39,37,-34,-80,-5,27,-56,45,-38,-66,-15,46,-29,15,-48,-42,-22,22,-47,11,-36,-32,-16,
 27,-33,-6,13,61,-28,-25,-18,-16,-6,48,21,1,-41,48,-41,5,-4,94,-22,23,-35,-5,7,64,-56,27,-31,
 -5,-7,20,-21,8,23,46,-32,29,22,-58,32,63,14,-34,-11,-70,-30,31,16,17,-35,0,-18,-5,20,36,-26,
@@ -111,19 +117,14 @@ static const int8_t checkreader_c3_weights[] = {
 15,15,34,29,-9,-19,39,2,18,-21,16,8,-9,-4,20,-17,-54,27,-52,25,-34,48,-100,35,-10,21,44,43,
 -43,24,56,-15,25,22,10,-2,42,-53,-75,-47,18,-35,10,-38,23,-53,9,-5,4,22,-20,18,-98,3,-22,15,
 37,48,-25,-34,43,-24,-3,-16,44,5,47,-5,-94,-4,81,9,-6,-18,-6,-18};
-typedef char checkreader_c3_weights_checked[sizeof checkreader_c3_weights == 2400 ? 1 : -1];
-static const int32_t checkreader_c3_bias[] = {
+static const int32_t checkreader_c3_bias[16] = {
 -4524,565,-4058,3445,1989,-3949,2800,-1209,-1506,-6969,-542,-633,183,-296,-409,-2419};
-typedef char checkreader_c3_bias_checked[sizeof checkreader_c3_bias == 64 ? 1 : -1];
-static const int32_t checkreader_c3_multipliers[] = {
+static const int32_t checkreader_c3_multipliers[16] = {
 1327965881,1379328880,1148571876,1292676897,1628354329,1267487137,1534323271,1277481031,1258736870,1543904710,1603307065,1195192855,1370320972,1462765163,1635537146,1441626764};
-typedef char checkreader_c3_multipliers_checked[sizeof checkreader_c3_multipliers == 64 ? 1 : -1];
-static const int8_t checkreader_c3_shifts[] = {
--8,-8,-8,-8,-8,-8,-9,-8,-8,-10,-8,-8,-8,-8,-9,-8};
-typedef char checkreader_c3_shifts_checked[sizeof checkreader_c3_shifts == 16 ? 1 : -1];
+static const uint8_t checkreader_c3_shifts[16] = {
+7,7,7,7,7,7,8,7,7,9,7,7,7,7,8,7};
 
-
-static const int8_t checkreader_c5_weights[] = {
+static const int8_t checkreader_c5_weights[48000 + CHECKREADER_BLOCK - 1] = {
 5,1,-22,-11,20,-7,-8,-10,11,-6,-27,9,-13,-27,3,-3,-11,-14,-7,10,7,-2,-6,-18,-8,5,-31,-15,
 -5,-25,-2,-26,-18,0,-4,-20,9,-20,3,-14,-24,-2,-13,-30,0,-25,11,-7,-20,3,-11,-12,7,-29,-7,-26,
 -21,0,-10,-11,7,1,5,-2,-21,8,-20,-13,-6,-17,5,-3,-19,-6,-23,-21,-3,-11,18,-20,-7,13,-10,-13,
@@ -1839,22 +1840,18 @@ static const int8_t checkreader_c5_weights[] = {
 -7,0,-4,3,-4,0,1,5,3,5,5,-2,-8,4,-5,1,4,-2,-6,1,6,-9,0,2,-3,-2,5,-7,
 3,-10,2,-8,3,-3,-1,5,-6,2,-6,4,9,2,-5,-3,-3,-6,-1,-7,4,-5,4,4,-3,-5,2,-9,
 -2,0,1,-7,1,-1,-3,-9};
-typedef char checkreader_c5_weights_checked[sizeof checkreader_c5_weights == 48000 ? 1 : -1];
-static const int32_t checkreader_c5_bias[] = {
+static const int32_t checkreader_c5_bias[120] = {
 -642,784,73,830,-174,1213,-649,-46,-211,245,228,67,748,751,611,774,454,-138,786,-119,-43,-184,-72,959,1057,-545,1112,220,
 30,-350,-88,1024,269,5666,724,1372,1671,-131,157,925,336,-88,659,-467,-494,1081,-100,1052,338,780,1871,1059,895,965,261,914,
 1563,1164,545,427,-110,1594,239,-376,-88,-295,-418,-731,137,158,994,-1109,-424,725,-488,469,-116,-196,3140,535,1368,42,198,521,
 435,-191,1641,416,1330,1298,-657,-133,-130,-716,-225,1584,-94,1368,155,788,-237,-269,-195,936,-646,-105,204,-144,105,831,952,1531,
 1181,-184,240,-255,-847,-12,-88,-92};
-typedef char checkreader_c5_bias_checked[sizeof checkreader_c5_bias == 480 ? 1 : -1];
-static const int32_t checkreader_c5_multipliers[] = {
+static const int32_t checkreader_c5_multipliers[1] = {
 1640821993};
-typedef char checkreader_c5_multipliers_checked[sizeof checkreader_c5_multipliers == 4 ? 1 : -1];
-static const int8_t checkreader_c5_shifts[] = {
--8};
-typedef char checkreader_c5_shifts_checked[sizeof checkreader_c5_shifts == 1 ? 1 : -1];
+static const uint8_t checkreader_c5_shifts[1] = {
+7};
 
-static const int8_t checkreader_f6_weights[] = {
+static const int8_t checkreader_f6_weights[10080 + CHECKREADER_BLOCK - 1] = {
 19,12,-41,-13,-13,3,-13,-12,6,20,-88,-52,15,11,27,-10,-17,-13,21,-10,10,-7,41,22,24,-10,-6,-40,
 20,3,14,-14,-33,-20,-3,-58,7,18,0,5,-11,-23,31,23,-14,-1,-4,-18,-43,21,45,2,24,-22,27,-2,
 -25,-6,-1,-38,-22,4,1,-33,-4,-29,-23,12,-11,25,-18,-13,-8,-44,-16,9,13,-12,-75,4,8,27,-21,-14,
@@ -2215,20 +2212,16 @@ static const int8_t checkreader_f6_weights[] = {
 -32,-51,-61,-24,25,11,9,-19,-38,-6,-27,56,-25,-22,23,-1,-2,-52,6,-54,31,23,6,-34,12,30,36,-7,
 -7,14,-18,-22,1,-64,-44,6,-37,-89,-35,17,6,19,16,29,25,-3,-18,10,63,-64,3,-47,-10,-15,4,-5,
 -8,-17,6,22,-9,24,23,-67,7,8,-47,52,-40,-8,7,0,-19,67,5,-19,57,-25,12,6,-7,17,8,15};
-typedef char checkreader_f6_weights_checked[sizeof checkreader_f6_weights == 10080 ? 1 : -1];
-static const int32_t checkreader_f6_bias[] = {
+static const int32_t checkreader_f6_bias[84] = {
 238,32,182,-20,198,26,-23,-510,-198,202,-247,66,38,145,196,-155,106,202,264,-151,-190,187,328,437,137,-155,-34,245,
 44,-215,-98,-127,-302,246,-301,117,-39,66,-19,-103,-210,-215,267,223,-83,-103,-35,144,-179,95,271,-168,331,-82,114,-119,
 118,-273,219,151,-209,37,146,-83,-416,-43,-93,310,386,-744,-14,-127,-169,542,14,-33,-93,333,182,-308,421,-235,-97,364};
-typedef char checkreader_f6_bias_checked[sizeof checkreader_f6_bias == 336 ? 1 : -1];
-static const int32_t checkreader_f6_multipliers[] = {
+static const int32_t checkreader_f6_multipliers[1] = {
 1240224822};
-typedef char checkreader_f6_multipliers_checked[sizeof checkreader_f6_multipliers == 4 ? 1 : -1];
-static const int8_t checkreader_f6_shifts[] = {
--7};
-typedef char checkreader_f6_shifts_checked[sizeof checkreader_f6_shifts == 1 ? 1 : -1];
+static const uint8_t checkreader_f6_shifts[1] = {
+6};
 
-static const int8_t checkreader_logits_weights[] = {
+static const int8_t checkreader_logits_weights[840 + CHECKREADER_BLOCK - 1] = {
 -11,-16,25,-27,-7,7,30,35,0,-22,-13,-31,-2,-14,-12,-3,28,-30,-5,-36,-2,-2,1,-15,-3,20,2,29,
 -18,-6,-15,-29,-34,38,-13,22,-11,-21,32,25,-33,-17,-4,9,-7,-23,-43,52,22,-15,17,3,-13,-8,-23,-43,
 12,-31,-13,-17,-19,-12,-29,-13,15,-1,37,-8,5,-29,37,27,-22,7,-32,-7,24,-3,-10,-33,-7,-12,25,61,
@@ -2259,125 +2252,160 @@ static const int8_t checkreader_logits_weights[] = {
 -19,-8,-8,-33,9,-16,-22,-12,-23,-31,18,38,-13,1,-24,-8,11,12,28,-14,6,-4,-5,-19,5,-5,40,23,
 -1,-1,-10,-29,-34,-6,12,2,-33,32,14,-2,-38,-44,-28,9,-7,-48,-18,-34,7,18,-48,3,-15,-34,-2,-26,
 0,-27,40,-18,-16,-16,-14,17,11,13,29,18,31,-1,35,-7,3,42,41,-21,14,-6,-25,-26,-1,9,11,-5};
-typedef char checkreader_logits_weights_checked[sizeof checkreader_logits_weights == 840 ? 1 : -1];
-static const int32_t checkreader_logits_bias[] = {
+static const int32_t checkreader_logits_bias[10] = {
 6,0,-1,-1,5,-5,2,2,0,-3};
-typedef char checkreader_logits_bias_checked[sizeof checkreader_logits_bias == 40 ? 1 : -1];
-static const int32_t checkreader_logits_multipliers[] = {
+static const int32_t checkreader_logits_multipliers[1] = {
 1876873981};
-typedef char checkreader_logits_multipliers_checked[sizeof checkreader_logits_multipliers == 4 ? 1 : -1];
-static const int8_t checkreader_logits_shifts[] = {
--8};
-typedef char checkreader_logits_shifts_checked[sizeof checkreader_logits_shifts == 1 ? 1 : -1];
+static const uint8_t checkreader_logits_shifts[1] = {
+7};
 
-/* The layers. Activations are stored as integer + 128, as pixels are. */
+/* The layers. An activation is stored as its integer + 128, as pixels are: 0 stands for 0.0, and nothing is negative. */
 
-/* sum * multiplier * 2^(shift - 31), rounded twice as TensorFlow Lite Micro does
-   (MultiplyByQuantizedMultiplier of gemmlowp), and clamped. */
-static uint8_t checkreader_requantized(
-    int32_t sum, int32_t multiplier, int shift, int32_t zero, int32_t low, int32_t high)
+/* Copies the pixels into a frame of zeros, so that no window reaches beyond it. */
+static void checkreader_frame(const uint8_t *pixels, int rows, int columns, int above, int before, uint8_t *framed)
 {
-    const int left = shift > 0 ? shift : 0, right = shift > 0 ? 0 : -shift;
-    const int64_t product = (int64_t)sum * ((int64_t)1 << left) * multiplier;
-    const int64_t nudge = product < 0 ? 1 - ((int64_t)1 << 30) : (int64_t)1 << 30;
-    const int32_t rounded = (int32_t)((product + nudge) / ((int64_t)1 << 31)); /* toward zero */
-    const int32_t mask = (int32_t)(((int64_t)1 << right) - 1), rest = rounded & mask;
-    int32_t value = (int32_t)((rounded - rest) / ((int64_t)1 << right));
-    value += (rest > (mask >> 1) + (rounded < 0)) + zero;
-    value = value < low ? low : value > high ? high : value;
-    return (uint8_t)(value + 128);
+    for (int i = 0; i < rows * columns; i++)
+        framed[i] = 0;
+    for (int y = 0; y < 28; y++)
+        for (int x = 0; x < 28; x++)
+            framed[(y + above) * columns + before + x] = *pixels++;
 }
 
-/* Convolution; a dense layer is one of a single pixel. `patch` holds a filter's window, less the zero point. */
-static void checkreader_convolution(
-    const uint8_t *in, int height, int width, int channels, int input_zero,
-    int window_rows, int window_columns, int stride_rows, int stride_columns, int above, int before,
-    int rows, int columns, int filters, const int8_t *weights, const int32_t *bias,
-    const int32_t *multipliers, const int8_t *shifts, int scales, int zero, int low, int high,
-    int16_t *patch, uint8_t *out)
+/* Continues a vector with the zeros that its products need. */
+static void checkreader_pad(uint8_t *vector, int taps)
 {
-    const int taps = window_rows * window_columns * channels, run = window_columns * channels;
-    for (int y = 0; y < rows; y++) {
-        for (int x = 0; x < columns; x++) {
-            for (int v = 0; v < window_rows; v++) {
-                const int row = y * stride_rows + v - above, first = x * stride_columns - before;
-                int16_t *const to = patch + v * run;
-                if (row >= 0 && row < height && first >= 0 && first + window_columns <= width) {
-                    const uint8_t *const from = in + (row * width + first) * channels;
-                    for (int i = 0; i < run; i++)
-                        to[i] = (int16_t)(from[i] - 128 - input_zero);
-                    continue;
-                }
-                for (int u = 0; u < window_columns; u++) {
-                    const int inside = row >= 0 && row < height && first + u >= 0 && first + u < width;
-                    for (int c = 0; c < channels; c++)
-                        to[u * channels + c] = inside
-                            ? (int16_t)(in[(row * width + first + u) * channels + c] - 128 - input_zero)
-                            : (int16_t)0;
-                }
-            }
-            for (int filter = 0; filter < filters; filter++) {
-                const int8_t *const weight = weights + filter * taps;
-                const int scale = scales > 1 ? filter : 0;
-                int32_t sum = bias[filter];
-                for (int i = 0; i < taps; i++)
-                    sum += patch[i] * weight[i];
-                *out++ = checkreader_requantized(sum, multipliers[scale], shifts[scale], zero, low, high);
-            }
+    for (int i = taps; i < CHECKREADER_PADDED(taps); i++)
+        vector[i] = 0;
+}
+
+/* max(sum, 0) * multiplier * 2^-(32 + shift), clamped. TensorFlow Lite Micro rounds twice, to multiples of 2^31 and of
+   2^(32 + shift), and halves up where nothing is negative; one division with both halves added first is the same. */
+static uint8_t checkreader_requantized(int32_t sum, int32_t multiplier, int shift)
+{
+    const uint64_t product = (uint64_t)(uint32_t)(sum < 0 ? 0 : sum) * (uint32_t)multiplier;
+    const uint32_t high = (uint32_t)((product + ((uint32_t)1 << 30)) >> 32) + ((uint32_t)1 << (shift - 1));
+    const uint32_t value = high >> shift;
+    return (uint8_t)(value < 255 ? value : 255);
+}
+
+struct checkreader_word {
+    uint8_t bytes[8];
+};
+
+/* Copies a window's rows, `line` bytes apart, in words. What a word has too much is overwritten by the next. */
+static void checkreader_gather(const uint8_t *window, int line, int rows, int row_bytes, uint8_t *patch)
+{
+    for (int row = 0; row < rows; row++)
+        for (int i = 0; i < row_bytes; i += 8)
+            *(struct checkreader_word *)(patch + row * row_bytes + i) =
+                *(const struct checkreader_word *)(window + row * line + i);
+    checkreader_pad(patch, rows * row_bytes);
+}
+
+/* A filter's products with four patches: each weight that is loaded serves four pixels. */
+static void checkreader_products(const uint8_t *patches, const int8_t *weights, int taps, int32_t sums[4])
+{
+    int32_t sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
+    for (int i = 0; i < CHECKREADER_PADDED(taps); i++) {
+        sum0 += patches[i] * weights[i];
+        sum1 += patches[i + CHECKREADER_PATCH] * weights[i];
+        sum2 += patches[i + 2 * CHECKREADER_PATCH] * weights[i];
+        sum3 += patches[i + 3 * CHECKREADER_PATCH] * weights[i];
+    }
+    sums[0] = sum0;
+    sums[1] = sum1;
+    sums[2] = sum2;
+    sums[3] = sum3;
+}
+
+/* Convolution, ReLU and the maximum of 2x2 pixels, which is taken over their sums. */
+static void checkreader_convolution_max_pool(
+    const uint8_t *in, int width, int channels, int window, int stride, int rows, int columns, int filters,
+    const int8_t *weights, const int32_t *bias, const int32_t *multipliers, const uint8_t *shifts,
+    uint8_t *patches, uint8_t *out)
+{
+    const int line = width * channels, taps = window * window * channels;
+    for (int cell = 0; cell < rows * columns; cell++) {
+        for (int i = 0; i < 4; i++) {
+            const int y = (cell / columns * 2 + i / 2) * stride, x = (cell % columns * 2 + i % 2) * stride;
+            checkreader_gather(in + y * line + x * channels, line, window, window * channels,
+                               patches + i * CHECKREADER_PATCH);
+        }
+        for (int filter = 0; filter < filters; filter++) {
+            int32_t sums[4];
+            checkreader_products(patches, weights + filter * taps, taps, sums);
+            int32_t best = sums[0];
+            for (int i = 1; i < 4; i++)
+                best = sums[i] > best ? sums[i] : best;
+            *out++ = checkreader_requantized(best + bias[filter], multipliers[filter], shifts[filter]);
         }
     }
 }
 
-/* The largest of the integers in each window. */
-static void checkreader_max_pool(
-    const uint8_t *in, int width, int channels, int window_rows, int window_columns, int stride_rows,
-    int stride_columns, int rows, int columns, int low, int high, uint8_t *out)
+/* Dense layer and ReLU, two outputs at a time. `step` is 1 where each output has a multiplier and a shift, else 0. */
+static void checkreader_dense(
+    uint8_t *in, int taps, int outputs, const int8_t *weights, const int32_t *bias, const int32_t *multipliers,
+    const uint8_t *shifts, int step, uint8_t *out)
 {
-    for (int y = 0; y < rows; y++) {
-        for (int x = 0; x < columns; x++) {
-            for (int c = 0; c < channels; c++) {
-                int best = low + 128;
-                for (int v = 0; v < window_rows; v++) {
-                    for (int u = 0; u < window_columns; u++) {
-                        const int row = y * stride_rows + v, column = x * stride_columns + u;
-                        const int value = in[(row * width + column) * channels + c];
-                        best = value > best ? value : best;
-                    }
-                }
-                *out++ = (uint8_t)(best > high + 128 ? high + 128 : best);
-            }
+    checkreader_pad(in, taps);
+    for (int output = 0; output < outputs; output += 2) {
+        const int8_t *const weights0 = weights + output * taps, *const weights1 = weights0 + taps;
+        const int scale = output * step;
+        int32_t sum0 = bias[output], sum1 = bias[output + 1];
+        for (int i = 0; i < CHECKREADER_PADDED(taps); i++) {
+            sum0 += in[i] * weights0[i];
+            sum1 += in[i] * weights1[i];
         }
+        out[output] = checkreader_requantized(sum0, multipliers[scale], shifts[scale]);
+        out[output + 1] = checkreader_requantized(sum1, multipliers[scale + step], shifts[scale + step]);
     }
 }
 
-/* Two activations at a time, at its two ends, and between them a filter's window. */
-static int16_t checkreader_arena[2940];
+/* The last dense layer: its integers may be negative, and are rounded twice, halves up and then away from zero. */
+static void checkreader_logits(
+    uint8_t *in, int taps, int outputs, const int8_t *weights, const int32_t *bias, const int32_t *multipliers,
+    const uint8_t *shifts, int step, int zero, int8_t *out)
+{
+    checkreader_pad(in, taps);
+    for (int output = 0; output < outputs; output++) {
+        const int shift = 32 + shifts[output * step];
+        int32_t sum = bias[output];
+        for (int i = 0; i < CHECKREADER_PADDED(taps); i++)
+            sum += in[i] * weights[output * taps + i];
+        int64_t product = (int64_t)sum * multipliers[output * step] + ((int64_t)1 << 30);
+        product += ((int64_t)1 << (shift - 1)) - (product < 0 ? (int64_t)1 << 31 : 0);
+        /* 2^62 makes it positive: to shift what is negative is undefined. */
+        const int value = (int)((uint64_t)(product + ((int64_t)1 << 62)) >> shift) - (1 << (62 - shift)) + zero;
+        out[output] = (int8_t)(value < -128 ? -128 : value > 127 ? 127 : value);
+    }
+}
+
+/* A layer's input and output lie at its two ends, and between them a convolution's windows. The first output follows
+   the picture, and overwrites its rows when no window needs them any more. */
+static uint8_t checkreader_arena[2432];
 
 int checkreader_lenet5_classify(const uint8_t pixels[784], int8_t logits[10])
 {
-    uint8_t *const arena = (uint8_t *)checkreader_arena;
+    uint8_t *const arena = checkreader_arena;
     int best = 0;
-    checkreader_convolution(pixels, 28, 28, 1, -128, 5, 5, 1, 1, 2, 2, 28, 28, 6,
-        checkreader_c1_weights, checkreader_c1_bias, checkreader_c1_multipliers, checkreader_c1_shifts,
-        6, -128, -128, 127, checkreader_arena + 2352, arena + 0);
-    checkreader_max_pool(arena + 0, 28, 6, 2, 2, 2, 2, 14, 14, -128, 127, arena + 4704);
-    checkreader_convolution(arena + 4704, 14, 14, 6, -128, 5, 5, 1, 1, 0, 0, 10, 10, 16,
-        checkreader_c3_weights, checkreader_c3_bias, checkreader_c3_multipliers, checkreader_c3_shifts,
-        16, -128, -128, 127, checkreader_arena + 800, arena + 0);
-    checkreader_max_pool(arena + 0, 10, 16, 2, 2, 2, 2, 5, 5, -128, 127, arena + 5480);
-    checkreader_convolution(arena + 5480, 1, 1, 400, -128, 1, 1, 1, 1, 0, 0, 1, 1, 120,
-        checkreader_c5_weights, checkreader_c5_bias, checkreader_c5_multipliers, checkreader_c5_shifts,
-        1, -128, -128, 127, checkreader_arena + 60, arena + 0);
-    checkreader_convolution(arena + 0, 1, 1, 120, -128, 1, 1, 1, 1, 0, 0, 1, 1, 84,
-        checkreader_f6_weights, checkreader_f6_bias, checkreader_f6_multipliers, checkreader_f6_shifts,
-        1, -128, -128, 127, checkreader_arena + 60, arena + 5796);
-    checkreader_convolution(arena + 5796, 1, 1, 84, -128, 1, 1, 1, 1, 0, 0, 1, 1, 10,
-        checkreader_logits_weights, checkreader_logits_bias, checkreader_logits_multipliers, checkreader_logits_shifts,
-        1, -42, -128, 127, checkreader_arena + 5, arena + 0);
-    for (int i = 0; i < 10; i++) {
-        logits[i] = (int8_t)(arena[0 + i] - 128);
+    checkreader_frame(pixels, 32, 32, 2, 2, arena + 338);
+    checkreader_convolution_max_pool(
+        arena + 338, 32, 1, 5, 1, 14, 14, 6, checkreader_c1_weights, checkreader_c1_bias,
+        checkreader_c1_multipliers, checkreader_c1_shifts, arena + 1472, arena + 0);
+    checkreader_convolution_max_pool(
+        arena + 0, 14, 6, 5, 1, 5, 5, 16, checkreader_c3_weights, checkreader_c3_bias,
+        checkreader_c3_multipliers, checkreader_c3_shifts, arena + 1216, arena + 1984);
+    checkreader_dense(
+        arena + 1984, 400, 120, checkreader_c5_weights, checkreader_c5_bias, checkreader_c5_multipliers,
+        checkreader_c5_shifts, 0, arena + 0);
+    checkreader_dense(
+        arena + 0, 120, 84, checkreader_f6_weights, checkreader_f6_bias, checkreader_f6_multipliers,
+        checkreader_f6_shifts, 0, arena + 2304);
+    checkreader_logits(
+        arena + 2304, 84, 10, checkreader_logits_weights, checkreader_logits_bias,
+        checkreader_logits_multipliers, checkreader_logits_shifts, 0, -42, logits);
+    for (int i = 1; i < 10; i++)
         best = logits[i] > logits[best] ? i : best;
-    }
     return best;
 }
 

@@ -88,6 +88,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     Format("onnx_features", "lenet5-features", "lenet5-features.onnx", "onnxruntime", "float32", _FLOAT32, "onnx:features"),
     Format("c", "lenet5-int8", "lenet5-int8.c", "c", "int8", _EXACT, "c_source:code", _C_HEADER),
     Format("wasm", "lenet5-int8", "lenet5-int8.wasm", "wasm", "int8", _EXACT, "wasm:module"),
+    Format("wasm_simd", "lenet5-int8", "lenet5-int8-simd.wasm", "wasm", "int8", _EXACT, "wasm:simd_module"),
 )
 # fmt: on
 

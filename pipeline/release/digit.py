@@ -33,6 +33,7 @@ FILES: Final = {
     "keras": "keras/lenet5.keras",
     "c": "edge/lenet5-int8.c",
     "wasm": "edge/lenet5-int8.wasm",
+    "wasm_simd": "edge/lenet5-int8-simd.wasm",
 }
 _DESCRIPTIONS: Final = {
     "lenet5": "LeNet-5, float: one handwritten digit",

@@ -251,8 +251,9 @@ def interval(estimate: Any, places: int = 2) -> str:
 
 
 def formats(records: Records | FieldRecords) -> tuple[Format, ...]:
-    """Returns the formats of a run's task."""
-    return TABLE[spec.task_of_record(records.train).name]
+    """Returns the formats that a run was exported in."""
+    rows = TABLE[spec.task_of_record(records.train).name]
+    return tuple(row for row in rows if f"{FOLDER}/{row.file}" in records.export.files)
 
 
 def exported_bytes(records: Records | FieldRecords, row: Format) -> int:

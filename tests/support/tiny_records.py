@@ -130,7 +130,7 @@ def field_records() -> dict[str, Any]:
 
 
 # Benchmarks with a file for each processor.
-OF_TIMES: Final = ("network", "service", "peers", "operations", "fields")
+OF_TIMES: Final = ("network", "service", "peers", "operations", "fields", "edge")
 
 
 def write_records(folder: Path, records: dict[str, Any]) -> None:
@@ -218,10 +218,27 @@ def results(machine: dict[str, Any]) -> dict[str, dict[str, Any]]:
             ],
         },
         "edge": {
-            "c": {"flags": "-O3", "pictures": 10_000, "largest_difference_lsb": 0, "ratio": 0.812},
-            "cortex_m": {"cortex-m3": {"flash_bytes": 64_682, "ram_bytes": 5_880}},
-            "macs": 416_520,
-            "wasm_bytes": 68_367,
+            "version": "4",
+            "c": {
+                "flags": "-O3",
+                "pictures": 10_000,
+                "largest_difference_lsb": 0,
+                "c_p50_us": 5.61,
+                "litert_p50_us": 6.5,
+                "ratio": 0.863,
+            },
+            "cortex_m": {
+                "cortex-m3": {
+                    "-Os": {"flash_bytes": 64_682, "ram_bytes": 2_688, "instructions": 724_688},
+                    "-O2": {"flash_bytes": 64_782, "ram_bytes": 2_688, "instructions": 671_834},
+                }
+            },
+            "macs": 187_656,
+            "wasm": {
+                "bytes": {"wasm": 68_367, "wasm_simd": 70_367},
+                "microseconds": {"wasm": 80.1, "wasm_simd": 25.04, "earlier": 225.0},
+                "earlier": {"version": "3", "sha256": "0"},
+            },
             "tflm_arena_bytes": 8_528,
             "ethos_u55": {
                 "operators": 8,
