@@ -138,14 +138,16 @@ def _regrouped(graph: _Graph, x: str, shape: tuple[int, ...], layer: Layer) -> s
     """
     height, width, channels = shape
     reads = layer.weights.shape[-1] if layer.kind == "conv" else layer.shape[-1]
+    groups, maps = "blocks", "pixels"
     if x != _IMAGE:
         if reads == channels:
             return x
+        groups, maps = f"{layer.name}_groups", f"{layer.name}_maps"
         x = graph.transposed(x, f"{layer.name}_last", [0, 2, 3, 1], layer.input)
     if reads != channels:
         sizes = [-1, height, width * channels // reads, reads]
-        x = graph.reshaped(x, f"{layer.name}_groups", sizes, layer.input)
-    return graph.transposed(x, f"{layer.name}_first", [0, 3, 1, 2], layer.input)
+        x = graph.reshaped(x, groups, sizes, layer.input)
+    return graph.transposed(x, maps, [0, 3, 1, 2], layer.input)
 
 
 def _conv(graph: _Graph, layer: Layer, x: str) -> str:
