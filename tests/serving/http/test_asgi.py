@@ -199,7 +199,8 @@ def test_a_disconnected_client_gets_no_response() -> None:
 
 @pytest.mark.parametrize(("lost", "status"), [(False, "200"), (True, "499")])
 def test_an_answer_that_came_too_late_is_not_counted_as_sent(lost: bool, status: str) -> None:
-    connection, counts, lines = SimpleNamespace(lost=False), Counts(), []
+    connection = SimpleNamespace(lost=False, join_next_response=lambda: None)
+    counts, lines = Counts(), []
 
     async def handler(request: HttpRequest) -> HttpResponse:
         connection.lost = lost
