@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,7 @@ __all__ = ["FORMATS", "MAX_PIXELS", "Frame", "Gray", "decode", "decode_frame", "
 
 FORMATS: Final = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 MAX_PIXELS: Final = 50_000_000
+_PNG_HEADER: Final = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _ORIENTATION: Final = 274
 _TRANSPOSES: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -83,6 +85,9 @@ def decode_frame(encoded: bytes, max_pixels: int = MAX_PIXELS) -> Frame:
 
 def pixel_count(encoded: bytes) -> int:
     """Returns the number of pixels that a picture's header states, or 2⁶³ where it cannot be read."""
+    if encoded.startswith(_PNG_HEADER):  # of nearly all small pictures: by far faster than Pillow
+        width, height = struct.unpack_from(">II", encoded.ljust(24, b"\xff"), len(_PNG_HEADER))
+        return int(width * height)
     with HIDDEN:
         try:
             width, height = Image.open(io.BytesIO(encoded), formats=FORMATS).size
