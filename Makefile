@@ -66,9 +66,9 @@ tour: $(VENV)/train.done  ## from pictures to a reading by the service: DATA_DIR
 	@$(BIN)/python -m scripts.tour $(if $(DATA_DIR),--data $(DATA_DIR)) $(if $(NAME),--name $(NAME))
 
 test: lint  ## install what tests need, then lint, types and tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-test-slow: $(VENV)/test.done  ## the tests that take minutes: the whole way with own data
+test-slow: $(VENV)/test.done  ## the tests that take minutes: the whole way with own data, Ray, training without a network
 	@$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/test.done  ## ruff, strict types, import contracts, names and tests' structure
@@ -100,7 +100,7 @@ fuzz: $(VENV)/test.done  ## throw mutated bytes at the parsers, SECONDS=60 each
 check-gpu: $(VENV)-gpu/done  ## on a machine with CUDA: agreement and throughput, into benchmarks/results/gpu.json
 	@$(VENV)-gpu/bin/python -m benchmarks.gpu
 
-peers: $(VENV)/train.done  ## compare other model servers with this one, into benchmarks/results/peers.json
+peers: $(VENV)/train.done  ## compare other model servers with this one, into benchmarks/results/peers/
 	@$(BIN)/python -m benchmarks.peers
 
 edge-tools: $(VENV)/test.done  ## install what `edge-test` needs (Debian, as root)

@@ -1,36 +1,28 @@
-"""The effect of batching: the measurement that `serving.runtime.onnx.CHUNK` and the batcher's defaults come from.
+"""The effect of batching: the measurement that the batcher's defaults come from.
 
-    .venv/bin/python -m benchmarks.batching      # four minutes, on an idle machine; writes results/batching.json
+    .venv/bin/python -m benchmarks.batching      # four minutes, on an idle machine; writes results/batching/CPU.json
 
-`chunks` is the network alone: µs per row against rows per run, in one thread,
-and of 256 rows on all cores, cut over threads or shared inside the operators.
-`service` is requests of one picture against rows per batch and delay.
+`service` is requests of one picture against rows per batch and delay; the network alone is in `benchmarks.network`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from statistics import median
 from typing import Any, Final
 
-import numpy as np
 import uvloop
 from tqdm import tqdm
 
-from benchmarks import models, output
+from benchmarks import output
 from benchmarks.load.generator import Result, closed_loop
 from benchmarks.servers import checkreader, request
 from pipeline.run import machine, write_json
-from serving.repository.store import Repository
-from serving.runtime import onnx
 
 ROUNDS: Final = 3
 SECONDS: Final = 1.5
 MODELS: Final = ("lenet5", "lenet5-int8")
-ROWS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-CALLS: Final = 60
 CONNECTIONS: Final = (1, 16, 64)
 # Rows of a batch and µs of delay.
 SETTINGS: Final = ((1, 0), (8, 0), (32, 0), (256, 0), (256, 200), (256, 1000))
@@ -38,53 +30,14 @@ SETTINGS: Final = ((1, 0), (8, 0), (32, 0), (256, 0), (256, 200), (256, 1000))
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures and writes JSON."""
-    options = output.parser("batching", "Measures the effect of batching.").parse_args(arguments)
+    options = output.parser_of_times("batching", "Measures the effect of batching.").parse_args(arguments)
     record = {
-        "chunks": {model: chunks(model) for model in MODELS},
         "service": {model: service(model) for model in MODELS},
         "rounds": ROUNDS,
         "seconds": SECONDS,
         "machine": machine(),
     }
     write_json(options.out, record)
-
-
-def chunks(model: str, row_counts: Sequence[int] = ROWS, calls: int = CALLS) -> dict[str, float]:
-    """Times the network of a model.
-
-    Args:
-        model: the released model's name.
-        row_counts: rows of a run, in one thread.
-        calls: how often each is timed.
-
-    Returns:
-        µs per row: by number of rows, and of 256 rows with each way to use all cores.
-    """
-    file = models.file(model)
-    alone, shared, cut = onnx.session(file, 1), onnx.session(file), onnx.load(file)
-    image = np.resize(Repository.open().golden[1], (256, 28, 28, 1))
-    single = {
-        str(count): lambda count=count: alone.run(None, {"image": image[:count]})  # type: ignore[misc]
-        for count in row_counts
-    }
-    parallel = {
-        "256_cut_over_threads": lambda: cut.run(image),
-        "256_shared_by_threads": lambda: shared.run(None, {"image": image}),
-    }
-    times = _microseconds(single | parallel, calls)
-    return {name: round(duration / int(name.partition("_")[0]), 1) for name, duration in times.items()}
-
-
-def _microseconds(calls: dict[str, Callable[[], Any]], repetitions: int) -> dict[str, float]:
-    """Returns the median µs of each call; all are made in turns."""
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(repetitions):
-        for name, call in calls.items():
-            call()
-            start = time.perf_counter_ns()
-            call()
-            times[name].append((time.perf_counter_ns() - start) / 1e3)
-    return {name: median(durations) for name, durations in times.items()}
 
 
 def service(

@@ -1,6 +1,6 @@
 """Speed of the released field model, and its errors with and without knowledge of the check digit.
 
-    .venv/bin/python -m benchmarks.fields      # a quarter of an hour, on an idle machine; writes results/fields.json
+    .venv/bin/python -m benchmarks.fields      # a quarter of an hour, on an idle machine; writes results/fields/CPU.json
 
 `one` is a posted picture, encoded bytes → reading, in one thread; `png` is Pillow's part of that. `aba` are
 numbers of nine digits with the check digit of American routing numbers, drawn
@@ -50,7 +50,7 @@ _WEIGHTS: Final = (3, 7, 1)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures and writes JSON."""
-    options = output.parser("fields", "Measures the released field model.").parse_args(arguments)
+    options = output.parser_of_times("fields", "Measures the released field model.").parse_args(arguments)
     sampler = HandwritingSampler().validation()
     record = {
         "one": single_pictures(sampler),

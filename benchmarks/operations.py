@@ -1,6 +1,6 @@
 """The service in operation: two workers against one, a release under load, the bytes of the page.
 
-    .venv/bin/python -m benchmarks.operations    # four minutes, idle; apt install wrk; writes results/operations.json
+    .venv/bin/python -m benchmarks.operations    # four minutes, idle; apt install wrk; writes results/operations/CPU.json
 
 Workers share two cores with wrk, a load generator in C whose own share is stated. A release is a manifest
 that names other versions, so that all digit models are loaded, checked and swapped; requests arrive at random
@@ -49,7 +49,7 @@ INTERVAL: Final = 1.0  # s between two releases, where they follow each other
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures everything and writes JSON."""
-    options = output.parser("operations", "Measures the service in operation.").parse_args(arguments)
+    options = output.parser_of_times("operations", "Measures the service in operation.").parse_args(arguments)
     if shutil.which("wrk") is None:
         raise SystemExit("error: wrk is not installed: apt install wrk")
     record = {

@@ -1,6 +1,6 @@
 """The service against a minimal service of the same model, side by side in one run.
 
-    .venv/bin/python -m benchmarks.service      # ten minutes, on an idle machine; writes results/service.json
+    .venv/bin/python -m benchmarks.service      # ten minutes, on an idle machine; writes results/service/CPU.json
 
 Rates and times are medians over rounds in which both are measured in turns; a
 ratio is the median of the rounds' ratios. The load generator shares the two
@@ -60,7 +60,7 @@ for line in sys.stdin:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures everything and writes JSON."""
-    options = output.parser(
+    options = output.parser_of_times(
         "service", "Measures the service against a minimal service of the same model."
     ).parse_args(arguments)
     with checkreader() as (port, process):

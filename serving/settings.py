@@ -158,7 +158,7 @@ class Settings:
     )
     # TF32 rounds float32 products to 10 bits.
     tf32: bool = _option("on a GPU, round products to TF32: faster, less exact", False, action="store_true")
-    # `benchmarks/results/batching.json` has the measurements that this and the next default come from.
+    # `benchmarks/results/batching/` has the measurements that this and the next default come from.
     batch_rows: int = _option("rows that share a batch (%(default)s)", "256", positive, metavar="N")
     # In s
     batch_delay: float = _option(

@@ -20,6 +20,16 @@ from tests.support.tiny import write_models
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
+TESTS = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps tests that share fixtures in one process: those of a folder with a conftest, else those of a file."""
+    for item in items:
+        folder = item.path.parent
+        shared = folder if folder != TESTS and (folder / "conftest.py").exists() else item.path
+        item.add_marker(pytest.mark.xdist_group(str(shared.relative_to(TESTS))))
+
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:

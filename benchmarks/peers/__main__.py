@@ -1,6 +1,6 @@
 """Speed, memory and time to start of checkreader and of other model servers.
 
-    .venv/bin/python -m benchmarks.peers      # about 8 minutes, Linux only; writes results/peers.json
+    .venv/bin/python -m benchmarks.peers      # about 8 minutes, Linux only; writes results/peers/CPU.json
 
 Every server gets the same ONNX model, the same picture as JSON and the same two cores, which it shares
 with the load generator. In each round checkreader is measured first and last, so that its ratio to a peer holds on
@@ -156,7 +156,7 @@ def _round(number: float) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Installs, measures and writes JSON."""
-    command = output.parser("peers", "Compares checkreader with other model servers.")
+    command = output.parser_of_times("peers", "Compares checkreader with other model servers.")
     command.add_argument("--rounds", type=int, default=3, help="how often all are measured (%(default)s)")
     command.add_argument(
         "--seconds", type=float, default=5.0, help="duration of each measurement (%(default)s)"

@@ -151,7 +151,7 @@ def sheet(seed: int = 0) -> Image.Image:
     from pipeline.synthesis.sampler import HandwritingSampler
 
     rng = np.random.default_rng(seed)
-    field = HandwritingSampler().validation().field(rng)[0]
+    field = HandwritingSampler(invented=4).validation().field(rng)[0]
     pictures = [digit_drawing.digit(int(rng.integers(10)), rng), field]
     rows = [[relight(gray, kind, seed + number) for number, gray in enumerate(pictures)] for kind in KINDS]
     widths = [max(row[column].shape[1] for row in rows) for column in range(len(pictures))]

@@ -16,7 +16,7 @@ from pipeline.export import onnx_row_pairs
 from pipeline.export.provenance import embed_in_onnx
 from pipeline.export.source import Source
 from pipeline.export.tf_function import plain_function
-from pipeline.networks.spec import FAST, Task
+from pipeline.networks.spec import Task
 from serving.runtime import onnx as runtime  # noqa: F401  before anything else imports ONNX Runtime: no telemetry
 
 OPSET: Final = 17
@@ -58,8 +58,7 @@ def _convert(source: Source, features: bool = False) -> onnx.ModelProto:
     )
     signature = [tf.TensorSpec(source.task.image, tf.float32, name="image")]
     model, _ = tf2onnx.convert.from_function(function, signature, opset=OPSET)
-    tidy = _tidy(model, source.task)
-    return onnx_row_pairs.pair_rows(tidy) if source.task is FAST else tidy
+    return onnx_row_pairs.pair_rows(_tidy(model, source.task))
 
 
 def _tidy(model: onnx.ModelProto, task: Task) -> onnx.ModelProto:

@@ -19,12 +19,11 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from pipeline.export import onnx_row_pairs, tflite
+from pipeline.export import onnx_blocks, tflite
 from pipeline.export.provenance import embed_in_onnx
 from pipeline.export.source import Source
 from pipeline.networks import integer_reference
 from pipeline.networks.integer_reference import Layer, Reference, Scale, Unsupported
-from pipeline.networks.spec import FAST
 from serving.errors import CheckreaderError
 from serving.runtime import onnx as runtime  # noqa: F401  before anything else imports ONNX Runtime: no telemetry
 
@@ -48,8 +47,7 @@ def int8(source: Source, provenance: dict[str, Any]) -> bytes:
         CheckreaderError: an operator is not exported, or ONNX Runtime did not turn it into an integer kernel.
     """
     network = integer_reference.load(tflite.integers(source))
-    model = build(network)
-    content = embed_in_onnx(onnx_row_pairs.pair_rows(model) if network.task is FAST else model, provenance)
+    content = embed_in_onnx(build(network), provenance)
     check_integer_kernels(content, network)
     return content
 
@@ -91,18 +89,23 @@ class _Graph:
 def build(network: Reference) -> onnx.ModelProto:
     """Builds the graph of an integer network.
 
-    Weights are permuted so that no transposition is needed but that of a field's logits.
+    ONNX Runtime's integer convolutions and poolings are channels-last inside, between transpositions that it adds.
+    Those written here, into the operators' layout and out of it, cancel them, so that none is left to compute.
     """
     graph, task = _Graph(), network.task
     slides = task.width is None
-    shape: tuple[int, ...] = (task.height, task.width or -1, 1)
-    # Of two free sizes, 0 keeps the first.
-    pixels = [0, 1, task.height, -1] if slides else [-1, 1, task.height, shape[1]]
-    x = graph.reshaped("image", "pixels", pixels, network.input)
-    for layer in network.layers:
+    layers = onnx_blocks.in_blocks(network.layers)
+    x = "image"
+    if (channels := layers[0].weights.shape[-1]) > 1:
+        pixels = [-1, task.height, (task.width or -1) // channels, channels]
+        x = graph.reshaped(x, "blocks", pixels, network.input)
+    x = graph.transposed(x, "pixels", [0, 3, 1, 2], network.input)
+    shape: tuple[int, ...] = ()
+    for layer in layers:
         if layer.kind == "dense" and len(shape) == 3:
+            x = graph.transposed(x, "turned", [0, 2, 3, 1], layer.input)
             x = graph.reshaped(x, "flat", [-1, int(np.prod(shape))], layer.input)
-        x = _OPERATORS[layer.kind](graph, layer, x, shape)
+        x = _OPERATORS[layer.kind](graph, layer, x)
         if layer.low > -128:
             x = graph.add("Relu", [x], f"{layer.name}_relu")
         if layer.low not in (-128, layer.output.zero_point) or layer.high < 127:
@@ -126,7 +129,7 @@ def build(network: Reference) -> onnx.ModelProto:
     )
 
 
-def _conv(graph: _Graph, layer: Layer, x: str, shape: tuple[int, ...]) -> str:
+def _conv(graph: _Graph, layer: Layer, x: str) -> str:
     weights = _weights(graph, layer, layer.weights.transpose(0, 3, 1, 2))
     up, down, left, right = layer.padding
     return graph.add(
@@ -139,11 +142,8 @@ def _conv(graph: _Graph, layer: Layer, x: str, shape: tuple[int, ...]) -> str:
     )
 
 
-def _dense(graph: _Graph, layer: Layer, x: str, shape: tuple[int, ...]) -> str:
-    matrix = layer.weights
-    if len(shape) == 3:  # the pictures lie channels-first here
-        matrix = matrix.reshape(-1, *shape).transpose(0, 3, 1, 2).reshape(len(matrix), -1)
-    return graph.add("Gemm", [x, *_weights(graph, layer, matrix)], f"{layer.name}_sum", transB=1)
+def _dense(graph: _Graph, layer: Layer, x: str) -> str:
+    return graph.add("Gemm", [x, *_weights(graph, layer, layer.weights)], f"{layer.name}_sum", transB=1)
 
 
 def _weights(graph: _Graph, layer: Layer, weights: integer_reference.Int8) -> list[str]:
@@ -166,11 +166,11 @@ def _weights(graph: _Graph, layer: Layer, weights: integer_reference.Int8) -> li
     return tensors
 
 
-def _max_pool(graph: _Graph, layer: Layer, x: str, shape: tuple[int, ...]) -> str:
+def _max_pool(graph: _Graph, layer: Layer, x: str) -> str:
     return graph.add("MaxPool", [x], f"{layer.name}_max", kernel_shape=layer.window, strides=layer.stride)
 
 
-def _average_pool(graph: _Graph, layer: Layer, x: str, shape: tuple[int, ...]) -> str:
+def _average_pool(graph: _Graph, layer: Layer, x: str) -> str:
     name = f"{layer.name}_mean"
     return graph.add("AveragePool", [x], name, kernel_shape=layer.window, strides=layer.stride)
 

@@ -198,9 +198,11 @@ def layer_outputs(
 
 
 def _channels_last(values: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    """Turns [N, R·C, H/R, W], with R neighboring rows as channels, into [N, H, W, C], and a 1×1 map into [N, C]."""
+    """Turns [N, R·S·C, H/R, W/S], with R×S neighboring pixels as channels, into [N, H, W, C], and a 1×1 map into [N, C]."""
     if len(shape) == 3 and values.ndim == 4 and values.shape[1:] != shape:
-        values = values.reshape(len(values), -1, shape[-1], *values.shape[2:]).transpose(0, 3, 1, 4, 2)
+        height, width = values.shape[2:]
+        blocks = values.reshape(-1, shape[0] // height, shape[1] // width, shape[2], height, width)
+        values = blocks.transpose(0, 4, 1, 5, 2, 3)
     return values.reshape(len(values), *shape)
 
 

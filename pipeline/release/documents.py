@@ -31,7 +31,19 @@ from serving.errors import CheckreaderError
 from serving.manifest import Manifest
 
 RESULTS: Final = Path("benchmarks/results")  # where benchmarks write their results, below the root
-BLOCKS: Final = ("models", "table", "numbers", "limits", "edge", "service", "operations", "stops", "fields")
+BLOCKS: Final = (
+    "models",
+    "processors",
+    "table",
+    "network",
+    "numbers",
+    "limits",
+    "edge",
+    "service",
+    "operations",
+    "stops",
+    "fields",
+)
 
 _Kind = TypeVar("_Kind", Records, FieldRecords)
 
@@ -117,19 +129,21 @@ def render_block(name: str, root: Path) -> str:
     def records(task: str) -> Records | FieldRecords:
         return _read(records_folder(root / "models", task), task)
 
-    def measured(benchmark: str) -> bool:
-        return (root / RESULTS / f"{benchmark}.json").exists()
-
     def benchmark(name: str) -> Any:
         text = (root / RESULTS / f"{name}.json").read_text()
         return json.loads(text.replace(OLD_NAME, "checkreader"))
+
+    def benchmarks(name: str) -> list[Any]:
+        """Returns what was measured of times, a record for each processor."""
+        files = sorted(path.stem for path in (root / RESULTS / name).glob("*.json"))
+        return [benchmark(f"{name}/{file}") for file in files]
 
     return _render(
         name,
         released=released,
         records=records,
-        measured=measured,
         benchmark=benchmark,
+        benchmarks=benchmarks,
         results=RESULTS.as_posix(),
     )
 

@@ -2,7 +2,7 @@
 
 Event-driven: nothing polls, and a lone request never waits for others. A batch that is quickly computed runs in the
 event loop itself, since handing it to a thread and back costs more than LeNet-5; a longer one runs in an executor,
-split over its idle threads (the lanes), one for each core. `benchmarks/results/batching.json` has the measurements
+split over its idle threads (the lanes), one for each core. `benchmarks/results/batching/` has the measurements
 that the defaults come from.
 """
 

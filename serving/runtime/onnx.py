@@ -26,7 +26,7 @@ from serving.runtime.network import Array, Floats, Network, Spec
 ort.disable_telemetry_events()
 
 # Pictures of 28×28 per run, or as many pixels of fields. In one thread 16 to 64 are up to a tenth faster, as
-# their activations stay in the cache (benchmarks/results/batching.json); but between runs a thread has to wait for
+# their activations stay in the cache (benchmarks/results/network/); but between runs a thread has to wait for
 # Python's lock, and the service as a whole is fastest from 128 on. On a GPU only memory bounds a run.
 CHUNK: Final = 128
 GPU_CHUNK: Final = 4096

@@ -3,12 +3,6 @@ from __future__ import annotations
 from benchmarks import batching
 
 
-def test_chunks() -> None:
-    microseconds = batching.chunks("lenet5", row_counts=(1, 8), calls=2)
-    assert set(microseconds) == {"1", "8", "256_cut_over_threads", "256_shared_by_threads"}
-    assert all(duration > 0 for duration in microseconds.values())
-
-
 def test_service() -> None:
     rows = batching.service("lenet5", settings=((1, 0), (32, 100)), connections=(4,), rounds=1, seconds=0.1)
     assert [(row["batch_rows"], row["delay_us"], row["connections"]) for row in rows] == [

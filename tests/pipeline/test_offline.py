@@ -5,8 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.paths import ROOT
 from tests.support.tracing import LINGER, outside_connections
+
+pytestmark = pytest.mark.slow
 
 PROGRAM = """
 import dataclasses, sys, time, warnings

@@ -31,7 +31,8 @@ def test_onnx_contract(exported: Run, row: Format) -> None:
         expected = {**features, **expected}
     assert list(outputs.items()) == list(expected.items())
     operators = [node.op_type for node in model.graph.node]
-    assert "Transpose" not in operators or row.model == "lenet5-features"
+    # In 8 bits those of the graph cancel the runtime's own: see test_onnx_int8.
+    assert "Transpose" not in operators or row.model in ("lenet5-features", "lenet5-int8")
 
 
 def test_nodes_are_named_after_their_layers(exported: Run) -> None:

@@ -42,6 +42,7 @@ print(summary.read, summary.unreadable, summary.skipped, files)
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="no Ray here")
 
 
+@pytest.mark.slow
 def test_same_lines(models: Path, tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     (folder / "more").mkdir(parents=True)
