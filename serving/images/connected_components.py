@@ -37,7 +37,7 @@ class Components:
         stride = width + 1
         flat = np.zeros(height * stride + 1, np.bool_)
         flat[1:].reshape(height, stride)[:, :-1] = mask
-        edges = np.flatnonzero(flat[1:] != flat[:-1])
+        edges = (flat[1:] != flat[:-1]).nonzero()[0]
         start, stop = np.ascontiguousarray(edges[::2]), np.ascontiguousarray(edges[1::2])
         root = _roots(start, stop, stride)
         if root.any():
@@ -52,7 +52,7 @@ class Components:
             start - row * stride,
             stop - row * stride,
             new.cumsum() - 1,
-            np.flatnonzero(new),
+            new.nonzero()[0],
         )
 
     def __len__(self) -> int:
@@ -121,7 +121,7 @@ def _roots(start: _Ints, stop: _Ints, stride: int) -> _Ints:
     if np.count_nonzero(touching) == len(start) - 1:  # every run but the first touches one above
         return np.zeros(len(start), np.int64)
     root = _jump(np.where(touching > 0, first, np.arange(len(start))))
-    joining = np.flatnonzero(touching > 1)
+    joining = (touching > 1).nonzero()[0]
     others = touching[joining] - 1
     lower = joining.repeat(others)
     upper = np.arange(len(lower)) + (first[joining] + 1 - (others.cumsum() - others)).repeat(others)

@@ -209,17 +209,22 @@ def _ink(work: Gray, least_contrast: int) -> _Ink | None:
 
 def _skewness(work: Gray) -> int:
     """Weighs how much rarer the lighter part is than the darker one (step 2)."""
-    reach = -(-max(work.shape) // 4)
-    step = -(-max(work.shape) // _POLARITY_LINES)
+    height, width = work.shape
+    reach = -(-max(height, width) // 4)
+    step = -(-max(height, width) // _POLARITY_LINES)
+    rows, columns = work[::step], work.T[::step]
+    # Lines of one length are measured together, which spares half of the calls.
+    groups = (np.stack((rows, columns)),) if height == width else (rows[None], columns[None])
     total = 0
-    for lines in (work[::step], work.T[::step]):
+    for lines in groups:
         deviations = _deviations(lines.astype(np.int32, order="C"), reach)
         cubes = np.empty((2, *deviations.shape), np.int32)
         np.multiply(deviations * deviations, deviations, out=cubes[0])
         np.abs(cubes[0], out=cubes[1])
         # Along a line, of at most 128 cubes of at most 255³, the sums are below 2³¹.
-        (mean, end), (whole_mean, whole_end) = np.add.reduce(cubes, 3, np.int32).sum(2, np.int64).tolist()
-        total += 4 * _share(mean, whole_mean) + _share(end, whole_end)
+        (means, ends), (mean_sizes, end_sizes) = np.add.reduce(cubes, 4, np.int32).sum(3, np.int64).tolist()
+        total += sum(4 * _share(part, whole) for part, whole in zip(means, mean_sizes, strict=True))
+        total += sum(_share(part, whole) for part, whole in zip(ends, end_sizes, strict=True))
     return total
 
 
@@ -230,23 +235,23 @@ def _share(part: int, whole: int) -> int:
 
 
 def _deviations(lines: npt.NDArray[np.int32], reach: int) -> npt.NDArray[np.int32]:
-    """Returns how much lighter pixels are than the mean around them, and than their line's ends; int32 [2, lines, n]."""
-    count, n = lines.shape
+    """Returns how much lighter pixels are than the mean around them, and than their line's ends; int32 [2, …, n]."""
+    shape, n = lines.shape, lines.shape[-1]
     reach = min(reach, (n - 1) // 2)
     # The sums over all lines in a row, before and up to each pixel: much faster than line by line.
-    sums = np.zeros(count * n + 1, np.int32)
+    sums = np.zeros(lines.size + 1, np.int32)
     np.add.accumulate(lines.ravel(), out=sums[1:])
-    before, after = sums[:-1].reshape(count, n), sums[1:].reshape(count, n)
-    windows = np.empty((count, n), np.int32)
+    before, after = sums[:-1].reshape(shape), sums[1:].reshape(shape)
+    windows = np.empty(shape, np.int32)
     middle = n - reach
-    np.subtract(after[:, : 2 * reach : 2], before[:, :1], out=windows[:, :reach])
-    np.subtract(after[:, 2 * reach :], before[:, : n - 2 * reach], out=windows[:, reach:middle])
-    np.subtract(after[:, -1:], before[:, n - 2 * reach + 1 :: 2], out=windows[:, middle:])
+    np.subtract(after[..., : 2 * reach : 2], before[..., :1], out=windows[..., :reach])
+    np.subtract(after[..., 2 * reach :], before[..., : n - 2 * reach], out=windows[..., reach:middle])
+    np.subtract(after[..., -1:], before[..., n - 2 * reach + 1 :: 2], out=windows[..., middle:])
     # Single precision is exact enough to round down: a quotient that is not whole is at least 1/129 above it.
     means = (windows.astype(np.float32) / _window_lengths(n, reach)).astype(np.int32)
-    deviations = np.empty((2, count, n), np.int32)
+    deviations = np.empty((2, *shape), np.int32)
     np.subtract(lines, means, out=deviations[0])
-    np.subtract(lines, (lines[:, :1] + lines[:, -1:]) >> 1, out=deviations[1])
+    np.subtract(lines, (lines[..., :1] + lines[..., -1:]) >> 1, out=deviations[1])
     return deviations
 
 
