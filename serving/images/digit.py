@@ -140,11 +140,11 @@ def _div(numerator: _Ints, denominator: _Ints | int) -> _Ints:
     return (numerator + denominator // 2) // denominator
 
 
-def _ratio(numerators: _Floats, denominators: _Floats | np.float32) -> _Floats:
-    """Returns ⌊a/b⌉ + c, c below 1, of whole numbers: what is left is to round down.
+def _half_above(numerators: _Floats, denominators: _Floats | np.float32) -> _Floats:
+    """Returns a/b + 1/2 of whole numbers, which rounded down is ⌊a/b⌉.
 
-    That is exact where a is below 2²⁴ and the quotient below 256: one that is not halfway between two whole numbers
-    is at least 1/2b away from there.
+    Single precision is exact enough for a below 2²⁴ and quotients below 256: one that is not halfway between two whole
+    numbers is at least 1/2b away from there.
     """
     quotients = numerators / denominators
     quotients += np.float32(0.5)
@@ -164,7 +164,7 @@ def _shrink(gray: Gray, block: int) -> Gray:
     rows, columns = (np.full(length, block, real) for length in sums.shape)
     for lengths, length in ((rows, gray.shape[0]), (columns, gray.shape[1])):
         lengths[-1] -= len(lengths) * block - length
-    return _ratio(sums.astype(real), np.multiply.outer(rows, columns)).astype(np.uint8)
+    return _half_above(sums.astype(real), np.multiply.outer(rows, columns)).astype(np.uint8)
 
 
 def _block_sums(
@@ -212,19 +212,21 @@ def _skewness(work: Gray) -> int:
     height, width = work.shape
     reach = -(-max(height, width) // 4)
     step = -(-max(height, width) // _POLARITY_LINES)
-    rows, columns = work[::step], work.T[::step]
-    # Lines of one length are measured together, which spares half of the calls.
-    groups = (np.stack((rows, columns)),) if height == width else (rows[None], columns[None])
+    directions = work[::step], work.T[::step]
     total = 0
-    for lines in groups:
-        deviations = _deviations(lines.astype(np.int32, order="C"), reach)
+    # Lines of one length are measured together, which spares half of the calls.
+    for group in (directions,) if height == width else ((lines,) for lines in directions):
+        joined = np.empty((len(group), *group[0].shape), np.int32)
+        for place, lines in zip(joined, group, strict=True):
+            place[:] = lines
+        deviations = _deviations(joined, reach)
         cubes = np.empty((2, *deviations.shape), np.int32)
         np.multiply(deviations * deviations, deviations, out=cubes[0])
         np.abs(cubes[0], out=cubes[1])
         # Along a line, of at most 128 cubes of at most 255³, the sums are below 2³¹.
-        (means, ends), (mean_sizes, end_sizes) = np.add.reduce(cubes, 4, np.int32).sum(3, np.int64).tolist()
-        total += sum(4 * _share(part, whole) for part, whole in zip(means, mean_sizes, strict=True))
-        total += sum(_share(part, whole) for part, whole in zip(ends, end_sizes, strict=True))
+        sums = np.add.reduce(np.add.reduce(cubes, 4, np.int32), 3, np.int64)
+        (means, ends), (mean_sizes, end_sizes) = sums.tolist()
+        total += 4 * sum(map(_share, means, mean_sizes)) + sum(map(_share, ends, end_sizes))
     return total
 
 
@@ -266,7 +268,7 @@ def _darkness(work: Gray, paper: Gray) -> Gray:
     """Returns how much darker than its paper each pixel is, in 255ths of the paper's level (step 4)."""
     share = (paper - np.minimum(work, paper)).astype(np.float32)
     share *= np.float32(255)
-    return _ratio(share, np.maximum(paper, 1).astype(np.float32)).astype(np.uint8)
+    return _half_above(share, np.maximum(paper, 1).astype(np.float32)).astype(np.uint8)
 
 
 def _body(ink: _Ink) -> _Body:
@@ -319,9 +321,9 @@ def _fit(body: Gray) -> _Floats:
         _weights(length, max(1, (BODY * length + longer // 2) // longer)) for length in (height, width)
     )
     # Products of whole numbers, with sums below 2²⁴, are exact in single precision, and much faster than in integers.
-    lines = np.floor(_ratio(body.astype(np.float32) @ across.T, across_sums))
-    scaled = np.floor(_ratio(down @ lines, down_sums[:, None]))
-    return np.floor(_ratio(scaled * np.float32(255), max(scaled.max(), np.float32(1))))
+    lines = np.floor(_half_above(body.astype(np.float32) @ across.T, across_sums))
+    scaled = np.floor(_half_above(down @ lines, down_sums[:, None]))
+    return np.floor(_half_above(scaled * np.float32(255), max(scaled.max(), np.float32(1))))
 
 
 @lru_cache(1024)
