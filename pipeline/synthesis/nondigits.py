@@ -11,7 +11,7 @@ Every picture goes through `serving.images.digit.normalize`, as a posted one wou
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
@@ -22,6 +22,7 @@ from pipeline.synthesis import digit_drawing
 from serving.images.digit import normalize
 
 Gray = npt.NDArray[np.uint8]
+Drawing = Callable[[np.random.Generator], Gray]
 _SIDE: Final = 64
 _MOST_ROWS: Final = 17  # of a word, normalized to be 20 wide; one character alone is 20 high
 
@@ -146,7 +147,7 @@ def printed(rng: np.random.Generator) -> Gray:
     return np.asarray(picture.rotate(rng.normal(0, 8), Image.Resampling.BICUBIC, fillcolor=240))
 
 
-KINDS: Final[dict[str, Callable[[np.random.Generator], Gray]]] = {
+KINDS: Final[dict[str, Drawing]] = {
     "blank": blank,
     "noise": noise,
     "texture": texture,
@@ -158,13 +159,16 @@ KINDS: Final[dict[str, Callable[[np.random.Generator], Gray]]] = {
 }
 
 
-def pictures(count: int, seed: int, kinds: tuple[str, ...] = tuple(KINDS)) -> Gray:
+def pictures(
+    count: int, seed: int, kinds: tuple[str, ...] = tuple(KINDS), table: Mapping[str, Drawing] = KINDS
+) -> Gray:
     """Draws normalized pictures that are no digits, of each kind in turn.
 
     Args:
         count: number of pictures.
         seed: the same seed gives the same pictures.
-        kinds: some of `KINDS`.
+        kinds: some of the table's.
+        table: how each kind is drawn.
 
     Returns:
         uint8 [count, 28, 28]; all zero where normalization found no ink.
@@ -172,5 +176,5 @@ def pictures(count: int, seed: int, kinds: tuple[str, ...] = tuple(KINDS)) -> Gr
     rng = np.random.default_rng([seed, 0x0D161])
     out = np.empty((count, 28, 28), np.uint8)
     for i in range(count):
-        out[i] = normalize(KINDS[kinds[i % len(kinds)]](rng))
+        out[i] = normalize(table[kinds[i % len(kinds)]](rng))
     return out
