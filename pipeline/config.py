@@ -55,9 +55,13 @@ class TrainConfig:
     defects: float = 0.0  # share of the pictures with a line across, covered edges or hollow strokes
     nondigits: float = 0.15  # share of a batch that is no digit; its target is ten equal probabilities
     outliers: int = 16000  # pictures that are no digit: as many drawn for training as for validation
+    unipen: float = 0.0  # share of a batch's digits that are UNIPEN's, where it lies beside MNIST
+    invented: float = 0.0  # share that invented writers wrote, together with UNIPEN's
     distillation: float = 0.0  # share of the loss that comes from a teacher's probabilities, 0 = no teacher
     temperature: float = 1.0  # with a teacher: softens its probabilities and the student's
-    passes: int = 20  # with a teacher: distorted copies of the training set, made once; epochs take turns
+    # Drawings of each of UNIPEN's and of the invented digits and, with a teacher, distorted copies of all digits;
+    # made once, and epochs take turns.
+    passes: int = 30
     strategy: Literal["single", "mirrored"] = "single"
 
     @classmethod
@@ -85,11 +89,13 @@ def train_preset(preset: str, data: str) -> TrainConfig:
     config = TrainConfig(data=data)
     if data != "mnist":
         config = dataclasses.replace(config, epochs=200, batch=64, averaging=0.995)
-    elif preset == "release":  # a thousand pictures or so make no teacher
-        config = dataclasses.replace(config, distillation=0.9, defects=0.3)
+    else:
+        config = dataclasses.replace(config, unipen=0.15, invented=0.15)
+        if preset == "release":  # a thousand pictures or so make no teacher
+            config = dataclasses.replace(config, distillation=0.9, defects=0.3, outliers=50_000)
     if preset == "quick":
         epochs, outliers = (8, 3000) if data == "mnist" else (50, 1500)
-        config = dataclasses.replace(config, averaging=0.99, epochs=epochs, outliers=outliers)
+        config = dataclasses.replace(config, averaging=0.99, epochs=epochs, outliers=outliers, passes=2)
     return config
 
 

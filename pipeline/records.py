@@ -150,6 +150,9 @@ class TrainRecord(Record, frozen=True, kw_only=True):
     config: dict[str, Any]
     data: dict[str, Any]
     data_dir: str | None = None
+    sources: list[
+        dict[str, Any]
+    ] = []  # what a digit run's batches mix; an older release's were its data alone
     calibration: Calibration | None = None
     cross_validation: CrossValidation | None = None
 

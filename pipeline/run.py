@@ -50,6 +50,27 @@ _Kind = TypeVar("_Kind", bound=Record)
 
 
 @dataclasses.dataclass(frozen=True)
+class Stopwatch:
+    """Sums the seconds of a stage over interruptions: those until the last `save` of each earlier process, and of this one.
+
+    Attributes:
+        path: where the sum is kept until the stage ends.
+        earlier: seconds of the processes before.
+    """
+
+    path: Path
+    earlier: float
+
+    def seconds(self) -> float:
+        """Returns the sum until now."""
+        return round(self.earlier + time.monotonic() - _STARTED, 1)
+
+    def save(self) -> None:
+        """Keeps the sum, for a later process that goes on from here."""
+        write_json(self.path, self.seconds())
+
+
+@dataclasses.dataclass(frozen=True)
 class Run:
     """A run directory; `Run(Path("runs/mnist"))`."""
 
@@ -102,13 +123,25 @@ class Run:
         """Returns the command line of a stage of this run."""
         return f"checkreader {stage} --run {shlex.quote(self.path.name)}"
 
+    def stopwatch(self, stage: str, goes_on: bool) -> Stopwatch:
+        """Starts the stopwatch of a stage, at the seconds of the earlier calls that this one `goes_on` from."""
+        path = self / f"{stage}-seconds.json"
+        if not goes_on:
+            path.unlink(missing_ok=True)
+        try:
+            earlier = float(json.loads(path.read_text()))
+        except (OSError, TypeError, ValueError):
+            earlier = 0.0
+        return Stopwatch(path, earlier)
+
     def record(self, stage: str, files: Sequence[str], **content: Any) -> dict[str, Any]:
         """Writes `STAGE.json` and returns it.
 
         Args:
             stage: the stage that ends here.
             files: the files it wrote, relative to the run.
-            content: whatever else belongs in the record (config, data, metrics).
+            content: whatever else belongs in the record (config, data, metrics); `seconds` where earlier processes
+                did a part of the stage.
         """
         record = {
             "schema": SCHEMA,
@@ -117,7 +150,7 @@ class Run:
             "files": {
                 name: {"sha256": sha256(self / name), "bytes": (self / name).stat().st_size} for name in files
             },
-            "seconds": round(time.monotonic() - _STARTED, 1),
+            "seconds": content.get("seconds", round(time.monotonic() - _STARTED, 1)),
             "environment": environment(),
         }
         write_json(self / f"{stage}.json", record)

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from pipeline.augmentation import defects
 from pipeline.config import TrainConfig
-from pipeline.data.digits import Split
+from pipeline.data.mixture import Mixture
 from pipeline.networks.lenet5 import CLASSES, SIDE
 
 _ROTATION: Final = 0.2  # radians
@@ -30,12 +30,12 @@ _PEN: Final = 0.5  # share of pictures whose pen changes
 
 
 def stream(
-    split: Split, outliers: npt.NDArray[np.uint8], config: TrainConfig, epoch: int = 0
+    mixture: Mixture, outliers: npt.NDArray[np.uint8], config: TrainConfig, epoch: int = 0
 ) -> tf.data.Dataset:
-    """Makes an endless stream of batches, `steps(split, config)` per epoch.
+    """Makes an endless stream of batches, `steps(mixture, config)` per epoch.
 
     Args:
-        split: the training digits.
+        mixture: the training digits; epoch n sees its pass n.
         outliers: uint8 [M, 28, 28] pictures that are no digit; M may be 0.
         config: batch size, seed, strengths, share of non-digits.
         epoch: the epoch to start with, from 0.
@@ -43,23 +43,26 @@ def stream(
     Returns:
         A dataset of (image float32 [B, 28, 28, 1] in [0, 1], target float32 [B, 10] summing to 1).
     """
-    images, labels = tf.constant(split.images), tf.constant(split.labels, tf.int32)
-    pool = tf.constant(outliers)
+    labels, pool = tf.constant(mixture.labels, tf.int32), tf.constant(outliers)
     extra = round(config.batch * config.nondigits) if len(outliers) else 0
 
     def epoch_batches(number: tf.Tensor) -> tf.data.Dataset:
         strength = fade(number, config)
         seed = fold_in(tf.constant([config.seed, 0], tf.int64), number)
-        indices = order(split, config, seed)
+        indices = order(mixture, config, seed)
+        images = tf.ensure_shape(tf.numpy_function(mixture.pictures, [number], tf.uint8), [None, SIDE, SIDE])
         return tf.data.Dataset.zip(
-            tf.data.Dataset.from_tensor_slices(indices),
+            tf.data.Dataset.from_tensor_slices(indices).map(
+                lambda index: (tf.gather(images, index), tf.gather(labels, index))
+            ),
             tf.data.Dataset.range(indices.shape[0]).map(lambda step: (fold_in(seed, step + 1), strength)),
         )
 
-    def batch(index: tf.Tensor, settings: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        seed, strength = settings
-        pixels = tf.gather(images, index)
-        target = smooth_labels(tf.gather(labels, index), config)
+    def batch(
+        digits: tuple[tf.Tensor, tf.Tensor], settings: tuple[tf.Tensor, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        (pixels, label), (seed, strength) = digits, settings
+        target = smooth_labels(label, config)
         if extra:
             others = tf.random.stateless_uniform([extra], seed, maxval=len(outliers), dtype=tf.int32)
             pixels = tf.concat([pixels, tf.gather(pool, others)], 0)
@@ -75,17 +78,29 @@ def stream(
     )
 
 
-def steps(split: Split, config: TrainConfig) -> int:
-    """Counts the batches of an epoch; the remainder of the shuffled order is left out."""
-    return max(1, len(split.labels) // config.batch)
+def steps(mixture: Mixture, config: TrainConfig) -> int:
+    """Counts the batches of an epoch, which shows each digit of the first source once; the remainder is left out."""
+    return max(1, len(mixture.sources[0].labels) // mixture.counts(config.batch)[0])
 
 
-def order(split: Split, config: TrainConfig, seed: tf.Tensor) -> tf.Tensor:
-    """Shuffles the split into an epoch's batches of indices: int32 [steps, B]."""
-    per_epoch = steps(split, config)
-    shuffled = tf.random.experimental.stateless_shuffle(tf.range(len(split.labels)), seed)
-    shuffled = tf.concat([shuffled, shuffled[: config.batch]], 0)  # a set smaller than a batch repeats itself
-    return tf.reshape(shuffled[: per_epoch * config.batch], [per_epoch, config.batch])
+def order(mixture: Mixture, config: TrainConfig, seed: tf.Tensor) -> tf.Tensor:
+    """Shuffles each source into an epoch's batches of indices: int32 [steps, B].
+
+    A source that is too small for its share is shuffled and shown again.
+    """
+    per_epoch, start = steps(mixture, config), 0
+    columns = []
+    for number, (source, count) in enumerate(zip(mixture.sources, mixture.counts(config.batch), strict=True)):
+        size = len(source.labels)
+        rounds = [
+            tf.random.experimental.stateless_shuffle(
+                tf.range(start, start + size), fold_in(seed, -number - 1000 * turn) if number + turn else seed
+            )
+            for turn in range(-(-per_epoch * count // size))
+        ]
+        columns.append(tf.reshape(tf.concat(rounds, 0)[: per_epoch * count], [per_epoch, count]))
+        start += size
+    return tf.concat(columns, 1)
 
 
 def smooth_labels(labels: tf.Tensor, config: TrainConfig) -> tf.Tensor:

@@ -20,7 +20,9 @@ from pipeline.run import Run
 _PRUNE, _CLUSTER = 0.5, 32  # if the config names no amount
 
 
-def compare(run: Run, config: QuantizeConfig, dataset: Dataset) -> dict[str, Any]:
+def compare(
+    run: Run, config: QuantizeConfig, dataset: Dataset, data_dir: Path | None = None
+) -> dict[str, Any]:
     """Measures pruning and clustering, each alone and before quantization; writes `compression.json`.
 
     Both train on for `config.steps`, at a higher rate than QAT, so that their rows
@@ -29,15 +31,18 @@ def compare(run: Run, config: QuantizeConfig, dataset: Dataset) -> dict[str, Any
     Args:
         run: a trained run.
         config: `prune` and `cluster` are the amounts, if they are not 0.
-        dataset: the run's training data; accuracy is that of its validation part.
+        dataset: the run's training data; accuracy is that of its validation part, together with UNIPEN's where the run
+            was trained on it.
+        data_dir: where UNIPEN lies, as for `pipeline.quantization.digit.quantize`.
 
     Returns:
         The record; each of its `rows` has `compression`, `quantization`, `bytes`
         and `gzip_bytes` of the `.tflite`, and `validation_accuracy`.
     """
     float_model, training_data, _ = quantization.open_network(
-        run, dataclasses.replace(config, prune=0.0, cluster=0), dataset
+        run, dataclasses.replace(config, prune=0.0, cluster=0), dataset, data_dir
     )
+    validation = training_data.mixture.validation
     rows = []
     for name, prune, cluster in (
         ("none", 0.0, 0),
@@ -63,7 +68,7 @@ def compare(run: Run, config: QuantizeConfig, dataset: Dataset) -> dict[str, Any
                     "bytes": len(content),
                     "gzip_bytes": len(gzip.compress(content, 9, mtime=0)),
                     "validation_accuracy": quantization.accuracy(
-                        quantization.predict(network, dataset.validation.images), dataset
+                        quantization.predict(network, validation.images), validation
                     ),
                 }
             )

@@ -5,7 +5,7 @@
     checkreader quantize --run mnist --compare        # the effect of pruning and clustering on size and accuracy
 
 That library takes only models of the legacy `tf_keras`. So the network is built
-once more with it and the weights are copied; this file alone imports the two.
+once more with it and the weights are copied.
 
 Weights are quantized symmetrically (per channel in convolutions), activations
 by ranges. The library starts these at ±6 and moves them by a thousandth per
@@ -17,13 +17,13 @@ float network's activations on training pictures. The input's range is pinned to
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import importlib
+import json
 import math
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final
 
 import msgspec
@@ -34,20 +34,21 @@ import tensorflow as tf
 from pipeline import progress
 from pipeline.augmentation import digit
 from pipeline.config import QuantizeConfig, TrainConfig
-from pipeline.data.digits import Dataset
+from pipeline.data.digits import Dataset, Split
+from pipeline.data.mixture import Mixture
 from pipeline.metrics import calibration
 from pipeline.networks import folded, lenet5
+from pipeline.quantization import ranges
+from pipeline.quantization.legacy import import_legacy
 from pipeline.records import TrainRecord
 from pipeline.run import QUANTIZED, WEIGHTS, Run, replacing
 from pipeline.synthesis import nondigits
-from pipeline.training import distillation
+from pipeline.training import checkpoint, distillation, sources
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 
-_KERAS: Final = "TF_USE_LEGACY_KERAS"
-# Factor on the logits' measured range. Runtimes round differently inside, and these differences stay below a
-# coarser last place; pictures unlike the training's also saturate later.
-_HEADROOM: Final = 1.5
+CHECKPOINT: Final = "quantize-checkpoint.npz"
+CHECKPOINT_STEPS: Final = 250  # between two checkpoints
 _COMPRESS_RATE: Final = 10.0  # pruning and clustering learn this much faster than QAT
 
 Floats = npt.NDArray[np.float32]
@@ -55,13 +56,14 @@ Floats = npt.NDArray[np.float32]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TrainingData:
-    """Batches of pictures with their targets, and the loss for these targets."""
+    """Batches of pictures with their targets, the loss for these targets, and what the pictures come from."""
 
     batches: tf.data.Dataset
     loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+    mixture: Mixture
 
 
-def quantize(run: Run, config: QuantizeConfig, data: Dataset) -> dict[str, Any]:
+def quantize(run: Run, config: QuantizeConfig, data: Dataset, data_dir: Path | None = None) -> dict[str, Any]:
     """Quantizes the run's float network; writes the SavedModel `quantized/` and `quantize.json`.
 
     The SavedModel has fake-quantization nodes and two signatures, `single` for
@@ -71,60 +73,69 @@ def quantize(run: Run, config: QuantizeConfig, data: Dataset) -> dict[str, Any]:
     Args:
         run: a trained run.
         config: method, steps, pruning, clustering.
-        data: the run's data set; its validation part chooses temperature and thresholds.
+        data: the run's data set; its validation part chooses temperature and thresholds, as in training together
+            with UNIPEN's.
+        data_dir: where UNIPEN lies, if the run was trained on it; None: as `pipeline.data.unipen.locate`.
 
     Returns:
         The run's record: config, data, calibration, validation metrics.
 
     Raises:
-        CheckreaderError: `train` was not run, or the config asks for both pruning and clustering.
+        CheckreaderError: `train` was not run or used other sources, or the config asks for both pruning and
+            clustering.
     """
-    float_model, training_data, trained = open_network(run, config, data)
-    model = quantize_network(compress(float_model, config, training_data), config, data, training_data)
-    logits = predict(model, data.validation.images)
+    stopwatch = run.stopwatch("quantize", goes_on=True)
+    float_model, training_data, trained = open_network(run, config, data, data_dir)
+    state = run / CHECKPOINT
+    model = quantize_network(
+        compress(float_model, config, training_data), config, data, training_data, state, stopwatch.save
+    )
+    validation, validations = training_data.mixture.validation, training_data.mixture.validations
+    logits = predict(model, validation.images)
     others = predict(model, nondigits.pictures(trained.outliers, trained.seed + nondigits.VALIDATION))
-    fitted = calibration.fit(logits, data.validation.labels, others)
+    fitted = calibration.fit(logits, validation.labels, others)
     with replacing(run / QUANTIZED) as temporary:
         save(model, temporary)
         shutil.rmtree(run / QUANTIZED, ignore_errors=True)  # a folder cannot replace a full one
     files = sorted(path for path in (run / QUANTIZED).rglob("*") if path.is_file())
-    return run.record(
+    record = run.record(
         "quantize",
         [str(path.relative_to(run.path)) for path in files],
+        seconds=stopwatch.seconds(),
         config=dataclasses.asdict(config),
         data=data.record(),
         calibration=msgspec.to_builtins(fitted),
         metrics={
-            "validation_accuracy": accuracy(logits, data),
-            "float_validation_accuracy": accuracy(predict(float_model, data.validation.images), data),
+            "validation_accuracy": accuracy(logits, validation),
+            "float_validation_accuracy": accuracy(predict(float_model, validation.images), validation),
+            "sources": {
+                name: accuracy(predict(model, split.images), split) for name, split in validations.items()
+            },
         },
     )
+    for path in (state, stopwatch.path):
+        path.unlink(missing_ok=True)
+    return record
 
 
-def import_legacy() -> tuple[ModuleType, Any]:
-    """Imports `tf_keras` and tensorflow-model-optimization; other modules and processes keep Keras 3."""
-    before = os.environ.get(_KERAS)
-    os.environ[_KERAS] = "1"
-    try:
-        import tensorflow_model_optimization as tfmot
-        import tf_keras
-    finally:
-        # The library sets the variable itself, too.
-        os.environ.pop(_KERAS, None)
-        if before is not None:
-            os.environ[_KERAS] = before
-    return tf_keras, tfmot
-
-
-def open_network(run: Run, config: QuantizeConfig, data: Dataset) -> tuple[Any, TrainingData, TrainConfig]:
+def open_network(
+    run: Run, config: QuantizeConfig, data: Dataset, data_dir: Path | None = None
+) -> tuple[Any, TrainingData, TrainConfig]:
     """Opens the run's float network in `tf_keras`, with the data to train it on and its config.
 
     Raises:
-        CheckreaderError: `train` was not run, or the config asks for both pruning and clustering.
+        CheckreaderError: `train` was not run or used other sources, or the config asks for both pruning and
+            clustering.
     """
     if config.prune and config.cluster:
         raise CheckreaderError("pruning and clustering exclude each other: choose one")
-    trained = TrainConfig.from_json(run.read(TrainRecord).config)
+    record = run.read(TrainRecord)
+    trained = TrainConfig.from_json(record.config)
+    mixture = sources.load(trained, data, data_dir)
+    if record.sources and json.loads(json.dumps(mixture.record())) != record.sources:
+        raise CheckreaderError(
+            f"{run.path}: was trained on other sources than lie here now: put UNIPEN where it was, or train again"
+        )
     import keras
 
     tf_keras, _ = import_legacy()
@@ -143,11 +154,13 @@ def open_network(run: Run, config: QuantizeConfig, data: Dataset) -> tuple[Any, 
     # Other distortions than in training but always the same, and as weak as at its end.
     augmented = dataclasses.replace(trained, batch=config.batch, seed=config.seed + 1)
     if trained.distillation:
-        last = max(0, trained.passes - math.ceil(config.steps / digit.steps(data.train, augmented)))
-        batches = distillation.stream(distillation.load(trained, data), outliers, augmented, epoch=last)
-        return model, TrainingData(batches, distillation.loss(trained)), trained
-    batches = digit.stream(data.train, outliers, augmented, epoch=trained.epochs)
-    return model, TrainingData(batches, tf_keras.losses.CategoricalCrossentropy(from_logits=True)), trained
+        last = max(0, trained.passes - math.ceil(config.steps / digit.steps(mixture, augmented)))
+        transfer = distillation.load(trained, data, mixture)
+        batches = distillation.stream(transfer, outliers, augmented, epoch=last)
+        return model, TrainingData(batches, distillation.loss(trained), mixture), trained
+    batches = digit.stream(mixture, outliers, augmented, epoch=trained.epochs)
+    loss = tf_keras.losses.CategoricalCrossentropy(from_logits=True)
+    return model, TrainingData(batches, loss, mixture), trained
 
 
 def compress(model: Any, config: QuantizeConfig, training_data: TrainingData) -> Any:
@@ -180,9 +193,25 @@ def _copy(model: Any) -> Any:
     return copy
 
 
-def quantize_network(model: Any, config: QuantizeConfig, data: Dataset, training_data: TrainingData) -> Any:
-    """Adds fake-quantization nodes to the network, measures their ranges and, unless `ptq`, trains it."""
-    _, tfmot = import_legacy()
+def quantize_network(
+    model: Any,
+    config: QuantizeConfig,
+    data: Dataset,
+    training_data: TrainingData,
+    state: Path | None = None,
+    saved: Callable[[], None] = lambda: None,
+) -> Any:
+    """Adds fake-quantization nodes to the network, measures their ranges and, unless `ptq`, trains it.
+
+    Args:
+        model: as `open_network` or `compress` return it.
+        config: method and steps.
+        data: the ranges are measured on its training pictures.
+        training_data: as `open_network` returns it.
+        state: checkpoint of the training, which goes on from there; None: it starts anew and keeps none.
+        saved: called after each checkpoint.
+    """
+    tf_keras, tfmot = import_legacy()
     combine = tfmot.experimental.combine
     if config.prune:
         scheme = combine.Default8BitPrunePreserveQuantizeScheme()
@@ -192,68 +221,21 @@ def quantize_network(model: Any, config: QuantizeConfig, data: Dataset, training
         scheme = None
     annotated = tfmot.quantization.keras.quantize_annotate_model(_copy(model))
     quantized = tfmot.quantization.keras.quantize_apply(annotated, *([scheme] if scheme else []))
-    ranges = _ranges(model, data.train.images[: config.calibration])
-    _set_ranges(quantized, ranges)
+    measured = ranges.measure(tf_keras, model, data.train.images[: config.calibration])
+    ranges.seed(quantized, measured)
     if config.method == "qat":
-        _fit(quantized, config, training_data, config.learning_rate)
+        _fit(quantized, config, training_data, config.learning_rate, state=state, saved=saved)
     else:
         # One pass in training mode measures the weights' ranges, and would move the activations'.
         quantized(tensor(data.train.images[:1]), training=True)
-        _set_ranges(quantized, ranges)
+        ranges.seed(quantized, measured)
     if config.cluster:
         # Not exported under a shorter name.
         preserve = "python.core.quantization.keras.collab_opts.cluster_preserve.cluster_utils"
         cluster_utils = importlib.import_module(f"{tfmot.__name__}.{preserve}")
         quantized = cluster_utils.strip_clustering_cqat(quantized)
-    _finish_ranges(quantized)
+    ranges.finish(quantized)
     return quantized
-
-
-def _ranges(model: Any, images: npt.NDArray[np.uint8]) -> dict[str, tuple[float, float]]:
-    """Measures the smallest (at most 0) and the largest output of each layer."""
-    tf_keras, _ = import_legacy()
-    probe = tf_keras.Model(model.input, [layer.output for layer in model.layers])
-    outputs = probe.predict(tensor(images), verbose=0)
-    return {
-        layer.name: (min(0.0, float(output.min())), float(output.max()))
-        for layer, output in zip(model.layers, outputs, strict=True)
-    }
-
-
-def _set_ranges(quantized: Any, ranges: dict[str, tuple[float, float]]) -> None:
-    for layer in quantized.layers:
-        low, high = ranges.get(layer.name.removeprefix("quant_"), (0.0, 1.0))
-        for variable, is_max in _activation_ranges(layer):
-            variable.assign(high if is_max else low)
-
-
-def _finish_ranges(quantized: Any) -> None:
-    """Sets the input's range to [0, 1], widens the logits' and gives pooling the range of its input.
-
-    An average stays within its input's range, and averaging integers needs one scale.
-    """
-    before: list[Any] = []
-    for layer in quantized.layers:
-        ranges = _activation_ranges(layer)
-        for i, (variable, is_max) in enumerate(ranges):
-            if layer.name == "quantize_layer":
-                variable.assign(float(is_max))
-            elif layer.name == "quant_logits":
-                variable.assign(variable * _HEADROOM)
-            elif layer.name in ("quant_s2", "quant_s4") and before:
-                variable.assign(before[i][0])
-        before = ranges or before
-
-
-def _activation_ranges(layer: Any) -> list[tuple[Any, bool]]:
-    """Lists the layer's range variables for activations, each with True if it is the upper end."""
-    names = [(weight, weight.name.split("/")[-1].split(":")[0]) for weight in layer.weights]
-    kinds = ("post_activation", "pre_activation", "output", "quantize_layer")
-    return [
-        (weight, name.endswith("_max"))
-        for weight, name in names
-        if name.endswith(("_min", "_max")) and name[:-4] in kinds
-    ]
 
 
 def _fit(
@@ -262,16 +244,36 @@ def _fit(
     training_data: TrainingData,
     rate: float,
     callbacks: Sequence[Any] = (),
+    state: Path | None = None,
+    saved: Callable[[], None] = lambda: None,
 ) -> None:
+    """Trains for the config's steps; with a path for its `state` it keeps checkpoints there and goes on from one."""
     tf_keras, _ = import_legacy()
     model.compile(
         tf_keras.optimizers.Adam(tf_keras.optimizers.schedules.CosineDecay(rate, config.steps)),
         training_data.loss,
     )
-    counter = tf_keras.callbacks.LambdaCallback(
-        on_batch_end=lambda batch, logs: progress.note(f"quantize: step {batch + 1:,} of {config.steps:,}")
-    )
-    model.fit(training_data.batches, steps_per_epoch=config.steps, callbacks=[*callbacks, counter], verbose=0)
+    weights = hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest()
+    done, settings = 0, f"{config} from {weights}"
+    if state is not None:
+        model.optimizer.build(model.trainable_variables)
+        done = checkpoint.restore(state, model, settings, f"delete {state.name}")
+
+    def note(batch: int, logs: dict[str, float]) -> None:
+        step = done + batch + 1
+        progress.note(f"quantize: step {step:,} of {config.steps:,}")
+        if state is not None and step % CHECKPOINT_STEPS == 0:
+            checkpoint.save(state, model, settings, step)
+            saved()
+
+    counter = tf_keras.callbacks.LambdaCallback(on_batch_end=note)
+    if done < config.steps:
+        model.fit(
+            training_data.batches.skip(done),
+            steps_per_epoch=config.steps - done,
+            callbacks=[*callbacks, counter],
+            verbose=0,
+        )
 
 
 def predict(model: Any, images: npt.NDArray[np.uint8]) -> Floats:
@@ -281,9 +283,9 @@ def predict(model: Any, images: npt.NDArray[np.uint8]) -> Floats:
     return np.asarray(model.predict(tensor(images), batch_size=1000, verbose=0))
 
 
-def accuracy(logits: Floats, data: Dataset) -> float:
-    """Computes the validation accuracy of the logits, float32 [N, 10]."""
-    return float((logits.argmax(1) == data.validation.labels).mean())
+def accuracy(logits: Floats, split: Split) -> float:
+    """Computes the accuracy of the logits, float32 [N, 10]."""
+    return float((logits.argmax(1) == split.labels).mean())
 
 
 def save(model: Any, folder: Path) -> None:

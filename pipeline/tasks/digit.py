@@ -87,7 +87,20 @@ def train(run: Run, options: Namespace) -> Answer:
     record = training.train(run, config, dataset, options.resume, preset=options.preset, data_dir=folder)
     accuracy, temperature = record["metrics"]["validation_accuracy"], record["calibration"]["temperature"]
     line = f"{run.path}: validation accuracy {accuracy:.2%}, temperature {temperature:.3f}"
-    return record, stages.lines(line, _bounds(record, spec.DIGIT.model))
+    teacher = record["metrics"].get("teacher", {})
+    return record, stages.lines(
+        line,
+        _by_source("validation", record["metrics"]["sources"]),
+        _by_source("the teacher's", teacher),
+        _bounds(record, record["sources"], spec.DIGIT.model),
+    )
+
+
+def _by_source(title: str, accuracies: dict[str, float]) -> str | None:
+    """Names each source's validation accuracy; None where there is a single source."""
+    if len(accuracies) < 2:
+        return None
+    return f"{title}: " + ", ".join(f"{name} {accuracy:.2%}" for name, accuracy in accuracies.items())
 
 
 def quantize(run: Run, options: Namespace) -> Answer:
@@ -98,6 +111,7 @@ def quantize(run: Run, options: Namespace) -> Answer:
     from pipeline.quantization import digit as quantization
 
     trained = run.read(TrainRecord)
+    folder = options.data_dir or (Path(trained.data_dir) if trained.data_dir else None)
     config: QuantizeConfig = dataclasses.replace(
         quantize_preset(trained.preset, trained.data["name"]),
         method=options.method,
@@ -106,15 +120,19 @@ def quantize(run: Run, options: Namespace) -> Answer:
         seed=trained.config["seed"],
     )
     if options.compare:
-        record = compression.compare(run, config, dataset)
+        record = compression.compare(run, config, dataset, folder)
         return record, compression.summary(record)
-    record = quantization.quantize(run, config, dataset)
+    record = quantization.quantize(run, config, dataset, folder)
     accuracy = record["metrics"]["validation_accuracy"]
     line = f"{run.path}: {config.method}: validation accuracy {accuracy:.2%}"
-    return record, stages.lines(line, _bounds(record, spec.DIGIT.int8))
+    return record, stages.lines(
+        line,
+        _by_source("validation", record["metrics"]["sources"]),
+        _bounds(record, trained.sources, spec.DIGIT.int8),
+    )
 
 
-def _bounds(record: dict[str, Any], model: str) -> str | None:
+def _bounds(record: dict[str, Any], sources: list[dict[str, Any]], model: str) -> str | None:
     """Says so where a stage certified no error bound, and what the largest one takes."""
     line = stages.uncertified({model: record["calibration"].get("thresholds", ())})
     if line is None:
@@ -122,7 +140,8 @@ def _bounds(record: dict[str, Any], model: str) -> str | None:
     from pipeline.metrics.calibration import shortfall
 
     fitted = record["calibration"]
-    return f"{line} ({shortfall(record['data']['validation'], fitted.get('above'), fitted.get('floor'))})"
+    certifying = sum(source["validation"][source["name"]] for source in sources if source["certifies"])
+    return f"{line} ({shortfall(certifying or record['data']['validation'], fitted.get('above'), fitted.get('floor'))})"
 
 
 def verify(run: Run, options: Namespace) -> Answer:

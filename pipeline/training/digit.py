@@ -2,12 +2,13 @@
 
     checkreader train                                     # embedded digits, half a minute
     checkreader train --data mnist --preset quick         # about a minute on two cores, ≥ 99.2 %
-    checkreader train --data mnist --preset release       # the released weights, ≥ 99.5 %: a teacher first, half an hour
+    checkreader train --data mnist --preset release --resume       # the released weights, ≥ 99.5 %: a teacher first
     checkreader train --data mnist --preset release --distillation 0       # without the teacher
 
 The run's `train.json` records settings, data and results; `float.keras` holds
 the averaged weights, pixels → logits. Every epoch ends with a checkpoint, and
-`--resume` ends with the same weights as a run without an interruption.
+`--resume` ends with the same weights as a run without an interruption; the teacher and what is stored of it
+go on where they were in any case.
 """
 
 from __future__ import annotations
@@ -36,8 +37,7 @@ from pipeline.metrics import calibration
 from pipeline.networks import lenet5
 from pipeline.run import WEIGHTS, Run, replacing
 from pipeline.synthesis import nondigits
-from pipeline.training import distillation
-from serving.errors import CheckreaderError
+from pipeline.training import checkpoint, distillation, sources
 from serving.images.digit import tensor
 
 CHECKPOINT: Final = "checkpoint.npz"
@@ -57,22 +57,29 @@ def train(
     Args:
         run: where everything is written.
         config: the settings.
-        data: its training part is trained on; its validation part chooses temperature and thresholds.
+        data: its training part is trained on, with the other sources of the config's shares; its validation part
+            chooses temperature and thresholds, together with UNIPEN's.
         resume: continue from the run's last checkpoint, which must be of the same config.
         preset: the config's name, for the record.
-        data_dir: where `data` was read, so that later stages find it again.
+        data_dir: where `data` was read and UNIPEN may lie, so that later stages find them again.
         callbacks: further Keras callbacks, called after the checkpoint of each epoch is written.
 
     Returns:
         The run's record: config, data, calibration, validation metrics.
     """
+    stopwatch = run.stopwatch("train", goes_on=resume)
+    mixture = sources.load(config, data, data_dir, stopwatch.save)
+    if len(mixture.sources) > 1:
+        print(mixture.summary(), file=sys.stderr, flush=True)
+    progress.note("draw pictures that are no digits")
     outliers = nondigits.pictures(config.outliers if config.nondigits else 0, config.seed)
-    transfer = distillation.load(config, data) if config.distillation else None
+    transfer = distillation.load(config, data, mixture, stopwatch.save) if config.distillation else None
+    settings = repr((config, data.record(), mixture.record()))
     with _strategy(config.strategy).scope():
         keras.utils.set_random_seed(config.seed)
         tf.config.experimental.enable_op_determinism()
         model = lenet5.build(keras, config.network)
-        steps = digit.steps(data.train, config)
+        steps = digit.steps(mixture, config)
         model.compile(
             optimizer=keras.optimizers.AdamW(
                 keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * steps),
@@ -87,17 +94,17 @@ def train(
             else keras.losses.CategoricalCrossentropy(from_logits=True),
         )
         model.optimizer.build(model.trainable_variables)
-        epoch = _restore(run / CHECKPOINT, model, config) if resume else 0
+        epoch = checkpoint.restore(run / CHECKPOINT, model, settings) if resume else 0
         model.fit(
             distillation.stream(transfer, outliers, config, epoch)
             if transfer
-            else digit.stream(data.train, outliers, config, epoch),
+            else digit.stream(mixture, outliers, config, epoch),
             initial_epoch=epoch,
             epochs=config.epochs,
             steps_per_epoch=steps,
             callbacks=[
-                _Progress(data.validation, epoch, config.epochs, steps),
-                _Checkpoints(run / CHECKPOINT, config),
+                _Progress(mixture.validation, epoch, config.epochs, steps),
+                checkpoint.Checkpoints(run / CHECKPOINT, settings, stopwatch.save),
                 keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False),
                 *callbacks,
             ],
@@ -107,23 +114,35 @@ def train(
         model.optimizer.finalize_variable_values(model.trainable_variables)
     trained = lenet5.build(keras, config.network)  # without the optimizer's state
     trained.set_weights(model.get_weights())
-    logits = predict(trained, data.validation.images)
+    logits = predict(trained, mixture.validation.images)
     others = predict(trained, nondigits.pictures(config.outliers, config.seed + nondigits.VALIDATION))
-    fitted = calibration.fit(logits, data.validation.labels, others)
+    fitted = calibration.fit(logits, mixture.validation.labels, others)
     with replacing(run / WEIGHTS) as temporary:
         trained.save(temporary)
         remove_timestamps(temporary)
+    teacher = {"teacher": distillation.accuracies(data, mixture)} if transfer else {}
     (run / CHECKPOINT).unlink()
-    return run.record(
+    record = run.record(
         "train",
         [WEIGHTS],
+        seconds=stopwatch.seconds(),
         preset=preset,
         config=dataclasses.asdict(config),
         data_dir=str(data_dir.resolve()) if data_dir else None,
         data=data.record(),
+        sources=mixture.record(),
         calibration=msgspec.to_builtins(fitted),
-        metrics={"validation_accuracy": _accuracy(logits, data.validation)},
+        metrics={
+            "validation_accuracy": _accuracy(logits, mixture.validation),
+            "sources": {
+                name: _accuracy(predict(trained, split.images), split)
+                for name, split in mixture.validations.items()
+            },
+            **teacher,
+        },
     )
+    stopwatch.path.unlink(missing_ok=True)
+    return record
 
 
 def predict(model: Any, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -167,40 +186,6 @@ class _Progress(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, float]) -> None:
         self.bar.close()
-
-
-class _Checkpoints(keras.callbacks.Callback):
-    """Writes all variables of model and optimizer after each epoch, atomically."""
-
-    def __init__(self, path: Path, config: TrainConfig) -> None:
-        super().__init__()
-        self.path, self.config = path, config
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        arrays = {f"v{i}": variable.numpy() for i, variable in enumerate(_variables(self.model))}
-        with replacing(self.path) as temporary:
-            np.savez(temporary, config=repr(self.config), epoch=epoch + 1, **arrays)
-
-
-def _variables(model: Any) -> list[Any]:
-    return [*model.variables, *model.optimizer.variables]
-
-
-def _restore(path: Path, model: Any, config: TrainConfig) -> int:
-    """Restores a checkpoint; returns the number of its epochs, 0 if there is no checkpoint."""
-    if not path.exists():
-        return 0
-    try:
-        with path.open("rb") as raw, np.load(raw) as file:
-            if str(file["config"]) != repr(config):
-                raise CheckreaderError(
-                    f"{path}: written with another config: train without --resume, or with the config it names"
-                )
-            for i, variable in enumerate(_variables(model)):
-                variable.assign(file[f"v{i}"])
-            return int(file["epoch"])
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise CheckreaderError(f"{path}: damaged checkpoint ({error}): train without --resume") from None
 
 
 def remove_timestamps(path: Path) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 from pipeline import progress
 from pipeline.config import CLASSICAL, Lenet5Options, TrainConfig
 from pipeline.data import digits as data
+from pipeline.data.mixture import alone
 from pipeline.evaluation import digit
 from pipeline.run import Run
 from pipeline.tasks.stages import Answer
@@ -130,8 +131,9 @@ def passed(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
             run=run, config=config, data=data.name, resume=resume, preset=preset, data_dir=data_dir
         )
         return {
-            "metrics": {"validation_accuracy": 0.5},
+            "metrics": {"validation_accuracy": 0.5, "sources": {data.name: 0.5}},
             "calibration": {"temperature": 1.25},
+            "sources": alone(data).record(),
             "data": data.record(),
         }
 

@@ -27,6 +27,8 @@ def test_presets(name: str) -> None:
     assert quick.epochs < release.epochs
     assert release.batch == (256 if name == "mnist" else 64)
     assert (quick.seed, quick.strategy) == (0, "single")
+    assert ((quick.unipen, quick.invented) == (0, 0)) == (name != "mnist")
+    assert quick.unipen == release.unipen
     assert quantize_preset("quick").steps < quantize_preset("release").steps
     assert quantize_preset(None) == quantize_preset("release") == QuantizeConfig()
 

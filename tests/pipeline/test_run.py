@@ -158,3 +158,19 @@ def test_json_goes_round(tmp_path_factory, value: object) -> None:
 def test_sha256(tmp_path: Path) -> None:
     (tmp_path / "empty").write_bytes(b"")
     assert sha256(tmp_path / "empty").startswith("e3b0c44298fc1c149afbf4c8996fb924")
+
+
+def test_stopwatch(tmp_path: Path) -> None:
+    """Sums over processes, and starts anew for a stage that does not go on."""
+    run = Run(tmp_path)
+    first = run.stopwatch("train", goes_on=True)
+    assert first.earlier == 0
+    first.save()
+    second = run.stopwatch("train", goes_on=True)
+    assert second.seconds() >= second.earlier > 0
+    assert run.stopwatch("quantize", goes_on=True).earlier == 0
+    (tmp_path / "train-seconds.json").write_text("damaged")
+    assert run.stopwatch("train", goes_on=True).earlier == 0
+    assert run.stopwatch("train", goes_on=False).earlier == 0
+    assert not (tmp_path / "train-seconds.json").exists()
+    assert run.record("train", [], seconds=77.5)["seconds"] == 77.5

@@ -10,7 +10,9 @@ from pipeline.augmentation import digit
 from pipeline.config import TrainConfig
 from pipeline.data import digits
 from pipeline.data.digits import Split
+from pipeline.data.mixture import Mixture, Source
 from pipeline.synthesis import nondigits
+from tests.support import mixtures
 
 CONFIG = TrainConfig(data="digits", epochs=4, batch=32, affine=1.0, elastic=1.0, pen=1.0, anneal=0.3)
 OFF = dataclasses.replace(CONFIG, affine=0.0, elastic=0.0, pen=0.0)
@@ -28,7 +30,7 @@ def outliers() -> np.ndarray:
 
 
 def batches(split: Split, outliers: np.ndarray, config: TrainConfig, count: int, epoch: int = 0):
-    return list(digit.stream(split, outliers, config, epoch).take(count).as_numpy_iterator())
+    return list(digit.stream(mixtures.of(split), outliers, config, epoch).take(count).as_numpy_iterator())
 
 
 def equal(first: list, second: list) -> bool:
@@ -70,7 +72,7 @@ def test_every_picture_is_distorted_in_its_own_way(split: Split) -> None:
 
 
 def test_goes_on_in_any_epoch(split: Split, outliers: np.ndarray) -> None:
-    per_epoch = digit.steps(split, CONFIG)
+    per_epoch = digit.steps(mixtures.of(split), CONFIG)
     assert per_epoch == 3
     whole = batches(split, outliers, CONFIG, 4 * per_epoch)
     for epoch in (1, 3):
@@ -95,9 +97,28 @@ def test_without_strength_the_pictures_come_as_they_are(split: Split) -> None:
 
 def test_set_smaller_than_a_batch(split: Split) -> None:
     few = split.take(np.arange(20))
-    assert digit.steps(few, CONFIG) == 1
+    assert digit.steps(mixtures.of(few), CONFIG) == 1
     ((image, target),) = batches(few, np.empty((0, 28, 28), np.uint8), CONFIG, 1)
     assert len(image) == len(target) == 32
+
+
+def test_every_batch_has_its_shares(split: Split) -> None:
+    """The first source is shown once an epoch, a small one again and again, in the pass of the epoch."""
+    pictures = [np.full((6, 28, 28), level, np.uint8) for level in (101, 102)]
+    few = Source("few", 0.25, pictures, np.arange(6, dtype=np.uint8), {}, False, {})
+    mixture = Mixture((dataclasses.replace(mixtures.of(split).sources[0], share=0.75), few))
+    assert digit.steps(mixture, OFF) == 4
+    none = np.empty((0, 28, 28), np.uint8)
+    stream = list(digit.stream(mixture, none, OFF).take(8).as_numpy_iterator())
+    for step, (image, target) in enumerate(stream):
+        assert (np.rint(image[24:] * 255) == 101 + step // 4).all()
+        assert (image[:24].std((1, 2, 3)) > 0).all()
+        labels = target[24:].argmax(1)
+        assert set(labels) <= set(range(6))
+    first = np.concatenate([target[24:].argmax(1) for _, target in stream[:4]])
+    assert set(np.bincount(first, minlength=6)) <= {5, 6}  # 32 of 6
+    shown = {picture.tobytes() for image, _ in stream[:4] for picture in image[:24]}
+    assert len(shown) == 96
 
 
 @pytest.mark.parametrize(("share", "extra"), [(0.0, 0), (0.1, 3), (0.5, 16), (1.0, 32)])

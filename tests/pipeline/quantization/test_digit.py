@@ -15,7 +15,7 @@ from pipeline.config import QuantizeConfig
 from pipeline.data.digits import Dataset
 from pipeline.quantization import digit
 from pipeline.run import Run
-from pipeline.training import distillation
+from pipeline.training import checkpoint, distillation
 from pipeline.training.distillation import TransferSet
 from serving.errors import CheckreaderError
 
@@ -69,13 +69,55 @@ def test_it_goes_on_learning_from_the_teacher(
     views = digits.train.images[None]
     seven = np.zeros((1, len(views[0]), 10), np.float16)
     seven[..., 7] = 9
-    monkeypatch.setattr(distillation, "load", lambda config, data: TransferSet(views, seven, data.train))
+    monkeypatch.setattr(
+        distillation, "load", lambda config, data, mixture: TransferSet(views, seven, mixture)
+    )
     record = json.loads((copy / "train.json").read_text())
     record["config"] |= {"distillation": 1.0, "passes": 1, "nondigits": 0.0}
     (copy / "train.json").write_text(json.dumps(record))
     metrics = digit.quantize(copy, dataclasses.replace(SHORT, steps=60), digits)["metrics"]
     assert metrics["float_validation_accuracy"] > 0.9
     assert metrics["validation_accuracy"] < 0.3  # the teacher sees sevens everywhere
+
+
+def test_it_goes_on_after_an_interruption(
+    copy: Run, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the last checkpoint, on the batches that come then: with the same result as without an interruption."""
+    monkeypatch.setattr(digit, "CHECKPOINT_STEPS", 3)
+    whole = digit.quantize(copy, SHORT, digits)
+    write, calls = checkpoint.save, []
+
+    def interrupted(path: Path, model: object, settings: str, step: int) -> None:
+        write(path, model, settings, step)
+        calls.append(step)
+        if calls == [3, 6]:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(digit.checkpoint, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        digit.quantize(copy, SHORT, digits)
+    assert (copy / digit.CHECKPOINT).exists()
+    resumed = digit.quantize(copy, SHORT, digits)
+    assert calls == [3, 6]  # of eight steps, two were left
+    assert resumed["calibration"] == whole["calibration"]
+    assert sorted(path.name for path in copy.path.iterdir()) == [
+        "float.keras",
+        "quantize.json",
+        "quantized",
+        "train.json",
+    ]
+
+
+def test_other_sources_are_refused(copy: Run, digits: Dataset) -> None:
+    record = json.loads((copy / "train.json").read_text())
+    assert [source["name"] for source in record["sources"]] == ["digits"]
+    record["sources"][0]["share"] = 0.7
+    (copy / "train.json").write_text(json.dumps(record))
+    with pytest.raises(
+        CheckreaderError, match="trained on other sources than lie here now: put UNIPEN where it"
+    ):
+        digit.quantize(copy, SHORT, digits)
 
 
 def test_quantizing_again_replaces_the_first_result(copy: Run, digits: Dataset) -> None:
@@ -120,7 +162,7 @@ def test_a_failure_leaves_nothing_half_written(
 
 def test_legacy_keras_stays_in_this_file() -> None:
     code = (
-        "import os, pipeline.quantization.digit as q; q.import_legacy(); import keras; "
+        "import os, pipeline.quantization.legacy as q; q.import_legacy(); import keras; "
         "print('TF_USE_LEGACY_KERAS' in os.environ, keras.__version__[0])"
     )
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}

@@ -13,10 +13,11 @@ import pytest
 
 from pipeline.config import Lenet5Options, TrainConfig
 from pipeline.data import digits as data
+from pipeline.data.mixture import alone
 from pipeline.metrics import calibration
 from pipeline.run import WEIGHTS, Run
 from pipeline.synthesis import nondigits
-from pipeline.training import digit, distillation
+from pipeline.training import digit, distillation, teacher
 from serving.errors import CheckreaderError
 from tests.support.paths import ROOT
 
@@ -64,6 +65,8 @@ def test_record(trained: Run, digits: data.Dataset) -> None:
     assert TrainConfig.from_json(record["config"]) == CONFIG
     assert record["data"] == json.loads(json.dumps(digits.record()))
     assert record["preset"] == "quick"
+    assert record["sources"] == alone(digits).record()
+    assert record["metrics"]["sources"] == {"digits": record["metrics"]["validation_accuracy"]}
     assert record["data_dir"] == str(Path("somewhere").resolve())
     assert list(record["files"]) == [WEIGHTS]
     names = {path.name for path in trained.path.iterdir()}
@@ -166,7 +169,7 @@ def test_stopped_between_last_epoch_and_end(trained: Run, digits: data.Dataset, 
 
 @pytest.mark.parametrize(
     "change",
-    [{"seed": 1}, {"epochs": 4}, {"network": Lenet5Options(pooling="average")}, {"learning_rate": 1e-3}],
+    [{"seed": 1}, {"epochs": 4}, {"network": Lenet5Options(pooling="max")}, {"learning_rate": 1e-3}],
     ids=lambda change: next(iter(change)),
 )
 def test_checkpoint_of_another_config(
@@ -174,7 +177,9 @@ def test_checkpoint_of_another_config(
 ) -> None:
     run = Run(tmp_path)
     (run / digit.CHECKPOINT).write_bytes(interrupted.read_bytes())
-    with pytest.raises(CheckreaderError, match=r"checkpoint.npz: written with another config: train without"):
+    with pytest.raises(
+        CheckreaderError, match=r"checkpoint.npz: written with another config or other data: train without"
+    ):
         digit.train(run, dataclasses.replace(CONFIG, **change), digits, resume=True)
     assert [path.name for path in tmp_path.iterdir()] == [digit.CHECKPOINT]
 
@@ -203,11 +208,17 @@ def test_distilled_and_resumed(digits: data.Dataset, tmp_path: Path, monkeypatch
     monkeypatch.setattr(
         distillation, "TEACHER", dataclasses.replace(distillation.TEACHER, epochs=1, batch=64)
     )
+    monkeypatch.setattr(teacher, "STAGES", (8, 8))
     config = dataclasses.replace(CONFIG, epochs=2, distillation=0.9, passes=2)
     whole, run = Run(tmp_path / "whole"), Run(tmp_path / "run")
-    digit.train(whole, config, digits)
+    record = digit.train(whole, config, digits)
+    assert set(record["metrics"]["teacher"]) == {"certifying", "digits"}
     stop_after(run, digits, 1, config)
-    digit.train(run, config, digits, resume=True)
+    (run / "train-seconds.json").write_text("5000.0")
+    assert (
+        digit.train(run, config, digits, resume=True)["seconds"] > 5000
+    )  # with those before the interruption
+    assert not (run / "train-seconds.json").exists()
     assert weights(run) == weights(whole)
     other = Run(tmp_path / "other")
     digit.train(other, dataclasses.replace(config, distillation=0.5), digits)
@@ -222,7 +233,8 @@ def test_full_disk_leaves_no_half_a_model(digits: data.Dataset, tmp_path: Path, 
     config = dataclasses.replace(CONFIG, epochs=1)
     with pytest.raises(OSError, match="No space left"):
         digit.train(Run(tmp_path), config, digits)
-    assert {path.name for path in tmp_path.iterdir()} == {digit.CHECKPOINT, "tensorboard"}
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {digit.CHECKPOINT, "train-seconds.json", "tensorboard"}
 
 
 _MIRRORED = """

@@ -1,4 +1,6 @@
 import dataclasses
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -8,6 +10,7 @@ import tensorflow as tf
 
 from pipeline.config import TrainConfig
 from pipeline.data import digits as data
+from pipeline.data.mixture import Mixture, alone
 from pipeline.synthesis import nondigits
 from pipeline.training import distillation, teacher
 from pipeline.training.distillation import TransferSet
@@ -30,46 +33,52 @@ def teachers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Path]:
     """Replaces training by an untrained teacher, with a cache of its own; lists the paths of the teachers."""
     trained = []
 
-    def train(path: Path, config: TrainConfig, data: data.Dataset):
+    def train(path: Path, config: TrainConfig, mixture: Mixture, saved: Callable[[], None]):
         trained.append(path)
         keras.utils.set_random_seed(config.seed)
         model = teacher.build()
+        path.parent.mkdir(parents=True, exist_ok=True)
         model.save(path)
         return model
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(teacher, "train", train)
-    (tmp_path / "checkreader").mkdir()
+    monkeypatch.setattr(teacher, "STAGES", (8, 8))
     return trained
 
 
 @pytest.fixture(scope="module")
 def transfer(digits: data.Dataset) -> TransferSet:
     views = RNG.integers(0, 256, (2, 100, 28, 28)).astype(np.uint8)
-    return TransferSet(views, RNG.normal(size=(2, 100, 10)).astype(np.float16), digits.train)
+    return TransferSet(views, RNG.normal(size=(2, 100, 10)).astype(np.float16), alone(digits))
+
+
+def load(digits: data.Dataset, config: TrainConfig = CONFIG) -> TransferSet:
+    return distillation.load(config, digits, alone(digits))
 
 
 def test_views_and_the_teachers_answers(digits: data.Dataset, teachers: list[Path]) -> None:
-    found = distillation.load(CONFIG, digits)
-    assert (found.views.shape, found.views.dtype) == ((2, 100, 28, 28), np.uint8)
-    assert (found.logits.shape, found.logits.dtype) == ((2, 100, 10), np.float16)
-    assert np.array_equal(found.split.labels, digits.train.labels)
-    flat = np.concatenate([found.views.reshape(200, -1), digits.train.images.reshape(100, -1)])
+    found = load(digits)
+    assert [(view.shape, view.dtype) for view in found.views] == [((100, 28, 28), np.uint8)] * 2
+    assert [(row.shape, row.dtype) for row in found.logits] == [((100, 10), np.float16)] * 2
+    assert isinstance(found.views[0], np.memmap)
+    assert np.array_equal(found.mixture.labels, digits.train.labels)
+    flat = np.concatenate([*found.views, digits.train.images]).reshape(300, -1)
     assert len(np.unique(flat, axis=0)) == 300  # every view is distorted in its own way
-    model = keras.models.load_model(teachers[0])
-    expected = model(found.views[1][..., None].astype(np.float32) / 255, training=False)
+    images = found.views[1][..., None].astype(np.float32) / 255
+    expected = np.mean([keras.models.load_model(path)(images, training=False) for path in teachers], 0)
     np.testing.assert_allclose(found.logits[1], expected, rtol=0.05, atol=0.05)  # bfloat16
 
 
 def test_made_once(digits: data.Dataset, teachers: list[Path], tmp_path: Path) -> None:
     """By every seed together; a stronger distortion makes another, with the same teacher."""
-    first = distillation.load(CONFIG, digits)
-    again = distillation.load(dataclasses.replace(CONFIG, seed=7, epochs=3), digits)
+    first = load(digits)
+    again = load(digits, dataclasses.replace(CONFIG, seed=7, epochs=3))
     assert np.array_equal(first.views, again.views)
     assert np.array_equal(first.logits, again.logits)
-    stronger = distillation.load(dataclasses.replace(CONFIG, elastic=1.0), digits)
+    stronger = load(digits, dataclasses.replace(CONFIG, elastic=1.0))
     assert not np.array_equal(first.views, stronger.views)
-    assert len(teachers) == 1
+    assert [path.stem for path in teachers] == [f"network-{seed}" for seed in teacher.SEEDS]
     assert sorted(path.name.split("-")[0] for path in (tmp_path / "checkreader").iterdir()) == [
         "teacher",
         "transfer",
@@ -77,17 +86,24 @@ def test_made_once(digits: data.Dataset, teachers: list[Path], tmp_path: Path) -
     ]
 
 
-def test_an_interruption_leaves_no_half_a_set(digits, teachers, tmp_path: Path, monkeypatch) -> None:
-    def stopped(*args: object) -> None:
+def test_an_interruption_loses_one_pass(digits, teachers, monkeypatch) -> None:
+    whole = load(digits, dataclasses.replace(CONFIG, passes=3))
+    calls: list[int] = []
+
+    def stopped() -> None:
+        calls.append(1)
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(distillation.digit, "distort", stopped)
+    config = dataclasses.replace(CONFIG, passes=3)
+    monkeypatch.setenv("XDG_CACHE_HOME", os.environ["XDG_CACHE_HOME"] + "-2")
+    for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
-            distillation.load(CONFIG, digits)
-    assert [path.suffix for path in (tmp_path / "checkreader").iterdir()] == [".keras"]
-    distillation.load(CONFIG, digits)
-    assert len(teachers) == 1  # the teacher was there already
+            distillation.load(config, digits, alone(digits), stopped)
+    resumed = distillation.load(config, digits, alone(digits), stopped)
+    assert len(calls) == 3  # each pass was made once, and nothing was left to make
+    assert len(teachers) == 2 * len(teacher.SEEDS)
+    for expected, found in zip(whole.logits, resumed.logits, strict=True):
+        assert np.array_equal(expected, found)
 
 
 def batches(transfer: TransferSet, config: TrainConfig, count: int, epoch: int = 0) -> list:
@@ -108,7 +124,7 @@ def test_stream(transfer: TransferSet) -> None:
         for pixels, row in zip(np.rint(image[:32, ..., 0] * 255).astype(np.uint8), target, strict=False):
             number, i = known[pixels.tobytes()]
             assert number == step // 3 % 2
-            assert row[:10].argmax() == transfer.split.labels[i]
+            assert row[:10].argmax() == transfer.mixture.labels[i]
             assert np.array_equal(row[10:], transfer.logits[number, i].astype(np.float32))
         assert (target[32:, :10] == np.float32(0.1)).all()
         assert not target[32:, 10:].any()
