@@ -174,7 +174,7 @@ def _parser() -> argparse.ArgumentParser:
         type=share,
         metavar="SHARE",
         help="share of the loss that comes from a larger network's probabilities, with --data mnist; "
-        "that network is trained first, half an hour, and kept (default: the preset's, 0 = no such network)",
+        "that network is trained first, an hour, and kept (default: the preset's, 0 = no such network)",
     )
     train.add_argument(
         "--strategy", choices=("single", "mirrored"), default="single", help="mirrored: on all GPUs"

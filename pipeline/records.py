@@ -141,7 +141,10 @@ class CrossValidation(msgspec.Struct, frozen=True):
 
 
 class TrainRecord(Record, frozen=True, kw_only=True):
-    """`config` is that of a `TrainConfig` or a `FieldTrainConfig`; a record that names no task is a digit's."""
+    """`config` is that of a `TrainConfig` or a `FieldTrainConfig`; a record that names no task is a digit's.
+
+    `sources` are what the batches of a digit run mix; an older release's were its data alone.
+    """
 
     STAGE = "train"
 
@@ -150,9 +153,8 @@ class TrainRecord(Record, frozen=True, kw_only=True):
     config: dict[str, Any]
     data: dict[str, Any]
     data_dir: str | None = None
-    sources: list[
-        dict[str, Any]
-    ] = []  # what a digit run's batches mix; an older release's were its data alone
+    sources: list[dict[str, Any]] = []
+    metrics: dict[str, Any] = {}
     calibration: Calibration | None = None
     cross_validation: CrossValidation | None = None
 
