@@ -31,8 +31,8 @@ import numpy.typing as npt
 Points = npt.NDArray[np.float32]  # [n, 2], x to the right and y downwards
 
 _STATEMENT: Final = re.compile(r"^\.([A-Z][A-Z0-9_]*)(?![^\s])", re.MULTILINE)
-_SEGMENT: Final = re.compile(r'(\S+)\s+(\S+)\s+(\S+)\s+"((?:[^"\\]|\\.)*)"\s*\Z', re.DOTALL)
-_RANGE: Final = re.compile(r"(\d+)(?::(\d+))?(?:-(\d+)(?::(\d+))?)?\Z")
+_SEGMENT: Final = re.compile(r'\S+\s+(\S+)\s+\S+\s+"((?:[^"\\]|\\.)*)"\s*\Z', re.DOTALL)
+_RANGE: Final = re.compile(r"(\d{1,9})(?::(\d{1,9}))?(?:-(\d{1,9})(?::(\d{1,9}))?)?\Z")
 _ESCAPES: Final = {"t": "\t", "n": "\n"}
 _LEVEL: Final = "CHARACTER"  # the level of the hierarchy whose segments are read
 _MM_PER_INCH: Final = 25.4
@@ -112,15 +112,13 @@ def read_segments(file: str, read: Callable[[str], str | None]) -> tuple[list[Se
     except FormatError as error:
         return [], [Problem(file, None, str(error))]
     for statement in statements:
-        if statement.keyword != "SEGMENT":
+        if statement.keyword != "SEGMENT" or statement.arguments.split()[:1] != [_LEVEL]:
             continue
         try:
             parts = _SEGMENT.match(statement.arguments.strip())
             if parts is None:
                 raise FormatError(f"not a segment: {' '.join(statement.arguments.split())[:60]!r}")
-            level, delineation, _, label = parts.groups()
-            if level != _LEVEL:
-                continue
+            delineation, label = parts.groups()
             trajectory = _trajectory(delineation, components)
             if not any(down for _, down in trajectory):
                 raise FormatError(f"{delineation}: a trajectory without a point of ink")

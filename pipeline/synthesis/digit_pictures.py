@@ -38,8 +38,9 @@ Gray = npt.NDArray[np.uint8]
 _PEN: Final = 0.065  # half the width, median
 _PEN_SPREAD: Final = 0.3  # standard deviation of its logarithm
 _BROADEST: Final = 0.13
+_FINEST: Final = 1.0  # half the width in pixels; where a hand presses less, finer ones leave nothing
 _SLANT: Final = 0.15  # standard deviation of what is added to the hand's own, columns per row
-_CLUTTER: Final = 0.2  # the normalization keeps rules and neighbors, which leave little of a digit
+_CLUTTER: Final = 0.1  # the normalization keeps rules and neighbors, which leave little of a digit
 
 
 def plain_picture(strokes: Sequence[Points]) -> Gray:
@@ -101,7 +102,7 @@ class DigitPictures:
             style = line_rendering.writing_style(rng, upright=False)
             pen = min(_PEN * float(np.exp(rng.normal(0, _PEN_SPREAD))), _BROADEST)
             style = dataclasses.replace(
-                style, pen=max(style.body * pen, 0.7), slant=float(rng.normal(0, _SLANT))
+                style, pen=max(style.body * pen, _FINEST), slant=float(rng.normal(0, _SLANT))
             )
             ink, boxes = line_rendering.render(text, writer, writer, self._bank, style, rng)
         return scanner.scan(ink, boxes, self._stock, self._bank, rng, _CLUTTER)[0]

@@ -92,7 +92,7 @@ def test_coordinates_and_resolution() -> None:
 def test_labels_and_levels() -> None:
     escaped = r'.SEGMENT CHARACTER 0 ? "\"\\\t"' + "\n"
     prose = '.COMMENT indented is no statement:\n .SEGMENT CHARACTER 0 ? "3"\n'
-    segments, problems = read(LINE + escaped + '.SEGMENT WORD 0 ? "12"\n' + prose)
+    segments, problems = read(LINE + escaped + '.SEGMENT WORD 0 ? "12"\n.SEGMENT TEXT 0\n.SEGMENT\n' + prose)
     assert [segment.label for segment in segments] == ['"\\\t']
     assert not problems
 
@@ -105,6 +105,7 @@ def test_labels_and_levels() -> None:
         (LINE + '.SEGMENT CHARACTER 0:3 ? "1"', "a.dat: line 5: 0:3: component 0 has points 0 to 2"),
         (LINE + '.SEGMENT CHARACTER 0:2-0:1 ? "1"', "a.dat: line 5: 0:2-0:1: not a delineation"),
         (LINE + '.SEGMENT CHARACTER x ? "1"', "a.dat: line 5: x: not a delineation"),
+        (LINE + f'.SEGMENT CHARACTER {"9" * 10} ? "1"', "a.dat: line 5: 9999999999: not a delineation"),
         (LINE + ".SEGMENT CHARACTER 0 ? 1", "a.dat: line 5: not a segment: 'CHARACTER 0 ? 1'"),
         ('.PEN_UP\n1 2\n.SEGMENT CHARACTER 0 ? "1"', "a.dat: line 3: 0: a trajectory without a point of ink"),
         (
