@@ -70,7 +70,7 @@ def sentences(run_data: RunData, numbers: Mapping[str, Mapping[str, Any]]) -> li
         )
     else:
         lines.append(
-            "There were too few validation digits to certify any error: nothing is accepted without a human."
+            "Too few validation digits reach the minimum confidence to certify any error: nothing is accepted without a human."
         )
     mean = numbers["failures"]["corruptions"]["mean"]
     lines.append(

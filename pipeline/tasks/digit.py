@@ -119,12 +119,10 @@ def _bounds(record: dict[str, Any], model: str) -> str | None:
     line = stages.uncertified({model: record["calibration"].get("thresholds", ())})
     if line is None:
         return None
-    from pipeline.metrics.calibration import ERROR_RATES, accepted_needed
+    from pipeline.metrics.calibration import shortfall
 
-    return (
-        f"{line} ({record['data']['validation']:,} pictures to choose by; max_error {ERROR_RATES[0]} takes at "
-        f"least {accepted_needed(ERROR_RATES[0])} that are accepted without an error)"
-    )
+    fitted = record["calibration"]
+    return f"{line} ({shortfall(record['data']['validation'], fitted.get('above'), fitted.get('floor'))})"
 
 
 def verify(run: Run, options: Namespace) -> Answer:
@@ -147,7 +145,12 @@ def calibrate(run: Run, options: Namespace) -> Answer:
 
 
 def evaluate(run: Run, options: Namespace) -> Answer:
-    """Measures both models on the test pictures."""
+    """Measures both models on the test pictures of the run's own data."""
+    if options.data is not None or options.name is not None:
+        raise CheckreaderError(
+            f"{run.path}: a digit run is measured by the test pictures of its own data: to measure it by others, release "
+            "it and run `checkreader evaluate --models DIR --data FOLDER`"
+        )
     dataset = load_dataset(run, options)
     load_tensorflow()
     from pipeline.evaluation import digit as evaluation

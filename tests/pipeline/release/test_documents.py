@@ -283,7 +283,7 @@ def test_each_models_refusals_are_those_of_calibrate(field_records: dict[str, An
 def test_numbers(root: Path) -> None:
     _, _, *rows = documents.render_block("numbers", root).splitlines()
     assert [row.split(" | ")[1] for row in rows] == ["99.52%", "99.50%", "5.5 (99.21%)"]
-    assert "`make DATA=mnist`, 2 cores of CPU:" in rows[2]
+    assert "`make DATA=mnist`, max pooling, 2 cores of CPU:" in rows[2]
     assert f"`{documents.RESULTS}/runs.json`" in rows[0]
 
 
