@@ -114,7 +114,7 @@ def render_card(manifest: Manifest, new: Path, models: Path) -> str:
 
     return documents.model_card(
         manifest,
-        records(spec.DIGIT, Records) or records(spec.FAST, Records),
+        records(spec.DIGIT, Records),
         records(spec.FIELD, FieldRecords),
         documents.read_own_records(models),
     )
