@@ -106,8 +106,9 @@ peers: $(VENV)/train.done  ## compare other model servers with this one, into be
 edge-tools: $(VENV)/test.done  ## install what `edge-test` needs (Debian, as root)
 	@sh scripts/install_edge_tools.sh $(BIN)/python
 
-edge-test: edge-tools  ## C here and on emulated Cortex-M, TensorFlow Lite Micro, Ethos-U, WebAssembly and the page in a browser
+edge-test: edge-tools  ## C here and on emulated Cortex-M with its instructions counted, TFLM, Ethos-U, WebAssembly, the page in a browser
 	@$(BIN)/python -m pytest tests/pipeline/export/test_c_source.py tests/pipeline/export/test_cortex_m.py \
+		tests/pipeline/export/test_c_layout.py tests/benchmarks/test_edge.py \
 		tests/pipeline/export/test_wasm.py tests/pipeline/export/test_tflm.py tests/pipeline/export/test_vela.py \
 		tests/serving/web
 

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def summarize(folder: Path) -> dict[str, Any]:
-    """Returns a run's data, preset, seed, accuracies, and seconds per stage."""
+    """Returns a run's data, preset, pooling, seed, accuracies, and seconds per stage."""
     records = {
         stage: json.loads((folder / f"{stage}.json").read_text())
         for stage in STAGES
@@ -38,6 +38,7 @@ def summarize(folder: Path) -> dict[str, Any]:
     return {
         "data": records["train"]["data"]["name"],
         "preset": records["train"]["preset"],
+        "pooling": records["train"]["config"]["network"]["pooling"],
         "seed": records["train"]["config"]["seed"],
         "accuracy": {name: family["accuracy"] for name, family in records["evaluate"]["families"].items()},
         "verified": records["verify"]["passed"],
@@ -47,10 +48,10 @@ def summarize(folder: Path) -> dict[str, Any]:
 
 
 def over_seeds(runs: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Returns the mean test accuracy of each family for every data set and preset with several seeds."""
+    """Returns the mean test accuracy of each family for every data set, preset and pooling with several seeds."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for run in runs.values():
-        groups.setdefault(f"{run['data']} {run['preset']}", []).append(run)
+        groups.setdefault(f"{run['data']}, {run['preset']} preset, {run['pooling']} pooling", []).append(run)
     return {
         name: {
             "seeds": [run["seed"] for run in group],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -19,15 +21,21 @@ from serving.repository.store import Repository
 
 
 @contextlib.contextmanager
-def server(module: str, *arguments: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+def server(
+    module: str, *arguments: str, checkout: Path | None = None
+) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """Runs `python -m module arguments` until the block ends; yields its port and process once it answers.
 
-    In `arguments`, "{port}" stands for the port.
+    Args:
+        module: of this checkout, or of `checkout`.
+        arguments: of the command; "{port}" stands for the port.
+        checkout: the folder of another version; None: this one.
     """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", module, *(argument.format(port=port) for argument in arguments)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+    variables = os.environ if checkout is None else os.environ | {"PYTHONPATH": str(checkout)}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=checkout, env=variables) as process:
         try:
             while not _ready(port):
                 if process.poll() is not None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import json
 import os
 import re
@@ -22,11 +21,15 @@ from pipeline import progress
 from pipeline.config import Lenet5Options, choices
 from pipeline.data import digits
 from pipeline.networks import spec
+from pipeline.records import VerifyRecord
 from pipeline.run import Run, real_names
 from pipeline.tasks import released, stages
 from pipeline.tasks.table import TASKS
-from serving.arguments import Parser, natural, positive, share
+from serving.arguments import Parser, number, positive, share
 from serving.errors import CheckreaderError
+
+_SEED = number(int, lambda seed: 0 <= seed < 2**32, "a whole number from 0 to 4294967295")
+_CLUSTERS = number(int, lambda clusters: 2 <= clusters <= 256, "a whole number from 2 to 256")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -88,10 +91,18 @@ def _next_command(run: Run, options: argparse.Namespace, record: dict[str, Any],
     for judged in record.get("judged", ()):
         if not judged["passed"]:
             return f"{run.command('verify')} --explain {judged['bound']['against']} {judged['format']}"
-    if not record.get("passed", True):
+    if not record.get("passed", True) or getattr(options, "explain", None):
         return None
     stage, _, rest = TASKS[task].next[options.stage].partition(" ")
+    if stage == "release" and not _is_verified(run):
+        return run.command("verify")
     return f"{run.command(stage)} {rest}".rstrip()
+
+
+def _is_verified(run: Run) -> bool:
+    with contextlib.suppress(CheckreaderError):
+        return run.read(VerifyRecord).passed
+    return False
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -139,10 +150,25 @@ def _parser() -> argparse.ArgumentParser:
         help="with --task field: where `python -m pipeline.synthesis.fonts` put fonts",
     )
     train.add_argument("--preset", choices=("quick", "release"), default="quick")
-    train.add_argument("--seed", type=natural, default=0)
+    train.add_argument("--seed", type=_SEED, default=0)
     train.add_argument("--epochs", type=positive, help="instead of the preset's")
-    for field in dataclasses.fields(Lenet5Options):
-        train.add_argument(f"--{field.name}", choices=choices(field.name), default=field.default)
+    train.add_argument(
+        "--pooling",
+        choices=choices("pooling"),
+        default=Lenet5Options.pooling,
+        help="max: the network of today's textbooks, which does not fold (default: %(default)s)",
+    )
+    train.add_argument(
+        "--activation",
+        choices=choices("activation"),
+        default=Lenet5Options.activation,
+        help="only relu has an 8-bit version (default: %(default)s)",
+    )
+    train.add_argument(
+        "--activate",
+        choices=choices("activate"),
+        help="before or after subsampling (default: after, with --pooling max before)",
+    )
     train.add_argument(
         "--distillation",
         type=share,
@@ -170,7 +196,7 @@ def _parser() -> argparse.ArgumentParser:
         "--prune", type=share, default=0.0, metavar="SHARE", help="share of weights set to zero first"
     )
     quantize.add_argument(
-        "--cluster", type=natural, default=0, metavar="N", help="distinct weights per layer"
+        "--cluster", type=_CLUSTERS, default=0, metavar="N", help="distinct weights per layer, 2 to 256"
     )
     quantize.add_argument(
         "--compare", action="store_true", help="measure pruning and clustering, each alone and before QAT"

@@ -6,19 +6,19 @@ A config is recorded as JSON in the run, read back from there, and never changed
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Final, Literal, get_args, get_type_hints
 
 
 @dataclasses.dataclass(frozen=True)
 class Lenet5Options:
-    """Options in which LeNet-5's descendants differ."""
+    """Options in which LeNet-5's descendants differ; the defaults fold (`pipeline.networks.folded`)."""
 
-    pooling: Literal["max", "average"] = "max"
+    pooling: Literal["average", "max"] = "average"
     activation: Literal["relu", "tanh", "sigmoid"] = "relu"
-    # "before": convolution → activation → subsampling, as is usual today.
     # "after": convolution → subsampling → activation, as in 1998; with average
-    # pooling the two linear steps can fold into one strided convolution.
-    activate: Literal["before", "after"] = "before"
+    # pooling the two linear steps fold into one strided convolution.
+    # "before": convolution → activation → subsampling, as is usual today.
+    activate: Literal["after", "before"] = "after"
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -30,6 +30,9 @@ class Lenet5Options:
 def choices(option: str) -> tuple[str, ...]:
     """Returns the values that an option of `Lenet5Options` may have."""
     return get_args(get_type_hints(Lenet5Options)[option])
+
+
+CLASSICAL: Final = Lenet5Options("max", "relu", "before")  # as LeNet-5 is built today; nothing folds
 
 
 @dataclasses.dataclass(frozen=True)

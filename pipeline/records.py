@@ -71,6 +71,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     thresholds: list[Threshold] = []
     refusals: list[str] = []
     floor: float | None = None  # no threshold is smaller
+    above: int | None = None  # of a digit model: validation digits that reach the floor
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):

@@ -136,7 +136,8 @@ class Run:
         try:
             record = json.loads(path.read_text())
         except FileNotFoundError:
-            raise CheckreaderError(f"{path}: not found: {again.removesuffix(' again')} first") from None
+            own = " --data DATA" if stage == "train" else ""  # left out, it would be the built-in digits
+            raise CheckreaderError(f"{path}: not found: run `{self.command(stage)}{own}` first") from None
         except (UnicodeDecodeError, json.JSONDecodeError) as error:
             raise CheckreaderError(f"{path}: not valid JSON ({error}): {again}") from None
         schema = record.get("schema") if isinstance(record, dict) else None

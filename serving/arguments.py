@@ -49,6 +49,5 @@ def number(
 
 
 positive = number(int, lambda value: value >= 1, "a whole number from 1")
-natural = number(int, lambda value: value >= 0, "a whole number from 0")
 share = number(float, lambda value: 0 <= value < 1, "a number from 0 to below 1")
 error_bound = number(float, lambda value: 0 < value <= 1, "a number above 0, at most 1")

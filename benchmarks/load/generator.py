@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import math
 import os
 import signal
 import time
 from array import array
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter as clock  # an event loop's own clock may tick in milliseconds
 from typing import Any
@@ -120,11 +121,15 @@ def summarize(
 
 
 async def closed_loop(
-    request: Request, connections: int, seconds: float, warmup: float = 1.0, timeout: float = TIMEOUT
+    requests: Request | Sequence[Request],
+    connections: int,
+    seconds: float,
+    warmup: float = 1.0,
+    timeout: float = TIMEOUT,
 ) -> Result:
     """Measures with `connections` requests always under way, after `warmup` seconds of the same.
 
-    A request counts if it was sent inside the window. A reply that is not 2xx, breaks off or takes more
+    Of several requests, all to one address, each is sent in turn. A request counts if it was sent inside the window. A reply that is not 2xx, breaks off or takes more
     than `timeout` seconds is an error; a broken connection is replaced.
 
     Raises:
@@ -136,7 +141,7 @@ async def closed_loop(
         if now < run.closes:
             connection.send(now, now)
 
-    run = await _prepare(request, seconds, warmup, timeout, again)
+    run = await _prepare(requests, seconds, warmup, timeout, again)
     cpu = await _drive(run, connections)
     return summarize(run.latencies, seconds, replies=run.replies, errors=run.errors, cpu=cpu)
 
@@ -198,7 +203,7 @@ def arrivals(rate: float, seconds: float, seed: int) -> npt.NDArray[np.float64]:
 class LoadRun:
     """The state that the connections of a run share; moments are `clock` seconds."""
 
-    message: bytes
+    messages: Iterator[bytes]  # without end
     address: tuple[str, int]
     opens: float
     closes: float
@@ -253,7 +258,7 @@ class Connection(asyncio.Protocol):
         if self.run.opens <= since:
             self.run.sent += 1
             self.run.late += now - since
-        self.transport.write(self.run.message)
+        self.transport.write(next(self.run.messages))
 
     def data_received(self, data: bytes) -> None:
         """Parses a part of a reply."""
@@ -305,11 +310,17 @@ class Connection(asyncio.Protocol):
 
 
 async def _prepare(
-    request: Request, seconds: float, warmup: float, timeout: float, free: Callable[[Connection], None]
+    requests: Request | Sequence[Request],
+    seconds: float,
+    warmup: float,
+    timeout: float,
+    free: Callable[[Connection], None],
 ) -> LoadRun:
-    address = await _reach(request.host, request.port, timeout)
+    requests = [requests] if isinstance(requests, Request) else requests
+    address = await _reach(requests[0].host, requests[0].port, timeout)
+    messages = itertools.cycle([request.encode() for request in requests])
     opens = clock() + warmup
-    return LoadRun(request.encode(), address, opens, opens + seconds, timeout, free)
+    return LoadRun(messages, address, opens, opens + seconds, timeout, free)
 
 
 async def _reach(host: str, port: int, timeout: float) -> tuple[str, int]:

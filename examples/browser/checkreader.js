@@ -1,5 +1,11 @@
-// Reads digits by WebAssembly; nothing leaves the page.
-export async function load(url) {
+// A module of one function that counts bits in a vector: it is valid where the browser has SIMD.
+const SIMD = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
+]);
+
+// Reads digits by WebAssembly; nothing leaves the page. `simd` is loaded instead of `plain` where the browser has SIMD.
+export async function load(plain, simd) {
+  const url = simd && WebAssembly.validate(SIMD) ? simd : plain;
   const reply = await fetch(url);
   if (!reply.ok) throw new Error(`${url}: ${reply.status} ${reply.statusText}`);
   const { instance } = await WebAssembly.instantiate(await reply.arrayBuffer());

@@ -13,7 +13,6 @@ split does not depend on the training seed.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import gzip
 import hashlib
@@ -25,10 +24,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.data import labeled_pictures
 from serving.errors import CheckreaderError
-from serving.images.codec import FORMATS, decode
 from serving.images.digit import normalize
-from serving.images.pages import only_page
 
 BUILT_IN: Final = ("digits", "mnist")
 NAMES: Final = (*BUILT_IN, "folder")
@@ -56,7 +54,6 @@ SHA256: Final = {
     NPZ: "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
     WRITERS: "2c05dc77f6b916b38e455e97ab129a42a444f3dbef09b278a366f82904e0dd9f",
 }
-_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +112,8 @@ def load(source: str, folder: Path | None = None, name: str | None = None) -> Da
             raise CheckreaderError(f"--name: {source} has its name already: own pictures can be named")
         return _digits() if source == "digits" else _mnist(folder)
     path = own_folder(source, folder)
-    return _folder(path, own_name(path, name))
+    pictures = Split(*labeled_pictures.read(path))
+    return _split(own_name(path, name), pictures, {path.name: _digest(pictures.images, pictures.labels)})
 
 
 def own_folder(source: str, folder: Path | None) -> Path:
@@ -284,64 +282,3 @@ def _held_out(writers: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     names, counts = np.unique(writers, return_counts=True)
     order = np.random.default_rng(0).permutation(len(names))
     return np.isin(writers, names[order[np.cumsum(counts[order]) <= VALIDATION]])
-
-
-def _folder(path: Path, name: str) -> Dataset:
-    rows = list(_csv_rows(path) if path.is_file() else _tree_rows(path))
-    if not rows:
-        raise CheckreaderError(f"{path}: no pictures found: expected LABEL/*.png or a CSV of file,label")
-    images, labels = [], []
-    for file, label, where in rows:
-        if label not in tuple("0123456789"):
-            raise CheckreaderError(f"{where}: label {label!r} is not a digit 0–9")
-        try:
-            pixels = normalize(decode(only_page(file.read_bytes())))
-        except OSError as error:
-            raise CheckreaderError(f"{where}: cannot read {file}: {error.strerror}") from None
-        except CheckreaderError as error:
-            raise CheckreaderError(f"{file}: {error}") from None
-        if not pixels.any():
-            raise CheckreaderError(f"{file}: blank: no ink found: remove it or mend it")
-        images.append(pixels)
-        labels.append(int(label))
-    pictures = Split(np.stack(images), np.array(labels, np.uint8))
-    counts = np.bincount(pictures.labels, minlength=10)
-    if (counts < 3).any():
-        digit = int(np.argmin(counts))
-        raise CheckreaderError(
-            f"{path}: {counts[digit]} pictures of the digit {digit}: at least 3 of every digit are needed, "
-            "one each for training, validation and test"
-        )
-    return _split(name, pictures, {path.name: _digest(pictures.images, pictures.labels)})
-
-
-def _tree_rows(folder: Path) -> list[tuple[Path, str, str]]:
-    return [
-        (file, file.parent.name, str(file))
-        for file in sorted(
-            folder.glob("[!.]*/[!.]*")
-        )  # what begins with a dot is the system's, as a Mac's `._7.png`
-        if file.suffix.lower() in _SUFFIXES
-    ]
-
-
-def _csv_rows(path: Path) -> list[tuple[Path, str, str]]:
-    if path.suffix.lower() != ".csv":
-        raise CheckreaderError(
-            f"{path}: not a CSV file; pictures ({', '.join(FORMATS)}) go into LABEL/ folders"
-        )
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            if not {"file", "label"} <= set(reader.fieldnames or ()):
-                raise CheckreaderError(f"{path}: line 1: expected a header with the columns file and label")
-            return [
-                (
-                    path.parent / (row["file"] or ""),
-                    (row["label"] or "").strip(),
-                    f"{path}: line {reader.line_num}",
-                )
-                for row in reader
-            ]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise CheckreaderError(f"{path}: not a readable CSV file ({error})") from None

@@ -29,12 +29,8 @@ from serving.manifest import Threshold
 
 # The stage that calibrated a family and the format that is served, by model.
 FAMILIES: Final = {
-    model: family
-    for task in (spec.DIGIT, spec.FAST)
-    for model, family in (
-        (task.model, ("train", "onnx_float32")),
-        (task.int8, ("quantize", "onnx_int8")),
-    )
+    spec.DIGIT.model: ("train", "onnx_float32"),
+    spec.DIGIT.int8: ("quantize", "onnx_int8"),
 }
 NONDIGITS: Final = 1_000
 

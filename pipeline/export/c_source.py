@@ -12,21 +12,19 @@ for bit. Hand-written parts are in `c/`.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import hashlib
 import math
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-import numpy.typing as npt
-
-from pipeline.export import command
+from pipeline.export import c_layout, command
+from pipeline.export.c_layout import Layout, Step
 from pipeline.export.provenance import embed_in_c
 from pipeline.networks import integer_reference
-from pipeline.networks.integer_reference import Layer, Reference, Unsupported
+from pipeline.networks.integer_reference import Layer, Reference
 from serving import __version__
 from serving.decoding.thresholds import default_max_error
 from serving.errors import CheckreaderError
@@ -39,76 +37,16 @@ if TYPE_CHECKING:
 
 NAME: Final = "lenet5-int8"
 _PARTS: Final = Path(__file__).parent / "c"
-_POOLS: Final = ("max_pool", "average_pool")
+# The hand-written parts that a network's kernels are in.
+_KERNELS: Final = {
+    "convolution": "convolution",
+    "convolution_max_pool": "max_pool",
+    "average_pool": "average_pool",
+    "dense": "dense",
+    "logits": "dense",
+}
 UNREACHABLE: Final = 256  # a margin that no two int8 logits have
 MILLION: Final = 1_000_000  # error bounds are whole millionths in C
-
-
-@dataclasses.dataclass(frozen=True)
-class Step:
-    """One layer and its place in the arena.
-
-    Attributes:
-        layer: its integers.
-        source, target: rows, columns and channels that it reads and writes.
-        output, patch: where in the arena its output and a filter's window lie, in bytes.
-        taps: numbers in the patch, two bytes each; 0 for pooling.
-    """
-
-    layer: Layer
-    source: tuple[int, int, int]
-    target: tuple[int, int, int]
-    output: int
-    patch: int
-    taps: int
-
-    @property
-    def multiply_accumulates(self) -> int:
-        """Multiply-accumulates for one picture; 0 for pooling."""
-        return math.prod(self.target) * self.taps
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """All steps, and the size in bytes of the arena that they share: two outputs at a time, at its two ends."""
-
-    steps: tuple[Step, ...]
-    arena: int
-
-    @property
-    def constants(self) -> int:
-        """Bytes of weights, biases, multipliers and shifts."""
-        return sum(array.nbytes for step in self.steps for array in _constants(step.layer).values())
-
-
-def plan(network: Reference) -> Plan:
-    """Places the layers' outputs in the arena.
-
-    Raises:
-        Unsupported: the network reads pictures of any width.
-    """
-    if network.task.width is None:
-        raise Unsupported(
-            "C: a network that slides over fields of any width is not written, only the digit's"
-        )
-    sources, targets, taps, sizes = [], [], [], [0]  # the pixels lie in the caller's memory
-    shape = (network.task.height, network.task.width, 1)
-    for layer in network.layers:
-        sources.append((1, 1, math.prod(shape)) if layer.kind == "dense" else shape)
-        rows, columns, channels = layer.shape if len(layer.shape) == 3 else (1, 1, *layer.shape)
-        shape = (rows, columns, channels)
-        targets.append(shape)
-        taps.append(0 if layer.kind in _POOLS else math.prod(layer.window) * sources[-1][2])
-        sizes.append(math.prod(shape))
-    even = [size + size % 2 for size in sizes]
-    arena = max(a + b + 2 * t for a, b, t in zip(even, even[1:], taps, strict=False))
-    steps = []
-    for index, layer in enumerate(network.layers):
-        # Outputs alternate between the bottom and the top of the arena; a layer's input is at the other end.
-        own_size, input_size = even[index + 1], even[index]
-        output, patch = (0, own_size) if index % 2 == 0 else (arena - own_size, input_size)
-        steps.append(Step(layer, sources[index], targets[index], output, patch, taps[index]))
-    return Plan(tuple(steps), arena)
 
 
 def margin(network: Reference, threshold: float) -> int:
@@ -140,7 +78,7 @@ def render_run(source: Source) -> tuple[str, str]:
     """Returns the C file and its header, from the very `.tflite` that the run exports.
 
     Raises:
-        Unsupported: as `plan`.
+        Unsupported: as `c_layout.layout`.
     """
     from pipeline.export import formats, tflite
 
@@ -158,9 +96,9 @@ def render(network: Reference, sha256: str, thresholds: Sequence[Threshold]) -> 
         thresholds: of each certified error bound the probability from which a digit is accepted.
 
     Raises:
-        Unsupported: as `plan`.
+        Unsupported: as `c_layout.layout`.
     """
-    layout = plan(network)
+    layout = c_layout.layout(network)
     about = (
         f"LeNet-5 in 8-bit integers. Written by checkreader {__version__} from a .tflite with the SHA-256\n"
         f"   {sha256}.\n"
@@ -173,11 +111,12 @@ def render(network: Reference, sha256: str, thresholds: Sequence[Threshold]) -> 
         unreachable=UNREACHABLE,
         scale=float(network.output.scale),
     )
-    kinds = dict.fromkeys(layer.kind for layer in network.layers if layer.kind in _POOLS)
+    kernels = dict.fromkeys(_KERNELS[step.kernel] for step in layout.steps)
     parts = [
         f'/* {about} */\n\n#include "{NAME}.h"\n',
-        *(_arrays(step.layer) for step in layout.steps),
-        *((_PARTS / f"{part}.c").read_text() for part in ("kernels", *kinds)),
+        _BLOCKS.format(patch=layout.patch, block=c_layout.BLOCK),
+        *(_arrays(step.layer) for step in layout.steps if step.taps),
+        *((_PARTS / f"{part}.c").read_text() for part in ("kernels", *kernels)),
         _classify(network, layout),
         _bounds(network, thresholds),
         (_PARTS / "accepting.c").read_text(),
@@ -240,70 +179,77 @@ int checkreader_normalize(const uint8_t *gray, int width, int height, int stride
 """
 
 
-def _constants(layer: Layer) -> dict[str, npt.NDArray[np.integer]]:
-    """Returns a layer's arrays by name; none for pooling."""
-    if layer.kind in _POOLS:
-        return {}
-    multiplier, shift = integer_reference.multipliers(layer)
-    return {
-        "weights": layer.weights.reshape(-1),
-        "bias": layer.bias,
-        "multipliers": multiplier.astype(np.int32),
-        "shifts": shift.astype(np.int8),
-    }
+_BLOCKS: Final = """/* Where one instruction multiplies {block} pairs of bytes, vectors are continued with zeros to a multiple of that, so that
+   compilers need no loop for the rest. */
+#if defined __AVX512VNNI__ || defined __AVXVNNI__
+enum {{ CHECKREADER_BLOCK = {block} }};
+#else
+enum {{ CHECKREADER_BLOCK = 1 }};
+#endif
+#define CHECKREADER_PADDED(taps) (((taps) + CHECKREADER_BLOCK - 1) / CHECKREADER_BLOCK * CHECKREADER_BLOCK)
+
+enum {{ CHECKREADER_PATCH = {patch} }}; /* bytes from one window in memory to the next */
+"""
 
 
 def _arrays(layer: Layer) -> str:
-    """Returns a layer's arrays as C."""
+    """Returns a layer's arrays as C; behind the weights lie zeros as many as a block is longer than one number."""
     lines = []
-    for name, values in _constants(layer).items():
-        symbol = f"checkreader_{layer.name}_{name}"
+    for name, values in c_layout.constants(layer).items():
+        symbol, count = f"checkreader_{layer.name}_{name}", str(values.size)
+        if name == "weights":
+            count += " + CHECKREADER_BLOCK - 1"
         numbers = values.tolist()
         rows = [",".join(map(str, numbers[at : at + 28])) for at in range(0, len(numbers), 28)]
         body = ",\n".join(rows)
-        lines.append(f"static const {values.dtype.name}_t {symbol}[] = {{\n{body}}};")
-        lines.append(f"typedef char {symbol}_checked[sizeof {symbol} == {values.nbytes} ? 1 : -1];")
-    return "\n".join(lines) + "\n" if lines else ""
+        lines.append(f"static const {values.dtype.name}_t {symbol}[{count}] = {{\n{body}}};")
+    return "\n".join(lines) + "\n"
 
 
-def _classify(network: Reference, layout: Plan) -> str:
+def _call(step: Step) -> str:
+    """Returns a kernel's call as C."""
+    layer = step.layer
+    arrays = [f"checkreader_{layer.name}_{name}" for name in c_layout.constants(layer)]
+    source, target = f"arena + {step.input}", f"arena + {step.output}"
+    _, width, channels = step.source
+    rows, columns, outputs = step.target
+    size = [width, channels, layer.window[0], layer.stride[0], rows, columns]
+    each = 1 if len(layer.weight_scales) > 1 else 0
+    match step.kernel:
+        case "average_pool":
+            arguments = [source, *size, target]
+        case "dense":
+            arguments = [source, step.taps, outputs, *arrays, each, target]
+        case "logits":
+            arguments = [source, step.taps, outputs, *arrays, each, layer.output.zero_point, "logits"]
+        case _:
+            arguments = [source, *size, outputs, *arrays, f"arena + {step.patches}", target]
+    lines = textwrap.wrap(", ".join(map(str, arguments)), 104, break_long_words=False, break_on_hyphens=False)
+    return f"checkreader_{step.kernel}(\n        {f'{chr(10)}        '.join(lines)});"
+
+
+def _classify(network: Reference, layout: Layout) -> str:
     """Returns the arena and the functions that classify, as C."""
-    calls = []
-    source = "pixels"
-    for step in layout.steps:
-        layer, target = step.layer, f"arena + {step.output}"
-        rows, columns, channels = step.source
-        to_rows, to_columns, filters = step.target
-        window = ", ".join(map(str, (*layer.window, *layer.stride)))
-        if layer.kind in _POOLS:
-            calls.append(
-                f"checkreader_{layer.kind}({source}, {columns}, {channels}, {window}, {to_rows}, {to_columns}, "
-                f"{layer.low}, {layer.high}, {target});"
-            )
-        else:
-            above, _, before, _ = layer.padding
-            arrays = ", ".join(f"checkreader_{layer.name}_{name}" for name in _constants(layer))
-            calls.append(
-                f"checkreader_convolution({source}, {rows}, {columns}, {channels}, {layer.input.zero_point}, "
-                f"{window}, {above}, {before}, {to_rows}, {to_columns}, {filters},\n        {arrays},\n        "
-                f"{len(layer.weight_scales)}, {layer.output.zero_point}, {layer.low}, {layer.high}, "
-                f"checkreader_arena + {step.patch // 2}, {target});"
-            )
-        source = target
+    first = layout.steps[0]
+    rows, columns, _ = first.source
+    above, _, before, _ = first.layer.padding
+    calls = [
+        f"checkreader_frame(pixels, {rows}, {columns}, {above}, {before}, arena + {first.input});",
+        *map(_call, layout.steps),
+    ]
     body = "\n    ".join(calls)
     classes = network.task.classes
-    return f"""/* Two activations at a time, at its two ends, and between them a filter's window. */
-static int16_t checkreader_arena[{layout.arena // 2}];
+    return f"""/* A layer's input and output lie at its two ends, and between them a convolution's windows. The first output follows
+   the picture, and overwrites its rows when no window needs them any more. */
+static uint8_t checkreader_arena[{layout.arena}];
 
 int checkreader_lenet5_classify(const uint8_t pixels[784], int8_t logits[10])
 {{
-    uint8_t *const arena = (uint8_t *)checkreader_arena;
+    uint8_t *const arena = checkreader_arena;
     int best = 0;
     {body}
-    for (int i = 0; i < {classes}; i++) {{
-        logits[i] = (int8_t)(arena[{layout.steps[-1].output} + i] - 128);
+    for (int i = 1; i < {classes}; i++)
         best = logits[i] > logits[best] ? i : best;
-    }}
     return best;
 }}
 
@@ -344,17 +290,15 @@ static const struct {{
 
 def table(network: Reference) -> str:
     """Formats layers, bytes of RAM and flash and multiply-accumulates for the screen."""
-    layout = plan(network)
+    layout = c_layout.layout(network)
     rows: list[tuple[str, ...]] = []
     for step in layout.steps:
-        constants = sum(array.nbytes for array in _constants(step.layer).values())
-        shape = "×".join(map(str, step.target))
-        ram = math.prod(step.target) + 2 * step.taps
-        numbers = (f"{count:,}" for count in (ram, constants, step.multiply_accumulates))
-        rows.append((step.layer.name, step.layer.kind, shape, *numbers))
+        flash = sum(array.nbytes for array in c_layout.constants(step.layer).values())
+        numbers = (f"{count:,}" for count in (math.prod(step.target), flash, step.multiply_accumulates))
+        rows.append((step.layer.name, step.kernel.replace("_", " "), c_layout.times(step.target), *numbers))
     total = sum(step.multiply_accumulates for step in layout.steps)
     rows.append(("total", "", "", f"{layout.arena:,}", f"{layout.constants:,}", f"{total:,}"))
-    return format_table(("layer", "kind", "output", "RAM bytes", "flash bytes", "MACs"), rows)
+    return format_table(("layer", "kernel", "output", "RAM bytes", "flash bytes", "MACs"), rows)
 
 
 def _released(digest: str) -> list[Threshold]:

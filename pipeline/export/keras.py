@@ -25,6 +25,11 @@ def float32(source: Source, provenance: dict[str, Any]) -> bytes:
     return embed_in_keras(_saved(source.inference_model), provenance)
 
 
+def unfolded(source: Source, provenance: dict[str, Any]) -> bytes:
+    """Writes a model like `float32`'s that is the network as it was trained, to show its layers or to train it on."""
+    return embed_in_keras(_saved(source.unfolded_model), provenance)
+
+
 def int8(source: Source, provenance: dict[str, Any]) -> bytes:
     """Writes a model like `float32`'s that computes in floating point what the 8-bit network computes in integers."""
     return embed_in_keras(_saved(build(integer_reference.load(tflite.integers(source)))), provenance)

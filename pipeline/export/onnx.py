@@ -42,7 +42,7 @@ def float16(source: Source, provenance: dict[str, Any]) -> bytes:
 
 
 def features(source: Source, provenance: dict[str, Any]) -> bytes:
-    """Writes a model with every layer's activations as outputs.
+    """Writes the network as it was trained, with every layer's activations as outputs.
 
     They are `c1` float32 [N, 28, 28, 6], … `f6` [N, 84], and `probabilities`.
     """
@@ -53,9 +53,8 @@ def _convert(source: Source, features: bool = False) -> onnx.ModelProto:
     import tf2onnx
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    function = tf.function(
-        plain_function(source.inference_model, "NCHW", "probabilities", features), autograph=False
-    )
+    network = source.unfolded_model if features else source.inference_model
+    function = tf.function(plain_function(network, "NCHW", "probabilities", features), autograph=False)
     signature = [tf.TensorSpec(source.task.image, tf.float32, name="image")]
     model, _ = tf2onnx.convert.from_function(function, signature, opset=OPSET)
     return onnx_row_pairs.pair_rows(_tidy(model, source.task))
@@ -66,7 +65,8 @@ def _tidy(model: onnx.ModelProto, task: Task) -> onnx.ModelProto:
     graph = model.graph
     outputs = {output.name: output for output in graph.output}
     names: dict[str, str] = {}
-    layer, layers = "image", iter(task.layers)
+    layer_names = task.layers(sum(node.op_type in _LAYER_OPERATORS for node in graph.node))
+    layer, layers = "image", iter(layer_names)
     for node in graph.node:
         if node.op_type in _LAYER_OPERATORS:
             layer = next(layers)
@@ -86,7 +86,7 @@ def _tidy(model: onnx.ModelProto, task: Task) -> onnx.ModelProto:
     if task.width is None:
         graph.input[0].type.tensor_type.shape.dim[2].dim_param = "W"
         graph.output[0].type.tensor_type.shape.dim[1].dim_param = "T"
-    ordered = [outputs[name] for name in (*task.layers, "probabilities") if name in outputs]
+    ordered = [outputs[name] for name in (*layer_names, "probabilities") if name in outputs]
     tidy = onnx.helper.make_graph(list(graph.node), task.model, list(graph.input), ordered, constants)
     return onnx.helper.make_model(
         tidy, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=model.ir_version

@@ -1,10 +1,13 @@
-"""Computes C1 for blocks of 2×2 outputs: the folded network as ONNX Runtime is fastest with it in 8 bits.
+"""Computes C1 in blocks of outputs: how ONNX Runtime is fastest with it in 8 bits.
 
 ONNX Runtime copies a convolution's windows into a matrix (im2col), channels last and one tap after the other. C1
 has one channel, so it copied byte by byte, and that took longer than the product. Here four neighboring pixels of a
-row are four channels, which needs no copy, only another shape. One convolution whose window covers 2×2 outputs has
-them all as channels: four bytes a copy, a quarter of the positions, and a product 24 columns wide
-instead of 6. C3's 6×6 taps of stride 2 are 3×3 taps of stride 1 over these blocks. The sums are the same, but for zeros.
+row are four channels, which needs no copy, only another shape. One convolution whose window covers a block of outputs
+has them all as channels: four bytes a copy, a fraction of the positions, and a wider product. The sums are the
+same, but for zeros.
+
+Neighbors in a row are a block, and cutting it up again is only another shape. In the folded network two rows of two are one,
+since C3 can read it: its 6×6 taps of stride 2 are 3×3 taps of stride 1 over such blocks.
 """
 
 from __future__ import annotations
@@ -16,8 +19,8 @@ import numpy as np
 
 from pipeline.networks.integer_reference import Layer
 
-BLOCK: Final = 2  # outputs of C1, down and across
-COLUMNS: Final = 4  # pixels of a row that become channels: those from one block to the next
+COLUMNS: Final = 4  # pixels of a row that become channels; a block begins every so many
+_ROWS: Final = 2  # of outputs in a block that C3 reads
 
 
 def in_blocks(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
@@ -27,62 +30,65 @@ def in_blocks(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
         layers: an integer network's.
 
     Returns:
-        Layers of which the first reads [H, W/4, 4] instead of [H, W, 1] and gives [H'/2, W'/2, 24] instead of [H', W', 6],
-        the channels in the order row, column, map. Layers that do not begin with two convolutions as
-        the folded network's are returned as they are.
+        Layers of which the first reads [H, W/4, 4] instead of [H, W, 1]. Its channels are those of a block, in the order
+        row, column, map: of the folded network [H'/2, W'/2, 24] instead of [H', W', 6], which the second reads; of
+        others [H', W'/4, 4·C] instead of [H', W', C], which the second does not. Layers that it does not fit, and
+        those of pictures of any width, are returned as they are.
     """
-    if not _fit(layers):
-        return layers
-    return (_blocks_of_outputs(layers[0]), _blocks_of_inputs(layers[1]), *layers[2:])
-
-
-def _fit(layers: tuple[Layer, ...]) -> bool:
     c1, c3 = layers[:2]
+    # A free width (-1) may be any, not only a multiple of four.
+    if c1.kind != "conv" or c1.weights.shape[3] != 1 or c1.shape[1] < 0 or _remainder(c1) % COLUMNS:
+        return layers
+    if c1.stride == (1, 1) and c1.shape[1] % COLUMNS == 0:
+        return (_blocks_of_outputs(c1, 1), *layers[1:])
+    if _reads_blocks(c1, c3):
+        return (_blocks_of_outputs(c1, _ROWS), _blocks_of_inputs(c3), *layers[2:])
+    return layers
+
+
+def _remainder(c1: Layer) -> int:
+    """Returns how many columns the input has more than the outputs times the stride."""
+    _, _, left, right = c1.padding
+    return c1.window[1] - left - right - c1.stride[1]
+
+
+def _reads_blocks(c1: Layer, c3: Layer) -> bool:
     return (
-        (c1.kind, c3.kind) == ("conv", "conv")
+        c3.kind == "conv"
         and c1.stride == c3.stride == (2, 2)
-        and c1.weights.shape[3] == 1
         and not any(c3.padding)
-        and not any(side % BLOCK for side in (*c1.shape[:2], *c3.window))
-        and _width(c1) % COLUMNS == 0
+        and not any(side % _ROWS for side in (*c1.shape[:2], *c3.window))
     )
 
 
-def _width(c1: Layer) -> int:
-    """Computes the input's columns from the output's."""
-    _, _, left, right = c1.padding
-    return c1.stride[1] * (c1.shape[1] - 1) + c1.window[1] - left - right
-
-
-def _blocks_of_outputs(c1: Layer) -> Layer:
-    rows, columns = c1.window
-    up, down, left, _ = c1.padding
+def _blocks_of_outputs(c1: Layer, down: int) -> Layer:
+    (rows, columns), (stride, _) = c1.window, c1.stride
+    across, maps = COLUMNS // stride, len(c1.weights)
+    above, below, left, _ = c1.padding
     before = -(-left // COLUMNS)  # groups of padding
     start = before * COLUMNS - left  # the first map's first column in the window of groups
-    groups = -(-(start + 2 * (BLOCK - 1) + columns) // COLUMNS)
-    maps = len(c1.weights)
-    weights = np.zeros((BLOCK, BLOCK, maps, rows + 2 * (BLOCK - 1), groups * COLUMNS), np.int8)
-    for row, column in np.ndindex(BLOCK, BLOCK):
-        first = start + 2 * column
-        weights[row, column, :, 2 * row : 2 * row + rows, first : first + columns] = c1.weights[..., 0]
-    height, width = c1.shape[0] // BLOCK, c1.shape[1] // BLOCK
-    after = width - 1 + groups - before - _width(c1) // COLUMNS
+    groups = -(-(start + stride * (across - 1) + columns) // COLUMNS)
+    weights = np.zeros((down, across, maps, rows + stride * (down - 1), groups * COLUMNS), np.int8)
+    for row, column in np.ndindex(down, across):
+        top, first = stride * row, start + stride * column
+        weights[row, column, :, top : top + rows, first : first + columns] = c1.weights[..., 0]
     per_map = c1.weight_scales if len(c1.weight_scales) > 1 else np.repeat(c1.weight_scales, maps)
+    height, width, _ = c1.shape
     return dataclasses.replace(
         c1,
-        shape=(height, width, BLOCK**2 * maps),
+        shape=(height // down, width // across, down * across * maps),
         window=(weights.shape[3], groups),
-        stride=(2 * BLOCK, 2 * BLOCK // COLUMNS),
-        padding=(up, down, before, after),
-        weights=weights.reshape(BLOCK**2 * maps, -1, groups, COLUMNS),
-        weight_scales=np.tile(per_map, BLOCK**2),
-        bias=np.tile(c1.bias, BLOCK**2),
+        stride=(stride * down, 1),
+        padding=(above, below, before, groups - before - 1 - _remainder(c1) // COLUMNS),
+        weights=weights.reshape(down * across * maps, -1, groups, COLUMNS),
+        weight_scales=np.tile(per_map, down * across),
+        bias=np.tile(c1.bias, down * across),
     )
 
 
 def _blocks_of_inputs(c3: Layer) -> Layer:
-    rows, columns = (side // BLOCK for side in c3.window)
-    weights = c3.weights.reshape(len(c3.weights), rows, BLOCK, columns, BLOCK, -1).transpose(0, 1, 3, 2, 4, 5)
+    rows, columns = (side // _ROWS for side in c3.window)
+    weights = c3.weights.reshape(len(c3.weights), rows, _ROWS, columns, _ROWS, -1).transpose(0, 1, 3, 2, 4, 5)
     return dataclasses.replace(
         c3,
         window=(rows, columns),

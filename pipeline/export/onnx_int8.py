@@ -29,6 +29,7 @@ from serving.runtime import onnx as runtime  # noqa: F401  before anything else 
 
 OPSET: Final = 17
 LOGITS: Final = "logits_int8"  # inside the graph; `verify` makes it an output of a copy
+_IMAGE: Final = "image"
 # ONNX Runtime's operators for the layers; the first of each kind is integer by its definition.
 _INTEGER: Final = {
     "conv": ("QLinearConv",),
@@ -94,15 +95,12 @@ def build(network: Reference) -> onnx.ModelProto:
     """
     graph, task = _Graph(), network.task
     slides = task.width is None
-    layers = onnx_blocks.in_blocks(network.layers)
-    x = "image"
-    if (channels := layers[0].weights.shape[-1]) > 1:
-        pixels = [-1, task.height, (task.width or -1) // channels, channels]
-        x = graph.reshaped(x, "blocks", pixels, network.input)
-    x = graph.transposed(x, "pixels", [0, 3, 1, 2], network.input)
-    shape: tuple[int, ...] = ()
-    for layer in layers:
-        if layer.kind == "dense" and len(shape) == 3:
+    x: str = _IMAGE
+    shape: tuple[int, ...] = (task.height, task.width or -1, 1)
+    for layer in onnx_blocks.in_blocks(network.layers):
+        if layer.kind != "dense":
+            x = _regrouped(graph, x, shape, layer)
+        elif len(shape) == 3:
             x = graph.transposed(x, "turned", [0, 2, 3, 1], layer.input)
             x = graph.reshaped(x, "flat", [-1, int(np.prod(shape))], layer.input)
         x = _OPERATORS[layer.kind](graph, layer, x)
@@ -118,7 +116,7 @@ def build(network: Reference) -> onnx.ModelProto:
         x = graph.reshaped(x, "steps", [0, -1, task.classes], network.output)
     graph.add("Softmax", [x], "probabilities", axis=-1)
     width, steps = ("W", ["T"]) if slides else (task.width, [])
-    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", task.height, width, 1])
+    image = helper.make_tensor_value_info(_IMAGE, TensorProto.FLOAT, ["N", task.height, width, 1])
     probabilities = helper.make_tensor_value_info(
         "probabilities", TensorProto.FLOAT, ["N", *steps, task.classes]
     )
@@ -127,6 +125,29 @@ def build(network: Reference) -> onnx.ModelProto:
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=8,  # the ONNX Runtimes of the last years read it
     )
+
+
+def _regrouped(graph: _Graph, x: str, shape: tuple[int, ...], layer: Layer) -> str:
+    """Hands maps to a convolution or pooling, with as many neighbors of a row as channels as it reads.
+
+    Args:
+        graph: the graph, which is added to.
+        x: the maps' tensor: channels last if it is the image, else first.
+        shape: [H, W, C].
+        layer: what reads them.
+    """
+    height, width, channels = shape
+    reads = layer.weights.shape[-1] if layer.kind == "conv" else layer.shape[-1]
+    groups, maps = "blocks", "pixels"
+    if x != _IMAGE:
+        if reads == channels:
+            return x
+        groups, maps = f"{layer.name}_groups", f"{layer.name}_maps"
+        x = graph.transposed(x, f"{layer.name}_last", [0, 2, 3, 1], layer.input)
+    if reads != channels:
+        sizes = [-1, height, width * channels // reads, reads]
+        x = graph.reshaped(x, groups, sizes, layer.input)
+    return graph.transposed(x, maps, [0, 3, 1, 2], layer.input)
 
 
 def _conv(graph: _Graph, layer: Layer, x: str) -> str:

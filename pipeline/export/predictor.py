@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.networks.lenet5 import LAYERS
-from pipeline.networks.spec import TASKS
+from pipeline.networks.spec import TASKS, Task
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 from serving.runtime.network import softmax
@@ -103,7 +102,6 @@ def logit_predictor(row: Format, path: Path, scale: Scale) -> Callable[[Pixels],
         run, _ = _litert_runner(path.read_bytes())
         return lambda pixels: _in_batches(run, _centered(pixels), 1)[0]
     task = TASKS[row.task]
-    last = task.layers[-1]
     if row.runtime == "onnxruntime":
         import onnx
 
@@ -112,13 +110,13 @@ def logit_predictor(row: Format, path: Path, scale: Scale) -> Callable[[Pixels],
         def raw_logits(pixels: Pixels) -> Int8:
             return _in_batches(run_onnx, tensor(pixels), BATCH)[0]
     else:
-        run_layers = _keras_activations(path, task.layers)
+        run_layers = _keras_activations(path, task)
 
         def raw_logits(pixels: Pixels) -> Int8:
-            return _integers(run_layers(pixels)[last], scale)
+            return _integers(run_layers(pixels)["logits"], scale)
 
     def logits(pixels: Pixels) -> Int8:
-        shape = task.table(pixels.shape[2])[-1].shape
+        shape = task.views[0](pixels.shape[2])[-1].shape  # every view ends in the same layer
         return _channels_last(raw_logits(pixels), shape).reshape(
             task.output_shape(len(pixels), pixels.shape[2])
         )
@@ -139,11 +137,11 @@ def layer_predictor(row: Format, path: Path) -> Callable[[Pixels], dict[str, Flo
         path: the file.
 
     Returns:
-        A function uint8 [N, 28, 28] or [N, 32, W] → float32 [N, H, W, C] or [N, C] for each of the task's
-        layers, in their order.
+        A function uint8 [N, 28, 28] or [N, 32, W] → float32 [N, H, W, C] or [N, C] for each layer of the
+        view that the file holds, in their order.
 
     Raises:
-        CheckreaderError: the file does not hold the task's layers one after the other, or outputs none.
+        CheckreaderError: the file does not hold a view's layers one after the other, or outputs none.
     """
     task = TASKS[row.task]
     if row.runtime in ("c", "wasm"):
@@ -151,31 +149,31 @@ def layer_predictor(row: Format, path: Path) -> Callable[[Pixels], dict[str, Flo
             f"{row.name} shows no layers: it computes what the reference does, explain that"
         )
     readers = {"keras": _keras_activations, "litert": _litert_activations, "onnxruntime": _onnx_activations}
-    run_layers = readers[row.runtime](path, task.layers)
+    run_layers = readers[row.runtime](path, task)
 
     def layer_outputs_of(pixels: Pixels) -> dict[str, Floats]:
         outputs = run_layers(pixels)
-        table = task.table(pixels.shape[2])
+        table = task.table(len(outputs), pixels.shape[2])
         return {layer.name: _channels_last(outputs[layer.name], layer.shape) for layer in table}
 
     return layer_outputs_of
 
 
 def layer_outputs(
-    nodes: Iterable[tuple[str, Sequence[Any], Sequence[Any]]], end: Any, layers: Sequence[str] = LAYERS
+    nodes: Iterable[tuple[str, Sequence[Any], Sequence[Any]]], end: Any, task: Task
 ) -> dict[str, Any]:
     """Finds each layer's output in a graph, by its operators instead of by tensors' names.
 
     Args:
         nodes: (operator, inputs, outputs) of every node, the data input first.
         end: the graph's last tensor.
-        layers: the layers' names, in order.
+        task: whose views name the layers.
 
     Returns:
-        The tensor of each layer.
+        The tensor of each layer, in order.
 
     Raises:
-        CheckreaderError: there are not as many layers.
+        CheckreaderError: no view has as many layers.
     """
     producers = {targets[0]: (operator, inputs[0]) for operator, inputs, targets in nodes if len(inputs)}
     outputs: list[Any] = []  # from the last layer to the first
@@ -192,9 +190,7 @@ def layer_outputs(
             outputs.append(output)
             output = None
         end = source
-    if len(outputs) != len(layers):
-        raise CheckreaderError(f"{len(outputs)} layers found, expected {len(layers)}: {', '.join(layers)}")
-    return dict(zip(layers, reversed(outputs), strict=True))
+    return dict(zip(task.layers(len(outputs)), reversed(outputs), strict=True))
 
 
 def _channels_last(values: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
@@ -265,15 +261,15 @@ def _compile(model: Any) -> Callable[[Floats], Any]:
     return run
 
 
-def _keras_activations(path: Path, layers: Sequence[str]) -> Callable[[Pixels], dict[str, Floats]]:
+def _keras_activations(path: Path, task: Task) -> Callable[[Pixels], dict[str, Floats]]:
     import keras
 
-    model = _load_keras(path)
+    model, names = _load_keras(path), task.layer_names
     moving = keras.layers.Flatten | keras.layers.Reshape | keras.layers.Softmax
     outputs: dict[str, Any] = {}
     current = None
     for layer in model.layers:
-        current = layer.name if layer.name in layers else current
+        current = layer.name if layer.name in names else current
         # A separate activation belongs to the layer before it; softmax and layers that move values do not.
         if current and not isinstance(layer, moving):
             outputs[current] = layer.output
@@ -316,7 +312,7 @@ def _litert_runner(
     return run, details
 
 
-def _litert_activations(path: Path, layers: Sequence[str]) -> Callable[[Pixels], dict[str, Floats]]:
+def _litert_activations(path: Path, task: Task) -> Callable[[Pixels], dict[str, Floats]]:
     from ai_edge_litert import schema_py_generated as schema
 
     from pipeline.export.provenance import serialize
@@ -328,7 +324,7 @@ def _litert_activations(path: Path, layers: Sequence[str]) -> Callable[[Pixels],
         (names[model.operatorCodes[node.opcodeIndex].builtinCode], node.inputs, node.outputs)
         for node in graph.operators
     ]
-    tensors = layer_outputs(nodes, graph.outputs[0], layers)
+    tensors = layer_outputs(nodes, graph.outputs[0], task)
     integers = graph.tensors[graph.inputs[0]].type == schema.TensorType.INT8
     # Not `experimental_preserve_all_tensors`: it may take the model away from XNNPACK.
     graph.outputs = np.array(list(tensors.values()), np.int32)
@@ -360,16 +356,16 @@ def _onnx_runner(model: Any, names: Sequence[str]) -> Callable[[Floats], list[np
     return lambda image: session.run(list(names), {session.get_inputs()[0].name: image})
 
 
-def _onnx_activations(path: Path, layers: Sequence[str]) -> Callable[[Pixels], dict[str, Floats]]:
+def _onnx_activations(path: Path, task: Task) -> Callable[[Pixels], dict[str, Floats]]:
     import onnx
 
     model = onnx.load(path)
     nodes = model.graph.node
     tensors = layer_outputs(
-        [(node.op_type, node.input, node.output) for node in nodes], "probabilities", layers
+        [(node.op_type, node.input, node.output) for node in nodes], "probabilities", task
     )
     # The variant that outputs its layers names them itself.
-    tensors |= {output.name: output.name for output in model.graph.output if output.name in layers}
+    tensors |= {output.name: output.name for output in model.graph.output if output.name in tensors}
     constants = {entry.name: onnx.numpy_helper.to_array(entry) for entry in model.graph.initializer}
     scales: dict[str, tuple[float, int]] = {}
     for node in nodes:

@@ -26,7 +26,7 @@ class Source:
     """An opened quantized run.
 
     Attributes:
-        network: the float Keras model, pixels → logits; of a `fast` run the folded one.
+        network: the float Keras model as it was trained, pixels → logits.
         quantized: the folder of the quantized SavedModel.
         temperatures: the divisors of the logits, per model (`task.model` and `task.int8`).
         config, data: the training's records.
@@ -57,8 +57,6 @@ class Source:
             network = keras.models.load_model(run / WEIGHTS, compile=False)
         except Exception as error:
             raise CheckreaderError(f"{run / WEIGHTS}: Keras cannot load it: {error}") from None
-        if run_task is spec.FAST:
-            network = folded.fold(keras, network)
         records: dict[str, TrainRecord | QuantizeRecord] = {run_task.model: train, run_task.int8: quantize}
         return cls(
             network,
@@ -76,10 +74,18 @@ class Source:
 
     @functools.cached_property
     def inference_model(self) -> Any:
-        """The float Keras model to release, pixels → probabilities, with the temperature folded in."""
-        if self.task.name == "field":
+        """The float Keras model to deploy, pixels → probabilities, with the temperature and the pooling folded in."""
+        if self.task is spec.FIELD:
             return lenet5_field.deployable(keras, self.network)
-        return lenet5.deployable(keras, self.network, self.temperatures[self.task.model])
+        return self._calibrated(folded.fold(keras, self.network))
+
+    @functools.cached_property
+    def unfolded_model(self) -> Any:
+        """The same of a digit's network as it was trained, with pooling of its own."""
+        return self._calibrated(self.network)
+
+    def _calibrated(self, network: Any) -> Any:
+        return lenet5.deployable(keras, network, self.temperatures[self.task.model])
 
     def provenance(self, row: Format) -> dict[str, Any]:
         """Returns the provenance that goes into the metadata of a format's file."""
@@ -96,7 +102,7 @@ class Source:
 
     def _data_sha256(self) -> Any:
         """Returns the hashes of a digit's data files; fields come from many files, and their record is hashed."""
-        if self.task.name == "field":
+        if self.task is spec.FIELD:
             return hashlib.sha256(encode(self.data).encode()).hexdigest()
         return self.data["sha256"]
 

@@ -16,7 +16,7 @@ import subprocess
 import sys
 from typing import Final
 
-from pipeline.export import c_source, command
+from pipeline.export import c_layout, command
 from pipeline.networks import integer_reference
 from serving import __version__
 from serving.errors import CheckreaderError
@@ -114,7 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
 
     def files(tflite: bytes) -> tuple[dict[str, bytes], str]:
-        c_source.plan(integer_reference.load(tflite))  # refuses all but a digit's network
+        c_layout.check_digit(integer_reference.load(tflite))
         bytes_needed = arena_bytes(tflite)
         code, header = render(tflite, bytes_needed)
         sizes = f"{len(tflite):,} bytes of flash, {bytes_needed:,} bytes of arena"

@@ -18,7 +18,7 @@ from typing import Final
 
 from ai_edge_litert import schema_py_generated as schema
 
-from pipeline.export import c_source, command
+from pipeline.export import c_layout, command
 from pipeline.export.c_source import NAME
 from pipeline.networks import integer_reference
 from serving.errors import CheckreaderError
@@ -71,7 +71,7 @@ def compile_model(tflite: bytes) -> tuple[bytes, Estimate]:
     Raises:
         CheckreaderError: as `integer_reference.load`; Vela is not installed, or refuses the model.
     """
-    c_source.plan(integer_reference.load(tflite))  # refuses all but a digit's network
+    c_layout.check_digit(integer_reference.load(tflite))
     if not available():
         raise CheckreaderError("Ethos-U needs Arm's compiler Vela: pip install ethos-u-vela")
     with tempfile.TemporaryDirectory() as name:

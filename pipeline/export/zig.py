@@ -1,6 +1,7 @@
 """Compiles the exported C with the `ziglang` package, which needs no compiler on the system.
 
-The targets are WebAssembly for a browser, and a shared library for this machine, by which the C is compared and timed.
+The targets are WebAssembly for a browser, with vectors of 128 bits or without, and a shared library for this machine,
+by which the C is compared and timed.
 """
 
 from __future__ import annotations
@@ -14,8 +15,12 @@ from typing import Final, Literal
 
 from serving.errors import CheckreaderError
 
-FLAGS: Final = {
-    "wasm": ("--target=wasm32-freestanding", "-Os", "-Wl,--no-entry", "-Wl,--strip-all"),
+Target = Literal["wasm", "wasm_simd", "native"]
+
+_WASM: Final = ("--target=wasm32-freestanding", "-O2", "-Wl,--no-entry", "-Wl,--strip-all")
+FLAGS: Final[dict[Target, tuple[str, ...]]] = {
+    "wasm": _WASM,
+    "wasm_simd": (*_WASM, "-msimd128"),
     "native": ("-O3", "-march=native", "-shared", "-fPIC"),
 }
 _EXPORTS: Final = (
@@ -40,13 +45,13 @@ double checkreader_lenet5_scale(void) { return CHECKREADER_LENET5_SCALE; }
 """
 
 
-def compile_c(code: str, header: str, name: str, target: Literal["wasm", "native"]) -> bytes:
+def compile_c(code: str, header: str, name: str, target: Target) -> bytes:
     """Compiles a module or library with the functions of the C file, its default error bound and its scale.
 
     Args:
         code, header: the texts; equal ones give equal bytes.
         name: the header's, as the code includes it.
-        target: WebAssembly, or a shared library for the processor at hand.
+        target: WebAssembly without or with SIMD, or a shared library for the processor at hand.
 
     Raises:
         CheckreaderError: it does not compile.
@@ -58,7 +63,7 @@ def compile_c(code: str, header: str, name: str, target: Literal["wasm", "native
             variable: str(Path(folder, "cache"))
             for variable in ("ZIG_LOCAL_CACHE_DIR", "ZIG_GLOBAL_CACHE_DIR")
         }
-        exports = [f"-Wl,--export={symbol}" for symbol in _EXPORTS] if target == "wasm" else []
+        exports = [f"-Wl,--export={symbol}" for symbol in _EXPORTS] if target != "native" else []
         process = subprocess.run(
             [*_COMPILER, *FLAGS[target], *exports, "code.c", "constants.c", "-o", "out"],
             cwd=folder,

@@ -30,7 +30,7 @@ from scipy.stats import beta
 from serving.decoding.thresholds import distinct
 from serving.manifest import Threshold
 
-ERROR_RATES: Final = (0.02, 0.01, 0.005, 0.002, 0.001)
+ERROR_RATES: Final = (0.05, 0.03, 0.02, 0.01, 0.005, 0.002, 0.001)
 CONFIDENCE: Final = 0.95
 NONDIGIT_RATE: Final = 1 / 50_000
 
@@ -46,7 +46,26 @@ class Calibration:
     temperature: float
     floor: float  # the minimum threshold
     nondigits: int  # pictures that are no digit, which the floor was fitted on
+    above: int  # validation digits that reach the floor
     thresholds: tuple[Threshold, ...]
+
+
+def shortfall(count: int, above: int | None, minimum: float | None) -> str:
+    """Says why no error rate is certified: how many digits count, and how many are needed.
+
+    Args:
+        count: validation digits.
+        above: how many of them reach the minimum threshold; None = unknown.
+        minimum: the minimum threshold.
+    """
+    rate = max(ERROR_RATES)
+    reach = f"{count:,} pictures to choose by"
+    if above is not None and minimum is not None:
+        reach = (
+            f"{above:,} of {count:,} pictures to choose by reach the minimum confidence, {minimum:.6f}, which turns away "
+            "what is no digit"
+        )
+    return f"{reach}; max_error {rate} takes at least {accepted_needed(rate)} of them without an error"
 
 
 def fit(logits: Floats, labels: Labels, nondigit_logits: Floats) -> Calibration:
@@ -60,7 +79,9 @@ def fit(logits: Floats, labels: Labels, nondigit_logits: Floats) -> Calibration:
     t = temperature(logits, labels)
     nondigits = confidence(nondigit_logits, t)
     minimum = minimum_threshold(nondigits)
-    return Calibration(t, minimum, len(nondigits), thresholds(softmax(logits / t, 1), labels, minimum))
+    probabilities = softmax(logits / t, 1)
+    above = int((probabilities.max(1) >= minimum).sum())
+    return Calibration(t, minimum, len(nondigits), above, thresholds(probabilities, labels, minimum))
 
 
 def confidence(logits: Floats, temperature: float) -> Floats:

@@ -1,9 +1,15 @@
-"""LeNet-5 with its pooling folded away: convolution and average pooling as one strided convolution.
+"""LeNet-5 as it is deployed: convolution and average pooling folded into one strided convolution.
 
 With the activation after the subsampling (as in 1998) nothing stands between the two, and both are linear:
 the mean of four 5×5 convolutions, each a pixel from the next, is one 6×6 convolution of stride 2.
+
+    C1 6×6, stride 2 → C3 6×6, stride 2 → C5 → F6 → logits
+
 The network then needs 187,656 multiply-accumulates instead of 416,520, and two operators less. Training
-keeps the two apart, which has fewer weights; quantization and every exported file use the folded network.
+keeps the two apart (`pipeline.networks.lenet5`), which has fewer weights; quantization and the exported files use the
+folded network.
+
+    python -m pipeline.networks.folded        # prints the table of layers, 62,828 parameters
 """
 
 from __future__ import annotations
@@ -15,12 +21,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.config import Lenet5Options
-from pipeline.networks.lenet5 import CLASSES, SIDE, LayerRow
+from pipeline.networks.lenet5 import CLASSES, SIDE, LayerRow, format_table
 
 Floats = npt.NDArray[np.float32]
 
-OPTIONS: Final = Lenet5Options("average", "relu", "after")  # what folds, and has an 8-bit version
 LAYERS: Final = ("c1", "c3", "c5", "f6", "logits")
 _CONVOLUTIONS: Final = ("c1", "c3")
 
@@ -53,25 +57,28 @@ def build(keras: ModuleType) -> Any:
     x = layers.Dense(120, activation="relu", name="c5")(x)
     x = layers.Dense(84, activation="relu", name="f6")(x)
     x = layers.Dense(CLASSES, name="logits")(x)
-    return keras.Model(image, x, name="lenet5_fast")
+    return keras.Model(image, x, name="lenet5")
+
+
+def folds(keras: ModuleType, model: Any) -> bool:
+    """Returns True if a network of `lenet5.build` folds: average pooling with ReLU after it, the default options."""
+    layers = {layer.name: layer for layer in model.layers}
+    return "s2_relu" in layers and isinstance(layers["s2"], keras.layers.AveragePooling2D)
 
 
 def fold(keras: ModuleType, model: Any) -> Any:
-    """Converts a trained network into the folded one, which computes the same function.
+    """Converts a trained network into the one to deploy, which computes the same function.
 
     Args:
         keras: the module that `model` was built with.
-        model: a model of `lenet5.build` with `OPTIONS`; it is not changed.
+        model: a model of `lenet5.build`; it is not changed.
 
     Returns:
-        A model of `build`.
-
-    Raises:
-        ValueError: the network was built with other options.
+        A model of `build`; `model` itself if it does not fold.
     """
+    if not folds(keras, model):
+        return model
     layers = {layer.name: layer for layer in model.layers}
-    if "s2_relu" not in layers or not isinstance(layers["s2"], keras.layers.AveragePooling2D):
-        raise ValueError("only average pooling with ReLU after it folds into a convolution")
     network = build(keras)
     for name in LAYERS:
         weights, bias = layers[name].get_weights()
@@ -94,3 +101,7 @@ def table() -> list[LayerRow]:
         taps = window * window * inputs
         rows.append(LayerRow(name, kind, shape, (taps + 1) * shape[-1], taps * math.prod(shape), field))
     return rows
+
+
+if __name__ == "__main__":
+    print(format_table(table()))

@@ -287,13 +287,14 @@ def _read(model: Any) -> Reference:
                 f"operator {operator} is not computed by the integer reference; it has "
                 f"{', '.join((*_KINDS, *_RESHAPING))}"
             )
-    task = _task(graph.tensors[source], sum(operator in _KINDS for operator in names))
+    task = _task(graph.tensors[source])
+    layer_names = task.layers(sum(operator in _KINDS for operator in names))
     layers: list[Layer] = []
     for operator, entry in zip(names, graph.operators, strict=True):
         if entry.inputs[0] != source:
             raise CheckreaderError(f"operator {operator} does not follow the one before it: not a chain")
         if operator in _KINDS:
-            layers.append(_layer(task.layers[len(layers)], _KINDS[operator], model, entry))
+            layers.append(_layer(layer_names[len(layers)], _KINDS[operator], model, entry))
         source = entry.outputs[0]
     if source != graph.outputs[0]:
         raise CheckreaderError("the last operator is not the output")
@@ -303,21 +304,17 @@ def _read(model: Any) -> Reference:
     return reference
 
 
-def _task(image: Any, count: int) -> Task:
-    """Finds the task by the shape of the input and the number of layers."""
+def _task(image: Any) -> Task:
+    """Finds the task by the shape of the input."""
     shape = tuple(int(side) for side in _signature(image))
-    fitting = [task for task in TASKS.values() if shape == (1, task.height, task.width or -1, 1)]
-    for task in fitting:
-        if count == len(task.layers):
+    for task in TASKS.values():
+        if shape == (1, task.height, task.width or -1, 1):
             return task
-    if fitting:
-        expected = " or ".join(f"{len(task.layers)}: {', '.join(task.layers)}" for task in fitting)
-        raise CheckreaderError(f"{count} layers, expected LeNet-5's {expected}")
     if -1 in shape:
         raise CheckreaderError(
             f"dynamic shape {list(shape)}: expected a static batch of 1, free in nothing but a field's width"
         )
-    shapes = dict.fromkeys(str([1, task.height, task.width or -1, 1]) for task in TASKS.values())
+    shapes = [str([1, task.height, task.width or -1, 1]) for task in TASKS.values()]
     raise CheckreaderError(f"the input is {list(shape)}, expected {' or '.join(shapes)}")
 
 

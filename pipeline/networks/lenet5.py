@@ -1,10 +1,13 @@
-"""LeNet-5, whole, in one file.
+"""LeNet-5, whole, in one file: the view that is trained.
 
 LeCun, Bottou, Bengio, Haffner: Gradient-Based Learning Applied to Document
 Recognition (Proc. IEEE 86(11), 1998), section II-B, with the full C3
 connectivity that every descendant uses: 61,706 parameters.
 
     C1 5×5 → S2 2×2 → C3 5×5 → S4 2×2 → C5 → F6 → logits
+
+Averages, and the activation after them (as in 1998), fold into the convolutions before them
+(`pipeline.networks.folded`): that is the view that is deployed.
 
 C1 is padded, so a 28×28 picture takes the place of the paper's 32×32. C5 sees
 a 5×5 map through 5×5 kernels: it is a convolution and a dense layer at once,

@@ -1,8 +1,9 @@
-"""Describes the networks of the tasks `digit`, `field` and `fast` for the stages after training.
+"""Describes the networks of the tasks `digit` and `field` for the stages after training.
 
-A run has one task, named in its `train.json`; a record that names none is a digit's. A digit's network whose
-pooling folds into its convolutions (`pipeline.networks.folded`) makes the run a `fast` one: other layers, other models.
-Importing this needs neither TensorFlow nor any runtime.
+A run has one task, named in its `train.json`; a record that names none is a digit's. A digit's network has two views:
+the folded one (`pipeline.networks.folded`), which is deployed, and the one with pooling of its own
+(`pipeline.networks.lenet5`), which is trained. A network whose pooling does not fold has the second alone. Which one a
+file holds is seen from the number of its layers. Importing this needs neither TensorFlow nor any runtime.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from pipeline.records import TrainRecord
 from pipeline.run import Run
 from serving.errors import CheckreaderError
 
-Name = Literal["digit", "field", "fast"]
+Name = Literal["digit", "field"]
+
+_COLUMNS: Final = 128  # of a field, where any width will do
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,8 +32,8 @@ class Task:
         model, int8: names of the float model and of the 8-bit one.
         height, width: of the input, in pixels; a width of None is any.
         classes: how many symbols the output has probabilities for.
-        layers: names of the layers in order; each is one operator in every format.
-        table: function from a picture's width to the table of layers.
+        views: of the network, the deployed one first: each a function from a picture's width to the table of
+            layers. A layer is one operator in every format.
     """
 
     name: Name
@@ -39,8 +42,7 @@ class Task:
     height: int
     width: int | None
     classes: int
-    layers: tuple[str, ...]
-    table: Callable[[int], list[LayerRow]]
+    views: tuple[Callable[[int], list[LayerRow]], ...]
 
     @property
     def image(self) -> tuple[int | None, int, int | None, int]:
@@ -54,6 +56,36 @@ class Task:
         sliding = lenet5_field.SLIDING
         return (count, (width - sliding.receptive) // sliding.stride + 1, self.classes)
 
+    def table(self, count: int, width: int | None = None) -> list[LayerRow]:
+        """Returns the table of the view that has `count` layers.
+
+        Args:
+            count: how many layers a file has.
+            width: of the picture; None: any, where shapes do not matter.
+
+        Raises:
+            CheckreaderError: no view has as many.
+        """
+        tables = [view(width or _COLUMNS) for view in self.views]
+        for rows in tables:
+            if len(rows) == count:
+                return rows
+        expected = " or ".join(f"{len(rows)}: {', '.join(row.name for row in rows)}" for rows in tables)
+        raise CheckreaderError(f"{count} layers, expected LeNet-5's {expected}")
+
+    def layers(self, count: int) -> tuple[str, ...]:
+        """Returns the names of the layers, in order, of the view that has `count`.
+
+        Raises:
+            CheckreaderError: no view has as many.
+        """
+        return tuple(row.name for row in self.table(count))
+
+    @property
+    def layer_names(self) -> frozenset[str]:
+        """The names of all views' layers."""
+        return frozenset(row.name for view in self.views for row in view(_COLUMNS))
+
 
 DIGIT: Final = Task(
     "digit",
@@ -62,8 +94,7 @@ DIGIT: Final = Task(
     lenet5.SIDE,
     lenet5.SIDE,
     lenet5.CLASSES,
-    lenet5.LAYERS,
-    lambda width: lenet5.table(),
+    (lambda width: folded.table(), lambda width: lenet5.table()),
 )
 FIELD: Final = Task(
     "field",
@@ -72,21 +103,9 @@ FIELD: Final = Task(
     lenet5_field.SLIDING.height,
     None,
     lenet5_field.CLASSES,
-    tuple(row.name for row in lenet5_field.table()),
-    lenet5_field.table,
+    (lenet5_field.table,),
 )
-FAST: Final = Task(
-    "fast",
-    "lenet5-fast",
-    "lenet5-fast-int8",
-    lenet5.SIDE,
-    lenet5.SIDE,
-    lenet5.CLASSES,
-    folded.LAYERS,
-    lambda width: folded.table(),
-)
-TASKS: Final[dict[str, Task]] = {task.name: task for task in (DIGIT, FIELD, FAST)}
-_TRAINED: Final = ("digit", "field")  # what a `train` record may name
+TASKS: Final[dict[str, Task]] = {task.name: task for task in (DIGIT, FIELD)}
 
 
 def task_of_record(record: TrainRecord) -> Task:
@@ -95,10 +114,8 @@ def task_of_record(record: TrainRecord) -> Task:
     Raises:
         CheckreaderError: this version does not know the task.
     """
-    if record.task not in _TRAINED:
-        raise CheckreaderError(f"train.json: unknown task {record.task!r}: expected {' or '.join(_TRAINED)}")
-    if record.task == "digit" and record.config.get("network") == dataclasses.asdict(folded.OPTIONS):
-        return FAST
+    if record.task not in TASKS:
+        raise CheckreaderError(f"train.json: unknown task {record.task!r}: expected {' or '.join(TASKS)}")
     return TASKS[record.task]
 
 

@@ -1,4 +1,4 @@
-"""Makes the 8-bit version of a trained network, with tensorflow-model-optimization.
+"""Makes the 8-bit version of a trained network, folded where it folds, with tensorflow-model-optimization.
 
     checkreader quantize --run mnist                  # quantization-aware training, a minute
     checkreader quantize --run mnist --method ptq     # ranges measured, nothing trained
@@ -135,11 +135,9 @@ def open_network(run: Run, config: QuantizeConfig, data: Dataset) -> tuple[Any, 
     # A damaged archive, HDF5 file or configuration: each library has its own errors.
     except Exception as error:
         raise CheckreaderError(f"{run / WEIGHTS}: Keras cannot load it: {error}") from None
-    if trained.network == folded.OPTIONS:
-        original, model = folded.fold(keras, original), folded.build(tf_keras)
-    else:
-        model = lenet5.build(tf_keras, trained.network)
-    for layer in original.layers:
+    folds = folded.folds(keras, original)
+    model = folded.build(tf_keras) if folds else lenet5.build(tf_keras, trained.network)
+    for layer in folded.fold(keras, original).layers:
         model.get_layer(layer.name).set_weights(layer.get_weights())
     outliers = nondigits.pictures(trained.outliers if trained.nondigits else 0, trained.seed)
     # Other distortions than in training but always the same, and as weak as at its end.

@@ -31,17 +31,16 @@ FILES: Final = {
     "tflite_float32": "edge/lenet5.tflite",
     "tflite_int8": "edge/lenet5-int8.tflite",
     "keras": "keras/lenet5.keras",
+    "keras_unfolded": "keras/lenet5-unfolded.keras",
     "c": "edge/lenet5-int8.c",
     "wasm": "edge/lenet5-int8.wasm",
+    "wasm_simd": "edge/lenet5-int8-simd.wasm",
 }
 _DESCRIPTIONS: Final = {
     "lenet5": "LeNet-5, float: one handwritten digit",
     "lenet5-int8": "LeNet-5 in 8-bit integers: one handwritten digit",
-    "lenet5-features": "lenet5 with every layer's activations as outputs",
-    "lenet5-fast": "LeNet-5 with its pooling folded away, float: one handwritten digit",
-    "lenet5-fast-int8": "LeNet-5 with its pooling folded away in 8-bit integers: one handwritten digit",
+    "lenet5-features": "lenet5 as it was trained, with every layer's activations as outputs",
 }
-_GOLDEN: Final = 20
 _LABELS: Final = [str(digit) for digit in range(10)]
 _IMAGE: Final = Tensor("image", "FP32", [-1, 28, 28, 1])
 _PROBABILITIES: Final = Tensor("probabilities", "FP32", [-1, 10])
@@ -65,30 +64,29 @@ def write(
     typed = convert(records, Records, run.path)
     rows = [row for row in TABLE["digit"] if row.name in FILES]
     artifacts = copy(run, FILES, models, version, spec.DIGIT)
-    write_triton_files(rows, models)
-    golden_sets = {"digits": golden_digits.write(run, rows, models, "golden", _GOLDEN)}
+    _write_triton_files(rows, models)
+    golden_sets = {"digits": golden_digits.write(run, rows, models)}
     with replacing(models / "readings.png") as temporary:
         golden_digits.sheet(models / "golden").save(temporary)
     write_records(records, records_folder(models, "digit"))
     others = {} if previous is None else other_models(previous.models, spec.DIGIT)
     trained_on = dict(typed.train.data)
-    if previous is not None:
-        # The data of the other tasks' models stand under the task's name.
-        trained_on |= {name: previous.data[name] for name in ("field", "fast") if name in previous.data}
+    if previous is not None and "field" in previous.data:
+        trained_on["field"] = previous.data["field"]
     if previous is not None and spec.FIELD.model in others:
         golden_sets["fields"] = previous.golden["fields"]
     return Manifest(
         schema=SCHEMA,
         release=__version__,
         default="lenet5",
-        models={name: describe(name, version, files, typed) for name, files in artifacts.items()} | others,
+        models={name: _describe(name, version, files, typed) for name, files in artifacts.items()} | others,
         golden=golden_sets,
         tool_versions=typed.export.environment.packages,
         data=trained_on,
     )
 
 
-def write_triton_files(rows: Sequence[Format], models: Path) -> None:
+def _write_triton_files(rows: Sequence[Format], models: Path) -> None:
     """Writes configuration and labels for Triton next to the ONNX files of these rows."""
     for row in rows:
         if row.runtime == "onnxruntime":
@@ -98,7 +96,7 @@ def write_triton_files(rows: Sequence[Format], models: Path) -> None:
                 write_bytes(folder / "labels.txt", "\n".join([*_LABELS, ""]).encode())
 
 
-def describe(name: str, version: str, artifacts: list[Artifact], records: Records) -> Model:
+def _describe(name: str, version: str, artifacts: list[Artifact], records: Records) -> Model:
     """Returns the manifest's entry of a model of digits."""
     shared: dict[str, Any] = {
         "version": version,

@@ -21,8 +21,9 @@ from typing import Any, Final, TypeVar
 
 import jinja2
 
-from pipeline.export.formats import FOLDER, TABLE, Format, models
-from pipeline.networks import spec
+from pipeline.config import Lenet5Options
+from pipeline.export.formats import FOLDER, TABLE, Format
+from pipeline.networks import folded, lenet5, spec
 from pipeline.records import FieldRecords, Records, convert
 from pipeline.release.artifacts import OWN_RECORDS, records_folder
 from pipeline.run import STAGES, write_bytes
@@ -95,21 +96,15 @@ def model_card(
 
     Args:
         manifest: of the release.
-        records: the digit run's, where none is released those of the folded network; None: there is neither.
+        records: the digit run's; None: no digit model is released.
         field_records: the field run's; None: no field model is released.
         own_records: see `read_own_records`.
     """
-    fast = {
-        name: model
-        for name, model in manifest.models.items()
-        if name in models("fast") and model.accuracy is not None
-    }
     text = _render(
         "model_card",
         run=records,
         fields=field_records,
         manifest=manifest,
-        fast_models=fast,
         own=own_records or {},
     )
     return f"{text}\n"
@@ -251,8 +246,9 @@ def interval(estimate: Any, places: int = 2) -> str:
 
 
 def formats(records: Records | FieldRecords) -> tuple[Format, ...]:
-    """Returns the formats of a run's task."""
-    return TABLE[spec.task_of_record(records.train).name]
+    """Returns the formats that a run was exported in."""
+    rows = TABLE[spec.task_of_record(records.train).name]
+    return tuple(row for row in rows if f"{FOLDER}/{row.file}" in records.export.files)
 
 
 def exported_bytes(records: Records | FieldRecords, row: Format) -> int:
@@ -271,6 +267,18 @@ def same_strings(records: FieldRecords, row: Format) -> float | None:
 def measured_on(records: FieldRecords) -> dict[str, int]:
     """Returns the names and counts of the labeled fields that a field run was evaluated on."""
     return {family.data["name"]: family.n for family in records.evaluate.families.values()}
+
+
+def deployed_size(records: Records) -> dict[str, int] | None:
+    """Returns the parameters and multiply-accumulates of a digit run's network as deployed; None: it does not fold."""
+    if Lenet5Options(**records.train.config["network"]) != Lenet5Options():
+        return None
+    rows = folded.table()
+    return {
+        "parameters": sum(row.parameters for row in rows),
+        "multiply_accumulates": sum(row.multiply_accumulates for row in rows),
+        "trained": sum(row.parameters for row in lenet5.table()),
+    }
 
 
 def refusals(records: FieldRecords) -> list[str]:
@@ -318,6 +326,7 @@ _FUNCTIONS: Final[tuple[Callable[..., Any], ...]] = (
     exported_bytes,
     same_strings,
     measured_on,
+    deployed_size,
     refusals,
     lowest,
     accuracy_losses,

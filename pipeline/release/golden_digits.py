@@ -32,17 +32,18 @@ _CONFIDENCE: Final = 0.998
 # an 8-bit logit may differ by, and with this probability that does not make another digit the likeliest.
 _LEAST: Final = 0.75
 _ATTEMPTS: Final = 100
+_FOLDER: Final = "golden"
+COUNT: Final = 20
 _PLACES: Final = 6  # decimals of the answers
 
 
-def write(run: Run, rows: Sequence[Format], models: Path, place: str, count: int) -> Golden:
-    """Draws digits that every released format reads, and writes them with its answers to `models/PLACE/`.
+def write(run: Run, rows: Sequence[Format], models: Path) -> Golden:
+    """Draws digits that every released format reads, and writes them with its answers to `models/golden/`.
 
     Args:
         run: where the formats' files are.
         rows: the formats.
-        models, place: the folder.
-        count: how many, at most 20.
+        models: the folder of the release.
 
     Returns:
         The manifest's entry of the set.
@@ -50,10 +51,10 @@ def write(run: Run, rows: Sequence[Format], models: Path, place: str, count: int
     Raises:
         CheckreaderError: there is a digit of which no drawing is read alike by every format.
     """
-    folder = models / place
+    folder = models / _FOLDER
     predictors = {row.name: predictor(row, run / FOLDER / row.file) for row in rows if row.model in FAMILIES}
     digits = []
-    for i in range(count):
+    for i in range(COUNT):
         digit, name = i % 10, f"{i % 10}{'ab'[i // 10]}.png"
         picture, answers = _draw(digit, i, predictors)
         write_bytes(folder / name, picture)
@@ -66,7 +67,7 @@ def write(run: Run, rows: Sequence[Format], models: Path, place: str, count: int
         digits.append(GoldenDigit(name, digit, sha256(folder / name), expected))
     path = folder / "digits.json"
     write_bytes(path, msgspec.json.encode(GoldenDigits(digits)) + b"\n")
-    return Golden(f"{place}/{path.name}", sha256(path))
+    return Golden(f"{_FOLDER}/{path.name}", sha256(path))
 
 
 def pictures(content: bytes) -> list[str]:

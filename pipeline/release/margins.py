@@ -30,12 +30,13 @@ def render(folder: Path, model: Model) -> tuple[Model, dict[str, bytes]]:
     network = integer_reference.load((folder / source.path).read_bytes())
     code, header = c_source.render(network, source.sha256, model.thresholds)
     files: dict[str, bytes] = {}
-    for path in (artifact.path for artifact in written):
-        match Path(path).suffix:
-            case ".c":
+    for artifact in written:
+        path = artifact.path
+        match artifact.format:
+            case "wasm" | "wasm_simd" as target:
+                files[path] = embed_in_wasm(wasm.compile_module(code, header, target), read(folder / path))
+            case _ if Path(path).suffix == ".c":
                 files[path] = embed_in_c(code, read(folder / path))
-            case ".wasm":
-                files[path] = embed_in_wasm(wasm.compile_module(code, header), read(folder / path))
             case _:
                 files[path] = header.encode()
     artifacts = [

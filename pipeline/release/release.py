@@ -113,7 +113,7 @@ def render_card(manifest: Manifest, new: Path, models: Path, tasks: Collection[s
 
     return documents.model_card(
         manifest,
-        records(spec.DIGIT, Records) or records(spec.FAST, Records),
+        records(spec.DIGIT, Records),
         records(spec.FIELD, FieldRecords),
         {
             name: record

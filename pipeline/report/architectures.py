@@ -12,11 +12,11 @@ from typing import Any, Final
 import keras
 from keras import layers, ops
 
-from pipeline.networks import lenet5_1998
+from pipeline.networks import lenet5, lenet5_1998
 from pipeline.networks.lenet5 import CLASSES, SIDE
 
 Build = Callable[[], keras.Model]
-BASE: Final = "max"  # LeNet-5 as `pipeline.networks.lenet5` builds it
+BASE: Final = "max"  # LeNet-5 as textbooks have it today
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +106,13 @@ VARIANTS: Final[tuple[Variant, ...]] = (
         "pooling",
         lambda: convolutional(lambda: layers.AveragePooling2D(2)),
         "the mean of 2×2",
+    ),
+    Variant(
+        "folding",
+        "average, ReLU after",
+        "pooling",
+        lambda: lenet5.build(keras),
+        "the mean of 2×2, and the activation after it: what folds, and is deployed",
     ),
     Variant("median", "median pooling", "pooling", lambda: convolutional(MedianPooling), "the median of 2×2"),
     Variant(

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.config import Lenet5Options
-from pipeline.networks import lenet5
+from pipeline.networks import folded, lenet5
 from pipeline.report import fully_connected, image_grid, plots, worked_examples
 from pipeline.report.html import Block, Chapter, Heading, NumberGrids, Plot, Table, Text, Thumbnails, number
 from pipeline.report.run_data import RunData
@@ -34,7 +34,8 @@ def chapter(run_data: RunData) -> Chapter:
 
 def layers(run_data: RunData) -> list[Block]:
     """Returns the part on the layers and their parameters."""
-    rows = lenet5.table(Lenet5Options(**run_data.records.train.config["network"]))
+    options = Lenet5Options(**run_data.records.train.config["network"])
+    rows = lenet5.table(options)
     channels, formulas = 1, []
     for row in rows:
         kernel = 5 if row.name in ("c1", "c3", "c5") else 1
@@ -76,6 +77,37 @@ def layers(run_data: RunData) -> list[Block]:
             f"5×5×3 numbers and a bias, {worked_examples.parameters(5, 5, 3, 1)} parameters, and all six are "
             f"(5·5·3 + 1)·6 = {color:,} instead of {gray:,}; the whole network would have {parameters + color - gray:,}. "
             "Every other layer stays as it is."
+        ),
+        *(_folded(total) if options == Lenet5Options() else []),
+    ]
+
+
+def _folded(total: int) -> list[Block]:
+    """Returns the part on the network as it is deployed; `total` are the multiply-accumulates before."""
+    rows = folded.table()
+    count = sum(row.multiply_accumulates for row in rows)
+    return [
+        Heading("The same in fewer steps"),
+        Text(
+            "Subsampling takes the mean of 2×2 here, and the activation comes after it, so nothing bends between a filter and the "
+            "mean of its four answers: both are sums. The mean of four 5×5 filters, each one pixel from the next, is one filter of "
+            f"6×6 that moves by two pixels. Deployed, C1 and S2 are one layer, and so are C3 and S4: {count:,} MACs instead of {total:,}, "
+            f"with {sum(row.parameters for row in rows):,} numbers, which say the same."
+        ),
+        Table(
+            ("layer", "kind", "shape", "parameters", "MACs"),
+            [
+                (
+                    row.name.upper() if row.name != "logits" else "logits",
+                    row.kind,
+                    "×".join(map(str, row.shape)),
+                    f"{row.parameters:,}",
+                    f"{row.multiply_accumulates:,}",
+                )
+                for row in rows
+            ],
+            "The network in every exported format but those that show its layers.",
+            left=3,
         ),
     ]
 

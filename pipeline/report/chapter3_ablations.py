@@ -44,7 +44,7 @@ def _trained(run_data: RunData, networks: Networks) -> list[Block]:
     ]
     return [
         Text(
-            f"Each network below is LeNet-5 with one part exchanged, trained from scratch with the same small budget: {budget['epochs']} epochs "
+            f"Each network below is the LeNet-5 of today's textbooks (max pooling, ReLU before it) with one part exchanged, trained from scratch with the same small budget: {budget['epochs']} epochs "
             f"of {dataset['train']:,} pictures of {dataset['name']}, batches of {budget['batch']}, Adam from {budget['learning_rate']:g} along a cosine to 0, "
             f"no augmentation, seeds {', '.join(map(str, budget['seeds']))}. Accuracy is that on the {dataset['validation']:,} validation pictures. With so "
             "few epochs it says how fast a network learns as much as how far it could get; differences "

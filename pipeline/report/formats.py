@@ -91,7 +91,7 @@ def _agreement(run_data: RunData) -> list[Block]:
         Heading("Do all formats compute the same?"),
         Text(
             f"All formats were asked all {record.pictures:,} test pictures. Above the diagonal: how many digits two formats read differently. "
-            "Below: how far their outputs are apart at most. onnx_features is onnx_float32 with every layer's activations as outputs."
+            "Below: how far their outputs are apart at most. keras_unfolded and onnx_features hold the network as it was trained, with pooling of its own where that folds in the others; the second has every layer's activations as outputs."
         ),
         SideBySide(matrices),
     ]

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from pipeline.report.run_data import RunData
 
+# A map that never answers before subsampling does not after it.
+_BEFORE: Final = {"s2": "c1", "s4": "c3"}
 _WANTED: Final = 0.01  # the error bound that the summary speaks of, or the nearest
 
 WORDS: Final = (
@@ -68,17 +70,18 @@ def sentences(run_data: RunData, numbers: Mapping[str, Mapping[str, Any]]) -> li
         )
     else:
         lines.append(
-            "There were too few validation digits to certify any error: nothing is accepted without a human."
+            "Too few validation digits reach the minimum confidence to certify any error: nothing is accepted without a human."
         )
     mean = numbers["failures"]["corruptions"]["mean"]
     lines.append(
         f"Under fifteen corruptions it still reads {mean['raw']:.1%} of the pixels as they are, and {mean['normalized']:.1%} "
         "after normalization."
     )
+    silent_units = numbers["learned"]["silent_units"]
     silent = [
         f"{count} of {units} in {name.upper()}"
-        for name, (count, units) in numbers["learned"]["silent_units"].items()
-        if count and name not in ("s2", "s4")  # which repeat what C1 and C3 say
+        for name, (count, units) in silent_units.items()
+        if count and not silent_units.get(_BEFORE.get(name, ""), (0, 0))[0]
     ]
     if silent:
         lines.append(f"Units that never answer: {', '.join(silent)}.")

@@ -46,7 +46,7 @@ class RunData:
         dataset: its training data.
         records: of its stages.
         comparisons: the record of `architecture_training.compare`.
-        model: Keras, pixels → logits, not calibrated.
+        model: Keras, pixels → logits, as it was trained and not calibrated.
     """
 
     run: Run
@@ -95,7 +95,9 @@ class RunData:
 
     def features(self, pixels: Pixels) -> dict[str, Floats]:
         """Returns every layer's output after its activation: float32 [N, H, W, C] or [N, C], by name."""
-        inner = keras.Model(self.model.input, [self.model.get_layer(name).output for name in LAYERS])
+        # An activation after subsampling is a layer of its own, called after the one before it.
+        outputs = {layer.name.split("_")[0]: layer.output for layer in self.model.layers}
+        inner = keras.Model(self.model.input, [outputs[name] for name in LAYERS])
         return dict(zip(LAYERS, inner.predict(tensor(pixels), batch_size=1024, verbose=0), strict=True))
 
     def before_activation(self, layer: str) -> keras.Model:
@@ -113,12 +115,10 @@ def require(run: Run) -> RunRecords:
     """Returns the records of the stages that the report covers.
 
     Raises:
-        CheckreaderError: one is missing or its files changed, or the run is one of fields or a folded network's.
+        CheckreaderError: one is missing or its files changed, or the run is one of fields.
     """
-    task = spec.task_of_run(run)
-    if task is not spec.DIGIT:
-        reason = "reads fields" if task is spec.FIELD else "has its pooling folded away"
-        raise CheckreaderError(f"{run.path}: a report is made of a digit run, this one {reason}")
+    if spec.task_of_run(run) is not spec.DIGIT:
+        raise CheckreaderError(f"{run.path}: a report is made of a digit run, this one reads fields")
     return RunRecords(
         run.read(TrainRecord),
         run.read(ExportRecord),

@@ -36,7 +36,12 @@ def paper_stock(rng: np.random.Generator, count: int = 48) -> PaperStock:
 
 
 def scan(
-    ink: Floats, boxes: Floats, stock: PaperStock, bank: GlyphBank, rng: np.random.Generator
+    ink: Floats,
+    boxes: Floats,
+    stock: PaperStock,
+    bank: GlyphBank,
+    rng: np.random.Generator,
+    clutter: float = 1.0,
 ) -> tuple[Gray, Floats]:
     """Draws the scanner's picture of the ink.
 
@@ -46,13 +51,15 @@ def scan(
         stock: backgrounds and noises.
         bank: glyphs for the ink of neighbors that reaches in.
         rng: decides everything else.
+        clutter: how often neighbors and printed rules occur and how strong the paper's pattern is, as shares of what
+            a check's fields have.
 
     Returns:
         The picture, uint8 [h, w], and the boxes moved and cut to it, float32 [n, 4].
     """
     page, boxes = _cut(ink, boxes, rng)
     height, width = page.shape
-    if rng.random() < 0.12:
+    if rng.random() < 0.12 * clutter:
         draw_neighbor(page, bank, rng)
     page += _crop(stock.pressures, height, width, rng) * np.float32(rng.uniform(0, 0.45))
     cover = np.clip(page / np.float32(rng.uniform(1.1, 2.6)) + np.float32(0.5), 0, 1)
@@ -65,10 +72,10 @@ def scan(
 
     # The fainter the ink, the weaker the background's pattern: nobody could read faint ink on a strong one.
     darkness = rng.uniform(0.44, 0.82)
-    level, gain = rng.uniform(138, 218), rng.uniform(0.3, 1.3) * min(1.0, darkness / 0.62)
+    level, gain = rng.uniform(138, 218), rng.uniform(0.3, 1.3) * min(1.0, darkness / 0.62) * clutter
     picture = _crop(stock.backgrounds, height, width, rng) * np.float32(level * gain)
     picture += np.float32(level * (1 - gain))
-    _print(picture, rng)
+    _print(picture, rng, clutter)
     cover *= np.float32(-darkness)
     cover += 1
     picture *= np.clip(cover, 0.08, 1)
@@ -135,25 +142,25 @@ def _crop(tiles: Floats, height: int, width: int, rng: np.random.Generator) -> F
     return np.asarray(cut[:: 1 if down < 0.5 else -1, :: 1 if across < 0.5 else -1])
 
 
-def _print(sheet: Floats, rng: np.random.Generator) -> None:
-    """Prints rules, a box's side, a row of dots or a lighter band onto the sheet."""
+def _print(sheet: Floats, rng: np.random.Generator, clutter: float) -> None:
+    """Prints rules, a box's side, a row of dots or a lighter band onto the sheet, `clutter` times as often as on checks."""
     height, width = sheet.shape
-    if rng.random() < 0.4:
+    if rng.random() < 0.4 * clutter:
         for _ in range(rng.integers(1, 3)):
             y = height - 1 - int(abs(rng.normal(0, 0.12)) * height)
             y = y if rng.random() < 0.75 else height - 1 - y
             y = min(max(y, 0), height - 1)
             sheet[y : y + rng.integers(1, 3)] *= np.float32(rng.uniform(0.3, 0.85))
-    if rng.random() < 0.08:  # rarely on the left, where a stroke as long is a one
+    if rng.random() < 0.08 * clutter:  # rarely on the left, where a stroke as long is a one
         x = int(rng.gamma(1.5, 3))
         x = x if rng.random() < 0.2 else width - 1 - x
         x = min(max(x, 0), width - 1)
         sheet[:, x : x + rng.integers(1, 3)] *= np.float32(rng.uniform(0.3, 0.85))
-    if rng.random() < 0.04:
+    if rng.random() < 0.04 * clutter:
         pitch, size = rng.integers(4, 9), rng.integers(1, 4)
         for shift in range(size):
             sheet[height - size - rng.integers(0, 2) :, shift::pitch] *= np.float32(rng.uniform(0.4, 0.7))
-    if rng.random() < 0.12:
+    if rng.random() < 0.12 * clutter:
         edge = rng.integers(1, max(2, height // 4))
         sheet[:edge] *= np.float32(rng.uniform(0.75, 1.2))
 

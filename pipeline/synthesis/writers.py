@@ -1,8 +1,9 @@
-"""Makes the writers of synthetic fields: invented ones (strokes), MNIST's, and handwriting fonts."""
+"""Makes the writers of synthetic handwriting: invented ones (strokes), UNIPEN's, MNIST's, and handwriting fonts."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from pipeline.data import digits
+from pipeline.data.unipen import Character
 from pipeline.synthesis import stroke_styles
 from pipeline.synthesis.glyph_bank import (
     BASE,
@@ -27,7 +29,9 @@ from pipeline.synthesis.glyph_bank import (
     levels,
     measure,
 )
-from pipeline.synthesis.stroke_language import Style, smooth_parts, spline
+from pipeline.synthesis.pen_map import pen_map
+from pipeline.synthesis.pen_paths import pen_paths
+from pipeline.synthesis.stroke_language import Points, Style, smooth_parts, spline
 from serving.errors import CheckreaderError
 
 _MARKS: Final = {**stroke_styles.SEPARATORS, **stroke_styles.MARKS}
@@ -59,7 +63,7 @@ def strokes(rng: np.random.Generator, count: int = 400, variants: int = 2) -> Gl
             width = aspect * rng.uniform(0.82, 1.22)
             for variant in range(versions):
                 style = _bend(habit if variant % 2 == 0 else other, rng, tremor)
-                maps.append(_ink(style, width, pen, pressure, rng))
+                maps.append(pen_map(_curves(style, width), pen, pressure, rng))
                 pens.append(pen)
         for zeros in (2, 3):
             glyphs["0" * zeros] = (len(maps),)
@@ -68,7 +72,8 @@ def strokes(rng: np.random.Generator, count: int = 400, variants: int = 2) -> Gl
                 zeros, radius, radius * rng.uniform(1.85, 2.4), rng.uniform(-0.06, 0.2), rng.random() < 0.3
             )
             extent = radius * 2 * zeros * aspect
-            maps.append(_ink(_bend(tied, rng, tremor), aspect * min(1, 1.5 / extent), pen, pressure, rng))
+            curves = _curves(_bend(tied, rng, tremor), aspect * min(1, 1.5 / extent))
+            maps.append(pen_map(curves, pen, pressure, rng))
             pens.append(pen)
         writers.append(Writer("strokes", glyphs))
     return GlyphSource(measure(np.stack(maps), np.array(pens, np.float32), BASE), tuple(writers))
@@ -86,39 +91,41 @@ def _bend(style: Style, rng: np.random.Generator, amount: float, waist: float = 
     return tuple(tuple(moved[point] for point in stroke) for stroke in style)
 
 
-def _ink(style: Style, width: float, pen: float, pressure: float, rng: np.random.Generator) -> Maps:
-    scale = 2
-    picture = Image.new("I", (COLUMNS * scale, ROWS * scale), 0)
-    canvas = ImageDraw.Draw(picture)
+def _curves(style: Style, width: float) -> list[Points]:
+    """Lays a style's strokes on a map, a body high and `width` bodies wide for each of the style's units."""
     left = min(x for stroke in style for x, _ in stroke)
     right = max(x for stroke in style for x, _ in stroke)
     shift = COLUMNS / 2 - (left + right) / 2 * width * UNIT
-    widths = [0.0]
-    for stroke in style:
-        curve = np.vstack([spline(part) for part in smooth_parts(np.array(stroke))])
-        points = curve * (width * UNIT, UNIT) + (shift, BASE - UNIT)
-        phase, turns = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 1.5)
-        waves = np.sin(np.linspace(0, 2 * np.pi * turns, len(points)) + phase)
-        flat = (points * scale).ravel().tolist()
-        step = 4
-        for start in range(0, len(points) - 1, step):
-            canvas.line(flat[2 * start : 2 * (start + step) + 2], fill=len(widths))
-            widths.append(pen * (1 + pressure * float(waves[start])))
-    # Beyond this margin every map says "far from ink", so no distances are measured there.
-    margin = 14 * scale
-    x0, y0, x1, y1 = picture.getbbox() or (0, 0, COLUMNS, ROWS)
-    x0, y0 = (max(0, edge - margin) // scale * scale for edge in (x0, y0))
-    x1, y1 = (
-        min(COLUMNS * scale, -(-(x1 + margin) // scale) * scale),
-        min(ROWS * scale, -(-(y1 + margin) // scale) * scale),
-    )
-    ids = np.asarray(picture)[y0:y1, x0:x1]
-    distance, nearest = ndimage.distance_transform_edt(ids == 0, return_indices=True)
-    inside = np.array(widths, np.float32)[ids[nearest[0], nearest[1]]] - distance.astype(np.float32) / scale
-    inside = (inside[::2, ::2] + inside[1::2, ::2] + inside[::2, 1::2] + inside[1::2, 1::2]) / 4
-    maps = np.zeros((ROWS, COLUMNS), np.uint8)
-    maps[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2] = levels(inside)
-    return maps
+    curves = (np.vstack([spline(part) for part in smooth_parts(np.array(stroke))]) for stroke in style)
+    return [curve * (width * UNIT, UNIT) + (shift, BASE - UNIT) for curve in curves]
+
+
+def unipen(characters: Sequence[Character], rng: np.random.Generator, variants: int = 1) -> GlyphSource:
+    """Opens UNIPEN's digits: the strokes of its writers, drawn with invented pens.
+
+    Args:
+        characters: digits, as `pipeline.data.pen_digits` has them.
+        rng: decides each writer's pens and pressures.
+        variants: glyphs of each digit, with the pen pressed differently.
+    """
+    maps: list[Maps] = []
+    pens: list[float] = []
+    writers: dict[str, dict[str, tuple[int, ...]]] = {}
+    hands: dict[str, tuple[float, float]] = {}
+    for character in characters:
+        if character.writer not in hands:
+            hands[character.writer] = rng.uniform(0, 0.35), rng.uniform(1.0, 2.6)
+        pressure, pen = hands[character.writer]
+        glyphs = writers.setdefault(character.writer, {})
+        glyphs[character.label] = (
+            *glyphs.get(character.label, ()),
+            *range(len(maps), len(maps) + variants),
+        )
+        paths = pen_paths(character.segment.strokes)
+        maps += [pen_map(paths, pen, pressure, rng) for _ in range(variants)]
+        pens += [pen] * variants
+    bank = measure(np.stack(maps), np.array(pens, np.float32), None)
+    return GlyphSource(bank, tuple(Writer("unipen", glyphs) for glyphs in writers.values()))
 
 
 def mnist(folder: Path | None, part: str = "train") -> GlyphSource:

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from pipeline.config import Lenet5Options, QuantizeConfig, quantize_preset, train_preset
+from pipeline.config import CLASSICAL, Lenet5Options, QuantizeConfig, quantize_preset, train_preset
 from pipeline.data import digits
-from pipeline.networks import spec
+from pipeline.networks import folded, spec
 from pipeline.networks.lenet5 import format_table, table
 from pipeline.records import TrainRecord
 from pipeline.run import Run
@@ -54,7 +54,8 @@ def load_dataset(run: Run, options: Namespace) -> digits.Dataset:
 
 def train(run: Run, options: Namespace) -> Answer:
     """Trains LeNet-5 in float; prints what it trains before that takes its time."""
-    network = Lenet5Options(options.pooling, options.activation, options.activate)
+    usual = CLASSICAL if options.pooling == CLASSICAL.pooling else Lenet5Options()
+    network = Lenet5Options(options.pooling, options.activation, options.activate or usual.activate)
     config = dataclasses.replace(
         train_preset(options.preset, _data_name(options)),
         seed=options.seed,
@@ -73,6 +74,9 @@ def train(run: Run, options: Namespace) -> Answer:
     dataset = digits.load(options.data, folder, options.name)
     if not options.json:
         print(format_table(table(network)))
+        if network == Lenet5Options():
+            print("Deployed, its pooling folds into the convolutions:")
+            print(format_table(folded.table()))
         print(
             f"{len(dataset.train.labels):,} {dataset.name} pictures to train on, "
             f"{len(dataset.validation.labels):,} to choose by (cut by {dataset.validation_by})"
@@ -115,12 +119,10 @@ def _bounds(record: dict[str, Any], model: str) -> str | None:
     line = stages.uncertified({model: record["calibration"].get("thresholds", ())})
     if line is None:
         return None
-    from pipeline.metrics.calibration import ERROR_RATES, accepted_needed
+    from pipeline.metrics.calibration import shortfall
 
-    return (
-        f"{line} ({record['data']['validation']:,} pictures to choose by; max_error {ERROR_RATES[0]} takes at "
-        f"least {accepted_needed(ERROR_RATES[0])} that are accepted without an error)"
-    )
+    fitted = record["calibration"]
+    return f"{line} ({shortfall(record['data']['validation'], fitted.get('above'), fitted.get('floor'))})"
 
 
 def verify(run: Run, options: Namespace) -> Answer:
@@ -143,7 +145,12 @@ def calibrate(run: Run, options: Namespace) -> Answer:
 
 
 def evaluate(run: Run, options: Namespace) -> Answer:
-    """Measures both models on the test pictures."""
+    """Measures both models on the test pictures of the run's own data."""
+    if options.data is not None or options.name is not None:
+        raise CheckreaderError(
+            f"{run.path}: a digit run is measured by the test pictures of its own data: to measure it by others, release "
+            "it and run `checkreader evaluate --models DIR --data FOLDER`"
+        )
     dataset = load_dataset(run, options)
     load_tensorflow()
     from pipeline.evaluation import digit as evaluation

@@ -102,7 +102,7 @@ def violations(pair: dict[str, Any], bound: Bound) -> list[str]:
     difference = pair[bound.unit]
     if bound.largest is not None and difference > bound.largest:
         unit = "LSB at the logits" if bound.unit == "lsb" else "in a probability"
-        broken.append(f"{name}: differs by {difference:.2g} {unit}, allowed {bound.largest:g}")
+        broken.append(f"{name}: differs by {difference:.6g} {unit}, allowed {bound.largest:g}")
     # A small test set cannot show 99.98 %: one near-tie among 355 pictures is already less.
     if pair["top1"] < bound.top1 and len(pair["disagreements"]) > 1:
         broken.append(

@@ -66,8 +66,10 @@ def compare_layers(
 ) -> list[dict[str, Any]]:
     """Measures how far every layer's outputs are apart.
 
+    Of two views of a network, which divide its beginning differently, the layers that both have are compared.
+
     Args:
-        left, right: each layer's values, arrays of equal shape.
+        left, right: each layer's values.
         tolerance: the share of the range that may differ.
 
     Returns:
@@ -76,6 +78,8 @@ def compare_layers(
     """
     rows = []
     for layer, values in left.items():
+        if layer not in right or right[layer].shape != values.shape:
+            continue
         difference = float(np.abs(values - right[layer]).max())
         span = float(np.ptp(values))
         relative = difference / max(span, float(np.finfo(np.float32).tiny))

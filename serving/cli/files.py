@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -44,16 +45,19 @@ def read(options: argparse.Namespace, model: str, expected: FieldFormat | None, 
         1 if a file or a page could not be read, else 0.
 
     Raises:
-        CheckreaderError: the model or the bound cannot be used.
+        CheckreaderError: the model, the bound or the name of the drawing cannot be used.
         OSError: a drawing cannot be written.
     """
     repository = Repository.open(options.models)
     # Refused before the model is loaded, and once, not for every file.
+    if options.draw is not None:
+        _check_draw(Path(options.draw), len(options.files))
     point = point_of(model, repository.model(model), expected, options.max_error)
     loaded = repository.load(model, options.runtime)
     recognize = recognizer(loaded.model, loaded.network, expected, point, crop)
     predictions: list[tuple[str, Prediction]] = []
     failures = 0
+    drawn: set[Path] = set()
     for file in options.files:
         try:
             pages = split(sys.stdin.buffer.read() if file == "-" else read_file(Path(file)))
@@ -69,8 +73,9 @@ def read(options: argparse.Namespace, model: str, expected: FieldFormat | None, 
             prediction = msgspec.structs.replace(outcome, page=number)
             predictions.append((file, prediction))
             if options.draw is not None and isinstance(prediction, FieldPrediction):
-                target = _target(Path(options.draw), file, len(options.files), number)
+                target = _target(Path(options.draw), file, number, drawn)
                 annotate.draw(decode(pages.page(number)), prediction, crop).save(target)
+                drawn.add(target)
     if options.json:
         about = {"model": {"name": model, "version": loaded.model.version}, **point.bounds}
         print(_json(about, "digits" if expected is None else "fields", predictions))
@@ -83,13 +88,30 @@ def read(options: argparse.Namespace, model: str, expected: FieldFormat | None, 
     return 1 if failures else 0
 
 
-def _target(draw: Path, file: str, count: int, page: int) -> Path:
-    """Returns the file that a page is drawn into; those after the first have their number in its name."""
+def _target(draw: Path, file: str, page: int, drawn: Collection[Path]) -> Path:
+    """Returns the file that a page is drawn into.
+
+    Pages after the first have their number in its name, and so have pictures of one name from several folders.
+    """
     suffix = f"-page{page}" if page > 1 else ""
-    if count == 1 and draw.suffix.lower() in _PICTURES and not draw.is_dir():
+    if _is_picture(draw):
         return draw.with_stem(f"{draw.stem}{suffix}")
     draw.mkdir(parents=True, exist_ok=True)
-    return draw / f"{'stdin' if file == '-' else Path(file).name}{suffix}.png"
+    stem = f"{'stdin' if file == '-' else Path(file).name}{suffix}"
+    numbers = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+    return next(target for number in numbers if (target := draw / f"{stem}{number}.png") not in drawn)
+
+
+def _check_draw(draw: Path, count: int) -> None:
+    """Refuses a name that is neither a picture's, for one file, nor a folder's."""
+    if count > 1 and _is_picture(draw):
+        raise CheckreaderError(f"--draw {draw}: {count} files are drawn into a folder, not into a picture")
+    if draw.suffix and not _is_picture(draw) and not draw.is_dir():
+        raise CheckreaderError(f"--draw {draw}: neither a folder nor a picture ({', '.join(_PICTURES)})")
+
+
+def _is_picture(draw: Path) -> bool:
+    return draw.suffix.lower() in _PICTURES and not draw.is_dir()
 
 
 def _json(about: dict[str, Any], task: str, predictions: Predictions) -> str:

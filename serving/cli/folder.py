@@ -50,6 +50,8 @@ def read(options: argparse.Namespace, model: str, expected: FieldFormat | None, 
         raise CheckreaderError("--csv does not go with --out: name a file that ends in .csv")
     if options.draw is not None:
         raise CheckreaderError("--draw does not go with --out, which writes a line for each page")
+    if len(options.files) == 1 and not Path(options.files[0]).exists():
+        raise CheckreaderError(f"{options.files[0]}: no such folder")
     if len(options.files) != 1 or not Path(options.files[0]).is_dir():
         raise CheckreaderError("--out reads one folder: name that, and nothing else")
     repository = Repository.open(options.models)

@@ -92,6 +92,8 @@ class DataPlane:
         Raises:
             Unknown: it is not served.
         """
+        if version is None and label is None and name in self.models:
+            return self.models[name]
         labeled = (("stable", self.models.get(name)), ("previous", self.previous.get(name)))
         versions = {key: served for key, served in labeled if served is not None}
         if not versions:
@@ -207,6 +209,14 @@ class DataPlane:
             served.statistics.record_reading(prediction.reason)
         served.statistics.record_success(start, computed, time.perf_counter_ns())
         return predictions
+
+    def reads_at_once(self, pictures: Sequence[bytes]) -> bool:
+        """Tells whether `read_digits` does not wait for anything: one small picture is decoded in the event loop.
+
+        Raises:
+            CheckreaderError: as `is_small`.
+        """
+        return len(pictures) == 1 and is_small(pictures[0])
 
     async def read_fields(
         self,

@@ -180,8 +180,12 @@ class Endpoint:
                 if id:
                     headers = (*response.headers, (b"x-request-id", id.encode()))
                     response = response._replace(headers=headers)
+                connection = scope.get("extensions", {}).get(CONNECTION)
+                if connection is not None and response.body and scope["method"] != "HEAD":
+                    connection.join_next_response()
                 await send_response(response, request.headers.get(b"accept-encoding"), send)
-                if _lost(scope):
+                # Uvicorn silently drops a response whose connection had ended before.
+                if connection is not None and connection.lost:
                     response = None
         finally:
             admission.in_flight -= 1
@@ -217,12 +221,6 @@ class Endpoint:
             self.admission.count_refusal(error)
             _log.exception("internal error at %s %s", scope["method"], scope["path"])
             return json_response({"error": "internal error: see the service's log"}, 500)
-
-
-def _lost(scope: Scope) -> bool:
-    """Tells whether the connection had ended before the response was written; uvicorn drops such a response silently."""
-    connection = scope.get("extensions", {}).get(CONNECTION)
-    return connection is not None and bool(connection.lost)
 
 
 def error_response(error: CheckreaderError) -> HttpResponse:

@@ -125,6 +125,13 @@ class Connection(HttpToolsProtocol):
             self._stop_timer()
             self._deadline = self.loop.call_later(LAST_REQUEST, self._inner.close)
 
+    def join_next_response(self) -> None:
+        """Writes the head of the response that is sent next together with its body, which must not be empty.
+
+        A write is a system call and a packet, and may wake the client: in two it would cost twice that.
+        """
+        self.transport.joins = True  # type: ignore[attr-defined]
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._request_begun, self._hosts, self._dropped = True, 0, 0
@@ -277,15 +284,28 @@ class Connection(HttpToolsProtocol):
 
 
 class _Transport:
-    """A connection's transport for uvicorn, closed by the connection's own rule; a plain attribute costs no call."""
+    """A connection's transport for uvicorn, closed by the connection's own rule; a plain attribute costs no call.
 
-    __slots__ = ("_transport", "close", "is_closing", "write")
+    Attributes:
+        joins: the next piece that is written is a response's head, which waits for its body.
+    """
+
+    __slots__ = ("_head", "_transport", "close", "is_closing", "joins")
 
     def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
         self._transport = transport
-        self.write = transport.write
+        self._head = b""
+        self.joins = False
         self.is_closing = transport.is_closing
         self.close = close
+
+    def write(self, data: bytes) -> None:
+        if self.joins:
+            self._head, self.joins = data, False
+            return
+        if self._head:
+            data, self._head = self._head + data, b""
+        self._transport.write(data)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)

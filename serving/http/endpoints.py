@@ -53,10 +53,11 @@ class Endpoints:
     async def digits(self, request: HttpRequest) -> HttpResponse:
         query = pictures.parse_query(request.query_parameters())
         posted = await self._pictures(request)
+        at_once = self.plane.reads_at_once(posted)
         reading = self.plane.read_digits(posted, query.model, query.max_error, query.crop)
-        return HttpResponse(
-            pictures.render_digits(*await request.cancel_on_disconnect(reading)), reading=True
-        )
+        # As a request for inference that runs at once.
+        answer = await (reading if at_once else request.cancel_on_disconnect(reading))
+        return HttpResponse(pictures.render_digits(*answer), reading=True)
 
     async def fields(self, request: HttpRequest) -> HttpResponse:
         query = pictures.parse_query(request.query_parameters(), pictures.FIELD_PARAMETERS)

@@ -15,7 +15,9 @@ from serving.images.foreign_formats import describe
 from serving.images.frame import Frame, Gray
 from serving.images.gray_levels import gray_levels
 from serving.images.library_warnings import HIDDEN
+from serving.images.plain_png import decode_plain
 from serving.images.spare_byte import add_opacity
+from serving.images.stated_size import stated_size
 
 __all__ = ["FORMATS", "MAX_PIXELS", "Frame", "Gray", "decode", "decode_frame", "pixel_count"]
 
@@ -83,6 +85,9 @@ def decode_frame(encoded: bytes, max_pixels: int = MAX_PIXELS) -> Frame:
 
 def pixel_count(encoded: bytes) -> int:
     """Returns the number of pixels that a picture's header states, or 2⁶³ where it cannot be read."""
+    size = stated_size(encoded)
+    if size is not None:
+        return size[0] * size[1]
     with HIDDEN:
         try:
             width, height = Image.open(io.BytesIO(encoded), formats=FORMATS).size
@@ -92,6 +97,9 @@ def pixel_count(encoded: bytes) -> int:
 
 
 def _read(encoded: bytes, max_pixels: int) -> Frame:
+    plain = decode_plain(encoded, max_pixels)
+    if plain is not None:
+        return Frame(plain)
     try:
         picture = Image.open(io.BytesIO(encoded), formats=FORMATS)
     except Image.DecompressionBombError:

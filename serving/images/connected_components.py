@@ -35,23 +35,24 @@ class Components:
         """Finds the components of a mask, bool [H, W]."""
         height, width = mask.shape
         stride = width + 1
-        flat = np.zeros(height * stride + 1, np.int8)
+        flat = np.zeros(height * stride + 1, np.bool_)
         flat[1:].reshape(height, stride)[:, :-1] = mask
-        edges = np.flatnonzero(flat[1:] != flat[:-1])
-        start, stop = edges[::2], edges[1::2]
+        edges = (flat[1:] != flat[:-1]).nonzero()[0]
+        start, stop = np.ascontiguousarray(edges[::2]), np.ascontiguousarray(edges[1::2])
         root = _roots(start, stop, stride)
-        order = np.argsort(root, kind="stable")
-        root, start, stop = root[order], start[order], stop[order]
+        if root.any():
+            order = root.argsort(kind="stable")
+            root, start, stop = root[order], start[order], stop[order]
         new = np.ones(len(root), np.bool_)
-        new[1:] = root[1:] != root[:-1]
+        np.not_equal(root[1:], root[:-1], out=new[1:])
         row = start // stride
         return Components(
             (height, width),
             row,
             start - row * stride,
             stop - row * stride,
-            np.cumsum(new) - 1,
-            np.flatnonzero(new),
+            new.cumsum() - 1,
+            new.nonzero()[0],
         )
 
     def __len__(self) -> int:
@@ -110,13 +111,20 @@ class Components:
 
 
 def _roots(start: _Ints, stop: _Ints, stride: int) -> _Ints:
-    """Returns for each run the first run of its component: union by the smaller index, with pointer jumping."""
-    first = np.searchsorted(stop, start - stride)
-    touching = np.maximum(np.searchsorted(start, stop - stride, side="right") - first, 0)
-    lower = np.repeat(np.arange(len(start)), touching)
-    before = np.cumsum(touching) - touching
-    upper = np.arange(len(lower)) + np.repeat(first - before, touching)
-    root = np.arange(len(start))
+    """Returns for each run the first run of its component.
+
+    Each run points at the first one that it touches in the row above, so that pointer jumping leads to a run that
+    touches none; where a run touches several, these are united by the smaller index.
+    """
+    first = stop.searchsorted(start - stride)
+    touching = start.searchsorted(stop - stride, side="right") - first
+    if np.count_nonzero(touching) == len(start) - 1:  # every run but the first touches one above
+        return np.zeros(len(start), np.int64)
+    root = _jump(np.where(touching > 0, first, np.arange(len(start))))
+    joining = (touching > 1).nonzero()[0]
+    others = touching[joining] - 1
+    lower = joining.repeat(others)
+    upper = np.arange(len(lower)) + (first[joining] + 1 - (others.cumsum() - others)).repeat(others)
     while True:
         a, b = root[lower], root[upper]
         apart = np.flatnonzero(a != b)
@@ -124,9 +132,14 @@ def _roots(start: _Ints, stop: _Ints, stride: int) -> _Ints:
             return root
         lower, upper, a, b = lower[apart], upper[apart], a[apart], b[apart]
         np.minimum.at(root, np.maximum(a, b), np.minimum(a, b))
-        while True:
-            parent = root[root]
-            parent = parent[parent]
-            if (parent == root).all():
-                break
-            root = parent
+        root = _jump(root)
+
+
+def _jump(root: _Ints) -> _Ints:
+    """Follows pointers to smaller indices to their ends."""
+    while True:
+        parent = root[root]
+        parent = parent[parent]
+        if (parent == root).all():
+            return root
+        root = parent

@@ -59,6 +59,7 @@ from serving.images.codec import Gray
 from serving.images.connected_components import Components
 
 _Ints = npt.NDArray[np.integer[Any]]
+_Floats = npt.NDArray[np.floating[Any]]
 
 SIDE: Final = 28
 BODY: Final = 20
@@ -74,11 +75,25 @@ _LEAST_SIDE: Final = 2
 
 @dataclass(frozen=True)
 class _Ink:
-    """The ink and the inner ink of a shrunk picture, uint8 [h, w], and the contrast."""
+    """The ink of a shrunk picture before its levels are stretched.
 
+    Attributes:
+        work: uint8 [h, w], the picture with its ink dark.
+        reach: of the windows over it.
+        levels: uint8 [h, w], how much darker than its paper each pixel is.
+        stretched: uint8 [256], the ink's level for each of them.
+        contrast: of the ink.
+    """
+
+    work: Gray
+    reach: int
     levels: Gray
-    inner: Gray
+    stretched: Gray
     contrast: int
+
+    def inner(self) -> Gray:
+        """Returns the inner ink, uint8 [h, w]."""
+        return _darkness(self.work, close_lines(self.work, self.reach))
 
 
 @dataclass(frozen=True)
@@ -108,7 +123,7 @@ def normalize(gray: Gray) -> Gray:
         body = _body(ink)
         side = max(body.pixels.shape)
         if block == 1 or side >= _ZOOM_SIDE:
-            return blank if ink.contrast < _MIN_CONTRAST else _center(_fit(body.pixels.astype(np.int64)))
+            return blank if ink.contrast < _MIN_CONTRAST else _center(_fit(body.pixels))
         if side < _LEAST_SIDE:
             return blank
         gray = _around(gray, body, block)
@@ -125,27 +140,45 @@ def _div(numerator: _Ints, denominator: _Ints | int) -> _Ints:
     return (numerator + denominator // 2) // denominator
 
 
-def _relative_darkness() -> Gray:
-    """Returns ⌊255·darker / paper⌉ at index 256·paper + darker, uint8 [65536]; a table is faster than divisions."""
-    paper, darker = np.divmod(np.arange(2**16), 256)
-    return np.minimum(_div(255 * darker, np.maximum(paper, 1)), 255).astype(np.uint8)
+def _half_above(numerators: _Floats, denominators: _Floats | np.float32) -> _Floats:
+    """Returns a/b + 1/2 of whole numbers, which rounded down is ⌊a/b⌉.
+
+    Single precision is exact enough for a below 2²⁴ and quotients below 256: one that is not halfway between two whole
+    numbers is at least 1/2b away from there.
+    """
+    quotients = numerators / denominators
+    quotients += np.float32(0.5)
+    return quotients
 
 
-_RELATIVE_DARKNESS: Final = _relative_darkness()
 _LEVELS: Final = np.arange(256)
+_ODD: Final = np.arange(1, 2 * SIDE, 2, dtype=np.float32)
 
 
 def _shrink(gray: Gray, block: int) -> Gray:
     if block == 1:
         return gray
-    rows, columns = (np.arange(0, length, block) for length in gray.shape)
-    # Whole rows first: much faster than blocks in pictures of many pixels.
-    strips = np.stack([gray[top : top + block].sum(0, dtype=np.uint32) for top in rows])
-    sums = np.add.reduceat(strips, columns, axis=1)
-    counts = np.outer(
-        *(np.diff(starts, append=length) for starts, length in zip((rows, columns), gray.shape, strict=True))
-    )
-    return _div(sums.astype(np.int64), counts).astype(np.uint8)
+    # The sums of larger blocks do not fit into 16 bits, nor would their means be exact in single precision.
+    whole, real = (np.uint16, np.float32) if block <= 16 else (np.uint32, np.float64)
+    sums = _block_sums(_block_sums(gray, block, whole).T, block, whole).T
+    rows, columns = (np.full(length, block, real) for length in sums.shape)
+    for lengths, length in ((rows, gray.shape[0]), (columns, gray.shape[1])):
+        lengths[-1] -= len(lengths) * block - length
+    return _half_above(sums.astype(real), np.multiply.outer(rows, columns)).astype(np.uint8)
+
+
+def _block_sums(
+    lines: npt.NDArray[Any], block: int, dtype: type[np.unsignedinteger[Any]]
+) -> npt.NDArray[Any]:
+    """Adds up each `block` lines, [n, …], the last ones as many as are left."""
+    count = -(-len(lines) // block)
+    if count < block:
+        return np.stack([lines[top * block : (top + 1) * block].sum(0, dtype=dtype) for top in range(count)])
+    sums = lines[::block].astype(dtype)
+    for first in range(1, block):
+        part = lines[first::block]
+        sums[: len(part)] += part
+    return sums
 
 
 def _ink(work: Gray, least_contrast: int) -> _Ink | None:
@@ -155,41 +188,45 @@ def _ink(work: Gray, least_contrast: int) -> _Ink | None:
     reach = -(-max(work.shape) // 6)
     ink = _darkness(work, close_squares(work, reach))
     histogram = np.bincount(ink.ravel(), minlength=256)
-    count = np.cumsum(histogram)
-    total = np.cumsum(histogram * _LEVELS)
-    below, n, s = count[:-1], int(count[-1]), int(total[-1])
-    above = n - below
-    spread = np.abs(n * total[:-1] - below * s)
-    variance = (spread // np.maximum(below, 1)) * (spread // np.maximum(above, 1))
-    t = int(np.argmax(np.where((below > 0) & (above > 0), variance, -1)))
-    n0, s0 = int(count[t]), int(total[t])
-    if n0 in (0, n):
+    # Between two levels that occur a threshold changes nothing, so only those that occur are tried.
+    levels = histogram.nonzero()[0]
+    count = histogram[levels]
+    total = (count * levels).cumsum()
+    count = count.cumsum()
+    if len(levels) < 2:
         return None
+    n, s, below, under = int(count[-1]), int(total[-1]), count[:-1], total[:-1]
+    spread = np.abs(n * under - below * s)
+    t = int(((spread // below) * (spread // (n - below))).argmax())
+    n0, s0 = int(below[t]), int(under[t])
     contrast = (s - s0) // (n - n0) - s0 // n0
     if contrast < least_contrast:
         return None
-    low = int(np.searchsorted(count, -(-9 * n0 // 10)))
-    high = int(np.searchsorted(count - n0, -(-3 * (n - n0) // 4)))
-    stretched = np.clip(_div(255 * np.maximum(_LEVELS - low, 0), high - low), 0, 255).astype(np.uint8)
-    return _Ink(stretched.take(ink), _darkness(work, close_lines(work, reach)), contrast)
+    low, high = (int(levels[i]) for i in count.searchsorted((-(-9 * n0 // 10), n0 - (-3 * (n - n0) // 4))))
+    stretched = np.minimum(_div(255 * np.maximum(_LEVELS - low, 0), high - low), 255).astype(np.uint8)
+    return _Ink(work, reach, ink, stretched, contrast)
 
 
 def _skewness(work: Gray) -> int:
     """Weighs how much rarer the lighter part is than the darker one (step 2)."""
-    reach = -(-max(work.shape) // 4)
+    height, width = work.shape
+    reach = -(-max(height, width) // 4)
+    step = -(-max(height, width) // _POLARITY_LINES)
+    directions = work[::step], work.T[::step]
     total = 0
-    step = -(-max(work.shape) // _POLARITY_LINES)
-    for lines in (work[::step], work.T[::step]):
-        # Whole numbers below 2**24: single precision is exact, and faster than integers.
-        levels = lines.astype(np.float32)
-        deviations = np.empty((2, *levels.shape), np.float32)
-        np.subtract(levels, _line_means(levels, reach), out=deviations[0])
-        np.subtract(levels, np.floor((levels[:, :1] + levels[:, -1:]) / np.float32(2)), out=deviations[1])
-        cubes = deviations * deviations * deviations
-        sums = cubes.sum((1, 2), np.float64)
-        sizes = np.abs(cubes, out=cubes).sum((1, 2), np.float64)
-        means, ends = (_share(int(part), int(whole)) for part, whole in zip(sums, sizes, strict=True))
-        total += 4 * means + ends
+    # Lines of one length are measured together, which spares half of the calls.
+    for group in (directions,) if height == width else ((lines,) for lines in directions):
+        joined = np.empty((len(group), *group[0].shape), np.int32)
+        for place, lines in zip(joined, group, strict=True):
+            place[:] = lines
+        deviations = _deviations(joined, reach)
+        cubes = np.empty((2, *deviations.shape), np.int32)
+        np.multiply(deviations * deviations, deviations, out=cubes[0])
+        np.abs(cubes[0], out=cubes[1])
+        # Along a line, of at most 128 cubes of at most 255³, the sums are below 2³¹.
+        sums = np.add.reduce(np.add.reduce(cubes, 4, np.int32), 3, np.int64)
+        (means, ends), (mean_sizes, end_sizes) = sums.tolist()
+        total += 4 * sum(map(_share, means, mean_sizes)) + sum(map(_share, ends, end_sizes))
     return total
 
 
@@ -199,35 +236,60 @@ def _share(part: int, whole: int) -> int:
     return share if part > 0 else -share
 
 
-def _line_means(levels: npt.NDArray[np.float32], reach: int) -> npt.NDArray[np.float32]:
-    height, width = levels.shape
-    first, stop, count = _level_windows(width, reach)
-    sums = np.zeros((height, width + 1), np.float32)
-    np.cumsum(levels, 1, out=sums[:, 1:])
-    window = sums.take(stop, 1) - sums.take(first, 1)
-    return np.asarray(np.floor(window / count))
+def _deviations(lines: npt.NDArray[np.int32], reach: int) -> npt.NDArray[np.int32]:
+    """Returns how much lighter pixels are than the mean around them, and than their line's ends; int32 [2, …, n]."""
+    shape, n = lines.shape, lines.shape[-1]
+    reach = min(reach, (n - 1) // 2)
+    # The sums over all lines in a row, before and up to each pixel: much faster than line by line.
+    sums = np.zeros(lines.size + 1, np.int32)
+    np.add.accumulate(lines.ravel(), out=sums[1:])
+    before, after = sums[:-1].reshape(shape), sums[1:].reshape(shape)
+    windows = np.empty(shape, np.int32)
+    middle = n - reach
+    np.subtract(after[..., : 2 * reach : 2], before[..., :1], out=windows[..., :reach])
+    np.subtract(after[..., 2 * reach :], before[..., : n - 2 * reach], out=windows[..., reach:middle])
+    np.subtract(after[..., -1:], before[..., n - 2 * reach + 1 :: 2], out=windows[..., middle:])
+    # Single precision is exact enough to round down: a quotient that is not whole is at least 1/129 above it.
+    means = (windows.astype(np.float32) / _window_lengths(n, reach)).astype(np.int32)
+    deviations = np.empty((2, *shape), np.int32)
+    np.subtract(lines, means, out=deviations[0])
+    np.subtract(lines, (lines[..., :1] + lines[..., -1:]) >> 1, out=deviations[1])
+    return deviations
 
 
 @lru_cache(128)
-def _level_windows(length: int, reach: int) -> tuple[_Ints, _Ints, npt.NDArray[np.float32]]:
-    """Returns the first index, one past the last, and the length of the symmetric window around each position."""
-    position = np.arange(length)
-    reaches = np.minimum(reach, np.minimum(position, length - 1 - position))
-    return position - reaches, position + reaches + 1, (2 * reaches + 1).astype(np.float32)
+def _window_lengths(n: int, reach: int) -> _Floats:
+    """Returns the lengths of the symmetric windows around the pixels of a line."""
+    position = np.arange(n)
+    return (2 * np.minimum(reach, np.minimum(position, n - 1 - position)) + 1).astype(np.float32)
 
 
 def _darkness(work: Gray, paper: Gray) -> Gray:
     """Returns how much darker than its paper each pixel is, in 255ths of the paper's level (step 4)."""
-    darker = paper - np.minimum(work, paper)
-    return _RELATIVE_DARKNESS.take(paper.astype(np.uint16) * 256 + darker)
+    share = (paper - np.minimum(work, paper)).astype(np.float32)
+    share *= np.float32(255)
+    return _half_above(share, np.maximum(paper, 1).astype(np.float32)).astype(np.uint8)
 
 
 def _body(ink: _Ink) -> _Body:
     """Erases specks and cuts the digit to its bounding box (step 7)."""
-    levels, (height, width) = ink.levels, ink.levels.shape
-    strokes = Components.of(levels >= INK_LEVEL)
+    levels = ink.levels
+    strokes = Components.of(levels >= int(ink.stretched.searchsorted(INK_LEVEL)))
+    if len(strokes) > 1:
+        keep = _kept(strokes, ink.inner())
+        if not keep.all():
+            levels = np.where(strokes.select(~keep).mask(), 0, levels)
+            strokes = strokes.select(keep)
+    top, left = int(strokes.row.min()), int(strokes.start.min())
+    box = levels[top : int(strokes.row.max()) + 1, left : int(strokes.stop.max())]
+    return _Body(ink.stretched.take(box), top, left)
+
+
+def _kept(strokes: Components, inner: Gray) -> npt.NDArray[np.bool_]:
+    """Returns which of several strokes are none of the specks, bool [strokes]."""
+    height, width = inner.shape
     sums = np.zeros(height * width + 1, np.int64)
-    np.cumsum(ink.inner, out=sums[1:])
+    np.cumsum(inner, out=sums[1:])
     rows = strokes.row * width
     weight = strokes.reduce(sums[rows + strokes.stop] - sums[rows + strokes.start], np.add)
     heaviest = int(weight.argmax())
@@ -238,11 +300,7 @@ def _body(ink: _Ink) -> _Body:
     at_edge = np.asarray(strokes.reduce(outermost, np.logical_or), np.bool_)
     if not at_edge[heaviest]:
         keep &= ~at_edge
-    if not keep.all():
-        levels = np.where(strokes.select(~keep).mask(), 0, levels)
-        strokes = strokes.select(keep)
-    top, left = int(strokes.row.min()), int(strokes.start.min())
-    return _Body(levels[top : int(strokes.row.max()) + 1, left : int(strokes.stop.max())], top, left)
+    return keep
 
 
 def _around(gray: Gray, body: _Body, block: int) -> Gray:
@@ -256,33 +314,37 @@ def _around(gray: Gray, body: _Body, block: int) -> Gray:
     return gray[top:bottom, left:right]
 
 
-def _fit(body: _Ints) -> _Ints:
+def _fit(body: Gray) -> _Floats:
     height, width = body.shape
     longer = max(height, width)
     (down, down_sums), (across, across_sums) = (
         _weights(length, max(1, (BODY * length + longer // 2) // longer)) for length in (height, width)
     )
-    scaled = _div(down @ _div(body @ across.T, across_sums), down_sums[:, None])
-    return _div(255 * scaled, max(1, int(scaled.max())))
+    # Products of whole numbers, with sums below 2²⁴, are exact in single precision, and much faster than in integers.
+    lines = np.floor(_half_above(body.astype(np.float32) @ across.T, across_sums))
+    scaled = np.floor(_half_above(down @ lines, down_sums[:, None]))
+    return np.floor(_half_above(scaled * np.float32(255), max(scaled.max(), np.float32(1))))
 
 
 @lru_cache(1024)
-def _weights(source: int, target: int) -> tuple[_Ints, _Ints]:
-    """Returns a triangle filter's weights, int64 [target, source], and their sums, int64 [target] (step 9)."""
+def _weights(source: int, target: int) -> tuple[_Floats, _Floats]:
+    """Returns a triangle filter's weights, float32 [target, source], and their sums, float32 [target] (step 9)."""
     i = (2 * np.arange(target) + 1)[:, None] * source
     j = (2 * np.arange(source) + 1)[None, :] * target
-    weights = np.maximum(0, 2 * max(source, target) - np.abs(i - j))
+    weights = np.maximum(0, 2 * max(source, target) - np.abs(i - j)).astype(np.float32)
     return weights, weights.sum(1)
 
 
-def _center(body: _Ints) -> Gray:
-    mass = int(body.sum())
+def _center(body: _Floats) -> Gray:
+    height, width = body.shape
+    rows, columns = body.sum(1), body.sum(0)
+    mass = int(rows.sum())
 
-    def offset(profile: _Ints) -> int:
-        moment = int((profile * (2 * np.arange(len(profile)) + 1)).sum())
+    def offset(profile: _Floats) -> int:
+        moment = int(profile @ _ODD[: len(profile)])
         return min(max(-((moment - SIDE * mass) // (2 * mass)), 0), SIDE - len(profile))
 
-    y, x = offset(body.sum(1)), offset(body.sum(0))
+    y, x = offset(rows), offset(columns)
     out = np.zeros((SIDE, SIDE), np.uint8)
-    out[y : y + body.shape[0], x : x + body.shape[1]] = body
+    out[y : y + height, x : x + width] = body
     return out

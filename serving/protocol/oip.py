@@ -12,7 +12,6 @@ a meaning: an optional member may be null, `datatype` in lower case, BYTES neste
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
@@ -28,7 +27,6 @@ from serving.protocol.tensors import (
     DTYPES,
     check_declared,
     from_bytes,
-    from_floats,
     from_json,
     to_bytes,
     whole,
@@ -54,16 +52,6 @@ class RequestInput(msgspec.Struct):
     data: Annotated[msgspec.Raw, _NESTED] | msgspec.UnsetType = msgspec.UNSET
 
 
-class _FlatInput(msgspec.Struct):
-    """A `RequestInput` whose data are a flat list of numbers."""
-
-    name: str
-    shape: list[int]
-    datatype: str
-    data: list[float]
-    parameters: Parameters | None = None
-
-
 class RequestOutput(msgspec.Struct):
     """An output to return. Parameters: `binary_data` (bool), `classification` (the number of classes)."""
 
@@ -75,15 +63,6 @@ class InferRequest(msgspec.Struct):
     """The request's JSON. Parameters: `binary_data_output` (bool), `timeout` (µs in the queue), those of pictures."""
 
     inputs: list[RequestInput]
-    id: str | None = None
-    parameters: Parameters | None = None
-    outputs: list[RequestOutput] | None = None
-
-
-class _FlatRequest(msgspec.Struct):
-    """An `InferRequest` of such inputs."""
-
-    inputs: list[_FlatInput]
     id: str | None = None
     parameters: Parameters | None = None
     outputs: list[RequestOutput] | None = None
@@ -145,7 +124,6 @@ class EncodedResponse(msgspec.Struct, frozen=True):
 
 
 _request_decoder = msgspec.json.Decoder(InferRequest)
-_flat_request_decoder = msgspec.json.Decoder(_FlatRequest)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -176,8 +154,6 @@ def parse(
         if size is not None:
             data = from_bytes(name, datatype, body, offset, size, shape)
             offset += whole(size, "binary_data_size", 2**63)
-        elif isinstance(tensor.data, list):
-            data = from_floats(name, tensor.data, shape)
         else:
             text = b"null" if isinstance(tensor.data, msgspec.UnsetType) else bytes(tensor.data)
             data = from_json(name, datatype, text, shape)
@@ -281,12 +257,7 @@ def _raw_input(body: bytes, spec: Spec, check: Callable[[Sequence[int]], None]) 
     return Tensor(spec.name, spec.datatype, np.frombuffer(body, dtype).reshape(shape))
 
 
-def _decode(body: bytes) -> InferRequest | _FlatRequest:
-    # Most clients send flat lists of floats, which are read in one go.
-    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
-        request = _flat_request_decoder.decode(body)
-        if all(tensor.datatype == "FP32" for tensor in request.inputs):
-            return request
+def _decode(body: bytes) -> InferRequest:
     try:
         return _request_decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -19,7 +19,7 @@ import numpy as np
 from serving.engine.served_model import ServedModel
 from serving.engine.tensors import Tensor
 from serving.errors import CheckreaderError
-from serving.protocol.tensors import decode_flat, from_base64, from_floats, infer_shape, objects
+from serving.protocol.tensors import from_base64, from_floats, infer_shape, objects, read_floats
 from serving.runtime.network import Spec
 
 SIGNATURE = "serving_default"
@@ -245,7 +245,7 @@ def _numbers(text: bytes, spec: Spec, check: _Check) -> Tensor:
     if spec.shape[-1] == 1 and shape[1:] == list(spec.shape[1:-1]):
         shape.append(1)  # pictures are often sent without the axis of their one channel
     check(shape)
-    values = _decode(decode_flat, text, subject)
+    values = _decode(read_floats, text, subject)
     if len(values) != size:  # [] has the brackets of [0]
         raise CheckreaderError(f"input {spec.name!r} holds an empty list")
     return Tensor(spec.name, "FP32", from_floats(spec.name, values, shape))

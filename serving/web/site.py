@@ -72,13 +72,23 @@ class GoldenProbabilities(msgspec.Struct, frozen=True):
     probabilities: list[float]
 
 
+class WasmFile(msgspec.Struct, frozen=True):
+    """A file of WebAssembly, and its size."""
+
+    path: str
+    bytes: int
+
+
 class WasmModule(msgspec.Struct, frozen=True):
-    """The digit's model in WebAssembly; `bytes` is its size, `thresholds` and `max_error` are as in `ModelInfo`."""
+    """The digit's model in WebAssembly; `thresholds` and `max_error` are as in `ModelInfo`.
+
+    `plain` runs in any browser, `simd` in one that has vectors; None: the release lacks it.
+    """
 
     model: str
     version: str
-    path: str
-    bytes: int
+    plain: WasmFile
+    simd: WasmFile | None
     thresholds: list[Threshold]
     max_error: float | None
     golden: list[GoldenProbabilities]
@@ -183,7 +193,7 @@ class Site:
         self._golden_files = _golden_files(repository, "digits", golden_digits) | _golden_files(
             repository, "fields", golden_fields
         )
-        self._module, self._module_file, self._no_module = _wasm_module(repository, golden_digits)
+        self._module, self._module_files, self._no_module = _wasm_module(repository, golden_digits)
 
     def routes(self) -> list[tuple[str, str, Handler]]:
         """Returns method, path and handler of each operation."""
@@ -200,9 +210,8 @@ class Site:
 
     async def file(self, request: HttpRequest) -> HttpResponse:
         name = request.path_parameters["name"]
-        module = self._module
-        if module is not None and self._module_file is not None and module.path == f"/web/{name}":
-            return self._module_file.response(request)
+        if name in self._module_files:
+            return self._module_files[name].response(request)
         if name.endswith(".wasm") and self._no_module is not None:
             raise Unknown(f"{name} is not served: {self._no_module}")
         return _find(self._files, name).response(request)
@@ -280,34 +289,46 @@ def _golden_files(
 
 def _wasm_module(
     repository: Repository, entries: Iterable[GoldenDigit]
-) -> tuple[WasmModule | None, StaticFile | None, str | None]:
-    """Returns the first digit model in WebAssembly with its file, or else the reason why there is none."""
+) -> tuple[WasmModule | None, dict[str, StaticFile], str | None]:
+    """Returns the first digit model in WebAssembly with its files by name, or else the reason why there is none."""
     for name, model in repository.manifest.models.items():
-        artifact = next((artifact for artifact in model.artifacts if artifact.runtime == "wasm"), None)
-        if model.task == "digit" and artifact is not None:
+        artifacts = {artifact.format: artifact for artifact in model.artifacts if artifact.runtime == "wasm"}
+        if model.task == "digit" and "wasm" in artifacts:
             try:
-                file = StaticFile.of("module.wasm", repository.read(artifact.path, artifact.sha256))
+                files = {
+                    _file_name(artifact): StaticFile.of(
+                        artifact.path, repository.read(artifact.path, artifact.sha256)
+                    )
+                    for artifact in artifacts.values()
+                }
             except CheckreaderError as error:  # everything else can do without it
                 _log.warning("%s; the page reads on the server alone", error)
-                return None, None, f"the file of {name} on this server is not the one that was released"
-            return _describe_module(name, model, artifact, entries), file, None
-    return None, None, "this release has no model in WebAssembly"
+                return None, {}, f"the file of {name} on this server is not the one that was released"
+            return _describe_module(name, model, artifacts, entries), files, None
+    return None, {}, "this release has no model in WebAssembly"
+
+
+def _file_name(artifact: Artifact) -> str:
+    return PurePosixPath(artifact.path).name
 
 
 def _describe_module(
-    name: str, model: Model, artifact: Artifact, entries: Iterable[GoldenDigit]
+    name: str, model: Model, artifacts: dict[str, Artifact], entries: Iterable[GoldenDigit]
 ) -> WasmModule:
+    files = {
+        kind: WasmFile(f"/web/{_file_name(artifact)}", artifact.bytes) for kind, artifact in artifacts.items()
+    }
     expected = []
     for golden in entries:
         formats = golden.expected.get(name, {})
-        integer_formats = [kind for kind in (artifact.format, "tflite_int8", "onnx_int8") if kind in formats]
+        integer_formats = [kind for kind in ("wasm", "tflite_int8", "onnx_int8") if kind in formats]
         if integer_formats:
             expected.append(GoldenProbabilities(golden.file, formats[integer_formats[0]]))
     return WasmModule(
         name,
         model.version,
-        f"/web/{name}.wasm",
-        artifact.bytes,
+        files["wasm"],
+        files.get("wasm_simd"),
         model.thresholds,
         operating_point(model.thresholds).applied_max_error,
         expected[:2],

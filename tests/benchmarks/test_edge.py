@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -33,13 +34,26 @@ def test_compare_host(folder: Path, content: bytes) -> None:
     figures = edge.compare_host(folder, content, integer_reference.load(content), pixels, timed=3)
     assert figures["pictures"] == len(pixels)
     assert figures["largest_difference_lsb"] == 0
-    assert figures["ratio"] == pytest.approx(figures["c_p50_us"] / figures["litert_p50_us"], rel=0.1)
+    assert figures["ratio"] > 0
 
 
-@pytest.mark.skipif(
-    shutil.which("arm-none-eabi-gcc") is None, reason="`make edge-tools` installs arm-none-eabi-gcc"
-)
-def test_firmware_size(folder: Path) -> None:
-    size = edge.firmware_size(folder, "cortex-m3")
-    assert 60_000 < size["flash_bytes"] < 200_000
-    assert 0 < size["ram_bytes"] < 100_000
+MISSING = [tool for tool in ("arm-none-eabi-gcc", "qemu-system-arm") if shutil.which(tool) is None]
+
+
+@pytest.mark.skipif(bool(MISSING), reason=f"`make edge-tools` installs {', '.join(MISSING)}")
+def test_firmware(folder: Path) -> None:
+    figures = edge.firmware(folder, "cortex-m3", "-O2")
+    assert 60_000 < figures["flash_bytes"] < 70_000
+    assert 0 < figures["ram_bytes"] < 3_000
+    assert 100_000 < figures["instructions"] < 4_000_000
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="`make edge-tools` installs chromium")
+def test_compare_modules(tmp_path: Path) -> None:
+    repository = Repository.open()
+    another = repository.folder / "edge/lenet5-int8.wasm"
+    figures = edge.compare_modules(repository, ("2", str(another)), np.zeros((2, 28, 28), np.uint8), rounds=2)
+    assert set(figures["microseconds"]) == {"wasm", "wasm_simd", "earlier"}
+    assert figures["bytes"]["wasm"] == another.stat().st_size
+    digest = hashlib.sha256(another.read_bytes()).hexdigest()
+    assert figures["earlier"] == {"version": "2", "sha256": digest}

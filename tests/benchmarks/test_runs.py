@@ -20,7 +20,7 @@ def folder(tmp_path: Path) -> Path:
         train = {
             "data": {"name": data},
             "preset": "release",
-            "config": {"seed": seed},
+            "config": {"seed": seed, "network": {"pooling": "average"}},
             "environment": {"machine": {"cores": 2}},
             "seconds": 3.25,
         }
@@ -39,13 +39,16 @@ def test_runs_side_by_side(folder: Path) -> None:
     assert record["runs"]["a"] == {
         "data": "mnist",
         "preset": "release",
+        "pooling": "average",
         "seed": 0,
         "accuracy": {"lenet5": {"value": 0.5}},
         "verified": True,
         "seconds": {"train": 3.25, "verify": 1.5, "evaluate": 1.0, "total": 5.8},
         "machine": {"cores": 2},
     }
-    assert record["mean_over_seeds"] == {"mnist release": {"seeds": [0, 1], "lenet5": 0.625}}
+    assert record["mean_over_seeds"] == {
+        "mnist, release preset, average pooling": {"seeds": [0, 1], "lenet5": 0.625}
+    }
 
 
 def test_without_a_run(folder: Path) -> None:

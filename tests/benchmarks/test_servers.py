@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,12 @@ def test_a_server_answers_until_the_block_ends() -> None:
             assert reply.status == 200
         assert process.poll() is None
     assert process.poll() is not None
+
+
+def test_a_server_of_another_checkout(tmp_path: Path) -> None:
+    (tmp_path / "other.py").write_text("raise SystemExit(7)")
+    with pytest.raises(SystemExit, match="other ended with 7"), server("other", checkout=tmp_path):
+        pass
 
 
 def test_a_server_that_ends_before_it_answers() -> None:

@@ -29,6 +29,12 @@ def exported() -> Run:
 
 
 @pytest.fixture(scope="session")
+def pooled() -> Run:
+    """The exported run of a network with max pooling, which does not fold."""
+    return tiny_run.pooled()
+
+
+@pytest.fixture(scope="session")
 def integers(exported: Run) -> bytes:
     """The int8 `.tflite`."""
     return (exported / FOLDER / get("tflite_int8").file).read_bytes()

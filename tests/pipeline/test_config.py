@@ -46,7 +46,7 @@ def test_a_field_config_goes_round() -> None:
 
 
 def test_options_are_checked() -> None:
-    assert choices("pooling") == ("max", "average")
+    assert choices("pooling") == ("average", "max")
     with pytest.raises(ValueError, match="activation: 'elu' is not one of relu, tanh, sigmoid"):
         Lenet5Options(activation="elu")
 

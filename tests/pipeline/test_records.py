@@ -14,7 +14,7 @@ from tests.support.paths import ROOT
 RELEASED = ROOT / "models" / "records"
 
 
-@pytest.mark.parametrize(("folder", "kind"), [(".", Records), ("fast", Records), ("field", FieldRecords)])
+@pytest.mark.parametrize(("folder", "kind"), [(".", Records), ("field", FieldRecords)])
 def test_records_of_the_release_are_read(folder: str, kind: type[Records] | type[FieldRecords]) -> None:
     """Those of runs made under the product's old name, too."""
     records = read_records(RELEASED / folder, kind)

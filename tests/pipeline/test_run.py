@@ -72,7 +72,7 @@ def change_schema(run: Run, schema: object) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda run: (run / "train.json").unlink(), r"train.json: not found: run `checkreader train --run mine` first"),
+        (lambda run: (run / "train.json").unlink(), r"train.json: not found: run `checkreader train --run mine --data DATA` first"),
         (lambda run: garble(run, b""), r"train.json: not valid JSON .*: run `checkreader train --run mine` again"),
         (lambda run: garble(run, b'{"schema": 1, "fil'), r"train.json: not valid JSON"),
         (lambda run: garble(run, b"\xff\xfe"), r"train.json: not valid JSON"),

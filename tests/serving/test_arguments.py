@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from serving.arguments import Parser, error_bound, natural, number, positive, share
+from serving.arguments import Parser, error_bound, number, positive, share
 from serving.cli.main import COMMANDS, PIPELINE, main
 
 
@@ -47,7 +47,6 @@ def test_what_is_right_is_parsed(parser: Parser) -> None:
     ("convert", "text", "value"),
     [
         (positive, "1", 1),
-        (natural, "0", 0),
         (share, "0", 0),
         (share, "0.99", 0.99),
         (error_bound, "1", 1),
@@ -64,7 +63,6 @@ def test_numbers(convert, text: str, value: float) -> None:
     [
         (positive, "0"),
         (positive, "1.5"),
-        (natural, "-1"),
         (share, "1"),
         (share, "nan"),
         (error_bound, "0"),
@@ -88,9 +86,11 @@ def test_numbers_that_do_not_fit(convert, text: str) -> None:
         ("serve", "--port x"),
         ("serve", "--max-body x"),
         ("quantize", "--prune 1"),
-        ("quantize", "--cluster -1"),
+        ("quantize", "--cluster 1"),
+        ("quantize", "--cluster 257"),
         ("train", "--epochs 0"),
         ("train", "--seed -1"),
+        ("train", "--seed 4294967296"),
         ("train", "--distillation 2"),
     ],
 )

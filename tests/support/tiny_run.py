@@ -1,6 +1,6 @@
 """One tiny run for the whole session: a few epochs on the embedded digits, quantized and exported.
 
-Each stage runs when the first test needs it, and so does a second run of the folded network. Tests must not
+Each stage runs when the first test needs it, and so does a second run of a network that does not fold. Tests must not
 change the run; they take a `copied` one.
 """
 
@@ -14,10 +14,9 @@ import tempfile
 import warnings
 from pathlib import Path
 
-from pipeline.config import QuantizeConfig, TrainConfig
+from pipeline.config import CLASSICAL, QuantizeConfig, TrainConfig
 from pipeline.data.digits import Dataset, load
 from pipeline.export.formats import FOLDER, FORMATS
-from pipeline.networks import folded
 from pipeline.run import Run
 
 TRAIN = TrainConfig(data="digits", epochs=6, batch=64, averaging=0.9, affine=0.3, elastic=0.0, outliers=100)
@@ -74,16 +73,16 @@ def exported() -> Run:
 
 
 @functools.cache
-def fast() -> Run:
-    """Returns the exported run of a network whose pooling folds into its convolutions."""
+def pooled() -> Run:
+    """Returns the exported run of a network with max pooling, which does not fold into its convolutions."""
     from pipeline.export.export import export
     from pipeline.quantization.digit import quantize
     from pipeline.training.digit import train
 
-    run = _temporary("fast")
+    run = _temporary("pooled")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # as above
-        train(run, dataclasses.replace(TRAIN, network=folded.OPTIONS), digits())
+        train(run, dataclasses.replace(TRAIN, network=CLASSICAL), digits())
         quantize(run, QUANTIZE, digits())
         export(run)
     return run

@@ -1,57 +1,58 @@
-/* The layers. Activations are stored as integer + 128, as pixels are. */
+/* The layers. An activation is stored as its integer + 128, as pixels are: 0 stands for 0.0, and nothing is negative. */
 
-/* sum * multiplier * 2^(shift - 31), rounded twice as TensorFlow Lite Micro does
-   (MultiplyByQuantizedMultiplier of gemmlowp), and clamped. */
-static uint8_t checkreader_requantized(
-    int32_t sum, int32_t multiplier, int shift, int32_t zero, int32_t low, int32_t high)
+/* Copies the pixels into a frame of zeros, so that no window reaches beyond it. */
+static void checkreader_frame(const uint8_t *pixels, int rows, int columns, int above, int before, uint8_t *framed)
 {
-    const int left = shift > 0 ? shift : 0, right = shift > 0 ? 0 : -shift;
-    const int64_t product = (int64_t)sum * ((int64_t)1 << left) * multiplier;
-    const int64_t nudge = product < 0 ? 1 - ((int64_t)1 << 30) : (int64_t)1 << 30;
-    const int32_t rounded = (int32_t)((product + nudge) / ((int64_t)1 << 31)); /* toward zero */
-    const int32_t mask = (int32_t)(((int64_t)1 << right) - 1), rest = rounded & mask;
-    int32_t value = (int32_t)((rounded - rest) / ((int64_t)1 << right));
-    value += (rest > (mask >> 1) + (rounded < 0)) + zero;
-    value = value < low ? low : value > high ? high : value;
-    return (uint8_t)(value + 128);
+    for (int i = 0; i < rows * columns; i++)
+        framed[i] = 0;
+    for (int y = 0; y < 28; y++)
+        for (int x = 0; x < 28; x++)
+            framed[(y + above) * columns + before + x] = *pixels++;
 }
 
-/* Convolution; a dense layer is one of a single pixel. `patch` holds a filter's window, less the zero point. */
-static void checkreader_convolution(
-    const uint8_t *in, int height, int width, int channels, int input_zero,
-    int window_rows, int window_columns, int stride_rows, int stride_columns, int above, int before,
-    int rows, int columns, int filters, const int8_t *weights, const int32_t *bias,
-    const int32_t *multipliers, const int8_t *shifts, int scales, int zero, int low, int high,
-    int16_t *patch, uint8_t *out)
+/* Continues a vector with the zeros that its products need. */
+static void checkreader_pad(uint8_t *vector, int taps)
 {
-    const int taps = window_rows * window_columns * channels, run = window_columns * channels;
-    for (int y = 0; y < rows; y++) {
-        for (int x = 0; x < columns; x++) {
-            for (int v = 0; v < window_rows; v++) {
-                const int row = y * stride_rows + v - above, first = x * stride_columns - before;
-                int16_t *const to = patch + v * run;
-                if (row >= 0 && row < height && first >= 0 && first + window_columns <= width) {
-                    const uint8_t *const from = in + (row * width + first) * channels;
-                    for (int i = 0; i < run; i++)
-                        to[i] = (int16_t)(from[i] - 128 - input_zero);
-                    continue;
-                }
-                for (int u = 0; u < window_columns; u++) {
-                    const int inside = row >= 0 && row < height && first + u >= 0 && first + u < width;
-                    for (int c = 0; c < channels; c++)
-                        to[u * channels + c] = inside
-                            ? (int16_t)(in[(row * width + first + u) * channels + c] - 128 - input_zero)
-                            : (int16_t)0;
-                }
-            }
-            for (int filter = 0; filter < filters; filter++) {
-                const int8_t *const weight = weights + filter * taps;
-                const int scale = scales > 1 ? filter : 0;
-                int32_t sum = bias[filter];
-                for (int i = 0; i < taps; i++)
-                    sum += patch[i] * weight[i];
-                *out++ = checkreader_requantized(sum, multipliers[scale], shifts[scale], zero, low, high);
-            }
-        }
+    for (int i = taps; i < CHECKREADER_PADDED(taps); i++)
+        vector[i] = 0;
+}
+
+/* max(sum, 0) * multiplier * 2^-(32 + shift), clamped. TensorFlow Lite Micro rounds twice, to multiples of 2^31 and of
+   2^(32 + shift), and halves up where nothing is negative; one division with both halves added first is the same. */
+static uint8_t checkreader_requantized(int32_t sum, int32_t multiplier, int shift)
+{
+    const uint64_t product = (uint64_t)(uint32_t)(sum < 0 ? 0 : sum) * (uint32_t)multiplier;
+    const uint32_t high = (uint32_t)((product + ((uint32_t)1 << 30)) >> 32) + ((uint32_t)1 << (shift - 1));
+    const uint32_t value = high >> shift;
+    return (uint8_t)(value < 255 ? value : 255);
+}
+
+struct checkreader_word {
+    uint8_t bytes[8];
+};
+
+/* Copies a window's rows, `line` bytes apart, in words. What a word has too much is overwritten by the next. */
+static void checkreader_gather(const uint8_t *window, int line, int rows, int row_bytes, uint8_t *patch)
+{
+    for (int row = 0; row < rows; row++)
+        for (int i = 0; i < row_bytes; i += 8)
+            *(struct checkreader_word *)(patch + row * row_bytes + i) =
+                *(const struct checkreader_word *)(window + row * line + i);
+    checkreader_pad(patch, rows * row_bytes);
+}
+
+/* A filter's products with four patches: each weight that is loaded serves four pixels. */
+static void checkreader_products(const uint8_t *patches, const int8_t *weights, int taps, int32_t sums[4])
+{
+    int32_t sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
+    for (int i = 0; i < CHECKREADER_PADDED(taps); i++) {
+        sum0 += patches[i] * weights[i];
+        sum1 += patches[i + CHECKREADER_PATCH] * weights[i];
+        sum2 += patches[i + 2 * CHECKREADER_PATCH] * weights[i];
+        sum3 += patches[i + 3 * CHECKREADER_PATCH] * weights[i];
     }
+    sums[0] = sum0;
+    sums[1] = sum1;
+    sums[2] = sum2;
+    sums[3] = sum3;
 }

@@ -1,21 +1,23 @@
-/* The largest of the integers in each window. */
-static void checkreader_max_pool(
-    const uint8_t *in, int width, int channels, int window_rows, int window_columns, int stride_rows,
-    int stride_columns, int rows, int columns, int low, int high, uint8_t *out)
+/* Convolution, ReLU and the maximum of 2x2 pixels, which is taken over their sums. */
+static void checkreader_convolution_max_pool(
+    const uint8_t *in, int width, int channels, int window, int stride, int rows, int columns, int filters,
+    const int8_t *weights, const int32_t *bias, const int32_t *multipliers, const uint8_t *shifts,
+    uint8_t *patches, uint8_t *out)
 {
-    for (int y = 0; y < rows; y++) {
-        for (int x = 0; x < columns; x++) {
-            for (int c = 0; c < channels; c++) {
-                int best = low + 128;
-                for (int v = 0; v < window_rows; v++) {
-                    for (int u = 0; u < window_columns; u++) {
-                        const int row = y * stride_rows + v, column = x * stride_columns + u;
-                        const int value = in[(row * width + column) * channels + c];
-                        best = value > best ? value : best;
-                    }
-                }
-                *out++ = (uint8_t)(best > high + 128 ? high + 128 : best);
-            }
+    const int line = width * channels, taps = window * window * channels;
+    for (int cell = 0; cell < rows * columns; cell++) {
+        for (int i = 0; i < 4; i++) {
+            const int y = (cell / columns * 2 + i / 2) * stride, x = (cell % columns * 2 + i % 2) * stride;
+            checkreader_gather(in + y * line + x * channels, line, window, window * channels,
+                               patches + i * CHECKREADER_PATCH);
+        }
+        for (int filter = 0; filter < filters; filter++) {
+            int32_t sums[4];
+            checkreader_products(patches, weights + filter * taps, taps, sums);
+            int32_t best = sums[0];
+            for (int i = 1; i < 4; i++)
+                best = sums[i] > best ? sums[i] : best;
+            *out++ = checkreader_requantized(best + bias[filter], multipliers[filter], shifts[filter]);
         }
     }
 }

@@ -1,5 +1,6 @@
 // The controls: the kind of picture, the runtime that reads it, the tolerated error, and the samples.
 // They offer what the served models can do, and say why not the rest.
+import { moduleFile } from "./browser.js";
 import { createElement, shortPercent } from "./format.js";
 import * as service from "./service.js";
 
@@ -105,7 +106,7 @@ function runtimeNote() {
   const { browser, no_browser: reason } = models;
   if (pictureKind() === "digit" && !browser) return `The picture is posted to this server: ${reason}.`;
   if (runtime() === "server") return "The picture is posted to this server.";
-  return `${browser.model} reads here, ${Math.round(browser.bytes / 1000)} kB of WebAssembly: the picture is not sent.`;
+  return `${browser.model} reads here, ${Math.round(moduleFile(browser).bytes / 1000)} kB of WebAssembly: the picture is not sent.`;
 }
 
 function thresholdNote() {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import math
 import socket
 import statistics
@@ -64,6 +66,29 @@ def test_failures_are_counted(run: Run, reply: bytes, reason: str) -> None:
     assert result.errors[reason] > 2  # connections are replaced
     assert (result.requests, result.rate) == (0, 0)
     assert math.isnan(result.p99)
+
+
+def test_several_requests_are_sent_in_turn(run: Run) -> None:
+    bodies = []
+
+    async def measure() -> load.Result:
+        async def read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with (
+                contextlib.closing(writer),
+                contextlib.suppress(asyncio.IncompleteReadError, ConnectionError),
+            ):
+                while True:
+                    await reader.readuntil(b"\r\n\r\n")
+                    bodies.append(await reader.readexactly(1))
+                    writer.write(OK)
+
+        async with await asyncio.start_server(read, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            requests = [Request("127.0.0.1", port, "/", body=body) for body in (b"a", b"b", b"c")]
+            return await closed_loop(requests, 1, 0.05, warmup=0.0)
+
+    assert run(measure()).errors == {}
+    assert b"".join(bodies).startswith(b"abcab")
 
 
 def test_silence_times_out(run: Run) -> None:
@@ -134,7 +159,7 @@ def test_replies_in_pieces(cuts: list[int]) -> None:
     async def feed() -> tuple[int, int]:
         freed = []
         at = load.clock()
-        window = load.LoadRun(b"", ("", 0), at, at + 60, 10, freed.append)
+        window = load.LoadRun(itertools.repeat(b""), ("", 0), at, at + 60, 10, freed.append)
         connection = load.Connection(window)
         connection.connection_made(SimpleNamespace(write=lambda data: None, abort=lambda: None))
         for reply in (CONTINUE, CHUNKED):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import math
 import re
@@ -19,12 +18,13 @@ from scipy.special import softmax
 
 from pipeline.export import c_source, provenance
 from pipeline.networks import integer_reference
-from pipeline.networks.integer_reference import Reference, Scale, Unsupported
+from pipeline.networks.integer_reference import Reference
 from pipeline.synthesis import digit_drawing, nondigits
 from serving.decoding.thresholds import default_max_error, operating_point
 from serving.images.digit import normalize
 from serving.manifest import Threshold
 from serving.repository.store import Repository
+from tests.support import integer_networks
 
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror"]
 SANITIZED = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
@@ -110,8 +110,9 @@ def test_the_released_files_are_these(network: Reference) -> None:
     released = repository.folder / "edge" / c_source.NAME
     assert released.with_suffix(".c").read_text().startswith(code)
     assert released.with_suffix(".h").read_text() == header
-    for suffix in ("c", "wasm"):
-        assert provenance.read(released.with_suffix(f".{suffix}"))["model"] == "lenet5-int8"
+    for ending, format_name in ((".c", "c"), (".wasm", "wasm"), ("-simd.wasm", "wasm_simd")):
+        written = provenance.read(repository.folder / "edge" / f"{c_source.NAME}{ending}")
+        assert (written["model"], written["format"]) == ("lenet5-int8", format_name)
 
 
 def pictures() -> list[np.ndarray]:
@@ -145,33 +146,10 @@ def test_classifies_as_the_reference_to_the_bit(released: Program, network: Refe
     assert [answer.margin for answer in answers] == (best[:, -1] - best[:, -2]).tolist()
 
 
-def changed(network: Reference) -> Reference:
-    """Other layers: average pooling, clamps that clamp, accumulators that are scaled up."""
-    first, *rest = network.layers
-    real = first.input.scale * float(first.weight_scales.max())
-    first = dataclasses.replace(first, output=Scale(real / 3, first.output.zero_point), low=-90, high=80)
-    assert integer_reference.multipliers(first)[1].max() > 0
-    last = rest[-1]
-    others = [
-        dataclasses.replace(layer, kind="average_pool", low=-100, high=60)
-        if layer.kind == "max_pool"
-        else layer
-        for layer in rest[:-1]
-    ]
-    return dataclasses.replace(network, layers=(first, *others, last))
-
-
-def clamped(network: Reference) -> Reference:
-    """Maximum pooling that clamps."""
-    layers = [
-        dataclasses.replace(layer, low=-100, high=-20) if layer.kind == "max_pool" else layer
-        for layer in network.layers
-    ]
-    return dataclasses.replace(network, layers=tuple(layers))
-
-
-@pytest.mark.parametrize("change", [lambda network: network, changed, clamped])
-def test_any_pixels_are_classified(tmp_path: Path, network: Reference, change: Callable) -> None:
+@pytest.mark.parametrize("pooling", ["folded", "max_pool", "average_pool"])
+@pytest.mark.parametrize("block", [[], ["-D__AVX512VNNI__"]], ids=["1", "64"])
+def test_any_pixels_are_classified(tmp_path: Path, pooling: str, block: list[str]) -> None:
+    """Both lengths of a block: the processor's name only chooses one."""
     rng = np.random.default_rng(1)
     pixels = np.concatenate(
         [
@@ -181,10 +159,11 @@ def test_any_pixels_are_classified(tmp_path: Path, network: Reference, change: C
             np.zeros((1, 28, 28), np.uint8),
         ]
     )
-    answers = program(tmp_path, change(network), SANITIZED)(pixels, raw=True)
-    np.testing.assert_array_equal(
-        np.stack([answer.logits for answer in answers]), integer_reference.logits(change(network), pixels)
-    )
+    network = integer_networks.network(pooling)
+    answers = program(tmp_path, network, [*SANITIZED, *block])(pixels, raw=True)
+    expected = integer_reference.logits(network, pixels)
+    assert len(np.unique(expected)) > 30
+    np.testing.assert_array_equal(np.stack([answer.logits for answer in answers]), expected)
 
 
 @pytest.mark.parametrize(
@@ -272,39 +251,26 @@ def test_every_symbol_is_prefixed_and_nothing_is_included(tmp_path: Path, networ
     symbols = [line.split()[-1] for line in names if line]
     assert all(name.startswith("checkreader_") for name in symbols if name != "_GLOBAL_OFFSET_TABLE_")
     undefined = {line.split()[-1] for line in names if " U " in line}
-    assert undefined <= {"_GLOBAL_OFFSET_TABLE_", "memset", "__stack_chk_fail"}  # what compilers put in
+    assert undefined <= {
+        "_GLOBAL_OFFSET_TABLE_",
+        "memcpy",
+        "memset",
+        "__stack_chk_fail",
+    }  # what compilers put in
     code = (tmp_path / f"{c_source.NAME}.c").read_text()
     assert re.findall(r"#include (\S+)", code) == [f'"{c_source.NAME}.h"']
     assert not re.search(r"\b(float|double|malloc)\b", code)
 
 
-def test_the_plan_keeps_what_is_read_apart_from_what_is_written(network: Reference) -> None:
-    placed = c_source.plan(network)
-    assert placed.arena <= 6_000
-    assert placed.constants <= 65_000
-    before: range | None = None
-    for step in placed.steps:
-        output = range(step.output, step.output + math.prod(step.target))
-        patch = range(step.patch, step.patch + 2 * step.taps)
-        assert step.patch % 2 == 0
-        assert max(output.stop, patch.stop) <= placed.arena
-        for one, other in ((output, patch), (output, before), (patch, before)):
-            assert not other or not set(one) & set(other)
-        before = output
-
-
-def test_a_field_network_is_refused() -> None:
-    field = integer_reference.load((Repository.open().folder / "edge/lenet5-field-int8.tflite").read_bytes())
-    with pytest.raises(Unsupported, match="any width"):
-        c_source.render(field, "0" * 64, THRESHOLDS)
-
-
-def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = Repository.open().folder / RELEASED
+def test_the_command(tmp_path: Path, network: Reference, capsys: pytest.CaptureFixture[str]) -> None:
+    repository = Repository.open()
+    file = repository.folder / RELEASED
     assert c_source.main([str(file), str(tmp_path)]) == 0
-    assert "416,520" in capsys.readouterr().out
+    assert "187,656" in capsys.readouterr().out
     assert {path.name for path in tmp_path.iterdir()} == {"lenet5-int8.c", "lenet5-int8.h"}
-    assert "{2000, 38}," in (tmp_path / "lenet5-int8.c").read_text()
+    code = (tmp_path / "lenet5-int8.c").read_text()
+    for point in repository.manifest.models["lenet5-int8"].thresholds:
+        assert f"{{{round(point.max_error * 1e6)}, {c_source.margin(network, point.threshold)}}}," in code
 
 
 def test_the_command_takes_thresholds(tmp_path: Path) -> None:

@@ -24,17 +24,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory, network: integer_reference.
     code, header = c_source.render(network, "0" * 64, ())
     (made / "lenet5-int8.c").write_text(code)
     (made / "lenet5-int8.h").write_text(header)
-    (made / "lenet5-int8.wasm").write_bytes(wasm.compile_module(code, header))
+    (made / "lenet5-int8.wasm").write_bytes(wasm.compile_module(code, header, "wasm"))
+    (made / "lenet5-int8-simd.wasm").write_bytes(wasm.compile_module(code, header, "wasm_simd"))
     return made
 
 
-@pytest.mark.parametrize("suffix", ["c", "wasm"])
+@pytest.mark.parametrize("file", ["lenet5-int8.c", "lenet5-int8.wasm", "lenet5-int8-simd.wasm"])
 def test_gives_the_integers_and_their_scale(
-    folder: Path, network: integer_reference.Reference, suffix: str
+    folder: Path, network: integer_reference.Reference, file: str
 ) -> None:
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (50, 56, 28), np.uint8)[:, ::2]  # rows that do not follow each other
-    found = compiled.load(folder / f"lenet5-int8.{suffix}")
+    found = compiled.load(folder / file)
     np.testing.assert_array_equal(found.logits(pixels), integer_reference.logits(network, pixels))
     assert found.logits(pixels[:0]).shape == (0, 10)
     assert found.scale == network.output.scale

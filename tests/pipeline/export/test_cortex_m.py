@@ -22,6 +22,7 @@ from serving.images.codec import decode
 from serving.images.digit import normalize
 from serving.manifest import Threshold
 from serving.repository.store import Repository
+from tests.support import integer_networks
 from tests.support.paths import ROOT
 
 EXAMPLE = ROOT / "examples" / "cortex-m"
@@ -50,7 +51,10 @@ def mnist() -> np.ndarray:
 
 def built(folder: Path, model: bytes, pictures: np.ndarray) -> Path:
     """A folder with the C, its header, and the pictures that the example reads."""
-    network = integer_reference.load(model)
+    return written(folder, integer_reference.load(model), pictures)
+
+
+def written(folder: Path, network: integer_reference.Reference, pictures: np.ndarray) -> Path:
     for suffix, text in zip("ch", c_source.render(network, "0" * 64, [THRESHOLD]), strict=True):
         (folder / f"{c_source.NAME}.{suffix}").write_text(text)
     numbers = re.sub(r"\s", "", str(pictures.tolist())).replace("[", "{").replace("]", "}")
@@ -62,9 +66,9 @@ def built(folder: Path, model: bytes, pictures: np.ndarray) -> Path:
     return folder
 
 
-def make(target: str, core: str, folder: Path) -> str:
+def make(target: str, core: str, folder: Path, optimization: str = "-Os") -> str:
     done = subprocess.run(
-        ["make", "-s", "-C", EXAMPLE, target, f"CPU={core}", f"OUT={folder}"],
+        ["make", "-s", "-C", EXAMPLE, target, f"CPU={core}", f"OPT={optimization}", f"OUT={folder}"],
         capture_output=True,
         text=True,
         check=False,
@@ -93,12 +97,14 @@ def test_a_core_computes_the_reference_to_the_bit(tmp_path: Path, released: byte
 
 
 @pytest.mark.parametrize("core", CORES)
-def test_the_classifier_is_small(tmp_path: Path, released: bytes, core: str) -> None:
-    text, initialized, zeroed = map(
-        int, make("size", core, built(tmp_path, released, golden()[:1])).splitlines()[-1].split()[:3]
-    )
-    assert text + initialized <= 68_000
-    assert initialized + zeroed <= 6_000
+def test_the_classifier_is_small_and_short(tmp_path: Path, core: str) -> None:
+    """Bounds on what the folded network takes, and on the instructions that a picture takes."""
+    folder = written(tmp_path, integer_networks.network("folded"), golden()[:2])
+    text, initialized, zeroed = map(int, make("size", core, folder).splitlines()[-1].split()[:3])
+    assert text + initialized <= 66_000
+    assert initialized + zeroed <= 2_800
+    assert 187_656 < int(make("count", core, folder)) <= 800_000
+    assert 187_656 < int(make("count", core, folder, "-O2")) <= 700_000
 
 
 def test_the_example_from_nothing(tmp_path: Path, released: bytes) -> None:

@@ -18,7 +18,7 @@ def test_files_are_unique_and_names_in_their_task() -> None:
         assert formats.models(name) == {row.model for row in table}
 
 
-@pytest.mark.parametrize("name", ["digit", "fast"])
+@pytest.mark.parametrize("name", ["digit", "field"])
 def test_each_family_has_what_the_others_are_compared_with(name: str) -> None:
     assert formats.get("keras", name).bound is None
     for row in formats.TABLE[name]:

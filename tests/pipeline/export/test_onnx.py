@@ -6,7 +6,7 @@ import onnx
 import pytest
 
 from pipeline.export.formats import FOLDER, FORMATS, Format, get
-from pipeline.networks import lenet5
+from pipeline.networks import folded, lenet5
 from pipeline.run import Run
 from serving.runtime import onnx as runtime
 
@@ -38,8 +38,17 @@ def test_onnx_contract(exported: Run, row: Format) -> None:
 def test_nodes_are_named_after_their_layers(exported: Run) -> None:
     """The converter's own names go on from one model to the next."""
     model = onnx.load(exported / FOLDER / get("onnx_float32").file)
-    layers = [layer.name for layer in lenet5.table()]
+    layers = [layer.name for layer in folded.table()]
     names = [node.name for node in model.graph.node]
     assert len(set(names)) == len(names)
     assert {name.split("_")[0] for name in names} == {"image", *layers}
     assert model.graph.name == "lenet5"
+
+
+def test_the_folded_graph_has_two_strided_convolutions(exported: Run) -> None:
+    nodes = onnx.load(exported / FOLDER / get("onnx_float32").file).graph.node
+    strides = [
+        attribute.ints for node in nodes for attribute in node.attribute if attribute.name == "strides"
+    ]
+    assert strides == [[4, 2], [1, 2]]  # rows in pairs
+    assert not {"Transpose", "Pad", "MaxPool", "AveragePool"} & {node.op_type for node in nodes}

@@ -15,7 +15,9 @@ RNG = np.random.default_rng(0)
 SCALE = Scale(1 / 255, -128)
 
 
-def layer(name: str, weights: tuple[int, ...], shape: tuple[int, ...], pad: int, scales: int) -> Layer:
+def layer(
+    name: str, weights: tuple[int, ...], shape: tuple[int, ...], pad: int, scales: int, stride: int = 2
+) -> Layer:
     return Layer(
         name,
         "conv",
@@ -25,7 +27,7 @@ def layer(name: str, weights: tuple[int, ...], shape: tuple[int, ...], pad: int,
         127,
         shape,
         window=weights[1:3],
-        stride=(2, 2),
+        stride=(stride, stride),
         padding=(pad,) * 4,
         weights=RNG.integers(-127, 128, weights).astype(np.int8),
         weight_scales=RNG.random(scales, np.float32),
@@ -65,12 +67,35 @@ def test_same_sums(scales: int) -> None:
     assert (c3.window, c3.stride, c3.shape) == ((3, 3), (1, 1), (5, 5, 16))
 
 
+@pytest.mark.parametrize(("pad", "columns"), [(2, 12), (0, 8)], ids=["same", "valid"])
+def test_neighbors_in_a_row(pad: int, columns: int) -> None:
+    """LeNet-5 with pooling: what follows reads the maps as they were. Not for pictures of any width."""
+    conv = layer("c1", (6, 5, 5, 1), (columns, columns, 6), pad, 6, stride=1)
+    pool = dataclasses.replace(conv, name="s2", kind="max_pool")
+    c1, s2 = onnx_blocks.in_blocks((conv, pool))
+    assert s2 is pool
+    image = RNG.integers(0, 256, (3, 12, 12, 1))
+    blocks = sums(c1, image.reshape(3, 12, 3, 4))
+    assert blocks.shape[1:] == c1.shape == (columns, columns // 4, 24)
+    np.testing.assert_array_equal(blocks.reshape(3, columns, columns, 6), sums(conv, image))
+    free = (dataclasses.replace(conv, shape=(columns, -1, 6)), pool)
+    assert onnx_blocks.in_blocks(free) is free
+
+
 @pytest.mark.parametrize(
-    "changes",
-    [{"kind": "max_pool"}, {"stride": (1, 1)}, {"window": (5, 5)}, {"padding": (1, 1, 1, 1)}],
-    ids=lambda changes: next(iter(changes)),
+    ("index", "changes"),
+    [
+        (0, {"kind": "max_pool"}),
+        (0, {"stride": (1, 1)}),
+        (0, {"padding": (2, 2, 1, 2)}),
+        (1, {"kind": "max_pool"}),
+        (1, {"stride": (1, 1)}),
+        (1, {"window": (5, 5)}),
+        (1, {"padding": (1, 1, 1, 1)}),
+    ],
 )
-def test_other_networks_stay_as_they_are(changes: dict[str, object]) -> None:
-    c1, c3 = convolutions()
-    layers = (c1, dataclasses.replace(c3, **changes))
+def test_other_networks_stay_as_they_are(index: int, changes: dict[str, object]) -> None:
+    layers = list(convolutions())
+    layers[index] = dataclasses.replace(layers[index], **changes)
+    layers = tuple(layers)
     assert onnx_blocks.in_blocks(layers) is layers

@@ -4,13 +4,14 @@ import pytest
 from pipeline.data import digits
 from pipeline.export import predictor
 from pipeline.export.formats import FOLDER, FORMATS, Format, get
-from pipeline.networks import integer_reference, lenet5
+from pipeline.networks import folded, integer_reference, lenet5, spec
 from pipeline.run import Run
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 from serving.runtime.network import softmax
 from tests.support.tiny_run import exported
 
+UNFOLDED = ("keras_unfolded", "onnx_features")
 ALL = pytest.mark.parametrize("row", FORMATS, ids=lambda row: row.name)
 INSIDE = pytest.mark.parametrize(
     "row", [row for row in FORMATS if row.runtime not in ("c", "wasm")], ids=lambda row: row.name
@@ -65,14 +66,22 @@ def test_probabilities_are_the_softmax_of_the_int8_logits(
 def test_activations(run: Run, row: Format, pixels: np.ndarray) -> None:
     path = run / FOLDER / row.file
     found = predictor.layer_predictor(row, path)(pixels)
+    table = lenet5.table() if row.name in UNFOLDED else folded.table()
     assert {name: values.shape[1:] for name, values in found.items()} == {
-        layer.name: layer.shape for layer in lenet5.table()
+        layer.name: layer.shape for layer in table
     }
     # Nothing of what runs was changed by looking inside: the logits give the file's own probabilities.
     answers = predictor.predictor(row, path)(tensor(pixels))
     tolerance = 2e-3 if row.type == "float16" else 1e-5
     np.testing.assert_allclose(softmax(found["logits"]), answers, atol=tolerance)
-    # Pooling takes the largest of 2×2 neighbors: true only if rows, columns and channels are in their places.
+
+
+@pytest.mark.parametrize("name", ["keras_int8", "tflite_int8", "onnx_float32", "onnx_int8"])
+def test_activations_of_a_network_that_does_not_fold(pooled: Run, name: str, pixels: np.ndarray) -> None:
+    """Pooling takes the largest of 2×2 neighbors: true only if rows, columns and channels are in their places."""
+    row = get(name)
+    found = predictor.layer_predictor(row, pooled / FOLDER / row.file)(pixels)
+    assert tuple(found) == lenet5.LAYERS
     for before, after in (("c1", "s2"), ("c3", "s4")):
         count, side, _, channels = found[before].shape
         blocks = found[before].reshape(count, side // 2, 2, side // 2, 2, channels)
@@ -82,7 +91,9 @@ def test_activations(run: Run, row: Format, pixels: np.ndarray) -> None:
 @pytest.mark.parametrize("row", [row for row in FORMATS if row.type != "int8"], ids=lambda row: row.name)
 def test_activations_are_those_of_keras(run: Run, row: Format, pixels: np.ndarray) -> None:
     found = predictor.layer_predictor(row, run / FOLDER / row.file)(pixels)
-    wanted = predictor.layer_predictor(get("keras"), run / FOLDER / get("keras").file)(pixels)
+    keras = get("keras_unfolded" if row.name in UNFOLDED else "keras")
+    wanted = predictor.layer_predictor(keras, run / FOLDER / keras.file)(pixels)
+    assert list(found) == list(wanted)
     for name, values in wanted.items():
         np.testing.assert_allclose(found[name], values, rtol=0, atol=0.05 * np.ptp(values), err_msg=name)
 
@@ -117,13 +128,13 @@ def test_layer_outputs_follow_the_operators() -> None:
     ]
     layers += [("DequantizeLinear", ["f"], ["g"]), ("Gemm", ["g"], ["c5"]), ("MatMul", ["c5"], ["h"])]
     layers += [("Add", ["h"], ["f6"]), ("Gemm", ["f6"], ["logits"]), ("Softmax", ["logits"], ["end"])]
-    found = predictor.layer_outputs(layers, "end")
+    found = predictor.layer_outputs(layers, "end", spec.DIGIT)
     assert found == {name: name for name in lenet5.LAYERS}
 
 
 def test_a_network_of_another_depth_is_refused() -> None:
-    with pytest.raises(CheckreaderError, match="1 layers found, expected 7"):
-        predictor.layer_outputs([("Gemm", ["image"], ["end"])], "end")
+    with pytest.raises(CheckreaderError, match="1 layers, expected LeNet-5's 5"):
+        predictor.layer_outputs([("Gemm", ["image"], ["end"])], "end", spec.DIGIT)
 
 
 @pytest.mark.parametrize("name", ["keras", "tflite_float32", "onnx_float32"])

@@ -29,10 +29,11 @@ from tests.support.browser import chromium, require_chromium
 from tests.support.paths import ROOT
 
 EXAMPLE = ROOT / "examples" / "browser"
+PLAIN, SIMD = "lenet5-int8.wasm", "lenet5-int8-simd.wasm"
 # Reads all pictures of `digits.bin`, side × side each.
-READ_ALL = """async (side) => {
+READ_ALL = """async ([side, files]) => {
     const { load } = await import("./checkreader.js");
-    const read = await load("./lenet5-int8.wasm");
+    const read = await load(...files);
     const all = new Uint8Array(await (await fetch("./digits.bin")).arrayBuffer());
     const readings = [];
     for (let at = 0; at < all.length; at += side * side) readings.push(read(all.subarray(at, at + side * side), side, side));
@@ -55,15 +56,18 @@ def released() -> integer_reference.Reference:
 
 
 @pytest.fixture(scope="module")
-def module(released: integer_reference.Reference) -> bytes:
-    return wasm.compile_module(*c_source.render(released, "0" * 64, THRESHOLDS))
+def modules(released: integer_reference.Reference) -> dict[str, bytes]:
+    """Both files, by name: for any browser, and for one with SIMD."""
+    texts = c_source.render(released, "0" * 64, THRESHOLDS)
+    return {PLAIN: wasm.compile_module(*texts, "wasm"), SIMD: wasm.compile_module(*texts, "wasm_simd")}
 
 
 @pytest.fixture
-def served(tmp_path: Path, module: bytes) -> Iterator[tuple[Path, str]]:
-    """The example's folder with the module, and its address."""
+def served(tmp_path: Path, modules: dict[str, bytes]) -> Iterator[tuple[Path, str]]:
+    """The example's folder with the modules, and its address."""
     shutil.copytree(EXAMPLE, tmp_path, dirs_exist_ok=True)
-    (tmp_path / "lenet5-int8.wasm").write_bytes(module)
+    for name, module in modules.items():
+        (tmp_path / name).write_bytes(module)
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *arguments: object) -> None:
@@ -100,14 +104,17 @@ def pictures() -> np.ndarray:
     return np.stack([digit_drawing.digit(i % 10, rng, 40) for i in range(1_000)])
 
 
+@pytest.mark.parametrize("files", [[PLAIN], [PLAIN, SIMD]], ids=["plain", "simd"])
 def test_a_browser_reads_as_the_reference_and_the_server(
-    page: Page, served: tuple[Path, str], released: integer_reference.Reference
+    page: Page, served: tuple[Path, str], released: integer_reference.Reference, files: list[str]
 ) -> None:
     folder, address = served
+    for unused in {PLAIN, SIMD} - {files[-1]}:  # Chromium has SIMD
+        (folder / unused).unlink()
     grays = pictures()
     (folder / "digits.bin").write_bytes(grays.tobytes())
-    page.goto(f"{address}/index.html")
-    readings = page.evaluate(READ_ALL, grays.shape[1])
+    page.goto(f"{address}/checkreader.js")
+    readings = page.evaluate(READ_ALL, [grays.shape[1], files])
     pixels = np.stack([normalize(gray) for gray in grays])
     expected = integer_reference.logits(released, pixels)
     np.testing.assert_array_equal([reading["logits"] for reading in readings], expected)
@@ -151,12 +158,23 @@ def test_the_example_page_reads_what_is_drawn(page: Page, served: tuple[Path, st
 
 def test_the_example_page_says_what_is_missing(page: Page, served: tuple[Path, str]) -> None:
     folder, address = served
-    (folder / "lenet5-int8.wasm").unlink()
+    (folder / SIMD).unlink()
     page.goto(f"{address}/index.html")
-    expect(page.locator("output")).to_contain_text("not ready: ./lenet5-int8.wasm: 404")
+    expect(page.locator("output")).to_contain_text(f"not ready: ./{SIMD}: 404")
 
 
-def test_it_is_small_and_the_same_every_time(module: bytes, released: integer_reference.Reference) -> None:
-    assert len(module) <= 80_000
-    assert module[:4] == b"\0asm"
-    assert wasm.compile_module(*c_source.render(released, "0" * 64, THRESHOLDS)) == module
+def test_a_browser_without_simd_takes_the_plain_module(page: Page, served: tuple[Path, str]) -> None:
+    """One that refuses the module of one function."""
+    folder, address = served
+    (folder / SIMD).unlink()
+    page.add_init_script("WebAssembly.validate = () => false;")
+    page.goto(f"{address}/index.html")
+    expect(page.locator("output")).to_have_text("ready")
+
+
+def test_they_are_small_and_the_same_every_time(
+    modules: dict[str, bytes], released: integer_reference.Reference
+) -> None:
+    assert all(module[:4] == b"\0asm" and len(module) <= 85_000 for module in modules.values())
+    texts = c_source.render(released, "0" * 64, THRESHOLDS)
+    assert wasm.compile_module(*texts, "wasm_simd") == modules[SIMD] != modules[PLAIN]

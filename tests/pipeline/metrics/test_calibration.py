@@ -102,8 +102,19 @@ def certain(count: int, score: float = 0.99) -> tuple[np.ndarray, np.ndarray]:
     return probabilities, np.zeros(count, int)
 
 
+def test_shortfall_names_the_pictures_that_count() -> None:
+    assert calibration.shortfall(1_980, 75, 0.99952) == (
+        "75 of 1,980 pictures to choose by reach the minimum confidence, 0.999520, which turns away what is no digit; "
+        "max_error 0.05 takes at least 59 of them without an error"
+    )
+    assert calibration.shortfall(20, None, None) == (
+        "20 pictures to choose by; max_error 0.05 takes at least 59 of them without an error"
+    )
+
+
 @pytest.mark.parametrize(
-    ("count", "supported"), [(148, 0), (149, 1), (298, 1), (299, 2), (2994, 4), (2995, 5)]
+    ("count", "supported"),
+    [(58, 0), (59, 1), (98, 1), (99, 2), (148, 2), (149, 3), (298, 3), (299, 4), (2994, 6), (2995, 7)],
 )
 def test_rates_without_support_are_absent(count: int, supported: int) -> None:
     """Without an error n pictures support rate r where (1 − r)ⁿ ≤ 5 %."""
@@ -158,6 +169,7 @@ def test_fit() -> None:
     t = found.temperature
     assert t == calibration.temperature(logits, labels)
     assert found.nondigits == 300
+    assert found.above == (softmax(logits / t, 1).max(1) >= found.floor).sum()
     assert found.floor == pytest.approx(calibration.minimum_threshold(softmax(others / t, 1).max(1)))
     assert found.thresholds == thresholds(softmax(logits / t, 1), labels, found.floor)
     assert [entry.max_error for entry in found.thresholds] == [ERROR_RATES[-1]]  # all have the same threshold

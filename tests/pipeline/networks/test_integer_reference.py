@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.data.digits import Dataset
+from pipeline.export.formats import FOLDER, get
 from pipeline.export.provenance import serialize
-from pipeline.networks import integer_reference
+from pipeline.networks import folded, integer_reference
 from pipeline.networks.integer_reference import Unsupported
-from pipeline.networks.lenet5 import LAYERS
 from pipeline.run import Run
 from serving.errors import CheckreaderError
 
@@ -51,6 +51,14 @@ def test_litert_mode_is_litert_reference_to_the_bit(
     np.testing.assert_array_equal(integer_reference.logits(network, digits.test.images, "litert"), expected)
 
 
+def test_so_it_is_with_max_pooling(pooled: Run, digits: Dataset) -> None:
+    content = (pooled / FOLDER / get("tflite_int8").file).read_bytes()
+    network, images = integer_reference.load(content), digits.test.images[:100]
+    assert [layer.kind for layer in network.layers[:4]] == ["conv", "max_pool", "conv", "max_pool"]
+    expected = litert(content, images, OpResolverType.BUILTIN_REF)
+    np.testing.assert_array_equal(integer_reference.logits(network, images, "litert"), expected)
+
+
 def test_the_two_modes_differ_by_at_most_one(network: integer_reference.Reference, digits: Dataset) -> None:
     tflm = integer_reference.logits(network, digits.test.images).astype(int)
     assert np.abs(tflm - integer_reference.logits(network, digits.test.images, "litert")).max() <= 1
@@ -58,9 +66,9 @@ def test_the_two_modes_differ_by_at_most_one(network: integer_reference.Referenc
 
 def test_activations_have_every_layer_in_order(network: integer_reference.Reference, digits: Dataset) -> None:
     found = integer_reference.activations(network, digits.test.images[:3])
-    assert tuple(found) == LAYERS
-    assert found["c1"].shape == (3, 28, 28, 6)
-    assert found["s4"].shape == (3, 5, 5, 16)
+    assert tuple(found) == folded.LAYERS
+    assert found["c1"].shape == (3, 14, 14, 6)
+    assert found["c3"].shape == (3, 5, 5, 16)
     assert all(values.dtype == np.int8 for values in found.values())
     np.testing.assert_array_equal(found["logits"], integer_reference.logits(network, digits.test.images[:3]))
 
@@ -69,7 +77,7 @@ def test_chunks_do_not_matter(network: integer_reference.Reference, digits: Data
     together, chunks = (
         integer_reference.activations(network, digits.test.images[:20], chunk=chunk) for chunk in (20, 7)
     )
-    for name in LAYERS:
+    for name in folded.LAYERS:
         np.testing.assert_array_equal(chunks[name], together[name])
 
 
@@ -128,10 +136,10 @@ def test_a_float_model_is_refused(exported: Run) -> None:
 def test_an_unknown_operator_is_named(integers: bytes) -> None:
     def edit(model: Any) -> None:
         for code in model.operatorCodes:
-            if code.builtinCode == schema.BuiltinOperator.MAX_POOL_2D:
-                code.builtinCode = schema.BuiltinOperator.L2_POOL_2D
+            if code.builtinCode == schema.BuiltinOperator.CONV_2D:
+                code.builtinCode = schema.BuiltinOperator.DEPTHWISE_CONV_2D
 
-    with pytest.raises(Unsupported, match="operator L2_POOL_2D is not computed"):
+    with pytest.raises(Unsupported, match="operator DEPTHWISE_CONV_2D is not computed"):
         integer_reference.load(change(integers, edit))
 
 
@@ -158,7 +166,7 @@ def test_another_network_is_refused(integers: bytes) -> None:
     def edit(model: Any) -> None:
         del model.subgraphs[0].operators[-1]
 
-    with pytest.raises(CheckreaderError, match="6 layers, expected LeNet-5's 7"):
+    with pytest.raises(CheckreaderError, match="4 layers, expected LeNet-5's 5"):
         integer_reference.load(change(integers, edit))
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.networks import spec
+from pipeline.networks import folded, lenet5, lenet5_field, spec
 from pipeline.records import Environment, Machine, TrainRecord
 from pipeline.run import Run
 from serving.errors import CheckreaderError
@@ -20,14 +20,15 @@ def test_a_record_without_a_task_is_a_digits() -> None:
     assert spec.task_of_record(trained(task="field")) is spec.FIELD
 
 
-def test_a_digits_run_whose_pooling_folds_is_a_fast_one() -> None:
-    network = {"pooling": "average", "activation": "relu", "activate": "after"}
-    assert spec.task_of_record(trained(config={"network": network})) is spec.FAST
-    assert spec.task_of_record(trained(task="digit", config={"network": network})) is spec.FAST
-    for change in ({"pooling": "max"}, {"activation": "tanh"}, {"activate": "before"}):
-        assert spec.task_of_record(trained(config={"network": network | change})) is spec.DIGIT
-    with pytest.raises(CheckreaderError, match="unknown task 'fast'"):  # derived, never recorded
-        spec.task_of_record(trained(task="fast"))
+def test_the_number_of_layers_tells_the_view() -> None:
+    assert spec.DIGIT.layers(5) == folded.LAYERS
+    assert spec.DIGIT.layers(7) == lenet5.LAYERS
+    assert spec.DIGIT.table(7) == lenet5.table()
+    assert spec.DIGIT.layer_names == set(lenet5.LAYERS)
+    rows = lenet5_field.table(64)
+    assert spec.FIELD.table(len(rows), 64) == rows
+    with pytest.raises(CheckreaderError, match=r"6 layers, expected LeNet-5's 5: c1, c3, .* or 7: c1, s2, "):
+        spec.DIGIT.layers(6)
 
 
 def test_an_unknown_task_is_named() -> None:

@@ -38,16 +38,12 @@ def test_records_are_written_without_the_folder_of_the_data(tmp_path: Path) -> N
 
 
 def test_the_digit_records_lie_above_those_of_the_other_tasks() -> None:
-    folders = [
-        artifacts.records_folder(Path("models"), task).as_posix() for task in ("digit", "field", "fast")
-    ]
-    assert folders == ["models/records", "models/records/field", "models/records/fast"]
+    folders = [artifacts.records_folder(Path("models"), task).as_posix() for task in ("digit", "field")]
+    assert folders == ["models/records", "models/records/field"]
 
 
 def test_models_of_the_other_tasks_stay() -> None:
     model = Model("1", "digit", Tensor("image", "FP32", [-1]), [])
-    released = dict.fromkeys(
-        ("lenet5", "lenet5-int8", "lenet5-features", "lenet5-field", "lenet5-fast"), model
-    )
-    assert set(artifacts.other_models(released, spec.DIGIT)) == {"lenet5-field", "lenet5-fast"}
+    released = dict.fromkeys(("lenet5", "lenet5-int8", "lenet5-features", "lenet5-field"), model)
+    assert set(artifacts.other_models(released, spec.DIGIT)) == {"lenet5-field"}
     assert set(artifacts.other_models(released, spec.FIELD)) == set(released) - {"lenet5-field"}

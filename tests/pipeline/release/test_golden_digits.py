@@ -74,7 +74,8 @@ def test_which_drawing_is_taken(
     unsure = Unsure(answers)
     monkeypatch.setattr(golden_digits, "predictor", lambda row, path: unsure)
     rows = [row for row in FORMATS if row.name in ("onnx_float32", "onnx_int8")]
-    golden_digits.write(digit_run, rows, tmp_path, "golden", 1)
+    monkeypatch.setattr(golden_digits, "COUNT", 1)
+    golden_digits.write(digit_run, rows, tmp_path)
     (entry,) = json.loads((tmp_path / "golden" / "digits.json").read_text())["digits"]
     for formats in entry["expected"].values():
         for answer in formats.values():

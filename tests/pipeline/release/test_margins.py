@@ -18,7 +18,7 @@ def test_the_released_files_are_written_alike() -> None:
     model = repository.model("lenet5-int8")
     same, files = margins.render(repository.folder, model)
     assert same == model
-    assert set(files) == {f"edge/lenet5-int8.{suffix}" for suffix in ("c", "h", "wasm")}
+    assert set(files) == {f"edge/lenet5-int8{ending}" for ending in (".c", ".h", ".wasm", "-simd.wasm")}
     for path, content in files.items():
         assert content == (repository.folder / path).read_bytes()
 

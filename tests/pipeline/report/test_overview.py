@@ -37,6 +37,13 @@ def test_the_sentences_are_the_numbers(run_data: RunData) -> None:
     assert text.endswith("Units that never answer: 1 of 16 in C3, 48 of 120 in C5.")
 
 
+def test_a_silent_map_is_named_once(run_data: RunData) -> None:
+    """After subsampling, where the activation stands there."""
+    for silent, named in (({"c1": (1, 6), "s2": (1, 6)}, "C1"), ({"c1": (0, 6), "s2": (1, 6)}, "S2")):
+        text = " ".join(overview.sentences(run_data, NUMBERS | {"learned": {"silent_units": silent}}))
+        assert text.endswith(f"Units that never answer: 1 of 6 in {named}.")
+
+
 def test_where_nothing_is_certified(run_data: RunData) -> None:
     answering = NUMBERS | {"learned": {"silent_units": {"c5": (0, 120)}}}
     text = " ".join(overview.sentences(with_thresholds(run_data, []), answering))

@@ -44,3 +44,19 @@ def test_neighbors_reach_in_without_covering() -> None:
         assert not inked[25:35, :100].any()
         shares.append(inked.mean())
     assert 0 < np.mean(shares) < 0.03
+
+
+def test_without_clutter_paper_is_bare() -> None:
+    """No rules, no neighbors and no pattern between two strokes, which stay as dark as on a check."""
+    ink = np.full((40, 200), -30, np.float32)
+    ink[10:30, 10:20] = ink[10:30, 180:190] = 3
+    box = np.array([[10, 10, 10, 20]], np.float32)
+    spreads: dict[float, list[float]] = {0.0: [], 1.0: []}
+    for clutter, spread in spreads.items():
+        for seed in range(40):
+            gray, boxes = scanner.scan(ink, box, STOCK, BANK, np.random.default_rng(seed), clutter)
+            x, y, w, h = boxes[0].astype(int)
+            beside = gray[:, x + w + 4 : x + 160].astype(float)
+            assert np.median(gray[y : y + h, x : x + w]) < 0.75 * np.median(beside)
+            spread.append(float(np.ptp(beside) / beside.mean()))
+    assert max(spreads[0.0]) < 0.25 < np.median(spreads[1.0])

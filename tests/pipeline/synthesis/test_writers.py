@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.data import digits
+from pipeline.data import digits, unipen
 from pipeline.synthesis import glyph_bank, stroke_styles
 from pipeline.synthesis import writers as handwriting
 from serving.errors import CheckreaderError
+from tests.support import unipen_files
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,20 @@ def test_maps_are_distances(invented: glyph_bank.GlyphSource) -> None:
     near = np.abs(np.diff(bank.maps[:100].astype(int), axis=2))
     inked = (bank.maps[:100, :, 1:] > 100) & (bank.maps[:100, :, :-1] > 100)
     assert np.percentile(near[inked], 99) <= glyph_bank.LEVELS * 1.6
+
+
+def test_unipen_writers_keep_their_hands(tmp_path: Path) -> None:
+    """A writer's digits are drawn with one pen, in the order of the characters, each as often as asked for."""
+    unipen_files.write_digits(tmp_path, ["ab", "cd"], copies=1)
+    (collection,) = unipen.open_collection(tmp_path, {"1a": unipen.DIGITS})
+    source = handwriting.unipen(collection.characters, np.random.default_rng(0), variants=2)
+    assert [writer.source for writer in source.writers] == ["unipen"] * 2
+    for number, writer in enumerate(source.writers):
+        assert writer.glyphs == {str(d): (20 * number + 2 * d, 20 * number + 2 * d + 1) for d in range(10)}
+        assert len(set(source.bank.pens[20 * number : 20 * number + 20].tolist())) == 1
+    heights = source.bank.boxes[:, 3] - source.bank.boxes[:, 1] - 2 * source.bank.pens
+    np.testing.assert_allclose(heights, glyph_bank.UNIT, atol=3)
+    assert (source.bank.maps[::2] != source.bank.maps[1::2]).any((1, 2)).all()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.networks.spec import TASKS as SPECS
-from pipeline.release import digit, fast, field
+from pipeline.release import digit, field
 from pipeline.run import STAGES, Run
 from pipeline.tasks import stages
 from pipeline.tasks.table import TASKS
@@ -26,7 +26,7 @@ def test_each_task_of_the_networks_has_every_stage() -> None:
         assert {following.split()[0] for following in task.next.values()} <= set(task.stages)
 
 
-@pytest.mark.parametrize(("task", "task_release"), [("digit", digit), ("field", field), ("fast", fast)])
+@pytest.mark.parametrize(("task", "task_release"), [("digit", digit), ("field", field)])
 def test_each_task_has_its_own_release(task: str, task_release, tmp_path: Path, monkeypatch) -> None:
     def release(run: Run, models: Path, released: object, keep: bool) -> dict[str, object]:
         assert (released, models, keep) == (task_release.RELEASE, tmp_path, True)

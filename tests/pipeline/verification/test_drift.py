@@ -36,6 +36,13 @@ def test_the_difference_is_a_share_of_the_left_range() -> None:
     assert (f6["layer"], f6["relative"], f6["drifts"]) == ("f6", pytest.approx(0.1), True)
 
 
+def test_of_two_views_what_both_have_is_compared() -> None:
+    unfolded = {"c1": np.ones(8, np.float32), "s2": np.ones(2, np.float32), "f6": np.ones(3, np.float32)}
+    deployed = {"c1": np.ones(2, np.float32), "f6": np.ones(3, np.float32)}
+    for left, right in ((unfolded, deployed), (deployed, unfolded)):
+        assert [row["layer"] for row in drift.compare_layers(left, right, 0.02)] == ["f6"]
+
+
 def test_a_constant_layer_drifts_by_any_difference() -> None:
     zeros = np.zeros(3, np.float32)
     (row,) = drift.compare_layers({"c1": zeros}, {"c1": zeros + np.float32(1e-6)}, 0.05)

@@ -138,6 +138,17 @@ def test_draws_into_a_file(picture: Path, tmp_path: Path, capsys, target: str) -
     assert green.sum() > 500
 
 
+def test_pictures_of_one_name_are_drawn_beside_each_other(picture: Path, tmp_path: Path) -> None:
+    other = tmp_path / "more" / picture.name
+    other.parent.mkdir()
+    other.write_bytes(png(amount("7.7")))
+    folder = tmp_path / "seen"
+    assert main(["read", str(picture), str(other), str(picture), "--draw", str(folder)]) == 0
+    names = [f"{picture.name}{number}.png" for number in ("", "-2", "-3")]
+    first, second, third = ((folder / name).read_bytes() for name in names)
+    assert first == third != second
+
+
 def test_draws_several_into_a_folder(picture: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.tif"
     other.write_bytes(png(amount("1.250"), "TIFF"))

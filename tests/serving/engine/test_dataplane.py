@@ -256,5 +256,6 @@ def test_a_small_picture_is_decoded_in_the_loop_and_a_large_one_off_it(
         begun.clear()
         run(plane.read_digits(picture, "lenet5"))
         assert len(begun) == expected
+        assert plane.reads_at_once(picture) == (expected == 0)
     with pytest.raises(CheckreaderError, match="not a picture"):
         run(plane.read_digits([b"no picture"], "lenet5"))

@@ -201,7 +201,8 @@ def test_a_disconnected_client_gets_no_response() -> None:
 
 @pytest.mark.parametrize(("lost", "status"), [(False, "200"), (True, "499")])
 def test_an_answer_that_came_too_late_is_not_counted_as_sent(lost: bool, status: str) -> None:
-    connection, counts, lines = SimpleNamespace(lost=False), Counts(), []
+    connection = SimpleNamespace(lost=False, join_next_response=lambda: None)
+    counts, lines = Counts(), []
 
     async def handler(request: HttpRequest) -> HttpResponse:
         connection.lost = lost
@@ -216,6 +217,25 @@ def test_an_answer_that_came_too_late_is_not_counted_as_sent(lost: bool, status:
     asyncio.run(endpoint(scope() | {"extensions": {CONNECTION: connection}}, receiving([b""]), send))
     assert counts.requests == {f"GET / {status}": 1}
     assert f'"status":{status},'.encode() in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "joins"), [("GET", b"a body", 1), ("GET", b"", 0), ("HEAD", b"a body", 0)]
+)
+def test_a_response_with_a_body_is_written_in_one_piece(method: str, body: bytes, joins: int) -> None:
+    joined: list[None] = []
+    connection = SimpleNamespace(lost=False, join_next_response=lambda: joined.append(None))
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(body)
+
+    async def send(message: Any) -> None:
+        """Drops it."""
+
+    endpoint = Endpoint(handler, f"{method} /", AdmissionControl(Counts()))
+    of_method = scope() | {"method": method, "extensions": {CONNECTION: connection}}
+    asyncio.run(endpoint(of_method, receiving([b""]), send))
+    assert len(joined) == joins
 
 
 def test_query_and_headers() -> None:

@@ -54,6 +54,7 @@ class Transport(asyncio.Transport):
         self.socket = Socket()
         super().__init__({"socket": self.socket})
         self.written = b""
+        self.writes = 0
         self.ended = False
         self.closed = False
         self.aborted = False
@@ -62,6 +63,7 @@ class Transport(asyncio.Transport):
         assert not self.ended
         assert not self.closed
         self.written += data
+        self.writes += 1
 
     def can_write_eof(self) -> bool:
         return True
@@ -115,7 +117,7 @@ class Loop:
 
 
 class App:
-    """Answers with the request's method and body, once it may; `early` does not wait for the body."""
+    """Answers with the request's method and body, once it may; `early` does not wait for the body, `joins` writes once."""
 
     def __init__(self) -> None:
         self.admission = AdmissionControl(Counts())
@@ -123,10 +125,13 @@ class App:
         self.answers.set()
         self.connections: list[Any] = []
         self.early = False
+        self.joins = False
         self.disconnected = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.connections.append(scope["extensions"][CONNECTION])
+        if self.joins:
+            self.connections[-1].join_next_response()
         body, more = b"", not self.early
         await self.answers.wait()
         while more:
@@ -504,3 +509,20 @@ def test_the_rest_of_a_refused_body_holds_up_no_stop(peer: Peer) -> None:
     peer.connection.shutdown()
     (timer,) = peer.timers
     assert timer.delay == LAST_REQUEST
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_a_response_may_be_written_in_one_piece(peer: Peer, early: bool) -> None:
+    peer.app.joins, peer.app.early = True, early  # an early answer ends the connection
+    for count in (1,) if early else (1, 2):
+        peer.send(POST + b"body")
+        assert peer.transport.writes == count
+    assert set(peer.statuses) == {200}
+    assert peer.transport.closed == early
+
+
+def test_pipelined_responses_are_written_one_by_one(peer: Peer) -> None:
+    peer.app.joins = True
+    peer.send(POST + b"body" + POST + b"more")
+    assert peer.transport.writes == 2
+    assert peer.statuses == [200, 200]

@@ -244,7 +244,7 @@ def test_a_number_beyond_float32_becomes_infinite() -> None:
         ({"instances": [[1, [2, 3]]]}, "is ragged"),
         ({"instances": [[[1, 2, 3], 4]]}, "is ragged"),
         ({"instances": [PICTURE, []]}, "is ragged"),
-        ({"instances": [[[[1], [2], []], [[4], [5], [6]]]]}, "must hold numbers alone"),
+        ({"instances": [[[[1], [2], []], [[4], [5], [6]]]]}, "holds an empty list"),
         (b'{"inputs":' + b"[" * 9 + b"1" + b"]" * 9 + b"}", "nested at most 8 deep"),
         (b'{"instances":[[[1,2,3],[4,5,6]]],"instances":[[[1,2,3],[4,5,6]]]}', "a key is given twice"),
         (b'{"x":0,"x":0,"instances":[[[1,2,3],[4,5,6]]]}', "JSON Parse error: a key is given twice"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -79,17 +80,45 @@ def test_integers_alone_are_decoded_as_such() -> None:
         tensors.decode_flat(b"[1.5]", integer=True)
 
 
-@given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=9))
-def test_floats_become_float32_as_numpy_makes_them(values: list[float]) -> None:
+NUMBERS = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(-(2**70), 2**70))
+
+
+@given(st.lists(NUMBERS, min_size=1, max_size=9), st.booleans())
+@example([1.0, 10**39], False)
+def test_numbers_become_float32_as_numpy_makes_them(values: list[float], nested: bool) -> None:
+    text = json.dumps([[value] for value in values] if nested else values).encode()
     with np.errstate(over="ignore"):
-        expected = np.array(values, np.float32)
-    np.testing.assert_array_equal(tensors.from_floats("x", values, [len(values)]), expected, strict=True)
+        expected = np.array([float(str(value)) for value in values], np.float32)
+    read = tensors.from_json("x", "FP32", text, [len(values), 1] if nested else [len(values)])
+    np.testing.assert_array_equal(read.ravel(), expected, strict=True)
+
+
+def test_a_long_text_is_read_as_a_short_one() -> None:
+    values = np.linspace(0, 1, 10_000).tolist()
+    assert tensors.read_floats(json.dumps(values).encode()).tolist() == np.array(values, np.float32).tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"[1,true]", "Expected `float`, got `bool`"),
+        (b"[1,%s]" % (b"9" * 400), "Number out of range"),
+        (b'[1,"2"]', "Expected `float`, got `str`"),
+        (b"[1,null]", "Expected `float`, got `null`"),
+        (b"[1,{}]", "Expected `float`, got `object`"),
+        (b"[[1],[true]]", "Expected `float`, got `bool`"),
+        (b"[[1],[]]", "its shape takes 2 elements, 'data' has 1"),
+    ],
+)
+def test_what_is_wrong_with_numbers_is_said(text: bytes, reason: str) -> None:
+    with pytest.raises(CheckreaderError, match=f"input 'x': .*{re.escape(reason)}"):
+        tensors.from_json("x", "FP32", text, [2, 1] if text.startswith(b"[[") else [2])
 
 
 @pytest.mark.parametrize("shape", [(3,), (1, 1), ()])
 def test_the_count_must_be_that_of_the_shape(shape: tuple[int, ...]) -> None:
     for read in (
-        lambda: tensors.from_floats("x", [1.0, 2.0], shape),
+        lambda: tensors.from_floats("x", np.zeros(2, np.float32), shape),
         lambda: tensors.from_json("x", "FP32", b"[1,2]", shape),
         lambda: tensors.objects("x", [b"a", b"b"], shape),
     ):

@@ -25,20 +25,20 @@ MODEL = "lenet5-int8"
 
 
 def with_module(folder: Path) -> Path:
-    """Copies the released models and adds the digit's model in WebAssembly if they lack it."""
+    """Copies the released models and adds the digit's model in WebAssembly where they lack it."""
     shutil.copytree(ROOT / "models", folder)
     manifest = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=Manifest)
     model = manifest.models[MODEL]
-    if any(artifact.runtime == "wasm" for artifact in model.artifacts):
-        return folder
+    released = {artifact.format for artifact in model.artifacts}
     (source,) = (artifact for artifact in model.artifacts if artifact.format == "tflite_int8")
     network = integer_reference.load((folder / source.path).read_bytes())
-    code = wasm.compile_module(*c_source.render(network, source.sha256, model.thresholds))
-    path = f"edge/{MODEL}.wasm"
-    (folder / path).write_bytes(code)
-    model.artifacts.append(
-        Artifact(path, hashlib.sha256(code).hexdigest(), len(code), "wasm", "wasm", "int8")
-    )
+    for target, file in (("wasm", f"{MODEL}.wasm"), ("wasm_simd", f"{MODEL}-simd.wasm")):
+        if target not in released:
+            texts = c_source.render(network, source.sha256, model.thresholds)
+            code = wasm.compile_module(*texts, target)
+            (folder / "edge" / file).write_bytes(code)
+            digest = hashlib.sha256(code).hexdigest()
+            model.artifacts.append(Artifact(f"edge/{file}", digest, len(code), target, "wasm", "int8"))
     (folder / "manifest.json").write_bytes(msgspec.json.encode(manifest))
     return folder
 

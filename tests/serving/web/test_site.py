@@ -230,11 +230,30 @@ def test_what_they_cannot_see(client, query: str, body: bytes, status: int) -> N
 def test_the_module(spoiled, started) -> None:
     client = started(spoiled(MODULE))
     module = client("GET", "/web/models.json").json()["browser"]
-    assert (module["model"], module["version"], module["path"]) == ("lenet5", "1", "/web/lenet5.wasm")
-    assert (module["bytes"], module["max_error"]) == (len(MODULE), 0.01)
+    assert (module["model"], module["version"], module["max_error"]) == ("lenet5", "1", 0.01)
+    assert module["plain"] == {"path": "/web/lenet5.wasm", "bytes": len(MODULE)}
+    assert module["simd"] is None
     assert [threshold["max_error"] for threshold in module["thresholds"]] == [0.001, 0.01, 0.1]
-    reply = client("GET", module["path"])
+    reply = client("GET", module["plain"]["path"])
     assert (reply.headers["content-type"], reply.content) == ("application/wasm", MODULE)
+
+
+def test_both_modules(spoiled, started, edit_manifest) -> None:
+    """A browser chooses: one without SIMD refuses the other file as a whole."""
+    models, simd = spoiled(MODULE), MODULE + b"!"
+    (models / "edge/lenet5-simd.wasm").write_bytes(simd)
+    entry = {
+        "path": "edge/lenet5-simd.wasm",
+        "sha256": hashlib.sha256(simd).hexdigest(),
+        "bytes": len(simd),
+        "format": "wasm_simd",
+        "runtime": "wasm",
+    }
+    edit_manifest(lambda content: content["models"]["lenet5"]["artifacts"].insert(0, entry))
+    client = started(models)
+    module = client("GET", "/web/models.json").json()["browser"]
+    assert [client("GET", module[kind]["path"]).content for kind in ("plain", "simd")] == [MODULE, simd]
+    assert module["simd"] == {"path": "/web/lenet5-simd.wasm", "bytes": len(simd)}
 
 
 @pytest.mark.parametrize("code", [MODULE[:-1] + b"?", None], ids=["another", "missing"])
@@ -278,7 +297,7 @@ def test_the_first_load_is_small(complete: Path, started) -> None:
     client = started(complete)
     offered = client("GET", "/web/models.json").json()
     total = 0
-    for path in [*first_paths(client), "/web/models.json", offered["browser"]["path"]]:
+    for path in [*first_paths(client), "/web/models.json", offered["browser"]["simd"]["path"]]:
         reply = client("GET", path, headers={"accept-encoding": "gzip"})
         head = sum(len(name) + len(value) + 4 for name, value in reply.headers.raw) + len(
             "HTTP/1.1 200 OK\r\n\r\n"
