@@ -45,7 +45,8 @@ def require_room(folder: Path) -> None:
         raise CheckreaderError(f"{folder}: is a file: name a folder for the models")
     if not folder.is_dir() or (folder / NAME).exists():
         return
-    if any(path.name != _NEW for path in folder.iterdir()):
+    files = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
+    if any(path.parts[0] != _NEW for path in files):  # an empty folder inside, such as lost+found, is no harm
         raise CheckreaderError(
             f"{folder}: has files in it, and no models ({NAME}): name a new or an empty folder"
         )

@@ -53,7 +53,7 @@ def test_a_golden_set_that_is_gone(tmp_path: Path) -> None:
 def test_no_place_for_models(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     models_folder.require_room(folder)
-    folder.mkdir()
+    (folder / "lost+found").mkdir(parents=True)
     models_folder.require_room(folder)
     (folder / "README.md").write_text("mine")
     with pytest.raises(CheckreaderError, match=r"project: has files in it, and no models \(manifest\.json\)"):
