@@ -272,6 +272,8 @@ def _parser() -> argparse.ArgumentParser:
         help="keep the release before for --roll-back, and serve its version under the label 'previous' (default)",
     )
     release.add_argument(
-        "--roll-back", action="store_true", help="take the last release or calibration back; once more: forth again"
+        "--roll-back",
+        action="store_true",
+        help="take the last release or calibration back; once more: forth again",
     )
     return parser
