@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--earlier",
         nargs=2,
         metavar=("VERSION", "FILE"),
-        help="an earlier version's .wasm, to time it in the same run: git show COMMIT:models/edge/lenet5-int8.wasm",
+        help="an earlier version's .wasm, as `git show` takes it out of an earlier commit, to time it in the same run",
     )
     options = command.parse_args(arguments)
     repository = Repository.open()

@@ -22,7 +22,7 @@ from pipeline.config import Lenet5Options, choices
 from pipeline.data import digits
 from pipeline.networks import spec
 from pipeline.records import VerifyRecord
-from pipeline.run import Run
+from pipeline.run import Run, real_names
 from pipeline.tasks import released, stages
 from pipeline.tasks.table import TASKS
 from serving.arguments import Parser, number, positive, share
@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
             raise
         # Its own writers say so when the disk is full.
         line = re.sub(r"^\{\{.*?\}\} ?", "", error.message.splitlines()[0])
-        raise CheckreaderError(f"TensorFlow: {line}") from None
+        raise CheckreaderError(f"TensorFlow: {real_names(line)}") from None
 
 
 def _call(options: argparse.Namespace) -> int:
@@ -272,6 +272,8 @@ def _parser() -> argparse.ArgumentParser:
         help="keep the release before for --roll-back, and serve its version under the label 'previous' (default)",
     )
     release.add_argument(
-        "--roll-back", action="store_true", help="go back to the release before; once more: forth again"
+        "--roll-back",
+        action="store_true",
+        help="take the last release or calibration back; once more: forth again",
     )
     return parser

@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shlex
 import shutil
 import time
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.records import Record, convert
-from serving.errors import CheckreaderError
+from serving.errors import CheckreaderError, naming
 
 SCHEMA = 1
 RUNS = Path("runs")  # below the folder where the command is called
@@ -239,13 +240,14 @@ def replacing(path: Path) -> Iterator[Path]:
 
     A failure (a full disk, an interrupt) leaves whatever was there before and
     nothing half-written. The temporary name keeps the suffix, which some
-    writers demand.
+    writers demand; an `OSError` names `path` in its place.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        yield temporary
-        temporary.replace(path)
+        with naming(path, temporary):
+            yield temporary
+            temporary.replace(path)
     except OSError as error:
         if error.filename is None:  # `write` does not say where
             error.filename = str(path)
@@ -255,6 +257,11 @@ def replacing(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary)
         else:
             temporary.unlink(missing_ok=True)
+
+
+def real_names(text: str) -> str:
+    """Returns a text, such as a library's error, with the names of files in the place of `replacing`'s temporary ones."""
+    return re.sub(rf"(?<![\w.])\.{os.getpid()}\.", "", text)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

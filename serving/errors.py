@@ -9,6 +9,9 @@ status of its own.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -113,3 +116,19 @@ class Expired(CheckreaderError):
     grpc_code = "DEADLINE_EXCEEDED"
     reason = "expired"
     about = "The request waited longer than its timeout."
+
+
+@contextlib.contextmanager
+def naming(path: Path, temporary: Path) -> Iterator[None]:
+    """Lets an `OSError` in the block name a file or folder where it names its temporary stand-in, or a file inside.
+
+    Args:
+        path: what a person knows.
+        temporary: what stands in for it until the block ends.
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error.filename, str) and Path(error.filename).is_relative_to(temporary):
+            error.filename = str(path / Path(error.filename).relative_to(temporary))
+        raise

@@ -25,7 +25,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.data import labeled_pictures
-from pipeline.data.download import fetch
 from serving.errors import CheckreaderError
 from serving.images.digit import normalize
 
@@ -208,6 +207,8 @@ def _mnist(folder: Path | None) -> Dataset:
                 raise CheckreaderError(
                     f"{folder}: MNIST not found: expected {', '.join(MNIST)} there or in its subfolder mnist"
                 )
+            from pipeline.data.download import fetch  # by packages that no other command needs
+
             files[NPZ] = fetch(NPZ_URL, cache() / NPZ, SHA256[NPZ])
         sha256 = {NPZ: SHA256[NPZ]}
         with np.load(_checked(files[NPZ])) as file:

@@ -16,7 +16,7 @@ from typing import Final
 import requests
 from tqdm import tqdm
 
-from serving.errors import CheckreaderError
+from serving.errors import CheckreaderError, naming
 
 PATIENCE: Final = 5.0  # seconds
 
@@ -31,7 +31,7 @@ def fetch(url: str, path: Path, sha256: str) -> Path:
     part = path.with_name(path.name + ".part")
     start = part.stat().st_size if part.exists() else 0
     try:
-        with _open(url, start) as response:
+        with naming(path, part), _open(url, start) as response:
             if response.status_code == 416:  # the part is complete, or longer than the file
                 start = 0 if _digest(part) != sha256 else start
             elif response.status_code in (200, 206):

@@ -186,22 +186,27 @@ def uncertified_thresholds(
 
 
 def explain_refusals(
-    score: Floats, wrong: Flags, thresholds: Sequence[Threshold], min_threshold: float
+    score: Floats,
+    wrong: Flags,
+    thresholds: Sequence[Threshold],
+    min_threshold: float,
+    rates: Sequence[float] = ERROR_RATES,
+    noun: str = "field",
 ) -> tuple[str, ...]:
-    """Explains, one line each, why some of `ERROR_RATES` have no threshold."""
+    """Explains, one line each, why some of the error rates have no threshold; a `noun` is what is read."""
     errors, count, usable = candidates(score, wrong, max(min_threshold, _MIN_THRESHOLD))
     lines = []
-    for rate in ERROR_RATES:
+    for rate in rates:
         if any(entry.max_error <= rate for entry in thresholds):  # a smaller rate certifies the larger
             continue
-        line = f"{rate}: needs at least {accepted_needed(rate)} accepted fields without an error, "
+        line = f"{rate}: needs at least {accepted_needed(rate)} accepted {noun}s without an error, "
         above = int(count[usable].max(initial=0))
         if len(score) < accepted_needed(rate):
             line += f"the calibration set has {len(score)}"
         elif above < accepted_needed(rate):
             line += (
                 f"{above} of the calibration set's {len(score)} lie above {min_threshold:.6f}, "
-                "below which pictures that are no field would be accepted"
+                f"below which pictures that are no {noun} would be accepted"
             )
         else:
             bound = np.where(usable, upper_bound(errors, count), 1.0)

@@ -71,6 +71,8 @@ def write(
     write_records(records, records_folder(models, "digit"))
     others = {} if previous is None else other_models(previous.models, spec.DIGIT)
     trained_on = dict(typed.train.data)
+    if len(typed.train.sources) > 1:
+        trained_on["sources"] = typed.train.sources
     if previous is not None and "field" in previous.data:
         trained_on["field"] = previous.data["field"]
     if previous is not None and spec.FIELD.model in others:

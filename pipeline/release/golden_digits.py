@@ -27,7 +27,8 @@ from serving.manifest import Golden, GoldenDigit, GoldenDigits
 
 # So sure that one unit in the last place of an 8-bit logit, which processors may differ by,
 # moves no probability by a thousandth; the first drawing that every format reads so is taken.
-_CONFIDENCE: Final = 0.998
+# A released model's thresholds lie lower still.
+_CONFIDENCE: Final = 0.9985
 # Where no drawing is read so, the surest is taken that every format reads alike: `golden.tolerance` allows for what
 # an 8-bit logit may differ by, and with this probability that does not make another digit the likeliest.
 _LEAST: Final = 0.75

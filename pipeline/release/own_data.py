@@ -2,14 +2,15 @@
 
 No training and no run goes before. The manifest gets the accuracy and the thresholds, which the service follows; the
 records lie in `records/own/TASK/`, and the card speaks of them. A folder without models is filled with the released
-ones first, so that those of a checkout or an installed package stay as they are.
+ones first, so that those of a checkout or an installed package stay as they are. What changes the thresholds can be
+rolled back; a measurement belongs to the models as they are, and leaves the way back as it was.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,10 +23,11 @@ from pipeline.data.labeled_fields import Labeled
 from pipeline.evaluation import digit as digit_evaluation
 from pipeline.evaluation import field_run
 from pipeline.evaluation.field import anonymized
+from pipeline.evaluation.field_calibration import explain_refusals
 from pipeline.evaluation.field_readings import FieldRecognizer, field_recognizer
 from pipeline.metrics import calibration
 from pipeline.records import Calibration
-from pipeline.release import margins, roll_back
+from pipeline.release import margins, models_folder, roll_back
 from pipeline.release.artifacts import OWN_RECORDS
 from pipeline.release.release import encoded, render_card
 from pipeline.run import environment, write_bytes, write_json
@@ -41,20 +43,20 @@ _BATCH: Final = 1_000
 _SEED: Final = 0  # of the folds
 
 Record = dict[str, Any]
+Change = Callable[[Model, Record], Model]  # a model, what a record says of it → the model with that
 
 
 def open_models(folder: Path) -> Repository:
-    """Opens a models folder; one without models is filled with the released ones.
+    """Opens a models folder; a new or an empty one is filled with the released models.
 
     Raises:
-        CheckreaderError: there are no models to be had.
+        CheckreaderError: there are no models to be had, or the folder has other files in it.
     """
     if not (folder / NAME).exists():
-        released = Repository.open()
-        new = folder.with_name(f".{folder.name}.new")
-        shutil.rmtree(new, ignore_errors=True)
-        shutil.copytree(released.folder, new, ignore=shutil.ignore_patterns(roll_back.BEFORE))
-        new.replace(folder)
+        models_folder.require_room(folder)
+        released = Repository.open().folder
+        with models_folder.staged(folder) as new:
+            models_folder.copy(released, new, models_folder.files(released))
     return Repository.open(folder)
 
 
@@ -67,23 +69,36 @@ def calibrate_digits(repository: Repository, dataset: Dataset, nondigit_count: i
         nondigit_count: how many pictures without a digit the minimum threshold is fitted on.
 
     Returns:
-        The record; `families` holds for each model its `calibration`.
+        The record; `families` holds for each model its `calibration`, with `lost`, see `_lost`.
 
     Raises:
-        CheckreaderError: there is no digit model.
+        CheckreaderError: there is no digit model, or the folder cannot be written.
     """
+    models_folder.require_writable(repository.folder)
+    models = _loaded(repository, "digit")
     pictures = _joined(dataset.train, dataset.validation)
     others = nondigits.pictures(nondigit_count, nondigits.VALIDATION)
     families: dict[str, Any] = {}
-    for name, loaded in _loaded(repository, "digit").items():
+    for name, loaded in models.items():
         progress.note(
             f"{name}: reading {len(pictures.labels):,} digits and {nondigit_count:,} pictures that are none"
         )
         minimum = calibration.minimum_threshold(_infer(loaded, others).max(1))
-        thresholds = calibration.thresholds(_infer(loaded, pictures.images), pictures.labels, minimum)
+        probabilities = _infer(loaded, pictures.images)
+        thresholds = calibration.thresholds(probabilities, pictures.labels, minimum)
+        refusals = explain_refusals(
+            probabilities.max(1),
+            probabilities.argmax(1) != pictures.labels,
+            thresholds,
+            minimum,
+            calibration.ERROR_RATES,
+            "digit",
+        )
         families[name] = {
             "calibration": {
                 "thresholds": msgspec.to_builtins(thresholds),
+                "refusals": refusals,
+                "lost": _lost(loaded.model.thresholds, thresholds),
                 "floor": minimum,
                 "nondigits": nondigit_count,
             }
@@ -103,16 +118,18 @@ def evaluate_digits(
         nondigit_count: how many pictures without a digit are read.
 
     Returns:
-        The record; `families` holds for each model what `evaluation.digit.measure` returns.
+        The record; `families` holds for each model what `evaluation.digit.measure` returns. `unwritten` says why it
+        was not written into the folder, where that failed.
 
     Raises:
         CheckreaderError: there is no digit model.
     """
+    models = _loaded(repository, "digit")
     seen = _calibrated_on(repository, "digit").get("sha256") == dataset.sha256
     pictures = dataset.test if seen else _joined(dataset.train, dataset.validation, dataset.test)
     others = tensor(nondigits.pictures(nondigit_count, nondigits.TEST))
     families: dict[str, Any] = {}
-    for name, loaded in _loaded(repository, "digit").items():
+    for name, loaded in models.items():
         progress.note(
             f"{name}: reading {len(pictures.labels):,} digits and {nondigit_count:,} pictures that are none"
         )
@@ -123,7 +140,9 @@ def evaluate_digits(
             "nondigits": digit_evaluation.nondigits_accepted(loaded.network.infer(others), others, fitted),
         }
     record = _record("evaluate", "digit", dataset.record(), families)
-    return _write(repository, record, lambda model, family: _with_accuracy(model, family["accuracy"]))
+    return _write_measured(
+        repository, record, lambda model, family: _with_accuracy(model, family["accuracy"])
+    )
 
 
 def calibrate_fields(repository: Repository, labeled: Labeled, **options: Any) -> Record:
@@ -135,19 +154,22 @@ def calibrate_fields(repository: Repository, labeled: Labeled, **options: Any) -
         options: see `field_run.fit`.
 
     Returns:
-        The record; `families` holds for each model its `calibration`.
+        The record; `families` holds for each model its `calibration`, with `lost`, see `_lost`.
 
     Raises:
-        CheckreaderError: there is no field model, it was trained on these fields, or none of them could be read.
+        CheckreaderError: there is no field model, it was trained on these fields, none of them could be read, or the
+            folder cannot be written.
     """
+    models_folder.require_writable(repository.folder)
     if _trained_on(repository, labeled):
         raise CheckreaderError(
             f"{labeled.name}: the network was trained on these fields: `train` has calibrated it, by cross-validation"
         )
-    families = {
-        name: field_run.fit(name, _recognizer(loaded), labeled, _SEED, **options)
-        for name, loaded in _loaded(repository, "field").items()
-    }
+    families: dict[str, Any] = {}
+    for name, loaded in _loaded(repository, "field").items():
+        fitted = field_run.fit(name, _recognizer(loaded), labeled, _SEED, **options)["calibration"]
+        lost = _lost(loaded.model.thresholds, msgspec.convert(fitted["thresholds"], list[Threshold]))
+        families[name] = {"calibration": {**fitted, "lost": lost}}
     record = _record("calibrate", "field", labeled.record(), families, pictures=len(labeled), seed=_SEED)
     return _write(repository, record, lambda model, family: _with_calibration(model, family))
 
@@ -161,7 +183,8 @@ def evaluate_fields(repository: Repository, labeled: Labeled, **options: Any) ->
         options: see `field_run.measure`.
 
     Returns:
-        The record; `families` holds for each model what `evaluation.field.evaluate` returns.
+        The record; `families` holds for each model what `evaluation.field.evaluate` returns. `unwritten` is as for
+        digits.
 
     Raises:
         CheckreaderError: there is no field model.
@@ -182,7 +205,7 @@ def evaluate_fields(repository: Repository, labeled: Labeled, **options: Any) ->
     record = _record(
         "evaluate", "field", labeled.record(), families, difference=difference, trained_on=trained_on
     )
-    return _write(
+    return _write_measured(
         repository,
         record,
         lambda model, family: _with_accuracy(model, {**family["exact"], "data": labeled.name}),
@@ -227,6 +250,12 @@ def _with_calibration(model: Model, family: Record) -> Model:
     )
 
 
+def _lost(before: Sequence[Threshold], after: Sequence[Threshold]) -> list[float]:
+    """Returns the bounds that were certified before and no longer are; a smaller one certifies the larger."""
+    smallest = min((entry.max_error for entry in after), default=math.inf)
+    return [entry.max_error for entry in before if entry.max_error < smallest]
+
+
 def _with_accuracy(model: Model, accuracy: Record) -> Model:
     return msgspec.structs.replace(model, accuracy=msgspec.convert(accuracy, Accuracy))
 
@@ -248,8 +277,19 @@ def _calibrated_on(repository: Repository, task: str) -> Record:
     return dict(json.loads(path.read_bytes())["data"]) if path.exists() else {}
 
 
-def _write(repository: Repository, record: Record, change: Callable[[Model, Record], Model]) -> Record:
-    """Writes the record, the changed models into the manifest, their margins and the card; the manifest last."""
+def _write_measured(repository: Repository, record: Record, change: Change) -> Record:
+    """Writes a measurement where that can be done; it took its time, and is worth showing anyway."""
+    try:
+        return _write(repository, record, change)
+    except OSError as error:
+        return {**record, "unwritten": error.strerror or str(error)}
+
+
+def _write(repository: Repository, record: Record, change: Change) -> Record:
+    """Writes the record, the changed models into the manifest, their margins and the card; the manifest last.
+
+    What was before is kept for a roll-back where readings or what is accepted of them changes.
+    """
     folder = repository.folder
     models, files = dict(repository.manifest.models), dict[str, bytes]()
     for name, family in record["families"].items():
@@ -258,10 +298,16 @@ def _write(repository: Repository, record: Record, change: Callable[[Model, Reco
             models[name], rendered = margins.render(folder, models[name])
             files |= rendered
     manifest = msgspec.structs.replace(repository.manifest, models=models)
-    roll_back.save(folder)
+    if _unmeasured(models) != _unmeasured(repository.manifest.models):
+        roll_back.save(folder)
     write_json(folder / OWN_RECORDS / record["task"] / f"{record['stage']}.json", record)
     for path, content in files.items():
         write_bytes(folder / path, content)
-    write_bytes(folder / "README.md", render_card(manifest, folder, folder).encode())
+    write_bytes(folder / models_folder.CARD, render_card(manifest, folder, folder).encode())
     write_bytes(folder / NAME, encoded(manifest))
     return record
+
+
+def _unmeasured(models: Mapping[str, Model]) -> dict[str, Model]:
+    """Returns models without what was measured of them."""
+    return {name: msgspec.structs.replace(model, accuracy=None) for name, model in models.items()}

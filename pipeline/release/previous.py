@@ -17,15 +17,6 @@ from pipeline.run import write_bytes
 from serving.manifest import Golden, Manifest, Model
 
 
-def forget(models: Path, release: TaskRelease) -> None:
-    """Removes the golden set of a version before."""
-    path = models / release.previous_golden
-    if path.exists():
-        for name in release.pictures(path.read_bytes()):
-            (path.parent / name).unlink(missing_ok=True)
-        path.unlink()
-
-
 def keep(before: Manifest, models: Path, new: Path, release: TaskRelease) -> dict[str, Model]:
     """Copies the golden set of the version before into the new release.
 

@@ -11,8 +11,7 @@ module of each task's name says what its models bring.
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,9 +21,9 @@ from pipeline.export.formats import models as models_of
 from pipeline.networks import spec
 from pipeline.networks.spec import Task
 from pipeline.records import ExportRecord, FieldRecords, Records, VerifyRecord, convert
-from pipeline.release import documents, roll_back
-from pipeline.release.artifacts import TaskRelease, other_models, records_folder
-from pipeline.release.previous import forget, keep
+from pipeline.release import documents, models_folder, roll_back
+from pipeline.release.artifacts import OWN_RECORDS, TaskRelease, other_models, records_folder
+from pipeline.release.previous import keep
 from pipeline.run import Run, write_bytes
 from serving.errors import CheckreaderError
 from serving.manifest import NAME, Manifest, Model
@@ -47,7 +46,8 @@ def release(run: Run, models: Path, task_release: TaskRelease, keep_previous: bo
         The manifest.
 
     Raises:
-        CheckreaderError: a stage is missing, its files have changed, or a bound is broken.
+        CheckreaderError: a stage is missing, its files have changed, a bound is broken, or the folder has files in it
+            and no models.
     """
     task = task_release.task
     records = run.records()
@@ -60,11 +60,9 @@ def release(run: Run, models: Path, task_release: TaskRelease, keep_previous: bo
     for name in task_release.files:
         if name in refused:
             raise CheckreaderError(f"{run.path}: not released: {name} could not be exported: {refused[name]}")
-    previous = _previous(models)
+    previous, paths = _previous(models), models_folder.files(models)
     version = str(_last_version(models, previous, task) + 1)
-    new = models.with_name(f".{models.name}.new")  # all of it is written before any of it takes its place
-    shutil.rmtree(new, ignore_errors=True)
-    try:
+    with models_folder.staged(models) as new:
         manifest = task_release.write(run, new, version, records, previous)
         earlier = {}
         if previous is not None:
@@ -72,27 +70,21 @@ def release(run: Run, models: Path, task_release: TaskRelease, keep_previous: bo
             if keep_previous:
                 earlier |= keep(previous, models, new, task_release)
         manifest = msgspec.structs.replace(manifest, previous=earlier)
-        write_bytes(new / "README.md", render_card(manifest, new, models).encode())
+        tasks = {manifest.models[name].task for name in models_of(task.name) if name in manifest.models}
+        write_bytes(new / models_folder.CARD, render_card(manifest, new, models, tasks).encode())
         write_bytes(new / NAME, encoded(manifest))
         if keep_previous:
             roll_back.save(models)
         else:
             roll_back.forget(models)
-        written = [path for path in new.rglob("*") if path.is_file()]
-        for path in sorted(written, key=lambda path: path == new / NAME):
-            target = models / path.relative_to(new)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            path.replace(target)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-    for path in records_folder(models, task.name).glob("*.json"):
-        if path.stem not in records:  # of a stage that this run has not
-            path.unlink()
-    for name in models_of(task.name):
-        before = earlier.get(name)
-        _remove_other_versions(models, name, {version} | ({before.version} if before else set()))
-    if not keep_previous:
-        forget(models, task_release)
+    # Files that the new manifest does not name, records of stages that this run has not, and what was measured on
+    # the models before.
+    folders = {
+        records_folder(Path(), task.name): records.keys(),
+        **{OWN_RECORDS / name: () for name in tasks},
+    }
+    outdated = {path for path in paths if path.parent in folders and path.stem not in folders[path.parent]}
+    models_folder.remove(models, (paths - models_folder.files(models)) | outdated)
     return dict(json.loads(encoded(manifest)))
 
 
@@ -101,8 +93,15 @@ def encoded(manifest: Manifest) -> bytes:
     return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
 
 
-def render_card(manifest: Manifest, new: Path, models: Path) -> str:
-    """Renders the model card from the new records and, of tasks that are not released anew, from those in `models`."""
+def render_card(manifest: Manifest, new: Path, models: Path, tasks: Collection[str] = ()) -> str:
+    """Renders the model card from the new records and, of tasks that are not released anew, from those in `models`.
+
+    Args:
+        manifest: of the release.
+        new: the folder with the new records.
+        models: the models folder.
+        tasks: those of the models that are released anew; what a user measured was measured on others.
+    """
 
     def folder(task: str) -> Path:
         released = records_folder(new, task)
@@ -116,7 +115,11 @@ def render_card(manifest: Manifest, new: Path, models: Path) -> str:
         manifest,
         records(spec.DIGIT, Records),
         records(spec.FIELD, FieldRecords),
-        documents.read_own_records(models),
+        {
+            name: record
+            for name, record in documents.read_own_records(models).items()
+            if record["task"] not in tasks
+        },
     )
 
 
@@ -142,9 +145,3 @@ def _last_version(models: Path, previous: Manifest | None, task: Task) -> int:
         ),
         default=0,
     )
-
-
-def _remove_other_versions(models: Path, name: str, versions: set[str]) -> None:
-    for folder in (models / "repository" / name).glob("*/"):
-        if folder.name not in versions:
-            shutil.rmtree(folder)

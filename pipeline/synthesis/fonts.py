@@ -20,6 +20,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from pipeline.run import write_bytes
 from serving.errors import CheckreaderError
 
 VERSION: Final = "5.3.0"  # of every package
@@ -128,9 +129,7 @@ def unpack(archive: Path, name: str, sha256: str, path: Path) -> None:
             file = None
         if file is None:
             raise CheckreaderError(f"{archive.name}: {member} is not in it")
-        part = path.with_name(path.name + ".part")
-        part.write_bytes(file.read())
-    part.replace(path)
+        write_bytes(path, file.read())
 
 
 def main(arguments: list[str]) -> int:

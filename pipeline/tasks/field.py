@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -19,12 +19,14 @@ from pipeline.data.labeled_fields import Index, Labeled
 from pipeline.networks import spec
 from pipeline.records import TrainRecord
 from pipeline.run import Run
-from pipeline.synthesis.sampler import HandwritingSampler
 from pipeline.tasks import digit, stages
 from pipeline.tasks.stages import Answer, TaskStages, export, load_tensorflow
 from serving.errors import CheckreaderError
 from serving.images.codec import Gray
 from serving.images.field import normalize_field
+
+if TYPE_CHECKING:
+    from pipeline.synthesis.sampler import HandwritingSampler
 
 _BUILT_IN: Final = ("digits", "mnist")  # --data that names no folder of labeled fields
 _INVENTED: Final = 100  # writers
@@ -47,6 +49,8 @@ def train(run: Run, options: Namespace) -> Answer:
 
     Fields are drawn in the handwriting of invented writers, of MNIST's and of fonts.
     """
+    from pipeline.synthesis.sampler import HandwritingSampler
+
     labeled = None
     if options.data not in _BUILT_IN:
         labeled = labeled_fields.load(Path(options.data), options.name)
@@ -214,6 +218,8 @@ def release(run: Run, options: Namespace) -> Answer:
 
 def _draw_fields(seed: list[int], count: int, part: str) -> list[Gray]:
     """Draws normalized fields in the handwriting of a part of the invented writers, "train" or "validation"."""
+    from pipeline.synthesis.sampler import HandwritingSampler
+
     sampler = HandwritingSampler(part=part, invented=_INVENTED)
     return [pixels for pixels, _ in sampler(np.random.default_rng(seed), count)]
 

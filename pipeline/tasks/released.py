@@ -30,7 +30,10 @@ def run(options: Namespace) -> Answer:
         name: family["calibration"]["thresholds"] if "calibration" in family else family["thresholds"]
         for name, family in record["families"].items()
     }
-    return record, lines(text, uncertified(thresholds), f"{options.models}: the manifest and the card say so")
+    written = f"{options.models}: the manifest and the card say so"
+    if "unwritten" in record:
+        written = f"{options.models}: cannot be written ({record['unwritten']}): its manifest and card do not say so"
+    return record, lines(text, _lost_bounds(record, options.models), uncertified(thresholds), written)
 
 
 def next_command(options: Namespace) -> str:
@@ -76,6 +79,20 @@ def _fields(options: Namespace) -> Answer:
     return record, field_run.summary(record)
 
 
+def _lost_bounds(record: dict[str, Any], models: Path) -> str:
+    """Says which error bounds the models had before a calibration, and have no more."""
+    lost = {
+        name: ", ".join(map(str, family["calibration"]["lost"]))
+        for name, family in record["families"].items()
+        if "calibration" in family and family["calibration"]["lost"]
+    }
+    back = f"`checkreader release --roll-back --models {shlex.quote(str(models))}` brings that back"
+    return lines(
+        *(f"{name}: no longer certified: max_error {bounds}" for name, bounds in lost.items()),
+        back if lost else None,
+    )
+
+
 def _calibration_summary(record: dict[str, Any]) -> str:
     """Formats the record of digits' calibration in lines for the screen."""
     text = []
@@ -86,4 +103,5 @@ def _calibration_summary(record: dict[str, Any]) -> str:
             f"which is {entry['accepted']:.1%}, {entry['error']:.2%} of them wrong"
             for entry in family["calibration"]["thresholds"]
         ]
+        text += [f"  no threshold for max_error {line}" for line in family["calibration"]["refusals"]]
     return "\n".join(text)

@@ -15,7 +15,7 @@ import msgspec
 
 from pipeline.export.formats import models
 from pipeline.run import Run
-from serving.manifest import Manifest
+from serving.manifest import Manifest, Model
 from serving.repository.store import uncertified_line
 
 if TYPE_CHECKING:
@@ -76,7 +76,10 @@ def export(run: Run, options: Namespace) -> Answer:
 
 def release(run: Run, options: Namespace, task_release: TaskRelease) -> Answer:
     """Releases a run, as its task's release states."""
+    from pipeline.release import models_folder
+
     run.records()
+    models_folder.require_room(options.models)
     load_tensorflow()
     from pipeline.release.release import release
 
@@ -96,13 +99,26 @@ def release(run: Run, options: Namespace, task_release: TaskRelease) -> Answer:
 
 
 def roll_back(models: Path) -> Answer:
-    """Brings back the release before the last change of a models folder."""
+    """Brings back the release before the last change of a models folder, and says what holds now."""
     from pipeline.release.roll_back import roll_back
 
-    manifest = roll_back(models)
-    versions = {name: model.version for name, model in manifest.models.items()}
-    listing = ", ".join(f"{name} version {version}" for name, version in versions.items())
-    return {"models": versions}, f"{models}: back to {listing}"
+    released = roll_back(models).models
+    listing = (
+        f"  {name} version {model.version}{_bounds(model) if model.task in ('digit', 'field') else ''}"
+        for name, model in released.items()
+    )
+    record = {
+        "models": {name: model.version for name, model in released.items()},
+        "thresholds": {name: msgspec.to_builtins(model.thresholds) for name, model in released.items()},
+    }
+    return record, lines(f"{models}: as before its last change:", *listing)
+
+
+def _bounds(model: Model) -> str:
+    """Returns a model's error bounds, each with its threshold, as the rest of a line."""
+    thresholds = sorted(model.thresholds, key=lambda entry: entry.max_error)
+    bounds = [f"max_error {entry.max_error} from confidence {entry.threshold:.4f}" for entry in thresholds]
+    return f": {'; '.join(bounds) or 'no error bound is certified'}"
 
 
 def serve_command(models: Path) -> str:

@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from serving.bulk.folder import display_name
 from serving.bulk.lines import Form, Row, Settings, texts
-from serving.errors import CheckreaderError
+from serving.errors import CheckreaderError, naming
 
 if sys.platform != "win32":
     import fcntl
@@ -101,6 +101,7 @@ class Results:
         copy = self._path.with_name(f".{self._path.name}.new")
         with contextlib.ExitStack() as stack:
             stack.callback(copy.unlink, missing_ok=True)
+            stack.enter_context(naming(self._path, copy))
             file = stack.enter_context(copy.open("wb+"))
             position = 0
             for start, stop in [*spans, (size, size)]:

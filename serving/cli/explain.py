@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from serving.errors import CheckreaderError
+from serving.errors import CheckreaderError, naming
 from serving.images.codec import Gray
 from serving.images.digit import SIDE, tensor
 from serving.images.pages import only_page
@@ -223,8 +223,9 @@ def run(options: argparse.Namespace) -> int:
     draw(explanation).save(picture, "PNG", optimize=True)
     part = options.out.with_name(f".{os.getpid()}.{options.out.name}")
     try:  # whole or not at all
-        part.write_bytes(picture.getvalue())
-        part.replace(options.out)
+        with naming(options.out, part):
+            part.write_bytes(picture.getvalue())
+            part.replace(options.out)
     finally:
         part.unlink(missing_ok=True)
     print(

@@ -210,13 +210,17 @@ class DataPlane:
         served.statistics.record_success(start, computed, time.perf_counter_ns())
         return predictions
 
-    def reads_at_once(self, pictures: Sequence[bytes]) -> bool:
-        """Tells whether `read_digits` does not wait for anything: one small picture is decoded in the event loop.
+    def reads_at_once(self, pictures: Sequence[bytes], model: str | None = None) -> bool:
+        """Tells whether `read_digits` does not wait: it decodes one small picture in the event loop, and no row is queued.
 
-        Raises:
-            CheckreaderError: as `is_small`.
+        Args:
+            pictures, model: as for `read_digits`; False where that will refuse them.
         """
-        return len(pictures) == 1 and is_small(pictures[0])
+        try:
+            served = self.find(self.default if model is None else model)
+            return not served.batcher.busy and len(pictures) == 1 and is_small(pictures[0])
+        except CheckreaderError:
+            return False
 
     async def read_fields(
         self,

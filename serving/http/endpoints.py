@@ -53,7 +53,7 @@ class Endpoints:
     async def digits(self, request: HttpRequest) -> HttpResponse:
         query = pictures.parse_query(request.query_parameters())
         posted = await self._pictures(request)
-        at_once = self.plane.reads_at_once(posted)
+        at_once = self.plane.reads_at_once(posted, query.model)
         reading = self.plane.read_digits(posted, query.model, query.max_error, query.crop)
         # As a request for inference that runs at once.
         answer = await (reading if at_once else request.cancel_on_disconnect(reading))

@@ -331,4 +331,4 @@ def test_checkpoint_of_another_config(here: Path, failed) -> None:
     path.parent.mkdir(parents=True)
     np.savez(path, config="TrainConfig(…)", epoch=1)
     line = failed("train", "--resume")
-    assert "checkpoint.npz: written with another config: train without --resume" in line
+    assert "checkpoint.npz: written with another config or other data: train without --resume" in line

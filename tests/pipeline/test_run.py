@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import run as module
-from pipeline.run import Run, replacing, sha256, write_bytes, write_json
+from pipeline.run import Run, real_names, replacing, sha256, write_bytes, write_json
 from serving.errors import CheckreaderError
 
 
@@ -130,8 +131,9 @@ def test_failure_in_the_middle_of_a_folder(tmp_path: Path) -> None:
 
 
 def test_nothing_written_is_a_failure(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), replacing(tmp_path / "a"):
+    with pytest.raises(FileNotFoundError) as caught, replacing(tmp_path / "a"):
         pass
+    assert caught.value.filename == str(tmp_path / "a")  # not that of the temporary file
     assert list(tmp_path.iterdir()) == []
 
 
@@ -142,6 +144,15 @@ def test_replaces_at_the_end_only(tmp_path: Path) -> None:
         assert not path.exists()
         assert (temporary.parent, temporary.suffix) == (path.parent, ".keras")
     assert content(tmp_path) == {"model.keras": b"new"}
+
+
+def test_a_library_s_error_names_the_real_file(tmp_path: Path) -> None:
+    with replacing(tmp_path / "saved") as temporary:
+        temporary.mkdir()
+        text = f"NOT_FOUND: Failed to create {temporary}/variables; version 1.{os.getpid()}.3"
+    assert real_names(text) == (
+        f"NOT_FOUND: Failed to create {tmp_path}/saved/variables; version 1.{os.getpid()}.3"
+    )
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner)))

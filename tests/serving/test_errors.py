@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from pathlib import Path
 
 import grpc
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from serving import errors
 from serving.errors import CheckreaderError
 
-CLASSES = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+CLASSES = [
+    kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, CheckreaderError)
+]
 ANSWERS = {
     "CheckreaderError": (400, "INVALID_ARGUMENT", "invalid"),
     "Malformed": (400, "INVALID_ARGUMENT", "malformed"),
@@ -44,3 +47,23 @@ def test_a_subclass_is_answered_as_its_base() -> None:
         pass
 
     assert (Special("").status, Special("").reason) == (503, "busy")
+
+
+@pytest.mark.parametrize(
+    ("filename", "expected"),
+    [
+        (".12.a", "folder/a"),
+        (".12.a/part", "folder/a/part"),
+        ("other", "other"),
+        (None, None),
+    ],
+)
+def test_a_temporary_file_goes_by_the_name_of_the_real_one(
+    filename: str | None, expected: str | None
+) -> None:
+    with (
+        pytest.raises(OSError, match="No space left") as caught,
+        errors.naming(Path("folder/a"), Path(".12.a")),
+    ):
+        raise OSError(28, "No space left on device", filename)
+    assert caught.value.filename == expected

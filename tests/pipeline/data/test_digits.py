@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.data import digits as data
+from pipeline.data import download
 from pipeline.data.digits import Split
 from pipeline.synthesis import digit_drawing
 from serving.errors import CheckreaderError
@@ -120,7 +121,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(data, "VALIDATION", 60)
     monkeypatch.delenv(data.VARIABLE, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(data, "fetch", lambda *_: pytest.fail("went to the network"))
+    monkeypatch.setattr(download, "fetch", lambda *_: pytest.fail("went to the network"))
     return folder
 
 
@@ -199,7 +200,7 @@ def test_mnist_is_downloaded_once_into_the_cache(tmp_path: Path, monkeypatch: py
         monkeypatch.setitem(data.SHA256, data.NPZ, hashlib.sha256(path.read_bytes()).hexdigest())
         return path
 
-    monkeypatch.setattr(data, "fetch", fetch)
+    monkeypatch.setattr(download, "fetch", fetch)
     first, second = data.load("mnist"), data.load("mnist")
     assert asked == [(data.NPZ_URL, "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1")]
     assert second.record() == first.record() | {"sha256": {"mnist.npz": data.SHA256[data.NPZ]}}

@@ -163,6 +163,13 @@ def test_other_bytes_leave_nothing_behind(server: Server, tmp_path: Path, part: 
     assert names(tmp_path) == []
 
 
+def test_a_failure_to_write_names_the_file(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file.part").mkdir()
+    with pytest.raises(IsADirectoryError) as caught:
+        download.fetch(server.url, tmp_path / "file", SHA256)
+    assert caught.value.filename == str(tmp_path / "file")
+
+
 def test_not_found(server: Server, tmp_path: Path) -> None:
     with pytest.raises(CheckreaderError, match=r"/missing: the server answered 404 Not Found"):
         download.fetch(server.url.replace("file", "missing"), tmp_path / "file", SHA256)
@@ -193,7 +200,7 @@ def test_silent_name_server(server: Server, tmp_path: Path, monkeypatch: pytest.
 
 
 def test_silence_in_the_middle(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "PATIENCE", 0.3)
+    monkeypatch.setattr(download, "PATIENCE", 2.0)  # enough for the beginning to arrive on a busy machine
     server.cut, server.stall = 100_000, True
     with pytest.raises(CheckreaderError, match="check the network and try again"):
         download.fetch(server.url, tmp_path / "file", SHA256)

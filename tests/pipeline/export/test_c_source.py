@@ -262,12 +262,15 @@ def test_every_symbol_is_prefixed_and_nothing_is_included(tmp_path: Path, networ
     assert not re.search(r"\b(float|double|malloc)\b", code)
 
 
-def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = Repository.open().folder / RELEASED
+def test_the_command(tmp_path: Path, network: Reference, capsys: pytest.CaptureFixture[str]) -> None:
+    repository = Repository.open()
+    file = repository.folder / RELEASED
     assert c_source.main([str(file), str(tmp_path)]) == 0
     assert "187,656" in capsys.readouterr().out
     assert {path.name for path in tmp_path.iterdir()} == {"lenet5-int8.c", "lenet5-int8.h"}
-    assert "{2000, 38}," in (tmp_path / "lenet5-int8.c").read_text()
+    code = (tmp_path / "lenet5-int8.c").read_text()
+    for point in repository.manifest.models["lenet5-int8"].thresholds:
+        assert f"{{{round(point.max_error * 1e6)}, {c_source.margin(network, point.threshold)}}}," in code
 
 
 def test_the_command_takes_thresholds(tmp_path: Path) -> None:

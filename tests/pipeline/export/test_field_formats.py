@@ -125,7 +125,7 @@ def test_layers_are_in_their_places(run: Run, row: Format, pictures: list[batchi
     pixels = pictures[1].pixels
     found = predictor.layer_predictor(row, file(run, row))(pixels)
     assert {name: values.shape[1:] for name, values in found.items()} == {
-        layer.name: layer.shape for layer in spec.FIELD.table(pixels.shape[2])
+        layer.name: layer.shape for layer in spec.FIELD.table(len(found), pixels.shape[2])
     }
     c3b, s4 = found["c3b"], found["s4"]
     rows = np.maximum(c3b[:, ::2], c3b[:, 1::2])

@@ -163,6 +163,36 @@ def test_card_speaks_of_the_data_that_there_were(records: dict[str, Any], manife
     assert "census" not in text
 
 
+def test_card_names_the_sources(records: dict[str, Any], manifest: Manifest) -> None:
+    """UNIPEN with its terms and what certifies; or that it was missing."""
+    source = {
+        "name": "mnist",
+        "share": 0.7,
+        "digits": 55051,
+        "validation": {"mnist": 4949},
+        "certifies": True,
+    }
+    pens = {"name": "unipen", "share": 0.3, "digits": 11631, "passes": 30, "certifies": True}
+    pens["validation"] = {"unipen": 2409, "unipen_unfiltered": 2415}
+    records["train"]["sources"] = [source]
+    text = "\n".join(card(records, manifest))
+    assert "that of mnist alone, without UNIPEN's donors, of American census staff" in text
+    records["train"]["sources"] = [source, pens]
+    records["train"]["metrics"] = {
+        "sources": {"mnist": 0.995, "unipen": 0.9925},
+        "teacher": {"certifying": 0.997, "mnist": 0.998, "unipen": 0.996},
+    }
+    records["evaluate"]["families"]["lenet5"]["thresholds"] = []
+    text = "\n".join(card(records, manifest))
+    assert "(American census staff and students), of UNIPEN's donors from Europe, America and Asia" in text
+    assert "A batch of digits mixes 70% mnist (55,051 digits), 30% unipen (11,631 digits)." in text
+    assert "doi 10.5281/zenodo.1195803, CC BY 4.0" in text
+    assert "fitted on 7,358 validation digits of MNIST's and UNIPEN's writers" in text
+    assert "the float network reads 99.50% of mnist, 99.25% of unipen" in text
+    assert "the larger network 99.80% of mnist, 99.60% of unipen." in text
+    assert "Its 7,358 pictures to choose by support none" in text
+
+
 def test_card_without_a_certified_bound_says_so(records: dict[str, Any], manifest: Manifest) -> None:
     for family in records["evaluate"]["families"].values():
         family["thresholds"] = []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,13 @@ import pytest
 from pipeline.data import labeled_fields
 from pipeline.data.digits import Dataset, Split
 from pipeline.release import own_data, roll_back
+from pipeline.run import write_json
 from serving.errors import CheckreaderError
 from serving.images.codec import decode
 from serving.images.digit import normalize
 from serving.repository.store import Repository
 from tests.support import tiny_field
 from tests.support.paths import ROOT
-
-pytestmark = pytest.mark.slow
 
 NONFIELDS = {"count": 6, "invented": 3}
 
@@ -53,6 +53,7 @@ def test_a_folder_without_models_is_filled_with_the_released_ones(models: Path) 
     assert digests(models) == digests(ROOT / "models")
 
 
+@pytest.mark.slow
 def test_digits_without_a_training(models: Path, golden: Dataset) -> None:
     before = digests(ROOT / "models")
     repository = own_data.open_models(models)
@@ -83,6 +84,7 @@ def test_digits_without_a_training(models: Path, golden: Dataset) -> None:
     assert digests(ROOT / "models") == before
 
 
+@pytest.mark.slow
 def test_pictures_that_calibrated_nothing_are_all_measured(models: Path, golden: Dataset) -> None:
     repository = own_data.open_models(models)
     own_data.evaluate_digits(repository, golden, nondigit_count=20)
@@ -91,12 +93,65 @@ def test_pictures_that_calibrated_nothing_are_all_measured(models: Path, golden:
     assert (accuracy.n, accuracy.data) == (430, "bank")
 
 
-def test_it_can_be_taken_back(models: Path, golden: Dataset) -> None:
+@pytest.mark.slow
+def test_a_calibration_can_be_taken_back_a_measurement_is_none(models: Path, golden: Dataset) -> None:
+    """Neither measuring nor calibrating to the same thresholds takes the way back away."""
     repository = own_data.open_models(models)
-    own_data.evaluate_digits(repository, golden, nondigit_count=20)
+    for _ in range(2):
+        own_data.calibrate_digits(Repository.open(models), golden, nondigit_count=200)
+    own_data.evaluate_digits(Repository.open(models), golden, nondigit_count=20)
+    calibrated = Repository.open(models).manifest
     assert roll_back.roll_back(models) == repository.manifest
+    assert not (models / "records" / "own").exists()
+    assert roll_back.roll_back(models) == calibrated
 
 
+def test_a_measurement_is_of_the_models_that_are_there(models: Path, golden: Dataset) -> None:
+    """The release before comes back with the accuracy that it had."""
+    released = own_data.open_models(models)
+    roll_back.save(models)
+    manifest = json.loads((models / "manifest.json").read_text())
+    manifest["models"]["lenet5"]["version"] = "99"  # as by another release
+    write_json(models / "manifest.json", manifest)
+    own_data.evaluate_digits(Repository.open(models), golden, nondigit_count=20)
+    measured = Repository.open(models).model("lenet5")
+    assert (measured.version, measured.accuracy and measured.accuracy.data) == ("99", "bank")
+    assert roll_back.roll_back(models) == released.manifest
+    assert roll_back.roll_back(models).models["lenet5"] == measured
+
+
+@pytest.mark.slow
+def test_bounds_that_a_calibration_loses(models: Path, golden: Dataset) -> None:
+    own_data.open_models(models)
+    manifest = json.loads((models / "manifest.json").read_text())
+    thresholds = manifest["models"]["lenet5"]["thresholds"]
+    thresholds[:] = [{**thresholds[0], "max_error": bound} for bound in (0.002, 0.02)]
+    write_json(models / "manifest.json", manifest)
+    record = own_data.calibrate_digits(Repository.open(models), golden, nondigit_count=200)
+    fitted = record["families"]["lenet5"]["calibration"]
+    assert fitted["lost"] == [0.002]  # 0.01 certifies 0.02, too
+    assert (
+        "0.002: needs at least 1497 accepted digits without an error, the calibration set has 420"
+        in (fitted["refusals"])
+    )
+
+
+@pytest.mark.slow
+def test_a_measurement_that_cannot_be_written(
+    models: Path, golden: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = own_data.open_models(models)
+
+    def refuse(path: Path, content: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(own_data, "write_json", refuse)
+    record = own_data.evaluate_digits(repository, golden, nondigit_count=20)
+    assert record["unwritten"] == "Permission denied"
+    assert record["families"]["lenet5"]["accuracy"]["n"] == 430
+
+
+@pytest.mark.slow
 def test_fields_without_a_training(models: Path, tmp_path: Path) -> None:
     (tmp_path / "fields").mkdir()
     labeled = tiny_field.written(tmp_path / "fields", 10)
@@ -119,6 +174,7 @@ def test_fields_without_a_training(models: Path, tmp_path: Path) -> None:
         assert ".png" not in path.read_text()
 
 
+@pytest.mark.slow
 def test_fields_that_the_network_was_trained_on(models: Path, tmp_path: Path) -> None:
     (tmp_path / "fields").mkdir()
     labeled = tiny_field.written(tmp_path / "fields", 10)
@@ -128,6 +184,7 @@ def test_fields_that_the_network_was_trained_on(models: Path, tmp_path: Path) ->
         own_data.calibrate_fields(repository, labeled, **NONFIELDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["digit", "field"])
 def test_no_such_model(models: Path, golden: Dataset, tmp_path: Path, task: str) -> None:
     repository = own_data.open_models(models)

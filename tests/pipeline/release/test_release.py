@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.export.formats import FOLDER
-from pipeline.release import artifacts, digit, golden_digits, release
+from pipeline.release import artifacts, digit, golden_digits, release, roll_back
 from pipeline.run import STAGES, Run, write_json
 from pipeline.synthesis import digit_drawing
 from serving.errors import CheckreaderError
@@ -54,6 +54,28 @@ def test_a_field_model_stays_as_it_is(models: Path, digit_run: Run, real_digits:
     text = (models / "README.md").read_text()
     assert "\n## `lenet5-field`: whole amounts and numbers\n" in text
     assert "| lenet5-field | checks, 780 | 81.23% |" in text
+
+
+def test_a_folder_of_other_files_is_refused(digit_run: Run, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("mine")
+    with pytest.raises(CheckreaderError, match="has files in it, and no models"):
+        release.release(digit_run, tmp_path, digit.RELEASE)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_what_was_measured_stays_with_its_models(models: Path, run: Run, real_digits: None) -> None:
+    """A user's records of the models before are none of the new ones', and come back with them; files stay."""
+    own = models / "records" / "own" / "digit" / "calibrate.json"
+    record = {"task": "digit", "data": {"name": "bank"}, "pictures": 420, "families": {}}
+    write_json(own, {**record, "families": {"lenet5": {"calibration": {"thresholds": []}}}})
+    (models / "later.txt").write_text("mine")
+    release.release(run, models, digit.RELEASE, keep_previous=True)
+    assert not own.exists()
+    assert "Own data" not in (models / "README.md").read_text()
+    roll_back.roll_back(models)
+    assert json.loads(own.read_text())["data"]["name"] == "bank"
+    release.release(run, models, digit.RELEASE)
+    assert (models / "later.txt").read_text() == "mine"
 
 
 def unverified(run: Run) -> None:

@@ -59,6 +59,19 @@ def test_no_npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         fonts.fetch(tmp_path, {"hand": "0" * 64})
 
 
+def test_a_font_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Path, content: bytes) -> None:
+        raise OSError(28, "No space left on device", str(self))
+
+    sha256 = _archive(tmp_path / "a.tgz", "package/files/hand-latin-400-normal.woff2", b"font")
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        fonts.unpack(tmp_path / "a.tgz", "hand", sha256, tmp_path / "hand.woff2")
+    assert caught.value.filename == str(tmp_path / "hand.woff2")
+
+
 def test_archive_without_the_font(tmp_path: Path) -> None:
     sha256 = _archive(tmp_path / "a.tgz", "package/README.md", b"")
     with pytest.raises(CheckreaderError, match="is not in it"):

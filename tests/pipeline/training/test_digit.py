@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from pipeline.config import Lenet5Options, TrainConfig
+from pipeline.config import CLASSICAL, TrainConfig
 from pipeline.data import digits as data
 from pipeline.data.mixture import alone
 from pipeline.metrics import calibration
@@ -169,7 +169,7 @@ def test_stopped_between_last_epoch_and_end(trained: Run, digits: data.Dataset, 
 
 @pytest.mark.parametrize(
     "change",
-    [{"seed": 1}, {"epochs": 4}, {"network": Lenet5Options(pooling="max")}, {"learning_rate": 1e-3}],
+    [{"seed": 1}, {"epochs": 4}, {"network": CLASSICAL}, {"learning_rate": 1e-3}],
     ids=lambda change: next(iter(change)),
 )
 def test_checkpoint_of_another_config(

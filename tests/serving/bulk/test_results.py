@@ -147,6 +147,18 @@ def test_a_disk_that_is_full_costs_nothing(tmp_path: Path, monkeypatch: pytest.M
     assert list(tmp_path.iterdir()) == [out]
 
 
+def test_a_copy_that_cannot_be_made_goes_by_the_name_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form, out = FORMS["json"], tmp_path / "out"
+    out.write_bytes(content(form, [lines_of(form, "a", None), lines_of(form, "b", [True])]))
+    (tmp_path / ".out.new").mkdir()  # stands in its way
+    monkeypatch.setattr(Path, "unlink", lambda path, missing_ok: None)
+    with pytest.raises(IsADirectoryError) as caught:
+        go_on(out, form, {"a": lines_of(form, "a", [True])})
+    assert caught.value.filename == str(out)
+
+
 def test_a_copy_keeps_mode_and_link(tmp_path: Path) -> None:
     form, out = FORMS["json"], tmp_path / "out"
     out.write_bytes(content(form, [lines_of(form, "a", None), lines_of(form, "b", [True])]))

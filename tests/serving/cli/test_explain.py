@@ -143,6 +143,16 @@ def test_where_it_cannot_write(tmp_path: Path, capsys, name: str, why: str) -> N
     assert [path.name for path in tmp_path.iterdir()] == ["folder.png"]
 
 
+def test_a_failure_names_the_picture(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, content: bytes) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    out = tmp_path / "seen.png"
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    assert main.main(["explain", str(SEVEN), "--out", str(out)]) == 1
+    assert capsys.readouterr().err == f"error: {out}: Permission denied\n"
+
+
 def test_a_model_without_its_layers(models: Path) -> None:
     network = Repository.open(models).load(explain.MODEL, "onnxruntime").network
     with pytest.raises(CheckreaderError, match="the model shows no c1, s2, c3, s4, c5, f6"):

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
+from serving.engine.batcher import Batcher
 from serving.engine.dataplane import DataPlane
 from serving.engine.offload import Offloader
 from serving.engine.served_model import ServedModel, load_model, load_models
@@ -256,6 +257,9 @@ def test_a_small_picture_is_decoded_in_the_loop_and_a_large_one_off_it(
         begun.clear()
         run(plane.read_digits(picture, "lenet5"))
         assert len(begun) == expected
-        assert plane.reads_at_once(picture) == (expected == 0)
+        assert plane.reads_at_once(picture, "lenet5") == (expected == 0)
+    assert not plane.reads_at_once([png(seven(40))], "nonsense")
+    monkeypatch.setattr(Batcher, "busy", True)
+    assert not plane.reads_at_once([png(seven(40))], "lenet5")
     with pytest.raises(CheckreaderError, match="not a picture"):
         run(plane.read_digits([b"no picture"], "lenet5"))

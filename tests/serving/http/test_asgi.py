@@ -137,7 +137,9 @@ def sent(reply: HttpResponse, accepted: bytes | None = None) -> tuple[int, dict[
     return start["status"], headers, content["body"]
 
 
-ANSWERED = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+ANSWERED = [
+    kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, CheckreaderError)
+]
 LARGE = b"0123456789" * 200
 
 

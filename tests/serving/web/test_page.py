@@ -83,7 +83,7 @@ def test_the_probabilities_are_those_of_the_golden_set(tab: Tab, golden: Reposit
         widths = tab.evaluate(
             "[...document.querySelectorAll('#bars i')].map((one) => parseFloat(one.style.width) / 100)"
         )
-        expected = digit.expected["lenet5-int8"]["tflite_int8"]
+        expected = digit.expected["lenet5-int8"]["wasm"]
         assert widths == pytest.approx(expected, abs=1e-5), digit.file
 
 
@@ -112,7 +112,8 @@ def test_the_layers(tab: Tab, golden: Repository) -> None:
             ".filter((_, i) => i % 4 === 3))"
         )
         shares = np.array(alphas).reshape(6, *expected.shape[:2]) / 255
-        np.testing.assert_allclose(shares, np.moveaxis(expected / expected.max(), 2, 0), atol=0.01)
+        positive = np.maximum(expected, 0)  # C1 has no activation of its own
+        np.testing.assert_allclose(shares, np.moveaxis(positive / positive.max(), 2, 0), atol=0.01)
     assert all(len(text) > 30 for text in tab.texts(".layer p"))
 
 
