@@ -37,7 +37,7 @@ CLASSICAL: Final = Lenet5Options("max", "relu", "before")  # as LeNet-5 is built
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """Settings of one training run; the defaults are the `release` preset's before its teacher and defects."""
+    """Settings of one training run; the defaults are the `release` preset's before its sources, teacher and defects."""
 
     data: str = "mnist"
     seed: int = 0

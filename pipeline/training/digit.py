@@ -1,7 +1,7 @@
 """Trains LeNet-5 in float, Keras 3.
 
     checkreader train                                     # embedded digits, half a minute
-    checkreader train --data mnist --preset quick         # about a minute on two cores, ≥ 99.2 %
+    checkreader train --data mnist --preset quick         # a minute or two on two cores, ≥ 99.2 %
     checkreader train --data mnist --preset release --resume       # the released weights, ≥ 99.5 %: a teacher first
     checkreader train --data mnist --preset release --distillation 0       # without the teacher
 
