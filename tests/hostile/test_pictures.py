@@ -230,10 +230,10 @@ def test_unknown_compression(client, path: str) -> None:
     ("encoding", "body", "status", "message"),
     [
         ("gzip", b"no gzip", 400, "the body is not gzip"),
-        ("deflate", gzip.compress(b"{}"), 400, "the body is not deflate"),
-        ("gzip", gzip.compress(SEVEN)[:-9], 400, "cut short"),
-        ("gzip", gzip.compress(SEVEN) + b"more", 400, "or bytes follow it"),
-        ("gzip", gzip.compress(bytes(50_000_000)), 413, "body too large: at most 200,000 bytes"),
+        ("deflate", gzip.compress(b"{}", mtime=0), 400, "the body is not deflate"),
+        ("gzip", gzip.compress(SEVEN, mtime=0)[:-9], 400, "cut short"),
+        ("gzip", gzip.compress(SEVEN, mtime=0) + b"more", 400, "or bytes follow it"),
+        ("gzip", gzip.compress(bytes(50_000_000), mtime=0), 413, "body too large: at most 200,000 bytes"),
         ("deflate", zlib.compress(bytes(200_001)), 413, "body too large"),
     ],
 )

@@ -51,7 +51,7 @@ def zipped() -> bytes:
         (bytes(128) + b"DICM", "DICOM", "save it as"),
         (saved(np.zeros((3, 3))), "a NumPy array", "save it as PNG"),
         (zipped(), "a ZIP archive", "unpack it"),
-        (gzip.compress(b"7"), "gzip", "Content-Encoding"),
+        (gzip.compress(b"7", mtime=0), "gzip", "Content-Encoding"),
         (b"data:image/png;base64,iVBORw0KGgo", "base64 text", "decode it"),
         (b"/9j/4AAQSkZJRg", "base64 text", "decode it"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG", "save it as"),
