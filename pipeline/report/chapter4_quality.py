@@ -277,7 +277,9 @@ def thresholds_note(calibration: Calibration | None) -> str:
         rate for rate in ERROR_RATES if rate < smallest
     ]  # equal thresholds are listed under the smallest
     rates = ", ".join(f"{rate:.1%}" for rate in missing)
-    return text + (f" For {rates} too few validation digits reach it without an error." if missing else "")
+    return text + (
+        f" For {rates} too few validation digits are read surely enough without an error." if missing else ""
+    )
 
 
 def reliability(score: Floats, right: npt.NDArray[np.bool_], bins: int = 10) -> list[dict[str, float]]:

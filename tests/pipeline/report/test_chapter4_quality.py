@@ -42,7 +42,7 @@ def test_equal_and_missing_thresholds_are_explained() -> None:
     thresholds = [Threshold(rate, 0.999, 0.9, 0.0, 0.0, rate, 1_000) for rate in (0.02, 0.01, 0.005)]
     note = chapter4_quality.thresholds_note(Calibration(floor=0.99818, thresholds=thresholds))
     assert "None lies below 0.9982, which turns away all but one in 50,000 pictures" in note
-    assert note.endswith("For 0.2%, 0.1% there are too few validation digits.")
+    assert note.endswith("For 0.2%, 0.1% too few validation digits are read surely enough without an error.")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_without_thresholds_there_is_no_table() -> None:
     assert isinstance(block, Text)
     assert block.text.startswith("No threshold is certified, so nothing is accepted without a human.")
     assert "None lies below" not in block.text
-    assert "there are too few validation digits" in block.text
+    assert "too few validation digits are read surely enough" in block.text
 
 
 def test_why_the_loss_cannot_reach_zero() -> None:
