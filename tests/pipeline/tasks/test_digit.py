@@ -47,12 +47,15 @@ def test_the_data_are_those_of_the_training(run: Run) -> None:
 
 @pytest.mark.parametrize("compare", [False, True])
 def test_quantized_as_the_options_say(run: Run, monkeypatch: pytest.MonkeyPatch, compare: bool) -> None:
-    """With the steps of the training's preset and its seed."""
+    """With the steps of the training's preset, its seed and its folder of data."""
 
-    def quantize(run: Run, config: QuantizeConfig, dataset: digits.Dataset) -> dict[str, object]:
+    def quantize(
+        run: Run, config: QuantizeConfig, dataset: digits.Dataset, folder: Path | None
+    ) -> dict[str, object]:
+        assert folder == Path("scans")
         return {
             "config": dataclasses.asdict(config),
-            "metrics": {"validation_accuracy": 0.5},
+            "metrics": {"validation_accuracy": 0.5, "sources": {"mnist": 0.4, "unipen": 0.6}},
             "calibration": {"thresholds": [{}]},
             "rows": [],
         }
@@ -60,10 +63,16 @@ def test_quantized_as_the_options_say(run: Run, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr("pipeline.quantization.digit.quantize", quantize)
     monkeypatch.setattr("pipeline.evaluation.compression.compare", quantize)
     monkeypatch.setattr("pipeline.evaluation.compression.summary", lambda record: "a table")
-    record, text = digit.quantize(run, options(method="ptq", prune=0.5, cluster=8, compare=compare))
+    choices = options(method="ptq", prune=0.5, cluster=8, compare=compare, data_dir=Path("scans"))
+    monkeypatch.setattr(digit, "load_dataset", lambda run, options: digits.load("digits"))
+    record, text = digit.quantize(run, choices)
     wanted = QuantizeConfig(method="ptq", prune=0.5, cluster=8, steps=600, batch=64, seed=5)
     assert record["config"] == dataclasses.asdict(wanted)
-    assert text == ("a table" if compare else f"{run.path}: ptq: validation accuracy 50.00%")
+    assert text == (
+        "a table"
+        if compare
+        else f"{run.path}: ptq: validation accuracy 50.00%\nvalidation: mnist 40.00%, unipen 60.00%"
+    )
 
 
 def test_benchmarked_on_validation_pictures(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
