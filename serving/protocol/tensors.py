@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import simdjson
 
 from serving.errors import CheckreaderError
@@ -70,13 +71,18 @@ def read_floats(text: bytes) -> Floats:
     Raises:
         msgspec.DecodeError: it holds anything but numbers.
     """
-    try:
-        # simdjson's buffer is a copy. A parser keeps the memory for the largest text, so only small ones share one.
-        parser = _shared.parser if len(text) <= _SMALL else simdjson.Parser()
-        array: Any = parser.parse(text)
-        numbers = np.frombuffer(array.as_buffer(of_type="d"))
-    except (ValueError, TypeError, AttributeError, RuntimeError):  # it says less of what is wrong
-        numbers = np.array(decode_flat(text), np.float64)
+    # A parser keeps the memory for the largest text, so only small ones share one.
+    parser = _shared.parser if len(text) <= _SMALL else simdjson.Parser()
+    array: Any = None
+    numbers: npt.NDArray[np.float64] | None = None
+    with contextlib.suppress(ValueError, TypeError, AttributeError, RuntimeError):
+        try:
+            array = parser.parse(text)
+            numbers = np.frombuffer(array.as_buffer(of_type="d"))  # of a copy
+        finally:
+            array = None  # a parser reads nothing while what it read before lives on, in a traceback for one
+    if numbers is None:
+        numbers = np.array(decode_flat(text), np.float64)  # msgspec says more of what is wrong
     with np.errstate(over="ignore"):
         return numbers.astype("<f4")
 

@@ -248,3 +248,10 @@ def test_the_model_checks_the_shape_of_its_own_input() -> None:
     tensors.check_declared("x", "BYTES", [1], SPEC, refuse)  # its shape is known when it is decoded
     with pytest.raises(CheckreaderError, match="datatype 'BF16' is not read"):
         tensors.check_declared("x", "BF16", [1, 2], SPEC, accept)
+
+
+def test_an_error_that_lives_on_does_not_keep_the_parser() -> None:
+    with pytest.raises(msgspec.DecodeError) as caught:
+        tensors.read_floats(b'[1,"a"]')
+    assert tensors.read_floats(b"[[1],[]]").tolist() == [1]  # msgspec alone would refuse it
+    assert caught.value.__context__ is None
