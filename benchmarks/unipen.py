@@ -10,14 +10,13 @@ intervals are Clopper and Pearson's of the share read right, 95 %, as if no two 
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
-from PIL import Image
 
 from benchmarks import output
+from benchmarks.lights import encode
 from pipeline.data import pen_digits
 from pipeline.data.pen_digits import VALIDATION_DONORS, PenDigits
 from pipeline.data.unipen import Character
@@ -27,7 +26,6 @@ from pipeline.synthesis.digit_pictures import DigitPictures, plain_picture
 from pipeline.synthesis.writers import unipen
 from serving.decoding.thresholds import DigitPrediction, operating_point
 from serving.errors import CheckreaderError
-from serving.images.codec import Gray
 from serving.recognition.digits import digit_recognizer
 from serving.repository.store import Repository
 
@@ -116,13 +114,6 @@ def count(
         "accepted": len(accepted),
         "accepted_wrong": sum(str(predictions[i].digit) != characters[i].label for i in accepted),
     }
-
-
-def encode(gray: Gray) -> bytes:
-    """Encodes a picture as PNG."""
-    file = io.BytesIO()
-    Image.fromarray(gray).save(file, "PNG")
-    return file.getvalue()
 
 
 if __name__ == "__main__":
