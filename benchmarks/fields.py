@@ -107,7 +107,7 @@ def routing_numbers(sampler: HandwritingSampler, count: int = NUMBERS) -> dict[s
     for _ in tqdm(range(count), desc="aba", disable=None):
         number = routing_number(rng)
         assert rule is not None
-        assert check_digits.accepts(rule, number)
+        assert check_digits.satisfies(number, rule)
         picture = png(generator.field(amount_text.label(number), rng).picture)
         wrong["without"] += free([picture])[0].text != number
         wrong["with"] += bound([picture])[0].text != number

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.augmentation.field import alignable
-from pipeline.networks.lenet5_field import SLIDING
+from pipeline.networks.lenet5_field import ALPHABET, SLIDING
 from pipeline.synthesis.sampler import Item
 from serving.decoding import ctc
+from serving.decoding.alphabet import without_marks
 from serving.images import sliding_window
 from serving.images.codec import Gray
 from serving.images.digit import INK_LEVEL
@@ -45,7 +46,7 @@ def cuts(
     """
     if not alignable(pixels, tuple(labels)):
         return ()
-    shares = probabilities if separators else ctc.without_separators(probabilities)
+    shares = probabilities if separators else without_marks(probabilities, ALPHABET)
     shares = np.maximum(shares, _TINY)  # so that there is an alignment
     places = ctc.places(shares / shares.sum(1, keepdims=True), labels)
     ink = (pixels > INK_LEVEL).sum(0).tolist()

@@ -23,7 +23,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from serving.decoding.ctc import SEPARATOR
+from pipeline.networks.lenet5_field import SEPARATOR
 from serving.errors import CheckreaderError
 from serving.images.codec import Gray, decode
 from serving.images.pages import only_page

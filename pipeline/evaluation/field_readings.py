@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.data.labeled_fields import Box, Labeled
-from pipeline.networks.lenet5_field import SLIDING
+from pipeline.networks.lenet5_field import ALPHABET, SLIDING
 from pipeline.synthesis import nonfields
 from serving.decoding import field_string
+from serving.decoding.alphabet import manifest_labels
 from serving.decoding.field_string import FieldFormat
 from serving.decoding.thresholds import operating_point, shortest_float
 from serving.images.codec import Gray
@@ -78,6 +79,7 @@ def field_recognizer(
         "field",
         Tensor("image", "FP32", [-1, SLIDING.height, -1, 1]),
         [],
+        labels=manifest_labels(ALPHABET),
         sliding=SLIDING,
         confidence=Confidence(_SHRUNK, 0.0),
     )

@@ -19,11 +19,14 @@ from types import ModuleType
 from typing import Any, Final
 
 from pipeline.networks.lenet5 import LayerRow, format_table
+from serving.decoding.alphabet import DIGITS, EITHER, Alphabet
 from serving.images.field import HEIGHT
 from serving.manifest import Sliding
 
-CLASSES: Final = 12  # ten digits, separator, blank
-BLANK: Final = 11
+ALPHABET: Final = Alphabet(DIGITS + EITHER)
+SEPARATOR: Final = ALPHABET.symbols.index(EITHER)
+BLANK: Final = ALPHABET.blank
+CLASSES: Final = BLANK + 1
 
 # name, kernel rows and columns, filters; 2×2 subsampling after the layers in `_SUBSAMPLED`
 _LAYERS: Final = (

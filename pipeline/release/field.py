@@ -17,7 +17,7 @@ from pipeline.evaluation.field_run import FAMILIES, stored_calibration
 from pipeline.export.formats import FIELD_FORMATS, FOLDER, Format, get
 from pipeline.export.predictor import predictor
 from pipeline.networks import batching, spec
-from pipeline.networks.lenet5_field import CLASSES, SLIDING
+from pipeline.networks.lenet5_field import ALPHABET, CLASSES, SEPARATOR, SLIDING
 from pipeline.records import FieldRecords, convert
 from pipeline.release import triton
 from pipeline.release.artifacts import PREVIOUS, TaskRelease, beside, copy, records_folder, write_records
@@ -25,7 +25,7 @@ from pipeline.run import Run, replacing, sha256, write_bytes
 from pipeline.synthesis import generator as fields
 from serving import __version__
 from serving.decoding import ctc
-from serving.decoding.ctc import SEPARATOR
+from serving.decoding.alphabet import manifest_labels
 from serving.decoding.field_string import field_format
 from serving.decoding.thresholds import operating_point
 from serving.errors import CheckreaderError
@@ -58,7 +58,7 @@ _DESCRIPTIONS: Final = {
     spec.FIELD.model: "LeNet-5 sliding over a field, float: a whole amount or number",
     spec.FIELD.int8: "LeNet-5 sliding over a field in 8-bit integers: a whole amount or number",
 }
-_LABELS: Final = [*map(str, range(10)), "separator", "blank"]
+_LABELS: Final = manifest_labels(ALPHABET)
 _IMAGE: Final = Tensor("image", "FP32", [-1, SLIDING.height, -1, 1])
 _PROBABILITIES: Final = Tensor("probabilities", "FP32", [-1, -1, CLASSES])
 _LARGEST_BATCH: Final = 64  # fields

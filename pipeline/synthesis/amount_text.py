@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from serving.decoding.ctc import SEPARATOR
+from pipeline.networks.lenet5_field import SEPARATOR
 
 # Marks around the digits with their relative frequencies.
 _BEFORE: Final = {"$": 5, "#": 1, "=": 1, "-": 1, "*": 1, "**": 1}

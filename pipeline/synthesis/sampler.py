@@ -10,9 +10,9 @@ from typing import Any, Final
 import numpy as np
 
 from pipeline.data import digits
+from pipeline.networks.lenet5_field import SEPARATOR
 from pipeline.run import sha256
 from pipeline.synthesis import generator, nonfields
-from serving.decoding.ctc import SEPARATOR
 from serving.images.codec import Gray
 from serving.images.field import normalize_field
 

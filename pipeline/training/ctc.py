@@ -16,8 +16,8 @@ from tqdm import tqdm
 from pipeline.augmentation.field import Batch, pad
 from pipeline.config import FieldTrainConfig
 from pipeline.networks import lenet5_field
+from pipeline.networks.lenet5_field import SEPARATOR
 from pipeline.synthesis.sampler import Item
-from serving.decoding.ctc import SEPARATOR
 
 _LINES: Final = 20  # of progress in a training
 RECALIBRATION: Final = 60  # batches on which batch normalization's statistics are measured at the end

@@ -11,11 +11,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from serving.decoding.ctc import SEPARATOR as SEPARATOR_LABEL
+from serving.decoding.alphabet import DIGITS, EITHER, Alphabet
 from serving.decoding.ctc import Hypothesis
 from serving.errors import CheckreaderError
 
-SEPARATOR = "·"  # stands for a separator that may be a point or a comma
 LOCALES = {"en": ".", "de": ",", "es": ","}  # the decimal character; the other one groups thousands
 MAX_DIGITS = 15
 SHARE = 0.01
@@ -37,7 +36,7 @@ class AmountPrediction:
 
     Attributes:
         labels: its likeliest string, as the decoder's labels.
-        raw: the same with `SEPARATOR` for each separator.
+        raw: the same as characters.
         text: the digits alone.
         amount: its meaning.
         probability: of all hypotheses with this text and this meaning together.
@@ -76,7 +75,7 @@ def interpret(raw: str, locale: str | None = None) -> Amount:
     Amounts with three decimals (Kuwait, Tunisia) are read as thousands and are not for this function.
 
     Args:
-        raw: ASCII digits, "." and "," where the character is known, `SEPARATOR` where it is not.
+        raw: ASCII digits, "." and "," where the character is known, `EITHER` where it is not.
         locale: a key of `LOCALES`, or None where both uses are possible.
 
     Raises:
@@ -85,10 +84,10 @@ def interpret(raw: str, locale: str | None = None) -> Amount:
     """
     if locale is not None and locale not in LOCALES:
         raise CheckreaderError(f"unknown locale {locale!r}: the known ones are {', '.join(LOCALES)}")
-    if not re.fullmatch(f"[0-9.,{SEPARATOR}]*", raw):
+    if not re.fullmatch(f"[0-9.,{EITHER}]*", raw):
         raise ValueError(f"an amount has digits and separators only, got {raw!r}")
-    groups = re.split(f"[.,{SEPARATOR}]", raw)
-    separators = re.findall(f"[.,{SEPARATOR}]", raw)
+    groups = re.split(f"[.,{EITHER}]", raw)
+    separators = re.findall(f"[.,{EITHER}]", raw)
     cents = len(groups) > 1 and len(groups[-1]) == _CENTS
     units = groups[:-1] if cents else groups
     doubt = _malformed(groups, units) or _contradiction(separators, cents, locale)
@@ -99,6 +98,7 @@ def interpret(raw: str, locale: str | None = None) -> Amount:
 
 def predict_amount(
     hypotheses: Sequence[Hypothesis],
+    alphabet: Alphabet,
     locale: str | None = None,
     share: float = SHARE,
     of_text: Callable[[tuple[int, ...]], float] | None = None,
@@ -111,10 +111,11 @@ def predict_amount(
 
     Args:
         hypotheses: one or more strings; the more, the less a rival can hide among those left out.
+        alphabet: of their labels.
         locale: as for `interpret`.
         share: how likely rivals may be, relative to the best.
         of_text: total probability of a string of digits whatever its separators; with it no rival can
-            hide: `lambda digits: ctc.probability(ctc.without_separators(probabilities), digits)`.
+            hide: `lambda digits: ctc.probability(without_marks(probabilities, alphabet), digits)`.
 
     Raises:
         CheckreaderError: an unknown locale.
@@ -124,8 +125,8 @@ def predict_amount(
         raise ValueError("nothing to weigh")
     predictions: dict[tuple[str, str | None], AmountPrediction] = {}
     for hypothesis in sorted(hypotheses, key=lambda hypothesis: -hypothesis.probability):
-        raw = label_text(hypothesis.labels)
-        text = raw.replace(SEPARATOR, "")
+        raw = alphabet.text(hypothesis.labels)
+        text = digits_of(raw)
         amount = interpret(raw, locale)
         prediction = AmountPrediction(hypothesis.labels, raw, text, amount, hypothesis.probability)
         likelier = predictions.get((text, amount.amount))
@@ -138,7 +139,7 @@ def predict_amount(
     rivals = [rival for rival in predictions.values() if rival.text == best.text and rival is not best]
     weight = sum(rival.probability for rival in rivals)
     if of_text is not None:
-        digits = tuple(label for label in best.labels if label != SEPARATOR_LABEL)
+        digits = alphabet.labels(best.text)
         weight = max(weight, of_text(digits) - best.probability)
     if weight <= share * best.probability:
         return best
@@ -148,9 +149,9 @@ def predict_amount(
     return replace(best, amount=Amount(None, doubt))
 
 
-def label_text(labels: Sequence[int]) -> str:
-    """Writes the decoder's labels as a string, `SEPARATOR` for each separator."""
-    return "".join(SEPARATOR if label == SEPARATOR_LABEL else str(label) for label in labels)
+def digits_of(raw: str) -> str:
+    """Returns the digits of a string alone."""
+    return "".join(character for character in raw if character in DIGITS)
 
 
 def _malformed(groups: list[str], units: list[str]) -> str | None:
@@ -178,8 +179,8 @@ def _contradiction(separators: list[str], cents: bool, locale: str | None) -> st
     """Returns the fault in the characters, as far as they are known."""
     thousands = separators[:-1] if cents else separators
     decimal = separators[-1:] if cents else []
-    grouping = {character for character in thousands if character != SEPARATOR}
-    pointing = {character for character in decimal if character != SEPARATOR}
+    grouping = {character for character in thousands if character != EITHER}
+    pointing = {character for character in decimal if character != EITHER}
     if len(grouping) > 1:
         return "thousands are separated by a point and by a comma"
     if grouping & pointing:

@@ -1,121 +1,25 @@
-"""Describes check digits and lengths as finite automata over digits.
+"""Describes check digits and lengths as finite automata over the ten digits.
 
 The decoder (`serving.decoding.ctc`) searches only among the strings that an automaton
 accepts, so a scheme is an automaton. To add one, write a function that gives
-`build` a start, a step and a test, and list it in `SCHEMES`. The states may be
-any hashable objects; `build` numbers, trims and minimizes them:
-
-    def digit_sum() -> Automaton:
-        '''Numbers whose digits sum to a multiple of 9.'''
-        return build(0, lambda total, digit: (total + digit) % 9, lambda total: total == 0)
+`automata.build` a start, a step and a test, and list it in `SCHEMES`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import lru_cache
-from typing import TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
+from serving.decoding.alphabet import DIGITS
+from serving.decoding.automata import Automaton, accepts, build, intersection
 from serving.errors import CheckreaderError
 
-DEAD = -1
 MAX_LENGTH = 30  # digits; an IBAN, the longest number in use, has 34 characters with its letters
-_DIGITS = 10
-
-State = TypeVar("State", bound=Hashable)
 
 
-@dataclass(frozen=True, eq=False)
-class Automaton:
-    """A deterministic finite automaton over the digits 0–9; separators leave the state as it is.
-
-    Attributes:
-        start: the state before the first digit.
-        step: int32 [S, 10], the state after a digit; `DEAD` where nothing accepted can follow.
-        accepting: bool [S], whether a number may end in the state.
-    """
-
-    start: int
-    step: npt.NDArray[np.int32]
-    accepting: npt.NDArray[np.bool_]
-
-    @property
-    def empty(self) -> bool:
-        """Says whether no number at all is accepted."""
-        return not self.accepting.any()
-
-
-def accepts(automaton: Automaton, text: str) -> bool:
+def satisfies(text: str, automaton: Automaton) -> bool:
     """Returns whether the automaton accepts `text`; anything but ASCII digits is not accepted."""
-    state = automaton.start
-    for character in text:
-        if character not in "0123456789":
-            return False
-        state = int(automaton.step[state, int(character)])
-        if state == DEAD:
-            return False
-    return bool(automaton.accepting[state])
-
-
-def build(
-    start: State, step: Callable[[State, int], State | None], accepting: Callable[[State], bool]
-) -> Automaton:
-    """Builds the minimal automaton of a description.
-
-    Args:
-        start: any hashable state.
-        step: the state after a digit, None where no number goes on.
-        accepting: whether a number may end in a state.
-
-    Finitely many states must be reachable from `start`.
-    """
-    number: dict[State, int] = {start: 0}
-    table: list[list[int]] = []
-    states = [start]
-    for state in states:  # grows as it goes
-        row = []
-        for digit in range(_DIGITS):
-            after = step(state, digit)
-            if after is None:
-                row.append(DEAD)
-                continue
-            if after not in number:
-                number[after] = len(states)
-                states.append(after)
-            row.append(number[after])
-        table.append(row)
-    return _minimal(np.array(table, np.int32), np.array([accepting(state) for state in states], bool))
-
-
-def _minimal(step: npt.NDArray[np.int32], accepting: npt.NDArray[np.bool_]) -> Automaton:
-    """Merges states that accept the same continuations (Moore 1956); start is state 0 before and after.
-
-    Every state from which nothing is accepted falls into the class of the added dead state.
-    """
-    dead = len(step)
-    table = np.append(np.where(step == DEAD, dead, step), np.full((1, _DIGITS), dead), axis=0)
-    classes = np.append(accepting, False).astype(np.int64)
-    count = len(np.unique(classes))
-    while True:
-        keys = np.column_stack([classes, classes[table]])
-        _, classes = np.unique(keys, axis=0, return_inverse=True)
-        classes = classes.reshape(-1)
-        if classes.max() + 1 == count:
-            break
-        count = int(classes.max()) + 1
-    if classes[0] == classes[dead]:
-        return Automaton(0, np.full((1, _DIGITS), DEAD, np.int32), np.zeros(1, bool))
-    kept, first = np.unique(classes[:dead], return_index=True)
-    # Numbered in the order in which they are reached, the start first.
-    order = [int(index) for index in np.sort(first) if classes[index] != classes[dead]]
-    renumbered = np.full(int(kept.max()) + 2, DEAD, np.int32)
-    renumbered[classes[order]] = np.arange(len(order))
-    renumbered[classes[dead]] = DEAD
-    return Automaton(0, renumbered[classes[table[order]]], np.append(accepting, False)[order])
+    return all(character in DIGITS for character in text) and accepts(automaton, map(int, text))
 
 
 @lru_cache
@@ -172,23 +76,6 @@ def length(count: int) -> Automaton:
     if not 1 <= count <= MAX_LENGTH:
         raise CheckreaderError(f"length must be between 1 and {MAX_LENGTH} digits, got {count}")
     return build(0, lambda n, _: n + 1 if n < count else None, lambda n: n == count)
-
-
-def intersection(left: Automaton, right: Automaton) -> Automaton:
-    """Accepts the numbers that both accept (the product automaton)."""
-
-    left_step: list[list[int]] = left.step.tolist()  # single entries are faster to read than an array's
-    right_step: list[list[int]] = right.step.tolist()
-
-    def step(state: tuple[int, int], digit: int) -> tuple[int, int] | None:
-        after = left_step[state[0]][digit], right_step[state[1]][digit]
-        return None if DEAD in after else after
-
-    return build(
-        (left.start, right.start),
-        step,
-        lambda state: bool(left.accepting[state[0]] & right.accepting[state[1]]),
-    )
 
 
 SCHEMES: dict[str, Callable[[], Automaton]] = {"aba": aba, "luhn": luhn, "mod97": mod97}

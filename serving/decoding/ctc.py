@@ -5,9 +5,8 @@ what is left when repeats are merged and blanks dropped, and a string's
 probability is the sum over its alignments (Graves, Fernández, Gomez and
 Schmidhuber 2006, ICML). `search` is their prefix search as a best-first search
 with an exact bound, so that what it returns first *is* the likeliest string;
-with an automaton (`serving.decoding.check_digits`) it is the likeliest *accepted* string.
-Everywhere the last symbol is the blank; labels 0–9 are digits, 10 is the
-separator.
+with an automaton (`serving.decoding.automata`) it is the likeliest *accepted* string.
+Everywhere the last symbol is the blank.
 """
 
 from __future__ import annotations
@@ -21,10 +20,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from serving.decoding.check_digits import DEAD, Automaton
+from serving.decoding.automata import DEAD, Automaton
 from serving.decoding.lattice import Lattice, Matrix, Prefix, normalized_rows
 
-SEPARATOR = 10
 BUDGET = 2000
 
 # First and last step of a label, and the probability that its stretch reads as it.
@@ -69,7 +67,7 @@ def search(
     Args:
         probabilities: float [T, K], a row for each step that sums to 1 (rows are
             normalized again); index K − 1 is the blank. T may be 0: the empty string.
-        accepts: the automaton that the digits must satisfy; separators do not move it.
+        accepts: the automaton that the string must satisfy.
         count: how many strings to find; fewer come back where fewer have a probability.
         budget: prefixes that may be expanded. Readable pictures take some tens; noise may take
             any number. When the budget runs out, strings that were reached by then fill up the rest.
@@ -128,18 +126,6 @@ def probability(probabilities: npt.NDArray[np.floating[Any]], labels: Sequence[i
     for label in labels:
         prefix = lattice.extend(prefix, label)
     return prefix.ends[-1]
-
-
-def without_separators(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Adds the separator's share to the blank's in probabilities [T, 12] or [V, T, 12].
-
-    A string's probability is then exactly the total of all strings that differ
-    from it in separators alone.
-    """
-    merged = probabilities.copy()
-    merged[..., -1] += merged[..., SEPARATOR]
-    merged[..., SEPARATOR] = 0
-    return merged
 
 
 def places(probabilities: npt.NDArray[np.floating[Any]], labels: Sequence[int]) -> list[Place]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from serving.decoding import ctc
-from serving.decoding.check_digits import Automaton
+from serving.decoding.automata import Automaton
 from serving.decoding.ctc import BUDGET, Hypothesis, Search
 from serving.runtime.network import Floats
 

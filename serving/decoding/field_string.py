@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from serving.decoding import check_digits, ctc, ensemble
-from serving.decoding.amounts import LOCALES, Amount, predict_amount
+from serving.decoding import check_digits, ensemble
+from serving.decoding.alphabet import DIGITS, EITHER, Alphabet, without_marks
+from serving.decoding.amounts import LOCALES, Amount, digits_of, predict_amount
+from serving.decoding.automata import Automaton
 from serving.decoding.ctc import Hypothesis
 from serving.errors import CheckreaderError
 from serving.manifest import Confidence
@@ -21,7 +23,7 @@ _SURE: Final = 1e-12  # probabilities are kept this far from 0 and 1
 # Prefixes that a search may expand: readable fields take some tens, and a millisecond; noise would take seconds
 # and is rejected anyway.
 _BUDGET: Final = 300
-_SEPARATES: Final = 0.01  # separators less likely than this at every step are not searched for
+_MARKED: Final = 0.01  # marks less likely than this at every step are not searched for
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class FieldFormat:
     locale: str | None = None
 
     @functools.cached_property
-    def automaton(self) -> check_digits.Automaton | None:
+    def automaton(self) -> Automaton | None:
         """The automaton that a number has to satisfy; None where there is none."""
         return check_digits.parse(self.scheme, self.length)
 
@@ -46,8 +48,8 @@ class DecodedField:
     Attributes:
         best: the likeliest strings, best first. The first's probability is that of everything with the same
             digits (and, of an amount, the same meaning), on which `Confidence` is fitted. Strings of a number
-            have no separators.
-        labels: the first as it is written, separators included.
+            have no marks.
+        labels: the first as it is written, marks included.
         amount: its meaning; None for a number, or where nothing is written.
         valid: False where no string keeps the rules: the likeliest of all are given instead.
         exact: False where the search ended before the first was proven.
@@ -93,15 +95,18 @@ def field_format(
     return FieldFormat(kind, scheme, length, locale)
 
 
-def decode(probabilities: Floats, expected: FieldFormat, count: int = _COUNT) -> DecodedField:
+def decode(
+    probabilities: Floats, expected: FieldFormat, alphabet: Alphabet, count: int = _COUNT
+) -> DecodedField:
     """Finds the likeliest strings of a field.
 
     Args:
-        probabilities: float32 [V, T, 12], for each view the steps that belong to the field, T ≥ 1.
+        probabilities: float32 [V, T, K], for each view the steps that belong to the field, T ≥ 1.
         expected: the rules that a string has to keep.
+        alphabet: of the network's K − 1 symbols.
         count: how many strings, at most.
     """
-    merged = ctc.without_separators(probabilities)
+    merged = without_marks(probabilities, alphabet)
     steps = merged if expected.kind == "number" else probabilities
     search = ensemble.search(steps, expected.automaton, max(count, _COUNT), _BUDGET)
     valid, total = bool(search.best), search.total
@@ -110,21 +115,21 @@ def decode(probabilities: Floats, expected: FieldFormat, count: int = _COUNT) ->
     best, amount = search.best, None
     labels = best[0].labels
     if expected.kind == "number":
-        labels = _with_separators(probabilities, labels)
-    elif any(label != ctc.SEPARATOR for label in labels):
+        labels = _with_marks(probabilities, labels, alphabet)
+    elif digits_of(alphabet.text(labels)):
         of_text = functools.partial(ensemble.probability, merged)
-        likeliest = predict_amount(best, expected.locale, of_text=of_text)
+        likeliest = predict_amount(best, alphabet, expected.locale, of_text=of_text)
         labels, amount = likeliest.labels, likeliest.amount
         others = [hypothesis for hypothesis in best if hypothesis.labels != labels]
         best = [Hypothesis(labels, likeliest.probability), *others]
     return DecodedField(tuple(best[:count]), labels, amount, valid, search.exact, total)
 
 
-def _with_separators(probabilities: Floats, digits: tuple[int, ...]) -> tuple[int, ...]:
-    """Inserts the likeliest separators into the digits."""
-    if probabilities[..., ctc.SEPARATOR].max() >= _SEPARATES:
+def _with_marks(probabilities: Floats, digits: tuple[int, ...], alphabet: Alphabet) -> tuple[int, ...]:
+    """Inserts the likeliest marks into the digits."""
+    if probabilities[..., len(DIGITS) : -1].max(initial=0.0) >= _MARKED:
         for hypothesis in ensemble.search(probabilities, None, _COUNT, _BUDGET).best:
-            if tuple(label for label in hypothesis.labels if label != ctc.SEPARATOR) == digits:
+            if tuple(label for label in hypothesis.labels if label < len(DIGITS)) == digits:
                 return hypothesis.labels
     return digits
 
@@ -143,6 +148,6 @@ def logit(probability: float) -> float:
     return math.log(bounded / (1 - bounded))
 
 
-def raw_text(labels: Sequence[int]) -> str:
-    """Writes labels as a field's `raw`: a point for each separator."""
-    return "".join("." if label == ctc.SEPARATOR else str(label) for label in labels)
+def raw_text(labels: Sequence[int], alphabet: Alphabet) -> str:
+    """Writes labels as a field's `raw`: a point for each separator that may be a comma."""
+    return alphabet.text(labels).replace(EITHER, ".")

@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from serving.decoding.check_digits import DEAD, Automaton
+from serving.decoding.automata import DEAD, Automaton
 
-_DIGITS = 10
 _ROWS = 1e-3  # how far a row's sum may be from 1
 
 Matrix = npt.NDArray[np.float64]
@@ -58,7 +57,7 @@ class Lattice:
 
     def step(self, state: int, label: int) -> int:
         """Returns the automaton's state after a label."""
-        if self.automaton is None or label >= _DIGITS:
+        if self.automaton is None or label >= self.automaton.step.shape[1]:
             return state
         return int(self.automaton.step[state, label])
 
@@ -125,8 +124,8 @@ def _backward(rows: Matrix, automaton: Automaton) -> tuple[Matrix, float]:
     steps, labels = len(rows), rows.shape[1] - 1
     states = len(automaton.step)
     after = np.repeat(np.arange(states)[:, None], labels, axis=1)
-    digits = min(labels, _DIGITS)
-    after[:, :digits] = np.where(automaton.step[:, :digits] == DEAD, states, automaton.step[:, :digits])
+    moving = min(labels, automaton.step.shape[1])
+    after[:, :moving] = np.where(automaton.step[:, :moving] == DEAD, states, automaton.step[:, :moving])
     index = after * labels + np.arange(labels)
     others = 1.0 - np.eye(labels)  # sums without subtracting: nothing cancels
     gains = np.empty((steps, states, labels))

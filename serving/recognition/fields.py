@@ -1,8 +1,7 @@
 """Recognizes whole fields, amounts or numbers: encoded bytes become normalized fields, probabilities predictions.
 
-`raw` is the text as written. The network has one class for points and commas, so `raw` has a point for
-each: "1.250" is no number to be parsed. Which of them is a decimal point is decided by
-`amounts.predict_amount` from their places, and its doubt is a reason not to accept.
+`raw` is the text as written: "1.250" is no number to be parsed. Which mark is a decimal point is decided by
+`amounts.predict_amount`, and its doubt is a reason not to accept.
 """
 
 from __future__ import annotations
@@ -14,7 +13,10 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from serving.decoding import alphabet as alphabets
 from serving.decoding import ctc, ensemble
+from serving.decoding.alphabet import DIGITS, Alphabet, without_marks
+from serving.decoding.amounts import digits_of
 from serving.decoding.field_string import DecodedField, FieldFormat, confidence, decode, raw_text
 from serving.decoding.thresholds import OperatingPoint, operating_point, rejection_reason, shortest_float
 from serving.errors import CheckreaderError
@@ -57,7 +59,7 @@ class FieldPrediction(msgspec.Struct, frozen=True):
     """A recognized field.
 
     `page` is the number of its page in the picture, from 1. `text` is the digits alone, `raw` the text as written
-    with a point for each separator, `amount` a decimal where the separators leave no doubt. `reason` says why the
+    `amount` a decimal where the marks leave no doubt. `reason` says why the
     prediction is not accepted.
     """
 
@@ -126,7 +128,7 @@ def recognize(
 
     Args:
         source: the field.
-        probabilities: for each view of it, float32 [V, T, 12]; steps beyond the field's are ignored.
+        probabilities: for each view of it, float32 [V, T, K]; steps beyond the field's are ignored.
         model: the network's entry in the manifest.
         expected: the format that the field is expected to have.
         point: what is accepted.
@@ -136,13 +138,14 @@ def recognize(
         return _empty(source, whole_page or source.field.problem, expected)
     assert model.sliding is not None
     steps = probabilities[:, : sliding_window.steps(source.field.pixels.shape[1], model.sliding)]
-    decoded = decode(steps, expected)
-    raw = raw_text(decoded.labels)
-    text = raw.replace(".", "")
+    alphabet = alphabets.parse(model.labels)
+    decoded = decode(steps, expected, alphabet)
+    raw = raw_text(decoded.labels, alphabet)
+    text = digits_of(raw)
     if not text:
         return _empty(source, whole_page or "no digit read", expected)
     certainty = shortest_float(np.float32(confidence(decoded.best[0].probability, model.confidence)))
-    places = _places(steps, decoded.labels)
+    places = _places(steps, decoded.labels, alphabet)
     reason = whole_page or _fault(decoded, expected) or _rejection(certainty, decoded, expected, point)
     if reason is None and uncovered_ink(source.field.pixels, [place[:2] for place in places], model.sliding):
         reason = "ink beside the digits that was not read: one may be missing"
@@ -157,7 +160,9 @@ def recognize(
         digits=_digits(source, places, decoded.labels, model.sliding),
         check_digit=CheckDigit(expected.scheme, decoded.valid) if expected.scheme else None,
         alternatives=[
-            Alternative(raw_text(hypothesis.labels), shortest_float(np.float32(hypothesis.probability)))
+            Alternative(
+                raw_text(hypothesis.labels, alphabet), shortest_float(np.float32(hypothesis.probability))
+            )
             for hypothesis in decoded.best[1:]
         ],
     )
@@ -174,9 +179,9 @@ def probabilities_by_field(
         sliding: the network's.
 
     Returns:
-        For each field float32 [V, T, 12]; without steps for one that was left out.
+        For each field float32 [V, T, K]; without steps for one that was left out.
     """
-    rows: list[Floats] = [np.empty((len(sliding.slants), 0, 12), np.float32)] * count
+    rows: list[Floats] = [np.empty((len(sliding.slants), 0, 1), np.float32)] * count
     for (indices, _), outputs in batches:
         for index, row in zip(indices, sliding_window.views(len(indices), outputs[0], sliding), strict=True):
             rows[index] = row
@@ -265,10 +270,10 @@ def _rules(expected: FieldFormat) -> str:
     return " and ".join(rule for rule in (scheme, length) if rule)
 
 
-def _places(probabilities: Floats, labels: Sequence[int]) -> list[ctc.Place]:
+def _places(probabilities: Floats, labels: Sequence[int], alphabet: Alphabet) -> list[ctc.Place]:
     """Finds each label's steps in the clearest view; a slant leaves a digit's middle where it is."""
-    if ctc.SEPARATOR not in labels:  # however likely one was
-        probabilities = ctc.without_separators(probabilities)
+    # Marks that are not among the labels stand for nothing, however likely one was.
+    probabilities = without_marks(probabilities, alphabet, alphabet.text(labels))
     return ctc.places(probabilities[ensemble.clearest_view(probabilities, labels)], labels)
 
 
@@ -280,5 +285,5 @@ def _digits(
     return [
         FieldDigit(label, shortest_float(np.float32(probability)), box)
         for label, (_, _, probability), box in zip(labels, places, symbols, strict=True)
-        if label != ctc.SEPARATOR
+        if label < len(DIGITS)
     ]

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from serving.decoding import alphabet
 from serving.errors import CheckreaderError
 from serving.images import sliding_window
 from serving.images.field import Field
@@ -20,7 +21,6 @@ TOLERANCE: Final = 1e-3
 # pixel may differ by its last place, and in 8 bits a logit. The string must be the same everywhere.
 TOLERANCE_FIELD: Final = 0.05
 TOLERANCE_INT8: Final = 0.25
-_BLANK = 11
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ def check_fields(loaded: LoadedModel, fields: Sequence[tuple[GoldenField, Field]
     sliding = loaded.model.sliding
     if sliding is None:
         raise _refusal(loaded, "the manifest does not say how it slides over a field")
+    alphabet.parse(loaded.model.labels)
     rows = [golden.expected.get(loaded.name, {}).get(loaded.artifact.format) for golden, _ in fields]
     if not rows:
         raise _refusal(loaded, "the golden set does not say what it should answer")
@@ -93,15 +94,17 @@ def _difference(expected: GoldenSteps, got: Floats, integer: bool, moved: bool) 
 
     Args:
         expected: the release's.
-        got: this machine's, float32 [T, 12].
+        got: this machine's, float32 [T, K].
         integer: whether the model computes in 8 bits.
         moved: whether the field is a column wider or narrower than the release's; then only the string counts.
     """
     labels = np.array(expected.labels, np.int64)
     if abs(len(got) - len(labels)) > 1 or len(labels) != len(expected.probabilities):
         return f"it answers {len(got)} steps, expected {len(labels)}"
-    if _collapsed(got.argmax(1)) != _collapsed(labels):
-        return f"it reads {_collapsed(got.argmax(1))} where the release read {_collapsed(labels)}"
+    blank = got.shape[1] - 1
+    string, released = _collapsed(got.argmax(1), blank), _collapsed(labels, blank)
+    if string != released:
+        return f"it reads {string} where the release read {released}"
     if moved:
         return None
     off = float(np.abs(got[np.arange(len(labels)), labels] - expected.probabilities).max(initial=0))
@@ -109,10 +112,10 @@ def _difference(expected: GoldenSteps, got: Floats, integer: bool, moved: bool) 
     return None if off <= most else f"its probabilities are off by {off:.2g}, at most {most} is allowed"
 
 
-def _collapsed(labels: npt.NDArray[np.int64]) -> list[int]:
+def _collapsed(labels: npt.NDArray[np.int64], blank: int) -> list[int]:
     """Merges repeats and drops blanks."""
     new = np.append(True, labels[1:] != labels[:-1])
-    return [int(label) for label in labels[new] if label != _BLANK]
+    return [int(label) for label in labels[new] if label != blank]
 
 
 def _refusal(loaded: LoadedModel, reason: str) -> CheckreaderError:

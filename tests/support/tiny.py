@@ -215,6 +215,7 @@ def write_models(folder: Path, version: str = "1") -> Path:
                 (32, -1, 1),
                 output=Tensor("probabilities", "FP32", [-1, -1, 12]),
                 thresholds=thresholds,
+                labels=[*map(str, range(10)), "separator", "blank"],
                 sliding=SLIDING,
                 confidence=Confidence(1.0, 0.0),
             ),

@@ -18,8 +18,8 @@ from PIL import Image, ImageDraw, ImageFont
 from pipeline.data import labeled_fields
 from pipeline.export.formats import FIELD_FORMATS, FOLDER
 from pipeline.networks import batching, lenet5_field, spec
+from pipeline.networks.lenet5_field import SEPARATOR
 from pipeline.run import Run
-from serving.decoding.ctc import SEPARATOR
 from serving.images.digit import tensor
 from serving.images.field import normalize_field
 

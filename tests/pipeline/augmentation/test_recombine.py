@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from pipeline.augmentation import recombine
 from pipeline.networks import lenet5_field
+from pipeline.networks.lenet5_field import SEPARATOR
 from pipeline.synthesis.sampler import Item
-from serving.decoding.ctc import SEPARATOR
 from serving.images import sliding_window
 
 

@@ -12,9 +12,8 @@ from pipeline.evaluation.field_readings import (
     field_recognizer,
     scores,
 )
-from pipeline.networks.lenet5_field import BLANK, CLASSES, SLIDING
+from pipeline.networks.lenet5_field import BLANK, CLASSES, SEPARATOR, SLIDING
 from serving.decoding import field_string
-from serving.decoding.ctc import SEPARATOR
 from serving.images.field import normalize_field
 from serving.images.sliding_window import steps
 from serving.manifest import Confidence

@@ -11,9 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.decoding import ctc
-from serving.decoding.amounts import SEPARATOR, Amount, interpret, label_text, predict_amount
+from serving.decoding.alphabet import DIGITS, EITHER, Alphabet, without_marks
+from serving.decoding.amounts import Amount, interpret, predict_amount
 from serving.decoding.ctc import Hypothesis
 from serving.errors import CheckreaderError
+
+ALPHABET = Alphabet(DIGITS + EITHER)
 
 CLEAR = [
     ("1250", "1250"),
@@ -146,7 +149,7 @@ def test_an_amount_or_a_doubt(raw: str, locale: str | None) -> None:
 @given(st.text("0123456789.,·", max_size=12), st.sampled_from(["en", "de", "es"]))
 def test_knowing_more_only_adds_doubt(raw: str, locale: str) -> None:
     """Of a character or of the locale: it can take an amount away, not change it."""
-    least = interpret(re.sub("[.,]", SEPARATOR, raw))
+    least = interpret(re.sub("[.,]", EITHER, raw))
     for interpretation in (interpret(raw), interpret(raw, locale)):
         assert interpretation.amount in (None, least.amount)
 
@@ -160,25 +163,25 @@ def test_every_amount_that_is_written_properly(
     value = Decimal(cents) / 100 if fractions else Decimal(cents // 100)
     raw = f"{value:,.2f}" if fractions else f"{value:,f}"
     raw = raw.translate({ord(","): thousands, ord("."): decimal})
-    for text in (raw, re.sub("[.,]", SEPARATOR, raw)):
+    for text in (raw, re.sub("[.,]", EITHER, raw)):
         interpretation = interpret(text, locale).amount
         assert interpretation is not None
         assert Decimal(interpretation) == value
 
 
 def string(raw: str, probability: float) -> Hypothesis:
-    return Hypothesis(tuple(10 if c == SEPARATOR else int(c) for c in raw), probability)
+    return Hypothesis(ALPHABET.labels(raw), probability)
 
 
 def test_equal_meanings_add_up() -> None:
-    prediction = predict_amount([string("1250", 0.35), string("1750", 0.4), string("1·250", 0.2)])
+    prediction = predict_amount([string("1250", 0.35), string("1750", 0.4), string("1·250", 0.2)], ALPHABET)
     assert (prediction.raw, prediction.text, prediction.amount) == ("1250", "1250", Amount("1250", None))
     assert prediction.labels == (1, 2, 5, 0)
     assert prediction.probability == pytest.approx(0.55)
 
 
 def test_a_rival_of_the_same_digits_is_a_doubt() -> None:
-    prediction = predict_amount([string("12·50", 0.9), string("1250", 0.02)])
+    prediction = predict_amount([string("12·50", 0.9), string("1250", 0.02)], ALPHABET)
     assert (prediction.raw, prediction.text, prediction.probability) == ("12·50", "1250", 0.9)
     assert prediction.amount.amount is None
     assert "12·50 may be 1250, probability 0.022" in str(prediction.amount.doubt)
@@ -186,29 +189,34 @@ def test_a_rival_of_the_same_digits_is_a_doubt() -> None:
 
 @pytest.mark.parametrize(("rival", "clear"), [(0.008, True), (0.01, False)])
 def test_share(rival: float, clear: bool) -> None:
-    prediction = predict_amount([string("12·50", 0.9), string("1250", rival)])
+    prediction = predict_amount([string("12·50", 0.9), string("1250", rival)], ALPHABET)
     assert (prediction.amount.amount == "12.50") is clear
-    assert predict_amount([string("12·50", 0.9), string("1250", rival)], share=0.1).amount.amount == "12.50"
+    assert (
+        predict_amount([string("12·50", 0.9), string("1250", rival)], ALPHABET, share=0.1).amount.amount
+        == "12.50"
+    )
 
 
 def test_other_digits_are_no_rival() -> None:
     """They lower the probability, not the meaning."""
-    assert predict_amount([string("12·50", 0.6), string("12·60", 0.3)]).amount == Amount("12.50", None)
+    assert predict_amount([string("12·50", 0.6), string("12·60", 0.3)], ALPHABET).amount == Amount(
+        "12.50", None
+    )
 
 
 def test_rivals_without_an_amount_count() -> None:
-    assert predict_amount([string("1250", 0.6), string("1250·", 0.3)]).amount.amount is None
+    assert predict_amount([string("1250", 0.6), string("1250·", 0.3)], ALPHABET).amount.amount is None
 
 
 def test_a_doubtful_best_stays_doubtful() -> None:
-    prediction = predict_amount([string("12·5", 0.9), string("125", 0.05)])
+    prediction = predict_amount([string("12·5", 0.9), string("125", 0.05)], ALPHABET)
     assert prediction.raw == "12·5"
     assert "groups of 2-1" in str(prediction.amount.doubt)
 
 
 def test_nothing_to_weigh() -> None:
     with pytest.raises(ValueError, match="nothing to weigh"):
-        predict_amount([])
+        predict_amount([], ALPHABET)
 
 
 @pytest.mark.parametrize("sure", [0.5, 0.9, 0.98, 0.9999])
@@ -222,13 +230,9 @@ def test_missed_separator(sure: float) -> None:
     rows /= rows.sum(1, keepdims=True)
 
     def of_text(digits: tuple[int, ...]) -> float:
-        return ctc.probability(ctc.without_separators(rows), digits)
+        return ctc.probability(without_marks(rows, ALPHABET), digits)
 
     for count in (1, 3):
-        prediction = predict_amount(ctc.search(rows, count=count).best, of_text=of_text)
+        prediction = predict_amount(ctc.search(rows, count=count).best, ALPHABET, of_text=of_text)
         assert prediction.text == "1250"
         assert prediction.amount.amount == ("12.50" if sure == 0.9999 else None)
-
-
-def test_written() -> None:
-    assert label_text((1, 10, 2, 5, 0)) == "1·250"

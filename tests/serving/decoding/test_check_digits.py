@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.decoding import check_digits
-from serving.decoding.check_digits import DEAD, Automaton, accepts, build, intersection, length, parse
+from serving.decoding.automata import DEAD, Automaton, build, intersection
+from serving.decoding.check_digits import length, parse, satisfies
 from serving.errors import CheckreaderError
 
 NUMBERS = st.text("0123456789", max_size=12)
@@ -18,54 +19,54 @@ def test_one_function_adds_a_scheme() -> None:
     """The module's own example."""
     nines = build(0, lambda total, digit: (total + digit) % 9, lambda total: total == 0)
     assert len(nines.step) == 9
-    assert accepts(nines, "45")
-    assert not accepts(nines, "44")
+    assert satisfies("45", nines)
+    assert not satisfies("44", nines)
 
 
 @pytest.mark.parametrize("text", ["122105155", "021000021", "011401533"])
 def test_aba(text: str) -> None:
-    assert accepts(check_digits.aba(), text)
+    assert satisfies(text, check_digits.aba())
     swapped = text[:2] + text[3] + text[2] + text[4:]
-    assert accepts(check_digits.aba(), swapped) is (swapped == text)
+    assert satisfies(swapped, check_digits.aba()) is (swapped == text)
 
 
 def test_nine_zeros_are_no_routing_number() -> None:
-    assert not accepts(check_digits.aba(), "0" * 9)
+    assert not satisfies("0" * 9, check_digits.aba())
 
 
 @pytest.mark.parametrize("text", ["78949", "4111111111111111", "00", "18"])
 def test_luhn(text: str) -> None:
-    assert accepts(check_digits.luhn(), text)
+    assert satisfies(text, check_digits.luhn())
 
 
 @pytest.mark.parametrize("text", ["", "0", "78941"])
 def test_not_luhn(text: str) -> None:
-    assert not accepts(check_digits.luhn(), text)
+    assert not satisfies(text, check_digits.luhn())
 
 
 def test_mod97() -> None:
-    assert accepts(check_digits.mod97(), "12320")
-    assert not accepts(check_digits.mod97(), "12321")
-    assert not accepts(check_digits.mod97(), "1")
-    assert not accepts(check_digits.mod97(), "98")
+    assert satisfies("12320", check_digits.mod97())
+    assert not satisfies("12321", check_digits.mod97())
+    assert not satisfies("1", check_digits.mod97())
+    assert not satisfies("98", check_digits.mod97())
 
 
 @settings(deadline=None)
 @given(NUMBERS, st.integers(1, 12))
 def test_length(text: str, count: int) -> None:
-    assert accepts(length(count), text) is (len(text) == count)
+    assert satisfies(text, length(count)) is (len(text) == count)
 
 
 @pytest.mark.parametrize("text", ["-", "1 8", "1.8", "١٨", "²"])
 def test_only_ascii_digits(text: str) -> None:
-    assert not accepts(check_digits.luhn(), text)
+    assert not satisfies(text, check_digits.luhn())
 
 
 @settings(deadline=None)
 @given(NUMBERS, st.integers(2, 12))
 def test_both(text: str, count: int) -> None:
     product = intersection(check_digits.luhn(), length(count))
-    assert accepts(product, text) is (len(text) == count and accepts(check_digits.luhn(), text))
+    assert satisfies(text, product) is (len(text) == count and satisfies(text, check_digits.luhn()))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_every_state_leads_to_an_accepted_number(automaton: Automaton) -> None:
 def test_nothing_accepted_is_empty() -> None:
     empty = intersection(length(3), length(4))
     assert empty.empty
-    assert not any(accepts(empty, text) for text in ("", "123", "1234"))
+    assert not any(satisfies(text, empty) for text in ("", "123", "1234"))
     assert not length(3).empty
 
 
@@ -107,11 +108,11 @@ def test_parse() -> None:
     assert parse() is None
     assert parse(None, None) is None
     assert parse("luhn") is check_digits.luhn()
-    assert accepts(parse(None, 4), "1234")
+    assert satisfies("1234", parse(None, 4))
     card = parse("luhn", 16)
-    assert accepts(card, "4111111111111111")
-    assert not accepts(card, "78949")
-    assert accepts(parse("aba", 9), "122105155")
+    assert satisfies("4111111111111111", card)
+    assert not satisfies("78949", card)
+    assert satisfies("122105155", parse("aba", 9))
 
 
 @pytest.mark.parametrize("name", ["ABA", "", "iban", "aba "])
@@ -145,6 +146,6 @@ def test_minimizing_changes_nothing(table: list[list[int]], text: str) -> None:
     state = 0
     for character in text:
         state = table[state][int(character)] if state >= 0 else -1
-    assert accepts(minimal, text) is (state in last)
+    assert satisfies(text, minimal) is (state in last)
     assert len(minimal.step) <= 5
     assert np.all(minimal.step < len(minimal.step))

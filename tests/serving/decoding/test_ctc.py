@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from serving.decoding import ctc
-from serving.decoding.check_digits import Automaton, accepts, build, length, luhn, parse
+from serving.decoding.alphabet import DIGITS, EITHER, Alphabet, without_marks
+from serving.decoding.automata import Automaton, build
+from serving.decoding.check_digits import length, luhn, parse, satisfies
 
-BLANK = 11
+ALPHABET = Alphabet(DIGITS + EITHER)
+SEPARATOR, BLANK = 10, 11
 Strings = dict[tuple[int, ...], float]
 
 
@@ -40,9 +43,9 @@ def every_string(rows: np.ndarray) -> Strings:
 
 def accepted(strings: Strings, automaton: Automaton) -> Strings:
     def digits(labels: tuple[int, ...]) -> str:
-        return "".join(str(label) for label in labels if label != ctc.SEPARATOR)
+        return "".join(str(label) for label in labels if label != SEPARATOR)
 
-    return {labels: share for labels, share in strings.items() if accepts(automaton, digits(labels))}
+    return {labels: share for labels, share in strings.items() if satisfies(digits(labels), automaton)}
 
 
 def shares(steps: tuple[int, int], symbols: tuple[int, int]) -> st.SearchStrategy[np.ndarray]:
@@ -101,9 +104,9 @@ def test_without_separators(rows: np.ndarray) -> None:
     """A string gets the probability of all that differ from it in separators alone."""
     expected: Strings = defaultdict(float)
     for labels, share in every_string(rows).items():
-        expected[tuple(label for label in labels if label != ctc.SEPARATOR)] += share
+        expected[tuple(label for label in labels if label != SEPARATOR)] += share
     before = rows.copy()
-    check(ctc.search(ctc.without_separators(rows), count=4), expected, 4)
+    check(ctc.search(without_marks(rows, ALPHABET), count=4), expected, 4)
     np.testing.assert_array_equal(rows, before)
 
 
@@ -132,7 +135,7 @@ def written(text: str, between: int = 3, sure: float = 0.98) -> np.ndarray:
     rows[:, BLANK] = sure
     for index, character in enumerate(text):
         step = index * (between + 1) + between
-        label = ctc.SEPARATOR if character == "." else int(character)
+        label = SEPARATOR if character == "." else int(character)
         rows[step, [label, BLANK]] = rows[step, [BLANK, label]]
     return rows.astype(np.float32)
 
@@ -180,7 +183,7 @@ def test_noise_ends(steps: int, automaton: Automaton | None) -> None:
         assert 0 < hypothesis.probability <= outcome.total
         assert math.log(hypothesis.probability) == pytest.approx(forward(rows, hypothesis.labels), rel=1e-9)
         if automaton is not None:
-            assert accepts(automaton, "".join(str(label) for label in hypothesis.labels if label < 10))
+            assert satisfies("".join(str(label) for label in hypothesis.labels if label < 10), automaton)
     assert outcome.best or (automaton is not None and steps < 9)
 
 

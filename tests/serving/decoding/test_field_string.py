@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.decoding import ctc
-from serving.decoding.check_digits import accepts
+from serving.decoding.alphabet import DIGITS, EITHER, Alphabet, without_marks
+from serving.decoding.check_digits import satisfies
 from serving.decoding.field_string import FieldFormat, confidence, decode, field_format, logit, raw_text
 from serving.errors import CheckreaderError
 from serving.manifest import Confidence
 
-BLANK = 11
+ALPHABET = Alphabet(DIGITS + EITHER)
+BLANK = ALPHABET.blank
 
 
 def steps_of(text: str, certainty: float = 0.99) -> np.ndarray:
@@ -72,13 +74,13 @@ def test_automaton() -> None:
     assert field_format("number").automaton is None
     automaton = field_format(scheme="aba", length=9).automaton
     assert automaton is not None
-    assert accepts(automaton, "021000021")
-    assert not accepts(automaton, "021000022")
+    assert satisfies("021000021", automaton)
+    assert not satisfies("021000022", automaton)
 
 
 def test_an_amount() -> None:
-    decoded = decode(steps_of("12.50"), field_format())
-    assert raw_text(decoded.labels) == "12.50"
+    decoded = decode(steps_of("12.50"), field_format(), ALPHABET)
+    assert raw_text(decoded.labels, ALPHABET) == "12.50"
     assert decoded.amount is not None
     assert decoded.amount.amount == "12.50"
     assert (decoded.valid, decoded.exact) == (True, True)
@@ -86,17 +88,17 @@ def test_an_amount() -> None:
 
 
 def test_a_number_keeps_its_separators_in_labels_alone() -> None:
-    decoded = decode(steps_of("12.50"), field_format("number"))
-    assert raw_text(decoded.labels) == "12.50"
+    decoded = decode(steps_of("12.50"), field_format("number"), ALPHABET)
+    assert raw_text(decoded.labels, ALPHABET) == "12.50"
     assert decoded.best[0].labels == (1, 2, 5, 0)
     assert decoded.amount is None
-    merged = ctc.without_separators(steps_of("12.50")[0])
+    merged = without_marks(steps_of("12.50")[0], ALPHABET)
     assert decoded.best[0].probability == pytest.approx(ctc.probability(merged, (1, 2, 5, 0)))
 
 
 def test_equal_amounts_count_together() -> None:
     rows = shared(steps_of("1.250", 1.0), 3, point=0.6, blank=0.4)  # 1250 is the same amount
-    decoded = decode(rows, field_format())
+    decoded = decode(rows, field_format(), ALPHABET)
     assert decoded.amount is not None
     assert decoded.amount.amount == "1250"
     assert decoded.best[0].probability == pytest.approx(1.0)
@@ -106,7 +108,7 @@ def test_rivals_that_the_search_does_not_list_count() -> None:
     rows = steps_of("12345678", 1.0)
     for step in range(2, 16, 2):  # at seven places a separator of 0.4 %, of which the search lists two
         shared(rows, step, blank=0.996, point=0.004)
-    decoded = decode(rows, field_format())
+    decoded = decode(rows, field_format(), ALPHABET)
     assert decoded.amount is not None
     assert decoded.amount.amount is None
     assert "12345678 may be" in str(decoded.amount.doubt)
@@ -114,14 +116,14 @@ def test_rivals_that_the_search_does_not_list_count() -> None:
 
 def test_the_length_chooses_among_strings() -> None:
     rows = shared(steps_of("471", 1.0), 3, d7=0.6, blank=0.4)
-    assert decode(rows, field_format("number")).best[0].labels == (4, 7, 1)
-    shorter = decode(rows, field_format("number", length=2))
+    assert decode(rows, field_format("number"), ALPHABET).best[0].labels == (4, 7, 1)
+    shorter = decode(rows, field_format("number", length=2), ALPHABET)
     assert shorter.best[0].labels == (4, 1)
     assert shorter.total == pytest.approx(0.4)
 
 
 def test_where_no_string_keeps_the_rules_the_likeliest_of_all_is_given() -> None:
-    decoded = decode(steps_of("47"), field_format("number", length=9))
+    decoded = decode(steps_of("47"), field_format("number", length=9), ALPHABET)
     assert not decoded.valid
     assert decoded.best[0].labels == (4, 7)
     assert decoded.total == 0
@@ -129,20 +131,20 @@ def test_where_no_string_keeps_the_rules_the_likeliest_of_all_is_given() -> None
 
 def test_count() -> None:
     rows = shared(shared(steps_of("47", 1.0), 1, d4=0.8, d9=0.2), 3, d7=0.7, d1=0.3)
-    best = decode(rows, field_format("number"), count=4).best
+    best = decode(rows, field_format("number"), ALPHABET, count=4).best
     assert [hypothesis.labels for hypothesis in best] == [(4, 7), (4, 1), (9, 7), (9, 1)]
-    assert len(decode(rows, field_format("number"), count=2).best) == 2
+    assert len(decode(rows, field_format("number"), ALPHABET, count=2).best) == 2
 
 
 def test_views_are_averaged() -> None:
     views = np.concatenate([shared(steps_of("47", 1.0), 3, d7=high, d1=1 - high) for high in (0.9, 0.2, 0.2)])
-    best = decode(views, field_format("number")).best
+    best = decode(views, field_format("number"), ALPHABET).best
     assert [hypothesis.labels for hypothesis in best] == [(4, 1), (4, 7)]
     assert best[0].probability == pytest.approx(1.7 / 3)
 
 
 def test_nothing_written() -> None:
-    decoded = decode(steps_of(""), field_format())
+    decoded = decode(steps_of(""), field_format(), ALPHABET)
     assert (decoded.labels, decoded.amount) == ((), None)
 
 

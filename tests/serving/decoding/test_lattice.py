@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.decoding.check_digits import Automaton, length, luhn
+from serving.decoding.automata import Automaton
+from serving.decoding.check_digits import length, luhn
 from serving.decoding.lattice import Lattice, normalized_rows
 from tests.serving.decoding.test_ctc import accepted, every_string, shares
 

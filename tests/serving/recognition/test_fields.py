@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.evaluation.lights import add_margin
+from serving.decoding.alphabet import DIGITS, EITHER, Alphabet, manifest_labels
 from serving.decoding.field_string import FieldFormat, field_format
 from serving.decoding.thresholds import OperatingPoint, operating_point
 from serving.images import sliding_window
@@ -20,6 +21,7 @@ from serving.repository.store import Repository
 from tests.support.paths import ROOT
 from tests.support.tiny import SLIDING, amount, png
 
+LABELS = manifest_labels(Alphabet(DIGITS + EITHER))
 ANY = operating_point([Threshold(1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0)], 1.0)
 
 
@@ -173,7 +175,9 @@ def predicted(
     steps = len(probabilities)
     sliding = Sliding(HEIGHT, 8, 1, 4, 4, 8)
     field = Field(np.full((HEIGHT, steps - 1), 255, np.uint8), np.eye(2, 3), None)
-    model = model or Model("1", "field", Tensor("image", "FP32", [-1, HEIGHT, -1, 1]), [], sliding=sliding)
+    model = model or Model(
+        "1", "field", Tensor("image", "FP32", [-1, HEIGHT, -1, 1]), [], labels=LABELS, sliding=sliding
+    )
     return fields.recognize(
         LocatedField(field, 1, (0, 0), (steps, HEIGHT)), probabilities[None], model, expected, point
     )
@@ -252,7 +256,7 @@ def test_alternatives() -> None:
 def test_confidence_is_the_calibrated_probability() -> None:
     sliding = Sliding(HEIGHT, 8, 1, 4, 4, 8)
     tensor = Tensor("image", "FP32", [-1, HEIGHT, -1, 1])
-    model = Model("1", "field", tensor, [], sliding=sliding, confidence=Confidence(0.5, -1.0))
+    model = Model("1", "field", tensor, [], labels=LABELS, sliding=sliding, confidence=Confidence(0.5, -1.0))
     rows = steps_of("47", 1.0)
     rows[3] = 0
     rows[3, [7, 1]] = 0.75, 0.25
