@@ -63,6 +63,15 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     environment: Environment
 
 
+class CurvePoint(msgspec.Struct, frozen=True):
+    """What a threshold accepts of a digit model's validation digits and of its non-digits."""
+
+    threshold: float
+    accepted: float
+    wrong: int
+    nondigits: int
+
+
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     """A digit model's temperature or a field model's confidence, thresholds, and the bounds that have none, with why."""
 
@@ -72,6 +81,8 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     refusals: list[str] = []
     floor: float | None = None  # no threshold is smaller
     above: int | None = None  # of a digit model: validation digits that reach the floor
+    nondigits: int | None = None  # pictures that are no digit, which the floor was fitted on
+    curve: list[CurvePoint] = []
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,6 +213,14 @@ class VerifyRecord(Record, frozen=True, kw_only=True):
     pairs: list[Pair] = []
 
 
+class Domain(msgspec.Struct, frozen=True, kw_only=True):
+    """The accuracy of each model on one kind of pictures: as they are, and normalized by the service."""
+
+    name: str
+    service: dict[str, Share]
+    pixels: dict[str, Share] | None = None
+
+
 class EvaluateRecord(Record, frozen=True, kw_only=True):
     """The measures of each model of a digit run and the accuracy of each format."""
 
@@ -209,6 +228,7 @@ class EvaluateRecord(Record, frozen=True, kw_only=True):
 
     families: dict[str, DigitMeasures]
     formats: dict[str, Accuracy]
+    domains: list[Domain] = []
 
 
 class FieldEvaluateRecord(Record, frozen=True, kw_only=True):

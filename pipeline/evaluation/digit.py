@@ -9,6 +9,7 @@ is measured, too.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.data.digits import Split
+from pipeline.data.normalize_many import parallel_normalizer
+from pipeline.evaluation import domains
 from pipeline.export.formats import FOLDER, TABLE
 from pipeline.export.predictor import predictor
 from pipeline.metrics.calibration import calibration_error, interval
@@ -37,24 +40,33 @@ NONDIGITS: Final = 1_000
 Floats = npt.NDArray[np.float32]
 
 
-def evaluate(run: Run, test: Split, data_name: str, nondigit_count: int = NONDIGITS) -> dict[str, Any]:
+def evaluate(
+    run: Run,
+    test: Split,
+    data_name: str,
+    hands: Mapping[str, Split],
+    nondigit_count: int = NONDIGITS,
+    corrupted: int = domains.CORRUPTED,
+) -> dict[str, Any]:
     """Runs the stage: measures every exported file on `test` and writes `evaluate.json`.
 
     Args:
         run: a run that was exported.
         test: pictures and labels that nothing was chosen by.
         data_name: the data set's name, for the record.
+        hands: by name, digits that other hands than the test's wrote.
         nondigit_count: how many pictures without a digit are classified.
+        corrupted: how many test pictures are corrupted.
 
     Returns:
         The record: per family accuracy with its interval, confusion matrix,
         calibration error, error–reject curve, each threshold's acceptance and
-        error, and non-digits accepted.
+        error, and non-digits accepted; and their accuracy by domain.
     """
     exported = run.read(ExportRecord)
     images = tensor(test.images)
     nondigit_images = tensor(nondigits.pictures(nondigit_count, nondigits.TEST))
-    files, families = {}, {}
+    files, families, served = {}, {}, {}
     for row in TABLE[spec.task_of_run(run).name]:
         if f"{FOLDER}/{row.file}" not in exported.files or row.model not in FAMILIES:
             continue
@@ -65,12 +77,15 @@ def evaluate(run: Run, test: Split, data_name: str, nondigit_count: int = NONDIG
         if row.name == served_format:
             record = run.read(QuantizeRecord) if stage == "quantize" else run.read(TrainRecord)
             calibration = record.calibration or Calibration()
+            served[row.model] = predict
             families[row.model] = {
                 "format": row.name,
                 **measure(probabilities, test.labels, calibration, f"{data_name} test"),
                 "nondigits": nondigits_accepted(predict(nondigit_images), nondigit_images, calibration),
             }
-    return run.record("evaluate", [], families=families, formats=files)
+    with parallel_normalizer() as normalize:
+        rows = domains.measure(served, test, data_name, hands, normalize, corrupted)
+    return run.record("evaluate", [], families=families, formats=files, domains=rows)
 
 
 def accuracy(probabilities: Floats, labels: npt.NDArray[np.uint8], data_name: str) -> dict[str, Any]:
@@ -175,4 +190,7 @@ def summary(record: dict[str, Any]) -> str:
                 f"  max_error {entry['max_error']:.1%}: threshold {entry['threshold']:.4f} accepts "
                 f"{entry['accepted']:.2%}, error {entry['error']:.2%} ({entry['low']:.2%}–{entry['high']:.2%})"
             )
+    for domain in record["domains"]:
+        accuracies = (f"{name} {share['value']:.2%}" for name, share in domain["service"].items())
+        lines.append(f"  {domain['name']} through the service: {', '.join(accuracies)}")
     return "\n".join(lines)

@@ -33,10 +33,21 @@ from serving.manifest import Threshold
 ERROR_RATES: Final = (0.05, 0.03, 0.02, 0.01, 0.005, 0.002, 0.001)
 CONFIDENCE: Final = 0.95
 NONDIGIT_RATE: Final = 1 / 50_000
+_CURVE: Final = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999)
 
 Floats = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.integer[Any]]
 Flags = npt.NDArray[np.bool_]
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """What a threshold accepts on validation: the digits' share, the wrong ones' count, and the non-digits' count."""
+
+    threshold: float
+    accepted: float
+    wrong: int
+    nondigits: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +59,7 @@ class Calibration:
     nondigits: int  # pictures that are no digit, which the floor was fitted on
     above: int  # validation digits that reach the floor
     thresholds: tuple[Threshold, ...]
+    curve: tuple[Point, ...]
 
 
 def shortfall(count: int, above: int | None, minimum: float | None) -> str:
@@ -80,8 +92,28 @@ def fit(logits: Floats, labels: Labels, nondigit_logits: Floats) -> Calibration:
     nondigits = confidence(nondigit_logits, t)
     minimum = minimum_threshold(nondigits)
     probabilities = softmax(logits / t, 1)
-    above = int((probabilities.max(1) >= minimum).sum())
-    return Calibration(t, minimum, len(nondigits), above, thresholds(probabilities, labels, minimum))
+    score, wrong = probabilities.max(1), probabilities.argmax(1) != labels
+    return Calibration(
+        t,
+        minimum,
+        len(nondigits),
+        int((score >= minimum).sum()),
+        thresholds(probabilities, labels, minimum),
+        curve(score, wrong, nondigits),
+    )
+
+
+def curve(score: Floats, wrong: Flags, nondigit_score: Floats) -> tuple[Point, ...]:
+    """Counts what thresholds from 0.5 to 0.9999 accept; arguments are confidences [N], [N] and [M]."""
+    return tuple(
+        Point(
+            threshold,
+            float((score >= threshold).mean()),
+            int((wrong & (score >= threshold)).sum()),
+            int((nondigit_score >= threshold).sum()),
+        )
+        for threshold in _CURVE
+    )
 
 
 def confidence(logits: Floats, temperature: float) -> Floats:

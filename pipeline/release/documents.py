@@ -86,11 +86,18 @@ def read_own_records(folder: Path) -> dict[str, Any]:
     return {f"{path.parent.name} {path.stem}": json.loads(path.read_text()) for path in paths}
 
 
+def read_without_unipen(root: Path) -> dict[str, Any] | None:
+    """Reads what training without UNIPEN gives, below the folder of a checkout; None: nobody measured that."""
+    path = root / RESULTS / "without_unipen.json"
+    return dict(json.loads(path.read_text())) if path.exists() else None
+
+
 def model_card(
     manifest: Manifest,
     records: Records | None,
     field_records: FieldRecords | None = None,
     own_records: Mapping[str, Any] | None = None,
+    without_unipen: Mapping[str, Any] | None = None,
 ) -> str:
     """Renders `models/README.md`.
 
@@ -99,6 +106,7 @@ def model_card(
         records: the digit run's; None: no digit model is released.
         field_records: the field run's; None: no field model is released.
         own_records: see `read_own_records`.
+        without_unipen: see `read_without_unipen`.
     """
     text = _render(
         "model_card",
@@ -106,6 +114,7 @@ def model_card(
         fields=field_records,
         manifest=manifest,
         own=own_records or {},
+        without=without_unipen,
     )
     return f"{text}\n"
 

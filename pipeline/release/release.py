@@ -120,6 +120,7 @@ def render_card(manifest: Manifest, new: Path, models: Path, tasks: Collection[s
             for name, record in documents.read_own_records(models).items()
             if record["task"] not in tasks
         },
+        documents.read_without_unipen(models.parent),
     )
 
 

@@ -9,7 +9,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from pipeline.config import CLASSICAL, Lenet5Options, QuantizeConfig, quantize_preset, train_preset
+from pipeline.config import (
+    CLASSICAL,
+    Lenet5Options,
+    QuantizeConfig,
+    TrainConfig,
+    quantize_preset,
+    train_preset,
+)
 from pipeline.data import digits
 from pipeline.networks import folded, spec
 from pipeline.networks.lenet5 import format_table, table
@@ -173,8 +180,12 @@ def evaluate(run: Run, options: Namespace) -> Answer:
     dataset = load_dataset(run, options)
     load_tensorflow()
     from pipeline.evaluation import digit as evaluation
+    from pipeline.training import sources
 
-    record = evaluation.evaluate(run, dataset.test, dataset.name)
+    trained = run.read(TrainRecord)
+    folder = options.data_dir or (Path(trained.data_dir) if trained.data_dir else None)
+    hands = sources.other_hands(TrainConfig.from_json(trained.config), folder)
+    record = evaluation.evaluate(run, dataset.test, dataset.name, hands)
     thresholds = {name: family["thresholds"] for name, family in record["families"].items()}
     return record, stages.lines(evaluation.summary(record), stages.uncertified(thresholds))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.config import TrainConfig
 from pipeline.data import mixture
-from pipeline.data.digits import Dataset
+from pipeline.data.digits import Dataset, Split
 from pipeline.data.mixture import Mixture
 from pipeline.synthesis.drawn_digits import invented_source, pen_source
 
@@ -42,3 +42,19 @@ def load(
     invented = invented_source(config.invented, config.passes, saved)
     first = mixture.source(data, 1 - config.unipen - config.invented)
     return Mixture((first, pens, invented))
+
+
+def other_hands(config: TrainConfig, folder: Path | None) -> dict[str, Split]:
+    """Opens the validation digits of the drawn sources by name, to measure with; none is drawn to train on.
+
+    Args:
+        config: a run's; the built-in digits and own data mix nothing, and are measured by themselves.
+        folder: where UNIPEN lies; without it only invented writers are there.
+
+    Raises:
+        CheckreaderError: UNIPEN is damaged.
+    """
+    if not (config.unipen or config.invented):
+        return {}
+    pens = pen_source(folder, config.unipen, 0)
+    return {**(pens.validation if pens else {}), **invented_source(config.invented, 0).validation}

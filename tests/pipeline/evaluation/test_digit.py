@@ -138,15 +138,17 @@ def test_non_digits_at_the_default_of_the_service(levels, threshold: float | Non
 
 def test_evaluates_what_was_exported(tmp_path) -> None:
     with pytest.raises(CheckreaderError, match=r"export.json: not found: run `checkreader export --run"):
-        evaluate.evaluate(Run(tmp_path), None, "digits")
+        evaluate.evaluate(Run(tmp_path), None, "digits", {})
 
 
 def test_summary() -> None:
     probabilities, labels = answers()
     family = evaluate.measure(probabilities, labels, CALIBRATION, "digits test")
     family["nondigits"] = {"accepted": 3, "n": 1_000}
-    lines = evaluate.summary({"families": {"lenet5": family}}).splitlines()
-    assert len(lines) == 4
+    domain = {"name": "unipen", "service": {"lenet5": {"value": 0.995}, "lenet5-int8": {"value": 0.99}}}
+    lines = evaluate.summary({"families": {"lenet5": family}, "domains": [domain]}).splitlines()
+    assert len(lines) == 5
+    assert lines[-1] == "  unipen through the service: lenet5 99.50%, lenet5-int8 99.00%"
     assert lines[0].startswith(f"lenet5: {family['accuracy']['value']:.2%} (")
     assert lines[0].endswith(
         "of 500 digits test pictures; calibration error "

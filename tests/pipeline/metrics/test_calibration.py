@@ -174,6 +174,13 @@ def test_fit() -> None:
     assert found.thresholds == thresholds(softmax(logits / t, 1), labels, found.floor)
     assert [entry.max_error for entry in found.thresholds] == [ERROR_RATES[-1]]  # all have the same threshold
     assert all(entry.threshold >= found.floor for entry in found.thresholds)
+    score = softmax(logits / t, 1).max(1)
+    for point in found.curve:
+        accepted = score >= point.threshold
+        assert point.accepted == pytest.approx(accepted.mean())
+        assert point.wrong == (logits.argmax(1) != labels)[accepted].sum()
+        assert point.nondigits == (softmax(others / t, 1).max(1) >= point.threshold).sum()
+    assert found.curve[0].nondigits > found.curve[-1].nondigits
 
 
 def test_calibration_error() -> None:

@@ -101,7 +101,9 @@ def test_model_card_shows_the_released_numbers() -> None:
     records = documents.read_records(models / "records", Records)
     field_records = documents.read_records(models / "records" / "field", FieldRecords)
     manifest = decode((models / NAME).read_bytes())
-    assert documents.model_card(manifest, records, field_records) == (models / "README.md").read_text()
+    without = documents.read_without_unipen(ROOT)
+    card = documents.model_card(manifest, records, field_records, without_unipen=without)
+    assert card == (models / "README.md").read_text()
 
 
 # A run's table
@@ -191,6 +193,48 @@ def test_card_names_the_sources(records: dict[str, Any], manifest: Manifest) -> 
     assert "the float network reads 99.50% of mnist, 99.25% of unipen" in text
     assert "the larger network 99.80% of mnist, 99.60% of unipen." in text
     assert "Its 7,358 pictures to choose by support none" in text
+
+
+def test_card_shows_domains_and_the_floor(records: dict[str, Any], manifest: Manifest) -> None:
+    """Other hands have no pixels of their own; the curve stands beside both models' minimum confidence."""
+
+    def shares(value: float) -> dict[str, Any]:
+        return {name: tiny_records.share(value, 200) for name in ("lenet5", "lenet5-int8")}
+
+    records["evaluate"]["domains"] = [
+        {"name": "mnist test", "pixels": shares(0.9957), "service": shares(0.9912)},
+        {"name": "unipen", "service": shares(0.9925)},
+    ]
+    point = {"threshold": 0.99, "accepted": 0.975, "wrong": 3, "nondigits": 7}
+    for stage in ("train", "quantize"):
+        records[stage]["calibration"] = {"floor": 0.97531, "nondigits": 50_000, "curve": [point]}
+    lines = card(records, manifest)
+    assert (
+        "| mnist test | 200 | 99.57% | 99.12% | 97.12%–101.12% | 99.57% | 99.12% | 97.12%–101.12% |" in lines
+    )
+    assert "| unipen | 200 |  | 99.25% | 97.25%–101.25% |  | 99.25% | 97.25%–101.25% |" in lines
+    assert "below 0.9753, none of `lenet5-int8` below 0.9753:" in lines
+    assert "| 0.99 | 97.50% | 3 | 7 | 97.50% | 3 | 7 |" in lines
+
+
+def test_card_says_what_training_without_unipen_gives(records: dict[str, Any], manifest: Manifest) -> None:
+    without = {"domains": [{"name": "unipen", "service": {"lenet5": tiny_records.share(0.9881)}}]}
+    typed = msgspec.convert(records, Records)
+    assert "Trained on MNIST alone" not in documents.model_card(manifest, typed, without_unipen=without)
+    source = {
+        "name": "mnist",
+        "share": 0.7,
+        "digits": 9,
+        "passes": 1,
+        "validation": {"mnist": 9},
+        "certifies": True,
+    }
+    pens = {**source, "name": "unipen", "validation": {"unipen": 9}}
+    mixed = msgspec.structs.replace(
+        typed, train=msgspec.structs.replace(typed.train, sources=[source, pens], metrics={"sources": {}})
+    )
+    text = documents.model_card(manifest, mixed, without_unipen=without)
+    assert "by the same recipe, `lenet5` reads through the service 98.81% of unipen.\n" in text
 
 
 def test_card_without_a_certified_bound_says_so(records: dict[str, Any], manifest: Manifest) -> None:

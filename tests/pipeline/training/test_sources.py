@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.config import TrainConfig
@@ -27,6 +28,26 @@ def test_mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     )
     certifying = len(data.validation.labels) + len(mixture.validations["unipen"].labels)
     assert len(mixture.validation.labels) == certifying
+    assert capsys.readouterr().err == ""
+
+
+def test_other_hands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same validation digits, without drawing any to train on; without UNIPEN the invented ones."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(drawn_digits, "WRITERS", 1)
+    monkeypatch.setattr(drawn_digits, "VALIDATION_WRITERS", 1)
+    monkeypatch.setattr(drawn_digits, "PAPERS", 1)
+    assert sources.other_hands(CONFIG, tmp_path).keys() == {"invented"}
+    unipen_files.write_digits(tmp_path / "unipen", ["abc", "app", "ced"], copies=1)
+    hands = sources.other_hands(CONFIG, tmp_path)
+    assert not list(tmp_path.rglob("pass-*.npy"))
+    validations = sources.load(CONFIG, digits.load("digits"), tmp_path).validations
+    assert hands.keys() == {"unipen", "unipen_unfiltered", "invented"} == validations.keys() - {"digits"}
+    for name, split in hands.items():
+        np.testing.assert_array_equal(split.images, validations[name].images)
+    assert sources.other_hands(dataclasses.replace(CONFIG, unipen=0.0, invented=0.0), tmp_path) == {}
     assert capsys.readouterr().err == ""
 
 
