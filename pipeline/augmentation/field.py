@@ -20,7 +20,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from pipeline.config import FieldTrainConfig
-from pipeline.networks.lenet5_field import SLIDING
+from pipeline.networks.lenet5_field import SLIDING, classes
 from pipeline.synthesis.sampler import Item
 from serving.images import sliding_window
 from serving.images.codec import Gray
@@ -120,7 +120,7 @@ def batches(items: Sequence[Item], size: int, views: int, rng: np.random.Generat
     order = np.concatenate([rng.permutation(len(items)) for _ in range(views)])
     for start in range(0, len(order), _POOL):
         pool = [(distort(items[i][0], rng), items[i][1]) for i in order[start : start + _POOL]]
-        pool = [(pixels, labels) for pixels, labels in pool if alignable(pixels, labels)]
+        pool = [(pixels, text) for pixels, text in pool if alignable(pixels, text)]
         # The jitter keeps the same fields from always meeting.
         widths = np.array([pixels.shape[1] for pixels, _ in pool]) * rng.uniform(0.9, 1.1, len(pool))
         by_width = np.argsort(widths)
@@ -129,8 +129,9 @@ def batches(items: Sequence[Item], size: int, views: int, rng: np.random.Generat
             yield pad([pool[i] for i in cuts[cut]], rng)
 
 
-def alignable(pixels: Gray, labels: tuple[int, ...]) -> bool:
-    """Returns True if CTC can align the labels: a step for each, and one between equal neighbors."""
+def alignable(pixels: Gray, text: str) -> bool:
+    """Returns True if CTC can align the text: a step for each symbol, and one between equal neighbors."""
+    labels = classes(text)
     repeats = sum(a == b for a, b in itertools.pairwise(labels))
     return len(labels) + repeats <= sliding_window.steps(pixels.shape[1], SLIDING)
 
@@ -196,8 +197,9 @@ def pad(items: Sequence[Item], rng: np.random.Generator | None = None) -> Batch:
     width = sliding_window.padded_width(int(widths.max()), SLIDING)
     pixels = sliding_window.pad([pixels for pixels, _ in items], width, SLIDING, shifts)
     image = pixels[..., None].astype(np.float32) / np.float32(255)
-    labels = np.full((len(items), max(1, *(len(label) for _, label in items))), -1, np.int32)
-    for row, (_, label) in enumerate(items):
+    each = [classes(text) for _, text in items]
+    labels = np.full((len(items), max(1, *map(len, each))), -1, np.int32)
+    for row, label in enumerate(each):
         labels[row, : len(label)] = label
     steps = np.array([sliding_window.steps(int(width), SLIDING) for width in widths], np.int32)
     return Batch(image, steps, labels)

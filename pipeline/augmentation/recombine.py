@@ -24,31 +24,31 @@ from serving.images.digit import INK_LEVEL
 from serving.images.field import HEIGHT
 from serving.recognition.boxes import cut_column
 
-Cut = tuple[int, int]  # the numbers of labels and of columns before it
+Cut = tuple[int, int]  # the numbers of the text's symbols and of columns before it
 
 _TINY: Final = 1e-9
-_CONFIDENT: Final = 0.3  # probability that both labels next to a cut need
+_CONFIDENT: Final = 0.3  # probability that both symbols next to a cut need
 _SPECK: Final = 1  # rows of ink that a cut may go through
 _GAP: Final = 5  # columns between two parts, less one at most
-_LONGEST: Final = 8  # labels
+_LONGEST: Final = 8  # symbols
 
 
 def cuts(
-    pixels: Gray, labels: Sequence[int], probabilities: npt.NDArray[np.float32], separators: bool
+    pixels: Gray, text: str, probabilities: npt.NDArray[np.float32], separators: bool
 ) -> tuple[Cut, ...]:
-    """Finds where a field can be cut between two labels.
+    """Finds where a field can be cut between two symbols of its text.
 
     Args:
         pixels: uint8 [32, w], 255 = ink.
-        labels: the classes of the written characters.
+        text: of the field, in the alphabet's symbols.
         probabilities: a network's output for the field, float32 [T, 12].
-        separators: False if the labels leave separators out, so that one may stand anywhere.
+        separators: False if texts leave separators out, so that one may stand anywhere.
     """
-    if not alignable(pixels, tuple(labels)):
+    if not alignable(pixels, text):
         return ()
     shares = probabilities if separators else without_marks(probabilities, ALPHABET)
     shares = np.maximum(shares, _TINY)  # so that there is an alignment
-    places = ctc.places(shares / shares.sum(1, keepdims=True), labels)
+    places = ctc.places(shares / shares.sum(1, keepdims=True), ALPHABET.labels(text))
     ink = (pixels > INK_LEVEL).sum(0).tolist()
     trusted = []
     for count, ((_, step, before), (next_step, _, after)) in enumerate(itertools.pairwise(places), 1):
@@ -93,7 +93,7 @@ def recombine_pair(items: Sequence[Item], places: Sequence[Sequence[Cut]], rng: 
         left, right = (divisible[int(i)] for i in rng.integers(len(divisible), size=2))
         before, end = places[left][int(rng.integers(len(places[left])))]
         after, start = places[right][int(rng.integers(len(places[right])))]
-        labels = items[left][1][:before] + items[right][1][after:]
-        if len(labels) <= max(_LONGEST, len(items[left][1])):  # true of some field with itself
+        text = items[left][1][:before] + items[right][1][after:]
+        if len(text) <= max(_LONGEST, len(items[left][1])):  # true of some field with itself
             gap = np.zeros((HEIGHT, int(rng.integers(_GAP))), np.uint8)
-            return np.hstack([items[left][0][:, :end], gap, items[right][0][:, start:]]), labels
+            return np.hstack([items[left][0][:, :end], gap, items[right][0][:, start:]]), text

@@ -23,7 +23,6 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.networks.lenet5_field import SEPARATOR
 from serving.errors import CheckreaderError
 from serving.images.codec import Gray, decode
 from serving.images.pages import only_page
@@ -67,10 +66,6 @@ class Labeled:
     def picture(self, index: int) -> Gray:
         """Decodes one field: gray levels uint8 [height, width]."""
         return decode(only_page(self.encoded[index]))
-
-    def classes(self, index: int) -> tuple[int, ...]:
-        """Returns the text as the network's classes: 0–9, and `SEPARATOR` for a point or comma."""
-        return tuple(int(char) if char.isdigit() else SEPARATOR for char in self.texts[index])
 
     def take(self, index: Index) -> Labeled:
         """Returns the fields at `index`, in that order; checksums stay those of the whole set."""

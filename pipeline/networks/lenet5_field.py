@@ -27,6 +27,7 @@ ALPHABET: Final = Alphabet(DIGITS + EITHER)
 SEPARATOR: Final = ALPHABET.symbols.index(EITHER)
 BLANK: Final = ALPHABET.blank
 CLASSES: Final = BLANK + 1
+_EITHER: Final = ".,"  # the marks that `EITHER` stands for
 
 # name, kernel rows and columns, filters; 2×2 subsampling after the layers in `_SUBSAMPLED`
 _LAYERS: Final = (
@@ -44,6 +45,20 @@ _SUBSAMPLED: Final = {"c1": ("s2", (2, 2)), "c3b": ("s4", (2, 1))}  # name, rows
 SLIDING: Final = Sliding(
     height=HEIGHT, receptive=40, stride=2, left=20, right=20, bucket=16, slants=(0.0, 0.12, -0.12)
 )
+
+
+def translate(text: str, alphabet: Alphabet = ALPHABET) -> str:
+    """Writes a text in an alphabet's symbols.
+
+    A point or comma that the alphabet lacks becomes `EITHER`; what else it lacks is left out.
+    """
+    either = EITHER if EITHER in alphabet.symbols else ""
+    return "".join(char if char in alphabet.symbols else either if char in _EITHER else "" for char in text)
+
+
+def classes(text: str, alphabet: Alphabet = ALPHABET) -> tuple[int, ...]:
+    """Returns the classes of a text as `translate` writes it."""
+    return alphabet.labels(translate(text, alphabet))
 
 
 def build(keras: ModuleType, normalized: bool = True) -> Any:

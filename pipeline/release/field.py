@@ -17,7 +17,7 @@ from pipeline.evaluation.field_run import FAMILIES, stored_calibration
 from pipeline.export.formats import FIELD_FORMATS, FOLDER, Format, get
 from pipeline.export.predictor import predictor
 from pipeline.networks import batching, spec
-from pipeline.networks.lenet5_field import ALPHABET, CLASSES, SEPARATOR, SLIDING
+from pipeline.networks.lenet5_field import ALPHABET, CLASSES, SEPARATOR, SLIDING, classes, translate
 from pipeline.records import FieldRecords, convert
 from pipeline.release import triton
 from pipeline.release.artifacts import PREVIOUS, TaskRelease, beside, copy, records_folder, write_records
@@ -25,7 +25,7 @@ from pipeline.run import Run, replacing, sha256, write_bytes
 from pipeline.synthesis import generator as fields
 from serving import __version__
 from serving.decoding import ctc
-from serving.decoding.alphabet import manifest_labels
+from serving.decoding.alphabet import EITHER, manifest_labels
 from serving.decoding.field_string import field_format
 from serving.decoding.thresholds import operating_point
 from serving.errors import CheckreaderError
@@ -172,16 +172,17 @@ def _write_golden(predictors: dict[Format, Predictor], folder: Path) -> Golden:
     golden = []
     for number in range(_GOLDEN):
         name = f"field-{'abcdefghijklmnop'[number]}.png"
-        picture, labels, answers = _draw(generator, number, predictors)
+        picture, text, answers = _draw(generator, number, predictors)
         write_bytes(folder / name, picture)
         expected: dict[str, dict[str, GoldenSteps]] = {}
         for row, rows in answers.items():
             best = rows.argmax(1)
             steps = GoldenSteps(best.tolist(), rows.max(1).astype(float).round(_PLACES).tolist())
             expected.setdefault(row.model, {})[row.name] = steps
-        text = "".join("." if label == SEPARATOR else str(label) for label in labels)
         width = normalize_field(decode(picture)).pixels.shape[1]
-        golden.append(GoldenField(name, text, sha256(folder / name), width, expected))
+        golden.append(
+            GoldenField(name, translate(text).replace(EITHER, "."), sha256(folder / name), width, expected)
+        )
     path = folder / "fields.json"
     write_bytes(path, msgspec.json.encode(GoldenFields(golden)) + b"\n")
     return Golden(f"{folder.name}/{path.name}", sha256(path))
@@ -189,18 +190,18 @@ def _write_golden(predictors: dict[Format, Predictor], folder: Path) -> Golden:
 
 def _draw(
     generator: Any, number: int, predictors: dict[Format, Predictor]
-) -> tuple[bytes, tuple[int, ...], dict[Format, npt.NDArray[np.float32]]]:
+) -> tuple[bytes, str, dict[Format, npt.NDArray[np.float32]]]:
     """Draws until every format reads the field with confidence, or takes the surest that every format reads.
 
     Returns:
-        The picture, as PNG, its labels, and the steps' probabilities [T, 12] by format.
+        The picture, as PNG, its text, and the steps' probabilities [T, 12] by format.
     """
     # Keras compiles anew for each width: it is run last, when the others have read the field.
     order = sorted(predictors, key=lambda row: row.runtime == "keras")
-    best: tuple[float, bytes, tuple[int, ...], dict[Format, npt.NDArray[np.float32]]] | None = None
+    best: tuple[float, bytes, str, dict[Format, npt.NDArray[np.float32]]] | None = None
     for attempt in range(_ATTEMPTS):
         sample = generator.sample(np.random.default_rng([number, attempt]))
-        labels = tuple(int(label) for label in sample.labels)
+        labels = classes(sample.text)
         buffer = io.BytesIO()
         Image.fromarray(sample.picture).save(buffer, "PNG")
         field = normalize_field(decode(buffer.getvalue()))
@@ -217,7 +218,7 @@ def _draw(
                 break
             answers[row] = rows
         else:
-            best = surety, buffer.getvalue(), labels, {row: answers[row] for row in predictors}
+            best = surety, buffer.getvalue(), sample.text, {row: answers[row] for row in predictors}
             if surety >= _CONFIDENCE:
                 break
     if best is None:

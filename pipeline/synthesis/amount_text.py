@@ -1,6 +1,6 @@
 """Invents the texts of synthetic fields: amounts and numbers, with marks around them.
 
-Labels name what is to be read, left to right: 0–9, and 10 for a point or comma
+Labels name what is to be read, left to right: digits, and a point or comma
 **that a digit follows**. Everything else (a currency sign before the amount,
 ".-", "=", "**", a lone point or comma after it) has no label, so that the
 network learns to read nothing there. A slash comes only before a dash ("/-"):
@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-
-from pipeline.networks.lenet5_field import SEPARATOR
 
 # Marks around the digits with their relative frequencies.
 _BEFORE: Final = {"$": 5, "#": 1, "=": 1, "-": 1, "*": 1, "**": 1}
@@ -30,17 +28,17 @@ class AmountText:
 
     Attributes:
         chars: the characters; a space is a wide gap.
-        labels: for each character 0–9, 10 = separator, or None.
+        labels: for each character itself where it is to be read, else None.
         raised: index of the first raised character; the length of `chars` where none is.
     """
 
     chars: str
-    labels: tuple[int | None, ...]
+    labels: tuple[str | None, ...]
     raised: int
 
-    def classes(self) -> tuple[int, ...]:
-        """Returns the labels that the network is to read, left to right."""
-        return tuple(label for label in self.labels if label is not None)
+    def text(self) -> str:
+        """Returns what the network is to read, left to right."""
+        return "".join(label for label in self.labels if label is not None)
 
 
 def random_text(rng: np.random.Generator) -> AmountText:
@@ -74,7 +72,7 @@ def label(text: str, before: str = "", after: str = "", raised: int = -1) -> Amo
     chars = before + text + after
     last = len(before) + max((i for i, char in enumerate(text) if char.isdigit()), default=-1)
     labels = tuple(
-        int(char) if char.isdigit() else SEPARATOR if char in ".," and len(before) <= i < last else None
+        char if char.isdigit() or (char in ".," and len(before) <= i < last) else None
         for i, char in enumerate(chars)
     )
     return AmountText(chars, labels, len(chars) if raised < 0 else len(before) + raised)

@@ -95,7 +95,7 @@ class DigitPictures:
     def picture(self, index: int, rng: np.random.Generator) -> Gray:
         """Draws a digit: dark ink on light paper, uint8 [H, W]."""
         label = int(self.labels[index])
-        text = AmountText(str(label), (label,), 1)
+        text = AmountText(str(label), (str(label),), 1)
         writer = Writer("", {text.chars: (self._glyphs[index],)})
         ink = np.zeros((0, 0), np.float32)
         while not (ink > 0).any():  # a fine pen may leave nothing of a small digit

@@ -37,12 +37,12 @@ class Sample:
 
     Attributes:
         picture: uint8 [H, W], dark ink on light paper.
-        labels: 0–9 and 10 = separator, left to right.
-        boxes: float32 [n, 4], x, y, width and height of each label's ink in pixels.
+        text: what is to be read, left to right.
+        boxes: float32 [n, 4], x, y, width and height of the ink of each of the text's characters in pixels.
     """
 
     picture: Gray
-    labels: tuple[int, ...]
+    text: str
     boxes: Floats
 
 
@@ -84,7 +84,7 @@ class Generator:
             style = line_rendering.writing_style(rng, name == "strokes")
             ink, boxes = line_rendering.render(text, writer, fallback_writer, self.bank, style, rng)
         picture, boxes = scanner.scan(ink, boxes, self._stock, self.bank, rng)
-        return Sample(picture, text.classes(), boxes)
+        return Sample(picture, text.text(), boxes)
 
     def _pick(self, source: str, rng: np.random.Generator) -> glyph_bank.Writer:
         writers = self.writers[source]
@@ -118,9 +118,9 @@ def sources(
     return opened
 
 
-def training_item(sample: Sample) -> tuple[Gray, tuple[int, ...]]:
-    """Normalizes a sample for training as the service would: pixels uint8 [32, w], labels."""
-    return normalize_field(sample.picture).pixels, sample.labels
+def training_item(sample: Sample) -> tuple[Gray, str]:
+    """Normalizes a sample for training as the service would: pixels uint8 [32, w], text."""
+    return normalize_field(sample.picture).pixels, sample.text
 
 
 def sheet(generator: Generator, seed: int = 0, rows: int = 12, columns: int = 6) -> Image.Image:
@@ -135,7 +135,7 @@ def sheet(generator: Generator, seed: int = 0, rows: int = 12, columns: int = 6)
         image = image.resize((max(1, int(image.width * factor)), max(1, int(image.height * factor))))
         x, y = index % columns * 380, index // columns * 140
         picture.paste(image, (x, y + 12))
-        canvas.text((x, y), "".join("0123456789."[label] for label in sample.labels), fill=255)
+        canvas.text((x, y), sample.text, fill=255)
     return picture
 
 

@@ -69,7 +69,7 @@ class _Token:
     """The characters of one glyph: nearly always one, more for chained zeros."""
 
     chars: str
-    labels: tuple[int | None, ...]
+    labels: tuple[str | None, ...]
     space: bool  # before it
     raised: bool
     later: bool  # a digit other than zero comes before it

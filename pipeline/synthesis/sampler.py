@@ -10,15 +10,15 @@ from typing import Any, Final
 import numpy as np
 
 from pipeline.data import digits
-from pipeline.networks.lenet5_field import SEPARATOR
 from pipeline.run import sha256
 from pipeline.synthesis import generator, nonfields
 from serving.images.codec import Gray
 from serving.images.field import normalize_field
 
-Item = tuple[Gray, tuple[int, ...]]  # pixels uint8 [32, w], 255 = ink; labels
+# Pixels uint8 [32, w], 255 = ink, and the text that is to be read, in symbols of `lenet5_field.ALPHABET`.
+Item = tuple[Gray, str]
 
-_NONFIELDS: Final = 0.06  # share of items that show no field and have no labels
+_NONFIELDS: Final = 0.06  # share of items that show no field and have no text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,13 +44,13 @@ class HandwritingSampler:
         empty = int(rng.binomial(count, _NONFIELDS))
         items: list[Item] = [generator.training_item(source.sample(rng)) for _ in range(count - empty)]
         for _, picture in nonfields.pictures(empty, int(rng.integers(2**31)), self.field):
-            items.append((normalize_field(picture).pixels, ()))
+            items.append((normalize_field(picture).pixels, ""))
         return items
 
     def field(self, rng: np.random.Generator) -> tuple[Gray, str]:
         """Draws one field; returns its picture and its digits."""
         sample = _generator(self).sample(rng)
-        return sample.picture, "".join(str(label) for label in sample.labels if label < SEPARATOR)
+        return sample.picture, "".join(filter(str.isdigit, sample.text))
 
     def validation(self) -> HandwritingSampler:
         """Returns the sampler of the writers that training never sees."""

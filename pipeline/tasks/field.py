@@ -17,6 +17,7 @@ from pipeline.config import FieldTrainConfig, field_preset, finetune_preset
 from pipeline.data import labeled_fields
 from pipeline.data.labeled_fields import Index, Labeled
 from pipeline.networks import spec
+from pipeline.networks.lenet5_field import translate
 from pipeline.records import TrainRecord
 from pipeline.run import Run
 from pipeline.tasks import digit, stages
@@ -113,7 +114,9 @@ def finetune(
     from pipeline.training import field as training
 
     parts = labeled_fields.folds(labeled, cross_validation.FOLDS, config.seed)
-    items = [(normalize_field(labeled.picture(i)).pixels, labeled.classes(i)) for i in range(len(labeled))]
+    items = [
+        (normalize_field(labeled.picture(i)).pixels, translate(text)) for i, text in enumerate(labeled.texts)
+    ]
     cuts = training.cuts(config, items, labeled.separators)
     synthetic = sampler(np.random.default_rng([config.seed, 3]), config.fields)
 

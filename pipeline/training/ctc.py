@@ -169,7 +169,7 @@ def logits(
     outputs: list[npt.NDArray[np.float32]] = [np.zeros((0, lenet5_field.CLASSES), np.float32)] * len(pixels)
     for start in range(0, len(order), size):
         rows = order[start : start + size]
-        batch = pad([(pixels[i], ()) for i in rows], None)
+        batch = pad([(pixels[i], "") for i in rows], None)
         out = model(batch.image, training=False).numpy().astype(np.float32)
         for row, i in enumerate(rows):
             outputs[i] = out[row, : batch.steps[row]]
@@ -196,7 +196,12 @@ def accuracy(model: Any, items: Sequence[Item]) -> float:
     """Computes the share of fields whose digits are all right; separators are not compared."""
     outputs = logits(model, [pixels for pixels, _ in items])
     return float(
-        np.mean([_digits(greedy(a)) == _digits(label) for a, (_, label) in zip(outputs, items, strict=True)])
+        np.mean(
+            [
+                _digits(greedy(steps)) == _digits(lenet5_field.classes(text))
+                for steps, (_, text) in zip(outputs, items, strict=True)
+            ]
+        )
     )
 
 

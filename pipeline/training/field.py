@@ -90,8 +90,8 @@ def cuts(
     model.set_weights(_load_start(config).get_weights())
     outputs = ctc.logits(model, [pixels for pixels, _ in items])
     return [
-        recombine.cuts(pixels, labels, softmax(steps, axis=1), separators)
-        for (pixels, labels), steps in zip(items, outputs, strict=True)
+        recombine.cuts(pixels, text, softmax(steps, axis=1), separators)
+        for (pixels, text), steps in zip(items, outputs, strict=True)
     ]
 
 

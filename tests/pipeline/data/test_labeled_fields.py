@@ -50,7 +50,6 @@ def test_csv(folder: Path) -> None:
     assert found.files == ("a.png", "c.png", "b.png")
     assert found.texts == ("1.250,50", "0077", "12")
     assert found.digits == ("125050", "0077", "12")
-    assert found.classes(0) == (1, 10, 2, 5, 0, 10, 5, 0)
     assert found.boxes == (None,) * 3
     assert [int(found.picture(i)[0, 0]) for i in range(3)] == [10, 30, 20]
     assert found.picture(0).shape == (20, 40)

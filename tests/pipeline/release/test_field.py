@@ -40,7 +40,7 @@ class Printed:
 
     def sample(self, rng: np.random.Generator) -> drawing.Sample:
         text = tiny_field.text(rng)
-        return drawing.Sample(tiny_field.picture(text), tiny_field.labels(text), np.zeros((0, 4)))
+        return drawing.Sample(tiny_field.picture(text), text, np.zeros((0, 4), np.float32))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -10,15 +10,15 @@ from pipeline.synthesis.sampler import HandwritingSampler
 def test_the_generator_alone_decides() -> None:
     sampler = HandwritingSampler(invented=4)
     one, two = (sampler(np.random.default_rng(5), 12) for _ in range(2))
-    for (pixels, labels), (again, same) in zip(one, two, strict=True):
+    for (pixels, text), (again, same) in zip(one, two, strict=True):
         np.testing.assert_array_equal(pixels, again)
-        assert labels == same
+        assert text == same
         assert pixels.shape[0] == 32
 
 
 def test_some_hold_no_field() -> None:
     items = HandwritingSampler(invented=4)(np.random.default_rng(6), 200)
-    empty = sum(not labels for _, labels in items)
+    empty = sum(not text for _, text in items)
     assert 0 < empty < 30
     assert len(items) == 200
 
