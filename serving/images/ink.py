@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -68,7 +69,7 @@ def find_ink(work: Gray) -> Ink | None:
     base, span = _levels(smooth)
     if span < _LEAST_CONTRAST:
         return None
-    mask = smooth >= base + _WEAK * span
+    mask = smooth >= math.ceil(base + _WEAK * span)
     lines = horizontal_rules(smooth, _RULE * span, base + 0.25 * span, base + 0.5 * span)
     if lines:
         erased = np.zeros_like(mask)
@@ -79,7 +80,7 @@ def find_ink(work: Gray) -> Ink | None:
         base, span = _levels(smooth)
         if span < _LEAST_CONTRAST:
             return None
-        mask = smooth >= base + _WEAK * span
+        mask = smooth >= math.ceil(base + _WEAK * span)
     components = Components.of(mask)
     strong = components.maximum(smooth) >= base + _STRONG * span
     components = components.select(strong & (components.area() >= _LEAST_AREA))
@@ -100,20 +101,25 @@ def _darkness(work: Gray) -> Gray:
         np.arange(count * tile) * length // (count * tile)
         for count, length in ((rows, height), (columns, width))
     )
-    tiles = work[y[:, None], x].reshape(rows, tile, columns, tile).transpose(0, 2, 1, 3)
+    tiles = work.take(y, 0).take(x, 1).reshape(rows, tile, columns, tile).transpose(0, 2, 1, 3)
     rank = tile * tile * 7 // 10
     grid = np.partition(tiles.reshape(rows, columns, -1), rank, axis=2)[:, :, rank].astype(np.float32)
     # Few tiles down, perhaps thousands across: a matrix here, pairs of neighbors there.
-    place = np.clip((np.arange(height, dtype=np.float32) + 0.5) * (rows / height) - 0.5, 0, rows - 1)
-    down = np.maximum(0, 1 - np.abs(place[:, None] - np.arange(rows))).astype(np.float32)
-    place = np.clip((np.arange(width, dtype=np.float32) + 0.5) * (columns / width) - 0.5, 0, columns - 1)
+    down = np.maximum(0, 1 - np.abs(_places(height, rows)[:, None] - np.arange(rows))).astype(np.float32)
+    place = _places(width, columns)
     left = place.astype(np.int64)
-    share = (place - left).astype(np.float32)
-    across = grid[:, left] * (1 - share) + grid[:, np.minimum(left + 1, columns - 1)] * share
+    share = place - left.astype(np.float32)
+    across = grid.take(left, 1) * (1 - share) + grid.take(left + 1, 1, mode="clip") * share
     paper = down @ across
     darker = (paper - work) * np.float32(255)
     darker /= np.maximum(paper, np.float32(1))
     return np.asarray(np.maximum(darker, np.float32(0)), np.uint8)
+
+
+def _places(length: int, count: int) -> npt.NDArray[np.float32]:
+    """Returns where each of `length` pixels lies between the middles of `count` tiles, from 0 to count − 1."""
+    place = (np.arange(length, dtype=np.float32) + 0.5) * (count / length) - 0.5
+    return np.asarray(np.minimum(np.maximum(place, 0), count - 1))
 
 
 def _smooth(darkness: Gray, radius: float) -> Gray:
