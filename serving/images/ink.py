@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from serving.images.closing import dilate_squares
 from serving.images.codec import Gray
 from serving.images.connected_components import Components
 from serving.images.ruled_lines import box_edges, horizontal_rules, line_pixels
@@ -44,15 +45,11 @@ class Ink:
 
     def soft_mask(self, keep: _Mask) -> Gray:
         """Returns the ink 0–255, uint8 [H, W], of some components, bool [components], and one pixel around them."""
-        mask = self.components.select(keep).mask()
-        near = mask.copy()
-        near[1:] |= mask[:-1]
-        near[:-1] |= mask[1:]
-        wide = near.copy()
-        wide[:, 1:] |= near[:, :-1]
-        wide[:, :-1] |= near[:, 1:]
+        wide = dilate_squares(self.components.select(keep).mask().view(np.uint8), 1)
         low, high = (self.base + share * self.span for share in _SOFT)
-        levels = np.clip((np.arange(256) - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
+        levels = np.minimum(np.maximum((np.arange(256) - low) * (255 / (high - low)), 0), 255).astype(
+            np.uint8
+        )
         return np.asarray(levels.take(self.smooth) * wide)
 
 
