@@ -124,7 +124,7 @@ def _roots(start: _Ints, stop: _Ints, stride: int) -> _Ints:
     upper = np.arange(len(lower)) + (first[joining] + 1 - (others.cumsum() - others)).repeat(others)
     while True:
         a, b = root[lower], root[upper]
-        apart = np.flatnonzero(a != b)
+        apart = (a != b).nonzero()[0]
         if not len(apart):
             return root
         lower, upper, a, b = lower[apart], upper[apart], a[apart], b[apart]
@@ -137,6 +137,6 @@ def _jump(root: _Ints) -> _Ints:
     while True:
         parent = root[root]
         parent = parent[parent]
-        if (parent == root).all():
+        if not np.count_nonzero(parent != root):
             return root
         root = parent
