@@ -81,8 +81,7 @@ def _normalize(gray: Gray, block: int) -> Field:
         return _unreadable("blank: no ink found")
     slope, slant = slope_and_slant(ink.components)
     boxes = BoundingBoxes.of(ink.components, slope, slant)
-    keep = np.ones(len(ink.components), np.bool_)
-    size = writing_size(boxes, keep)
+    size = writing_size(boxes, np.ones(len(ink.components), np.bool_))
     finer = int(block * size.height / _FINE)
     if 0 < finer < block and size.height < _COARSE:
         field = _zoomed(gray, ink, block, size.height, finer)
@@ -104,10 +103,8 @@ def _fitted(
     ink: Ink, boxes: BoundingBoxes, size: WritingSize, block: int, slope: float, slant: float
 ) -> Field:
     """Sets the writing upright and scales it to the field's height."""
-    keep = np.ones(len(ink.components), np.bool_)
-    writing = _writing(ink, boxes, size.height, size.middle)
-    if not writing.all():
-        keep = writing
+    keep = _writing(ink, boxes, size.height, size.middle)
+    if not keep.all():
         size = writing_size(boxes, keep)
     scale = BODY / max(size.height, 3.0)
     scale = min(scale, max(HEIGHT / (size.bottom - size.top), _SMALLEST * scale))
@@ -132,7 +129,7 @@ def _fitted(
             (width, HEIGHT), Image.Transform.AFFINE, to_work.ravel().tolist(), Image.Resampling.BILINEAR
         )
     )
-    columns = np.flatnonzero((pixels > INK_LEVEL).any(0))
+    columns = (pixels.max(0) > INK_LEVEL).nonzero()[0]
     if not len(columns):
         return _unreadable("blank: no ink found")
     first, last = int(columns[0]), int(columns[-1]) + 1
