@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from serving.decoding import ctc
 from serving.decoding.automata import Automaton
 from serving.decoding.ctc import BUDGET, Hypothesis, Search
+from serving.decoding.lattice import lattices
 from serving.runtime.network import Floats
 
 
@@ -27,7 +28,7 @@ def search(views: Floats, accepts: Automaton | None = None, count: int = 3, budg
         As `ctc.search`. `exact` is False also where a string that no view has among its first may be as
         likely as the first here.
     """
-    searches = [ctc.search(view, accepts, count, budget) for view in views]
+    searches = [ctc.search_lattice(lattice, count, budget) for lattice in lattices(views, accepts)]
     if len(searches) == 1:
         return searches[0]
     listed = [
