@@ -41,6 +41,7 @@ _BARE: Final[tuple[Widths, ...]] = ((2, 2, 4), (2, 2, 2))
 _SEPARATED: Final[tuple[Widths, ...]] = tuple(
     (day, month, year) for day, month in ((1, 1), (1, 2), (2, 1)) for year in (4, 2)
 )
+_EIGHT, _SIX = map(sum, _BARE)
 _DAYS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # of each month, in a leap year
 _LEAP_DAY: Final = (2, 29)
 _YEAR_FIRST: Final = "ymd"
@@ -84,31 +85,34 @@ class DateRules:
         """Returns what a string means: a date, none, or several where several orders fit.
 
         Args:
-            written: digits and separators. Six or eight digits are cut into a day and a month of two digits and
-                the year, wherever separators stand, unless these cut off a day or a month of one digit.
+            written: digits and separators. Of eight digits the separators do not matter; others have two, after the
+                first and the second part, or, of six digits, none.
         """
         groups = [group for group in re.split(f"[{re.escape(SEPARATORS)}]+", written) if group]
         text = "".join(groups)
         lengths = tuple(map(len, groups))
+        bare = lengths == (_SIX,) or len(text) == _EIGHT
         return frozenset(
             day
             for order in self.orders
-            for widths in (
-                [lengths]
-                if lengths in {_arranged(widths, order) for widths in _SEPARATED}
-                else [_arranged(widths, order) for widths in _BARE]
-            )
+            for day_month_year in (*_BARE, *_SEPARATED)
+            if (widths := _arranged(day_month_year, order)) == lengths or (bare and day_month_year in _BARE)
             if (day := self._date(text, widths, order)) is not None
         )
 
-    def dates_of_digits(self, text: str) -> frozenset[date]:
-        """Returns whatever a string of digits may mean if separators were missed."""
-        return frozenset(
-            day
-            for order in self.orders
-            for widths in (*_BARE, *_SEPARATED)
-            if (day := self._date(text, _arranged(widths, order), order)) is not None
-        )
+    def readings(self, text: str) -> dict[str, date]:
+        """Returns whatever digits may mean if separators were missed: each string, with separators or bare, and its date.
+
+        Where several orders fit a string, it has the date of one of them.
+        """
+        readings: dict[str, date] = {}
+        for order in self.orders:
+            for widths, separator in (*((w, "") for w in _BARE), *((w, SEPARATORS[0]) for w in _SEPARATED)):
+                first, second, _ = lengths = _arranged(widths, order)
+                if (day := self._date(text, lengths, order)) is not None:
+                    parts = text[:first], text[first : first + second], text[first + second :]
+                    readings[separator.join(parts)] = day
+        return readings
 
     def _date(self, text: str, widths: tuple[int, ...], order: str) -> date | None:
         """Returns the date whose parts have these widths, if it is one."""

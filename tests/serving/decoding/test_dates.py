@@ -120,8 +120,10 @@ def test_automata_and_interpretation_agree(order: str | None, window: list[date]
     rules = parse(order, *map(str, window))
     dates = rules.dates(string)
     assert all(rules.after <= day <= rules.before for day in dates)
-    assert dates <= rules.dates_of_digits(string.replace("/", ""))
     text = string.replace("/", "")
+    readings = rules.readings(text)
+    assert bool(dates) <= bool(readings)
+    assert all(day in rules.dates(reading) for reading, day in readings.items())
     as_written = accepts(rules.separated, labels_of([string])[0]) if string else False
     if as_written:
         assert dates
@@ -165,6 +167,9 @@ def test_automata_are_small() -> None:
         ("5. 1. 2019".replace(" ", ""), "dmy", ["2019-01-05"]),
         ("05/1/19", "dmy", ["2019-01-05"]),
         ("1/2/2019", "mdy", ["2019-01-02"]),
+        ("2011/1/2", "ymd", ["2011-01-02"]),
+        ("2011/1/2", "dmy", []),
+        ("2011/1/2", None, ["2011-01-02"]),
         ("122019", "mdy", ["2019-12-20"]),
         ("2019-1-5", "ymd", ["2019-01-05"]),
         ("31/12/69", "dmy", ["1969-12-31"]),
@@ -190,9 +195,13 @@ def test_what_is_written(written: str, order: str | None, expected: list[str]) -
 
 
 def test_digits_alone_may_be_several_dates() -> None:
-    assert sorted(map(str, parse("mdy").dates_of_digits("122019"))) == ["2019-01-02", "2019-12-20"]
-    assert sorted(map(str, parse("dmy").dates_of_digits("1112019"))) == ["2019-01-11", "2019-11-01"]
-    assert parse("dmy").dates_of_digits("122019") == {date(2019, 2, 1)}
+    assert parse("mdy").readings("122019") == {"122019": date(2019, 12, 20), "1/2/2019": date(2019, 1, 2)}
+    assert parse("dmy").readings("1112019") == {
+        "1/11/2019": date(2019, 11, 1),
+        "11/1/2019": date(2019, 1, 11),
+    }
+    assert parse("dmy").readings("122019") == {"1/2/2019": date(2019, 2, 1)}
+    assert parse("dmy").readings("31042019") == {}
 
 
 def test_the_window_tells_the_century_of_two_digits() -> None:
