@@ -74,7 +74,9 @@ def predict_date(
     strings: dict[str, float] = {}
     total = 0.0
     for views, automaton in searches:
-        search = ensemble.search(views, automaton, count, budget)
+        # What is less than this changes neither the date nor, by much, how likely it is.
+        least = min(1 - _CLEAR, max(strings.values(), default=0.0))
+        search = ensemble.search(views, automaton, count, budget, least)
         shares = {_LABELS.text(hypothesis.labels): hypothesis.probability for hypothesis in search.best}
         total += search.total - sum(shares.values())
         if len(searches) > 1 and automaton is rules.bare:
