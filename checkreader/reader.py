@@ -13,7 +13,7 @@ from checkreader.pictures import Picture, encoded
 from checkreader.results import Amount, Digit, Model, Number
 from serving.cli.renamed import check_variables
 from serving.decoding.field_string import field_format
-from serving.decoding.thresholds import OperatingPoint, operating_point
+from serving.decoding.thresholds import OperatingPoint, point_of
 from serving.errors import CheckreaderError
 from serving.images.pages import split
 from serving.recognition import digits, fields
@@ -96,7 +96,7 @@ class Reader:
         name = model or self._repository.manifest.default
         digits.require_digits(name, self._repository.model(name))
         loaded = self._load(name)
-        point = operating_point(loaded.model.thresholds, max_error)
+        point = point_of(loaded.model, max_error)
         about = Model(loaded.name, loaded.model.version)
         recognize = digits.digit_recognizer(loaded.network, point, crop)
 
