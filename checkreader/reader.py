@@ -10,7 +10,7 @@ from checkreader.field_reader import Crop, FieldReader
 from checkreader.pictures import Picture, Pictures, each
 from checkreader.results import Digit, Model
 from serving.cli.renamed import check_variables
-from serving.decoding.thresholds import operating_point
+from serving.decoding.thresholds import point_of
 from serving.recognition import digits
 from serving.repository.store import Repository
 
@@ -77,7 +77,7 @@ class Reader(FieldReader):
         name = model or self._repository.manifest.default
         digits.require_digits(name, self._repository.model(name))
         loaded = self._load(name)
-        point = operating_point(loaded.model.thresholds, max_error)
+        point = point_of(loaded.model, max_error)
         about = Model(loaded.name, loaded.model.version)
         recognize = digits.digit_recognizer(loaded.network, point, crop)
 

@@ -18,7 +18,7 @@ from serving.decoding import ctc, ensemble
 from serving.decoding.alphabet import DIGITS, Alphabet, without_marks
 from serving.decoding.amounts import digits_of
 from serving.decoding.field_string import DecodedField, FieldFormat, confidence, decode, raw_text
-from serving.decoding.thresholds import OperatingPoint, operating_point, rejection_reason, shortest_float
+from serving.decoding.thresholds import OperatingPoint, point_of, rejection_reason, shortest_float
 from serving.errors import CheckreaderError
 from serving.images import sliding_window
 from serving.images.codec import Frame
@@ -236,7 +236,7 @@ def field_recognizer(
         CheckreaderError: the model reads no fields, or `max_error` is no share.
     """
     require_sliding(name, model)
-    return FieldRecognizer(model, network, expected, operating_point(model.thresholds, max_error), crop)
+    return FieldRecognizer(model, network, expected, point_of(model, max_error), crop)
 
 
 def _fault(decoded: DecodedField, expected: FieldFormat) -> str | None:
