@@ -71,7 +71,8 @@ def test_calibration_error_before_and_after() -> None:
 @settings(deadline=None, max_examples=40)
 def test_apply(seed: int, count: int, threshold: float) -> None:
     probabilities, labels = answers(seed, count)
-    found = evaluate.apply_threshold(0.01, threshold, probabilities, labels)
+    entry = level(0.01, threshold)
+    found = evaluate.apply_threshold(entry, probabilities.max(1), probabilities.argmax(1) != labels)
     accepted = [i for i in range(count) if max(probabilities[i]) >= threshold]
     wrong = sum(int(probabilities[i].argmax()) != labels[i] for i in accepted)
     assert (found.max_error, found.threshold, found.n) == (0.01, threshold, count)
