@@ -174,11 +174,11 @@ def predict_amount(
         for (text, rival), prediction in predictions.items()
         if text == digits and rival not in (None, best.amount.amount)
     }
-    if views is not None:
+    enough = (1 + share) * best.probability
+    if views is not None and enough < 1:  # else all other strings together are too unlikely
         merged = without_marks(views, alphabet)
-        others = ensemble.probability(merged, alphabet.labels(digits)) - best.probability
-        if others > share * best.probability:
-            # They may be the same amount written otherwise, or none; few fields need this closer look.
+        if ensemble.probability(merged, alphabet.labels(digits)) > enough:
+            # Other marks may mean the same amount, or none; few fields need this closer look.
             meanings = amount_meanings.probabilities(views, digits, alphabet, locale)
             rivals = {amount_meanings.amount(digits, form): meaning for form, meaning in meanings.items()}
             best = replace(best, probability=rivals.pop(str(best.amount.amount)))

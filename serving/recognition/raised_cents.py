@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum
+from statistics import median
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from serving.decoding.amounts import Amount, raised_cents
 from serving.images.digit import INK_LEVEL
@@ -20,6 +20,7 @@ from serving.images.field import Field
 from serving.manifest import Sliding
 from serving.recognition import boxes
 
+_SMALL: Final = 0.85  # of the others' height, and of the nearest's; less tall are both digits of raised cents
 _UNDERLINE: Final = 4  # rows; ink below a digit, apart from it and no taller, is not the digit's
 
 
@@ -52,11 +53,8 @@ def with_raised_cents(
     raised = raised_cents(written, locale)
     if raised is None:
         return amount
-    level = replace(field, to_picture=np.eye(2, 3))
-    height, width = field.pixels.shape
-    symbols = boxes.boxes(level, spans, sliding, (0, 0), (width, height))
-    columns = [(symbols[digit][0], symbols[digit][0] + symbols[digit][2]) for digit in raised.digits]
-    match place(field, columns):
+    columns = boxes.columns(field.pixels, spans, sliding)
+    match place(field, [columns[digit] for digit in raised.digits]):
         case Place.RAISED:
             return raised
         case Place.UNCLEAR:
@@ -76,40 +74,47 @@ def place(field: Field, columns: Sequence[tuple[int, int]]) -> Place:
         field: the normalized field.
         columns: for three or more digits from left to right, their first column and one past the last.
     """
-    extents = np.array([_extent(field, *span) for span in columns], float)
-    centers = np.mean(columns, 1)
-    tops, bottoms = (
-        (field.to_picture @ np.stack([centers, rows, np.ones_like(rows)]))[1] for rows in extents.T
-    )
-    heights = extents[:, 1] - extents[:, 0]
-    smallest = min(np.median(heights[:-2]), heights[-3])
-    in_picture = _lifted(tops, bottoms, np.median(tops[:-2]), np.median(bottoms[:-2]))
-    by_neighbor = _lifted(*extents.T, *extents[-3])
-    if heights[-2:].max() > 0.85 * smallest or Place.LINE is in_picture is by_neighbor:
+    extents = _extents(field, columns)
+    heights = [bottom - top for top, bottom in extents]
+    if max(heights[-2:]) > _SMALL * min(median(heights[:-2]), heights[-3]):
+        return Place.LINE
+    by_neighbor = _lifted(extents, [extents[-3]])
+    tilt, scale, _ = field.to_picture[1]
+    shifts = [tilt * (start + stop) / 2 for start, stop in columns]
+    upright = [
+        (scale * top + shift, scale * bottom + shift)
+        for (top, bottom), shift in zip(extents, shifts, strict=True)
+    ]
+    in_picture = _lifted(upright, upright[:-2])
+    if Place.LINE is in_picture is by_neighbor:
         return Place.LINE
     clear = in_picture is Place.RAISED and by_neighbor is not Place.LINE and len(columns) > 3
     return Place.RAISED if clear else Place.UNCLEAR
 
 
-def _lifted(
-    tops: npt.NDArray[np.float64], bottoms: npt.NDArray[np.float64], top: float, bottom: float
-) -> Place:
-    """Judges the last two by how far their feet are above `bottom` and their heads below `top`."""
-    height = np.median((bottoms - tops)[:-2])
-    feet, heads = (bottom - bottoms[-2:]) / height, (tops[-2:] - top) / height
-    if feet.min() >= 0.35 and heads.max() <= 0.2:
+def _lifted(extents: Sequence[tuple[float, float]], others: Sequence[tuple[float, float]]) -> Place:
+    """Judges the last two extents by how far their feet are above those of others, and their heads below."""
+    height = median(bottom - top for top, bottom in extents[:-2])
+    top, bottom = (median(places) for places in zip(*others, strict=True))
+    feet = [(bottom - foot) / height for _, foot in extents[-2:]]
+    heads = [(head - top) / height for head, _ in extents[-2:]]
+    if min(feet) >= 0.35 and max(heads) <= 0.2:
         return Place.RAISED
-    if feet.mean() >= 0.25 and feet.min() >= 0.125 and heads.mean() <= 0.15:
+    if sum(feet) >= 0.5 and min(feet) >= 0.125 and sum(heads) <= 0.3:
         return Place.UNCLEAR
     return Place.LINE
 
 
-def _extent(field: Field, start: int, stop: int) -> tuple[int, int]:
-    """Returns a digit's first row and one past its last, without an underline; of one without ink, the middle."""
-    inked = np.asarray((field.pixels[:, start:stop] >= INK_LEVEL).any(1))
-    runs = np.flatnonzero(np.diff(inked, prepend=False, append=False)).reshape(-1, 2).tolist()
-    if not runs:
-        return len(inked) // 4, 3 * len(inked) // 4
-    tallest = max(runs, key=lambda run: run[1] - run[0])
-    stop_row = max(end for first, end in runs if first <= tallest[0] or end - first > _UNDERLINE)
-    return runs[0][0], stop_row
+def _extents(field: Field, columns: Sequence[tuple[int, int]]) -> list[tuple[float, float]]:
+    """Returns each digit's first row and one past its last, without an underline; of one without ink, the middle."""
+    inked = np.vstack([field.pixels.T >= INK_LEVEL, np.zeros((1, field.pixels.shape[0]), np.bool_)])
+    extents = []
+    for rows in np.logical_or.reduceat(inked, np.ravel(columns))[::2].tolist():
+        edges = [row for row, ink in enumerate((*rows, False)) if ink is not (row > 0 and rows[row - 1])]
+        runs = list(zip(edges[::2], edges[1::2], strict=True))
+        if not runs:
+            runs = [(len(rows) // 4, 3 * len(rows) // 4)]
+        tallest = max(runs, key=lambda run: run[1] - run[0])
+        bottom = max(end for first, end in runs if first <= tallest[0] or end - first > _UNDERLINE)
+        extents.append((runs[0][0], bottom))
+    return extents
