@@ -108,7 +108,7 @@ def _lifted(extents: Sequence[tuple[float, float]], others: Sequence[tuple[float
 def _extents(field: Field, columns: Sequence[tuple[int, int]]) -> list[tuple[float, float]]:
     """Returns each digit's first row and one past its last, without an underline; of one without ink, the middle."""
     inked = np.vstack([field.pixels.T >= INK_LEVEL, np.zeros((1, field.pixels.shape[0]), np.bool_)])
-    extents = []
+    extents: list[tuple[float, float]] = []
     for rows in np.logical_or.reduceat(inked, np.ravel(columns))[::2].tolist():
         edges = [row for row, ink in enumerate((*rows, False)) if ink is not (row > 0 and rows[row - 1])]
         runs = list(zip(edges[::2], edges[1::2], strict=True))
