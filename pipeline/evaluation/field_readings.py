@@ -71,7 +71,7 @@ def field_recognizer(
         infer: float32 [N, 32, W, 1] → probabilities float32 [N, T, 12].
         confidence: the calibration; None before there is one.
         kind: "number" judges the digits alone; "amount" also rejects doubtful decimal points.
-        locale: in which amounts are written, one of `amounts.LOCALES`.
+        locale: in which amounts are written, one of `amount_grammar.LOCALES`.
     """
     restriction = field_string.field_format(kind, locale=locale)
     model = Model(
