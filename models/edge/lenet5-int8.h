@@ -1,5 +1,5 @@
 /* LeNet-5 in 8-bit integers. Written by checkreader 0.2.0 from a .tflite with the SHA-256
-   5aa91c86bbe3001724ca258852cb00c92031c151b56579a1bce8d066b911533a.
+   11bc973fae380734bea26a6679da5f1fd16a228158dd63726821cdf5ea92d516.
    Constants 63,661 bytes, static RAM 2,688 bytes (the classifier's),
    187,656 multiply-accumulates a picture. */
 
@@ -22,13 +22,13 @@ typedef char checkreader_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
 #define CHECKREADER_LENET5_UNREACHABLE 256
 
 /* For a caller with floating point: the probabilities are softmax(CHECKREADER_LENET5_SCALE * logits). */
-#define CHECKREADER_LENET5_SCALE 0.1998985856771469
+#define CHECKREADER_LENET5_SCALE 0.19249753654003143
 
 /* Returns the digit in 28x28 pixels, 0 = paper and 255 = ink, normalized as below; the smallest of equally good ones.
    `logits` receives the network's logit of each digit. Not reentrant. */
 int checkreader_lenet5_classify(const uint8_t pixels[784], int8_t logits[10]);
 
-/* Returns the difference of the two best logits. */
+/* Returns the difference of the two best logits; -1 where the others are not low enough for a digit. */
 int checkreader_lenet5_margin(const int8_t logits[10]);
 
 /* Returns the margin from which a digit is accepted, without a human, where the bound `max_error` is wanted: that of the
