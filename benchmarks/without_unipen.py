@@ -1,54 +1,64 @@
-"""What the digit model is worth without UNIPEN: the accuracy by domain of a run that was trained on MNIST alone.
+"""What digit models are worth that were trained on MNIST alone, without UNIPEN and invented writers: their accuracy by domain.
 
-    .venv/bin/checkreader train --data mnist --data-dir MNIST --preset release --run alone --resume   # no UNIPEN in the folder MNIST
-    .venv/bin/checkreader quantize --run alone && .venv/bin/checkreader export --run alone
-    .venv/bin/checkreader evaluate --run alone --data-dir FOLDER                    # UNIPEN in FOLDER
-    .venv/bin/python -m benchmarks.without_unipen runs/alone                        # writes results/without_unipen.json
+    CHECKREADER_DATA=FOLDER .venv/bin/python -m benchmarks.without_unipen MODELS    # a minute; writes results/without_unipen.json
 
-The model card quotes it.
+MODELS is the folder of a release of such models, as one whose data folder had no UNIPEN in it. The pictures are those of
+`checkreader evaluate`, so that the model card can quote both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from benchmarks import output
-from pipeline.records import EvaluateRecord, TrainRecord
-from pipeline.run import Run, write_json
+from pipeline.config import train_preset
+from pipeline.data import digits
+from pipeline.data.digits import Split
+from pipeline.data.normalize_many import parallel_normalizer
+from pipeline.evaluation import domains
+from pipeline.run import environment, write_json
+from pipeline.training import sources
 from serving.errors import CheckreaderError
+from serving.repository.store import Repository
+
+MODELS: Final = ("lenet5", "lenet5-int8")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Takes over the run's records and writes JSON."""
-    parser = output.parser("without_unipen", "Records what a run that was trained without UNIPEN reads.")
-    parser.add_argument("run", type=Path, help="folder of the run")
+    """Measures and writes JSON."""
+    parser = output.parser("without_unipen", "Measures digit models that were trained without UNIPEN.")
+    parser.add_argument("models", type=Path, help="folder of a release")
     options = parser.parse_args(arguments)
-    write_json(options.out, measure(Run(options.run)))
+    hands = sources.other_hands(train_preset("release", "mnist"), None)
+    if "unipen" not in hands:
+        raise CheckreaderError("CHECKREADER_DATA: no UNIPEN in its subfolder unipen")
+    record = measure(Repository.open(options.models), digits.load("mnist").test, hands)
+    write_json(options.out, record | {"environment": environment()})
 
 
-def measure(run: Run) -> dict[str, Any]:
-    """Returns the run's settings and its accuracy by domain.
+def measure(
+    repository: Repository, test: Split, hands: dict[str, Split], corrupted: int = domains.CORRUPTED
+) -> dict[str, Any]:
+    """Returns version, preset and seed of the models and their accuracy by domain.
+
+    Args:
+        repository: the models.
+        test: MNIST's test pictures.
+        hands: by name, digits of other hands.
+        corrupted: how many test pictures are corrupted.
 
     Raises:
-        CheckreaderError: the run was trained with UNIPEN, or was not evaluated with it at hand.
+        CheckreaderError: the models were trained with UNIPEN.
     """
-    trained, record = run.read(TrainRecord), run.require(EvaluateRecord.STAGE)
-    if len(trained.sources) > 1:
-        raise CheckreaderError(
-            f"{run.path}: trained with UNIPEN: train with a --data-dir that has MNIST alone"
-        )
-    if not any(row["name"] == "unipen" for row in record["domains"]):
-        raise CheckreaderError(
-            f"{run.path}: evaluated without UNIPEN: evaluate with a --data-dir that has it"
-        )
-    return {
-        "preset": trained.preset,
-        "seed": trained.config["seed"],
-        "domains": record["domains"],
-        "environment": record["environment"],
-    }
+    if "sources" in repository.manifest.data:
+        raise CheckreaderError(f"{repository.folder}: these models were trained with UNIPEN")
+    predictors = {name: repository.load(name).network.infer for name in MODELS}
+    model = repository.model(MODELS[0])
+    with parallel_normalizer() as normalize:
+        rows = domains.measure(predictors, test, "mnist", hands, normalize, corrupted)
+    return {"version": model.version, "preset": model.preset, "seed": model.seed, "domains": rows}
 
 
 if __name__ == "__main__":

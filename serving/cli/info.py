@@ -50,5 +50,7 @@ def _print_model(model: Model) -> None:
             f"  max_error {entry.max_error}: accepted from confidence {entry.threshold:.6g}, "
             f"which is {entry.accepted:.1%} of n = {entry.n:,}, {entry.error:.2%} of them wrong"
         )
+    if model.thresholds and model.least_evidence is not None:
+        print(f"  and with evidence of at least {model.least_evidence:.2f}")
     rows = [(f"  {artifact.format}", f"{artifact.bytes:,}", artifact.path) for artifact in model.artifacts]
     print(format_table(("  format", "bytes", "file"), rows, right=False))

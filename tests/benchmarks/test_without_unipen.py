@@ -1,38 +1,42 @@
-"""What a run without UNIPEN reads, and runs that say nothing of that."""
+"""What models without UNIPEN read, and models that were trained with it."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
+import msgspec
+import numpy as np
 import pytest
 
 from benchmarks import without_unipen
-from pipeline.run import Run
+from pipeline.data.digits import Split
 from serving.errors import CheckreaderError
-
-ROWS = [{"name": "mnist test", "service": {}}, {"name": "unipen", "service": {}}]
-
-
-def recorded(folder: Path, sources: int, rows: list) -> Run:
-    run = Run(folder)
-    run.record("train", [], preset="quick", config={"seed": 3}, data={}, sources=[{}] * sources)
-    run.record("evaluate", [], domains=rows)
-    return run
+from serving.images.codec import decode
+from serving.images.digit import normalize
+from serving.repository.store import Repository
 
 
-def test_measure(tmp_path: Path) -> None:
-    recorded(tmp_path / "run", 1, ROWS)
-    out = tmp_path / "out.json"
-    without_unipen.main([str(tmp_path / "run"), "--out", str(out)])
-    record = json.loads(out.read_text())
-    assert (record["preset"], record["seed"], record["domains"]) == ("quick", 3, ROWS)
+def golden() -> Split:
+    repository = Repository.open()
+    digits = repository.golden[0]
+    pictures = [
+        normalize(decode((repository.folder / "golden" / digit.file).read_bytes())) for digit in digits
+    ]
+    return Split(np.stack(pictures), np.array([digit.digit for digit in digits], np.uint8))
 
 
-@pytest.mark.parametrize(
-    ("sources", "rows", "message"),
-    [(3, ROWS, "trained with UNIPEN"), (1, ROWS[:1], "evaluated without UNIPEN")],
-)
-def test_other_runs(tmp_path: Path, sources: int, rows: list, message: str) -> None:
-    with pytest.raises(CheckreaderError, match=message):
-        without_unipen.measure(recorded(tmp_path, sources, rows))
+def test_measure() -> None:
+    repository = Repository.open()
+    alone = {key: value for key, value in repository.manifest.data.items() if key != "sources"}
+    repository.manifest = msgspec.structs.replace(repository.manifest, data=alone)
+    record = without_unipen.measure(repository, golden(), {"unipen": golden()}, corrupted=5)
+    assert record["version"] == repository.model("lenet5").version
+    assert [row["name"] for row in record["domains"]] == [
+        "mnist test",
+        "unipen",
+        "mnist test, 15 corruptions",
+    ]
+    assert record["domains"][1]["service"]["lenet5"]["value"] == 1.0
+
+
+def test_models_that_were_trained_with_unipen() -> None:
+    with pytest.raises(CheckreaderError, match="trained with UNIPEN"):
+        without_unipen.measure(Repository.open(), golden(), {})

@@ -218,9 +218,14 @@ def test_card_shows_domains_and_the_floor(records: dict[str, Any], manifest: Man
 
 
 def test_card_says_what_training_without_unipen_gives(records: dict[str, Any], manifest: Manifest) -> None:
-    without = {"domains": [{"name": "unipen", "service": {"lenet5": tiny_records.share(0.9881)}}]}
+    without = {
+        "version": "4",
+        "domains": [{"name": "unipen", "service": {"lenet5": tiny_records.share(0.9881)}}],
+    }
     typed = msgspec.convert(records, Records)
-    assert "Trained on MNIST alone" not in documents.model_card(manifest, typed, without_unipen=without)
+    assert "What training without UNIPEN gives" not in documents.model_card(
+        manifest, typed, without_unipen=without
+    )
     source = {
         "name": "mnist",
         "share": 0.7,
@@ -234,7 +239,10 @@ def test_card_says_what_training_without_unipen_gives(records: dict[str, Any], m
         typed, train=msgspec.structs.replace(typed.train, sources=[source, pens], metrics={"sources": {}})
     )
     text = documents.model_card(manifest, mixed, without_unipen=without)
-    assert "by the same recipe, `lenet5` reads through the service 98.81% of unipen.\n" in text
+    assert (
+        "version 4 was trained on MNIST alone, with a teacher of its own, and its `lenet5` reads through the service 98.81% of unipen.\n"
+        in text
+    )
 
 
 def test_card_without_a_certified_bound_says_so(records: dict[str, Any], manifest: Manifest) -> None:
