@@ -14,6 +14,7 @@ LEAST_RULES: Final = 4
 _SLOPES: Final = np.arange(-4, 5) / 54
 _TILTS: Final = np.array([0, -1, 1, -2, 2, -3, 3]) / 160
 _BANDS: Final = 8  # of rows, in which a rule is dark or not
+_LEAST_BANDS: Final = 3  # that a rule goes through
 _GAP: Final = 3  # rows of a rule that may be missing
 _WIDEST: Final = 0.25  # a rule, of its height
 _NARROWEST: Final = 0.45  # a cell, of the rules' height
@@ -36,22 +37,25 @@ def upright_slope(dark: _Mask) -> float | None:
     near = bands.copy()
     near[:, 1:] |= bands[:, :-1]
     near[:, :-1] |= bands[:, 1:]
-    tall = near.sum(0) >= _BANDS // 2 - 1
-    if int(tall[0]) + int((tall[1:] & ~tall[:-1]).sum()) < LEAST_RULES:
+    if not _are_many(near):
         return None
     reach = int(_SLOPES[-1] * height / 2) + 1
     padded = np.zeros((_BANDS, width + 2 * reach), np.int64)
     padded[:, reach:-reach] = bands
     middles = (np.arange(_BANDS) - (_BANDS - 1) / 2) * rows
     shifts = np.rint(_SLOPES[:, None] * middles).astype(np.int64) + reach
-    total = padded[np.arange(_BANDS)[:, None], shifts[:, :, None] + np.arange(width)].sum(1)
-    total[total < _BANDS // 2 - 1] = 0
-    score = (total * total).sum(1) * (1 - np.abs(_SLOPES))
-    best = int(score.argmax())
-    tall = total[best] > 0
-    if int(tall[0]) + int((tall[1:] & ~tall[:-1]).sum()) < LEAST_RULES:
-        return None
-    return float(_SLOPES[best])
+    turned = padded[np.arange(_BANDS)[:, None], shifts[:, :, None] + np.arange(width)]
+    total = turned.sum(1)
+    total[total < _LEAST_BANDS] = 0
+    best = int(((total * total).sum(1) * (1 - np.abs(_SLOPES))).argmax())
+    return float(_SLOPES[best]) if _are_many(turned[best] > 0) else None
+
+
+def _are_many(bands: _Mask) -> bool:
+    """Returns whether enough lines for a comb go through the same bands, bool [bands, W]."""
+    tall = bands[:-2] & bands[1:-1] & bands[2:]
+    counts = tall[:, 0] + (tall[:, 1:] & ~tall[:, :-1]).sum(1)
+    return bool(counts.max() >= LEAST_RULES)
 
 
 def sheared(dark: _Mask, slope: float) -> _Mask:
