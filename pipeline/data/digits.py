@@ -33,6 +33,8 @@ NAMES: Final = (*BUILT_IN, "folder")
 VARIABLE: Final = "CHECKREADER_DATA"
 VALIDATION: Final = 5_000  # pictures of MNIST's training set, to the nearest whole writer
 
+_TEST: Final = 10_000  # pictures of MNIST's test set
+
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.uint8]
 
@@ -46,6 +48,7 @@ MNIST: Final = (
 NPZ: Final = "mnist.npz"
 NPZ_URL: Final = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 WRITERS: Final = "qmnist-train-labels-idx2-int.gz"
+TEST_WRITERS: Final = "qmnist-test-labels-idx2-int.gz"
 SHA256: Final = {
     "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
     "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
@@ -53,6 +56,7 @@ SHA256: Final = {
     "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
     NPZ: "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
     WRITERS: "2c05dc77f6b916b38e455e97ab129a42a444f3dbef09b278a366f82904e0dd9f",
+    TEST_WRITERS: "9fbcbe594c3766fdf4f0b15c5165dc0d1e57ac604e01422608bb72c906030d06",
 }
 
 
@@ -224,10 +228,18 @@ def _mnist(folder: Path | None) -> Dataset:
 
 
 def mnist_writers(folder: Path | None, part: str) -> npt.NDArray[Any]:
-    """Returns the writer of each picture of MNIST's `part`, "train" or "validation", as `load` orders them.
+    """Returns the writer of each picture of MNIST's `part`, "train", "validation" or "test", as `load` orders them.
 
     QMNIST's label file must lie in MNIST's folder: `load` says `validation_by` "writer".
+
+    Raises:
+        CheckreaderError: there is no label file for the test pictures.
     """
+    if part == "test":
+        file = _mnist_files(_mnist_folder(folder)).get(TEST_WRITERS)
+        if file is None:
+            raise CheckreaderError(f"{TEST_WRITERS}: not found: put QMNIST's label files beside MNIST's")
+        return _read_writers(file)[:_TEST]  # QMNIST restores the other 50,000 as well
     writers = _read_writers(_mnist_files(_mnist_folder(folder))[WRITERS])
     held_out = _held_out(writers)
     return writers[held_out if part == "validation" else ~held_out]

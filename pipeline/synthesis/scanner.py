@@ -58,9 +58,29 @@ def scan(
         The picture, uint8 [h, w], and the boxes moved and cut to it, float32 [n, 4].
     """
     page, boxes = _cut(ink, boxes, rng)
-    height, width = page.shape
     if rng.random() < 0.12 * clutter:
         draw_neighbor(page, bank, rng)
+    return expose(page, stock, rng, clutter), boxes
+
+
+def expose(
+    page: Floats,
+    stock: PaperStock,
+    rng: np.random.Generator,
+    clutter: float = 1.0,
+    form: Floats | None = None,
+) -> Gray:
+    """Draws the scanner's picture of a page of ink.
+
+    Args:
+        page: distances into the ink, float32 [h, w]; overwritten.
+        stock, rng, clutter: as for `scan`.
+        form: how light the print below the ink leaves the paper, float32 [h, w]: 1 = bare, 0 = black.
+
+    Returns:
+        uint8 [h, w].
+    """
+    height, width = page.shape
     page += _crop(stock.pressures, height, width, rng) * np.float32(rng.uniform(0, 0.45))
     cover = np.clip(page / np.float32(rng.uniform(1.1, 2.6)) + np.float32(0.5), 0, 1)
     if rng.random() < 0.4:  # a ball-point leaves less ink in the middle of its line
@@ -76,14 +96,16 @@ def scan(
     picture = _crop(stock.backgrounds, height, width, rng) * np.float32(level * gain)
     picture += np.float32(level * (1 - gain))
     _print(picture, rng, clutter)
+    if form is not None:
+        picture *= form
     cover *= np.float32(-darkness)
     cover += 1
     picture *= np.clip(cover, 0.08, 1)
     picture += _crop(stock.noises, height, width, rng) * np.float32(rng.uniform(0, 4))
     gray = np.clip(picture, 0, 255).astype(np.uint8)
     if rng.random() < 0.4:
-        gray = _jpeg(gray, int(rng.integers(45, 95)))
-    return gray, boxes
+        return _jpeg(gray, int(rng.integers(45, 95)))
+    return np.asarray(gray)
 
 
 def _cut(ink: Floats, boxes: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:

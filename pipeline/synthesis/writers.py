@@ -133,10 +133,10 @@ def mnist(folder: Path | None, part: str = "train") -> GlyphSource:
 
     Args:
         folder: as for `pipeline.data.digits.load`.
-        part: "train" or "validation"; no writer is in both.
+        part: "train", "validation" or "test"; no writer is in two of them.
     """
     dataset = digits.load("mnist", folder)
-    split = dataset.train if part == "train" else dataset.validation
+    split = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}[part]
     writer_of = (
         digits.mnist_writers(folder, part)
         if dataset.validation_by == "writer"

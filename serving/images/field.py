@@ -17,6 +17,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from serving.images.codec import Gray
+from serving.images.comb_cells import written_cells
 from serving.images.digit import INK_LEVEL
 from serving.images.ink import Ink, find_ink
 from serving.images.slope_slant import BoundingBoxes, WritingSize, slope_and_slant, writing_size
@@ -46,12 +47,15 @@ class Field:
             was given; continuous, a pixel covers [x, x + 1).
         problem: why there is nothing to read; pixels are then one column of paper.
         whole_page: whether the picture shows many small strokes in several lines, as a whole check does.
+        cells: first and last column of each cell of a printed comb, from the first digit's to the last's; none where
+            there is no comb, or where a cell between them is empty.
     """
 
     pixels: Gray
     to_picture: npt.NDArray[np.float64]
     problem: str | None
     whole_page: bool = False
+    cells: tuple[tuple[float, float], ...] = ()
 
 
 def normalize_field(gray: Gray) -> Field:
@@ -134,7 +138,9 @@ def _fitted(
         return _unreadable("blank: no ink found")
     first, last = int(columns[0]), int(columns[-1]) + 1
     to_work[:, 2] += first * to_work[:, 0]
-    return Field(np.ascontiguousarray(pixels[:, first:last]), to_work * block, None)
+    pixels = np.ascontiguousarray(pixels[:, first:last])
+    cells = () if ink.comb is None else written_cells(pixels, ink.comb, to_work, len(ink.smooth))
+    return Field(pixels, to_work * block, None, cells=cells)
 
 
 def _is_whole_page(ink: Ink) -> bool:
@@ -178,7 +184,7 @@ def _zoomed(gray: Gray, ink: Ink, block: int, height: float, finer: int) -> Fiel
     top, left = (block * max(0, int(first.min()) - margin) for first in (components.row, components.start))
     bottom, right = (block * (int(last.max()) + margin) for last in (components.row, components.stop))
     field = _normalize(np.ascontiguousarray(gray[top:bottom, left:right]), finer)
-    return Field(field.pixels, field.to_picture + np.array([[0, 0, left], [0, 0, top]]), field.problem)
+    return replace(field, to_picture=field.to_picture + np.array([[0, 0, left], [0, 0, top]]))
 
 
 def _unreadable(problem: str) -> Field:

@@ -9,8 +9,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from serving.images.box_sides import side_pixels
 from serving.images.closing import dilate_squares
 from serving.images.codec import Gray
+from serving.images.comb_cells import Comb
+from serving.images.comb_removal import comb_pixels, rests
+from serving.images.combs import find_comb
 from serving.images.connected_components import Components
 from serving.images.ruled_lines import box_edges, horizontal_rules, line_pixels
 from serving.images.slope_slant import BoundingBoxes
@@ -23,6 +27,7 @@ _LEAST_CONTRAST: Final = 12
 _WEAK: Final = 0.35  # a component's pixels
 _STRONG: Final = 0.5  # at least one of them
 _RULE: Final = 0.2  # a rule above what is next to it
+_DARK: Final = 0.25  # print
 _SOFT: Final = 0.2, 0.8  # 0 and 255 of the result
 _LEAST_AREA: Final = 5
 
@@ -36,12 +41,14 @@ class Ink:
         base: the darkness of the paper's own pattern.
         span: how much darker the strokes are.
         components: the strokes.
+        comb: printed around them; None where there is none.
     """
 
     smooth: Gray
     base: float
     span: float
     components: Components
+    comb: Comb | None = None
 
     def soft_mask(self, keep: _Mask) -> Gray:
         """Returns the ink 0–255, uint8 [H, W], of some components, bool [components], and one pixel around them."""
@@ -68,8 +75,13 @@ def find_ink(work: Gray) -> Ink | None:
         return None
     mask = smooth >= math.ceil(base + _WEAK * span)
     lines = horizontal_rules(smooth, _RULE * span, base + 0.25 * span, base + 0.5 * span)
-    if lines:
-        erased = np.zeros_like(mask)
+    dark = smooth >= math.ceil(base + _DARK * span)
+    comb = find_comb(dark, lines)
+    erased = side_pixels(dark, lines) if comb is None else comb_pixels(smooth, dark, comb)
+    if lines or erased is not None:
+        erased = np.zeros_like(mask) if erased is None else erased
+        if comb is not None:
+            mask &= ~erased  # its borders' crossings with its rules
         for line in lines:
             erased |= line_pixels(mask, line, max(5, len(mask) // 9))
         # A rule may be darker than the pen, so the levels are measured again without it.
@@ -81,9 +93,11 @@ def find_ink(work: Gray) -> Ink | None:
     components = Components.of(mask)
     strong = components.maximum(smooth) >= base + _STRONG * span
     components = components.select(strong & (components.area() >= _LEAST_AREA))
-    if lines:
+    if comb is not None:
+        components = components.select(~rests(BoundingBoxes.of(components, 0.0, 0.0), comb, mask.shape))
+    elif lines:
         components = components.select(~box_edges(BoundingBoxes.of(components, 0.0, 0.0), lines, len(smooth)))
-    return Ink(smooth, base, span, components) if len(components) else None
+    return Ink(smooth, base, span, components, comb) if len(components) else None
 
 
 def _darkness(work: Gray) -> Gray:

@@ -31,6 +31,7 @@ from serving.recognition.raised_cents import with_raised_cents
 from serving.recognition.uncovered_ink import uncovered_ink
 from serving.runtime.network import Array, Floats, Network
 
+_LEAST_MASS: Final = 1e-4  # probability of all strings as long as the cells are many
 WHOLE_PAGE: Final = "this looks like a whole check or page, not one field: pass crop=x,y,width,height"
 
 
@@ -141,7 +142,7 @@ def recognize(
     assert model.sliding is not None
     steps = probabilities[:, : sliding_window.steps(source.field.pixels.shape[1], model.sliding)]
     alphabet = alphabets.parse(model.labels)
-    decoded = decode(steps, expected, alphabet)
+    decoded = _decoded(steps, expected, alphabet, len(source.field.cells))
     raw = raw_text(decoded.labels, alphabet)
     places = _places(steps, decoded.labels, alphabet)
     amount = decoded.amount
@@ -247,6 +248,16 @@ def field_recognizer(
     """
     require_sliding(name, model)
     return FieldRecognizer(model, network, expected, point_of(model, max_error), crop)
+
+
+def _decoded(steps: Floats, expected: FieldFormat, alphabet: Alphabet, cells: int) -> DecodedField:
+    """Decodes a field; a number written into the cells of a comb has as many digits, unless that is unlikely."""
+    decoded = decode(steps, expected, alphabet)
+    counted = cells and expected.kind == "number" and expected.length is None
+    if not counted or len(decoded.best[0].labels) == cells:
+        return decoded
+    of_length = decode(steps, replace(expected, length=cells), alphabet)
+    return of_length if of_length.valid and of_length.total >= _LEAST_MASS else decoded
 
 
 def _fault(decoded: DecodedField, amount: Amount | None, raw: str, expected: FieldFormat) -> str | None:

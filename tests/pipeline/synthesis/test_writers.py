@@ -72,9 +72,9 @@ def mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     table = np.zeros((120, 8), ">i4")
     table[:, 2] = numbers
     for name, kind, content in zip(
-        (*digits.MNIST, digits.WRITERS),
-        (8, 8, 8, 8, 12),
-        (images, labels, images, labels, table),
+        (*digits.MNIST, digits.WRITERS, digits.TEST_WRITERS),
+        (8, 8, 8, 8, 12, 12),
+        (images, labels, images, labels, table, table),
         strict=True,
     ):
         head = bytes([0, 0, kind, content.ndim]) + np.array(content.shape, ">i4").tobytes()
@@ -96,6 +96,19 @@ def test_mnists_writers_are_apart(mnist: Path) -> None:
         (height,) = set((boxes[:, 3] - boxes[:, 1]).tolist())
         heights.append(height)
     assert len(set(heights)) == 6  # every writer once, none in both parts
+
+
+def test_mnists_test_writers(mnist: Path) -> None:
+    source = handwriting.mnist(mnist, "test")
+    assert len(source.writers) == 6
+    heights = [source.bank.boxes[writer.glyphs["0"][0]] for writer in source.writers]
+    assert len({box[3] - box[1] for box in heights}) == 6
+
+
+def test_mnists_test_writers_need_their_labels(mnist: Path) -> None:
+    (mnist / digits.TEST_WRITERS).unlink()
+    with pytest.raises(CheckreaderError, match=f"{digits.TEST_WRITERS}: not found"):
+        handwriting.mnist(mnist, "test")
 
 
 def test_barred_sevens_have_a_bar_more(mnist: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageDraw, ImageFont
 
 from serving.images.field import MAX_WIDTH, normalize_field
+from tests.support.comb_pictures import in_cells, rings, strip
 
 PAPER, INK = 235, 30
 TEXT = "12507-"
@@ -209,6 +210,25 @@ def test_too_long() -> None:
     assert field.problem.startswith("too long: ")
     assert str(MAX_WIDTH) in field.problem
     assert field.pixels.shape == (32, 1)
+
+
+@pytest.mark.parametrize("enlarged", [1, 4])
+def test_a_combs_cells_lie_around_the_digits(enlarged: int) -> None:
+    """Also where the picture is large, and rules and digits lie in blocks of pixels."""
+    form = strip(7)
+    digits = rings(in_cells(7), form.shape[1])
+    gray = np.where(digits, INK, np.where(form, 100, PAPER)).astype(np.uint8)
+    field = normalize_field(gray.repeat(enlarged, 0).repeat(enlarged, 1))
+    assert len(field.cells) == 7
+    inked = np.flatnonzero(np.diff(np.concatenate([[0], (field.pixels > 128).any(0), [0]])))
+    for (left, right), first, last in zip(field.cells, inked[::2], inked[1::2], strict=True):
+        assert left < first < last < right
+        assert abs((left + right) / 2 - (first + last) / 2) < 2
+
+
+def test_without_a_comb_there_are_no_cells() -> None:
+    assert normalize_field(np.asarray(written())).cells == ()
+    assert normalize_field(np.asarray(ruled())).cells == ()
 
 
 def test_same_picture_same_field() -> None:

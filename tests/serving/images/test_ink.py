@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from serving.images.ink import Ink, find_ink
+from tests.support.comb_pictures import in_cells, rings, strip
 
 PAPER, PEN = 230, 40
 
@@ -96,3 +97,26 @@ def test_blank_paper(level: int) -> None:
 def test_a_faint_pattern_is_no_ink() -> None:
     rng = np.random.default_rng(1)
     assert find_ink((PAPER + rng.integers(-4, 5, (60, 160))).astype(np.uint8)) is None
+
+
+@pytest.mark.parametrize("print_level", [60, 110, 160])
+def test_a_combs_print_is_no_ink(print_level: int) -> None:
+    form = strip(8)
+    digits = rings(in_cells(8), form.shape[1])
+    gray = np.where(digits, PEN, np.where(form, print_level, PAPER)).astype(np.uint8)
+    ink = found(gray)
+    assert len(ink.components) == 8
+    assert not (ink.components.mask() & form).any()
+    assert ink.comb is not None
+    assert len(ink.comb.cells) == 8
+
+
+def test_a_boxs_sides_are_no_ink() -> None:
+    gray = page()
+    gray[:, 8:10] = gray[:, 150:152] = 90
+    ink = found(gray)
+    assert ink.comb is None
+    assert len(ink.components) == 3
+    columns = np.flatnonzero(ink.components.mask().any(0))
+    assert columns[0] > 20
+    assert columns[-1] < 140

@@ -170,11 +170,13 @@ def predicted(
     expected: FieldFormat,
     model: Model | None = None,
     point: OperatingPoint = ANY,
+    cells: int = 0,
 ) -> fields.FieldPrediction:
     """Predicts from made-up steps."""
     steps = len(probabilities)
     sliding = Sliding(HEIGHT, 8, 1, 4, 4, 8)
-    field = Field(np.full((HEIGHT, steps - 1), 255, np.uint8), np.eye(2, 3), None)
+    pixels = np.full((HEIGHT, steps - 1), 255, np.uint8)
+    field = Field(pixels, np.eye(2, 3), None, cells=((0.0, 1.0),) * cells)
     model = model or Model(
         "1", "field", Tensor("image", "FP32", [-1, HEIGHT, -1, 1]), [], labels=LABELS, sliding=sliding
     )
@@ -197,6 +199,17 @@ def test_what_cannot_keep_the_rules_is_shown_and_not_accepted() -> None:
         reading.reason == "no number that fits keeps the length of 20 digits: the likeliest string is shown"
     )
     assert predicted(steps_of("471"), field_format(scheme="aba", length=9)).check_digit.valid is False
+
+
+def test_a_number_has_as_many_digits_as_its_comb_has_cells() -> None:
+    steps = steps_of("471")
+    steps[3] = [*[0.01] * 7, 0.46, *[0.01] * 3, 0.44]  # the seven is as likely as nothing
+    steps[3] /= steps[3].sum()
+    assert predicted(steps, field_format("number")).text == "471"
+    assert predicted(steps, field_format("number"), cells=2).text == "41"
+    assert predicted(steps, field_format("number", length=3), cells=2).text == "471"
+    assert predicted(steps, field_format("amount"), cells=2).text == "471"
+    assert predicted(steps, field_format("number"), cells=30).text == "471"  # no string is as long
 
 
 def test_only_separators_are_nothing() -> None:
