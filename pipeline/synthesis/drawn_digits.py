@@ -62,7 +62,7 @@ def pen_source(
     if location is None:
         return None
     readers = [Path(str(module.__file__)) for module in (mislabeled, pen_digits, unipen, unipen_format)]
-    key = [_checksum(location), str(PAPERS), *(sha256(path) for path in readers)]
+    key = [checksum(location), str(PAPERS), *(sha256(path) for path in readers)]
     return _stored("unipen", key, share, passes, lambda: _open_unipen(folder), True, saved)
 
 
@@ -141,16 +141,6 @@ def _save(path: Path, array: np.ndarray[Any, Any]) -> None:
         np.save(temporary, array)
 
 
-def _checksum(location: Path) -> str:
-    """Computes a checksum of an archive, or of the names, sizes and times of a folder's files."""
-    if location.is_file():
-        return sha256(location)
-    files = sorted(path for path in location.rglob("*") if path.is_file())
-    return _digest(
-        *(f"{path.relative_to(location)} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files)
-    )
-
-
 @functools.cache
 def _probe() -> str:
     """Returns a digest of a few drawn digits: another one where the code that draws is another."""
@@ -162,6 +152,16 @@ def _probe() -> str:
     )
     splits = [DigitPictures(hands, papers=1).split(0) for hands in sources] + [plain_split([character])]
     return hashlib.sha256(b"".join(split.images.tobytes() for split in splits)).hexdigest()
+
+
+def checksum(location: Path) -> str:
+    """Computes a checksum of an archive, or of the names, sizes and times of a folder's files."""
+    if location.is_file():
+        return sha256(location)
+    files = sorted(path for path in location.rglob("*") if path.is_file())
+    return _digest(
+        *(f"{path.relative_to(location)} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files)
+    )
 
 
 def _digest(*parts: str) -> str:

@@ -2,16 +2,17 @@
 
     python -m pipeline.synthesis.generator sheet.png [--data-dir DIR] [--fonts DIR]     # a contact sheet
 
-One writer writes a whole field: a writer of MNIST, an invented one (strokes),
-or a handwriting font, on paper from `pipeline.synthesis.paper`. Labels name what
-is to be read, left to right (`pipeline.synthesis.amount_text`): marks, a currency
-sign, rules and neighbors' ink have none.
+One writer writes a whole field: a writer of MNIST or UNIPEN, an invented one (strokes),
+or a handwriting font, on paper from `pipeline.synthesis.paper`. The text is what
+is to be read, left to right (`pipeline.synthesis.amount_text`): currency signs, rules
+and neighbors' ink are not.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,10 +23,16 @@ from PIL import Image, ImageDraw
 
 from pipeline.synthesis import amount_text, glyph_bank, line_rendering, scanner
 from pipeline.synthesis import writers as handwriting
+from pipeline.synthesis.pen_glyphs import pen_glyphs
 from serving.errors import CheckreaderError
-from serving.images.field import normalize_field
+from serving.images.digit import INK_LEVEL
+from serving.images.field import Field, normalize_field
 
-SHARES: Final = {"mnist": 0.27, "strokes": 0.53, "fonts": 0.2}
+_CORNERS: Final = np.array([(0, 0), (1, 0), (0, 1), (1, 1)], np.float32)
+SHARES: Final = {"mnist": 0.2, "unipen": 0.2, "strokes": 0.45, "fonts": 0.15}
+_PEN_MARKS: Final = (
+    0.5  # share of MNIST's fields whose marks are a writer's of UNIPEN, as far as that one wrote them
+)
 
 Gray = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -37,8 +44,8 @@ class Sample:
 
     Attributes:
         picture: uint8 [H, W], dark ink on light paper.
-        text: what is to be read, left to right.
-        boxes: float32 [n, 4], x, y, width and height of the ink of each of the text's characters in pixels.
+        text: what is to be read, in symbols of the alphabet.
+        boxes: float32 [n, 4], x, y, width and height of the ink of each of the text's symbols in pixels.
     """
 
     picture: Gray
@@ -74,11 +81,15 @@ class Generator:
         """Draws one field."""
         return self.field(amount_text.random_text(rng), rng)
 
-    def field(self, text: amount_text.AmountText, rng: np.random.Generator) -> Sample:
-        """Draws a field with `text`, by a random writer."""
-        name = self._names[int(np.searchsorted(self._shares, rng.random(), side="right"))]
+    def field(
+        self, text: amount_text.AmountText, rng: np.random.Generator, source: str | None = None
+    ) -> Sample:
+        """Draws a field with `text`, by a random writer, of one source where its name is given."""
+        name = source or self._names[int(np.searchsorted(self._shares, rng.random(), side="right"))]
         writer = self._pick(name, rng)
         fallback_writer = self._pick("strokes", rng)
+        if name == "mnist" and "unipen" in self.writers and rng.random() < _PEN_MARKS:
+            fallback_writer = _with_marks_of(self._pick("unipen", rng), fallback_writer)
         ink = np.zeros((0, 0), np.float32)
         while not (ink > 0).any():  # a fine pen and small writing may leave nothing
             style = line_rendering.writing_style(rng, name == "strokes")
@@ -101,10 +112,10 @@ def sources(
     """Opens glyph sources for a `Generator`.
 
     Args:
-        data_dir: where MNIST lies, as for `pipeline.data.digits.load`.
+        data_dir: where MNIST and UNIPEN lie, as for `pipeline.data.digits.load` and `pipeline.data.unipen.locate`.
         fonts: folder that `pipeline.synthesis.fonts` filled; None = no fonts.
-        mnist: True to use MNIST's digits, too.
-        part: "train" or "validation"; no writer is in both, neither of MNIST nor invented.
+        mnist: True to use MNIST's digits, and UNIPEN's digits and marks where UNIPEN is found.
+        part: "train" or "validation"; no writer is in both, whether of MNIST, of UNIPEN or invented.
         writers: number of invented writers.
 
     Raises:
@@ -113,23 +124,49 @@ def sources(
     opened = [handwriting.strokes(np.random.default_rng(("train", "validation").index(part)), writers)]
     if mnist:
         opened.append(handwriting.mnist(data_dir, part))
+        if (pens := pen_glyphs(data_dir, part)) is not None:
+            opened.append(pens)
     if fonts is not None:
         opened.append(handwriting.fonts(fonts))
     return opened
 
 
+def _with_marks_of(writer: glyph_bank.Writer, others: glyph_bank.Writer) -> glyph_bank.Writer:
+    """Returns a writer with one's marks and all the others' glyphs that this one lacks."""
+    marks = {char: glyphs for char, glyphs in writer.glyphs.items() if not char.isdigit()}
+    return glyph_bank.Writer(others.source, {**others.glyphs, **marks})
+
+
 def training_item(sample: Sample) -> tuple[Gray, str]:
-    """Normalizes a sample for training as the service would: pixels uint8 [32, w], text."""
-    return normalize_field(sample.picture).pixels, sample.text
+    """Normalizes a sample for training as the service would: pixels uint8 [32, w], text.
+
+    Marks that the normalization takes out, as it does print and specks, are not in the text: nobody could read them.
+    """
+    field = normalize_field(sample.picture)
+    return field.pixels, _visible(sample, field)
 
 
-def sheet(generator: Generator, seed: int = 0, rows: int = 12, columns: int = 6) -> Image.Image:
-    """Draws a contact sheet of samples with their labels."""
-    rng = np.random.default_rng(seed)
-    picture = Image.new("L", (columns * 380, rows * 140), 128)
+def _visible(sample: Sample, field: Field) -> str:
+    """Returns a sample's text without the marks that left no ink in the normalized field."""
+    if sample.text.isdigit():
+        return sample.text
+    to_field = np.linalg.inv(np.vstack([field.to_picture, (0, 0, 1)]))[:2]
+    corners = sample.boxes[:, None, :2] + _CORNERS * sample.boxes[:, None, 2:]
+    placed = corners @ to_field[:, :2].T + to_field[:, 2]
+    (left, top), (right, bottom) = np.floor(placed.min(1)).T.clip(0), np.ceil(placed.max(1)).T.clip(0)
+    symbols = zip(sample.text, *np.stack([left, right, top, bottom]).astype(int).tolist(), strict=True)
+    return "".join(
+        symbol
+        for symbol, x0, x1, y0, y1 in symbols
+        if symbol.isdigit() or (field.pixels[y0:y1, x0:x1] >= INK_LEVEL).any()
+    )
+
+
+def contact_sheet(samples: Sequence[Sample], columns: int = 6) -> Image.Image:
+    """Draws samples with their texts in a table."""
+    picture = Image.new("L", (columns * 380, -(-len(samples) // columns) * 140), 128)
     canvas = ImageDraw.Draw(picture)
-    for index in range(rows * columns):
-        sample = generator.sample(rng)
+    for index, sample in enumerate(samples):
         image = Image.fromarray(sample.picture)
         factor = min(2.2, 374 / image.width, 124 / image.height)
         image = image.resize((max(1, int(image.width * factor)), max(1, int(image.height * factor))))
@@ -153,7 +190,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         mnist = options.data_dir is not None
         glyphs = sources(options.data_dir, options.fonts, mnist, writers=60)
-        sheet(Generator(glyphs), options.seed).save(options.sheet)
+        generator, rng = Generator(glyphs), np.random.default_rng(options.seed)
+        contact_sheet([generator.sample(rng) for _ in range(72)]).save(options.sheet)
     except (CheckreaderError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

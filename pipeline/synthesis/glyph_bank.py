@@ -55,7 +55,9 @@ class GlyphSource:
 
 
 def join(sources: list[GlyphSource]) -> tuple[GlyphBank, list[Writer]]:
-    """Puts all sources' glyphs into one bank and shifts the writers' indices accordingly."""
+    """Puts all sources' glyphs into one bank, a copy unless it is one source's, and shifts the writers' indices accordingly."""
+    if len(sources) == 1:
+        return sources[0].bank, list(sources[0].writers)
     writers, offset = [], 0
     for source in sources:
         for writer in source.writers:
@@ -90,7 +92,7 @@ def measure(maps: Maps, pens: Floats, base: float | None) -> GlyphBank:
         ],
         1,
     ).astype(np.float32)
-    bases = boxes[:, 3] if base is None else np.full(len(maps), base, np.float32)
+    bases = boxes[:, 3].copy() if base is None else np.full(len(maps), base, np.float32)
     return GlyphBank(maps, boxes, bases, pens)
 
 

@@ -17,23 +17,23 @@ _SMOOTHING: Final = 0.8  # standard deviation, in steps of the tablet's grid
 _LEAST, _MOST = 0.5, 2.5  # standard deviations in the map's pixels
 
 
-def pen_paths(strokes: Sequence[npt.NDArray[np.float32]]) -> list[Points]:
-    """Puts a digit's strokes on a map and smooths out the tablet's grid.
+def pen_paths(strokes: Sequence[npt.NDArray[np.float32]], scale: float | None = None) -> list[Points]:
+    """Puts a character's strokes on a map and smooths out the tablet's grid.
 
     Tablets of the nineties report steps of up to a tenth of a digit's height; a pen on paper goes around them.
 
     Args:
         strokes: [n, 2] with n ≥ 1, x to the right and y downwards in any unit.
+        scale: a map's pixels per unit; None makes the character as high as a digit's body, or lower if it is wide.
 
     Returns:
-        points a map's pixel apart, float64 [m, 2]: the digit is as high as a body and stands on the baseline.
+        points a map's pixel apart, float64 [m, 2]; the character stands on the baseline.
     """
     points = np.concatenate(strokes).astype(np.float64)
     low, high = points.min(0), points.max(0)
     width, height = high - low
-    scale = min(UNIT / max(height, 1e-9), _WIDEST / max(width, 1e-9))
-    if not width and not height:
-        scale = 1.0
+    if scale is None:
+        scale = min(UNIT / max(height, 1e-9), _WIDEST / max(width, 1e-9)) if width or height else 1.0
     steps = np.abs(np.concatenate([np.diff(stroke, axis=0).ravel() for stroke in strokes]))
     grid = float(steps[steps > 0].min()) * scale if steps.any() else 0.0
     sigma = min(max(_SMOOTHING * grid, _LEAST), _MOST)

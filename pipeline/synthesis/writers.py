@@ -35,6 +35,17 @@ from pipeline.synthesis.stroke_language import Points, Style, smooth_parts, spli
 from serving.errors import CheckreaderError
 
 _MARKS: Final = {**stroke_styles.SEPARATORS, **stroke_styles.MARKS}
+_FONT_CHARACTERS: Final = "0123456789.,'/-=x$*#"
+# UNIPEN's marks: how far above the baseline the lowest point is, then the least and the largest width and height, all in
+# shares of the height of the writer's digits. What has another size was written in another mood, or is mislabeled.
+_PEN_MARKS: Final = {
+    ".": (0.0, (0.0, 0.2), (0.0, 0.25)), ",": (-0.2, (0.0, 0.5), (0.05, 0.6)), "'": (0.75, (0.0, 0.4), (0.05, 0.5)),
+    "-": (0.42, (0.15, 1.2), (0.0, 0.3)), "/": (-0.15, (0.0, 1.3), (0.6, 1.4)), "=": (0.35, (0.2, 1.2), (0.1, 0.8)),
+    "$": (-0.1, (0.2, 1.2), (0.7, 1.4)), "*": (0.3, (0.1, 1.0), (0.1, 0.9)), "#": (0.05, (0.3, 1.2), (0.4, 1.3)),
+    "~": (0.42, (0.2, 1.2), (0.05, 0.5)),
+}  # fmt: skip
+_STROKES: Final = {"$": 2, "=": 2, "*": 3}  # with fewer they may be a five, a dash, a cross
+PEN_MARKS: Final = tuple(_PEN_MARKS)
 
 
 def strokes(rng: np.random.Generator, count: int = 400, variants: int = 2) -> GlyphSource:
@@ -100,13 +111,19 @@ def _curves(style: Style, width: float) -> list[Points]:
     return [curve * (width * UNIT, UNIT) + (shift, BASE - UNIT) for curve in curves]
 
 
-def unipen(characters: Sequence[Character], rng: np.random.Generator, variants: int = 1) -> GlyphSource:
+def unipen(
+    characters: Sequence[Character],
+    rng: np.random.Generator,
+    variants: int = 1,
+    marks: Sequence[Character] = (),
+) -> GlyphSource:
     """Opens UNIPEN's digits: the strokes of its writers, drawn with invented pens.
 
     Args:
         characters: digits, as `pipeline.data.pen_digits` has them.
         rng: decides each writer's pens and pressures.
         variants: glyphs of each digit, with the pen pressed differently.
+        marks: among `PEN_MARKS`; those of writers without digits are left out.
     """
     maps: list[Maps] = []
     pens: list[float] = []
@@ -124,8 +141,36 @@ def unipen(characters: Sequence[Character], rng: np.random.Generator, variants: 
         paths = pen_paths(character.segment.strokes)
         maps += [pen_map(paths, pen, pressure, rng) for _ in range(variants)]
         pens += [pen] * variants
-    bank = measure(np.stack(maps), np.array(pens, np.float32), None)
+    digits = len(maps)
+    heights: dict[str, list[float]] = {}
+    for character in characters:
+        heights.setdefault(character.writer, []).append(float(_extent(character)[1]))
+    for mark in marks:
+        if mark.writer in hands and (paths := _mark_paths(mark, float(np.median(heights[mark.writer])))):
+            pressure, pen = hands[mark.writer]
+            glyphs = writers[mark.writer]
+            glyphs[mark.label] = (*glyphs.get(mark.label, ()), len(maps))
+            maps.append(pen_map(paths, pen, pressure, rng))
+            pens.append(pen)
+    stacked = np.array(maps, np.uint8).reshape(-1, ROWS, COLUMNS)
+    bank = measure(stacked, np.array(pens, np.float32), None)
+    bank.bases[digits:] = BASE
     return GlyphSource(bank, tuple(Writer("unipen", glyphs) for glyphs in writers.values()))
+
+
+def _extent(character: Character) -> npt.NDArray[np.float32]:
+    return np.asarray(np.ptp(np.concatenate(character.segment.strokes), axis=0))
+
+
+def _mark_paths(mark: Character, height: float) -> list[Points]:
+    """Puts a mark on a map in proportion to its writer's digits, which are `height` high; empty = of no likely size."""
+    lift, *ranges = _PEN_MARKS[mark.label]
+    sizes = zip(_extent(mark) / max(height, 1e-9), ranges, strict=True)
+    if not all(low <= size <= high for size, (low, high) in sizes):
+        return []
+    if len(mark.segment.strokes) < _STROKES.get(mark.label, 1):
+        return []
+    return [path - (0, lift * UNIT) for path in pen_paths(mark.segment.strokes, UNIT / height)]
 
 
 def mnist(folder: Path | None, part: str = "train") -> GlyphSource:
@@ -222,7 +267,7 @@ def _font_glyphs(file: Path) -> dict[str, Maps]:
     top, bottom = ImageFont.truetype(file, 200).getbbox("0", anchor="ls")[1::2]
     font = ImageFont.truetype(file, 200 * UNIT * scale / (bottom - top))
     glyphs = {}
-    for char in "0123456789":
+    for char in _FONT_CHARACTERS:
         picture = Image.new("L", (COLUMNS * scale, ROWS * scale), 0)
         left, _, right, _ = font.getbbox(char, anchor="ls")
         place = (COLUMNS * scale / 2 - (left + right) / 2, BASE * scale)

@@ -48,7 +48,7 @@ def run_name(options: Namespace) -> str:
 def train(run: Run, options: Namespace) -> Answer:
     """Trains from scratch on drawn fields, or goes on with a user's labeled fields.
 
-    Fields are drawn in the handwriting of invented writers, of MNIST's and of fonts.
+    Fields are drawn in the handwriting of invented writers, of MNIST's and UNIPEN's, and of fonts.
     """
     from pipeline.synthesis.sampler import HandwritingSampler
 

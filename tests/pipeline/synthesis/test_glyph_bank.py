@@ -50,6 +50,13 @@ def test_paper_has_no_width() -> None:
     assert half_widths(np.zeros((1, ROWS, COLUMNS), np.uint8)).tolist() == [0]
 
 
+def test_one_source_is_not_copied() -> None:
+    alone = source("a", bar(10, 50, 20, 30))
+    bank, writers = join([alone])
+    assert bank is alone.bank
+    assert tuple(writers) == alone.writers
+
+
 def test_joined_writers_keep_their_glyphs() -> None:
     first = source("a", bar(10, 50, 20, 30), bar(10, 50, 40, 50))
     second = source("b", bar(20, 50, 20, 60))

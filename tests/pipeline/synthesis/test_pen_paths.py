@@ -23,6 +23,13 @@ def test_a_wide_one_keeps_to_the_map() -> None:
     assert np.ptp(path[:, 1]) < 2
 
 
+def test_a_given_scale() -> None:
+    """A mark keeps its size, and stands on the baseline all the same."""
+    (path,) = pen_paths([DIAGONAL + np.float32(7)], 0.5)
+    np.testing.assert_allclose(path[-1] - path[0], (8.5, 8.5), atol=1e-3)
+    assert path[:, 1].max() == pytest.approx(BASE)
+
+
 def test_points_lie_close_together() -> None:
     for path in pen_paths([DIAGONAL[::6], DIAGONAL[:, ::-1]]):
         assert np.hypot(*np.diff(path, axis=0).T).max() < 1.5

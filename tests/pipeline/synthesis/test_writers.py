@@ -61,6 +61,24 @@ def test_unipen_writers_keep_their_hands(tmp_path: Path) -> None:
     assert (source.bank.maps[::2] != source.bank.maps[1::2]).any((1, 2)).all()
 
 
+def test_unipens_marks_are_in_proportion_to_their_writers_digits(tmp_path: Path) -> None:
+    """A dash half a digit wide, above the baseline; one of another size, or of a writer without digits, is left out."""
+    rng = np.random.default_rng(0)
+    digits_written = [("1", unipen_files.strokes(stroke_styles.DIGITS[1][0], rng))]
+    dash = [np.array([[0, 0], [100, 0], [200, 0]])]
+    unipen_files.write_file(tmp_path, "ab", "ab1", digits_written)
+    unipen_files.write_file(tmp_path, "ab", "ab1", [("-", dash), ("-", [dash[0] * 5]), ("=", dash)], "1d")
+    unipen_files.write_file(tmp_path, "ab", "ab2", [("-", dash)], "1d")
+    digit, marks = unipen.open_collection(tmp_path, {"1a": unipen.DIGITS, "1d": handwriting.PEN_MARKS})
+    source = handwriting.unipen(digit.characters, np.random.default_rng(0), marks=marks.characters)
+    (writer,) = source.writers
+    assert writer.glyphs == {"1": (0,), "-": (1,)}
+    x0, y0, x1, y1 = source.bank.boxes[1]
+    assert x1 - x0 - 2 * source.bank.pens[1] == pytest.approx(glyph_bank.UNIT / 2, abs=2)
+    assert (y0 + y1) / 2 == pytest.approx(glyph_bank.BASE - 0.42 * glyph_bank.UNIT, abs=2)
+    assert source.bank.bases[1] == glyph_bank.BASE
+
+
 @pytest.fixture
 def mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of MNIST with 6 writers of 20 pictures; each writer's pictures have a bar of the writer's height."""
