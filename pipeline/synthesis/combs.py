@@ -21,9 +21,8 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from pipeline.data import pen_digits
-from pipeline.synthesis import line_rendering, scanner
+from pipeline.synthesis import amount_text, line_rendering, scanner
 from pipeline.synthesis import writers as handwriting
-from pipeline.synthesis.amount_text import AmountText
 from pipeline.synthesis.comb_print import LAYOUTS, Comb, form
 from pipeline.synthesis.glyph_bank import GlyphSource, Writer, join
 from pipeline.synthesis.line_rendering import FAR, WritingStyle
@@ -117,8 +116,7 @@ class CombDrawing:
         for digit, left in zip(text, comb.lefts, strict=True):
             ink = np.zeros((0, 0), np.float32)
             while not (ink > 0).any():
-                label = AmountText(digit, (digit,), 1)
-                ink, _ = line_rendering.render(label, hand, hand, self._bank, style, rng)
+                ink, _ = line_rendering.render(amount_text.label(digit), hand, hand, self._bank, style, rng)
             rows, columns = np.flatnonzero((ink > 0).any(1)), np.flatnonzero((ink > 0).any(0))
             x = left + comb.width / 2 + rng.normal(0, 0.09) * comb.width
             y = comb.height / 2 + place + rng.normal(0, 0.04) * comb.height

@@ -23,9 +23,8 @@ from pipeline.data import pen_digits
 from pipeline.data.digits import Split
 from pipeline.data.unipen import Character
 from pipeline.data.unipen_format import Points
-from pipeline.synthesis import line_rendering, scanner
+from pipeline.synthesis import amount_text, line_rendering, scanner
 from pipeline.synthesis import writers as handwriting
-from pipeline.synthesis.amount_text import AmountText
 from pipeline.synthesis.glyph_bank import LEVELS, UNIT, GlyphSource, Writer
 from pipeline.synthesis.pen_map import pen_map
 from pipeline.synthesis.pen_paths import pen_paths
@@ -95,7 +94,7 @@ class DigitPictures:
     def picture(self, index: int, rng: np.random.Generator) -> Gray:
         """Draws a digit: dark ink on light paper, uint8 [H, W]."""
         label = int(self.labels[index])
-        text = AmountText(str(label), (str(label),), 1)
+        text = amount_text.label(str(label))
         writer = Writer("", {text.chars: (self._glyphs[index],)})
         ink = np.zeros((0, 0), np.float32)
         while not (ink > 0).any():  # a fine pen may leave nothing of a small digit

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.synthesis import amount_text, line_rendering, writers
+from pipeline.synthesis.amount_text import AmountText
 from pipeline.synthesis.glyph_bank import GlyphSource
 from pipeline.synthesis.line_rendering import WritingStyle
 
@@ -21,11 +22,11 @@ def source() -> GlyphSource:
     return writers.strokes(np.random.default_rng(0), count=4)
 
 
-def render(source: GlyphSource, text: str, style: WritingStyle, seed: int = 0, **marks: str) -> tuple:
+def render(source: GlyphSource, text: str | AmountText, style: WritingStyle, seed: int = 0) -> tuple:
     writer, fallback_writer = source.writers[:2]
-    rng = np.random.default_rng(seed)
+    labeled = amount_text.label(text) if isinstance(text, str) else text
     return line_rendering.render(
-        amount_text.label(text, **marks), writer, fallback_writer, source.bank, style, rng
+        labeled, writer, fallback_writer, source.bank, style, np.random.default_rng(seed)
     )
 
 
@@ -72,10 +73,48 @@ def test_slant_leans_to_the_right(source: GlyphSource) -> None:
     assert lean(0.6) > lean(0.0) + 5 > lean(-0.6) + 10
 
 
-def test_marks_have_no_box(source: GlyphSource) -> None:
-    plain, marked = (render(source, "12", PLAIN, **marks) for marks in ({}, {"before": "$", "after": ".-"}))
-    assert len(plain[1]) == len(marked[1]) == 2
-    assert marked[0].shape[1] > plain[0].shape[1]
+def test_boxes_are_of_what_is_read(source: GlyphSource) -> None:
+    for marked, count in (("$12", 2), ("₹12**", 2), ("12.-", 4), ("12=", 4), ("12xx/100", 8)):
+        ink, boxes = render(source, marked, PLAIN)
+        assert len(boxes) == count
+        assert ink.shape[1] > render(source, "12", PLAIN)[0].shape[1]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_fraction_with_a_bar_is_stacked(source: GlyphSource, seed: int) -> None:
+    """The numerator above the bar, the denominator below, in one column, and smaller than the digits before."""
+    text = amount_text.label("88") + amount_text.fraction("over hundred", "57") + amount_text.label("-")
+    _, boxes = render(source, text, PLAIN, seed)
+    left, top, width, height = boxes.T
+    right, bottom = left + width, top + height
+    amount, numerator, bar, denominator, after = slice(2), slice(2, 4), 4, slice(5, 8), 8
+    middle = (top + bottom) / 2
+    assert middle[numerator].max() + 4 < middle[bar] < middle[denominator].min() - 4
+    assert left[bar] <= left[numerator].min() + 2
+    assert right[bar] >= right[numerator].max() - 2
+    columns = [(left[part].min() + right[part].max()) / 2 for part in (numerator, denominator)]
+    assert columns[0] == pytest.approx(columns[1], abs=3)
+    assert left[numerator].min() > right[amount].max() - 3
+    assert left[after] > right[bar] - 3
+    assert height[numerator].max() < 0.85 * height[amount].min()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_raised_and_lowered_digits_are_small_and_off_the_line(source: GlyphSource, seed: int) -> None:
+    text = amount_text.label("88 ") + amount_text.fraction("slanted", "57")
+    _, boxes = render(source, text, PLAIN, seed)
+    middles = boxes[:, 1] + boxes[:, 3] / 2
+    assert middles[2:4].max() < middles[:2].min()
+    assert middles[5:8].min() > middles[:2].max()
+    assert boxes[2:4, 3].max() < 0.95 * boxes[:2, 3].min()
+
+
+def test_zeros_are_chained_in_one_place_alone(source: GlyphSource) -> None:
+    """One on the line and two raised ones, which are smaller."""
+    text = amount_text.label("50") + amount_text.label("00", amount_text.Place.RAISED)
+    _, boxes = render(source, text, dataclasses.replace(PLAIN, chained=1.0))
+    assert len(boxes) == 4
+    assert boxes[2:, 3].max() < 0.9 * boxes[1, 3]
 
 
 def test_chained_zeros_have_a_box_each(source: GlyphSource) -> None:
