@@ -9,9 +9,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from pipeline.data import digits
+from pipeline.data import digits, unipen
 from pipeline.run import sha256
 from pipeline.synthesis import generator, nonfields
+from pipeline.synthesis.combs import CombDrawing
+from pipeline.synthesis.drawn_digits import checksum
+from pipeline.synthesis.glyph_bank import GlyphSource
 from serving.images.codec import Gray
 from serving.images.field import normalize_field
 
@@ -19,6 +22,8 @@ from serving.images.field import normalize_field
 Item = tuple[Gray, str]
 
 _NONFIELDS: Final = 0.06  # share of items that show no field and have no text
+_COMBS: Final = 0.06  # share of items that are numbers in printed combs and boxes
+_COMB_PAPERS: Final = 24
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,9 +31,9 @@ class HandwritingSampler:
     """Draws fields: rng, count → items. It can be pickled and called in any process.
 
     Attributes:
-        folder: where MNIST lies; None = in its usual places.
+        folder: where MNIST and UNIPEN lie; None = in their usual places.
         fonts: folder that `pipeline.synthesis.fonts` filled; None = no fonts.
-        mnist: True to add MNIST's writers to the invented ones.
+        mnist: True to add MNIST's writers to the invented ones, and UNIPEN's where UNIPEN is found.
         part: "train" or "validation"; no writer is in both.
         invented: number of invented writers; each takes some 20 ms to draw.
     """
@@ -40,9 +45,12 @@ class HandwritingSampler:
     invented: int = 400
 
     def __call__(self, rng: np.random.Generator, count: int) -> list[Item]:
-        source = _generator(self)
-        empty = int(rng.binomial(count, _NONFIELDS))
-        items: list[Item] = [generator.training_item(source.sample(rng)) for _ in range(count - empty)]
+        source, combs = _generator(self), _combs(self)
+        empty, boxed = rng.multinomial(count, (_NONFIELDS, _COMBS, 1 - _NONFIELDS - _COMBS))[:2].tolist()
+        items = [generator.training_item(source.sample(rng)) for _ in range(count - empty - boxed)]
+        for _ in range(boxed):
+            drawn = combs.field(rng, 0)
+            items.append((normalize_field(drawn.picture).pixels, drawn.text))
         for _, picture in nonfields.pictures(empty, int(rng.integers(2**31)), self.field):
             items.append((normalize_field(picture).pixels, ""))
         return items
@@ -57,13 +65,28 @@ class HandwritingSampler:
         return dataclasses.replace(self, part="validation")
 
     def record(self) -> dict[str, Any]:
-        """Describes the writers for a run's record: the digits' checksums and the fonts'."""
+        """Describes the writers for a run's record: the checksums of MNIST, UNIPEN and the fonts."""
         fonts = sorted(self.fonts.iterdir()) if self.fonts else []
         return {
             "name": "drawn fields",
             "digits": digits.load("mnist", self.folder).record() if self.mnist else None,
+            "unipen": self._pens(),
             "fonts": {font.stem: sha256(font) for font in fonts if font.is_file()},
         }
+
+    def _pens(self) -> dict[str, Any] | None:
+        location = unipen.locate(self.folder) if self.mnist else None
+        if location is None:
+            return None
+        return {"name": unipen.NAME, "doi": unipen.DOI, "sha256": checksum(location)}
+
+
+@functools.cache
+def _combs(sampler: HandwritingSampler) -> CombDrawing:
+    """Makes the drawing of combs by all of the sampler's hands; they share the generator's glyphs."""
+    source = _generator(sampler)
+    writers = tuple(writer for name in sorted(source.writers) for writer in source.writers[name])
+    return CombDrawing([GlyphSource(source.bank, writers)], papers=_COMB_PAPERS)
 
 
 @functools.cache

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from pipeline.synthesis.combs import CombDrawing, CombField
 from pipeline.synthesis.sampler import HandwritingSampler
+from serving.images.field import normalize_field
 
 
 def test_the_generator_alone_decides() -> None:
@@ -23,9 +26,20 @@ def test_some_hold_no_field() -> None:
     assert len(items) == 200
 
 
+def test_some_are_written_in_combs(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = np.full((40, 90), 255, np.uint8)
+    picture[10:30, 20:24] = picture[10:30, 60:64] = 0
+    monkeypatch.setattr(CombDrawing, "field", lambda *arguments: CombField(picture, "11", "boxes"))
+    items = HandwritingSampler(invented=2)(np.random.default_rng(6), 200)
+    assert len(items) == 200
+    pixels = normalize_field(picture).pixels
+    assert 3 < sum(text == "11" and np.array_equal(drawn, pixels) for drawn, text in items) < 30
+
+
 def test_record_names_what_the_hands_are_made_of(tmp_path) -> None:
     (tmp_path / "a-font.woff2").write_bytes(b"glyphs")
     record = HandwritingSampler(fonts=tmp_path).record()
     assert record["digits"] is None
+    assert record["unipen"] is None
     assert list(record["fonts"]) == ["a-font"]
     assert len(record["fonts"]["a-font"]) == 64
