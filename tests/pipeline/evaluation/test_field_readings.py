@@ -12,7 +12,7 @@ from pipeline.evaluation.field_readings import (
     field_recognizer,
     scores,
 )
-from pipeline.networks.lenet5_field import BLANK, CLASSES, SEPARATOR, SLIDING
+from pipeline.networks.lenet5_field import ALPHABET, BLANK, CLASSES, SEPARATOR, SLIDING
 from serving.decoding import field_string
 from serving.images.field import normalize_field
 from serving.images.sliding_window import steps
@@ -70,7 +70,9 @@ def test_probability_is_the_decoders(sure: float) -> None:
     image = np.zeros((1, 32, 16 * 40, 1), np.float32)
     image[0, :, SLIDING.left : SLIDING.left + field.pixels.shape[1], 0] = field.pixels / np.float32(255)
     probabilities = network(image)[:, : steps(field.pixels.shape[1], SLIDING)]
-    expected = field_string.decode(probabilities, field_string.field_format("number")).best[0].probability
+    expected = (
+        field_string.decode(probabilities, field_string.field_format("number"), ALPHABET).best[0].probability
+    )
     assert 1 - recognized.probability == pytest.approx(1 - expected, rel=1e-3)
 
 
