@@ -61,7 +61,7 @@ def margin(network: Reference, threshold: float) -> int:
     if threshold >= 1:
         return UNREACHABLE
     odds = threshold / (1 - threshold)
-    return math.ceil(math.log((network.task.classes - 1) * odds) / network.output.scale)
+    return math.ceil(math.log((network.classes - 1) * odds) / network.output.scale)
 
 
 def code(source: Source, provenance: dict[str, Any]) -> bytes:
@@ -238,7 +238,7 @@ def _classify(network: Reference, layout: Layout) -> str:
         *map(_call, layout.steps),
     ]
     body = "\n    ".join(calls)
-    classes = network.task.classes
+    classes = network.classes
     return f"""/* A layer's input and output lie at its two ends, and between them a convolution's windows. The first output follows
    the picture, and overwrites its rows when no window needs them any more. */
 static uint8_t checkreader_arena[{layout.arena}];
