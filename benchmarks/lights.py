@@ -19,7 +19,7 @@ from benchmarks import output
 from pipeline.evaluation.lights import KINDS, relight
 from pipeline.run import environment, write_json
 from serving.decoding.field_string import field_format
-from serving.decoding.thresholds import operating_point
+from serving.decoding.thresholds import point_of
 from serving.images.codec import Gray, decode
 from serving.recognition import digits, fields
 from serving.repository.store import Repository
@@ -87,9 +87,7 @@ def count(reader: Reader, golden: Sequence[tuple[str, Gray]], kinds: Sequence[st
 def digit_reader(repository: Repository, name: str) -> Reader:
     """Returns the reader of a digit model at `DIGIT_ERROR`."""
     loaded = repository.load(name)
-    recognizer = digits.digit_recognizer(
-        loaded.network, operating_point(loaded.model.thresholds, DIGIT_ERROR)
-    )
+    recognizer = digits.digit_recognizer(loaded.network, point_of(loaded.model, DIGIT_ERROR))
 
     def read(pictures: Sequence[bytes]) -> list[tuple[str, bool]]:
         return [(str(prediction.digit), prediction.accepted) for prediction in recognizer(pictures)]

@@ -5,8 +5,8 @@
 `seen` are the eight kinds that training and the floor of the thresholds are fitted on (`pipeline/synthesis/nondigits.py`),
 drawn with a seed of their own; `unseen` the eight that nothing is fitted on (`pipeline/synthesis/unseen_nondigits.py`).
 Counts and seeds were fixed before the first model was trained that they are to judge. A picture in which the
-normalization finds no ink is never accepted, and counts all the same. `default` is the threshold that applies where no
-`max_error` is asked for.
+normalization finds no ink is never accepted, and counts all the same; nor is one with less than the model's least evidence.
+`default` is the threshold that applies where no `max_error` is asked for.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks import output
+from pipeline.metrics.calibration import accepted_score
 from pipeline.run import environment, write_json
 from pipeline.synthesis import nondigits, unseen_nondigits
 from serving.decoding.thresholds import operating_point
@@ -49,7 +50,11 @@ def measure(count: int = COUNT) -> dict[str, Any]:
     for name in MODELS:
         loaded = repository.load(name)
         confidences = {
-            half: np.where(images.any((1, 2)), loaded.network.infer(tensor(images)).max(1), 0.0)
+            half: np.where(
+                images.any((1, 2)),
+                accepted_score(loaded.network.infer(tensor(images)), loaded.model.least_evidence),
+                0.0,
+            )
             for half, images in halves.items()
         }
         listed = loaded.model.thresholds
@@ -59,6 +64,7 @@ def measure(count: int = COUNT) -> dict[str, Any]:
             points["default"] = applied.threshold
         models[name] = {
             "version": repository.model(name).version,
+            "least_evidence": loaded.model.least_evidence,
             "thresholds": {
                 point: {"threshold": threshold}
                 | {half: accepted(scores, threshold, half) for half, scores in confidences.items()}
@@ -69,7 +75,7 @@ def measure(count: int = COUNT) -> dict[str, Any]:
 
 
 def accepted(confidence: np.ndarray, threshold: float, half: str) -> dict[str, Any]:
-    """Counts the pictures of a half that reach the threshold, together and of each kind; `confidence` is [N]."""
+    """Counts the pictures of a half that reach the threshold, together and of each kind; `confidence` [N] is 0 without evidence."""
     kinds = list(_TABLES[half])
     kind = np.arange(len(confidence)) % len(kinds)
     reached = confidence >= threshold

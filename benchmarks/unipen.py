@@ -24,7 +24,7 @@ from pipeline.metrics.calibration import interval
 from pipeline.run import environment, write_json
 from pipeline.synthesis.digit_pictures import DigitPictures, plain_picture
 from pipeline.synthesis.writers import unipen
-from serving.decoding.thresholds import DigitPrediction, operating_point
+from serving.decoding.thresholds import DigitPrediction, point_of
 from serving.errors import CheckreaderError
 from serving.recognition.digits import digit_recognizer
 from serving.repository.store import Repository
@@ -54,7 +54,7 @@ def measure(digits: PenDigits, papers: int = 48) -> dict[str, Any]:
     models: dict[str, Any] = {}
     for name in MODELS:
         loaded = repository.load(name)
-        read = digit_recognizer(loaded.network, operating_point(loaded.model.thresholds, MAX_ERROR))
+        read = digit_recognizer(loaded.network, point_of(loaded.model, MAX_ERROR))
         models[name] = {kind: by_part(read, characters, pictures, digits) for kind, pictures in drawn.items()}
     return {
         "data": digits.record(),

@@ -1,4 +1,4 @@
-"""Reads handwritten digits, amounts and numbers.
+"""Reads handwritten digits, amounts, numbers and dates.
 
 >>> import checkreader
 >>> reader = checkreader.open()
@@ -20,7 +20,17 @@ from checkreader.packages import foreign
 
 if TYPE_CHECKING:
     from checkreader.reader import Picture, Reader, open
-    from checkreader.results import Alternative, Amount, CheckDigit, Choice, Digit, FieldDigit, Model, Number
+    from checkreader.results import (
+        Alternative,
+        Amount,
+        CheckDigit,
+        Choice,
+        Date,
+        Digit,
+        FieldDigit,
+        Model,
+        Number,
+    )
     from serving import __version__
     from serving.errors import CheckreaderError as Error
 
@@ -29,6 +39,7 @@ __all__ = [
     "Amount",
     "CheckDigit",
     "Choice",
+    "Date",
     "Digit",
     "Error",
     "FieldDigit",

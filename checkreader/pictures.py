@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +14,11 @@ from PIL import Image
 
 from serving.bulk.folder import read_file
 from serving.errors import CheckreaderError
+from serving.images.pages import split
 
 Picture: TypeAlias = str | os.PathLike[str] | bytes | npt.NDArray[Any] | Image.Image
+Pictures = TypeVar("Pictures", bound=Picture)  # what a list of pictures holds
+Result = TypeVar("Result")
 
 _PNG_MODES: Final = ("1", "L", "LA", "RGB", "RGBA", "P", "I;16")
 _TIFF_MODES: Final = ("I", "F", "I;16B", "LAB")  # that would lose something in a PNG
@@ -74,3 +78,32 @@ def _encode(image: Image.Image, format: str) -> bytes:
         dpi = None
     image.save(buffer, format, dpi=dpi, **({"compress_level": 1} if format == "PNG" else {}))
     return buffer.getvalue()
+
+
+def each(
+    picture: Picture | list[Pictures] | tuple[Pictures, ...],
+    read: Callable[[list[bytes]], list[Result]],
+    method: str,
+) -> Result | list[Result]:
+    """Reads one picture of one page, or every page of several in one batch; `method` is the reader's that is called."""
+    if not isinstance(picture, list | tuple):
+        content = _encoded(picture, "")
+        count = len(split(content))
+        if count > 1:
+            name = os.fspath(picture) if isinstance(picture, str | os.PathLike) else "the picture"
+            raise CheckreaderError(
+                f"{name} has {count} pages: pass a list, reader.{method}([…]), to read them all"
+            )
+        (result,) = read([content])
+        return result
+    if not picture:
+        return []
+    count = len(picture)
+    return read([_encoded(entry, f"picture {i} of {count}: ") for i, entry in enumerate(picture, 1)])
+
+
+def _encoded(picture: Picture, where: str) -> bytes:
+    try:
+        return encoded(picture)
+    except CheckreaderError as error:
+        raise CheckreaderError(f"{where}{error}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,7 @@ import msgspec
 from serving.decoding.thresholds import Choice
 from serving.recognition.fields import Alternative, CheckDigit, FieldDigit
 
-__all__ = ["Alternative", "Amount", "CheckDigit", "Choice", "Digit", "FieldDigit", "Model", "Number"]
+__all__ = ["Alternative", "Amount", "CheckDigit", "Choice", "Date", "Digit", "FieldDigit", "Model", "Number"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class _Result:
     applied_max_error: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns plain data that `json.dumps` takes; amounts are strings, as in the service's answers."""
+        """Returns plain data that `json.dumps` takes; amounts and dates are strings, as in the service's answers."""
         plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
         return plain
 
@@ -105,4 +106,19 @@ class Amount(Number):
 
     def __str__(self) -> str:
         meaning = "" if self.amount is None else f"{self.amount}, "
+        return f"{self.raw or 'nothing'} ({meaning}{self._verdict()})"
+
+
+@dataclass(frozen=True)
+class Date(Number):
+    """A date: a `Number`, and the day that it means.
+
+    Attributes:
+        date: the day; None where none, or more than one, can be meant.
+    """
+
+    date: datetime.date | None
+
+    def __str__(self) -> str:
+        meaning = "" if self.date is None else f"{self.date}, "
         return f"{self.raw or 'nothing'} ({meaning}{self._verdict()})"

@@ -90,7 +90,7 @@ def train_preset(preset: str, data: str) -> TrainConfig:
     if data != "mnist":
         config = dataclasses.replace(config, epochs=200, batch=64, averaging=0.995)
     else:
-        config = dataclasses.replace(config, unipen=0.15, invented=0.15)
+        config = dataclasses.replace(config, unipen=0.15, invented=0.15, nondigits=0.3)
         if preset == "release":  # a thousand pictures or so make no teacher
             config = dataclasses.replace(config, distillation=0.9, defects=0.3, outliers=50_000)
     if preset == "quick":

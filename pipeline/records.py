@@ -64,9 +64,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CurvePoint(msgspec.Struct, frozen=True):
-    """What a threshold accepts of a digit model's validation digits and of its non-digits."""
+    """What a least evidence accepts of a digit model's validation digits and of its non-digits."""
 
-    threshold: float
+    least_evidence: float
     accepted: float
     wrong: int
     nondigits: int
@@ -79,9 +79,9 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     confidence: Confidence | None = None
     thresholds: list[Threshold] = []
     refusals: list[str] = []
-    floor: float | None = None  # no threshold is smaller
-    above: int | None = None  # of a digit model: validation digits that reach the floor
-    nondigits: int | None = None  # pictures that are no digit, which the floor was fitted on
+    least_evidence: float | None = None  # of a digit model: what a digit has to show, too
+    above: int | None = None  # of a digit model: validation digits that reach it
+    nondigits: int | None = None  # pictures that are no digit, which it was fitted on
     curve: list[CurvePoint] = []
 
 

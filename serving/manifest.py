@@ -102,6 +102,7 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True):
         output: the probabilities.
         outputs: all outputs, where there are several.
         golden: the model's own golden set; None: the release's.
+        least_evidence: what a digit has to show to be accepted, see `serving.decoding.thresholds.evidence`.
     """
 
     version: str
@@ -120,6 +121,7 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True):
     sliding: Sliding | None = None
     confidence: Confidence | None = None
     golden: Golden | None = None
+    least_evidence: float | None = None
 
 
 class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):

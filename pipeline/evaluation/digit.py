@@ -21,7 +21,7 @@ from pipeline.data.normalize_many import parallel_normalizer
 from pipeline.evaluation import domains
 from pipeline.export.formats import FOLDER, TABLE
 from pipeline.export.predictor import predictor
-from pipeline.metrics.calibration import calibration_error, interval
+from pipeline.metrics.calibration import accepted_score, calibration_error, interval
 from pipeline.networks import spec
 from pipeline.records import Calibration, ExportRecord, QuantizeRecord, TrainRecord
 from pipeline.run import Run
@@ -129,22 +129,25 @@ def measure(
         },
         "error_reject": error_reject(probabilities, labels),
         "thresholds": [
-            msgspec.to_builtins(apply_threshold(entry.max_error, entry.threshold, probabilities, labels))
+            msgspec.to_builtins(
+                apply_threshold(
+                    entry, accepted_score(probabilities, calibration.least_evidence), guess != labels
+                )
+            )
             for entry in calibration.thresholds
         ],
     }
 
 
 def apply_threshold(
-    max_error: float, threshold: float, probabilities: Floats, labels: npt.NDArray[np.uint8]
+    entry: Threshold, score: npt.NDArray[np.floating[Any]], wrong: npt.NDArray[np.bool_]
 ) -> Threshold:
-    """Measures a stored threshold on the test set."""
-    accepted = probabilities.max(1) >= threshold
-    errors = int((probabilities.argmax(1) != labels)[accepted].sum())
-    count = int(accepted.sum())
+    """Measures a stored threshold on the test set; `score` [N] is 0 for what is not accepted anyway."""
+    accepted = score >= entry.threshold
+    errors, count = int(wrong[accepted].sum()), int(accepted.sum())
     low, high = interval(errors, count)
     return Threshold(
-        max_error, threshold, errors / max(1, count), low, high, count / len(labels), len(labels)
+        entry.max_error, entry.threshold, errors / max(1, count), low, high, count / len(score), len(score)
     )
 
 
@@ -163,7 +166,7 @@ def nondigits_accepted(probabilities: Floats, images: Floats, calibration: Calib
     """Counts the pictures without a digit that are accepted at the default operating point; blank ones never are."""
     applied = operating_point(calibration.thresholds).threshold
     threshold = None if applied is None else applied.threshold
-    score = np.where(images.any((1, 2, 3)), probabilities.max(1), 0.0)
+    score = np.where(images.any((1, 2, 3)), accepted_score(probabilities, calibration.least_evidence), 0.0)
     kinds = np.arange(len(score)) % len(nondigits.KINDS)
     accepted = score >= threshold if threshold is not None else np.zeros(len(score), bool)
     return {

@@ -61,7 +61,18 @@ def margin(network: Reference, threshold: float) -> int:
     if threshold >= 1:
         return UNREACHABLE
     odds = threshold / (1 - threshold)
-    return math.ceil(math.log((network.classes - 1) * odds) / network.output.scale)
+    # Not below 0: the margin of what has no evidence of a digit is -1.
+    return max(0, math.ceil(math.log((network.classes - 1) * odds) / network.output.scale))
+
+
+def least_lead(network: Reference, least_evidence: float | None) -> int:
+    """Returns the lead of the best logit over all ten together from which the evidence cannot be below the least.
+
+    The lead is ten times the best logit less the sum of all: −Σ ln p = 10·ln Σ exp(scale·logit) − scale·Σ logit ≥ scale·lead.
+    """
+    if least_evidence is None:
+        return 0
+    return math.ceil(network.classes * least_evidence / network.output.scale)
 
 
 def code(source: Source, provenance: dict[str, Any]) -> bytes:
@@ -84,16 +95,19 @@ def render_run(source: Source) -> tuple[str, str]:
 
     content = tflite.int8(source, source.provenance(formats.get("tflite_int8")))
     digest = hashlib.sha256(content).hexdigest()
-    return render(integer_reference.load(content), digest, source.thresholds)
+    return render(integer_reference.load(content), digest, source.thresholds, source.least_evidence)
 
 
-def render(network: Reference, sha256: str, thresholds: Sequence[Threshold]) -> tuple[str, str]:
+def render(
+    network: Reference, sha256: str, thresholds: Sequence[Threshold], least_evidence: float | None = None
+) -> tuple[str, str]:
     """Returns the C file and its header.
 
     Args:
         network: the integers.
         sha256: the hash of the file that they are from.
         thresholds: of each certified error bound the probability from which a digit is accepted.
+        least_evidence: what a digit has to show, too, see `serving.decoding.thresholds.evidence`.
 
     Raises:
         Unsupported: as `c_layout.layout`.
@@ -117,7 +131,7 @@ def render(network: Reference, sha256: str, thresholds: Sequence[Threshold]) -> 
         _BLOCKS.format(patch=layout.patch, block=c_layout.BLOCK),
         *(_arrays(step.layer) for step in layout.steps if step.taps),
         *((_PARTS / f"{part}.c").read_text() for part in ("kernels", *kernels)),
-        _classify(network, layout),
+        _classify(network, layout, least_lead(network, least_evidence)),
         _bounds(network, thresholds),
         (_PARTS / "accepting.c").read_text(),
         (_PARTS / "normalize.c").read_text(),
@@ -152,7 +166,7 @@ typedef char checkreader_int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
    `logits` receives the network's logit of each digit. Not reentrant. */
 int checkreader_lenet5_classify(const uint8_t pixels[784], int8_t logits[10]);
 
-/* Returns the difference of the two best logits. */
+/* Returns the difference of the two best logits; -1 where the others are not low enough for a digit. */
 int checkreader_lenet5_margin(const int8_t logits[10]);
 
 /* Returns the margin from which a digit is accepted, without a human, where the bound `max_error` is wanted: that of the
@@ -228,7 +242,7 @@ def _call(step: Step) -> str:
     return f"checkreader_{step.kernel}(\n        {f'{chr(10)}        '.join(lines)});"
 
 
-def _classify(network: Reference, layout: Layout) -> str:
+def _classify(network: Reference, layout: Layout, lead: int) -> str:
     """Returns the arena and the functions that classify, as C."""
     first = layout.steps[0]
     rows, columns, _ = first.source
@@ -255,8 +269,9 @@ int checkreader_lenet5_classify(const uint8_t pixels[784], int8_t logits[10])
 
 int checkreader_lenet5_margin(const int8_t logits[10])
 {{
-    int best = -256, second = -256;
+    int best = -256, second = -256, sum = 0;
     for (int i = 0; i < {classes}; i++) {{
+        sum += logits[i];
         if (logits[i] > best) {{
             second = best;
             best = logits[i];
@@ -264,7 +279,7 @@ int checkreader_lenet5_margin(const int8_t logits[10])
             second = logits[i];
         }}
     }}
-    return best - second;
+    return {classes} * best - sum < {lead} ? -1 : best - second;
 }}
 """
 
@@ -301,12 +316,12 @@ def table(network: Reference) -> str:
     return format_table(("layer", "kernel", "output", "RAM bytes", "flash bytes", "MACs"), rows)
 
 
-def _released(digest: str) -> list[Threshold]:
-    """Returns the thresholds of the released model that the file with this SHA-256 belongs to."""
+def _released(digest: str) -> tuple[list[Threshold], float | None]:
+    """Returns thresholds and least evidence of the released model that the file with this SHA-256 belongs to."""
     for model in Repository.open().manifest.models.values():
         if any(artifact.sha256 == digest for artifact in model.artifacts):
-            return model.thresholds
-    return []
+            return model.thresholds, model.least_evidence
+    return [], None
 
 
 def render_options(options: argparse.Namespace, tflite: bytes) -> tuple[str, str, str]:
@@ -316,10 +331,12 @@ def render_options(options: argparse.Namespace, tflite: bytes) -> tuple[str, str
         CheckreaderError: as `integer_reference.load`, or there is no threshold for this file.
     """
     network, digest = integer_reference.load(tflite), hashlib.sha256(tflite).hexdigest()
-    thresholds = [_parse_threshold(text) for text in options.threshold] or _released(digest)
+    thresholds, least_evidence = _released(digest)
+    if options.threshold:
+        thresholds, least_evidence = list(map(_parse_threshold, options.threshold)), options.least_evidence
     if not thresholds:
         raise CheckreaderError("no threshold is known for this file: give one, --threshold 0.01=0.99")
-    return *render(network, digest, thresholds), table(network)
+    return *render(network, digest, thresholds, least_evidence), table(network)
 
 
 def _parse_threshold(text: str) -> Threshold:
@@ -345,6 +362,12 @@ def parser(module: str, description: str) -> argparse.ArgumentParser:
         metavar="E=P",
         help="an error bound and the probability from which a digit is accepted; may be repeated "
         "(default: the released model's)",
+    )
+    arguments.add_argument(
+        "--least-evidence",
+        type=float,
+        metavar="NATS",
+        help="with --threshold: the mean of -ln p that a digit has to show, too (default: none)",
     )
     return arguments
 

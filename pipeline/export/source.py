@@ -33,6 +33,7 @@ class Source:
         files: SHA-256 of the files that each model comes from.
         task: the run's task.
         thresholds: the quantized model's, from which probability a digit is accepted.
+        least_evidence: what a digit has to show, too; None: nothing.
     """
 
     network: Any
@@ -43,6 +44,7 @@ class Source:
     files: dict[str, dict[str, str]]
     task: Task = spec.DIGIT
     thresholds: tuple[Threshold, ...] = ()
+    least_evidence: float | None = None
 
     @classmethod
     def of(cls, run: Run) -> Source:
@@ -70,6 +72,7 @@ class Source:
             },
             run_task,
             tuple(quantize.calibration.thresholds) if quantize.calibration else (),
+            quantize.calibration.least_evidence if quantize.calibration else None,
         )
 
     @functools.cached_property

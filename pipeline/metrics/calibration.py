@@ -11,7 +11,8 @@ on others.
   El-Yaniv: Selective Classification for Deep Neural Networks, NeurIPS 2017).
   A rate that the validation set cannot support gets no threshold, and equal thresholds
   are listed once, under the smallest rate.
-- No threshold lies below the minimum threshold, which rejects all but one in 50,000 pictures that are no digits.
+- The least evidence that there is a digit (`serving.decoding.thresholds.evidence`): rejects all but one in 250,000 pictures
+  that are no digits. A digit with less is not accepted, whatever its probability.
 """
 
 from __future__ import annotations
@@ -27,13 +28,14 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_softmax, logit, softmax
 from scipy.stats import beta
 
-from serving.decoding.thresholds import distinct
+from serving.decoding.thresholds import distinct, evidence
 from serving.manifest import Threshold
 
 ERROR_RATES: Final = (0.05, 0.03, 0.02, 0.01, 0.005, 0.002, 0.001)
 CONFIDENCE: Final = 0.95
-NONDIGIT_RATE: Final = 1 / 50_000
-_CURVE: Final = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999)
+NONDIGIT_RATE: Final = 1 / 250_000
+_CURVE: Final = (3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0)  # least evidences
+_MIN_THRESHOLD: Final = 1e-6  # above the score 0 of digits without evidence
 
 Floats = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.integer[Any]]
@@ -42,9 +44,9 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """What a threshold accepts on validation: the digits' share, the wrong ones' count, and the non-digits' count."""
+    """What a least evidence accepts on validation: the digits' share, the wrong ones' count, and the non-digits' count."""
 
-    threshold: float
+    least_evidence: float
     accepted: float
     wrong: int
     nondigits: int
@@ -52,36 +54,36 @@ class Point:
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """The result of `fit`: temperature, the minimum threshold against non-digits, thresholds."""
+    """The result of `fit`: temperature, the least evidence against non-digits, thresholds."""
 
     temperature: float
-    floor: float  # the minimum threshold
-    nondigits: int  # pictures that are no digit, which the floor was fitted on
-    above: int  # validation digits that reach the floor
+    least_evidence: float | None  # None: no picture was there that is no digit
+    nondigits: int  # pictures that are no digit, which it was fitted on
+    above: int  # validation digits that reach it
     thresholds: tuple[Threshold, ...]
     curve: tuple[Point, ...]
 
 
-def shortfall(count: int, above: int | None, minimum: float | None) -> str:
+def shortfall(count: int, above: int | None, least: float | None) -> str:
     """Says why no error rate is certified: how many digits count, and how many are needed.
 
     Args:
         count: validation digits.
-        above: how many of them reach the minimum threshold; None = unknown.
-        minimum: the minimum threshold.
+        above: how many of them reach the least evidence; None = unknown.
+        least: the least evidence.
     """
     rate = max(ERROR_RATES)
     reach = f"{count:,} pictures to choose by"
-    if above is not None and minimum is not None:
+    if above is not None and least is not None:
         reach = (
-            f"{above:,} of {count:,} pictures to choose by reach the minimum confidence, {minimum:.6f}, which turns away "
+            f"{above:,} of {count:,} pictures to choose by reach the least evidence, {least:.3f}, which turns away "
             "what is no digit"
         )
     return f"{reach}; max_error {rate} takes at least {accepted_needed(rate)} of them without an error"
 
 
 def fit(logits: Floats, labels: Labels, nondigit_logits: Floats) -> Calibration:
-    """Fits temperature, minimum threshold and thresholds.
+    """Fits temperature, least evidence and thresholds.
 
     Args:
         logits: float [N, 10] of validation digits.
@@ -89,36 +91,45 @@ def fit(logits: Floats, labels: Labels, nondigit_logits: Floats) -> Calibration:
         nondigit_logits: float [M, 10] of pictures that are no digit; M may be 0.
     """
     t = temperature(logits, labels)
-    nondigits = confidence(nondigit_logits, t)
-    minimum = minimum_threshold(nondigits)
-    probabilities = softmax(logits / t, 1)
-    score, wrong = probabilities.max(1), probabilities.argmax(1) != labels
+    return fit_acceptance(softmax(logits / t, 1), labels, softmax(nondigit_logits / t, 1), t)
+
+
+def fit_acceptance(
+    probabilities: Floats, labels: Labels, nondigit_probabilities: Floats, temperature: float
+) -> Calibration:
+    """Fits least evidence and thresholds at a temperature; arguments as for `fit`, with probabilities for logits."""
+    nondigits = evidence(nondigit_probabilities)
+    least = tail_quantile(nondigits, NONDIGIT_RATE) if len(nondigits) else None
+    shown, wrong = evidence(probabilities), probabilities.argmax(1) != labels
     return Calibration(
-        t,
-        minimum,
+        temperature,
+        least,
         len(nondigits),
-        int((score >= minimum).sum()),
-        thresholds(probabilities, labels, minimum),
-        curve(score, wrong, nondigits),
+        len(labels) if least is None else int((shown >= least).sum()),
+        supported_thresholds(accepted_score(probabilities, least), wrong, ERROR_RATES, _MIN_THRESHOLD),
+        curve(shown, wrong, nondigits),
     )
 
 
-def curve(score: Floats, wrong: Flags, nondigit_score: Floats) -> tuple[Point, ...]:
-    """Counts what thresholds from 0.5 to 0.9999 accept; arguments are confidences [N], [N] and [M]."""
+def accepted_score(probabilities: Floats, least_evidence: float | None) -> Floats:
+    """Returns the largest probability of each row, [N]; 0 where the evidence is too little to be accepted."""
+    score = probabilities.max(1)
+    return (
+        score if least_evidence is None else np.where(evidence(probabilities) >= least_evidence, score, 0.0)
+    )
+
+
+def curve(shown: Floats, wrong: Flags, nondigits: Floats) -> tuple[Point, ...]:
+    """Counts what least evidences from 3 to 12 accept; `shown` [N] and `nondigits` [M] are evidences."""
     return tuple(
         Point(
-            threshold,
-            float((score >= threshold).mean()),
-            int((wrong & (score >= threshold)).sum()),
-            int((nondigit_score >= threshold).sum()),
+            least,
+            float((shown >= least).mean()),
+            int((wrong & (shown >= least)).sum()),
+            int((nondigits >= least).sum()),
         )
-        for threshold in _CURVE
+        for least in _CURVE
     )
-
-
-def confidence(logits: Floats, temperature: float) -> Floats:
-    """Returns the largest probability per row; [N]."""
-    return np.asarray(softmax(logits / temperature, axis=1).max(axis=1, initial=0.0))
 
 
 def temperature(logits: Floats, labels: Labels) -> float:
@@ -131,31 +142,28 @@ def temperature(logits: Floats, labels: Labels) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))
 
 
-def minimum_threshold(nondigit_confidence: Floats, rate: float = NONDIGIT_RATE) -> float:
-    """Estimates the threshold that a share of `rate` of such pictures would reach.
+def tail_quantile(values: Floats, rate: float) -> float:
+    """Estimates what a share of `rate` of such values exceeds.
 
-    That share is rarer than the pictures at hand can show, so the highest hundredth of their log-odds is
-    continued as an exponential tail (peaks over threshold: Pickands, Annals of Statistics 3, 1975).
-    """
-    count = len(nondigit_confidence)
-    if not count:
-        return 0.0
-    odds = np.sort(logit(np.clip(nondigit_confidence, 1e-12, 1 - 1e-12)))[::-1]
-    tail = max(1, count // 100)
-    start = odds[min(tail, count - 1)]
-    scale = float((odds[:tail] - start).mean())
-    return float(expit(start + scale * max(0.0, np.log(tail / (count * rate)))))
-
-
-def thresholds(probabilities: Floats, labels: Labels, minimum: float) -> tuple[Threshold, ...]:
-    """Finds a threshold for each of `ERROR_RATES` that the digits can support.
+    That share is rarer than the values at hand can show, so the highest hundredth of them is continued as an
+    exponential tail (peaks over threshold: Pickands, Annals of Statistics 3, 1975).
 
     Args:
-        probabilities: float [N, 10] of validation digits.
-        labels: int [N].
-        minimum: no threshold is smaller.
+        values: float [M], M ≥ 1.
+        rate: the share.
     """
-    return supported_thresholds(probabilities.max(1), probabilities.argmax(1) != labels, ERROR_RATES, minimum)
+    ordered = np.sort(values)[::-1]
+    tail = max(1, len(ordered) // 100)
+    start = ordered[min(tail, len(ordered) - 1)]
+    scale = float((ordered[:tail] - start).mean())
+    return float(start + scale * max(0.0, np.log(tail / (len(ordered) * rate))))
+
+
+def minimum_threshold(nondigit_confidence: Floats, rate: float) -> float:
+    """Estimates the threshold that a share of `rate` of such pictures would reach, by the tail of their log-odds."""
+    if not len(nondigit_confidence):
+        return 0.0
+    return float(expit(tail_quantile(logit(np.clip(nondigit_confidence, 1e-12, 1 - 1e-12)), rate)))
 
 
 def supported_thresholds(

@@ -123,6 +123,7 @@ def _describe(name: str, version: str, artifacts: list[Artifact], records: Recor
         temperature=calibration.temperature,
         accuracy=records.evaluate.families[name].accuracy,
         thresholds=calibration.thresholds,
+        least_evidence=calibration.least_evidence,
         **shared,
     )
 

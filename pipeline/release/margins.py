@@ -28,7 +28,7 @@ def render(folder: Path, model: Model) -> tuple[Model, dict[str, bytes]]:
     if source is None or not written:
         return model, {}
     network = integer_reference.load((folder / source.path).read_bytes())
-    code, header = c_source.render(network, source.sha256, model.thresholds)
+    code, header = c_source.render(network, source.sha256, model.thresholds, model.least_evidence)
     files: dict[str, bytes] = {}
     for artifact in written:
         path = artifact.path

@@ -84,24 +84,23 @@ def calibrate_digits(repository: Repository, dataset: Dataset, nondigit_count: i
         progress.note(
             f"{name}: reading {len(pictures.labels):,} digits and {nondigit_count:,} pictures that are none"
         )
-        minimum = calibration.minimum_threshold(_infer(loaded, others).max(1))
         probabilities = _infer(loaded, pictures.images)
-        thresholds = calibration.thresholds(probabilities, pictures.labels, minimum)
+        fitted = calibration.fit_acceptance(
+            probabilities, pictures.labels, _infer(loaded, others), loaded.model.temperature or 1.0
+        )
         refusals = explain_refusals(
-            probabilities.max(1),
+            calibration.accepted_score(probabilities, fitted.least_evidence),
             probabilities.argmax(1) != pictures.labels,
-            thresholds,
-            minimum,
+            fitted.thresholds,
+            0.0,
             calibration.ERROR_RATES,
             "digit",
         )
         families[name] = {
             "calibration": {
-                "thresholds": msgspec.to_builtins(thresholds),
+                **msgspec.to_builtins(fitted),
                 "refusals": refusals,
-                "lost": _lost(loaded.model.thresholds, thresholds),
-                "floor": minimum,
-                "nondigits": nondigit_count,
+                "lost": _lost(loaded.model.thresholds, fitted.thresholds),
             }
         }
     record = _record("calibrate", "digit", dataset.record(), families, pictures=len(pictures.labels))
@@ -247,6 +246,7 @@ def _with_calibration(model: Model, family: Record) -> Model:
     return msgspec.structs.replace(
         model,
         thresholds=msgspec.convert(fitted["thresholds"], list[Threshold]),
+        least_evidence=fitted.get("least_evidence"),
         confidence=model.confidence if confidence is None else msgspec.convert(confidence, Confidence),
     )
 
@@ -295,7 +295,9 @@ def _write(repository: Repository, record: Record, change: Change) -> Record:
     models, files = dict(repository.manifest.models), dict[str, bytes]()
     for name, family in record["families"].items():
         before, models[name] = models[name], change(models[name], family)
-        if models[name].thresholds != before.thresholds:  # which C and WebAssembly hold as margins
+        changed = models[name]
+        if (changed.thresholds, changed.least_evidence) != (before.thresholds, before.least_evidence):
+            # C and WebAssembly hold them as whole numbers.
             models[name], rendered = margins.render(folder, models[name])
             files |= rendered
     manifest = msgspec.structs.replace(repository.manifest, models=models)

@@ -266,10 +266,11 @@ def thresholds_table(thresholds: Sequence[Point], calibration: Calibration | Non
 def thresholds_note(calibration: Calibration | None) -> str:
     """Explains what no threshold lies below, and why some error rates have none."""
     assert calibration is not None  # every training of digits is calibrated
-    min_threshold, thresholds = calibration.floor, calibration.thresholds
+    least, thresholds = calibration.least_evidence, calibration.thresholds
     text = (
-        f" None lies below {min_threshold:.4f}, which turns away all but one in {1 / NONDIGIT_RATE:,.0f} pictures that are no digit."
-        if min_threshold and thresholds
+        f" Evidence of at least {least:.2f} is asked for, too, which turns away all but one in {1 / NONDIGIT_RATE:,.0f} pictures "
+        "that are no digit."
+        if least is not None and thresholds
         else ""
     )
     smallest = min((threshold.max_error for threshold in thresholds), default=1.0)

@@ -3,8 +3,9 @@
 A network that has only ever seen digits calls a scribble a digit, often with
 certainty. If such pictures are part of the training with ten equal
 probabilities as the target (Hendrycks, Mazeika, Dietterich: Deep Anomaly
-Detection with Outlier Exposure, ICLR 2019), the largest probability itself
-becomes the score that rejects them, at no cost in any runtime.
+Detection with Outlier Exposure, ICLR 2019), the ten probabilities themselves
+give the score that rejects them (`serving.decoding.thresholds.evidence`), at no
+cost in any runtime.
 
 Every picture goes through `serving.images.digit.normalize`, as a posted one would.
 """

@@ -148,7 +148,7 @@ def _bounds(record: dict[str, Any], sources: list[dict[str, Any]], model: str) -
 
     fitted = record["calibration"]
     certifying = sum(source["validation"][source["name"]] for source in sources if source["certifies"])
-    return f"{line} ({shortfall(certifying or record['data']['validation'], fitted.get('above'), fitted.get('floor'))})"
+    return f"{line} ({shortfall(certifying or record['data']['validation'], fitted.get('above'), fitted.get('least_evidence'))})"
 
 
 def verify(run: Run, options: Namespace) -> Answer:

@@ -195,7 +195,7 @@ class _Earlier:
             return None
         if not line.endswith(b"\n"):
             return None
-        if row.settings != self._settings:
+        if _set(row.settings) != _set(self._settings):
             raise CheckreaderError(
                 f"{self._path}, line {number}: read with {_difference(row.settings, self._settings)}; "
                 "name a new file, or read with the same settings"
@@ -208,12 +208,17 @@ class _Earlier:
         )
 
 
+def _set(settings: Mapping[str, str]) -> dict[str, str]:
+    """Leaves out what is not set, so that lines from before a setting existed are of the same settings."""
+    return {key: setting for key, setting in settings.items() if setting}
+
+
 def _difference(earlier: Mapping[str, str], now: Mapping[str, str]) -> str:
     """Says which settings differ: "max_error 0.05, now 0.01"."""
     return " and ".join(
         f"{key} {earlier.get(key) or 'not set'}, now {now.get(key) or 'not set'}"
         for key in dict.fromkeys([*earlier, *now])
-        if earlier.get(key) != now.get(key)
+        if (earlier.get(key) or None) != (now.get(key) or None)
     )
 
 

@@ -28,7 +28,7 @@ from serving.table import format_table
 
 Predictions: TypeAlias = Sequence[tuple[str, Prediction]]
 _DIGIT_COLUMNS: Final = ("digit", "confidence", "accepted", "reason")
-_FIELD_COLUMNS: Final = ("text", "raw", "amount", "confidence", "accepted", "reason")
+_FIELD_COLUMNS: Final = ("text", "raw", "amount", "date", "confidence", "accepted", "reason")
 _PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
@@ -83,7 +83,7 @@ def read(options: argparse.Namespace, model: str, expected: FieldFormat | None, 
         columns = _DIGIT_COLUMNS if expected is None else _FIELD_COLUMNS
         print(_csv(columns, predictions, point), end="")
     elif predictions:
-        print(_table(predictions))
+        print(_table(predictions, "date" if expected is not None and expected.kind == "date" else "amount"))
         print(point)
     return 1 if failures else 0
 
@@ -119,12 +119,12 @@ def _json(about: dict[str, Any], task: str, predictions: Predictions) -> str:
     return msgspec.json.format(msgspec.json.encode(about | {task: entries}), indent=2).decode()
 
 
-def _table(predictions: Predictions) -> str:
-    """Returns a table for people."""
+def _table(predictions: Predictions, meaning: str) -> str:
+    """Returns a table for people; `meaning` is the kind of what is written in fields."""
     head, rows = ["digit"], []
     for file, prediction in predictions:
         if isinstance(prediction, FieldPrediction):
-            head, cells = ["reading", "amount"], [prediction.raw, prediction.amount or ""]
+            head, cells = ["reading", meaning], [prediction.raw, prediction.amount or prediction.date or ""]
         else:
             cells = [str(prediction.digit)]
         verdict = (f"{prediction.confidence:.3f}", prediction.reason or "accepted")

@@ -1,4 +1,4 @@
-"""`checkreader read`: reads digits, amounts and numbers, from a few pictures or from a folder of any number."""
+"""`checkreader read`: reads digits, amounts, numbers and dates, from a few pictures or from a folder of any number."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from serving.arguments import error_bound, number
 from serving.cli import files, folder
 from serving.decoding.amounts import LOCALES
 from serving.decoding.check_digits import MAX_LENGTH, SCHEMES
+from serving.decoding.dates import FIRST, LAST, ORDERS
 from serving.decoding.field_string import KINDS, field_format
 from serving.decoding.thresholds import MAX_ERROR
 from serving.errors import CheckreaderError
@@ -18,6 +19,7 @@ from serving.repository.store import Repository
 DIGIT = "digit"
 _LENGTH = number(int, lambda length: 1 <= length <= MAX_LENGTH, f"a whole number from 1 to {MAX_LENGTH}")
 _FIELD_MODEL = "lenet5-field"
+FORMAT = ("scheme", "length", "locale", "order", "after", "before")  # options of fields, as in `field_format`
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -33,6 +35,13 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--length", type=_LENGTH, metavar="N", help=f"how many digits it has, 1 to {MAX_LENGTH}"
     )
     command.add_argument("--locale", choices=list(LOCALES), help="how the amount is written (default: any)")
+    command.add_argument(
+        "--order",
+        metavar="ORDER",
+        help=f"of day, month and year in a date: {', '.join(ORDERS)} (default: any)",
+    )
+    command.add_argument("--after", metavar="DATE", help=f"first day that the date may be (default: {FIRST})")
+    command.add_argument("--before", metavar="DATE", help=f"last day that the date may be (default: {LAST})")
     command.add_argument(
         "--draw",
         metavar="FILE|DIR",
@@ -91,13 +100,13 @@ def run(options: argparse.Namespace) -> int:
     """
     options.runtime = "onnxruntime" if options.runtime == "onnx" else options.runtime
     if options.kind == DIGIT:
-        for name in ("scheme", "length", "locale", "draw"):
+        for name in (*FORMAT, "draw"):
             if getattr(options, name) is not None:
-                raise CheckreaderError(f"--{name} is for amounts and numbers, not for digits")
+                raise CheckreaderError(f"--{name} is for fields, not for digits")
         expected = None
         model = options.model or Repository.open(options.models).manifest.default
     else:
-        expected = field_format(options.kind, options.scheme, options.length, options.locale)
+        expected = field_format(options.kind, **{name: getattr(options, name) for name in FORMAT})
         model = options.model or _FIELD_MODEL
     if options.out is not None:
         return folder.read(options, model, expected, options.crop)

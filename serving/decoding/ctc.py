@@ -75,9 +75,13 @@ def search(
     Raises:
         ValueError: NaN, a wrong shape, or rows that do not sum to 1 within 1e-3.
     """
+    return search_lattice(Lattice(normalized_rows(probabilities), accepts), count, budget)
+
+
+def search_lattice(lattice: Lattice, count: int = 3, budget: int = BUDGET) -> Search:
+    """Finds the likeliest strings of a lattice that is made already; arguments and errors as `search`."""
     if count < 1:
         raise ValueError(f"count must be at least 1, got {count}")
-    lattice = Lattice(normalized_rows(probabilities), accepts)
     best: list[Hypothesis] = []
     reached: list[float] = []  # probabilities of the `count` best complete strings so far, the least first
     serial = 0

@@ -13,21 +13,33 @@ from collections.abc import Sequence
 from serving.decoding import ctc
 from serving.decoding.automata import Automaton
 from serving.decoding.ctc import BUDGET, Hypothesis, Search
+from serving.decoding.lattice import lattices
 from serving.runtime.network import Floats
 
 
-def search(views: Floats, accepts: Automaton | None = None, count: int = 3, budget: int = BUDGET) -> Search:
+def search(
+    views: Floats,
+    accepts: Automaton | None = None,
+    count: int = 3,
+    budget: int = BUDGET,
+    least: float = 0.0,
+) -> Search:
     """Finds the likeliest strings of all views together, or the likeliest that an automaton accepts.
 
     Args:
         views: float [V, T, K], for each view the argument of `ctc.search`.
         accepts, count, budget: as for `ctc.search`; the budget is each view's.
+        least: no string is searched for where all that are accepted are less likely than this together.
 
     Returns:
         As `ctc.search`. `exact` is False also where a string that no view has among its first may be as
         likely as the first here.
     """
-    searches = [ctc.search(view, accepts, count, budget) for view in views]
+    prepared = lattices(views, accepts)
+    total = sum(lattice.total for lattice in prepared) / len(views)
+    if total < least:
+        return Search([], True, total, 0)
+    searches = [ctc.search_lattice(lattice, count, budget) for lattice in prepared]
     if len(searches) == 1:
         return searches[0]
     listed = [
@@ -45,16 +57,15 @@ def search(views: Floats, accepts: Automaton | None = None, count: int = 3, budg
     for labels in sorted(bounds, key=lambda labels: -bounds[labels]):
         if len(best) >= count and best[count - 1].probability >= bounds[labels]:
             break
-        total = sum(
+        summed = sum(
             strings[labels] if labels in strings else ctc.probability(view, labels)
             for strings, view in zip(listed, views, strict=True)
         )
-        best.append(Hypothesis(labels, total / len(views)))
+        best.append(Hypothesis(labels, summed / len(views)))
         best.sort(key=lambda hypothesis: -hypothesis.probability)
     best = best[:count]
     others = sum(limits) / len(views)
     proven = sum(hypothesis.probability >= others for hypothesis in best)
-    total = sum(search.total for search in searches) / len(views)
     return Search(best, proven > 0 or not (best or others), total, proven)
 
 

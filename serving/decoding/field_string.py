@@ -6,18 +6,21 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
-from serving.decoding import check_digits, ensemble
+from serving.decoding import check_digits, dates, ensemble
 from serving.decoding.alphabet import DIGITS, EITHER, Alphabet, without_marks
 from serving.decoding.amounts import LOCALES, Amount, digits_of, predict_amount
 from serving.decoding.automata import Automaton
 from serving.decoding.ctc import Hypothesis
+from serving.decoding.date_prediction import predict_date
+from serving.decoding.dates import DateRules
 from serving.errors import CheckreaderError
 from serving.manifest import Confidence
 from serving.runtime.network import Floats
 
-KINDS: Final = ("amount", "number")
+KINDS: Final = ("amount", "number", "date")
 _COUNT: Final = 3
 _SURE: Final = 1e-12  # probabilities are kept this far from 0 and 1
 # Prefixes that a search may expand: readable fields take some tens, and a millisecond; noise would take seconds
@@ -28,17 +31,25 @@ _MARKED: Final = 0.01  # marks less likely than this at every step are not searc
 
 @dataclass(frozen=True)
 class FieldFormat:
-    """The kind, scheme, length and locale that a field is expected to have; made by `field_format`."""
+    """What a field is expected to have, by the names of the parameters; made by `field_format`."""
 
     kind: str = "amount"
     scheme: str | None = None
     length: int | None = None
     locale: str | None = None
+    order: str | None = None
+    after: str | None = None
+    before: str | None = None
 
     @functools.cached_property
     def automaton(self) -> Automaton | None:
         """The automaton that a number has to satisfy; None where there is none."""
         return check_digits.parse(self.scheme, self.length)
+
+    @property
+    def date_rules(self) -> DateRules:
+        """The rules that a date has to keep."""
+        return dates.parse(self.order, self.after, self.before)
 
 
 @dataclass(frozen=True)
@@ -47,13 +58,15 @@ class DecodedField:
 
     Attributes:
         best: the likeliest strings, best first. The first's probability is that of everything with the same
-            digits (and, of an amount, the same meaning), on which `Confidence` is fitted. Strings of a number
-            have no marks.
+            digits (and, of an amount, the same meaning), on which `Confidence` is fitted; of a date that of all
+            its strings. Strings of a number have no marks.
         labels: the first as it is written, marks included.
-        amount: its meaning; None for a number, or where nothing is written.
+        amount: its meaning; None for a number or a date, or where nothing is written.
         valid: False where no string keeps the rules: the likeliest of all are given instead.
         exact: False where the search ended before the first was proven.
         total: probability of all strings that keep the rules.
+        date: the meaning of a date; None for other kinds, and where there is a doubt.
+        doubt: why a date has no meaning.
     """
 
     best: tuple[Hypothesis, ...]
@@ -62,10 +75,18 @@ class DecodedField:
     valid: bool
     exact: bool
     total: float
+    date: date | None = None
+    doubt: str | None = None
 
 
 def field_format(
-    kind: str | None = None, scheme: str | None = None, length: int | None = None, locale: str | None = None
+    kind: str | None = None,
+    scheme: str | None = None,
+    length: int | None = None,
+    locale: str | None = None,
+    order: str | None = None,
+    after: str | None = None,
+    before: str | None = None,
 ) -> FieldFormat:
     """Makes a `FieldFormat`.
 
@@ -74,6 +95,9 @@ def field_format(
         scheme: a key of `check_digits.SCHEMES`, whose check digit the number has to satisfy.
         length: the number of digits, 1 to `check_digits.MAX_LENGTH`.
         locale: one of `amounts.LOCALES`, in which the amount is written; None = any.
+        order: one of `dates.ORDERS`, in which day, month and year are written; None = any.
+        after: the first day that the date may be, as 2024-02-29; None = `dates.FIRST`.
+        before: the last one; None = `dates.LAST`.
 
     Raises:
         CheckreaderError: a parameter is unknown, or does not go with another.
@@ -88,11 +112,17 @@ def field_format(
         if choice is not None and choice not in choices:
             raise CheckreaderError(f"{name} must be one of {', '.join(choices)}, got {choice[:40]!r}")
     if scheme and kind != "number":
-        raise CheckreaderError(f"scheme {scheme!r} is for kind number: an amount has no check digit")
+        raise CheckreaderError(f"scheme {scheme!r} is for kind number: {_a(kind)} has no check digit")
     if locale and kind != "amount":
-        raise CheckreaderError(f"locale {locale!r} is for kind amount: a number has no decimal point")
+        raise CheckreaderError(f"locale {locale!r} is for kind amount: {_a(kind)} has no decimal point")
+    if length is not None and kind == "date":
+        raise CheckreaderError(f"length {length} is for kind number: a date has the lengths of its order")
+    for name, choice in (("order", order), ("after", after), ("before", before)):
+        if choice is not None and kind != "date":
+            raise CheckreaderError(f"{name} {choice[:40]!r} is for kind date, and this is {_a(kind)}")
     check_digits.parse(scheme, length)
-    return FieldFormat(kind, scheme, length, locale)
+    dates.parse(order, after, before)
+    return FieldFormat(kind, scheme, length, locale, order, after, before)
 
 
 def decode(
@@ -106,6 +136,8 @@ def decode(
         alphabet: of the network's K − 1 symbols.
         count: how many strings, at most.
     """
+    if expected.kind == "date":
+        return _decode_date(probabilities, expected.date_rules, alphabet, count)
     merged = without_marks(probabilities, alphabet)
     steps = merged if expected.kind == "number" else probabilities
     search = ensemble.search(steps, expected.automaton, max(count, _COUNT), _BUDGET)
@@ -125,6 +157,18 @@ def decode(
     return DecodedField(tuple(best[:count]), labels, amount, valid, search.exact, total)
 
 
+def _decode_date(probabilities: Floats, rules: DateRules, alphabet: Alphabet, count: int) -> DecodedField:
+    likeliest = predict_date(probabilities, rules, alphabet, max(count, _COUNT), _BUDGET)
+    if likeliest is None:
+        invalid = ensemble.search(probabilities, None, max(count, _COUNT), _BUDGET).best[:count]
+        return DecodedField(tuple(invalid), invalid[0].labels, None, False, True, 0.0)
+    labels = likeliest.best[0].labels
+    if max(labels) < len(DIGITS):
+        labels = _with_marks(probabilities, labels, alphabet)
+    best, doubt = likeliest.best[:count], likeliest.doubt
+    return DecodedField(best, labels, None, True, likeliest.exact, likeliest.total, likeliest.meaning, doubt)
+
+
 def _with_marks(probabilities: Floats, digits: tuple[int, ...], alphabet: Alphabet) -> tuple[int, ...]:
     """Inserts the likeliest marks into the digits."""
     if probabilities[..., len(DIGITS) : -1].max(initial=0.0) >= _MARKED:
@@ -132,6 +176,10 @@ def _with_marks(probabilities: Floats, digits: tuple[int, ...], alphabet: Alphab
             if tuple(label for label in hypothesis.labels if label < len(DIGITS)) == digits:
                 return hypothesis.labels
     return digits
+
+
+def _a(kind: str) -> str:
+    return f"{'an' if kind == 'amount' else 'a'} {kind}"
 
 
 def confidence(probability: float, fitted: Confidence | None) -> float:

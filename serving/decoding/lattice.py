@@ -31,14 +31,22 @@ class Prefix(NamedTuple):
 class Lattice:
     """A picture's steps and, for each state, the probability that an extension by a label leads to."""
 
-    def __init__(self, rows: Matrix, automaton: Automaton | None) -> None:
+    def __init__(
+        self, rows: Matrix, automaton: Automaton | None, backward: tuple[Matrix, float] | None = None
+    ) -> None:
+        """Prepares a search.
+
+        Args:
+            rows: float64 [T, K].
+            automaton: that strings must satisfy; None = any string.
+            backward: the automaton's backward variables, [T, S, K − 1], and its accepted mass; None = to be computed.
+        """
         self.columns: list[list[float]] = rows.T.tolist()
         self.automaton = automaton
-        self.total = 1.0
+        if automaton is not None and backward is None:
+            (backward,) = _backward(rows[None], automaton)
+        self._all, self.total = (rows[:, None, :-1], 1.0) if backward is None else backward
         self._pauses = rows[:-1, -1:]
-        self._all = rows[:, None, :-1]
-        if automaton is not None:
-            self._all, self.total = _backward(rows, automaton)
         self._gains: dict[int, Matrix] = {}
 
     def gains(self, state: int) -> Matrix:
@@ -111,35 +119,50 @@ def normalized_rows(probabilities: npt.NDArray[np.floating[Any]]) -> Matrix:
     return normalized
 
 
-def _backward(rows: Matrix, automaton: Automaton) -> tuple[Matrix, float]:
-    """Computes the backward variables over (step, last label, state).
+def lattices(views: npt.NDArray[np.floating[Any]], automaton: Automaton | None) -> list[Lattice]:
+    """Makes the lattices of several views, [V, T, K], their backward variables in one pass; errors as `normalized_rows`."""
+    rows = [normalized_rows(view) for view in views]
+    if automaton is None:
+        return [Lattice(view, None) for view in rows]
+    return [
+        Lattice(view, automaton, backward)
+        for view, backward in zip(rows, _backward(np.stack(rows), automaton), strict=True)
+    ]
+
+
+def _backward(rows: Matrix, automaton: Automaton) -> list[tuple[Matrix, float]]:
+    """Computes the backward variables over (step, last symbol, state) of several views.
 
     An alignment determines its string and so the state it ends in; the accepted
     mass is thus a sum over alignments, and no string is ever listed.
 
+    Args:
+        rows: float64 [V, T, K].
+        automaton: of at most K − 1 labels.
+
     Returns:
-        [T, S, labels]: P(label at step t) · P(the steps after t complete an accepted string,
+        For each view [T, S, K − 1]: P(label at step t) · P(the steps after t complete an accepted string,
         given that the label led from the state to its successor at t); and the accepted mass.
     """
-    steps, labels = len(rows), rows.shape[1] - 1
-    states = len(automaton.step)
-    after = np.repeat(np.arange(states)[:, None], labels, axis=1)
-    moving = min(labels, automaton.step.shape[1])
+    views, steps, symbols = rows.shape
+    states, moving = automaton.step.shape
+    moving = min(moving, symbols - 1)
+    after = np.repeat(np.arange(states)[:, None], symbols, axis=1)
     after[:, :moving] = np.where(automaton.step[:, :moving] == DEAD, states, automaton.step[:, :moving])
-    index = after * labels + np.arange(labels)
-    others = 1.0 - np.eye(labels)  # sums without subtracting: nothing cancels
-    gains = np.empty((steps, states, labels))
-    in_label = np.zeros((states + 1, labels))  # the last row is the dead state
-    in_label[:-1] = automaton.accepting[:, None]
-    in_blank = automaton.accepting.astype(np.float64)
+    # Places in `rest`, whose last state is the dead one.
+    index = after * symbols + np.arange(symbols) + np.arange(views)[:, None, None] * (states + 1) * symbols
+    others = 1.0 - np.eye(symbols)  # sums without subtracting: nothing cancels
+    others[-1, -1] = 1.0  # after a blank anything goes on, the blank too
+    gains = np.empty((steps, views, states, symbols))
+    # P(the steps after t complete an accepted string), given the state and the last symbol at t.
+    rest = np.zeros((views, states + 1, symbols))
+    rest[:, :-1] = automaton.accepting[:, None]
+    same = np.array(rows)
+    same[..., -1] = 0.0
     for step in range(steps - 1, -1, -1):
-        row = rows[step, :-1]
         gain = gains[step]
-        np.multiply(in_label.take(index), row, out=gain)
-        pause = rows[step, -1] * in_blank
-        in_blank = gain.sum(1) + pause
-        live = in_label[:-1]
-        live *= row
+        np.multiply(rest.take(index), rows[:, step, None], out=gain)
+        live = rest[:, :-1]
+        live *= same[:, step, None]
         live += gain @ others
-        live += pause[:, None]
-    return gains, float(in_blank[automaton.start])
+    return [(gains[:, view, :, :-1], float(rest[view, automaton.start, -1])) for view in range(views)]

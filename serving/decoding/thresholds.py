@@ -2,6 +2,11 @@
 
 A model certifies some bounds on the share of errors among the accepted, each with its threshold. `operating_point`
 chooses among them for every caller: the service, the command, the Python interface, the page and the evaluation.
+
+A digit has to show evidence, too, of being one: the mean of −ln p over the ten probabilities, the cross-entropy of the
+uniform distribution, which training makes least for pictures that are no digit (Hendrycks, Mazeika, Dietterich: Deep Anomaly
+Detection with Outlier Exposure, ICLR 2019). A scribble like a 7 may have a large probability; that nothing else is
+nearly as unlikely as beside a written 7 gives it away.
 """
 
 from __future__ import annotations
@@ -16,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.errors import CheckreaderError
-from serving.manifest import Threshold
+from serving.manifest import Model, Threshold
 from serving.runtime.network import Array
 
 # The wanted error bound where none is named, and the largest that stands in for it.
@@ -25,6 +30,7 @@ LARGEST_DEFAULT: Final = 0.05
 BLANK: Final = "blank: no ink found"
 _NOTHING: Final = "nothing is accepted"
 _TOP: Final = 3
+_TINY: Final = 1e-38  # float32's smallest normal number, about
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -57,11 +63,13 @@ class OperatingPoint:
         max_error: the wanted bound: the largest tolerated share of errors among the accepted.
         threshold: the certified bound that is applied, with its threshold; None: nothing is accepted.
         reason: why nothing is accepted; None where `threshold` is given.
+        least_evidence: what a digit has to show, see `evidence`; None: nothing is asked for.
     """
 
     max_error: float
     threshold: Threshold | None
     reason: str | None
+    least_evidence: float | None = None
 
     @property
     def applied_max_error(self) -> float | None:
@@ -78,12 +86,20 @@ class OperatingPoint:
         return f"max_error {self.max_error} is wanted, {applied}"
 
 
-def operating_point(thresholds: Sequence[Threshold], max_error: float | None = None) -> OperatingPoint:
+def point_of(model: Model, max_error: float | None = None) -> OperatingPoint:
+    """Returns a model's operating point; argument and error as for `operating_point`."""
+    return operating_point(model.thresholds, max_error, model.least_evidence)
+
+
+def operating_point(
+    thresholds: Sequence[Threshold], max_error: float | None = None, least_evidence: float | None = None
+) -> OperatingPoint:
     """Applies the one rule for accepting: of the certified bounds the largest that is not above the wanted one.
 
     Args:
         thresholds: the model's, one for each certified bound.
         max_error: the wanted bound, above 0 and at most 1; None = `default_max_error`.
+        least_evidence: the model's, of digits; None = nothing is asked for.
 
     Returns:
         The operating point; where no bound is that small, one at which nothing is accepted, with the reason.
@@ -96,7 +112,7 @@ def operating_point(thresholds: Sequence[Threshold], max_error: float | None = N
         raise CheckreaderError(f"max_error must be above 0 and at most 1, got {wanted}")
     applicable = [entry for entry in thresholds if entry.max_error <= wanted]
     if applicable:
-        return OperatingPoint(wanted, max(applicable, key=_bound), None)
+        return OperatingPoint(wanted, max(applicable, key=_bound), None, least_evidence)
     if not thresholds:
         return OperatingPoint(wanted, None, f"{_NOTHING}: this model certifies no error bound")
     *others, last = (f"{entry.max_error}" for entry in sorted(thresholds, key=_bound))
@@ -128,6 +144,15 @@ def _bound(entry: Threshold) -> float:
     return entry.max_error
 
 
+def evidence(probabilities: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+    """Computes the evidence that there is a digit, float64 [N], in nats: ln 10 at least, and more the surer it is.
+
+    Args:
+        probabilities: float32 [N, 10].
+    """
+    return np.asarray(-np.log(np.maximum(probabilities.astype(np.float64), _TINY)).mean(1))
+
+
 def digit_predictions(
     probabilities: npt.NDArray[np.float32],
     blank: npt.NDArray[np.bool_],
@@ -144,12 +169,15 @@ def digit_predictions(
     """
     # Stable, so that the lower of two equal digits comes first.
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :_TOP]
+    evidences: list[float] = evidence(probabilities).tolist()
     predictions = []
-    for row, best, empty, page in zip(probabilities, order.tolist(), blank.tolist(), pages, strict=True):
+    for row, best, empty, shown, page in zip(
+        probabilities, order.tolist(), blank.tolist(), evidences, pages, strict=True
+    ):
         top = [Choice(digit, shortest_float(row[digit])) for digit in best]
         # The rounded confidence is compared, so that a client who compares for itself agrees.
         confidence = top[0].probability
-        reason = BLANK if empty else rejection_reason(confidence, point)
+        reason = BLANK if empty else rejection_reason(confidence, point) or _unlike(shown, point)
         predictions.append(DigitPrediction(page, best[0], confidence, reason is None, reason, top))
     return predictions
 
@@ -184,6 +212,14 @@ def rejection_reason(confidence: float, point: OperatingPoint) -> str | None:
     rounded = math.floor(confidence * 1000) / 1000  # down: 0.9299 is not "0.93, below 0.93"
     below = f"{threshold.threshold:.6g}, the threshold for max_error {threshold.max_error}"
     return f"unsure: confidence {rounded:.3f} is below {below}"
+
+
+def _unlike(shown: float, point: OperatingPoint) -> str | None:
+    """Returns why a picture with that evidence is rejected, or None where it is accepted."""
+    if point.least_evidence is None or shown >= point.least_evidence:
+        return None
+    rounded = math.floor(shown * 1000) / 1000
+    return f"unlike a digit: evidence {rounded:.3f} is below {point.least_evidence:.6g}"
 
 
 def shortest_float(number: np.float32) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from serving.decoding.field_string import FieldFormat
-from serving.decoding.thresholds import DigitPrediction, OperatingPoint, operating_point
+from serving.decoding.thresholds import DigitPrediction, OperatingPoint, point_of
 from serving.engine.batcher import Outputs
 from serving.engine.field_pictures import OUTPUTS, ReadingOptions, are_field_pictures, to_tensors
 from serving.engine.offload import Offloader
@@ -186,7 +186,7 @@ class DataPlane:
         start = time.perf_counter_ns()
         served = self.find(self.default if model is None else model)
         try:
-            point = operating_point(served.loaded.model.thresholds, max_error)
+            point = point_of(served.loaded.model, max_error)
             return served, point, await self._read_digits(served, pictures, point, crop, start)
         except BaseException:
             served.statistics.fail.add(time.perf_counter_ns() - start)
@@ -251,7 +251,7 @@ class DataPlane:
         served = self.find(self._field_model if model is None else model)
         try:
             reading = ReadingOptions(max_error, crop, field_format)
-            point = operating_point(served.loaded.model.thresholds, max_error)
+            point = point_of(served.loaded.model, max_error)
             predictions, computed = await self._read_fields(served, pictures, reading, start)
         except BaseException:
             served.statistics.fail.add(time.perf_counter_ns() - start)
@@ -270,7 +270,7 @@ class DataPlane:
         """Returns the predictions, and when the network had computed them."""
         entry = served.loaded.model
         sliding = fields.require_sliding(served.name, entry)
-        point = operating_point(entry.thresholds, reading.max_error)
+        point = point_of(entry, reading.max_error)
 
         def normalize() -> tuple[list[fields.LocatedField], list[tuple[list[int], Floats]]]:
             located = fields.normalize_pictures(pictures, reading.crop, self.page_limit)

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from serving.decoding.field_string import FieldFormat
-from serving.decoding.thresholds import operating_point
+from serving.decoding.thresholds import point_of
 from serving.engine.served_model import ServedModel
 from serving.engine.tensors import Tensor
 from serving.images.crop import Crop
@@ -49,7 +49,7 @@ def answer_parameters(
     """
     if not are_field_pictures(served, inputs):
         return {}
-    point = operating_point(served.loaded.model.thresholds, reading.max_error)
+    point = point_of(served.loaded.model, reading.max_error)
     if point.threshold is None:
         return {"max_error": point.max_error, "reason": point.reason or ""}
     return {"max_error": point.max_error, "applied_max_error": point.threshold.max_error}

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from serving.decoding.amounts import LOCALES
 from serving.decoding.check_digits import MAX_LENGTH, SCHEMES
+from serving.decoding.dates import ORDERS
 from serving.decoding.field_string import KINDS
 from serving.errors import (
     Busy,
@@ -59,11 +60,12 @@ _ABOUT_DIGITS = (
     f"color and shadow do not matter. {_ABOUT_ACCEPTING}"
 )
 _ABOUT_FIELDS = (
-    "One picture of an amount or a number, or several as files of a form; crop takes the field out of a whole "
+    "One picture of an amount, a number or a date, or several as files of a form; crop takes the field out of a whole "
     f"scan. {_ABOUT_PAGES}text is the digits alone, raw what is written, with a point for a point or a comma, amount a decimal "
     "where the separators leave no doubt. With a scheme the likeliest number that satisfies its check digit "
-    f"is read. confidence is the probability that the whole string is right. {_ABOUT_ACCEPTING} "
-    "Doubt about the decimal point is a reason not to accept. A box is x, y, width, height in the "
+    "is read, and of a date, with kind=date, the likeliest that exists and lies between after and before; date is that "
+    f"date where the order leaves no doubt. confidence is the probability that the whole string is right. {_ABOUT_ACCEPTING} "
+    "Doubt about the decimal point or the date is a reason not to accept. A box is x, y, width, height in the "
     "page of the picture that was posted."
 )
 _ABOUT_INFER = (
@@ -143,7 +145,7 @@ def _picture_operations(endpoints: Endpoints) -> list[Operation]:
         "/fields",
         endpoints.fields,
         "Pictures",
-        "Read amounts and numbers from pictures.",
+        "Read amounts, numbers and dates from pictures.",
         _ABOUT_FIELDS,
         (
             Parameter("kind", "what is written; number with a scheme, else amount", {"enum": list(KINDS)}),
@@ -152,15 +154,21 @@ def _picture_operations(endpoints: Endpoints) -> list[Operation]:
                 "length", "how many digits it has", {"type": "integer", "minimum": 1, "maximum": MAX_LENGTH}
             ),
             Parameter("locale", "how the amount is written; any", {"enum": list(LOCALES)}),
+            Parameter("order", "which of day, month and year is first; any", {"enum": list(ORDERS)}),
+            *(
+                Parameter(name, f"the {end} day that the date may be", {"type": "string", "format": "date"})
+                for name, end in (("after", "first"), ("before", "last"))
+            ),
             *common_parameters("the first that reads fields"),
         ),
         request_bodies=_PICTURES,
         response_bodies={_JSON: pictures.FieldsResponse},
         errors=_BODY_ERRORS,
         curl="curl --data-binary @amount.png 'localhost:8000/fields?crop=410,120,180,40'\n"
-        "curl --data-binary @account.png 'localhost:8000/fields?scheme=aba'",
+        "curl --data-binary @account.png 'localhost:8000/fields?scheme=aba'\n"
+        "curl --data-binary @date.png 'localhost:8000/fields?kind=date&order=dmy&after=2000-01-01'",
         reply='{"model":{"name":"lenet5-field","version":"1"},"max_error":0.03,"applied_max_error":0.03,"fields":[{"page":1,"text":"1250","raw":"12.50",'
-        '"amount":"12.50","confidence":0.994,"accepted":true,"reason":null,"digits":[{"digit":1,'
+        '"amount":"12.50","date":null,"confidence":0.994,"accepted":true,"reason":null,"digits":[{"digit":1,'
         '"probability":0.999,"box":[412,124,9,28]}],"check_digit":null,'
         '"alternatives":[{"raw":"72.50","probability":0.003}]}]}',
     )

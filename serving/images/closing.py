@@ -25,7 +25,7 @@ def close_squares(levels: Gray, reach: int, beyond: int = 0) -> Gray:
         As `levels`.
     """
     padded = np.pad(levels, beyond) if beyond else levels
-    closed = _over_squares(_over_squares(padded, reach, np.maximum, 0), reach, np.minimum, 255)
+    closed = _over_squares(dilate_squares(padded, reach), reach, np.minimum, 255)
     return closed[beyond:-beyond, beyond:-beyond] if beyond else closed
 
 
@@ -44,6 +44,11 @@ def close_lines(levels: Gray, reach: int) -> Gray:
     rows = _close_line(_padded(levels, 0, 2 * reach, 4 * reach, 0), reach, 1)
     columns = _close_line(_padded(levels, 2 * reach, 0, 0, 0), reach, width)
     return np.maximum(rows.reshape(height, stride)[:, :width], columns.reshape(height, width))
+
+
+def dilate_squares(levels: Gray, reach: int) -> Gray:
+    """Takes the maximum over squares that are cut off at the edges; arguments and result as of `close_squares`."""
+    return _over_squares(levels, reach, np.maximum, 0)
 
 
 def _over_squares(levels: Gray, reach: int, pick: np.ufunc, neutral: int) -> Gray:

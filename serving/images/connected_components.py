@@ -76,38 +76,35 @@ class Components:
         padded = np.zeros((height, width + 1), np.uint8)
         padded[:, :-1] = levels
         offset = self.row * (width + 1)
-        bounds = np.stack([offset + self.start, offset + self.stop], 1).ravel()
+        bounds = np.array([offset + self.start, offset + self.stop]).T.ravel()
         return np.asarray(self.reduce(np.maximum.reduceat(padded.ravel(), bounds)[::2], np.maximum), np.uint8)
 
     def select(self, keep: _Mask) -> Components:
         """Returns some of the components, those in keep, bool [components]."""
+        count = np.count_nonzero(keep)
+        if count == len(keep):
+            return self
         kept = keep[self.label]
-        label = (np.cumsum(keep) - 1)[self.label[kept]]
-        return Components(
-            self.shape,
-            self.row[kept],
-            self.start[kept],
-            self.stop[kept],
-            label,
-            np.searchsorted(label, np.arange(int(keep.sum()))),
-        )
+        label = (keep.cumsum() - 1)[self.label[kept]]
+        first = label.searchsorted(np.arange(count))
+        return Components(self.shape, self.row[kept], self.start[kept], self.stop[kept], label, first)
 
     def mask(self) -> _Mask:
         """Returns the components' pixels, bool [H, W]."""
-        return np.asarray(self._fill(np.ones(len(self.row), np.int8)).view(np.bool_))
+        return np.asarray(self._fill(np.int8(1)).view(np.bool_))
 
     def labels(self) -> _Ints:
         """Returns a picture, int64 [H, W]: 0 outside the mask, else the component's index + 1."""
         return np.asarray(self._fill(self.label + 1), np.int64)
 
-    def _fill(self, levels: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.signedinteger]:
-        """Paints each run in its level, [runs], on zeros: the running sum over steps at the runs' ends."""
+    def _fill(self, levels: npt.NDArray[np.int64] | np.int8) -> npt.NDArray[np.signedinteger]:
+        """Paints each run in its level, [runs] or one for all, on zeros: the running sum over steps at their ends."""
         height, width = self.shape
         steps = np.zeros(height * (width + 1), levels.dtype)
         offset = self.row * (width + 1)
         steps[offset + self.start] = levels
         steps[offset + self.stop] = -levels
-        return np.cumsum(steps, dtype=levels.dtype).reshape(height, width + 1)[:, :-1]
+        return steps.cumsum(dtype=levels.dtype).reshape(height, width + 1)[:, :-1]
 
 
 def _roots(start: _Ints, stop: _Ints, stride: int) -> _Ints:
@@ -127,7 +124,7 @@ def _roots(start: _Ints, stop: _Ints, stride: int) -> _Ints:
     upper = np.arange(len(lower)) + (first[joining] + 1 - (others.cumsum() - others)).repeat(others)
     while True:
         a, b = root[lower], root[upper]
-        apart = np.flatnonzero(a != b)
+        apart = (a != b).nonzero()[0]
         if not len(apart):
             return root
         lower, upper, a, b = lower[apart], upper[apart], a[apart], b[apart]
@@ -140,6 +137,6 @@ def _jump(root: _Ints) -> _Ints:
     while True:
         parent = root[root]
         parent = parent[parent]
-        if (parent == root).all():
+        if not np.count_nonzero(parent != root):
             return root
         root = parent

@@ -81,8 +81,7 @@ def _normalize(gray: Gray, block: int) -> Field:
         return _unreadable("blank: no ink found")
     slope, slant = slope_and_slant(ink.components)
     boxes = BoundingBoxes.of(ink.components, slope, slant)
-    keep = np.ones(len(ink.components), np.bool_)
-    size = writing_size(boxes, keep)
+    size = writing_size(boxes, np.ones(len(ink.components), np.bool_))
     finer = int(block * size.height / _FINE)
     if 0 < finer < block and size.height < _COARSE:
         field = _zoomed(gray, ink, block, size.height, finer)
@@ -104,10 +103,8 @@ def _fitted(
     ink: Ink, boxes: BoundingBoxes, size: WritingSize, block: int, slope: float, slant: float
 ) -> Field:
     """Sets the writing upright and scales it to the field's height."""
-    keep = np.ones(len(ink.components), np.bool_)
-    writing = _writing(ink, boxes, size.height, size.middle)
-    if not writing.all():
-        keep = writing
+    keep = _writing(ink, boxes, size.height, size.middle)
+    if not keep.all():
         size = writing_size(boxes, keep)
     scale = BODY / max(size.height, 3.0)
     scale = min(scale, max(HEIGHT / (size.bottom - size.top), _SMALLEST * scale))
@@ -132,7 +129,7 @@ def _fitted(
             (width, HEIGHT), Image.Transform.AFFINE, to_work.ravel().tolist(), Image.Resampling.BILINEAR
         )
     )
-    columns = np.flatnonzero((pixels > INK_LEVEL).any(0))
+    columns = (pixels.max(0) > INK_LEVEL).nonzero()[0]
     if not len(columns):
         return _unreadable("blank: no ink found")
     first, last = int(columns[0]), int(columns[-1]) + 1
@@ -156,16 +153,23 @@ def _is_whole_page(ink: Ink) -> bool:
 
 def _writing(ink: Ink, boxes: BoundingBoxes, height: float, middle: float) -> npt.NDArray[np.bool_]:
     """Returns which components, bool [components], are the field's: no specks, rests of rules, or neighbors' ink."""
-    tall, wide = boxes.bottom - boxes.top, boxes.right - boxes.left
-    center = (boxes.top + boxes.bottom) / 2
-    keep = ink.components.area() >= 0.005 * height * height
-    # A dash stands in the middle or on the baseline; what is flat above or below that is a rule's.
-    offset = np.abs(center - middle) / height
-    keep &= ~((tall < 0.35 * height) & (wide > 0.7 * height) & (offset > 0.55))
-    keep &= ~((tall < 0.2 * height) & (wide > 1.8 * tall) & (offset > 0.62))
-    away = np.maximum(boxes.top - middle, middle - boxes.bottom)
-    keep &= away < 0.65 * height
-    return keep if keep.any() else np.ones(len(keep), np.bool_)
+    areas = ink.components.area().tolist()
+    keep = [
+        area >= 0.005 * height * height
+        and not _is_rule(right - left, bottom - top, abs((top + bottom) / 2 - middle) / height, height)
+        and max(top - middle, middle - bottom) < 0.65 * height
+        for area, (left, right, top, bottom) in zip(areas, boxes, strict=True)
+    ]
+    return np.array(keep if any(keep) else [True] * len(keep))
+
+
+def _is_rule(wide: float, tall: float, offset: float, height: float) -> bool:
+    """Returns whether a component is what is left of a rule, by its distance from the middle in digits' heights.
+
+    A dash stands in the middle or on the baseline; what is flat above or below that is a rule's.
+    """
+    flat = tall < 0.35 * height and wide > 0.7 * height and offset > 0.55
+    return flat or (tall < 0.2 * height and wide > 1.8 * tall and offset > 0.62)
 
 
 def _zoomed(gray: Gray, ink: Ink, block: int, height: float, finer: int) -> Field:

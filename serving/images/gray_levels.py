@@ -57,7 +57,7 @@ def _strips(picture: Image.Image) -> Iterator[tuple[int, Image.Image]]:
     """Yields the picture's strips, each with its first row."""
     width, height = picture.size
     for top, bottom in strips(width, height):
-        yield top, picture.crop((0, top, width, bottom))
+        yield top, picture if bottom - top == height else picture.crop((0, top, width, bottom))
 
 
 def _scaled(picture: Image.Image) -> Gray:

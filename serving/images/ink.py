@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from serving.images.closing import dilate_squares
 from serving.images.codec import Gray
 from serving.images.connected_components import Components
 from serving.images.ruled_lines import box_edges, horizontal_rules, line_pixels
@@ -43,15 +45,11 @@ class Ink:
 
     def soft_mask(self, keep: _Mask) -> Gray:
         """Returns the ink 0–255, uint8 [H, W], of some components, bool [components], and one pixel around them."""
-        mask = self.components.select(keep).mask()
-        near = mask.copy()
-        near[1:] |= mask[:-1]
-        near[:-1] |= mask[1:]
-        wide = near.copy()
-        wide[:, 1:] |= near[:, :-1]
-        wide[:, :-1] |= near[:, 1:]
+        wide = dilate_squares(self.components.select(keep).mask().view(np.uint8), 1)
         low, high = (self.base + share * self.span for share in _SOFT)
-        levels = np.clip((np.arange(256) - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
+        levels = np.minimum(np.maximum((np.arange(256) - low) * (255 / (high - low)), 0), 255).astype(
+            np.uint8
+        )
         return np.asarray(levels.take(self.smooth) * wide)
 
 
@@ -68,7 +66,7 @@ def find_ink(work: Gray) -> Ink | None:
     base, span = _levels(smooth)
     if span < _LEAST_CONTRAST:
         return None
-    mask = smooth >= base + _WEAK * span
+    mask = smooth >= math.ceil(base + _WEAK * span)
     lines = horizontal_rules(smooth, _RULE * span, base + 0.25 * span, base + 0.5 * span)
     if lines:
         erased = np.zeros_like(mask)
@@ -79,7 +77,7 @@ def find_ink(work: Gray) -> Ink | None:
         base, span = _levels(smooth)
         if span < _LEAST_CONTRAST:
             return None
-        mask = smooth >= base + _WEAK * span
+        mask = smooth >= math.ceil(base + _WEAK * span)
     components = Components.of(mask)
     strong = components.maximum(smooth) >= base + _STRONG * span
     components = components.select(strong & (components.area() >= _LEAST_AREA))
@@ -100,20 +98,26 @@ def _darkness(work: Gray) -> Gray:
         np.arange(count * tile) * length // (count * tile)
         for count, length in ((rows, height), (columns, width))
     )
-    tiles = work[y[:, None], x].reshape(rows, tile, columns, tile).transpose(0, 2, 1, 3)
+    tiles = work.take(y, 0).take(x, 1).reshape(rows, tile, columns, tile).transpose(0, 2, 1, 3)
     rank = tile * tile * 7 // 10
-    grid = np.partition(tiles.reshape(rows, columns, -1), rank, axis=2)[:, :, rank].astype(np.float32)
+    # Floats, which NumPy sorts without branching on every pixel, as a partition of bytes does.
+    grid = np.sort(tiles.reshape(rows, columns, -1).astype(np.float32), axis=2)[:, :, rank]
     # Few tiles down, perhaps thousands across: a matrix here, pairs of neighbors there.
-    place = np.clip((np.arange(height, dtype=np.float32) + 0.5) * (rows / height) - 0.5, 0, rows - 1)
-    down = np.maximum(0, 1 - np.abs(place[:, None] - np.arange(rows))).astype(np.float32)
-    place = np.clip((np.arange(width, dtype=np.float32) + 0.5) * (columns / width) - 0.5, 0, columns - 1)
+    down = np.maximum(0, 1 - np.abs(_places(height, rows)[:, None] - np.arange(rows))).astype(np.float32)
+    place = _places(width, columns)
     left = place.astype(np.int64)
-    share = (place - left).astype(np.float32)
-    across = grid[:, left] * (1 - share) + grid[:, np.minimum(left + 1, columns - 1)] * share
+    share = place - left.astype(np.float32)
+    across = grid.take(left, 1) * (1 - share) + grid.take(left + 1, 1, mode="clip") * share
     paper = down @ across
     darker = (paper - work) * np.float32(255)
     darker /= np.maximum(paper, np.float32(1))
     return np.asarray(np.maximum(darker, np.float32(0)), np.uint8)
+
+
+def _places(length: int, count: int) -> npt.NDArray[np.float32]:
+    """Returns where each of `length` pixels lies between the middles of `count` tiles, from 0 to count − 1."""
+    place = (np.arange(length, dtype=np.float32) + 0.5) * (count / length) - 0.5
+    return np.asarray(np.minimum(np.maximum(place, 0), count - 1))
 
 
 def _smooth(darkness: Gray, radius: float) -> Gray:
@@ -136,8 +140,8 @@ def _smooth(darkness: Gray, radius: float) -> Gray:
 
 def _levels(smooth: Gray) -> tuple[float, float]:
     """Returns the paper's darkness and how much darker the ink is."""
-    total = np.cumsum(np.bincount(smooth.ravel(), minlength=256))
-    base = int(np.searchsorted(total, total[-1] // 2))
+    levels = np.sort(smooth, axis=None, kind="stable")  # by radix
+    base = int(levels[max(0, len(levels) // 2 - 1)])
     # About as many pixels as one digit's strokes have, however long the picture is.
-    strong = int(np.searchsorted(total, total[-1] - min(smooth.size, round(1.5 * smooth.shape[0]))))
+    strong = int(levels[max(0, len(levels) - round(1.5 * len(smooth)) - 1)])
     return float(base), float(strong - base)

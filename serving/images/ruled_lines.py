@@ -6,7 +6,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import as_strided
 
 from serving.images.slope_slant import BoundingBoxes
 
@@ -50,10 +49,13 @@ def horizontal_rules(levels: npt.NDArray[np.uint8], least: float, faint: float, 
     margin = int(_SLOPES[-1] * width / 2) + 2
     padded = np.full((chunks, height + 2 * margin), -least, np.float32)
     padded[:, margin:-margin] = ridge.T
-    shift = np.rint(_SLOPES[:, None] * center).astype(np.int64) + margin
-    # as_strided and not sliding_window_view, which takes longer than all the rest.
-    windows = as_strided(padded, (chunks, 2 * margin + 1, height), (padded.strides[0], 4, 4), writeable=False)
-    score = windows[np.arange(chunks), shift].sum(1) / np.float32(chunks) - np.abs(_SLOPES)[:, None] * least
+    shift = np.rint(center[:, None] * _SLOPES).astype(np.int64) + margin
+    # A view made by hand: sliding_window_view takes longer than all the rest.
+    windows = np.ndarray((chunks, 2 * margin + 1, height), np.float32, padded, 0, (padded.strides[0], 4, 4))
+    score = (
+        windows[np.arange(chunks)[:, None], shift].sum(0) / np.float32(chunks)
+        - np.abs(_SLOPES)[:, None] * least
+    )
     if score.max() < 0.6 * least:
         return []
     candidates: list[tuple[_Ints, int, int]] = []

@@ -90,16 +90,17 @@ def _slanted(image: Floats, slant: float) -> Floats:
     """Moves each row of pictures, [N, height, width, 1], by `slant` to the right for each row above the middle."""
     if not slant:
         return image
-    _, height, width, _ = image.shape
+    count, height, width, _ = image.shape
     offset = slant * ((height - 1) / 2 - np.arange(height))
     columns = np.floor(offset).astype(np.int64)
-    part = (offset - columns).astype(np.float32)[:, None, None]
+    part = (offset - columns).astype(np.float32)[:, None]
     # Beyond the picture its outermost column goes on: paper.
     near = np.clip(np.arange(width) - columns[:, None], 0, width - 1)
     far = np.maximum(near - 1, 0)
-    rows = np.arange(height)[:, None]
-    slanted: Floats = image[:, rows, near] * (1 - part) + image[:, rows, far] * part
-    return slanted
+    first = width * np.arange(height)[:, None]
+    pixels = image.reshape(count, height * width)
+    slanted: Floats = pixels.take(first + near, 1) * (1 - part) + pixels.take(first + far, 1) * part
+    return slanted[..., None]
 
 
 def views(count: int, output: Floats, sliding: Sliding) -> Floats:

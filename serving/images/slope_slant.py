@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
-from operator import mul
+from operator import itemgetter, mul
 from typing import Final
 
 import numpy as np
@@ -15,6 +18,7 @@ _Floats = npt.NDArray[np.float64]
 
 _STEEPEST: Final = 0.15
 _SLANTS: Final = np.arange(-3, 12) / 10
+_SLANT_COST: Final = 0.05
 _SAMPLES: Final = 500
 
 
@@ -31,24 +35,28 @@ class BoundingBoxes:
     def of(components: Components, slope: float, slant: float) -> BoundingBoxes:
         """Computes the boxes with the slope and the slant taken out."""
         if not slope and not slant:
-            last = np.append(components.first[1:], len(components.row)) - 1
             return BoundingBoxes(
                 np.asarray(components.reduce(components.start, np.minimum), np.float64),
                 np.asarray(components.reduce(components.stop, np.maximum), np.float64),
                 np.asarray(components.row[components.first], np.float64),
-                np.asarray(components.row[last] + 1, np.float64),
+                np.asarray(components.reduce(components.row, np.maximum) + 1, np.float64),
             )
         y = components.row + 0.5
-        above = y - slope * np.where(slope > 0, components.stop, components.start)
-        below = y - slope * np.where(slope > 0, components.start, components.stop)
-        middle = y - slope * (components.start + components.stop) / 2
-        x = slant * middle
+        first, last = components.start, components.stop
+        above = y - slope * (last if slope > 0 else first)
+        below = y - slope * (first if slope > 0 else last)
+        x = slant * (y - slope * (first + last) / 2)
         return BoundingBoxes(
-            np.asarray(components.reduce(components.start + x, np.minimum), np.float64),
-            np.asarray(components.reduce(components.stop + x, np.maximum), np.float64),
+            np.asarray(components.reduce(first + x, np.minimum), np.float64),
+            np.asarray(components.reduce(last + x, np.maximum), np.float64),
             np.asarray(components.reduce(above, np.minimum), np.float64) - 0.5,
             np.asarray(components.reduce(below, np.maximum), np.float64) + 0.5,
         )
+
+    def __iter__(self) -> Iterator[tuple[float, float, float, float]]:
+        """Yields left, right, top and bottom of each; over a handful, plain numbers are faster than arrays."""
+        sides = (self.left, self.right, self.top, self.bottom)
+        return zip(*(side.tolist() for side in sides), strict=True)
 
 
 def slope_and_slant(components: Components) -> tuple[float, float]:
@@ -60,14 +68,11 @@ def slope_and_slant(components: Components) -> tuple[float, float]:
     """
     boxes = BoundingBoxes.of(components, 0.0, 0.0)
     slope = _slope(boxes)
-    y, x, mass = (
-        components.row + 0.5,
-        (components.start + components.stop) / 2,
-        components.stop - components.start,
-    )
-    step = -(-len(y) // _SAMPLES)
-    y, x, mass = y[::step], x[::step], mass[::step]
-    slant = _best_shear(x, y - slope * x, mass, _SLANTS, 0.05)
+    step = -(-len(components.row) // _SAMPLES)
+    y = components.row[::step] + 0.5
+    first, last = components.start[::step], components.stop[::step]
+    x = (first + last) / 2
+    slant = _slant(x, y - slope * x, last - first)
     # A single 7 does not tell how its writer's strokes lean.
     aspect = (boxes.right.max() - boxes.left.min()) / (boxes.bottom.max() - boxes.top.min())
     return slope, slant * min(1.0, float(aspect) / 2)
@@ -75,14 +80,14 @@ def slope_and_slant(components: Components) -> tuple[float, float]:
 
 def _slope(boxes: BoundingBoxes) -> float:
     """Fits a line through the digits' lower quarters by least squares that give outliers less weight (Cauchy's)."""
-    heights = boxes.bottom - boxes.top
-    digits = heights >= 0.4 * heights.max()
-    x: list[float] = ((boxes.left + boxes.right) / 2)[digits].tolist()
-    y: list[float] = ((3 * boxes.bottom + boxes.top) / 4)[digits].tolist()
-    weight: list[float] = (boxes.right - boxes.left)[digits].tolist()
-    height = sorted(heights[digits].tolist())[len(x) // 2]
+    least = 0.4 * max(bottom - top for _, _, top, bottom in boxes)
+    digits = [box for box in boxes if box[3] - box[2] >= least]
+    x = [(left + right) / 2 for left, right, _, _ in digits]
+    y = [(3 * bottom + top) / 4 for _, _, top, bottom in digits]
+    weight = [right - left for left, right, _, _ in digits]
+    height = sorted(bottom - top for _, _, top, bottom in digits)[len(digits) // 2]
     slope = 0.0
-    for _ in range(3):  # over a handful of digits: plain numbers are faster than arrays
+    for _ in range(3):
         total = sum(weight)
         x0 = sum(map(mul, weight, x)) / total
         y0 = sum(map(mul, weight, y)) / total
@@ -99,20 +104,18 @@ def _slope(boxes: BoundingBoxes) -> float:
     return min(max(slope, -_STEEPEST), _STEEPEST)
 
 
-def _best_shear(
-    along: _Floats, across: _Floats, mass: npt.NDArray[np.int64], shears: _Floats, cost: float
-) -> float:
+def _slant(along: _Floats, across: _Floats, mass: npt.NDArray[np.int64]) -> float:
     """Returns the shear that gathers the ink in the fewest bins: the largest sum of the profile's squares."""
-    position = shears.astype(np.float32)[:, None] * across.astype(np.float32)
+    position = _SLANTS.astype(np.float32)[:, None] * across.astype(np.float32)
     position += along.astype(np.float32)
     position -= position.min()
     bins = position.astype(np.int64)
-    span = int(bins.max()) + 2
-    bins += np.arange(len(shears))[:, None] * span
-    profile = np.bincount(bins.ravel(), np.tile(mass.astype(np.float64), len(shears)), len(shears) * span)
-    profile = profile.reshape(len(shears), span)
-    score = (profile * profile).sum(1) * (1 - cost * np.abs(shears))
-    return float(shears[int(np.argmax(score))])
+    count, span = len(_SLANTS), int(bins.max()) + 2
+    bins += np.arange(0, count * span, span)[:, None]
+    weights = mass[None].repeat(count, 0)
+    profile = np.bincount(bins.ravel(), weights.ravel(), count * span).reshape(count, span)
+    score = (profile * profile).sum(1) * (1 - _SLANT_COST * np.abs(_SLANTS))
+    return float(_SLANTS[score.argmax()])
 
 
 @dataclass(frozen=True)
@@ -131,12 +134,8 @@ def writing_size(boxes: BoundingBoxes, keep: npt.NDArray[np.bool_]) -> WritingSi
     Components above each other are one digit (a 5 and its bar). Wide digits count
     more: a tall 1 or a slash says little about the zeros next to it.
     """
-    order = np.argsort(boxes.left, kind="stable")
     groups: list[list[float]] = []
-    for left, right, top, bottom in zip(
-        *(side[order][keep[order]].tolist() for side in (boxes.left, boxes.right, boxes.top, boxes.bottom)),
-        strict=True,
-    ):
+    for left, right, top, bottom in sorted(itertools.compress(boxes, keep), key=itemgetter(0)):
         if groups:
             last = groups[-1]
             shared = min(right, last[1]) - left
@@ -144,22 +143,26 @@ def writing_size(boxes: BoundingBoxes, keep: npt.NDArray[np.bool_]) -> WritingSi
                 last[1], last[2], last[3] = max(last[1], right), min(last[2], top), max(last[3], bottom)
                 continue
         groups.append([left, right, top, bottom])
-    table = np.array(groups)
-    widths, heights = table[:, 1] - table[:, 0], table[:, 3] - table[:, 2]
+    heights = [bottom - top for _, _, top, bottom in groups]
     # Next to a 1 with a long upstroke, small zeros are no points.
-    round_ones = widths >= 0.35 * heights
-    tall = heights >= 0.4 * (heights[round_ones] if round_ones.any() else heights).max()
-    middles = (table[:, 2] + table[:, 3]) / 2
+    round_ones = [
+        height
+        for (left, right, _, _), height in zip(groups, heights, strict=True)
+        if right - left >= 0.35 * height
+    ]
+    least = 0.4 * max(round_ones or heights)
+    tall = [group for group, height in zip(groups, heights, strict=True) if height >= least]
+    widths = [right - left for left, right, _, _ in tall]
     return WritingSize(
-        _median(heights[tall], widths[tall]),
-        _median(middles[tall], widths[tall]),
-        float(table[tall, 2].min()),
-        float(table[tall, 3].max()),
+        _median([bottom - top for _, _, top, bottom in tall], widths),
+        _median([(top + bottom) / 2 for _, _, top, bottom in tall], widths),
+        min(top for _, _, top, _ in tall),
+        max(bottom for _, _, _, bottom in tall),
     )
 
 
-def _median(values: _Floats, weights: _Floats) -> float:
+def _median(values: list[float], weights: list[float]) -> float:
     """Returns the weighted median."""
-    order = np.argsort(values, kind="stable")
-    total = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(total, total[-1] / 2)])
+    weighted = sorted(zip(values, weights, strict=True), key=itemgetter(0))
+    total = list(itertools.accumulate(weight for _, weight in weighted))
+    return weighted[bisect.bisect_left(total, total[-1] / 2)][0]

@@ -18,7 +18,7 @@ from serving.images.crop import Crop, parse_crop
 from serving.recognition.fields import FieldPrediction
 
 PARAMETERS = ("crop", "model", "max_error")
-FIELD_PARAMETERS = (*PARAMETERS, "kind", "scheme", "length", "locale")
+FIELD_PARAMETERS = (*PARAMETERS, "kind", "scheme", "length", "locale", "order", "after", "before")
 _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _WHOLE = re.compile(r"-?[0-9]{1,9}")
 
@@ -69,6 +69,9 @@ def parse_query(parameters: Iterable[tuple[str, str]], allowed: Sequence[str] = 
             values.get("scheme"),
             _parse_whole("length", values["length"]) if "length" in values else None,
             values.get("locale"),
+            values.get("order"),
+            values.get("after"),
+            values.get("before"),
         ),
     )
 

@@ -53,8 +53,9 @@ def draw(gray: Gray, prediction: FieldPrediction, crop: Crop | None = None) -> I
 
 def _caption(prediction: FieldPrediction) -> str:
     text = prediction.raw or "nothing"
-    if prediction.amount is not None and prediction.amount != prediction.raw:
-        text += f" = {prediction.amount}"
+    meaning = prediction.amount or prediction.date
+    if meaning is not None and meaning != prediction.raw:
+        text += f" = {meaning}"
     verdict = "accepted" if prediction.accepted else f"not accepted: {prediction.reason}"
     return f"{text}   {prediction.confidence:.3f}   {verdict}"
 

@@ -1,4 +1,4 @@
-"""Recognizes whole fields, amounts or numbers: encoded bytes become normalized fields, probabilities predictions.
+"""Recognizes whole fields, amounts, numbers or dates: encoded bytes become normalized fields, probabilities predictions.
 
 `raw` is the text as written: "1.250" is no number to be parsed. Which mark is a decimal point is decided by
 `amounts.predict_amount`, and its doubt is a reason not to accept.
@@ -18,7 +18,7 @@ from serving.decoding import ctc, ensemble
 from serving.decoding.alphabet import DIGITS, Alphabet, without_marks
 from serving.decoding.amounts import digits_of
 from serving.decoding.field_string import DecodedField, FieldFormat, confidence, decode, raw_text
-from serving.decoding.thresholds import OperatingPoint, operating_point, rejection_reason, shortest_float
+from serving.decoding.thresholds import OperatingPoint, point_of, rejection_reason, shortest_float
 from serving.errors import CheckreaderError
 from serving.images import sliding_window
 from serving.images.codec import Frame
@@ -59,7 +59,8 @@ class FieldPrediction(msgspec.Struct, frozen=True):
     """A recognized field.
 
     `page` is the number of its page in the picture, from 1. `text` is the digits alone, `raw` the text as written
-    `amount` a decimal where the marks leave no doubt. `reason` says why the
+    `amount` a decimal where the marks leave no doubt. `date` is that of kind date, as 2024-02-29, where there is no
+    doubt. `reason` says why the
     prediction is not accepted.
     """
 
@@ -67,6 +68,7 @@ class FieldPrediction(msgspec.Struct, frozen=True):
     text: str
     raw: str
     amount: str | None
+    date: str | None
     confidence: float
     accepted: bool
     reason: str | None
@@ -154,6 +156,7 @@ def recognize(
         text=text,
         raw=raw,
         amount=decoded.amount.amount if decoded.amount else None,
+        date=decoded.date.isoformat() if decoded.date else None,
         confidence=certainty,
         accepted=reason is None,
         reason=reason,
@@ -233,18 +236,18 @@ def field_recognizer(
         CheckreaderError: the model reads no fields, or `max_error` is no share.
     """
     require_sliding(name, model)
-    return FieldRecognizer(model, network, expected, operating_point(model.thresholds, max_error), crop)
+    return FieldRecognizer(model, network, expected, point_of(model, max_error), crop)
 
 
 def _fault(decoded: DecodedField, expected: FieldFormat) -> str | None:
     """Returns why a string is not accepted, however likely it is."""
     if not decoded.valid:
-        return f"no number that fits keeps {_rules(expected)}: the likeliest string is shown"
+        return f"no {expected.kind} that fits keeps {_rules(expected)}: the likeliest string is shown"
     if not decoded.exact:
         return "unsure: too many strings are about as likely"
     if len(decoded.best[0].labels) == 1:
         return "one digit alone: nothing beside it tells it from a mark or a letter"
-    return decoded.amount.doubt if decoded.amount else None
+    return decoded.amount.doubt if decoded.amount else decoded.doubt
 
 
 def _rejection(
@@ -260,11 +263,13 @@ def _rejection(
 
 def _empty(source: LocatedField, reason: str, expected: FieldFormat) -> FieldPrediction:
     check = CheckDigit(expected.scheme, False) if expected.scheme else None
-    return FieldPrediction(source.page, "", "", None, 0.0, False, reason, [], check, [])
+    return FieldPrediction(source.page, "", "", None, None, 0.0, False, reason, [], check, [])
 
 
 def _rules(expected: FieldFormat) -> str:
     """Puts the rules into words."""
+    if expected.kind == "date":
+        return str(expected.date_rules)
     scheme = f"the check digit ({expected.scheme})" if expected.scheme else ""
     length = f"the length of {expected.length} digits" if expected.length else ""
     return " and ".join(rule for rule in (scheme, length) if rule)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from serving.decoding import thresholds
 from serving.decoding.field_string import FieldFormat
-from serving.decoding.thresholds import DigitPrediction, OperatingPoint, operating_point
+from serving.decoding.thresholds import DigitPrediction, OperatingPoint
 from serving.images.crop import Crop
 from serving.manifest import Model
 from serving.recognition import digits, fields
@@ -35,7 +36,7 @@ def point_of(
         digits.require_digits(name, model)
     else:
         fields.require_sliding(name, model)
-    return operating_point(model.thresholds, max_error)
+    return thresholds.point_of(model, max_error)
 
 
 def recognizer(

@@ -69,6 +69,7 @@ def test_it_says_what_the_command_says(reader: Reader, capsys: pytest.CaptureFix
     answer = json.loads(capsys.readouterr().out)
     (amount,) = answer["fields"]
     amount.pop("file")
+    assert amount.pop("date") is None
     about = {key: answer[key] for key in ("model", "max_error", "applied_max_error")}
     assert reader.amount(field, max_error=0.05).to_dict() == {**about, **amount}
 
@@ -130,7 +131,7 @@ def test_a_list_has_a_result_for_each_page(tiny: Reader, tmp_path: Path) -> None
     assert results[0].to_dict()["page"] == 1
 
 
-@pytest.mark.parametrize("method", ["digit", "amount", "number"])
+@pytest.mark.parametrize("method", ["digit", "amount", "number", "date"])
 def test_no_page_is_dropped_without_a_word(tiny: Reader, method: str) -> None:
     read = getattr(tiny, method)
     for picture, name in ((CASE, re.escape(str(CASE))), (CASE.read_bytes(), "the picture")):

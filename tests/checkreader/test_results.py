@@ -1,12 +1,23 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 from decimal import Decimal
 
 import pytest
 
-from checkreader.results import Alternative, Amount, CheckDigit, Choice, Digit, FieldDigit, Model, Number
+from checkreader.results import (
+    Alternative,
+    Amount,
+    CheckDigit,
+    Choice,
+    Date,
+    Digit,
+    FieldDigit,
+    Model,
+    Number,
+)
 
 MODEL = Model("lenet5", "3")
 DIGIT = Digit(MODEL, 1, 0.98765, True, None, 0.01, 0.002, 7, (Choice(7, 0.98765), Choice(1, 0.01)))
@@ -26,6 +37,10 @@ NUMBER = Number(
 )
 AMOUNT = Amount(MODEL, 1, 0.75, True, None, 0.05, 0.05, "1250", "12.50", (), None, (), Decimal("12.50"))
 
+DATE = Date(
+    MODEL, 1, 0.75, True, None, 0.05, 0.05, "512019", "5.1.2019", (), None, (), datetime.date(2019, 1, 5)
+)
+
 
 @pytest.mark.parametrize(
     ("result", "line"),
@@ -33,6 +48,8 @@ AMOUNT = Amount(MODEL, 1, 0.75, True, None, 0.05, 0.05, "1250", "12.50", (), Non
         (DIGIT, "7 (confidence 0.988, accepted)"),
         (NUMBER, "1.2 (confidence 0.500, unsure: 0.500)"),
         (AMOUNT, "12.50 (12.50, confidence 0.750, accepted)"),
+        (DATE, "5.1.2019 (2019-01-05, confidence 0.750, accepted)"),
+        (dataclasses.replace(DATE, date=None), "5.1.2019 (confidence 0.750, accepted)"),
         (dataclasses.replace(AMOUNT, amount=None), "12.50 (confidence 0.750, accepted)"),
         (dataclasses.replace(NUMBER, raw="", text=""), "nothing (confidence 0.500, unsure: 0.500)"),
     ],
@@ -41,7 +58,7 @@ def test_a_result_prints_as_one_line(result: object, line: str) -> None:
     assert str(result) == line
 
 
-@pytest.mark.parametrize("result", [DIGIT, NUMBER, AMOUNT], ids=lambda result: type(result).__name__)
+@pytest.mark.parametrize("result", [DIGIT, NUMBER, AMOUNT, DATE], ids=lambda result: type(result).__name__)
 def test_plain_data_is_json(result: Digit | Number) -> None:
     plain = result.to_dict()
     assert json.loads(json.dumps(plain)) == plain
@@ -52,6 +69,11 @@ def test_plain_amounts_are_strings() -> None:
     """They keep their cents; a doubtful one is null."""
     assert AMOUNT.to_dict()["amount"] == "12.50"
     assert dataclasses.replace(AMOUNT, amount=None).to_dict()["amount"] is None
+
+
+def test_plain_dates_are_strings() -> None:
+    assert DATE.to_dict()["date"] == "2019-01-05"
+    assert dataclasses.replace(DATE, date=None).to_dict()["date"] is None
 
 
 def test_every_result_has_its_page() -> None:

@@ -32,6 +32,7 @@ def test_post(client) -> None:
         "text",
         "raw",
         "amount",
+        "date",
         "confidence",
         "accepted",
         "reason",
@@ -89,6 +90,19 @@ def test_query(client) -> None:
     (field,) = post(client, query, content=png(scan))["fields"]
     assert (field["text"], field["amount"], field["accepted"]) == ("021000021", None, True)
     assert field["check_digit"] == {"scheme": "aba", "valid": True}
+
+
+def test_date(client) -> None:
+    query = "?kind=date&order=dmy&after=2000-01-01&max_error=0.1"
+    (field,) = post(client, query, content=png(amount("24.11.2019")))["fields"]
+    assert (field["text"], field["raw"]) == ("24112019", "24.11.2019")
+    assert (field["date"], field["amount"], field["accepted"]) == ("2019-11-24", None, True)
+    (field,) = post(client, "?kind=date&max_error=0.1", content=png(amount("03.04.2019")))["fields"]
+    assert (field["text"], field["date"], field["accepted"]) == ("03042019", None, False)
+    assert field["reason"].startswith("unclear date: it may be 2019-03-04 or 2019-04-03")
+    (field,) = post(client, "?kind=date&order=dmy&max_error=0.1", content=png(amount("99")))["fields"]
+    assert not field["accepted"]
+    assert "the form of a date (dmy, 1900-01-01 to 2099-12-31)" in field["reason"]
 
 
 def test_default_bound(client) -> None:
@@ -183,6 +197,16 @@ def test_infer_pictures_by_the_parameters_of_the_query(client) -> None:
     read = outputs(infer_pictures(client, png(scan), parameters=parameters))
     assert (read["text"], read["accepted"]) == (["021000021"], [True])
     assert outputs(infer_pictures(client, png(scan), parameters=parameters | {"max_error": None}))
+
+
+def test_infer_dates_by_the_parameters_of_the_query(client) -> None:
+    pictures = [png(amount("24.11.2019")), png(amount("03.04.2019"))]
+    parameters = {"kind": "date", "max_error": 0.1, "before": "2026-11-30"}
+    assert outputs(infer_pictures(client, *pictures, parameters=parameters))["accepted"] == [True, False]
+    read = outputs(infer_pictures(client, *pictures, parameters=parameters | {"order": "mdy"}))
+    assert (read["text"][1], read["accepted"]) == ("03042019", [False, True])
+    refused = infer_pictures(client, *pictures, parameters=parameters | {"order": "mon"})
+    assert (refused.status_code, "order must be one of" in refused.json()["error"]) == (400, True)
 
 
 NOTHING = "nothing is accepted: this model certifies max_error 0.001, 0.01 and 0.1, none as low as 1e-09"

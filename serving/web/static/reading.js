@@ -30,7 +30,7 @@ export function digitFromServer({ reading, model, ms }, threshold) {
 // The result of a digit that the module has read in this browser; without a scale its logits are shown as such.
 export function digitFromBrowser({ digit, accepted, margin, threshold, appliedMaxError, logits, probabilities, pixels, ms }, module) {
   const blank = digit === null;
-  const margins = appliedMaxError === null ? "No certified error bound is as small as the wanted one" : `The two best logits are ${margin} apart; from ${threshold} on the probability is high enough, whatever the other logits are.`;
+  const margins = appliedMaxError === null ? "No certified error bound is as small as the wanted one" : margin < 0 ? "The other logits are not low enough for a digit" : `The two best logits are ${margin} apart; from ${threshold} on the probability is high enough, whatever the other logits are.`;
   return {
     runtime: "browser",
     model: { name: module.model, version: module.version },

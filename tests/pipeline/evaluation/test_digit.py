@@ -10,6 +10,7 @@ from pipeline.metrics.calibration import calibration_error
 from pipeline.records import Calibration
 from pipeline.run import Run
 from pipeline.synthesis import nondigits
+from serving.decoding.thresholds import evidence
 from serving.errors import CheckreaderError
 from serving.manifest import Threshold
 
@@ -108,6 +109,16 @@ def shown(scores: list[float], ink: list[bool]) -> tuple[np.ndarray, np.ndarray]
     images = np.zeros((len(scores), 28, 28, 1), np.float32)
     images[np.array(ink), 14, 14, 0] = 1 / 255
     return probabilities, images
+
+
+def test_nondigits_without_evidence_are_not_accepted() -> None:
+    """Of two with the same probability the one whose others are all alike shows less."""
+    probabilities, images = shown([0.9, 0.9], [True, True])
+    probabilities[0, :4] = 0.025
+    probabilities[1, [*range(4), *range(5, 10)]] = 0.1 / 9
+    least = float(evidence(probabilities)[1]) + 0.1
+    calibration = Calibration(thresholds=[level(0.01, 0.5)], least_evidence=least)
+    assert evaluate.nondigits_accepted(probabilities, images, calibration)["accepted"] == 1
 
 
 def test_nondigits_accepted() -> None:

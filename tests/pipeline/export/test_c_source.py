@@ -20,7 +20,7 @@ from pipeline.export import c_source, provenance
 from pipeline.networks import integer_reference
 from pipeline.networks.integer_reference import Reference
 from pipeline.synthesis import digit_drawing, nondigits
-from serving.decoding.thresholds import default_max_error, operating_point
+from serving.decoding.thresholds import default_max_error, evidence, operating_point
 from serving.images.digit import normalize
 from serving.manifest import Threshold
 from serving.repository.store import Repository
@@ -53,9 +53,12 @@ class Answer(NamedTuple):
 Program = Callable[..., list[Answer]]
 
 
-def program(folder: Path, network: Reference, flags: Sequence[str]) -> Program:
+def program(
+    folder: Path, network: Reference, flags: Sequence[str], least_evidence: float | None = None
+) -> Program:
     """The C of a network, compiled: gray pictures → what it says of each."""
-    for suffix, text in zip("ch", c_source.render(network, "0" * 64, THRESHOLDS), strict=True):
+    rendered = c_source.render(network, "0" * 64, THRESHOLDS, least_evidence)
+    for suffix, text in zip("ch", rendered, strict=True):
         (folder / f"{c_source.NAME}.{suffix}").write_text(text)
     code = folder / f"{c_source.NAME}.c"
     subprocess.run(["cc", *STRICT, *flags, "-c", code, "-o", folder / "lenet5.o"], check=True)
@@ -104,9 +107,9 @@ def released(tmp_path_factory: pytest.TempPathFactory, network: Reference) -> Pr
 
 def test_the_released_files_are_these(network: Reference) -> None:
     repository = Repository.open()
-    thresholds = repository.manifest.models["lenet5-int8"].thresholds
+    model = repository.manifest.models["lenet5-int8"]
     digest = hashlib.sha256((repository.folder / RELEASED).read_bytes()).hexdigest()
-    code, header = c_source.render(network, digest, thresholds)
+    code, header = c_source.render(network, digest, model.thresholds, model.least_evidence)
     released = repository.folder / "edge" / c_source.NAME
     assert released.with_suffix(".c").read_text().startswith(code)
     assert released.with_suffix(".h").read_text() == header
@@ -186,6 +189,25 @@ def test_the_margin_promises_the_probability(network: Reference) -> None:
         probabilities = softmax(logits * network.output.scale, axis=1)
         assert probabilities[:, 0].min() >= threshold
         assert math.isclose(probabilities[0, 0], threshold, abs_tol=0.1)
+
+
+def test_without_evidence_the_margin_is_below_every_threshold(tmp_path: Path, network: Reference) -> None:
+    """Nothing is taken that lacks evidence by the service's rule, and little that has it is missed."""
+    rng = np.random.default_rng(3)
+    pixels = rng.integers(0, 256, (400, 28, 28), np.uint8)
+    digits = [digit_drawing.digit(digit, rng) for digit in range(10) for _ in range(20)]
+    pixels = np.concatenate([pixels, [normalize(gray) for gray in digits]])
+    logits = integer_reference.logits(network, pixels).astype(int)
+    shown = evidence(softmax(logits * network.output.scale, axis=1))
+    least = float(np.median(shown))
+    answers = program(tmp_path, network, SANITIZED, least)(pixels, raw=True)
+    margins = np.array([answer.margin for answer in answers])
+    best = np.sort(logits, 1)
+    lead = 10 * best[:, -1] - logits.sum(1) >= c_source.least_lead(network, least)
+    assert margins.tolist() == np.where(lead, best[:, -1] - best[:, -2], -1).tolist()
+    assert (shown[margins >= 0] >= least).all()
+    assert 0 < (margins >= 0).sum() < len(margins)
+    assert all(c_source.margin(network, threshold) >= 0 for threshold in (1e-6, 0.05, 0.5))
 
 
 def test_where_nothing_is_accepted_no_margin_is_large_enough(network: Reference) -> None:
@@ -271,12 +293,16 @@ def test_the_command(tmp_path: Path, network: Reference, capsys: pytest.CaptureF
     code = (tmp_path / "lenet5-int8.c").read_text()
     for point in repository.manifest.models["lenet5-int8"].thresholds:
         assert f"{{{round(point.max_error * 1e6)}, {c_source.margin(network, point.threshold)}}}," in code
+    least = repository.manifest.models["lenet5-int8"].least_evidence
+    assert f"sum < {c_source.least_lead(network, least)} ? -1" in code
 
 
-def test_the_command_takes_thresholds(tmp_path: Path) -> None:
-    bounds = ["--threshold", "0.05=0.9", "--threshold", "0.01=0.99"]
+def test_the_command_takes_thresholds_and_least_evidence(tmp_path: Path, network: Reference) -> None:
+    bounds = ["--threshold", "0.05=0.9", "--threshold", "0.01=0.99", "--least-evidence", "6.5"]
     assert c_source.main([str(Repository.open().folder / RELEASED), str(tmp_path), *bounds]) == 0
-    rows = re.findall(r"\{(\d+), (\d+)\}", (tmp_path / "lenet5-int8.c").read_text())
+    code = (tmp_path / "lenet5-int8.c").read_text()
+    assert f"sum < {c_source.least_lead(network, 6.5)} ? -1" in code
+    rows = re.findall(r"\{(\d+), (\d+)\}", code)
     assert [bound for bound, _ in rows] == ["0", "10000", "50000"]
     margins = [int(margin) for _, margin in rows]
     assert margins == sorted(margins, reverse=True)

@@ -7,7 +7,13 @@ from scipy.special import log_softmax, softmax
 from scipy.stats import binomtest
 
 from pipeline.metrics import calibration
-from pipeline.metrics.calibration import ERROR_RATES, calibration_error, interval, thresholds
+from pipeline.metrics.calibration import ERROR_RATES, calibration_error, interval, supported_thresholds
+from serving.decoding.thresholds import evidence
+from serving.manifest import Threshold
+
+
+def thresholds(probabilities: np.ndarray, labels: np.ndarray, minimum: float) -> tuple[Threshold, ...]:
+    return supported_thresholds(probabilities.max(1), probabilities.argmax(1) != labels, ERROR_RATES, minimum)
 
 
 def sampled(temperature: float, count: int = 40_000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -103,8 +109,8 @@ def certain(count: int, score: float = 0.99) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_shortfall_names_the_pictures_that_count() -> None:
-    assert calibration.shortfall(1_980, 75, 0.99952) == (
-        "75 of 1,980 pictures to choose by reach the minimum confidence, 0.999520, which turns away what is no digit; "
+    assert calibration.shortfall(1_980, 75, 7.52) == (
+        "75 of 1,980 pictures to choose by reach the least evidence, 7.520, which turns away what is no digit; "
         "max_error 0.05 takes at least 59 of them without an error"
     )
     assert calibration.shortfall(20, None, None) == (
@@ -138,49 +144,61 @@ def test_all_accepted_takes_the_floor() -> None:
 def test_floor_continues_an_exponential_tail(scale: float, count: int) -> None:
     """Log-odds that are exponentially distributed reach scale·ln(50,000) once in 50,000."""
     odds = -scale * np.log((np.arange(count) + 0.5) / count)
-    least = calibration.minimum_threshold(1 / (1 + np.exp(-odds)))
+    least = calibration.minimum_threshold(1 / (1 + np.exp(-odds)), 1 / 50_000)
     assert np.log(least / (1 - least)) == pytest.approx(scale * np.log(50_000), rel=0.05)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=300))
 def test_floor_is_a_probability_in_any_order(scores: list[float]) -> None:
-    least = calibration.minimum_threshold(np.array(scores))
+    least = calibration.minimum_threshold(np.array(scores), 1 / 50_000)
     assert 0 <= least <= 1
-    assert calibration.minimum_threshold(np.array(scores[::-1])) == least
+    assert calibration.minimum_threshold(np.array(scores[::-1]), 1 / 50_000) == least
 
 
 def test_floor_without_pictures() -> None:
-    assert calibration.minimum_threshold(np.array([])) == 0.0
+    assert calibration.minimum_threshold(np.array([]), 1 / 50_000) == 0.0
 
 
 def test_fit_without_nondigits() -> None:
     logits, labels = sampled(1.0, 3_000)
     found = calibration.fit(logits, labels, np.empty((0, 10)))
-    assert (found.floor, found.nondigits) == (0.0, 0)
+    assert (found.least_evidence, found.nondigits, found.above) == (None, 0, 3_000)
 
 
 def test_fit() -> None:
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 10, 4_000)
     logits = rng.normal(0, 1, (4_000, 10))
-    logits[np.arange(4_000), labels] += 9
+    logits[np.arange(4_000), labels] += 4.5
     others = rng.normal(0, 1, (300, 10))
     found = calibration.fit(logits, labels, others)
     t = found.temperature
     assert t == calibration.temperature(logits, labels)
+    probabilities, nondigits = softmax(logits / t, 1), evidence(softmax(others / t, 1))
     assert found.nondigits == 300
-    assert found.above == (softmax(logits / t, 1).max(1) >= found.floor).sum()
-    assert found.floor == pytest.approx(calibration.minimum_threshold(softmax(others / t, 1).max(1)))
-    assert found.thresholds == thresholds(softmax(logits / t, 1), labels, found.floor)
-    assert [entry.max_error for entry in found.thresholds] == [ERROR_RATES[-1]]  # all have the same threshold
-    assert all(entry.threshold >= found.floor for entry in found.thresholds)
-    score = softmax(logits / t, 1).max(1)
+    assert found.least_evidence == pytest.approx(calibration.tail_quantile(nondigits, 1 / 50_000))
+    shown, wrong = evidence(probabilities), logits.argmax(1) != labels
+    assert found.above == (shown >= found.least_evidence).sum() < 4_000
+    score = calibration.accepted_score(probabilities, found.least_evidence)
+    assert ((score == 0) == (shown < found.least_evidence)).all()
+    assert found.thresholds == supported_thresholds(score, wrong, ERROR_RATES, 1e-6)
     for point in found.curve:
-        accepted = score >= point.threshold
+        accepted = shown >= point.least_evidence
         assert point.accepted == pytest.approx(accepted.mean())
-        assert point.wrong == (logits.argmax(1) != labels)[accepted].sum()
-        assert point.nondigits == (softmax(others / t, 1).max(1) >= point.threshold).sum()
-    assert found.curve[0].nondigits > found.curve[-1].nondigits
+        assert point.wrong == wrong[accepted].sum()
+        assert point.nondigits == (nondigits >= point.least_evidence).sum()
+
+
+def test_errors_without_evidence_cost_no_threshold() -> None:
+    """Digits that evidence turns away may be wrong with any probability."""
+    likely = np.full((4_000, 10), 1e-5)
+    likely[:, :2] = 0.9, 0.09992
+    unlike, _ = certain(300, 0.92)
+    probabilities = np.concatenate([likely, unlike])
+    labels = np.repeat([0, 1], [4_000, 300])
+    nondigits, _ = certain(100, 0.93)
+    assert calibration.fit_acceptance(probabilities, labels, nondigits, 1.0).thresholds
+    assert calibration.fit_acceptance(probabilities, labels, np.empty((0, 10)), 1.0).thresholds == ()
 
 
 def test_calibration_error() -> None:

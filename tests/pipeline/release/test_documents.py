@@ -205,16 +205,16 @@ def test_card_shows_domains_and_the_floor(records: dict[str, Any], manifest: Man
         {"name": "mnist test", "pixels": shares(0.9957), "service": shares(0.9912)},
         {"name": "unipen", "service": shares(0.9925)},
     ]
-    point = {"threshold": 0.99, "accepted": 0.975, "wrong": 3, "nondigits": 7}
+    point = {"least_evidence": 7.0, "accepted": 0.975, "wrong": 3, "nondigits": 7}
     for stage in ("train", "quantize"):
-        records[stage]["calibration"] = {"floor": 0.97531, "nondigits": 50_000, "curve": [point]}
+        records[stage]["calibration"] = {"least_evidence": 7.5318, "nondigits": 50_000, "curve": [point]}
     lines = card(records, manifest)
     assert (
         "| mnist test | 200 | 99.57% | 99.12% | 97.12%–101.12% | 99.57% | 99.12% | 97.12%–101.12% |" in lines
     )
     assert "| unipen | 200 |  | 99.25% | 97.25%–101.25% |  | 99.25% | 97.25%–101.25% |" in lines
-    assert "below 0.9753, none of `lenet5-int8` below 0.9753:" in lines
-    assert "| 0.99 | 97.50% | 3 | 7 | 97.50% | 3 | 7 |" in lines
+    assert "7.53, `lenet5-int8` for 7.53:" in lines
+    assert "| 7.0 | 97.50% | 3 | 7 | 97.50% | 3 | 7 |" in lines
 
 
 def test_card_says_what_training_without_unipen_gives(records: dict[str, Any], manifest: Manifest) -> None:

@@ -40,8 +40,11 @@ def test_reliability() -> None:
 
 def test_equal_and_missing_thresholds_are_explained() -> None:
     thresholds = [Threshold(rate, 0.999, 0.9, 0.0, 0.0, rate, 1_000) for rate in (0.02, 0.01, 0.005)]
-    note = chapter4_quality.thresholds_note(Calibration(floor=0.99818, thresholds=thresholds))
-    assert "None lies below 0.9982, which turns away all but one in 50,000 pictures" in note
+    note = chapter4_quality.thresholds_note(Calibration(least_evidence=7.5182, thresholds=thresholds))
+    assert (
+        "Evidence of at least 7.52 is asked for, too, which turns away all but one in 250,000 pictures"
+        in note
+    )
     assert note.endswith("For 0.2%, 0.1% too few validation digits are read surely enough without an error.")
 
 
@@ -62,10 +65,10 @@ def test_the_most_frequent_mistake(mistakes: dict[tuple[int, int], int], sentenc
 
 
 def test_without_thresholds_there_is_no_table() -> None:
-    (block,) = chapter4_quality.thresholds_table([], Calibration(floor=0.99, thresholds=[]))
+    (block,) = chapter4_quality.thresholds_table([], Calibration(least_evidence=7.5, thresholds=[]))
     assert isinstance(block, Text)
     assert block.text.startswith("No threshold is certified, so nothing is accepted without a human.")
-    assert "None lies below" not in block.text
+    assert "Evidence of" not in block.text
     assert "too few validation digits are read surely enough" in block.text
 
 

@@ -74,6 +74,9 @@ def test_one_line_for_each_picture_in_order(job: Job, tmp_path: Path) -> None:
         "scheme": None,
         "length": None,
         "locale": None,
+        "order": None,
+        "after": None,
+        "before": None,
         "crop": None,
         "threshold": 0.9,
     }
@@ -215,6 +218,7 @@ def test_unreadable_files_are_read_again(job: Job, tmp_path: Path) -> None:
         {"field_format": FieldFormat("number", scheme="aba")},
         {"field_format": FieldFormat("amount", length=4)},
         {"field_format": FieldFormat("amount", locale="de")},
+        {"field_format": FieldFormat("date", order="dmy", after="2000-01-01")},
         {"field_format": None, "model": "lenet5"},
     ],
 )
@@ -230,6 +234,20 @@ def test_settings_are_not_mixed(job: Job, tmp_path: Path, other: dict, is_csv: b
         bulk.run(replace(first, **other), out, nobody, plain)
     assert out.read_bytes() == earlier
     bulk.run(replace(first, models=None, runtime="onnxruntime"), out, nobody, plain)  # change no reading
+
+
+@pytest.mark.parametrize(
+    "other", [{"order": "mdy"}, {"after": "2000-01-02"}, {"before": None}, {"before": "2025-12-31"}]
+)
+def test_orders_and_windows_of_dates_are_not_mixed(job: Job, tmp_path: Path, other: dict) -> None:
+    dates = FieldFormat("date", order="dmy", after="2000-01-01", before="2026-11-30")
+    bulk.run(replace(job, field_format=dates), tmp_path / "out", nobody, plain)
+    (name,) = other
+    with pytest.raises(
+        CheckreaderError, match=f"read with {name} .*, now {other[name] or 'not set'}; name a new"
+    ):
+        bulk.run(replace(job, field_format=replace(dates, **other)), tmp_path / "out", nobody, plain)
+    bulk.run(replace(job, field_format=dates), tmp_path / "out", nobody, plain)
 
 
 def nobody(job: Job, chunks: Iterator[list[str]]) -> Iterator[bulk.Lines]:

@@ -49,15 +49,36 @@ def test_options_reach_the_reader(tmp_path: Path, capsys) -> None:
     assert all(50 <= digit["box"][0] < 400 and digit["box"][1] >= 70 for digit in field["digits"])
 
 
+def test_a_date(tmp_path: Path, capsys) -> None:
+    file = tmp_path / "date.png"
+    file.write_bytes(png(amount("24.11.2019")))
+    options = ["--as", "date", "--order", "dmy", "--after", "2019-01-01", "--before", "2019-12-31"]
+    assert main(["read", str(file), *options, "--json"]) == 0
+    (field,) = json.loads(capsys.readouterr().out)["fields"]
+    assert (field["text"], field["date"], field["amount"]) == ("24112019", "2019-11-24", None)
+    assert main(["read", str(file), *options]) == 0
+    head, row, *_ = capsys.readouterr().out.splitlines()
+    assert "date" in head.split()
+    assert "2019-11-24" in row.split()
+    assert main(["read", str(file), *options, "--csv"]) == 0
+    head, row = capsys.readouterr().out.splitlines()
+    assert dict(zip(head.split(","), row.split(","), strict=False))["date"] == "2019-11-24"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["FILE", "--model", "lenet6"], "unknown model 'lenet6'"),
         (["FILE", "--model", "lenet5"], "model 'lenet5' does not read fields"),
         (["FILE", "--as", "amount", "--scheme", "aba"], "an amount has no check digit"),
-        (["FILE", "--as", "digit", "--scheme", "aba"], "--scheme is for amounts and numbers, not for digits"),
-        (["FILE", "--as", "digit", "--draw", "x"], "--draw is for amounts and numbers, not for digits"),
+        (["FILE", "--as", "digit", "--scheme", "aba"], "--scheme is for fields, not for digits"),
+        (["FILE", "--as", "digit", "--draw", "x"], "--draw is for fields, not for digits"),
         (["FILE", "--as", "digit", "--model", "lenet5-field"], "model 'lenet5-field' does not read digits"),
+        (["FILE", "--as", "digit", "--after", "2019-01-01"], "--after is for fields, not for digits"),
+        (["FILE", "--as", "date", "--order", "mon"], "order must be one of dmy, mdy, ymd, got 'mon'"),
+        (["FILE", "--as", "date", "--after", "yesterday"], "after must be a date from 1900-01-01"),
+        (["FILE", "--as", "date", "--length", "8"], "length 8 is for kind number"),
+        (["FILE", "--order", "dmy"], "order 'dmy' is for kind date, and this is an amount"),
         (["FILE", "--ray", "local"], "--ray reads a folder"),
         (["FOLDER"], "is a folder: name the file for its results by --out"),
         (["FOLDER", "--out", "OUT", "--csv"], "--csv does not go with --out: name a file that ends in .csv"),

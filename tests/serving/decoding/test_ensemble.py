@@ -110,3 +110,12 @@ def test_the_clear_look() -> None:
     views[1:, 0] = views[0, 0]
     views[2, 0, [1, BLANK]] = 0.4, 0.6
     assert ensemble.clearest_view(views, (1,)) == 2
+
+
+def test_what_is_unlikely_as_a_whole_is_not_searched_for() -> None:
+    views = np.full((2, 3, 12), 1 / 12)
+    outcome = ensemble.search(views, check_digits.length(2))
+    assert ensemble.search(views, check_digits.length(2), least=outcome.total) == outcome
+    assert ensemble.search(views, check_digits.length(2), least=outcome.total * 1.01) == ctc.Search(
+        [], True, outcome.total, 0
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import date
 
 import numpy as np
 import pytest
@@ -49,13 +50,31 @@ def test_confidence_rises_with_the_probability(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kind": "word"}, "kind must be one of amount, number, got 'word'"),
+        ({"kind": "word"}, "kind must be one of amount, number, date, got 'word'"),
         ({"scheme": "isbn"}, "scheme must be one of"),
         ({"locale": "xx"}, "locale must be one of"),
         ({"length": 0}, "length must be between 1 and"),
         ({"scheme": "aba", "length": 8}, "no number of 8 digits"),
         ({"kind": "amount", "scheme": "aba"}, "an amount has no check digit"),
         ({"kind": "number", "locale": "de"}, "a number has no decimal point"),
+        ({"kind": "date", "scheme": "aba"}, "scheme 'aba' is for kind number: a date has no check digit"),
+        ({"kind": "date", "locale": "de"}, "locale 'de' is for kind amount: a date has no decimal point"),
+        ({"kind": "date", "length": 8}, "length 8 is for kind number: a date has the lengths of its order"),
+        (
+            {"kind": "date", "order": "mon"},
+            "order must be one of dmy, mdy, ymd, got 'mon': months are read as",
+        ),
+        ({"kind": "date", "after": "2019-02-29"}, "after must be a date"),
+        ({"kind": "date", "after": "2019-01-02", "before": "2019-01-01"}, "no date is within"),
+        ({"order": "dmy"}, "order 'dmy' is for kind date, and this is an amount"),
+        (
+            {"kind": "number", "after": "2019-01-01"},
+            "after '2019-01-01' is for kind date, and this is a number",
+        ),
+        (
+            {"scheme": "aba", "before": "2019-01-01"},
+            "before '2019-01-01' is for kind date, and this is a number",
+        ),
     ],
 )
 def test_field_format_refuses(options: dict, message: str) -> None:
@@ -152,3 +171,36 @@ def test_without_calibration_the_probability_is_the_confidence() -> None:
     assert confidence(0.25, None) == 0.25
     assert confidence(0.25, Confidence(1.0, 0.0)) == pytest.approx(0.25)
     assert confidence(0.5, Confidence(3.0, 1.0)) == pytest.approx(1 / (1 + math.exp(-1)))
+
+
+def test_a_date() -> None:
+    rules = field_format("date", order="dmy", after="2000-01-01")
+    decoded = decode(steps_of("24.11.2019"), rules, ALPHABET)
+    assert (decoded.date, decoded.doubt, decoded.amount) == (date(2019, 11, 24), None, None)
+    assert (decoded.valid, decoded.exact) == (True, True)
+    assert raw_text(decoded.labels, ALPHABET) == "24.11.2019"
+    assert decoded.best[0].labels == (2, 4, 1, 1, 2, 0, 1, 9)
+    merged = without_marks(steps_of("24.11.2019")[0], ALPHABET)
+    expected = ctc.probability(merged, decoded.best[0].labels)
+    assert decoded.best[0].probability == pytest.approx(expected)
+
+
+def test_a_date_with_one_digit() -> None:
+    decoded = decode(steps_of("5.1.2019"), field_format("date", order="mdy"), ALPHABET)
+    assert (decoded.date, raw_text(decoded.labels, ALPHABET)) == (date(2019, 5, 1), "5.1.2019")
+
+
+def test_a_date_in_doubt() -> None:
+    decoded = decode(steps_of("03.04.2019"), field_format("date"), ALPHABET)
+    assert (decoded.date, decoded.valid) == (None, True)
+    assert str(decoded.doubt).startswith("unclear date: it may be 2019-03-04 or 2019-04-03")
+
+
+def test_no_date() -> None:
+    decoded = decode(steps_of("47", 1.0), field_format("date"), ALPHABET)
+    assert (decoded.date, decoded.valid, decoded.total, decoded.labels) == (None, False, 0, (4, 7))
+
+
+def test_as_many_strings_of_a_date_as_are_wanted() -> None:
+    rows = shared(steps_of("24112019", 0.99), 15, d9=0.5, d8=0.3, d7=0.2)
+    assert len(decode(rows, field_format("date", order="dmy"), ALPHABET, count=2).best) == 2

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from serving.decoding.automata import Automaton
 from serving.decoding.check_digits import length, luhn
-from serving.decoding.lattice import Lattice, normalized_rows
+from serving.decoding.lattice import Lattice, lattices, normalized_rows
 from tests.serving.decoding.test_ctc import accepted, every_string, shares
 
 
@@ -37,3 +37,14 @@ def test_bounds(rows: np.ndarray, labels: list[int], automaton: Automaton | None
         begin = (*prefix.labels, label)
         all_of_them = sum(share for string, share in expected.items() if string[: len(begin)] == begin)
         assert bound == pytest.approx(all_of_them, rel=1e-9, abs=1e-300)
+
+
+@given(shares((2, 6), (3, 12)), st.sampled_from([None, luhn(), length(2)]))
+def test_several_views_are_as_each_alone(rows: np.ndarray, automaton: Automaton | None) -> None:
+    views = np.stack([rows, rows[::-1], np.roll(rows, 1, axis=1)])
+    for lattice, view in zip(lattices(views, automaton), views, strict=True):
+        alone = Lattice(normalized_rows(view), automaton)
+        assert lattice.total == pytest.approx(alone.total, rel=1e-12)
+        state = automaton.start if automaton else 0
+        np.testing.assert_allclose(lattice.gains(state), alone.gains(state), rtol=1e-12)
+        assert lattice.columns == alone.columns

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from serving.decoding.thresholds import (
     default_max_error,
     digit_predictions,
     distinct,
+    evidence,
     operating_point,
     rejection_reason,
     shortest_float,
@@ -41,6 +44,35 @@ def read(probabilities: np.ndarray, max_error: float = 0.01, blank: bool = False
         probabilities, np.array([blank]), operating_point(THRESHOLDS, max_error), [1]
     )
     return reading
+
+
+def test_evidence() -> None:
+    """The cross-entropy of the uniform distribution: ln 10 without any, more the less likely the other digits are."""
+    rows = np.full((3, 10), 0.1, np.float32)
+    rows[1] = 0.01
+    rows[1, 3] = 0.91
+    rows[2] = row(d3=1.0)
+    assert evidence(rows)[:2] == pytest.approx([math.log(10), -(9 * math.log(0.01) + math.log(0.91)) / 10])
+    assert evidence(rows)[2] > 70
+    assert np.isfinite(evidence(rows)).all()
+
+
+def test_a_probability_without_evidence_is_not_accepted() -> None:
+    probabilities = np.full((1, 10), 0.005, np.float32)
+    probabilities[0, 7] = 0.955
+    shown = float(evidence(probabilities)[0])
+
+    def read(least: float | None):
+        (reading,) = digit_predictions(
+            probabilities, np.array([False]), operating_point(THRESHOLDS, 0.01, least), [1]
+        )
+        return reading
+
+    assert read(None).accepted
+    assert read(shown).accepted
+    rejected = read(8.25)
+    assert (rejected.digit, rejected.accepted) == (7, False)
+    assert rejected.reason == "unlike a digit: evidence 4.773 is below 8.25"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from serving.recognition.fields import FieldPrediction
 
 
 def prediction(text: str, confidence: float, accepted: bool) -> FieldPrediction:
-    return FieldPrediction(1, text, text, None, confidence, accepted, None, [], None, [])
+    return FieldPrediction(1, text, text, None, None, confidence, accepted, None, [], None, [])
 
 
 def test_a_row_for_each_picture() -> None:

@@ -174,6 +174,9 @@ def test_pictures_of_fields(client: triton.InferenceServerClient, stub: Any) -> 
         "max_error": 0.1,
         "applied_max_error": 0.1,
     }
+    words = {"kind": "date", "order": "dmy", "after": "2000-01-01", "before": "2026-11-30", "max_error": 0.1}
+    reply = client.infer("lenet5-field", [pictures(png(amount("24.11.2019")))], parameters=words)
+    assert (reply.as_numpy("text").tolist(), reply.as_numpy("accepted").tolist()) == ([b"24112019"], [True])
     refused = client.infer("lenet5-field", [number], parameters={"max_error": 1e-9})
     assert refused.as_numpy("accepted").tolist() == [False]
     assert set(refused.get_response().parameters) == {"max_error", "reason"}

@@ -8,9 +8,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from serving.images.closing import close_lines, close_squares
+from serving.images.closing import close_lines, close_squares, dilate_squares
 
 PICTURES = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=14))
+
+
+@given(PICTURES, st.integers(0, 5))
+@settings(max_examples=60)
+def test_dilation_is_scipys(levels: np.ndarray, reach: int) -> None:
+    expected = ndimage.maximum_filter(levels, 2 * reach + 1, mode="constant", cval=0)
+    assert np.array_equal(dilate_squares(levels, reach), expected)
 
 
 @given(PICTURES, st.integers(0, 5))

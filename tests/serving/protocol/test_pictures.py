@@ -34,6 +34,12 @@ def test_parameters_are_read() -> None:
     assert query.field_format != pictures.parse_query([], pictures.FIELD_PARAMETERS).field_format
 
 
+def test_the_parameters_of_a_date() -> None:
+    parameters = [("kind", "date"), ("order", "mdy"), ("after", "2000-01-01"), ("before", "2026-11-30")]
+    dates = pictures.parse_query(parameters, pictures.FIELD_PARAMETERS).field_format
+    assert (dates.kind, dates.order, dates.after, dates.before) == ("date", "mdy", "2000-01-01", "2026-11-30")
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [

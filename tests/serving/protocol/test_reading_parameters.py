@@ -31,6 +31,8 @@ def test_they_are_those_of_the_query() -> None:
     )
     assert options(**(query | {"length": 9, "max_error": 0.02})) == read
     assert options(locale="en").field_format.locale == "en"
+    dates = options(kind="date", order="ymd", after="2000-01-01", before="2026-11-30").field_format
+    assert (dates.order, dates.after, dates.before) == ("ymd", "2000-01-01", "2026-11-30")
     assert options(max_error=1).max_error == 1
     assert options(max_error=1e-05).max_error == 1e-05
 
@@ -54,6 +56,8 @@ def test_null_is_as_good_as_left_out() -> None:
         ({"kind": "amout"}, "kind must be one of amount, number"),
         ({"kind": 5}, "kind must be one of amount, number"),
         ({"locale": {"a": 1}}, "locale must be one of"),
+        ({"kind": "date", "order": "mon"}, "order must be one of dmy, mdy, ymd"),
+        ({"kind": "date", "after": 20190101}, "after must be a date"),
         ({"length": 9.5}, "length must be a whole number"),
         ({"max_error": True}, "max_error must be a number above 0"),
         ({"max_error": float("nan")}, "max_error must be a number above 0"),

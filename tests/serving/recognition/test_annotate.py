@@ -14,7 +14,7 @@ BOXES = [(20, 10, 30, 40), (80, 12, 30, 36)]
 
 def prediction(accepted: bool = True, reason: str | None = None, boxes: list = BOXES) -> FieldPrediction:
     digits = [FieldDigit(4, 0.99, box) for box in boxes]
-    return FieldPrediction(1, "44", "44", "44", 0.98, accepted, reason, digits, None, [])
+    return FieldPrediction(1, "44", "44", "44", None, 0.98, accepted, reason, digits, None, [])
 
 
 def pixels(
@@ -80,7 +80,7 @@ def test_a_long_reason_is_broken_into_lines() -> None:
 
 
 def test_nothing_read() -> None:
-    empty = FieldPrediction(1, "", "", None, 0.0, False, "blank: no ink found", [], None, [])
+    empty = FieldPrediction(1, "", "", None, None, 0.0, False, "blank: no ink found", [], None, [])
     picture = pixels(PAPER, empty)
     assert where(picture, RED).sum() > 100
     assert (picture[32:260, 10:600] == 230).all()
