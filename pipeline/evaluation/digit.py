@@ -193,7 +193,7 @@ def summary(record: dict[str, Any]) -> str:
                 f"  max_error {entry['max_error']:.1%}: threshold {entry['threshold']:.4f} accepts "
                 f"{entry['accepted']:.2%}, error {entry['error']:.2%} ({entry['low']:.2%}–{entry['high']:.2%})"
             )
-    for domain in record["domains"]:
+    for domain in record.get("domains", ()):
         accuracies = (f"{name} {share['value']:.2%}" for name, share in domain["service"].items())
         lines.append(f"  {domain['name']} through the service: {', '.join(accuracies)}")
     return "\n".join(lines)

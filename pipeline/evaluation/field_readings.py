@@ -79,7 +79,7 @@ def field_recognizer(
         alphabet: the network's.
         confidence: the calibration; None before there is one.
         kind: "number" judges the digits alone; "amount" also rejects doubtful amounts.
-        locale: in which amounts are written, one of `amounts.LOCALES`.
+        locale: in which amounts are written, one of `amount_grammar.LOCALES`.
     """
     restriction = field_string.field_format(kind, locale=locale)
     model = Model(

@@ -11,7 +11,7 @@ on others.
   El-Yaniv: Selective Classification for Deep Neural Networks, NeurIPS 2017).
   A rate that the validation set cannot support gets no threshold, and equal thresholds
   are listed once, under the smallest rate.
-- The least evidence that there is a digit (`serving.decoding.thresholds.evidence`): rejects all but one in 250,000 pictures
+- The least evidence that there is a digit (`serving.decoding.thresholds.evidence`): rejects all but one in 100,000 pictures
   that are no digits. A digit with less is not accepted, whatever its probability.
 """
 
@@ -33,7 +33,7 @@ from serving.manifest import Threshold
 
 ERROR_RATES: Final = (0.05, 0.03, 0.02, 0.01, 0.005, 0.002, 0.001)
 CONFIDENCE: Final = 0.95
-NONDIGIT_RATE: Final = 1 / 250_000
+NONDIGIT_RATE: Final = 1 / 100_000
 _CURVE: Final = (3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0)  # least evidences
 _MIN_THRESHOLD: Final = 1e-6  # above the score 0 of digits without evidence
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from serving.arguments import error_bound, number
 from serving.cli import files, folder
-from serving.decoding.amounts import LOCALES
+from serving.decoding.amount_grammar import LOCALES
 from serving.decoding.check_digits import MAX_LENGTH, SCHEMES
 from serving.decoding.dates import FIRST, LAST, ORDERS
 from serving.decoding.field_string import KINDS, field_format

@@ -8,26 +8,36 @@ completely is a doubt, never a guess.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
-from serving.decoding.alphabet import DIGITS, EITHER, Alphabet
+from serving.decoding import amount_grammar, amount_meanings, ensemble
+from serving.decoding.alphabet import DIGITS, EITHER, Alphabet, without_marks
+from serving.decoding.amount_grammar import Form
+from serving.decoding.automata import accepts
 from serving.decoding.ctc import Hypothesis
-from serving.errors import CheckreaderError
+from serving.runtime.network import Floats
 
-LOCALES = {"en": ".", "de": ",", "es": ","}  # the decimal character; the other one groups thousands
 MAX_DIGITS = 15
 SHARE = 0.01
 _THOUSANDS = 3
 _CENTS = 2
+_WRITTEN: Final = Alphabet(f"{DIGITS}.,{EITHER}/-x")
+_SEPARATORS: Final = f".,{EITHER}"
+_DENOMINATOR: Final = "100"
 
 
 @dataclass(frozen=True)
 class Amount:
-    """Either `amount`, digits with a decimal point before cents ("1250", "1250.50"), or `doubt`."""
+    """Either `amount`, digits with a decimal point before cents ("1250", "1250.50"), or `doubt`.
+
+    `digits` are the places in the written string of the value's digits; of all digits, where there is a doubt.
+    """
 
     amount: str | None
     doubt: str | None
+    digits: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,9 +47,9 @@ class AmountPrediction:
     Attributes:
         labels: its likeliest string, as the decoder's labels.
         raw: the same as characters.
-        text: the digits alone.
+        text: the value's digits alone.
         amount: its meaning.
-        probability: of all hypotheses with this text and this meaning together.
+        probability: of all hypotheses with these digits and this meaning together.
     """
 
     labels: tuple[int, ...]
@@ -50,7 +60,7 @@ class AmountPrediction:
 
 
 def interpret(raw: str, locale: str | None = None) -> Amount:
-    """Interprets a string of digits and separators as an amount.
+    """Interprets a written string as an amount.
 
     Money has no decimals or two, so three digits after a separator are
     thousands and two at the end are cents:
@@ -59,63 +69,84 @@ def interpret(raw: str, locale: str | None = None) -> Amount:
     |---|---|---|
     | `1250` | 1250 | no separator: whole units |
     | `16·228`, `1·250·000` | 16228, 1250000 | only groups of three after the first: thousands |
-    | `12·50`, `1250·50`, `0·50` | 12.50, 1250.50, 0.50 | two digits after the only separator: cents |
+    | `1,50,000`, `2,14,00,000` | 150000, 21400000 | groups of two before the last one of three: lakh and crore |
+    | `12·50`, `1250·50`, `0·50` | 12.50, 1250.50, 0.50 | two digits after the last separator: cents |
     | `1·250·50` | 1250.50 | thousands, then cents |
+    | `12550/100`, `125.50/100`, `125-50/100` | 125.50 | hundredths; the denominator is no digit of the value |
+    | `125xx/100`, `125-/100` | 125 | no hundredths |
+    | `1250/-`, `1250-`, `1250.-`, `1250,`, `--1250` | 1250 | closings behind, and filling in front, mean nothing |
 
     Doubt arises, and there is no amount, where
 
     - a group has another length: `12·5`, `1·2345`, `1·25·50`, `1250·000`;
-    - a group is empty: `·50`, `12·`, `1··250` (a digit or a mark may have been missed);
+    - a group is empty: `·50`, `1··250` (a digit or a mark may have been missed);
     - a number begins with a zero that no amount has: `007`, `050`, `0·500` (a separator may have been missed);
     - known characters contradict each other: thousands and cents after the same one, `1.250.50`,
       or thousands after both, `1.250,500`;
-    - known characters contradict the locale: `1.250` and `12,50` in "en", `1,250` and `12.50` in "de";
+    - the locale writes it otherwise: `1.250`, `12,50` and `1,50,000` in "us", `1,250` and `12.50` in "de";
+    - a mark stands where no amount has it: `12-50`, `50/100`, `125/`;
     - there are no digits, or more than 15.
 
-    Amounts with three decimals (Kuwait, Tunisia) are read as thousands and are not for this function.
+    There is an amount for exactly what `amount_grammar` accepts, up to 15 digits. Amounts with three decimals (Kuwait,
+    Tunisia) are read as thousands and are not for this function.
 
     Args:
-        raw: ASCII digits, "." and "," where the character is known, `EITHER` where it is not.
-        locale: a key of `LOCALES`, or None where both uses are possible.
+        raw: ASCII digits, "." and "," where the character is known, `EITHER` where it is not, "/", "-", and "x" for
+            a cross.
+        locale: one of `amount_grammar.LOCALES`; None where any may be meant.
 
     Raises:
         CheckreaderError: an unknown locale.
         ValueError: other characters in `raw`.
     """
-    if locale is not None and locale not in LOCALES:
-        raise CheckreaderError(f"unknown locale {locale!r}: the known ones are {', '.join(LOCALES)}")
-    if not re.fullmatch(f"[0-9.,{EITHER}]*", raw):
-        raise ValueError(f"an amount has digits and separators only, got {raw!r}")
-    groups = re.split(f"[.,{EITHER}]", raw)
-    separators = re.findall(f"[.,{EITHER}]", raw)
-    cents = len(groups) > 1 and len(groups[-1]) == _CENTS
-    units = groups[:-1] if cents else groups
-    doubt = _malformed(groups, units) or _contradiction(separators, cents, locale)
-    if doubt:
-        return Amount(None, f"unclear amount: {doubt}")
-    return Amount("".join(units) + ("." + groups[-1] if cents else ""), None)
+    labels = _labels(raw)
+    places = digit_places(raw)
+    if not _accepted(labels, locale) or len(places) > MAX_DIGITS:
+        return Amount(None, f"unclear amount: {_fault(raw, locale)}", places)
+    form = _form(raw, places[-1])
+    value = places[: -len(_DENOMINATOR)] if form.denominator else places
+    return Amount(amount_meanings.amount(digits_of(raw), form), None, value)
+
+
+def raised_cents(raw: str, locale: str | None = None) -> Amount | None:
+    """Interprets the last two digits as cents, raised or underlined instead of marked off by a sign.
+
+    Args:
+        raw, locale: as for `interpret`, which raises the same errors.
+
+    Returns:
+        None where no amount is written so: there is a sign already, or nothing before the two digits.
+    """
+    places = digit_places(raw)
+    if len(places) <= _CENTS:
+        return None
+    first = places[-_CENTS]
+    amount = interpret(raw[:first] + EITHER + raw[first:], locale)
+    if amount.amount is None:
+        return None
+    return replace(amount, digits=tuple(place - (place > first) for place in amount.digits))
 
 
 def predict_amount(
     hypotheses: Sequence[Hypothesis],
     alphabet: Alphabet,
     locale: str | None = None,
+    views: Floats | None = None,
     share: float = SHARE,
-    of_text: Callable[[tuple[int, ...]], float] | None = None,
 ) -> AmountPrediction:
-    """Finds the likeliest amount among the decoder's strings, which differ also in separators.
+    """Finds the likeliest amount among the decoder's strings, which differ also in marks.
 
     "1250" and "1·250" mean the same, so their probabilities add up; "12·50" is
-    a rival: the same digits, another amount (or none). If the rivals are more
-    than `share` as likely as the best, that is a doubt and there is no amount.
+    a rival: the same digits, another amount. If the rivals are more than `share`
+    as likely as the best, that is a doubt and there is no amount. Strings that
+    are no amount are no rivals: they only lower the probability.
 
     Args:
-        hypotheses: one or more strings; the more, the less a rival can hide among those left out.
+        hypotheses: one or more strings.
         alphabet: of their labels.
         locale: as for `interpret`.
+        views: float32 [V, T, K], where the strings were found; with them no rival can hide among those left out.
         share: how likely rivals may be, relative to the best.
-        of_text: total probability of a string of digits whatever its separators; with it no rival can
-            hide: `lambda digits: ctc.probability(without_marks(probabilities, alphabet), digits)`.
 
     Raises:
         CheckreaderError: an unknown locale.
@@ -126,27 +157,38 @@ def predict_amount(
     predictions: dict[tuple[str, str | None], AmountPrediction] = {}
     for hypothesis in sorted(hypotheses, key=lambda hypothesis: -hypothesis.probability):
         raw = alphabet.text(hypothesis.labels)
-        text = digits_of(raw)
         amount = interpret(raw, locale)
+        text = "".join(raw[place] for place in amount.digits)
         prediction = AmountPrediction(hypothesis.labels, raw, text, amount, hypothesis.probability)
-        likelier = predictions.get((text, amount.amount))
+        key = digits_of(raw), amount.amount
+        likelier = predictions.get(key)
         if likelier is not None:
             prediction = replace(likelier, probability=likelier.probability + hypothesis.probability)
-        predictions[text, amount.amount] = prediction
+        predictions[key] = prediction
     best = max(predictions.values(), key=lambda prediction: prediction.probability)
     if best.amount.amount is None:
         return best
-    rivals = [rival for rival in predictions.values() if rival.text == best.text and rival is not best]
-    weight = sum(rival.probability for rival in rivals)
-    if of_text is not None:
-        digits = alphabet.labels(best.text)
-        weight = max(weight, of_text(digits) - best.probability)
+    digits = digits_of(best.raw)
+    rivals = {
+        rival: prediction.probability
+        for (text, rival), prediction in predictions.items()
+        if text == digits and rival not in (None, best.amount.amount)
+    }
+    enough = (1 + share) * best.probability
+    if views is not None and enough < 1:  # else all other strings together are too unlikely
+        merged = without_marks(views, alphabet)
+        if ensemble.probability(merged, alphabet.labels(digits)) > enough:
+            # Other marks may mean the same amount, or none; few fields need this closer look.
+            meanings = amount_meanings.probabilities(views, digits, alphabet, locale)
+            rivals = {amount_meanings.amount(digits, form): meaning for form, meaning in meanings.items()}
+            best = replace(best, probability=rivals.pop(str(best.amount.amount)))
+    weight = sum(rivals.values())
     if weight <= share * best.probability:
         return best
-    other = max(rivals, key=lambda rival: rival.probability).raw if rivals else "other separators"
+    other = max(rivals, key=lambda rival: rivals[rival])
     part = weight / (weight + best.probability)
     doubt = f"unclear amount: {best.raw} may be {other}, probability {part:.2g} that it is not as written"
-    return replace(best, amount=Amount(None, doubt))
+    return replace(best, amount=replace(best.amount, amount=None, doubt=doubt))
 
 
 def digits_of(raw: str) -> str:
@@ -154,13 +196,53 @@ def digits_of(raw: str) -> str:
     return "".join(character for character in raw if character in DIGITS)
 
 
-def _malformed(groups: list[str], units: list[str]) -> str | None:
-    """Returns the fault in the lengths of the groups of digits; `units` are all of them but the cents."""
-    digits = sum(map(len, groups))
+def digit_places(raw: str) -> tuple[int, ...]:
+    """Returns where a string's digits are."""
+    return tuple(place for place, character in enumerate(raw) if character in DIGITS)
+
+
+def _labels(raw: str) -> tuple[int, ...]:
+    try:
+        return _WRITTEN.labels(raw)
+    except ValueError:
+        raise ValueError(f"an amount has digits and the marks {_WRITTEN.marks} only, got {raw!r}") from None
+
+
+def _accepted(labels: Sequence[int], locale: str | None) -> bool:
+    return accepts(amount_grammar.automaton(_WRITTEN.symbols, locale), labels)
+
+
+def _form(raw: str, last: int) -> Form:
+    """Returns the form of a string that the grammar accepts; `last` is its last digit's place."""
+    numerator, stroke, _ = raw.partition("/" + _DENOMINATOR)
+    if stroke:
+        return Form.HUNDREDTHS if numerator[-1] in DIGITS else Form.CROSSES
+    return Form.CENTS if last >= _CENTS and raw[last - _CENTS] in _SEPARATORS else Form.WHOLE
+
+
+def _fault(raw: str, locale: str | None) -> str:
+    """Says why a string is no amount."""
+    digits = len(digit_places(raw))
     if not digits:
         return "there are no digits"
     if digits > MAX_DIGITS:
         return f"{digits} digits are more than the {MAX_DIGITS} that an amount has"
+    if _accepted(_labels(raw), None):
+        return f"locale {locale!r} has points and commas elsewhere"
+    core = re.sub(rf"(/-+|[{_SEPARATORS}]?-*)$", "", raw.lstrip("-"))
+    groups = re.split(f"[{_SEPARATORS}]", core)
+    misplaced = "a mark stands where no amount has it"
+    if not all(character in DIGITS + _SEPARATORS for character in core):
+        return misplaced
+    cents = len(groups) > 1 and len(groups[-1]) == _CENTS
+    separators = re.findall(f"[{_SEPARATORS}]", core)
+    return (
+        _malformed(groups, groups[:-1] if cents else groups) or _contradiction(separators, cents) or misplaced
+    )
+
+
+def _malformed(groups: list[str], units: list[str]) -> str | None:
+    """Returns the fault in the lengths of the groups of digits; `units` are all of them but the cents."""
     if not all(groups):
         return "a separator without digits on both sides"
     first, *thousands = units
@@ -175,7 +257,7 @@ def _malformed(groups: list[str], units: list[str]) -> str | None:
     return None
 
 
-def _contradiction(separators: list[str], cents: bool, locale: str | None) -> str | None:
+def _contradiction(separators: list[str], cents: bool) -> str | None:
     """Returns the fault in the characters, as far as they are known."""
     thousands = separators[:-1] if cents else separators
     decimal = separators[-1:] if cents else []
@@ -185,6 +267,4 @@ def _contradiction(separators: list[str], cents: bool, locale: str | None) -> st
         return "thousands are separated by a point and by a comma"
     if grouping & pointing:
         return "the same character separates thousands and cents"
-    if locale is not None and (LOCALES[locale] in grouping or pointing - {LOCALES[locale]}):
-        return f"a point or comma is not where locale {locale!r} has it"
     return None

@@ -9,6 +9,7 @@ The states of a description may be any hashable objects; `build` numbers, trims 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -36,6 +37,12 @@ class Automaton:
     step: npt.NDArray[np.int32]
     accepting: npt.NDArray[np.bool_]
 
+    @functools.cached_property
+    def rows(self) -> list[list[int]]:
+        """`step` as lists, whose single entries are faster to read than an array's."""
+        rows: list[list[int]] = self.step.tolist()
+        return rows
+
     @property
     def empty(self) -> bool:
         """Says whether no string at all is accepted."""
@@ -44,9 +51,9 @@ class Automaton:
 
 def accepts(automaton: Automaton, labels: Iterable[int]) -> bool:
     """Returns whether the automaton accepts a string of its labels."""
-    state = automaton.start
+    rows, state = automaton.rows, automaton.start
     for label in labels:
-        state = int(automaton.step[state, label])
+        state = rows[state][label]
         if state == DEAD:
             return False
     return bool(automaton.accepting[state])
@@ -114,17 +121,20 @@ def _minimal(step: npt.NDArray[np.int32], accepting: npt.NDArray[np.bool_]) -> A
 
 
 def intersection(left: Automaton, right: Automaton) -> Automaton:
-    """Returns the product automaton, of what both accept; both are over the same labels."""
-    left_step: list[list[int]] = left.step.tolist()  # single entries are faster to read than an array's
-    right_step: list[list[int]] = right.step.tolist()
+    """Returns the product automaton, of what both accept, over the labels of the one that has more."""
 
     def step(state: tuple[int, int], label: int) -> tuple[int, int] | None:
-        after = left_step[state[0]][label], right_step[state[1]][label]
+        after = _after(left, state[0], label), _after(right, state[1], label)
         return None if DEAD in after else after
 
     return build(
         (left.start, right.start),
         step,
         lambda state: bool(left.accepting[state[0]] & right.accepting[state[1]]),
-        left.step.shape[1],
+        max(left.step.shape[1], right.step.shape[1]),
     )
+
+
+def _after(automaton: Automaton, state: int, label: int) -> int:
+    row = automaton.rows[state]
+    return row[label] if label < len(row) else state

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from serving.decoding import check_digits, dates, ensemble
+from serving.decoding import amount_grammar, check_digits, dates, ensemble
 from serving.decoding.alphabet import DIGITS, EITHER, Alphabet, without_marks
-from serving.decoding.amounts import LOCALES, Amount, digits_of, predict_amount
-from serving.decoding.automata import Automaton
-from serving.decoding.ctc import Hypothesis
+from serving.decoding.amount_grammar import LOCALES
+from serving.decoding.amounts import Amount, AmountPrediction, digits_of, predict_amount, raised_cents
+from serving.decoding.automata import Automaton, intersection
+from serving.decoding.ctc import Hypothesis, Search
 from serving.decoding.date_prediction import predict_date
 from serving.decoding.dates import DateRules
 from serving.errors import CheckreaderError
@@ -26,6 +27,9 @@ _SURE: Final = 1e-12  # probabilities are kept this far from 0 and 1
 # Prefixes that a search may expand: readable fields take some tens, and a millisecond; noise would take seconds
 # and is rejected anyway.
 _BUDGET: Final = 300
+# An amount that is less likely than this, relative to the likeliest string, is not taken to be what is written. Chosen
+# on 767 Chilean amounts and 48 Indian ones: from 0.07 down it takes right strings for wrong amounts.
+_LIKELY: Final = 0.25
 _MARKED: Final = 0.01  # marks less likely than this at every step are not searched for
 
 
@@ -94,7 +98,7 @@ def field_format(
         kind: one of `KINDS`; None = a number where there is a scheme, else an amount.
         scheme: a key of `check_digits.SCHEMES`, whose check digit the number has to satisfy.
         length: the number of digits, 1 to `check_digits.MAX_LENGTH`.
-        locale: one of `amounts.LOCALES`, in which the amount is written; None = any.
+        locale: one of `amount_grammar.LOCALES`, in which the amount is written; None = any.
         order: one of `dates.ORDERS`, in which day, month and year are written; None = any.
         after: the first day that the date may be, as 2024-02-29; None = `dates.FIRST`.
         before: the last one; None = `dates.LAST`.
@@ -138,23 +142,52 @@ def decode(
     """
     if expected.kind == "date":
         return _decode_date(probabilities, expected.date_rules, alphabet, count)
-    merged = without_marks(probabilities, alphabet)
-    steps = merged if expected.kind == "number" else probabilities
-    search = ensemble.search(steps, expected.automaton, max(count, _COUNT), _BUDGET)
+    search_steps = probabilities if expected.kind == "amount" else without_marks(probabilities, alphabet)
+    search = ensemble.search(search_steps, expected.automaton, max(count, _COUNT), _BUDGET)
     valid, total = bool(search.best), search.total
     if not valid:
-        search = ensemble.search(steps, None, max(count, _COUNT), _BUDGET)
-    best, amount = search.best, None
+        search = ensemble.search(search_steps, None, max(count, _COUNT), _BUDGET)
+    best, exact, amount = search.best, search.exact, None
     labels = best[0].labels
     if expected.kind == "number":
         labels = _with_marks(probabilities, labels, alphabet)
     elif digits_of(alphabet.text(labels)):
-        of_text = functools.partial(ensemble.probability, merged)
-        likeliest = predict_amount(best, alphabet, expected.locale, of_text=of_text)
+        likeliest, exact = _amount(probabilities, search, expected, alphabet)
         labels, amount = likeliest.labels, likeliest.amount
         others = [hypothesis for hypothesis in best if hypothesis.labels != labels]
         best = [Hypothesis(labels, likeliest.probability), *others]
-    return DecodedField(tuple(best[:count]), labels, amount, valid, search.exact, total)
+    return DecodedField(tuple(best[:count]), labels, amount, valid, exact, total)
+
+
+def _amount(
+    probabilities: Floats, search: Search, expected: FieldFormat, alphabet: Alphabet
+) -> tuple[AmountPrediction, bool]:
+    """Finds the likeliest amount, and whether it is proven to be.
+
+    If the likeliest string of all is an amount, it is also the likeliest amount; else that one is searched for. It is
+    passed over where it is much less likely than what seems to be written.
+    """
+    predict = functools.partial(
+        predict_amount, alphabet=alphabet, locale=expected.locale, views=probabilities
+    )
+    likeliest = predict(search.best)
+    if (
+        search.exact
+        and likeliest.amount.amount is None
+        and raised_cents(likeliest.raw, expected.locale) is None
+    ):
+        grammar = _grammar(alphabet.symbols, expected.locale, expected.length)
+        amounts = ensemble.search(probabilities, grammar, _COUNT, _BUDGET)
+        if amounts.best and amounts.best[0].probability >= _LIKELY * likeliest.probability:
+            return predict(amounts.best), amounts.exact
+    return likeliest, search.exact
+
+
+@functools.lru_cache(maxsize=32)
+def _grammar(symbols: str, locale: str | None, length: int | None) -> Automaton:
+    grammar = amount_grammar.automaton(symbols, locale)
+    digits = check_digits.parse(None, length)
+    return intersection(grammar, digits) if digits else grammar
 
 
 def _decode_date(probabilities: Floats, rules: DateRules, alphabet: Alphabet, count: int) -> DecodedField:

@@ -106,6 +106,44 @@ class Lattice:
         return values[:labels]
 
 
+def accepted_mass(
+    views: npt.NDArray[np.floating[Any]], automaton: Automaton, accepting: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
+    """Computes how likely the strings are that end in some of an automaton's states, without listing any.
+
+    The forward variables run over the automaton's arrows, and its states with a blank since: few of each, as in an
+    automaton of strings with the same digits, make one product of matrices for each step.
+
+    Args:
+        views: float [V, T, K], rows that sum to 1; the last of K is the blank.
+        automaton: over K − 1 labels.
+        accepting: bool [F, S]; for each of F, the states in which a string may end.
+
+    Returns:
+        float64 [F]: the mean over the views.
+    """
+    source, label = np.nonzero(automaton.step != DEAD)
+    used, renumbered = np.unique(
+        np.concatenate([[automaton.start], source, automaton.step[source, label]]), return_inverse=True
+    )
+    start, source, target = int(renumbered[0]), *np.split(renumbered[1:], 2)
+    accepting = accepting[:, used]
+    arrows, states = len(source), len(used)
+    # Where the mass of each variable flows to; a blank has to stand between equal labels.
+    flow = np.eye(arrows + states)
+    flow[:arrows, :arrows] += (target[:, None] == source) & (label[:, None] != label)
+    flow[np.arange(arrows), arrows + target] = 1
+    flow[arrows + source, np.arange(arrows)] = 1
+    emitted = views[:, :, np.append(label, np.full(states, -1))].swapaxes(0, 1).astype(np.float64)
+    mass = np.zeros((len(views), arrows + states))
+    mass[:, arrows + start] = 1
+    for emission in emitted:
+        mass = mass @ flow
+        mass *= emission
+    ended: Matrix = mass @ accepting[:, np.append(target, np.arange(states))].T
+    return np.asarray(ended.mean(0))
+
+
 def normalized_rows(probabilities: npt.NDArray[np.floating[Any]]) -> Matrix:
     """Checks probabilities and normalizes them to float64 rows that sum to 1."""
     rows = np.asarray(probabilities, np.float64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from serving.decoding.amounts import LOCALES
+from serving.decoding.amount_grammar import LOCALES
 from serving.decoding.check_digits import MAX_LENGTH, SCHEMES
 from serving.decoding.dates import ORDERS
 from serving.decoding.field_string import KINDS

@@ -47,7 +47,7 @@ def boxes(
     mapped = np.zeros((2, len(row) + 1))  # and one more, which belongs to no symbol
     a, b, c = field.to_picture.T[:, :, None]
     mapped[:, :-1] = a * (column + 0.5) + b * (row + 0.5) + c
-    ends = _ends(field.pixels, spans, sliding)
+    ends = columns(field.pixels, spans, sliding)
     edges = column.searchsorted(np.array(ends).ravel())
     low = np.minimum.reduceat(mapped, edges, 1)[:, ::2].T.tolist()
     high = np.maximum.reduceat(mapped, edges, 1)[:, ::2].T.tolist()
@@ -68,8 +68,8 @@ def _middle(field: Field, start: int, stop: int) -> _Places:
     return np.asarray(field.to_picture @ np.array([x, y, [1, 1, 1, 1]]))
 
 
-def _ends(pixels: Gray, spans: Sequence[tuple[int, int]], sliding: Sliding) -> list[tuple[int, int]]:
-    """Returns the first and one past the last column of each symbol, at least one column each."""
+def columns(pixels: Gray, spans: Sequence[tuple[int, int]], sliding: Sliding) -> list[tuple[int, int]]:
+    """Returns the first and one past the last column of each symbol, at least one column each; arguments as `boxes`."""
     width = pixels.shape[1]
     ink: list[int] = pixels.sum(0, dtype=np.int64).tolist()
     reach = sliding.receptive / 2

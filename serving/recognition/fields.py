@@ -1,7 +1,7 @@
 """Recognizes whole fields, amounts, numbers or dates: encoded bytes become normalized fields, probabilities predictions.
 
-`raw` is the text as written: "1.250" is no number to be parsed. Which mark is a decimal point is decided by
-`amounts.predict_amount`, and its doubt is a reason not to accept.
+`raw` is the text as written: "1.250" is no number to be parsed. What the marks mean is decided by
+`amounts.predict_amount`, whether cents are raised by `raised_cents`; a doubt is a reason not to accept.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 
 from serving.decoding import alphabet as alphabets
 from serving.decoding import ctc, ensemble
-from serving.decoding.alphabet import DIGITS, Alphabet, without_marks
-from serving.decoding.amounts import digits_of
+from serving.decoding.alphabet import Alphabet, without_marks
+from serving.decoding.amounts import Amount, digit_places
 from serving.decoding.field_string import DecodedField, FieldFormat, confidence, decode, raw_text
 from serving.decoding.thresholds import OperatingPoint, point_of, rejection_reason, shortest_float
 from serving.errors import CheckreaderError
@@ -27,6 +27,7 @@ from serving.images.field import Field, normalize_field
 from serving.manifest import Model, Sliding
 from serving.recognition import boxes
 from serving.recognition.boxes import Box
+from serving.recognition.raised_cents import with_raised_cents
 from serving.recognition.uncovered_ink import uncovered_ink
 from serving.runtime.network import Array, Floats, Network
 
@@ -58,10 +59,9 @@ class Alternative(msgspec.Struct, frozen=True):
 class FieldPrediction(msgspec.Struct, frozen=True):
     """A recognized field.
 
-    `page` is the number of its page in the picture, from 1. `text` is the digits alone, `raw` the text as written
-    `amount` a decimal where the marks leave no doubt. `date` is that of kind date, as 2024-02-29, where there is no
-    doubt. `reason` says why the
-    prediction is not accepted.
+    `page` is the number of its page in the picture, from 1. `raw` is everything written, `text` the digits of the
+    value in writing order, and `digits` those one by one; `amount` is a decimal where the marks leave no doubt.
+    `date` is that of kind date, as 2024-02-29, where there is no doubt. `reason` says why the prediction is not accepted.
     """
 
     page: int
@@ -143,24 +143,34 @@ def recognize(
     alphabet = alphabets.parse(model.labels)
     decoded = decode(steps, expected, alphabet)
     raw = raw_text(decoded.labels, alphabet)
-    text = digits_of(raw)
+    places = _places(steps, decoded.labels, alphabet)
+    amount = decoded.amount
+    if amount is not None:
+        spans = [place[:2] for place in places]
+        written = alphabet.text(decoded.labels)
+        amount = with_raised_cents(amount, written, expected.locale, source.field, spans, model.sliding)
+    kept = amount.digits if amount else digit_places(raw)
+    text = "".join(raw[place] for place in kept)
     if not text:
         return _empty(source, whole_page or "no digit read", expected)
     certainty = shortest_float(np.float32(confidence(decoded.best[0].probability, model.confidence)))
-    places = _places(steps, decoded.labels, alphabet)
-    reason = whole_page or _fault(decoded, expected) or _rejection(certainty, decoded, expected, point)
+    reason = (
+        whole_page
+        or _fault(decoded, amount, raw, expected)
+        or _rejection(certainty, decoded, expected, point)
+    )
     if reason is None and uncovered_ink(source.field.pixels, [place[:2] for place in places], model.sliding):
         reason = "ink beside the digits that was not read: one may be missing"
     return FieldPrediction(
         page=source.page,
         text=text,
         raw=raw,
-        amount=decoded.amount.amount if decoded.amount else None,
+        amount=amount.amount if amount else None,
         date=decoded.date.isoformat() if decoded.date else None,
         confidence=certainty,
         accepted=reason is None,
         reason=reason,
-        digits=_digits(source, places, decoded.labels, model.sliding),
+        digits=_digits(source, places, decoded.labels, kept, model.sliding),
         check_digit=CheckDigit(expected.scheme, decoded.valid) if expected.scheme else None,
         alternatives=[
             Alternative(
@@ -239,15 +249,15 @@ def field_recognizer(
     return FieldRecognizer(model, network, expected, point_of(model, max_error), crop)
 
 
-def _fault(decoded: DecodedField, expected: FieldFormat) -> str | None:
+def _fault(decoded: DecodedField, amount: Amount | None, raw: str, expected: FieldFormat) -> str | None:
     """Returns why a string is not accepted, however likely it is."""
     if not decoded.valid:
         return f"no {expected.kind} that fits keeps {_rules(expected)}: the likeliest string is shown"
     if not decoded.exact:
         return "unsure: too many strings are about as likely"
-    if len(decoded.best[0].labels) == 1:
+    if len(raw.strip(".,-")) == 1:
         return "one digit alone: nothing beside it tells it from a mark or a letter"
-    return decoded.amount.doubt if decoded.amount else decoded.doubt
+    return amount.doubt if amount else decoded.doubt
 
 
 def _rejection(
@@ -283,12 +293,16 @@ def _places(probabilities: Floats, labels: Sequence[int], alphabet: Alphabet) ->
 
 
 def _digits(
-    source: LocatedField, places: Sequence[ctc.Place], labels: Sequence[int], sliding: Sliding
+    source: LocatedField,
+    places: Sequence[ctc.Place],
+    labels: Sequence[int],
+    kept: Sequence[int],
+    sliding: Sliding,
 ) -> list[FieldDigit]:
+    """Returns the digits at the places that are kept in the string."""
     spans = [(first, last) for first, last, _ in places]
     symbols = boxes.boxes(source.field, spans, sliding, source.corner, source.size)
     return [
-        FieldDigit(label, shortest_float(np.float32(probability)), box)
-        for label, (_, _, probability), box in zip(labels, places, symbols, strict=True)
-        if label < len(DIGITS)
+        FieldDigit(labels[place], shortest_float(np.float32(places[place][2])), symbols[place])
+        for place in kept
     ]

@@ -42,7 +42,7 @@ def test_equal_and_missing_thresholds_are_explained() -> None:
     thresholds = [Threshold(rate, 0.999, 0.9, 0.0, 0.0, rate, 1_000) for rate in (0.02, 0.01, 0.005)]
     note = chapter4_quality.thresholds_note(Calibration(least_evidence=7.5182, thresholds=thresholds))
     assert (
-        "Evidence of at least 7.52 is asked for, too, which turns away all but one in 250,000 pictures"
+        "Evidence of at least 7.52 is asked for, too, which turns away all but one in 100,000 pictures"
         in note
     )
     assert note.endswith("For 0.2%, 0.1% too few validation digits are read surely enough without an error.")

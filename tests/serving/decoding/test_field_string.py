@@ -123,14 +123,78 @@ def test_equal_amounts_count_together() -> None:
     assert decoded.best[0].probability == pytest.approx(1.0)
 
 
-def test_rivals_that_the_search_does_not_list_count() -> None:
+@pytest.mark.parametrize(("share", "clear"), [(0.004, True), (0.02, False)])
+def test_rivals_that_the_search_does_not_list_count(share: float, clear: bool) -> None:
+    """Two separators that no amount has are likelier, and are all that the search lists."""
     rows = steps_of("12345678", 1.0)
-    for step in range(2, 16, 2):  # at seven places a separator of 0.4 %, of which the search lists two
-        shared(rows, step, blank=0.996, point=0.004)
+    for step in (2, 4):
+        shared(rows, step, blank=0.9, point=0.1)
+    shared(rows, 12, blank=1 - share, point=share)  # before the last two digits
     decoded = decode(rows, field_format(), ALPHABET)
     assert decoded.amount is not None
-    assert decoded.amount.amount is None
-    assert "12345678 may be" in str(decoded.amount.doubt)
+    assert decoded.amount.amount == ("12345678" if clear else None)
+    assert clear or "12345678 may be 123456.78, probability 0.02" in str(decoded.amount.doubt)
+
+
+def test_the_likeliest_amount_is_taken_instead_of_a_likelier_string_that_is_none() -> None:
+    """A comma's tail that is rather read as a 1."""
+    rows = shared(steps_of("1.2507", 1.0), 11, d7=0.6, blank=0.4)
+    decoded = decode(rows, field_format(), ALPHABET)
+    assert raw_text(decoded.labels, ALPHABET) == "1.250"
+    assert decoded.amount is not None
+    assert decoded.amount.amount == "1250"
+    assert decoded.best[0].probability == pytest.approx(0.4)
+    assert decoded.exact
+
+
+def test_an_unlikely_amount_is_not_taken_for_what_is_written() -> None:
+    rows = shared(steps_of("1.2507", 1.0), 11, d7=0.85, blank=0.15)
+    decoded = decode(rows, field_format(), ALPHABET)
+    assert raw_text(decoded.labels, ALPHABET) == "1.2507"
+    assert decoded.amount is not None
+    assert "groups of 1-4 digits" in str(decoded.amount.doubt)
+
+
+def test_the_likeliest_amount_has_the_length() -> None:
+    rows = shared(shared(steps_of("1.2507", 1.0), 11, d7=0.6, blank=0.4), 3, point=0.7, blank=0.3)
+    decoded = decode(rows, field_format(length=5), ALPHABET)
+    assert raw_text(decoded.labels, ALPHABET) == "12507"
+    assert decoded.amount is not None
+    assert decoded.amount.amount == "12507"
+
+
+def test_the_locale_decides_what_an_amount_is() -> None:
+    """Lakh are none in the US: with a separator less, which is about as likely, it is one."""
+    rows = shared(steps_of("1.50.000", 1.0), 3, point=0.6, blank=0.4)
+    for locale, raw in ((None, "1.50.000"), ("in", "1.50.000"), ("us", "150.000")):
+        assert raw_text(decode(rows, field_format(locale=locale), ALPHABET).labels, ALPHABET) == raw
+
+
+def test_a_network_with_more_marks() -> None:
+    """No digit of a denominator is one of the value."""
+    alphabet = Alphabet(f"{DIGITS}.,/-x")
+    symbols = "12xx/100"
+    rows = np.zeros((1, 2 * len(symbols) + 1, 16), np.float32)
+    rows[0, ::2, 15] = 1
+    rows[0, np.arange(len(symbols)) * 2 + 1, [alphabet.symbols.index(symbol) for symbol in symbols]] = 1
+    decoded = decode(rows, field_format(), alphabet)
+    assert alphabet.text(decoded.labels) == symbols
+    assert decoded.amount is not None
+    assert (decoded.amount.amount, decoded.amount.digits) == ("12", (0, 1))
+
+
+def test_closings_add_up() -> None:
+    """The three likeliest strings have too little of what means 12."""
+    alphabet = Alphabet(f"{DIGITS}.,/-x")
+    rows = np.zeros((1, 9, 16), np.float32)
+    rows[0, ::2, 15] = 1
+    rows[0, [1, 3], [1, 2]] = 1
+    rows[0, 5, [10, 11, 13, 15]] = 0.25
+    rows[0, 7, [13, 15]] = 0.5, 0.5
+    decoded = decode(rows, field_format(), alphabet)
+    assert decoded.amount is not None
+    assert (decoded.amount.amount, decoded.amount.digits) == ("12", (0, 1))
+    assert decoded.best[0].probability == pytest.approx(1)
 
 
 def test_the_length_chooses_among_strings() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from serving.decoding.automata import Automaton
 from serving.decoding.check_digits import length, luhn
-from serving.decoding.lattice import Lattice, lattices, normalized_rows
+from serving.decoding.lattice import Lattice, accepted_mass, lattices, normalized_rows
 from tests.serving.decoding.test_ctc import accepted, every_string, shares
 
 
@@ -48,3 +48,17 @@ def test_several_views_are_as_each_alone(rows: np.ndarray, automaton: Automaton 
         state = automaton.start if automaton else 0
         np.testing.assert_allclose(lattice.gains(state), alone.gains(state), rtol=1e-12)
         assert lattice.columns == alone.columns
+
+
+@settings(deadline=None)
+@given(st.data(), st.sampled_from([luhn(), length(2)]))
+def test_accepted_mass(data: st.DataObject, automaton: Automaton) -> None:
+    """Of all strings that end in each state; together they have what the search calls the total."""
+    first = data.draw(shares((1, 5), (11, 11)))
+    views = np.stack([first, np.roll(first, 1, 1)])
+    masses = accepted_mass(
+        views, automaton, np.vstack([automaton.accepting, np.eye(len(automaton.step), dtype=bool)])
+    )
+    totals = [Lattice(view, automaton).total for view in views]
+    assert masses[0] == pytest.approx(np.mean(totals), rel=1e-9, abs=1e-300)
+    assert masses[0] == pytest.approx(masses[1:][automaton.accepting].sum(), rel=1e-9, abs=1e-300)

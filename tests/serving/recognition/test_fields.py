@@ -222,6 +222,29 @@ def test_a_separator_that_is_missed_is_another_amount() -> None:
     assert "1250" in reading.reason
 
 
+@pytest.mark.parametrize(
+    ("raw", "text", "amount"),
+    [
+        ("125xx/100", "125", "125"),
+        ("125.50/100", "12550", "125.50"),
+        ("-1,250/-", "1250", "1250"),
+        ("12-50/10", "125010", None),
+    ],
+)
+def test_digits_are_those_of_the_value(raw: str, text: str, amount: str | None) -> None:
+    """`raw` keeps everything; where there is a doubt, all digits are kept."""
+    alphabet = Alphabet(f"{DIGITS}.,/-x")
+    labels = [label for symbol in raw for label in (15, alphabet.symbols.index(symbol))]
+    rows = np.full((len(labels) + 1, 16), 1e-5, np.float32)
+    rows[np.arange(len(rows)), [*labels, 15]] = 1 - 15e-5
+    sliding = Sliding(HEIGHT, 8, 1, 4, 4, 8)
+    tensor = Tensor("image", "FP32", [-1, HEIGHT, -1, 1])
+    model = Model("1", "field", tensor, [], labels=manifest_labels(alphabet), sliding=sliding)
+    reading = predicted(rows, field_format(), model)
+    assert (reading.raw, reading.text, reading.amount) == (raw, text, amount)
+    assert "".join(str(digit.digit) for digit in reading.digits) == text
+
+
 FIVE = [Threshold(0.05, 0.9, 0.03, 0.02, 0.04, 0.5, 400)]
 
 
