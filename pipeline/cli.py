@@ -179,7 +179,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--strategy", choices=("single", "mirrored"), default="single", help="mirrored: on all GPUs"
     )
-    train.add_argument("--resume", action="store_true", help="go on after the last finished epoch")
+    train.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
 
     quantize = stage(
         "quantize",

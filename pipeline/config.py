@@ -127,7 +127,7 @@ class FieldTrainConfig:
     precision: str = "mixed_bfloat16"  # of activations; weights stay float32
     real: float = 0.0  # share of the batches that hold labeled real fields, for fine-tuning
     recombined: float = 0.0  # share of the real fields that are parts of two, side by side
-    start: str | None = None  # path of the weights to start from; None = the released ones
+    start: str | None = None  # path of a run's weights to start from; None = the released ones
 
     def parts(self) -> tuple[FieldTrainConfig, FieldTrainConfig]:
         """Returns the configs of the opening and of the rest."""

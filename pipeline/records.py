@@ -154,7 +154,8 @@ class CrossValidation(msgspec.Struct, frozen=True):
 class TrainRecord(Record, frozen=True, kw_only=True):
     """`config` is that of a `TrainConfig` or a `FieldTrainConfig`; a record that names no task is a digit's.
 
-    `sources` are what the batches of a digit run mix; an older release's were its data alone.
+    `sources` are what the batches of a digit run mix; an older release's were its data alone. `alphabet` are the
+    symbols of a field network (`pipeline.networks.spec.alphabet`).
     """
 
     STAGE = "train"
@@ -164,6 +165,7 @@ class TrainRecord(Record, frozen=True, kw_only=True):
     config: dict[str, Any]
     data: dict[str, Any]
     data_dir: str | None = None
+    alphabet: str | None = None
     sources: list[dict[str, Any]] = []
     metrics: dict[str, Any] = {}
     calibration: Calibration | None = None

@@ -1,27 +1,29 @@
 """Makes batches of fields to train on: drawn in other processes, distorted, padded to a common width.
 
 Blocks of fields are drawn ahead while the network trains and used in order, so
-that equal seeds give equal batches with any number of processes.
+that equal seeds give equal batches with any number of processes. Batches come in
+rounds, each of which depends on the seed and its number alone, so that a training
+goes on at any batch without the rounds before.
 """
 
 from __future__ import annotations
 
 import collections
 import concurrent.futures
-import dataclasses
 import itertools
 import multiprocessing
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from pipeline.augmentation.batch_stream import Batch, BatchStream
 from pipeline.config import FieldTrainConfig
-from pipeline.networks.lenet5_field import SLIDING, classes
+from pipeline.networks.lenet5_field import SLIDING, classes, translate
 from pipeline.synthesis.sampler import Item
+from serving.decoding.alphabet import DIGITS, Alphabet
 from serving.images import sliding_window
 from serving.images.codec import Gray
 
@@ -29,40 +31,24 @@ Sampler = Callable[[np.random.Generator, int], list[Item]]
 
 _BLOCK: Final = 512  # fields that a process draws at a time
 _AHEAD: Final = 24  # blocks being drawn or waiting
-_SHUFFLED: Final = 8  # blocks that are shuffled together
-_POOL: Final = 4096  # fields that are sorted by width together
+SHUFFLED: Final = 8  # blocks that are shuffled together, in one round
+POOL: Final = 4096  # fields that are sorted by width together
 _SHIFT: Final = 3  # rows and columns
 
 
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Fields of about one width.
-
-    Attributes:
-        image: float32 [N, 32, W, 1].
-        steps: int32 [N], how many of the network's steps see the field; the rest see padding.
-        labels: int32 [N, L], −1 after the last.
-        separators: False if the labels leave separators out, so that one may stand anywhere.
-    """
-
-    image: npt.NDArray[np.float32]
-    steps: npt.NDArray[np.int32]
-    labels: npt.NDArray[np.int32]
-    separators: bool = True
-
-
-def draw_blocks(sample: Sampler, seed: int, processes: int = 1) -> Generator[list[Item]]:
+def draw_blocks(sample: Sampler, seed: int, processes: int = 1, first: int = 0) -> Generator[list[Item]]:
     """Draws endless blocks of fields, in an order that depends on the seed alone.
 
     Args:
         sample: a picklable function (rng, count) → list of `Item`.
         seed: decides everything.
         processes: how many processes draw.
+        first: the number of the block to begin with.
     """
     context = multiprocessing.get_context("spawn")  # TensorFlow's threads do not survive a fork
     with concurrent.futures.ProcessPoolExecutor(processes, mp_context=context) as pool:
         pending: collections.deque[concurrent.futures.Future[list[Item]]] = collections.deque()
-        number = 0
+        number = first
         try:
             while True:
                 while len(pending) < _AHEAD:
@@ -78,60 +64,94 @@ def _block(sample: Sampler, seed: int, number: int) -> list[Item]:
     return sample(np.random.default_rng([seed, number]), _BLOCK)
 
 
-def batch_stream(blocks: Iterator[list[Item]], config: FieldTrainConfig) -> Generator[Batch]:
-    """Makes endless batches from the blocks of `draw_blocks`, some blocks at a time."""
-    rng = np.random.default_rng([config.seed, 1])
-    while True:
-        items = [pair for block in itertools.islice(blocks, _SHUFFLED) for pair in block]
-        yield from batches(items, config.batch, config.views, rng)
+def drawn_batches(
+    sample: Sampler, config: FieldTrainConfig, alphabet: Alphabet, processes: int = 1
+) -> BatchStream:
+    """Makes endless batches from the blocks of `draw_blocks`, some blocks a round."""
+
+    def rounds(first: int) -> Generator[Iterator[Batch]]:
+        blocks = draw_blocks(sample, config.seed, processes, first * SHUFFLED)
+        try:
+            for number in itertools.count(first):
+                items = [pair for block in itertools.islice(blocks, SHUFFLED) for pair in block]
+                rng = np.random.default_rng([config.seed, 1, number])
+                yield batches(items, config.batch, config.views, rng, alphabet)
+        finally:
+            blocks.close()
+
+    return BatchStream(rounds)
 
 
 def mixed_batches(
     real: Callable[[np.random.Generator], Item],
     synthetic: Sequence[Item],
     config: FieldTrainConfig,
-    separators: bool,
-) -> Iterator[Batch]:
+    alphabet: Alphabet,
+    marks: str,
+) -> BatchStream:
     """Makes endless batches, of which a share of `config.real` comes from `real`, the rest from `synthetic`.
 
     Args:
         real: draws a labeled field, or one that is recombined from two.
-        synthetic: fields drawn by code.
+        synthetic: fields drawn by code, whose texts name every mark.
         config: seed, batch size and share.
-        separators: True if the labels of the real fields name the separators.
+        alphabet: the network's.
+        marks: those that the texts of the real fields name.
     """
-    rng = np.random.default_rng([config.seed, 2])
-    count = _POOL // config.batch
+    count = POOL // config.batch
     real_count = round(config.real * count)
-    while True:
+
+    def mixed(rng: np.random.Generator) -> Iterator[Batch]:
         labeled = [real(rng) for _ in range(real_count * config.batch)]
         size = (count - real_count) * config.batch
         generated = [synthetic[i] for i in rng.integers(len(synthetic), size=size)]
         pool = [
-            dataclasses.replace(batch, separators=named)
-            for items, named in ((labeled, separators), (generated, True))
-            for batch in batches(items, config.batch, 1, rng)
+            batch
+            for items, named in ((labeled, marks), (generated, None))
+            for batch in batches(items, config.batch, 1, rng, alphabet, named)
         ]
         yield from (pool[i] for i in rng.permutation(len(pool)))
 
+    def rounds(first: int) -> Generator[Iterator[Batch]]:
+        for number in itertools.count(first):
+            yield mixed(np.random.default_rng([config.seed, 2, number]))
 
-def batches(items: Sequence[Item], size: int, views: int, rng: np.random.Generator) -> Iterator[Batch]:
-    """Makes batches of about equal width from the items, `views` times each, distorted, in random order."""
+    return BatchStream(rounds)
+
+
+def batches(
+    items: Sequence[Item],
+    size: int,
+    views: int,
+    rng: np.random.Generator,
+    alphabet: Alphabet,
+    marks: str | None = None,
+) -> Iterator[Batch]:
+    """Makes batches of about equal width from the items, `views` times each, distorted, in random order.
+
+    Args:
+        items: fields with their texts.
+        size: of a batch.
+        views: how often each field is seen.
+        rng: decides everything.
+        alphabet: the network's.
+        marks: those that the texts name; None = all.
+    """
     order = np.concatenate([rng.permutation(len(items)) for _ in range(views)])
-    for start in range(0, len(order), _POOL):
-        pool = [(distort(items[i][0], rng), items[i][1]) for i in order[start : start + _POOL]]
-        pool = [(pixels, text) for pixels, text in pool if alignable(pixels, text)]
+    for start in range(0, len(order), POOL):
+        pool = [(distort(items[i][0], rng), items[i][1]) for i in order[start : start + POOL]]
+        pool = [(pixels, text) for pixels, text in pool if alignable(pixels, text, alphabet)]
         # The jitter keeps the same fields from always meeting.
         widths = np.array([pixels.shape[1] for pixels, _ in pool]) * rng.uniform(0.9, 1.1, len(pool))
         by_width = np.argsort(widths)
         cuts = [by_width[at : at + size] for at in range(0, len(pool) - size + 1, size)]
         for cut in rng.permutation(len(cuts)):
-            yield pad([pool[i] for i in cuts[cut]], rng)
+            yield make_batch([pool[i] for i in cuts[cut]], alphabet, marks, rng)
 
 
-def alignable(pixels: Gray, text: str) -> bool:
+def alignable(pixels: Gray, text: str, alphabet: Alphabet) -> bool:
     """Returns True if CTC can align the text: a step for each symbol, and one between equal neighbors."""
-    labels = classes(text)
+    labels = classes(text, alphabet)
     repeats = sum(a == b for a, b in itertools.pairwise(labels))
     return len(labels) + repeats <= sliding_window.steps(pixels.shape[1], SLIDING)
 
@@ -190,16 +210,38 @@ def _tone_curves() -> npt.NDArray[np.uint8]:
 _TONES: Final = _tone_curves()  # [16, 256]
 
 
-def pad(items: Sequence[Item], rng: np.random.Generator | None = None) -> Batch:
-    """Pads items to a common width; with `rng` each is moved by up to `_SHIFT` columns."""
-    widths = np.array([pixels.shape[1] for pixels, _ in items])
-    shifts = [0 if rng is None else int(rng.integers(-_SHIFT, _SHIFT + 1)) for _ in items]
-    width = sliding_window.padded_width(int(widths.max()), SLIDING)
-    pixels = sliding_window.pad([pixels for pixels, _ in items], width, SLIDING, shifts)
-    image = pixels[..., None].astype(np.float32) / np.float32(255)
-    each = [classes(text) for _, text in items]
-    labels = np.full((len(items), max(1, *map(len, each))), -1, np.int32)
-    for row, label in enumerate(each):
+def make_batch(
+    items: Sequence[Item],
+    alphabet: Alphabet,
+    marks: str | None = None,
+    rng: np.random.Generator | None = None,
+) -> Batch:
+    """Puts items of about one width into a batch; the arguments are those of `batches` and `pad`."""
+    image, steps = pad([pixels for pixels, _ in items], rng)
+    texts = [classes(text, alphabet) for _, text in items]
+    labels = np.full((len(items), max(1, *map(len, texts))), -1, np.int32)
+    for row, label in enumerate(texts):
         labels[row, : len(label)] = label
-    steps = np.array([sliding_window.steps(int(width), SLIDING) for width in widths], np.int32)
-    return Batch(image, steps, labels)
+    return Batch(image, steps, labels, _declared(alphabet, marks))
+
+
+def _declared(alphabet: Alphabet, marks: str | None) -> npt.NDArray[np.bool_]:
+    """Returns which classes labels name that name these marks: the digits, those, and the blank; bool [K]."""
+    named = alphabet.symbols if marks is None else DIGITS + translate(marks, alphabet)
+    return np.array([*(symbol in named for symbol in alphabet.symbols), True])
+
+
+def pad(
+    fields: Sequence[Gray], rng: np.random.Generator | None = None
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+    """Pads fields to a common width; with `rng` each is moved by up to `_SHIFT` columns.
+
+    Returns:
+        The image, float32 [N, 32, W, 1], and how many of the network's steps see each field, int32 [N].
+    """
+    widths = [pixels.shape[1] for pixels in fields]
+    shifts = [0 if rng is None else int(rng.integers(-_SHIFT, _SHIFT + 1)) for _ in fields]
+    width = sliding_window.padded_width(max(widths), SLIDING)
+    pixels = sliding_window.pad(list(fields), width, SLIDING, shifts)
+    image = pixels[..., None].astype(np.float32) / np.float32(255)
+    return image, np.array([sliding_window.steps(width, SLIDING) for width in widths], np.int32)

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.augmentation.field import alignable
-from pipeline.networks.lenet5_field import ALPHABET, SLIDING
+from pipeline.networks.lenet5_field import SLIDING
 from pipeline.synthesis.sampler import Item
 from serving.decoding import ctc
-from serving.decoding.alphabet import without_marks
+from serving.decoding.alphabet import Alphabet, without_marks
 from serving.images import sliding_window
 from serving.images.codec import Gray
 from serving.images.digit import INK_LEVEL
@@ -34,21 +34,22 @@ _LONGEST: Final = 8  # symbols
 
 
 def cuts(
-    pixels: Gray, text: str, probabilities: npt.NDArray[np.float32], separators: bool
+    pixels: Gray, text: str, probabilities: npt.NDArray[np.float32], alphabet: Alphabet, marks: str
 ) -> tuple[Cut, ...]:
     """Finds where a field can be cut between two symbols of its text.
 
     Args:
         pixels: uint8 [32, w], 255 = ink.
         text: of the field, in the alphabet's symbols.
-        probabilities: a network's output for the field, float32 [T, 12].
-        separators: False if texts leave separators out, so that one may stand anywhere.
+        probabilities: a network's output for the field, float32 [T, K].
+        alphabet: the network's.
+        marks: those of its symbols that texts name; others may stand anywhere.
     """
-    if not alignable(pixels, text):
+    if not alignable(pixels, text, alphabet):
         return ()
-    shares = probabilities if separators else without_marks(probabilities, ALPHABET)
+    shares = without_marks(probabilities, alphabet, kept=marks)
     shares = np.maximum(shares, _TINY)  # so that there is an alignment
-    places = ctc.places(shares / shares.sum(1, keepdims=True), ALPHABET.labels(text))
+    places = ctc.places(shares / shares.sum(1, keepdims=True), alphabet.labels(text))
     ink = (pixels > INK_LEVEL).sum(0).tolist()
     trusted = []
     for count, ((_, step, before), (next_step, _, after)) in enumerate(itertools.pairwise(places), 1):

@@ -1,12 +1,16 @@
 """Loads a folder of labeled fields: pictures, and the text written on each.
 
-    FOLDER/labels.csv      file,text
+    FOLDER/labels.csv      file,text,written,amount
     FOLDER/labels.jsonl    {"file": "0001.png", "text": "1.250,50", "boxes": [[1, 4, 9, 12, 30], …]}
+    FOLDER/marks.txt       .,/-x
 
-`file` lies in FOLDER or in FOLDER/images. `text` is the written text: digits,
-with the points and commas between them, or, where nobody noted those, the
-digits alone. `boxes` are optional: digit, x, y, width and height in
-the picture's pixels, one for each digit of the text.
+`file` lies in FOLDER or in FOLDER/images. `text` is the digits of the value in writing order, with or without the
+points and commas between them. All else is optional. `written` is everything that is written: "125 xx/100" of the
+text 125. `amount` is a decimal: 125.50 of the text 12550. `boxes` are digit, x, y, width and height in the picture's
+pixels, one for each digit of the text.
+
+A set's marks are those that its labels name, so that a field whose label has none of them has none. `marks.txt`
+declares them; without it they are those that occur.
 """
 
 from __future__ import annotations
@@ -23,13 +27,14 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.data import field_labels
+from pipeline.networks.lenet5_field import translate
+from serving.decoding.alphabet import Alphabet
 from serving.errors import CheckreaderError
 from serving.images.codec import Gray, decode
 from serving.images.pages import only_page
 
 NAMES: Final = ("labels.csv", "labels.jsonl")
-_TEXT: Final = re.compile(r"[0-9]+([.,][0-9]+)*")
-_COUNT: Final = 200  # digits; more is a slip of the pen, and no field is that long
 
 Box = tuple[float, float, float, float]
 Index = npt.NDArray[np.intp]
@@ -44,7 +49,10 @@ class Labeled:
 
     name: str  # the folder's
     files: tuple[str, ...]  # as the labels name them
-    texts: tuple[str, ...]  # as labeled, separators included
+    texts: tuple[str, ...]  # as labeled, points and commas included
+    written: tuple[str, ...]  # with all marks that were noted
+    amounts: tuple[str | None, ...]  # decimals; None where nobody noted one
+    marks: str  # that labels name, in the alphabet's order
     boxes: tuple[tuple[Box, ...] | None, ...]  # x, y, width, height per digit; None where there are none
     encoded: tuple[bytes, ...]
     digests: tuple[str, ...]  # SHA-256 of each picture's file
@@ -55,13 +63,21 @@ class Labeled:
 
     @property
     def digits(self) -> tuple[str, ...]:
-        """The texts without separators."""
+        """The texts without points and commas."""
         return tuple(re.sub("[.,]", "", text) for text in self.texts)
 
     @property
-    def separators(self) -> bool:
-        """True if the labels name separators; where none does, any field may have some."""
-        return any(not text.isdigit() for text in self.texts)
+    def kind(self) -> str:
+        """The kind of field to read these as: an amount where labels say which, else a number."""
+        return "number" if all(amount is None for amount in self.amounts) else "amount"
+
+    def translated(self, alphabet: Alphabet) -> Labeled:
+        """Returns the same fields with what is written, and the marks, in a network's symbols."""
+        return dataclasses.replace(
+            self,
+            written=tuple(translate(written, alphabet) for written in self.written),
+            marks="".join(dict.fromkeys(translate(self.marks, alphabet))),
+        )
 
     def picture(self, index: int) -> Gray:
         """Decodes one field: gray levels uint8 [height, width]."""
@@ -74,6 +90,8 @@ class Labeled:
             self,
             files=tuple(self.files[i] for i in rows),
             texts=tuple(self.texts[i] for i in rows),
+            written=tuple(self.written[i] for i in rows),
+            amounts=tuple(self.amounts[i] for i in rows),
             boxes=tuple(self.boxes[i] for i in rows),
             encoded=tuple(self.encoded[i] for i in rows),
             digests=tuple(self.digests[i] for i in rows),
@@ -85,7 +103,8 @@ class Labeled:
             "name": self.name,
             "n": len(self),
             "digits": sum(map(len, self.digits)),
-            "separators": self.separators,
+            "marks": self.marks,
+            "amounts": sum(amount is not None for amount in self.amounts),
             "boxes": sum(boxes is not None for boxes in self.boxes),
             "sha256": self.sha256,
         }
@@ -94,6 +113,8 @@ class Labeled:
 class _Row(msgspec.Struct, frozen=True):
     file: str
     text: str
+    written: str | None = None
+    amount: str | None = None
     boxes: list[tuple[int | str, float, float, float, float]] | None = None
 
 
@@ -107,13 +128,13 @@ def load(folder: Path, name: str | None = None) -> Labeled:
     path = _labels(folder)
     files: dict[str, str] = {}
     first: dict[str, tuple[str, str]] = {}  # digest → file and text
-    texts, boxes, encoded, digests = [], [], [], []
+    texts, written, amounts, boxes, encoded, digests = [], [], [], [], [], []
     for where, row in _csv_rows(path) if path.suffix == ".csv" else _json_rows(path):
         if row.file in files:
             raise CheckreaderError(
                 f"{where}: {row.file} is labeled a second time, first in {files[row.file]}: remove one"
             )
-        text = _text(row.text, where)
+        text = field_labels.text(row.text, where)
         raw = _read(folder, row.file, where)
         digest = hashlib.sha256(raw).hexdigest()
         twin, twin_text = first.setdefault(digest, (row.file, text))
@@ -124,6 +145,8 @@ def load(folder: Path, name: str | None = None) -> Labeled:
             )
         files[row.file] = where
         texts.append(text)
+        written.append(field_labels.written(row.written, text, where))
+        amounts.append(field_labels.amount(row.amount, where))
         boxes.append(_boxes(row, text, where))
         encoded.append(raw)
         digests.append(digest)
@@ -135,6 +158,9 @@ def load(folder: Path, name: str | None = None) -> Labeled:
         name or folder.resolve().name,
         tuple(files),
         tuple(texts),
+        tuple(written),
+        tuple(amounts),
+        field_labels.marks(folder, written),
         tuple(boxes),
         tuple(encoded),
         tuple(digests),
@@ -198,7 +224,12 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, _Row]]:
                     raise CheckreaderError(
                         f"{where}: more columns than the header has: put a text with a comma into quotes"
                     )
-                yield where, _Row((row["file"] or "").strip(), row["text"] or "")
+                yield (
+                    where,
+                    _Row(
+                        (row["file"] or "").strip(), row["text"] or "", row.get("written"), row.get("amount")
+                    ),
+                )
     except (UnicodeDecodeError, csv.Error) as error:
         raise CheckreaderError(
             f"{path}: not a readable CSV file ({error}): save it as CSV in UTF-8"
@@ -216,18 +247,6 @@ def _json_rows(path: Path) -> Iterator[tuple[str, _Row]]:
                     f'{where}: {error}: expected {{"file": "…", "text": "…"}}, '
                     'and where there are any "boxes": [[digit, x, y, width, height], …]'
                 ) from None
-
-
-def _text(text: str, where: str) -> str:
-    text = text.strip()
-    if not text:
-        raise CheckreaderError(f"{where}: text is empty: write the digits of the field, or remove the line")
-    if not _TEXT.fullmatch(text) or len(text) > _COUNT:
-        raise CheckreaderError(
-            f"{where}: text {text[:40]!r} is not digits with single points or commas between them: "
-            "write only those, without currency signs and spaces"
-        )
-    return text
 
 
 def _boxes(row: _Row, text: str, where: str) -> tuple[Box, ...] | None:

@@ -20,6 +20,7 @@ from pipeline.evaluation.field_calibration import out_of_fold, uncertified_thres
 from pipeline.evaluation.field_readings import (
     FieldRecognizer,
     RecognizedField,
+    amount_right,
     correct,
     exact,
     exact_written,
@@ -30,6 +31,7 @@ from pipeline.evaluation.field_readings import (
 from pipeline.metrics.calibration import Flags, Floats, expected_error, interval
 from pipeline.metrics.edit_distance import align
 from pipeline.synthesis import nonfields
+from serving.decoding.alphabet import EITHER
 from serving.decoding.thresholds import operating_point
 from serving.manifest import Threshold
 
@@ -91,7 +93,8 @@ def measure(
         "seed": seed,
         "confidence": "reader" if confidence is None else "out-of-fold",
         "exact": share(exact_flags),
-        "exact_written": share(exact_written(recognized, labeled)) if labeled.separators else None,
+        "exact_written": share(exact_written(recognized, labeled)) if labeled.marks else None,
+        "amounts": _amounts(recognized, labeled),
         **_digits(recognized, labeled),
         "unread": sum(not field.text for field in recognized),
         "by_length": [
@@ -99,7 +102,7 @@ def measure(
             for length in sorted({len(digits) for digits in labeled.digits})
         ],
         "by_touching": _by(exact_flags, map(_touching, labeled.boxes)),
-        "by_separators": _by(exact_flags, (_separators(text, labeled) for text in labeled.texts)),
+        "by_separators": _by(exact_flags, (_separators(written, labeled) for written in labeled.written)),
         "boxes": _boxes(recognized, labeled, exact_flags),
         "error_reject": error_reject(decoder_score, wrong),
         "measured": [
@@ -141,10 +144,16 @@ def _touching(boxes: Sequence[Box] | None) -> str:
     return "touching" if any(b[0] <= a[1] for a, b in itertools.pairwise(spans)) else "apart"
 
 
-def _separators(text: str, labeled: Labeled) -> str:
-    if not labeled.separators:
+def _separators(written: str, labeled: Labeled) -> str:
+    if not labeled.marks:
         return "unknown"
-    return "without" if text.isdigit() else "with"
+    return "without" if written.isdigit() else "with"
+
+
+def _amounts(recognized: Sequence[RecognizedField], labeled: Labeled) -> dict[str, Any] | None:
+    """Measures the share of right amounts among the labels that have one."""
+    labeled_amounts = np.array([amount is not None for amount in labeled.amounts], np.bool_)
+    return share(amount_right(recognized, labeled)[labeled_amounts]) if labeled_amounts.any() else None
 
 
 def _digits(recognized: Sequence[RecognizedField], labeled: Labeled) -> dict[str, Any]:
@@ -245,7 +254,7 @@ def _worst(
     return [
         {
             "file": labeled.files[i],
-            "text": labeled.texts[i],
+            "text": labeled.written[i].replace(EITHER, "."),
             "read": recognized[i].written,
             "confidence": float(score[i]),
             "probability": recognized[i].probability,
@@ -294,11 +303,13 @@ def summary(record: dict[str, Any]) -> str:
         f"{rate['inserted']} made up); calibration error {ece['before']:.2%} → {ece['after']:.2%}"
     ]
     if record["exact_written"]:
-        lines.append(f"  with separators {_percent(record['exact_written'])}")
+        lines.append(f"  with marks {_percent(record['exact_written'])}")
+    if record["amounts"]:
+        lines.append(f"  amounts {_percent(record['amounts'])} of {record['amounts']['n']:,}")
     groups: list[tuple[str, Callable[[], Iterable[tuple[str, dict[str, Any]]]]]] = [
         ("by length", lambda: ((str(row["length"]), row) for row in record["by_length"])),
         ("digits", record["by_touching"].items),
-        ("separators", record["by_separators"].items),
+        ("marks", record["by_separators"].items),
     ]
     for title, rows in groups:
         parts = [f"{name} {row['value']:.1%} of {row['n']}" for name, row in rows()]

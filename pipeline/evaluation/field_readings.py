@@ -6,16 +6,17 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.data.labeled_fields import Box, Labeled
-from pipeline.networks.lenet5_field import ALPHABET, SLIDING
+from pipeline.networks.lenet5_field import POINTS, SLIDING
 from pipeline.synthesis import nonfields
 from serving.decoding import field_string
-from serving.decoding.alphabet import manifest_labels
+from serving.decoding.alphabet import DIGITS, EITHER, Alphabet, manifest_labels
 from serving.decoding.field_string import FieldFormat
 from serving.decoding.thresholds import operating_point, shortest_float
 from serving.images.codec import Gray
@@ -42,12 +43,13 @@ class RecognizedField:
 
     Attributes:
         text: the digits alone; "" where nothing was read.
-        written: the digits with a point for each separator.
+        written: the digits with all marks.
         probability: the decoder's, of the digits (kind "number") or of the amount.
         confidence: the calibrated probability that it is right; the decoder's if nothing was calibrated.
         boxes: x, y, width and height of each digit, in the picture's pixels.
         alternatives: other strings as written, with their probabilities, best first.
         problem: why the field is never accepted, however confident; None if only confidence decides.
+        amount: a decimal; None for a number, and where there is a doubt.
     """
 
     text: str
@@ -57,20 +59,26 @@ class RecognizedField:
     boxes: tuple[Box, ...] = ()
     alternatives: tuple[tuple[str, float], ...] = ()
     problem: str | None = None
+    amount: str | None = None
 
 
 FieldRecognizer = Callable[[Sequence[Gray]], list[RecognizedField]]
 
 
 def field_recognizer(
-    infer: Infer, confidence: Confidence | None = None, kind: str = "number", locale: str | None = None
+    infer: Infer,
+    alphabet: Alphabet,
+    confidence: Confidence | None = None,
+    kind: str = "number",
+    locale: str | None = None,
 ) -> FieldRecognizer:
     """Returns a recognizer of pictures of fields.
 
     Args:
-        infer: float32 [N, 32, W, 1] → probabilities float32 [N, T, 12].
+        infer: float32 [N, 32, W, 1] → probabilities float32 [N, T, K].
+        alphabet: the network's.
         confidence: the calibration; None before there is one.
-        kind: "number" judges the digits alone; "amount" also rejects doubtful decimal points.
+        kind: "number" judges the digits alone; "amount" also rejects doubtful amounts.
         locale: in which amounts are written, one of `amount_grammar.LOCALES`.
     """
     restriction = field_string.field_format(kind, locale=locale)
@@ -79,7 +87,7 @@ def field_recognizer(
         "field",
         Tensor("image", "FP32", [-1, SLIDING.height, -1, 1]),
         [],
-        labels=manifest_labels(ALPHABET),
+        labels=manifest_labels(alphabet),
         sliding=SLIDING,
         confidence=Confidence(_SHRUNK, 0.0),
     )
@@ -140,6 +148,7 @@ def _recognize(
                 boxes,  # type: ignore[arg-type]
                 alternatives[:_ALTERNATIVES],
                 reading.reason,
+                reading.amount,
             )
         )
     return recognized
@@ -173,23 +182,43 @@ def scores(recognized: Sequence[RecognizedField], values: Sequence[float] | None
 
 
 def correct(recognized: Sequence[RecognizedField], labeled: Labeled) -> npt.NDArray[np.bool_]:
-    """Returns bool [N]: the digits are right and, if the labels name separators, so are those."""
-    return exact(recognized, labeled) & (exact_written(recognized, labeled) | (not labeled.separators))
+    """Returns bool [N]: the amount is right where the label has one, else the digits and the marks that labels name."""
+    amounts = amount_right(recognized, labeled)
+    labels_amount = np.array([amount is not None for amount in labeled.amounts], np.bool_)
+    written = exact_written(recognized, labeled) if labeled.marks else True
+    return np.where(labels_amount, amounts, exact(recognized, labeled) & written)
+
+
+def amount_right(recognized: Sequence[RecognizedField], labeled: Labeled) -> npt.NDArray[np.bool_]:
+    """Returns bool [N]: the label has an amount, and that is the one read."""
+    return np.array(
+        [
+            amount is not None and field.amount is not None and Decimal(field.amount) == Decimal(amount)
+            for field, amount in zip(recognized, labeled.amounts, strict=True)
+        ],
+        np.bool_,
+    )
 
 
 def exact(recognized: Sequence[RecognizedField], labeled: Labeled) -> npt.NDArray[np.bool_]:
-    """Returns bool [N]: every digit is right."""
+    """Returns bool [N]: every digit of the text is right, whatever the marks."""
     return np.array(
         [field.text == digits for field, digits in zip(recognized, labeled.digits, strict=True)], np.bool_
     )
 
 
 def exact_written(recognized: Sequence[RecognizedField], labeled: Labeled) -> npt.NDArray[np.bool_]:
-    """Returns bool [N]: digits and places of separators are right; a point is as good as a comma."""
+    """Returns bool [N]: what is written is right, but for marks that labels leave out; a point is as good as a comma."""
+    points = POINTS + EITHER
+    counted = DIGITS + labeled.marks + (points if set(points) & set(labeled.marks) else "")
+
+    def comparable(text: str) -> str:
+        return "".join(points[0] if char in points else char for char in text if char in counted)
+
     return np.array(
         [
-            field.written == text.replace(",", ".")
-            for field, text in zip(recognized, labeled.texts, strict=True)
+            comparable(field.written) == comparable(written)
+            for field, written in zip(recognized, labeled.written, strict=True)
         ],
         np.bool_,
     )

@@ -64,10 +64,11 @@ def calibrate(
             f"{labeled.name}: the network was trained on these fields: `train` has calibrated it, "
             "by cross-validation"
         )
+    labeled = labeled.translated(spec.alphabet(run.read(TrainRecord)))
     families = {
         name: {
             "format": format_name,
-            **fit(name, _recognizer(run, format_name), labeled, seed, count, invented),
+            **fit(name, _recognizer(run, format_name, labeled.kind), labeled, seed, count, invented),
         }
         for name, format_name in FAMILIES.items()
     }
@@ -131,10 +132,11 @@ def evaluate(
         CheckreaderError: a file is missing or changed, or could not be exported.
     """
     seed = run.read(CalibrateRecord).seed if _calibrated_on(run, labeled) else None
+    labeled = labeled.translated(spec.alphabet(run.read(TrainRecord)))
     families = {}
     for name, format_name in FAMILIES.items():
         confidence, thresholds = stored_calibration(run, name)
-        recognizer = _recognizer(run, format_name, confidence)
+        recognizer = _recognizer(run, format_name, labeled.kind, confidence)
         families[name] = {
             "format": format_name,
             **measure(name, recognizer, labeled, thresholds, seed, nonfield_count, invented),
@@ -181,13 +183,16 @@ def difference(families: Mapping[str, Any]) -> float:
     return float(values[0] - values[1])
 
 
-def _recognizer(run: Run, format_name: str, confidence: Confidence | None = None) -> FieldRecognizer:
+def _recognizer(
+    run: Run, format_name: str, kind: str, confidence: Confidence | None = None
+) -> FieldRecognizer:
     """Returns the recognizer of a format's file."""
     refused = run.read(ExportRecord).refused
     if format_name in refused:
         raise CheckreaderError(f"{run.path}: {format_name} could not be exported: {refused[format_name]}")
     row = get(format_name, "field")
-    return field_recognizer(predictor(row, run / FOLDER / row.file), confidence)
+    alphabet = spec.alphabet(run.read(TrainRecord))
+    return field_recognizer(predictor(row, run / FOLDER / row.file), alphabet, confidence, kind)
 
 
 def _trained_on(run: Run, labeled: Labeled) -> bool:

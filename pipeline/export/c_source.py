@@ -62,7 +62,7 @@ def margin(network: Reference, threshold: float) -> int:
         return UNREACHABLE
     odds = threshold / (1 - threshold)
     # Not below 0: the margin of what has no evidence of a digit is -1.
-    return max(0, math.ceil(math.log((network.task.classes - 1) * odds) / network.output.scale))
+    return max(0, math.ceil(math.log((network.classes - 1) * odds) / network.output.scale))
 
 
 def least_lead(network: Reference, least_evidence: float | None) -> int:
@@ -72,7 +72,7 @@ def least_lead(network: Reference, least_evidence: float | None) -> int:
     """
     if least_evidence is None:
         return 0
-    return math.ceil(network.task.classes * least_evidence / network.output.scale)
+    return math.ceil(network.classes * least_evidence / network.output.scale)
 
 
 def code(source: Source, provenance: dict[str, Any]) -> bytes:
@@ -252,7 +252,7 @@ def _classify(network: Reference, layout: Layout, lead: int) -> str:
         *map(_call, layout.steps),
     ]
     body = "\n    ".join(calls)
-    classes = network.task.classes
+    classes = network.classes
     return f"""/* A layer's input and output lie at its two ends, and between them a convolution's windows. The first output follows
    the picture, and overwrites its rows when no window needs them any more. */
 static uint8_t checkreader_arena[{layout.arena}];

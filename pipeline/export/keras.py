@@ -21,7 +21,7 @@ from pipeline.networks.integer_reference import Layer, Reference, Scale, Unsuppo
 
 
 def float32(source: Source, provenance: dict[str, Any]) -> bytes:
-    """Writes `image` float32 [N, H, W, 1] → `probabilities` float32 [N, 10] or, for fields, [N, T, 12]."""
+    """Writes `image` float32 [N, H, W, 1] → `probabilities` float32 [N, 10] or, for fields, [N, T, K]."""
     return embed_in_keras(_saved(source.inference_model), provenance)
 
 
@@ -59,7 +59,7 @@ def build(network: Reference) -> Any:
         if layer.kind != "max_pool":  # which leaves the grid as it is
             x = _grid(x, layer.output, layer.low, layer.high, layer.name)
     if task.width is None:
-        x = keras.layers.Reshape((-1, task.classes), name="steps")(x)
+        x = keras.layers.Reshape((-1, network.classes), name="steps")(x)
     probabilities = keras.layers.Softmax(name="probabilities")(x)
     model = keras.Model(image, probabilities, name=task.int8.replace("-", "_"))
     for layer in network.layers:

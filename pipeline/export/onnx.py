@@ -24,7 +24,7 @@ _LAYER_OPERATORS: Final = frozenset({"Conv", "MaxPool", "AveragePool", "MatMul",
 
 
 def float32(source: Source, provenance: dict[str, Any]) -> bytes:
-    """Writes `image` float32 [N, H, W, 1] → `probabilities` float32 [N, 10] or, for fields, [N, T, 12]."""
+    """Writes `image` float32 [N, H, W, 1] → `probabilities` float32 [N, 10] or, for fields, [N, T, K]."""
     return embed_in_onnx(_convert(source), provenance)
 
 

@@ -40,7 +40,7 @@ _INTEGER: Final = {
 
 
 def int8(source: Source, provenance: dict[str, Any]) -> bytes:
-    """Writes `image` float32 [N, H, W, 1] → `probabilities` float32 [N, 10] or, for fields, [N, T, 12].
+    """Writes `image` float32 [N, H, W, 1] → `probabilities` float32 [N, 10] or, for fields, [N, T, K].
 
     All kernels between are integer.
 
@@ -113,12 +113,12 @@ def build(network: Reference) -> onnx.ModelProto:
         shape = layer.shape
     if slides:
         x = graph.transposed(x, "turned", [0, 2, 3, 1], network.output)
-        x = graph.reshaped(x, "steps", [0, -1, task.classes], network.output)
+        x = graph.reshaped(x, "steps", [0, -1, network.classes], network.output)
     graph.add("Softmax", [x], "probabilities", axis=-1)
     width, steps = ("W", ["T"]) if slides else (task.width, [])
     image = helper.make_tensor_value_info(_IMAGE, TensorProto.FLOAT, ["N", task.height, width, 1])
     probabilities = helper.make_tensor_value_info(
-        "probabilities", TensorProto.FLOAT, ["N", *steps, task.classes]
+        "probabilities", TensorProto.FLOAT, ["N", *steps, network.classes]
     )
     return helper.make_model(
         helper.make_graph(graph.nodes, task.int8, [image], [probabilities], list(graph.constants.values())),

@@ -37,6 +37,7 @@ _LAYER_OPERATORS: Final = {
     *("Conv", "MaxPool", "AveragePool", "Gemm", "MatMul"),
     *("CONV_2D", "MAX_POOL_2D", "AVERAGE_POOL_2D", "FULLY_CONNECTED"),
 }
+_LAST: Final = "logits"  # the last layer of every view
 # They move values or change their type; the layer that computed the values comes before them.
 _PASSED: Final = {
     *("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Cast"),
@@ -55,7 +56,7 @@ def predictor(row: Format, path: Path, threads: int | None = None) -> Callable[[
 
     Returns:
         A function float32 [N, 28, 28, 1] → float32 [N, 10] probabilities, or, for fields, [N, 32, W, 1] →
-        [N, T, 12]; N ≥ 1.
+        [N, T, K]; N ≥ 1.
 
     Raises:
         CheckreaderError: the runtime cannot load the file.
@@ -81,7 +82,7 @@ def predictor(row: Format, path: Path, threads: int | None = None) -> Callable[[
 
 
 def logit_predictor(row: Format, path: Path, scale: Scale) -> Callable[[Pixels], Int8]:
-    """Loads an 8-bit file to compute its own integers: uint8 [N, 28, 28] → int8 [N, 10], or [N, 32, W] → [N, T, 12].
+    """Loads an 8-bit file to compute its own integers: uint8 [N, 28, 28] → int8 [N, 10], or [N, 32, W] → [N, T, K].
 
     The ONNX graph keeps them inside as `logits_int8`; a copy in memory gets them as an output. The
     file runs with the optimizations that production uses.
@@ -113,13 +114,14 @@ def logit_predictor(row: Format, path: Path, scale: Scale) -> Callable[[Pixels],
         run_layers = _keras_activations(path, task)
 
         def raw_logits(pixels: Pixels) -> Int8:
-            return _integers(run_layers(pixels)["logits"], scale)
+            return _integers(run_layers(pixels)[_LAST], scale)
 
     def logits(pixels: Pixels) -> Int8:
-        shape = task.views[0](pixels.shape[2])[-1].shape  # every view ends in the same layer
-        return _channels_last(raw_logits(pixels), shape).reshape(
-            task.output_shape(len(pixels), pixels.shape[2])
-        )
+        count, width = len(pixels), pixels.shape[2]
+        raw = raw_logits(pixels)
+        classes = task.output_classes(count, width, raw.size)
+        shape = task.views[0](width, classes)[-1].shape  # every view ends in the same layer
+        return _channels_last(raw, shape).reshape(task.output_shape(count, width, classes))
 
     return logits
 
@@ -153,7 +155,10 @@ def layer_predictor(row: Format, path: Path) -> Callable[[Pixels], dict[str, Flo
 
     def layer_outputs_of(pixels: Pixels) -> dict[str, Floats]:
         outputs = run_layers(pixels)
-        table = task.table(len(outputs), pixels.shape[2])
+        count, width = len(pixels), pixels.shape[2]
+        logits = outputs.get(_LAST)  # none: a file that `table` refuses
+        classes = None if logits is None else task.output_classes(count, width, logits.size)
+        table = task.table(len(outputs), width, classes)
         return {layer.name: _channels_last(outputs[layer.name], layer.shape) for layer in table}
 
     return layer_outputs_of

@@ -26,7 +26,7 @@ _MOVING: Final = (schema.BuiltinOperator.RESHAPE, schema.BuiltinOperator.SQUEEZE
 
 
 def float32(source: Source, provenance: dict[str, Any]) -> bytes:
-    """Writes `image` float32 [N, H, W, 1] → `probabilities` float32 [N, 10] or, for fields, [N, T, 12].
+    """Writes `image` float32 [N, H, W, 1] → `probabilities` float32 [N, 10] or, for fields, [N, T, K].
 
     N is free, and so is a field's W.
     """
@@ -44,7 +44,7 @@ def dynamic(source: Source, provenance: dict[str, Any]) -> bytes:
 
 
 def int8(source: Source, provenance: dict[str, Any]) -> bytes:
-    """Writes `image` int8 [1, H, W, 1] (pixel − 128) → `logits` int8 [1, 10] or, for fields, [1, T, 12]."""
+    """Writes `image` int8 [1, H, W, 1] (pixel − 128) → `logits` int8 [1, 10] or, for fields, [1, T, K]."""
     return embed_in_tflite(_model(integers(source)), provenance)
 
 

@@ -115,11 +115,16 @@ class Reference:
         """The logits' scale; it includes the temperature."""
         return self.layers[-1].output
 
+    @property
+    def classes(self) -> int:
+        """How many logits a picture or a step has."""
+        return len(self.layers[-1].weights)
+
 
 def logits(reference: Reference, pixels: npt.NDArray[np.uint8], mode: Mode = "tflm") -> Int8:
-    """Computes int8 [N, 10] from uint8 pixels [N, 28, 28], or [N, T, 12] from a field's [N, 32, W]; 0 = paper."""
+    """Computes int8 [N, 10] from uint8 pixels [N, 28, 28], or [N, T, K] from a field's [N, 32, W]; 0 = paper."""
     last = activations(reference, pixels, mode)[reference.layers[-1].name]
-    return last.reshape(reference.task.output_shape(len(pixels), pixels.shape[2]))
+    return last.reshape(reference.task.output_shape(len(pixels), pixels.shape[2], reference.classes))
 
 
 def activations(

@@ -10,7 +10,7 @@ Schmidhuber, ICML 2006).
 
     C1 5×5 → S2 2×2 → C3 3×3, 3×3 → S4 2×2 (1 column apart) → C5 3×3, 3×3 → F6 1×9 → logits
 
-    python -m pipeline.networks.lenet5_field     # prints the table of layers, 277,324 parameters
+    python -m pipeline.networks.lenet5_field     # prints the table of layers, 277,776 parameters
 """
 
 from __future__ import annotations
@@ -23,21 +23,20 @@ from serving.decoding.alphabet import DIGITS, EITHER, Alphabet
 from serving.images.field import HEIGHT
 from serving.manifest import Sliding
 
-ALPHABET: Final = Alphabet(DIGITS + EITHER)
-SEPARATOR: Final = ALPHABET.symbols.index(EITHER)
-BLANK: Final = ALPHABET.blank
-CLASSES: Final = BLANK + 1
-_EITHER: Final = ".,"  # the marks that `EITHER` stands for
+ALPHABET: Final = Alphabet(
+    DIGITS + ".,/-x"
+)  # that a training from scratch teaches; "x" stands for cents left out
+CLASSES: Final = ALPHABET.blank + 1
+POINTS: Final = ".,"  # the marks that `EITHER` stands for
 
 # name, kernel rows and columns, filters; 2×2 subsampling after the layers in `_SUBSAMPLED`
-_LAYERS: Final = (
+_LAYERS: Final = (  # before the logits
     ("c1", (5, 5), 20),
     ("c3a", (3, 3), 40),
     ("c3b", (3, 3), 56),
     ("c5a", (3, 3), 80),
     ("c5b", (3, 3), 120),
     ("f6", (1, 9), 112),
-    ("logits", (1, 1), CLASSES),
 )
 _SUBSAMPLED: Final = {"c1": ("s2", (2, 2)), "c3b": ("s4", (2, 1))}  # name, rows and columns between windows
 
@@ -47,31 +46,32 @@ SLIDING: Final = Sliding(
 )
 
 
-def translate(text: str, alphabet: Alphabet = ALPHABET) -> str:
+def translate(text: str, alphabet: Alphabet) -> str:
     """Writes a text in an alphabet's symbols.
 
     A point or comma that the alphabet lacks becomes `EITHER`; what else it lacks is left out.
     """
     either = EITHER if EITHER in alphabet.symbols else ""
-    return "".join(char if char in alphabet.symbols else either if char in _EITHER else "" for char in text)
+    return "".join(char if char in alphabet.symbols else either if char in POINTS else "" for char in text)
 
 
-def classes(text: str, alphabet: Alphabet = ALPHABET) -> tuple[int, ...]:
+def classes(text: str, alphabet: Alphabet) -> tuple[int, ...]:
     """Returns the classes of a text as `translate` writes it."""
     return alphabet.labels(translate(text, alphabet))
 
 
-def build(keras: ModuleType, normalized: bool = True) -> Any:
-    """Builds a model `image` float32 [N, 32, W, 1] → logits float32 [N, T, 12], T = (W − 40) // 2 + 1.
+def build(keras: ModuleType, classes: int, normalized: bool = True) -> Any:
+    """Builds a model `image` float32 [N, 32, W, 1] → logits float32 [N, T, K], T = (W − 40) // 2 + 1.
 
     Args:
         keras: `keras` or `tf_keras`.
+        classes: K, an alphabet's symbols and the blank.
         normalized: with batch normalization after the convolutions (Ioffe, Szegedy, ICML 2015), which
             training from scratch needs; `fold` takes it into the weights.
     """
     layers = keras.layers
     x = image = keras.Input((HEIGHT, None, 1), name="image")
-    for name, kernel, filters in _LAYERS[:-1]:
+    for name, kernel, filters in _LAYERS:
         if normalized:
             x = layers.Conv2D(filters, kernel, use_bias=False, name=name)(x)
             x = layers.BatchNormalization(momentum=0.98, name=f"{name}_norm")(x)
@@ -81,16 +81,16 @@ def build(keras: ModuleType, normalized: bool = True) -> Any:
         if name in _SUBSAMPLED:
             subsample, strides = _SUBSAMPLED[name]
             x = layers.MaxPooling2D(2, strides=strides, name=subsample)(x)
-    x = layers.Conv2D(CLASSES, 1, name="logits", dtype="float32")(x)
+    x = layers.Conv2D(classes, 1, name="logits", dtype="float32")(x)
     return keras.Model(
-        image, layers.Reshape((-1, CLASSES), name="steps", dtype="float32")(x), name="lenet5-field"
+        image, layers.Reshape((-1, classes), name="steps", dtype="float32")(x), name="lenet5-field"
     )
 
 
 def fold(keras: ModuleType, model: Any) -> Any:
     """Folds batch normalization into the convolutions; returns a new model that computes the same function."""
-    plain = build(keras, normalized=False)
-    for name, _, _ in _LAYERS[:-1]:
+    plain = build(keras, model.output_shape[-1], normalized=False)
+    for name, _, _ in _LAYERS:
         (kernel,) = model.get_layer(name).get_weights()
         norm = model.get_layer(f"{name}_norm")
         gamma, beta, mean, variance = norm.get_weights()
@@ -108,23 +108,23 @@ def deployable(keras: ModuleType, model: Any) -> Any:
         model: a model without batch normalization; it is not changed.
 
     Returns:
-        A model `image` float32 [N, 32, W, 1] → `probabilities` float32 [N, T, 12].
+        A model `image` float32 [N, 32, W, 1] → `probabilities` float32 [N, T, K].
     """
-    copy = build(keras, normalized=False)
+    copy = build(keras, model.output_shape[-1], normalized=False)
     copy.set_weights(model.get_weights())
     return keras.Model(
         copy.input, keras.layers.Softmax(name="probabilities")(copy.output), name="lenet5-field"
     )
 
 
-def table(width: int = 128) -> list[LayerRow]:
+def table(width: int = 128, classes: int = CLASSES) -> list[LayerRow]:
     """Computes shape, parameters, multiply-accumulates and receptive field per layer, for `width` columns.
 
     Parameters are the folded network's; the receptive field is that of the columns.
     """
     rows = []
     channels, high, wide, field, step = 1, HEIGHT, width, 1, 1
-    for name, (kernel_rows, kernel_columns), filters in _LAYERS:
+    for name, (kernel_rows, kernel_columns), filters in (*_LAYERS, ("logits", (1, 1), classes)):
         field += (kernel_columns - 1) * step
         high, wide = high - kernel_rows + 1, wide - kernel_columns + 1
         weights = kernel_rows * kernel_columns * channels

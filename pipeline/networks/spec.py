@@ -9,6 +9,7 @@ file holds is seen from the number of its layers. Importing this needs neither T
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Final, Literal
 
@@ -16,11 +17,15 @@ from pipeline.networks import folded, lenet5, lenet5_field
 from pipeline.networks.lenet5 import LayerRow
 from pipeline.records import TrainRecord
 from pipeline.run import Run
+from serving.decoding.alphabet import DIGITS, EITHER, Alphabet
 from serving.errors import CheckreaderError
 
 Name = Literal["digit", "field"]
 
-_COLUMNS: Final = 128  # of a field, where any width will do
+# Of a field, where any will do.
+_COLUMNS: Final = 128
+_CLASSES: Final = lenet5_field.CLASSES
+_BEFORE_ALPHABETS: Final = Alphabet(DIGITS + EITHER)  # of field networks whose record names none
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,9 +36,8 @@ class Task:
         name: the task's name.
         model, int8: names of the float model and of the 8-bit one.
         height, width: of the input, in pixels; a width of None is any.
-        classes: how many symbols the output has probabilities for.
-        views: of the network, the deployed one first: each a function from a picture's width to the table of
-            layers. A layer is one operator in every format.
+        views: of the network, the deployed one first: each a function from a picture's width and the output's
+            number of classes to the table of layers. A layer is one operator in every format.
     """
 
     name: Name
@@ -41,32 +45,36 @@ class Task:
     int8: str
     height: int
     width: int | None
-    classes: int
-    views: tuple[Callable[[int], list[LayerRow]], ...]
+    views: tuple[Callable[[int, int], list[LayerRow]], ...]
 
     @property
     def image(self) -> tuple[int | None, int, int | None, int]:
         """Shape of the input, [N, H, W, 1]; None is any size."""
         return (None, self.height, self.width, 1)
 
-    def output_shape(self, count: int, width: int) -> tuple[int, ...]:
+    def output_shape(self, count: int, width: int, classes: int) -> tuple[int, ...]:
         """Returns the output's shape for `count` pictures: (N, classes), or (N, steps, classes)."""
         if self.width is not None:
-            return (count, self.classes)
+            return (count, classes)
         sliding = lenet5_field.SLIDING
-        return (count, (width - sliding.receptive) // sliding.stride + 1, self.classes)
+        return (count, (width - sliding.receptive) // sliding.stride + 1, classes)
 
-    def table(self, count: int, width: int | None = None) -> list[LayerRow]:
+    def output_classes(self, count: int, width: int, values: int) -> int:
+        """Returns the number of classes of an output that has as many `values` for `count` pictures."""
+        return values // math.prod(self.output_shape(count, width, 1))
+
+    def table(self, count: int, width: int | None = None, classes: int | None = None) -> list[LayerRow]:
         """Returns the table of the view that has `count` layers.
 
         Args:
             count: how many layers a file has.
             width: of the picture; None: any, where shapes do not matter.
+            classes: of the output; None: any.
 
         Raises:
             CheckreaderError: no view has as many.
         """
-        tables = [view(width or _COLUMNS) for view in self.views]
+        tables = [view(width or _COLUMNS, classes or _CLASSES) for view in self.views]
         for rows in tables:
             if len(rows) == count:
                 return rows
@@ -84,7 +92,7 @@ class Task:
     @property
     def layer_names(self) -> frozenset[str]:
         """The names of all views' layers."""
-        return frozenset(row.name for view in self.views for row in view(_COLUMNS))
+        return frozenset(row.name for view in self.views for row in view(_COLUMNS, _CLASSES))
 
 
 DIGIT: Final = Task(
@@ -93,8 +101,7 @@ DIGIT: Final = Task(
     "lenet5-int8",
     lenet5.SIDE,
     lenet5.SIDE,
-    lenet5.CLASSES,
-    (lambda width: folded.table(), lambda width: lenet5.table()),
+    (lambda width, classes: folded.table(), lambda width, classes: lenet5.table()),
 )
 FIELD: Final = Task(
     "field",
@@ -102,7 +109,6 @@ FIELD: Final = Task(
     "lenet5-field-int8",
     lenet5_field.SLIDING.height,
     None,
-    lenet5_field.CLASSES,
     (lenet5_field.table,),
 )
 TASKS: Final[dict[str, Task]] = {task.name: task for task in (DIGIT, FIELD)}
@@ -117,6 +123,16 @@ def task_of_record(record: TrainRecord) -> Task:
     if record.task not in TASKS:
         raise CheckreaderError(f"train.json: unknown task {record.task!r}: expected {' or '.join(TASKS)}")
     return TASKS[record.task]
+
+
+def alphabet(record: TrainRecord) -> Alphabet:
+    """Returns the alphabet of a field network, from its `train` record."""
+    return Alphabet(record.alphabet) if record.alphabet else _BEFORE_ALPHABETS
+
+
+def classes(record: TrainRecord) -> int:
+    """Returns how many classes the network's output has probabilities for, from its `train` record."""
+    return alphabet(record).blank + 1 if task_of_record(record) is FIELD else lenet5.CLASSES
 
 
 def task_of_run(run: Run) -> Task:

@@ -30,7 +30,7 @@ from serving.images.digit import tensor
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 Ranges = dict[str, tuple[float, float]]
-Infer = Callable[[Floats], Floats]  # float32 [N, 32, W, 1] → probabilities float32 [N, T, 12]
+Infer = Callable[[Floats], Floats]  # float32 [N, 32, W, 1] → probabilities float32 [N, T, K]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +46,7 @@ def quantize(run: Run, config: FieldQuantizeConfig, fields: Sequence[Pixels]) ->
     """Quantizes the run's float network; writes the SavedModel `quantized/` and `quantize.json`.
 
     The SavedModel has fake-quantization nodes and the signature `single`, `image` float32
-    [1, 32, W, 1] → `logits` float32 [1, T, 12].
+    [1, 32, W, 1] → `logits` float32 [1, T, K].
 
     Args:
         run: a trained run of the task `field`.
@@ -120,7 +120,7 @@ def activation_ranges(network: Any, batches: Sequence[batching.Batch], share: fl
 
 
 def fake_quantized(network: Any, ranges: Ranges) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Rebuilds the network with fake-quantization nodes: a function of float32 [N, 32, W, 1] → logits [N, T, 12]."""
+    """Rebuilds the network with fake-quantization nodes: a function of float32 [N, 32, W, 1] → logits [N, T, K]."""
     layers = [(layer, layer.get_weights()) for layer in network.layers]
 
     def run(image: tf.Tensor) -> tf.Tensor:

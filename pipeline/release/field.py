@@ -17,7 +17,7 @@ from pipeline.evaluation.field_run import FAMILIES, stored_calibration
 from pipeline.export.formats import FIELD_FORMATS, FOLDER, Format, get
 from pipeline.export.predictor import predictor
 from pipeline.networks import batching, spec
-from pipeline.networks.lenet5_field import ALPHABET, CLASSES, SEPARATOR, SLIDING, classes, translate
+from pipeline.networks.lenet5_field import SLIDING, translate
 from pipeline.records import FieldRecords, convert
 from pipeline.release import triton
 from pipeline.release.artifacts import PREVIOUS, TaskRelease, beside, copy, records_folder, write_records
@@ -25,7 +25,7 @@ from pipeline.run import Run, replacing, sha256, write_bytes
 from pipeline.synthesis import generator as fields
 from serving import __version__
 from serving.decoding import ctc
-from serving.decoding.alphabet import EITHER, manifest_labels
+from serving.decoding.alphabet import EITHER, Alphabet, manifest_labels
 from serving.decoding.field_string import field_format
 from serving.decoding.thresholds import operating_point
 from serving.errors import CheckreaderError
@@ -58,12 +58,10 @@ _DESCRIPTIONS: Final = {
     spec.FIELD.model: "LeNet-5 sliding over a field, float: a whole amount or number",
     spec.FIELD.int8: "LeNet-5 sliding over a field in 8-bit integers: a whole amount or number",
 }
-_LABELS: Final = manifest_labels(ALPHABET)
 _IMAGE: Final = Tensor("image", "FP32", [-1, SLIDING.height, -1, 1])
-_PROBABILITIES: Final = Tensor("probabilities", "FP32", [-1, -1, CLASSES])
 _LARGEST_BATCH: Final = 64  # fields
 _SERVED: Final = get(FAMILIES[spec.FIELD.model], "field")
-_PICTURE: Final = "field-b.png"  # the golden field that is shown: the second has a separator
+_PICTURE: Final = "field-b.png"  # the golden field that is shown: the second has a mark
 _GOLDEN: Final = 8
 _ATTEMPTS: Final = 200
 _CONFIDENCE: Final = 0.985  # of the whole string, in every format: accepted where anything is
@@ -92,14 +90,16 @@ def write(
         The manifest that goes with it.
     """
     typed = convert(records, FieldRecords, run.path)
+    alphabet = spec.alphabet(typed.train)
     artifacts = copy(run, FILES, models, version, spec.FIELD)
     for name in FAMILIES:
         folder = models / "repository" / name
         write_bytes(
-            folder / "config.pbtxt", triton.config(name, _IMAGE, [_PROBABILITIES], _LARGEST_BATCH).encode()
+            folder / "config.pbtxt", triton.config(name, _IMAGE, [_output(alphabet)], _LARGEST_BATCH).encode()
         )
     rows = [row for row in FIELD_FORMATS if row.name in FILES]
-    golden = _write_golden({row: predictor(row, run / FOLDER / row.file) for row in rows}, models / "golden")
+    predictors = {row: predictor(row, run / FOLDER / row.file) for row in rows}
+    golden = _write_golden(predictors, alphabet, models / "golden")
     write_records(
         {stage: _public(record) for stage, record in records.items()}, records_folder(models, "field")
     )
@@ -136,14 +136,14 @@ def describe(run: Run, name: str, version: str, artifacts: list[Artifact], recor
     measured, note = records.evaluate.families[name], ""
     if records.evaluate.trained_on and records.train.cross_validation is not None:
         measured, note = records.train.cross_validation.pooled, ", cross-validated"
-    exact = measured.exact
+    exact, alphabet = measured.exact, spec.alphabet(records.train)
     return Model(
         version=version,
         task="field",
         input=_IMAGE,
-        output=_PROBABILITIES,
+        output=_output(alphabet),
         artifacts=artifacts,
-        labels=_LABELS,
+        labels=manifest_labels(alphabet),
         description=_DESCRIPTIONS[name],
         seed=records.train.config["seed"],
         preset=records.train.preset,
@@ -152,6 +152,10 @@ def describe(run: Run, name: str, version: str, artifacts: list[Artifact], recor
         confidence=confidence,
         thresholds=thresholds,
     )
+
+
+def _output(alphabet: Alphabet) -> Tensor:
+    return Tensor("probabilities", "FP32", [-1, -1, alphabet.blank + 1])
 
 
 def _draw_amount(models: Path, model: Model, predict: Predictor) -> None:
@@ -166,13 +170,13 @@ def _draw_amount(models: Path, model: Model, predict: Predictor) -> None:
         draw(gray, reading).quantize(32).save(temporary, optimize=True)
 
 
-def _write_golden(predictors: dict[Format, Predictor], folder: Path) -> Golden:
+def _write_golden(predictors: dict[Format, Predictor], alphabet: Alphabet, folder: Path) -> Golden:
     """Draws fields that every released format reads, and writes them with its answers."""
     generator = fields.Generator(fields.sources(mnist=False, writers=_WRITERS))
     golden = []
     for number in range(_GOLDEN):
         name = f"field-{'abcdefghijklmnop'[number]}.png"
-        picture, text, answers = _draw(generator, number, predictors)
+        picture, text, answers = _draw(generator, number, predictors, alphabet)
         write_bytes(folder / name, picture)
         expected: dict[str, dict[str, GoldenSteps]] = {}
         for row, rows in answers.items():
@@ -180,33 +184,31 @@ def _write_golden(predictors: dict[Format, Predictor], folder: Path) -> Golden:
             steps = GoldenSteps(best.tolist(), rows.max(1).astype(float).round(_PLACES).tolist())
             expected.setdefault(row.model, {})[row.name] = steps
         width = normalize_field(decode(picture)).pixels.shape[1]
-        golden.append(
-            GoldenField(name, translate(text).replace(EITHER, "."), sha256(folder / name), width, expected)
-        )
+        golden.append(GoldenField(name, text.replace(EITHER, "."), sha256(folder / name), width, expected))
     path = folder / "fields.json"
     write_bytes(path, msgspec.json.encode(GoldenFields(golden)) + b"\n")
     return Golden(f"{folder.name}/{path.name}", sha256(path))
 
 
 def _draw(
-    generator: Any, number: int, predictors: dict[Format, Predictor]
+    generator: Any, number: int, predictors: dict[Format, Predictor], alphabet: Alphabet
 ) -> tuple[bytes, str, dict[Format, npt.NDArray[np.float32]]]:
     """Draws until every format reads the field with confidence, or takes the surest that every format reads.
 
     Returns:
-        The picture, as PNG, its text, and the steps' probabilities [T, 12] by format.
+        The picture, as PNG, its text, and the steps' probabilities [T, K] by format.
     """
     # Keras compiles anew for each width: it is run last, when the others have read the field.
     order = sorted(predictors, key=lambda row: row.runtime == "keras")
     best: tuple[float, bytes, str, dict[Format, npt.NDArray[np.float32]]] | None = None
     for attempt in range(_ATTEMPTS):
         sample = generator.sample(np.random.default_rng([number, attempt]))
-        labels = classes(sample.text)
+        text = translate(sample.text, alphabet)
         buffer = io.BytesIO()
         Image.fromarray(sample.picture).save(buffer, "PNG")
         field = normalize_field(decode(buffer.getvalue()))
-        # Every other one with a separator.
-        if field.problem is not None or (SEPARATOR in labels) != (number % 2 == 1):
+        # Every other one with a mark.
+        if field.problem is not None or text.isdigit() != (number % 2 == 0):
             continue
         (batch,) = batching.make_batches(spec.FIELD, [field.pixels])
         answers, surety = {}, 1.0
@@ -214,11 +216,11 @@ def _draw(
             rows = batch.rows(predictors[row](tensor(batch.pixels)))
             string = ctc.search(rows, count=1).best[0]
             surety = min(surety, string.probability)
-            if string.labels != labels or surety < (_LEAST if best is None else best[0]):
+            if string.labels != alphabet.labels(text) or surety < (_LEAST if best is None else best[0]):
                 break
             answers[row] = rows
         else:
-            best = surety, buffer.getvalue(), sample.text, {row: answers[row] for row in predictors}
+            best = surety, buffer.getvalue(), text, {row: answers[row] for row in predictors}
             if surety >= _CONFIDENCE:
                 break
     if best is None:

@@ -32,6 +32,7 @@ from pipeline.release.artifacts import OWN_RECORDS
 from pipeline.release.release import encoded, render_card
 from pipeline.run import environment, write_bytes, write_json
 from pipeline.synthesis import nondigits
+from serving.decoding import alphabet as alphabets
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
 from serving.manifest import NAME, Accuracy, Confidence, Model, Threshold
@@ -166,7 +167,8 @@ def calibrate_fields(repository: Repository, labeled: Labeled, **options: Any) -
         )
     families: dict[str, Any] = {}
     for name, loaded in _loaded(repository, "field").items():
-        fitted = field_run.fit(name, _recognizer(loaded), labeled, _SEED, **options)["calibration"]
+        fields = labeled.translated(alphabets.parse(loaded.model.labels))
+        fitted = field_run.fit(name, _recognizer(loaded, fields), fields, _SEED, **options)["calibration"]
         lost = _lost(loaded.model.thresholds, msgspec.convert(fitted["thresholds"], list[Threshold]))
         families[name] = {"calibration": {**fitted, "lost": lost}}
     record = _record("calibrate", "field", labeled.record(), families, pictures=len(labeled), seed=_SEED)
@@ -189,17 +191,13 @@ def evaluate_fields(repository: Repository, labeled: Labeled, **options: Any) ->
         CheckreaderError: there is no field model.
     """
     seen = _calibrated_on(repository, "field").get("sha256") == labeled.sha256
-    families = {
-        name: field_run.measure(
-            name,
-            _recognizer(loaded, loaded.model.confidence),
-            labeled,
-            loaded.model.thresholds,
-            _SEED if seen else None,
-            **options,
+    families: dict[str, Any] = {}
+    for name, loaded in _loaded(repository, "field").items():
+        fields = labeled.translated(alphabets.parse(loaded.model.labels))
+        recognizer = _recognizer(loaded, fields, loaded.model.confidence)
+        families[name] = field_run.measure(
+            name, recognizer, fields, loaded.model.thresholds, _SEED if seen else None, **options
         )
-        for name, loaded in _loaded(repository, "field").items()
-    }
     difference, trained_on = field_run.difference(families), _trained_on(repository, labeled)
     record = _record(
         "evaluate", "field", labeled.record(), families, difference=difference, trained_on=trained_on
@@ -230,8 +228,11 @@ def _infer(loaded: LoadedModel, images: Any) -> Any:
     return np.concatenate([loaded.network.infer(tensor(images[start : start + _BATCH])) for start in batches])
 
 
-def _recognizer(loaded: LoadedModel, confidence: Confidence | None = None) -> FieldRecognizer:
-    return field_recognizer(loaded.network.infer, confidence)
+def _recognizer(
+    loaded: LoadedModel, fields: Labeled, confidence: Confidence | None = None
+) -> FieldRecognizer:
+    alphabet = alphabets.parse(loaded.model.labels)
+    return field_recognizer(loaded.network.infer, alphabet, confidence, fields.kind)
 
 
 def _trained_on(repository: Repository, labeled: Labeled) -> bool:

@@ -6,6 +6,7 @@ for them.
 
 from __future__ import annotations
 
+import dataclasses
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +18,6 @@ from pipeline.config import FieldTrainConfig, field_preset, finetune_preset
 from pipeline.data import labeled_fields
 from pipeline.data.labeled_fields import Index, Labeled
 from pipeline.networks import spec
-from pipeline.networks.lenet5_field import translate
 from pipeline.records import TrainRecord
 from pipeline.run import Run
 from pipeline.tasks import digit, stages
@@ -64,12 +64,12 @@ def train(run: Run, options: Namespace) -> Answer:
 
     if labeled is None:
         config = field_preset(options.preset, options.seed)
-        record = training.train(run, config, sampler, sources, options.preset)
+        record = training.train(run, config, sampler, sources, options.preset, options.resume)
         exact = record["metrics"]["validation_exact"]
         line = f"{run.path}: {exact:.2%} of drawn fields by other hands read exactly"
         return record, stages.lines(line, _bounds(record))
     config = finetune_preset(options.preset, options.seed)
-    record = finetune(run, config, sampler, sources, labeled, options.preset)
+    record = finetune(run, config, sampler, sources, labeled, options.preset, options.resume)
     line = f"{run.path}: {cross_validation.format_report(record['cross_validation'])}"
     return record, stages.lines(line, _bounds(record))
 
@@ -88,12 +88,15 @@ def finetune(
     sources: dict[str, Any],
     labeled: Labeled,
     preset: str,
+    resume: bool = False,
+    *,
     nonfields: int = 2_000,
+    every: int | None = None,
 ) -> dict[str, Any]:
     """Goes on from released weights with labeled fields, and cross-validates that.
 
     For each fold a network is trained on the others and reads the fold; thresholds come from these
-    readings. The network of the run is trained on all.
+    readings. The network of the run is trained on all. It keeps the alphabet of the weights that it starts from.
 
     Args:
         run: where everything is written.
@@ -102,7 +105,9 @@ def finetune(
         sources: names and checksums of what the sampler draws from, for the record.
         labeled: the labeled fields.
         preset: the name that the config goes by, for the record.
+        resume: go on from the run's last checkpoint, which must be of the same config and data.
         nonfields: pictures that are no field, for the minimum of the thresholds.
+        every: steps between two checkpoints; None = as training from scratch.
 
     Returns:
         The record of `train`.
@@ -113,38 +118,48 @@ def finetune(
     from pipeline.training import ctc
     from pipeline.training import field as training
 
+    start = training.Start.of(config)
+    labeled = labeled.translated(start.alphabet)
     parts = labeled_fields.folds(labeled, cross_validation.FOLDS, config.seed)
+    hands = dataclasses.replace(sampler, folder=None, fonts=None)  # `sources` has their checksums
+    checkpoints = training.Checkpoints.of(
+        run,
+        resume,
+        (dataclasses.replace(config, start=start.sha256), hands, sources, labeled.record(), len(parts)),
+        every or training.CHECKPOINT_STEPS,
+    )
     items = [
-        (normalize_field(labeled.picture(i)).pixels, translate(text)) for i, text in enumerate(labeled.texts)
+        (normalize_field(labeled.picture(i)).pixels, written) for i, written in enumerate(labeled.written)
     ]
-    cuts = training.cuts(config, items, labeled.separators)
+    cuts = training.cuts(start, items, labeled.marks)
     synthetic = sampler(np.random.default_rng([config.seed, 3]), config.fields)
 
-    def train_on(index: Index) -> Any:
+    def train_on(index: Index, name: str) -> Any:
         real = recombine.item_source([items[i] for i in index], [cuts[i] for i in index], config.recombined)
-        return training.fine_tune(
-            config, augmentation.mixed_batches(real, synthetic, config, labeled.separators)
-        )
+        stream = augmentation.mixed_batches(real, synthetic, config, start.alphabet, labeled.marks)
+        return training.fine_tune(config, start, stream, checkpoints.schedule(name))
 
     def reader(model: Any) -> field_readings.FieldRecognizer:
-        return field_readings.field_recognizer(ctc.probabilities(model))
+        return field_readings.field_recognizer(ctc.probabilities(model), start.alphabet, kind=labeled.kind)
 
     readings = []
     for number, part in enumerate(parts, 1):
         progress.note(f"train: fold {number} of {len(parts)}, then on all fields")
-        model = train_on(np.setdiff1d(np.arange(len(labeled)), part))
+        model = train_on(np.setdiff1d(np.arange(len(labeled)), part), f"fold-{number}")
         readings.append(field_readings.recognize(reader(model), labeled.take(part)))
     progress.note(f"train: on all {len(labeled):,} fields")
-    model = train_on(np.arange(len(labeled)))
+    model = train_on(np.arange(len(labeled)), "all")
     others = field_readings.recognize_nonfields(reader(model), nonfields, config.seed, sampler.field)
     report = cross_validation.report(labeled, parts, readings, config.seed, others)
     return training.write_record(
         run,
         model,
         config,
+        start.alphabet,
         {**sources, "own": labeled.record()},
         preset,
         {"exact": report["mean"]},
+        checkpoints,
         calibration=report["calibration"],
         cross_validation=report,
     )

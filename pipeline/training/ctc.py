@@ -13,38 +13,49 @@ import numpy.typing as npt
 import tensorflow as tf
 from tqdm import tqdm
 
-from pipeline.augmentation.field import Batch, pad
+from pipeline.augmentation.batch_stream import Batch, BatchStream
+from pipeline.augmentation.field import pad
 from pipeline.config import FieldTrainConfig
 from pipeline.networks import lenet5_field
-from pipeline.networks.lenet5_field import SEPARATOR
 from pipeline.synthesis.sampler import Item
+from pipeline.training import checkpoint
+from serving.decoding.alphabet import DIGITS
 
 _LINES: Final = 20  # of progress in a training
+_NEVER: Final = -1e9  # logit of what has no probability
 RECALIBRATION: Final = 60  # batches on which batch normalization's statistics are measured at the end
 
 
 def fit(
     model: Any,
     config: FieldTrainConfig,
-    stream: Iterator[Batch],
+    stream: BatchStream,
     validation: Sequence[Item],
     recalibration: int = RECALIBRATION,
+    schedule: checkpoint.Schedule | None = None,
 ) -> None:
     """Trains `model` in place; it ends with the averaged weights.
+
+    With a schedule it keeps checkpoints, the last when it is done, and goes on from the one that is there: model and
+    stream are then as they would be without an interruption.
 
     Args:
         model: a model of `lenet5_field.build`.
         config: length, batch size and rates of the training.
-        stream: endless batches, see `pipeline.augmentation.field`.
+        stream: see `pipeline.augmentation.field`.
         validation: fields for the progress lines alone; empty = no such lines.
         recalibration: batches to measure batch normalization's statistics on at the end.
+        schedule: of the checkpoints; None = none.
+
+    Raises:
+        CheckreaderError: as for `checkpoint.restore`.
     """
     total = max(1, config.fields * config.views // config.batch)
-    schedule = keras.optimizers.schedules.CosineDecay(
+    rate = keras.optimizers.schedules.CosineDecay(
         0.0, total, warmup_target=config.learning_rate, warmup_steps=max(1, int(config.warmup * total))
     )
     optimizer = keras.optimizers.AdamW(
-        schedule,
+        rate,
         weight_decay=config.weight_decay,
         clipnorm=5.0,
         use_ema=True,
@@ -53,10 +64,17 @@ def fit(
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     optimizer.build(model.trainable_variables)
+    model.compile(optimizer)  # whose state checkpoints hold
+    start = 0
+    if schedule and (counts := checkpoint.restore_counts(schedule.path, model, schedule.settings)):
+        start, finished, *place = counts
+        stream.seek((place[0], place[1]))
+        if finished:
+            return
     step = _train_step(model, optimizer)
     running, recent = 0.0, 0
-    bar = tqdm(total=total, unit="batch", disable=None, leave=False)
-    for done, batch in enumerate(itertools.islice(stream, total), 1):
+    bar = tqdm(total=total, initial=start, unit="batch", disable=None, leave=False)
+    for done, batch in enumerate(itertools.islice(stream, total - start), start + 1):
         running += float(step(*_tensors(batch)))
         recent += 1
         bar.update()
@@ -67,9 +85,15 @@ def fit(
                 file=sys.stderr,
             )
             running, recent = 0.0, 0
+        if schedule and done % schedule.every == 0:
+            checkpoint.save(schedule.path, model, schedule.settings, done, False, *stream.place)
+            schedule.saved()
     bar.close()
     optimizer.finalize_variable_values(model.trainable_variables)
     _recalibrate(model, itertools.islice(stream, recalibration))
+    if schedule:
+        checkpoint.save(schedule.path, model, schedule.settings, total, True, *stream.place)
+        schedule.saved()
 
 
 def _with_averaged_weights(model: Any, optimizer: Any, measure: Callable[[], float]) -> float:
@@ -83,14 +107,14 @@ def _with_averaged_weights(model: Any, optimizer: Any, measure: Callable[[], flo
 
 
 def _tensors(batch: Batch) -> tuple[tf.Tensor, ...]:
-    return tuple(map(tf.constant, (batch.image, batch.steps, batch.labels, batch.separators)))
+    return tuple(map(tf.constant, (batch.image, batch.steps, batch.labels, batch.declared)))
 
 
 def loss(logits: tf.Tensor, steps: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """Computes the mean CTC loss of a batch (Graves, Fernández, Gomez, Schmidhuber, ICML 2006).
 
     Args:
-        logits: float32 [N, T, 12].
+        logits: float32 [N, T, K], the blank last.
         steps: int32 [N], how many of the steps count.
         labels: int32 [N, L], −1 after the last; a row of −1 is an empty string.
 
@@ -102,11 +126,9 @@ def loss(logits: tf.Tensor, steps: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     nonempty = tf.concat([tf.where(empty, 0, labels[:, 0])[:, None], labels[:, 1:]], 1)
     sparse = tf.sparse.from_dense(nonempty + 1)
     sparse = tf.SparseTensor(sparse.indices, sparse.values - 1, sparse.dense_shape)
-    each = tf.nn.ctc_loss(
-        sparse, logits, None, steps, logits_time_major=False, blank_index=lenet5_field.BLANK
-    )
+    each = tf.nn.ctc_loss(sparse, logits, None, steps, logits_time_major=False, blank_index=-1)
     valid = tf.sequence_mask(steps, tf.shape(logits)[1], tf.float32)
-    blank = -tf.reduce_sum(valid * tf.nn.log_softmax(logits)[..., lenet5_field.BLANK], 1)
+    blank = -tf.reduce_sum(valid * tf.nn.log_softmax(logits)[..., -1], 1)
     return tf.reduce_mean(tf.where(empty, blank, each))
 
 
@@ -116,14 +138,13 @@ def _train_step(model: Any, optimizer: Any) -> Any:
             tf.TensorSpec((None, lenet5_field.SLIDING.height, None, 1), tf.float32),
             tf.TensorSpec((None,), tf.int32),
             tf.TensorSpec((None, None), tf.int32),
-            tf.TensorSpec((), tf.bool),
+            tf.TensorSpec((None,), tf.bool),
         )
     )
-    def step(image: tf.Tensor, steps: tf.Tensor, labels: tf.Tensor, separators: tf.Tensor) -> tf.Tensor:
+    def step(image: tf.Tensor, steps: tf.Tensor, labels: tf.Tensor, declared: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             logits = tf.cast(model(image, training=True), tf.float32)
-            logits = tf.cond(separators, lambda: logits, lambda: merge_separators(logits))
-            batch_loss = loss(logits, steps, labels)
+            batch_loss = loss(merge_undeclared(logits, declared), steps, labels)
         gradients = tape.gradient(batch_loss, model.trainable_variables)
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return batch_loss
@@ -131,11 +152,20 @@ def _train_step(model: Any, optimizer: Any) -> Any:
     return step
 
 
-def merge_separators(logits: tf.Tensor) -> tf.Tensor:
-    """Adds the separator's probability to the blank's, for labels that leave separators out; [N, T, 12] → the same."""
-    digits, rest = logits[..., :SEPARATOR], logits[..., SEPARATOR:]
-    blank = tf.reduce_logsumexp(rest, -1, keepdims=True)
-    return tf.concat([digits, tf.fill(tf.shape(blank), -1e9), blank], -1)
+def merge_undeclared(logits: tf.Tensor, declared: tf.Tensor) -> tf.Tensor:
+    """Adds the probabilities of marks that labels leave out to the blank's.
+
+    Args:
+        logits: float32 [N, T, K], the blank last.
+        declared: bool [K], False for such marks.
+
+    Returns:
+        float32 [N, T, K].
+    """
+    kept = tf.where(declared, logits, _NEVER)
+    dropped = tf.where(declared, _NEVER, logits)
+    blank = tf.reduce_logsumexp(tf.concat([dropped, logits[..., -1:]], -1), -1, keepdims=True)
+    return tf.concat([kept[..., :-1], blank], -1)
 
 
 def _recalibrate(model: Any, stream: Iterator[Batch]) -> None:
@@ -164,20 +194,20 @@ def _recalibrate(model: Any, stream: Iterator[Batch]) -> None:
 def logits(
     model: Any, pixels: Sequence[npt.NDArray[np.uint8]], size: int = 64
 ) -> list[npt.NDArray[np.float32]]:
-    """Runs the network on each field, uint8 [32, w]; returns float32 [steps, 12] each, in the same order."""
+    """Runs the network on each field, uint8 [32, w]; returns float32 [steps, K] each, in the same order."""
     order = np.argsort([field.shape[1] for field in pixels], kind="stable")
-    outputs: list[npt.NDArray[np.float32]] = [np.zeros((0, lenet5_field.CLASSES), np.float32)] * len(pixels)
+    outputs: list[npt.NDArray[np.float32]] = [np.zeros((0, model.output_shape[-1]), np.float32)] * len(pixels)
     for start in range(0, len(order), size):
         rows = order[start : start + size]
-        batch = pad([(pixels[i], "") for i in rows], None)
-        out = model(batch.image, training=False).numpy().astype(np.float32)
+        image, steps = pad([pixels[i] for i in rows])
+        out = model(image, training=False).numpy().astype(np.float32)
         for row, i in enumerate(rows):
-            outputs[i] = out[row, : batch.steps[row]]
+            outputs[i] = out[row, : steps[row]]
     return outputs
 
 
 def probabilities(model: Any) -> Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]:
-    """Compiles the network with softmax: a function of float32 [N, 32, W, 1] that returns float32 [N, T, 12]."""
+    """Compiles the network with softmax: a function of float32 [N, 32, W, 1] that returns float32 [N, T, K]."""
     run = tf.function(
         lambda image: tf.nn.softmax(tf.cast(model(image, training=False), tf.float32)),
         input_signature=(tf.TensorSpec((None, lenet5_field.SLIDING.height, None, 1), tf.float32),),
@@ -186,24 +216,21 @@ def probabilities(model: Any) -> Callable[[npt.NDArray[np.float32]], npt.NDArray
 
 
 def greedy(steps: npt.NDArray[np.float32]) -> tuple[int, ...]:
-    """Decodes the likeliest path, [T, 12] → labels; for progress only, the service has a better decoder."""
+    """Decodes the likeliest path, [T, K] → labels; for progress only, the service has a better decoder."""
     best = steps.argmax(1)
     kept = best[np.append(True, best[1:] != best[:-1])] if len(best) else best
-    return tuple(int(label) for label in kept if label != lenet5_field.BLANK)
+    return tuple(int(label) for label in kept if label != steps.shape[1] - 1)
 
 
 def accuracy(model: Any, items: Sequence[Item]) -> float:
-    """Computes the share of fields whose digits are all right; separators are not compared."""
+    """Computes the share of fields whose digits are all right; marks are not compared."""
     outputs = logits(model, [pixels for pixels, _ in items])
     return float(
         np.mean(
             [
-                _digits(greedy(steps)) == _digits(lenet5_field.classes(text))
+                [label for label in greedy(steps) if label < len(DIGITS)]
+                == [int(char) for char in text if char in DIGITS]
                 for steps, (_, text) in zip(outputs, items, strict=True)
             ]
         )
     )
-
-
-def _digits(labels: Sequence[int]) -> tuple[int, ...]:
-    return tuple(label for label in labels if label < SEPARATOR)

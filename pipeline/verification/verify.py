@@ -26,7 +26,7 @@ from pipeline.export.formats import FOLDER, TABLE, Format, get
 from pipeline.networks import batching, integer_reference, spec
 from pipeline.networks.batching import Batch
 from pipeline.networks.spec import Task
-from pipeline.records import ExportRecord
+from pipeline.records import ExportRecord, TrainRecord
 from pipeline.run import Run
 from pipeline.verification import drift
 from pipeline.verification.agreement import Predictions, compare, violations
@@ -108,15 +108,15 @@ def predict(
     """Runs one format's file on all batches.
 
     Raises:
-        CheckreaderError: the file cannot be loaded, or its output is not [N, 10] or [N, T, 12] and finite.
+        CheckreaderError: the file cannot be loaded, or its output is not [N, 10] or [N, T, K] and finite.
     """
     path = run / FOLDER / row.file
-    task = spec.TASKS[row.task]
+    task, classes = spec.TASKS[row.task], spec.classes(run.read(TrainRecord))
     infer = predictor.predictor(row, path)
 
     def checked(pixels: Pixels) -> Floats:
         probabilities = infer(tensor(pixels))
-        shape = task.output_shape(len(pixels), pixels.shape[2])
+        shape = task.output_shape(len(pixels), pixels.shape[2], classes)
         if probabilities.shape != shape or not np.isfinite(probabilities).all():
             raise CheckreaderError(f"{path}: does not give {list(shape)} finite probabilities")
         return probabilities

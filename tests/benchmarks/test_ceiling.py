@@ -39,7 +39,7 @@ def test_measured_as_training_calibrated(monkeypatch: pytest.MonkeyPatch) -> Non
     scores, record = ceiling.measure(run, validation), run.require("train")
     assert scores["validation_accuracy"] == pytest.approx(record["metrics"]["validation_accuracy"])
     assert (scores["accepted"], 0 < scores["log_loss"] < 1) == (0.5, True)
-    assert fitted[0].floor == pytest.approx(record["calibration"]["floor"], abs=1e-5)
+    assert fitted[0].least_evidence == pytest.approx(record["calibration"]["least_evidence"], rel=1e-3)
     assert fitted[0].temperature == pytest.approx(record["calibration"]["temperature"], rel=1e-3)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import msgspec
 import numpy as np
 import pytest
@@ -26,7 +28,8 @@ def golden() -> Split:
 def test_measure() -> None:
     repository = Repository.open()
     alone = {key: value for key, value in repository.manifest.data.items() if key != "sources"}
-    repository.manifest = msgspec.structs.replace(repository.manifest, data=alone)
+    manifest = msgspec.structs.replace(repository.manifest, data=alone)
+    repository = dataclasses.replace(repository, manifest=manifest)
     record = without_unipen.measure(repository, golden(), {"unipen": golden()}, corrupted=5)
     assert record["version"] == repository.model("lenet5").version
     assert [row["name"] for row in record["domains"]] == [

@@ -77,7 +77,7 @@ def test_it_says_what_the_command_says(reader: Reader, capsys: pytest.CaptureFix
 def test_the_default_is_the_smallest_certified_bound(reader: Reader) -> None:
     """The released field models certify 3 % and 5 %: without max_error nothing was accepted."""
     digit, field = reader.digit(GOLDEN / "7a.png"), reader.amount(GOLDEN / "field-b.png")
-    assert (digit.max_error, digit.applied_max_error, digit.accepted) == (0.01, 0.002, True)
+    assert (digit.max_error, digit.applied_max_error, digit.accepted) == (0.01, 0.005, True)
     assert (field.max_error, field.applied_max_error, field.accepted) == (0.03, 0.03, True)
     assert reader.digit(GOLDEN / "7a.png", max_error=0.01) == digit
     assert reader.amount(GOLDEN / "field-b.png", max_error=0.03) == field
@@ -88,7 +88,7 @@ def test_below_what_is_certified_all_is_read_and_nothing_accepted(reader: Reader
     assert (digit.digit, digit.accepted, digit.applied_max_error) == (7, False, None)
     assert (
         digit.reason
-        == "nothing is accepted: this model certifies max_error 0.001 and 0.002, none as low as 0.0005"
+        == "nothing is accepted: this model certifies max_error 0.001, 0.002 and 0.005, none as low as 0.0005"
     )
     amount = reader.amount(GOLDEN / "field-b.png", max_error=0.01)
     assert (amount.text, amount.accepted, amount.applied_max_error) == ("55500", False, None)
@@ -168,7 +168,7 @@ def test_crop_reads_a_part(reader: Reader) -> None:
 def test_results_are_frozen(reader: Reader) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         reader.digit(GOLDEN / "7a.png").digit = 1  # type: ignore[misc]
-    assert str(reader.digit(GOLDEN / "7a.png")) == "7 (confidence 0.999, accepted)"
+    assert str(reader.digit(GOLDEN / "7a.png")) == "7 (confidence 1.000, accepted)"
     assert repr(reader) == f"checkreader.Reader({str(ROOT / 'models')!r})"
 
 
@@ -228,7 +228,7 @@ def test_doctests_run(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     runpy.run_path(str(ROOT / "examples" / "python" / "read.py"), run_name="__main__")
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "path  7 (confidence 0.999, accepted)"
+    assert lines[0] == "path  7 (confidence 1.000, accepted)"
     assert lines[-1] == "error nowhere.png: No such file or directory"
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from pipeline.data.labeled_fields import Box, Labeled
 from pipeline.evaluation.field_readings import RecognizedField
+from pipeline.networks.lenet5_field import ALPHABET
 
 
 def raw(
@@ -18,10 +19,12 @@ def raw(
     confidence: float | None = None,
     boxes: Sequence[Box] = (),
     problem: str | None = None,
+    amount: str | None = None,
 ) -> RecognizedField:
     """Returns a reading."""
     sure = probability if confidence is None else confidence
-    return RecognizedField(written.replace(".", ""), written, probability, sure, tuple(boxes), (), problem)
+    digits = "".join(filter(str.isdigit, written))
+    return RecognizedField(digits, written, probability, sure, tuple(boxes), (), problem, amount)
 
 
 def png(level: int = 200) -> bytes:
@@ -33,13 +36,22 @@ def png(level: int = 200) -> bytes:
     return buffer.getvalue()
 
 
-def fields(texts: Sequence[str], boxes: Sequence[tuple[Box, ...] | None] | None = None) -> Labeled:
+def fields(
+    texts: Sequence[str],
+    boxes: Sequence[tuple[Box, ...] | None] | None = None,
+    written: Sequence[str] | None = None,
+    amounts: Sequence[str | None] | None = None,
+) -> Labeled:
     """Returns labeled fields; the pictures differ by their paper."""
+    symbols = set("".join(written or texts))
     n = len(texts)
     return Labeled(
         "some",
         tuple(f"{i}.png" for i in range(n)),
         tuple(texts),
+        tuple(written or texts),
+        tuple(amounts) if amounts else (None,) * n,
+        "".join(mark for mark in ALPHABET.marks if mark in symbols),
         tuple(boxes) if boxes else (None,) * n,
         tuple(png(150 + i % 100) for i in range(n)),
         tuple(map(str, range(n))),

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pipeline.data import labeled_fields
 from pipeline.export.formats import FIELD_FORMATS, FOLDER
 from pipeline.networks import batching, lenet5_field, spec
-from pipeline.networks.lenet5_field import SEPARATOR
+from pipeline.networks.lenet5_field import ALPHABET, CLASSES, classes
 from pipeline.run import Run
 from serving.images.digit import tensor
 from serving.images.field import normalize_field
@@ -54,15 +54,20 @@ def written(folder: Path, count: int) -> labeled_fields.Labeled:
     return labeled_fields.load(folder)
 
 
-def labels(text: str) -> tuple[int, ...]:
-    """Returns the classes of a text."""
-    return tuple(SEPARATOR if char == "." else int(char) for char in text)
-
-
 def fields(count: int, seed: int = 0, most: int = 3) -> list[np.ndarray]:
     """Returns `count` normalized fields, uint8 [32, w]."""
     rng = np.random.default_rng(seed)
     return [normalize_field(picture(text(rng, most))).pixels for _ in range(count)]
+
+
+def untrained(folder: Path) -> Run:
+    """Writes a run whose network is as it is before any training."""
+    import keras
+
+    run = Run(folder)
+    lenet5_field.build(keras, CLASSES, normalized=False).save(run / "float.keras")
+    run.record("train", ["float.keras"], task="field", config={}, data={}, alphabet=ALPHABET.symbols)
+    return run
 
 
 @functools.cache
@@ -77,7 +82,7 @@ def trained() -> Run:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras, of its own use of TensorFlow and NumPy
         keras.utils.set_random_seed(0)
-        model = lenet5_field.build(keras)
+        model = lenet5_field.build(keras, CLASSES)
         _fit(keras, model)
         lenet5_field.fold(keras, model).save(run / "float.keras")
     run.record(
@@ -86,6 +91,7 @@ def trained() -> Run:
         task="field",
         preset="quick",
         config={"seed": 0},
+        alphabet=ALPHABET.symbols,
         data={"name": "printed", "sha256": {"printed": "0"}},
         calibration=None,
     )
@@ -117,7 +123,7 @@ def _fit(keras, model) -> None:
         with tf.GradientTape() as tape:
             logits = model(image, training=True)
             each = tf.nn.ctc_loss(
-                truth, logits, None, steps, logits_time_major=False, blank_index=lenet5_field.BLANK
+                truth, logits, None, steps, logits_time_major=False, blank_index=ALPHABET.blank
             )
             loss = tf.reduce_mean(each)
         gradients = tape.gradient(loss, model.trainable_variables)
@@ -126,7 +132,7 @@ def _fit(keras, model) -> None:
     for _ in range(_STEPS):
         batch = batches[rng.integers(len(batches))]
         rows = rng.choice(len(batch.numbers), min(8, len(batch.numbers)), replace=False)
-        truth = tf.ragged.constant([labels(texts[batch.numbers[row]]) for row in rows], tf.int32)
+        truth = tf.ragged.constant([classes(texts[batch.numbers[row]], ALPHABET) for row in rows], tf.int32)
         step(tensor(batch.pixels[rows]), batch.steps[rows].astype(np.int32), truth.to_sparse())
 
 

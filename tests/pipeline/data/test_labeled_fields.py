@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.data.labeled_fields import Labeled, folds, load
+from serving.decoding.alphabet import Alphabet
 from serving.errors import CheckreaderError
 from tests.support.tiny import amount, tiff
 
@@ -40,7 +41,10 @@ def write_json(folder: Path, *rows: object) -> None:
 def made(digests: list[str]) -> Labeled:
     """Fields of which only the pictures' checksums matter."""
     n = len(digests)
-    return Labeled("some", tuple(map(str, range(n))), ("1",) * n, (None,) * n, (b"",) * n, tuple(digests), {})
+    ones, none = ("1",) * n, (None,) * n
+    return Labeled(
+        "some", tuple(map(str, range(n))), ones, ones, none, "", none, (b"",) * n, tuple(digests), {}
+    )
 
 
 def test_csv(folder: Path) -> None:
@@ -77,16 +81,46 @@ def test_record(folder: Path) -> None:
     write_csv(folder, ("a.png", "1.250"), ("b.png", "12"))
     record = load(folder).record()
     labels = hashlib.sha256((folder / "labels.csv").read_bytes()).hexdigest()
-    assert (record["n"], record["digits"], record["separators"], record["boxes"]) == (2, 6, True, 0)
+    assert (record["n"], record["digits"], record["marks"], record["boxes"]) == (2, 6, ".", 0)
     assert record["sha256"]["labels.csv"] == labels
     picture(folder / "b.png", 99)
     assert load(folder).record()["sha256"]["pictures"] != record["sha256"]["pictures"]
     json.dumps(record)
 
 
-def test_without_separators(folder: Path) -> None:
+def test_marks_are_those_that_labels_name(folder: Path) -> None:
     write_csv(folder, ("a.png", "1250"))
-    assert not load(folder).separators
+    assert load(folder).marks == ""
+    rows = (
+        ("a.png", "1250", "1,250/-", ""),
+        ("b.png", "12550", "125 50/100", "125.50"),
+        ("c.png", "7", "", ""),
+    )
+    write_csv(folder, *rows, header=("file", "text", "written", "amount"))
+    found = load(folder)
+    assert (found.written, found.marks) == (("1,250/-", "12550/100", "7"), ",/-")
+    assert (found.amounts, found.kind) == ((None, "125.50", None), "amount")
+    assert found.digits == ("1250", "12550", "7")
+    assert found.record()["amounts"] == 1
+    assert found.take(np.array([1])).written == ("12550/100",)
+    (folder / "marks.txt").write_text(".,/-x")
+    assert load(folder).marks == ".,/-x"
+
+
+def test_in_a_networks_symbols(folder: Path) -> None:
+    write_csv(folder, ("a.png", "1250.50", "1,250.50/-"), header=("file", "text", "written"))
+    found = load(folder).translated(Alphabet("0123456789·/"))
+    assert (found.written, found.marks, found.texts) == (("1·250·50/",), "·/", ("1250.50",))
+
+
+def test_symbols_that_no_network_reads(folder: Path) -> None:
+    header = ("file", "text", "written", "amount")
+    write_csv(folder, ("a.png", "12", "12"), ("b.png", "5", "5€"), header=header)
+    with pytest.raises(CheckreaderError, match=r"labels.csv: line 3: written '5€' has '€': write at most"):
+        load(folder)
+    write_csv(folder, ("a.png", "12", "12", "1,2"), header=header)
+    with pytest.raises(CheckreaderError, match=r"labels.csv: line 2: amount '1,2' is no decimal"):
+        load(folder)
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,17 @@ def test_by_separators() -> None:
     assert unknown["exact_written"] is None
 
 
+def test_amounts_are_judged_where_labels_have_one() -> None:
+    """Digits right and the amount wrong is a mistake, and the other way round none."""
+    labeled = fields(["10000", "125", "7"], amounts=["100.00", "125", None])
+    readings = [raw("10000", 0.9, amount="10000"), raw("125100", 0.8, amount="125.00"), raw("7", 0.7)]
+    found = measure(readings, labeled)
+    assert (found["exact"]["value"], found["amounts"]["value"], found["amounts"]["n"]) == (2 / 3, 0.5, 2)
+    assert [row["text"] for row in found["worst"]] == ["10000"]
+    assert "  amounts 50.00%" in field.summary(found)
+    assert record()["amounts"] is None
+
+
 def test_by_touching() -> None:
     """A gap of 0 touches; the order of the boxes does not matter."""
     apart = ((0.0, 0, 5, 9), (6.0, 0, 5, 9))
@@ -117,7 +128,7 @@ def test_iou(one: tuple, other: tuple, expected: float) -> None:
 
 
 def test_worst() -> None:
-    """The most confident mistake first; with labeled separators a lost one is a mistake."""
+    """The most confident mistake first; with labeled marks a lost one is a mistake."""
     found = record()["worst"]
     assert [row["text"] for row in found] == ["777", "9,5", "38", "404", "60"]
     assert found[0] == {"file": "2.png", "text": "777", "read": "771", "confidence": 0.95, "probability": 0.475, "problem": None}  # fmt: skip
@@ -223,9 +234,9 @@ def test_summary() -> None:
     assert lines[0].startswith(
         "some: 42.86% (9.90%–81.59%) of 7 strings exact; digit errors 27.78% of 18 (1 misread, 3 missed"
     )
-    assert lines[1].startswith("  with separators 28.57%")
+    assert lines[1].startswith("  with marks 28.57%")
     assert "  by length: 2 50.0% of 4, 3 0.0% of 2, 4 100.0% of 1" in lines
-    assert "  separators: with 100.0% of 2, without 20.0% of 5" in lines
+    assert "  marks: with 100.0% of 2, without 20.0% of 5" in lines
     assert not any(line.startswith("  digits:") for line in lines)  # no boxes, nothing known
     assert any(
         line.startswith("  stored threshold for max_error 1.0%: 28.6% accepted, error 50.00%")

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from pipeline.evaluation import field_readings
 from pipeline.evaluation.field_readings import (
+    amount_right,
     calibrated,
     correct,
     exact,
@@ -12,7 +13,7 @@ from pipeline.evaluation.field_readings import (
     field_recognizer,
     scores,
 )
-from pipeline.networks.lenet5_field import BLANK, CLASSES, SEPARATOR, SLIDING
+from pipeline.networks.lenet5_field import ALPHABET, CLASSES, SLIDING
 from serving.decoding import field_string
 from serving.images.field import normalize_field
 from serving.images.sliding_window import steps
@@ -28,7 +29,7 @@ def strip(bars: int, width: int = 30) -> np.ndarray:
     return gray
 
 
-def infer(sure: float, symbols: tuple[int, ...] = (4, SEPARATOR, 2)):
+def infer(sure: float, symbols: str = "4.2"):
     """A network that says the symbols, evenly spread, whatever it sees; steps over padding say 9."""
 
     def run(image: np.ndarray) -> np.ndarray:
@@ -38,8 +39,8 @@ def infer(sure: float, symbols: tuple[int, ...] = (4, SEPARATOR, 2)):
             # In the middle rows, which a slant leaves where they are.
             ink = int(np.flatnonzero((field[15:17] > 0.2).any((0, 2)))[-1]) + 1 - SLIDING.left
             own = steps(ink, SLIDING)
-            best = np.full(count, BLANK)
-            best[np.linspace(0, own - 1, len(symbols)).astype(int)] = symbols
+            best = np.full(count, ALPHABET.blank)
+            best[np.linspace(0, own - 1, len(symbols)).astype(int)] = ALPHABET.labels(symbols)
             best[own:] = 9
             row[np.arange(count), best] = sure
         return out
@@ -48,7 +49,7 @@ def infer(sure: float, symbols: tuple[int, ...] = (4, SEPARATOR, 2)):
 
 
 def test_reads_through_the_service() -> None:
-    (found,) = field_recognizer(infer(0.999))([strip(3)])
+    (found,) = field_recognizer(infer(0.999), ALPHABET)([strip(3)])
     assert (found.text, found.written, found.problem) == ("42", "4.2", None)
     assert found.confidence == pytest.approx(found.probability, rel=1e-6)
     assert 0.5 < found.probability < 1
@@ -65,12 +66,14 @@ def test_probability_is_the_decoders(sure: float) -> None:
     """Near 1, too, where a confidence in float32 would have no digits left."""
     gray = strip(3)
     network = infer(sure)
-    (recognized,) = field_recognizer(network)([gray])
+    (recognized,) = field_recognizer(network, ALPHABET)([gray])
     field = normalize_field(gray)
     image = np.zeros((1, 32, 16 * 40, 1), np.float32)
     image[0, :, SLIDING.left : SLIDING.left + field.pixels.shape[1], 0] = field.pixels / np.float32(255)
     probabilities = network(image)[:, : steps(field.pixels.shape[1], SLIDING)]
-    expected = field_string.decode(probabilities, field_string.field_format("number")).best[0].probability
+    expected = (
+        field_string.decode(probabilities, field_string.field_format("number"), ALPHABET).best[0].probability
+    )
     assert 1 - recognized.probability == pytest.approx(1 - expected, rel=1e-3)
 
 
@@ -78,7 +81,7 @@ def test_many_in_order_and_nothing_to_read() -> None:
     """Of different widths, more than are read at once, a blank one between."""
     pictures = [strip(1 + i % 5) for i in range(130)]
     pictures[70] = np.full((40, 90), 220, np.uint8)
-    found = field_recognizer(infer(0.99))(pictures)
+    found = field_recognizer(infer(0.99), ALPHABET)(pictures)
     assert [one.text for i, one in enumerate(found) if i != 70] == ["42"] * 129
     assert (found[70].text, found[70].probability, found[70].confidence) == (
         "",
@@ -86,12 +89,12 @@ def test_many_in_order_and_nothing_to_read() -> None:
         pytest.approx(0, abs=1e-9),
     )
     assert found[70].problem.startswith("blank")
-    assert field_recognizer(infer(0.99))([]) == []
+    assert field_recognizer(infer(0.99), ALPHABET)([]) == []
 
 
 def test_calibrated_as_it_is_served() -> None:
     fitted = Confidence(0.5, -1.0)
-    (found,) = field_recognizer(infer(0.99), fitted)([strip(2)])
+    (found,) = field_recognizer(infer(0.99), ALPHABET, fitted)([strip(2)])
     assert found.confidence == pytest.approx(field_string.confidence(found.probability, fitted), rel=1e-6)
     assert found.confidence == float(str(np.float32(found.confidence)))
     assert calibrated([raw("1", 0.3)], None)[0].confidence == 0.3
@@ -99,10 +102,10 @@ def test_calibrated_as_it_is_served() -> None:
 
 def test_amounts_are_rejected_in_doubt() -> None:
     """As a number the digits are sure; as an amount nobody knows what 4.2 stands for."""
-    network = infer(0.999, (4, SEPARATOR, 2))
+    network = infer(0.999, "4.2")
     (number,), (amount,) = (
-        field_recognizer(network)([strip(3)]),
-        field_recognizer(network, kind="amount")([strip(3)]),
+        field_recognizer(network, ALPHABET)([strip(3)]),
+        field_recognizer(network, ALPHABET, kind="amount")([strip(3)]),
     )
     assert number.problem is None
     assert amount.problem is not None
@@ -116,7 +119,25 @@ def test_right() -> None:
     assert correct(found, labeled).tolist() == [False, True, False]
     assert exact_written([raw("1.250")], fields(["1,250"])).all()
     plain = fields(["1250"])
-    assert correct([raw("1.250")], plain).all()  # labels without any separators say nothing about them
+    assert correct([raw("1.250")], plain).all()  # labels without any marks say nothing about them
+
+
+def test_marks_that_labels_leave_out_do_not_count() -> None:
+    labeled = fields(["1250", "125"], written=["1,250", "125"])
+    assert labeled.marks == ","
+    assert exact_written([raw("1,250/-"), raw("125-")], labeled).all()
+    assert not exact_written([raw("1250/-"), raw("12,5-")], labeled).any()
+    with_closings = fields(["1250", "125"], written=["1,250/-", "125"])
+    assert exact_written([raw("1.250/-"), raw("125-")], with_closings).tolist() == [True, False]
+
+
+def test_an_amount_is_right_as_a_number() -> None:
+    labeled = fields(["12550", "125", "125", "9"], amounts=["125.50", "125", "125", None])
+    found = [
+        raw("125.50", amount="125.5"), raw("125/-", amount="125.00"), raw("125", problem="unclear"), raw("9", amount="9"),
+    ]  # fmt: skip
+    assert amount_right(found, labeled).tolist() == [True, True, False, False]
+    assert correct(found, labeled).tolist() == [True, True, False, True]
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=9))

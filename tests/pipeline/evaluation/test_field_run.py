@@ -46,11 +46,35 @@ def test_both_models_through_the_file_that_is_served(own: labeled_fields.Labeled
     ) or "8 bits minus float: -" in field_run.summary(record)
 
 
+def test_amounts_are_read_as_such_where_labels_have_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the recognizer is asked for, and that marks are those of the network."""
+    tiny_field.written(tmp_path, 2)
+    (tmp_path / "labels.csv").write_text("file,text,written,amount\n0.png,12,12/-,12\n1.png,7,,\n")
+    run = Run(tmp_path / "run")
+    run.path.mkdir()
+    run.record("train", [], task="field", config={}, data={}, alphabet="0123456789·/")
+    run.record("export", [], data={}, refused={})
+    monkeypatch.setattr(field_run, "predictor", lambda row, path: None)
+    asked, passed = [], []
+    monkeypatch.setattr(field_run, "field_recognizer", lambda *arguments: asked.append(arguments))
+    monkeypatch.setattr(
+        field_run, "measure", lambda *arguments: passed.append(arguments) or {"exact": {"value": 1.0}}
+    )
+    evaluate_options = {"nonfield_count": 6, "invented": 3}
+    field_run.evaluate(run, labeled_fields.load(tmp_path), **evaluate_options)
+    assert {(alphabet.symbols, kind) for _, alphabet, _, kind in asked} == {("0123456789·/", "amount")}
+    for _, _, labeled, *_ in passed:
+        assert (labeled.written, labeled.marks) == (("12/", "7"), "/")
+
+
 def test_fields_that_were_trained_on_are_said_to_be(own: labeled_fields.Labeled, tmp_path: Path) -> None:
     run = tiny_field.copied(tmp_path)
     train = run.require("train")
     data = {**train["data"], "own": own.record()}
-    run.record("train", ["float.keras"], task="field", config=train["config"], data=data, calibration=None)
+    kept = {key: train[key] for key in ("task", "config", "alphabet")}
+    run.record("train", ["float.keras"], **kept, data=data, calibration=None)
     record = evaluate(run, own)
     assert record["trained_on"]
     assert "trained on these very fields" in field_run.summary(record)
@@ -95,7 +119,8 @@ def test_not_calibrated_on_what_it_was_trained_on(own: labeled_fields.Labeled, t
     run = tiny_field.copied(tmp_path)
     train = run.require("train")
     data = {**train["data"], "own": own.record()}
-    run.record("train", ["float.keras"], task="field", config=train["config"], data=data, calibration=None)
+    kept = {key: train[key] for key in ("task", "config", "alphabet")}
+    run.record("train", ["float.keras"], **kept, data=data, calibration=None)
     with pytest.raises(CheckreaderError, match="the network was trained on these fields"):
         calibrate(run, own)
 

@@ -15,6 +15,7 @@ from pipeline.export import onnx_int8, predictor, provenance
 from pipeline.export.export import export
 from pipeline.export.formats import FIELD_FORMATS, FOLDER, Format, get
 from pipeline.networks import batching, integer_reference, spec
+from pipeline.networks.lenet5_field import CLASSES
 from pipeline.run import Run
 from pipeline.verification import drift
 from serving.errors import CheckreaderError
@@ -116,7 +117,7 @@ def test_company_does_not_matter(run: Run, row: Format, pictures: list[batching.
     image = tensor(batch.pixels)
     ask = predictor.predictor(row, file(run, row))
     together = ask(image)
-    assert together.shape == spec.FIELD.output_shape(len(image), image.shape[2])
+    assert together.shape == spec.FIELD.output_shape(len(image), image.shape[2], CLASSES)
     np.testing.assert_allclose(together[-1:], ask(image[-1:]), rtol=0, atol=1e-6)
 
 
@@ -133,7 +134,8 @@ def test_layers_are_in_their_places(run: Run, row: Format, pictures: list[batchi
     wanted = predictor.layer_predictor(get("keras", "field"), file(run, get("keras", "field")))(pixels)
     for name, values in found.items():
         apart = np.abs(values - wanted[name]).max() / np.ptp(wanted[name])
-        assert apart < (0.1 if row.type == "int8" else 1e-5), name
+        # In 8 bits, ink that is no printed digit saturates the ranges of those.
+        assert apart < (0.15 if row.type == "int8" else 1e-5), name
 
 
 def test_onnx_moves_nothing_but_the_logits(run: Run, network: integer_reference.Reference) -> None:
@@ -147,7 +149,7 @@ def test_onnx_moves_nothing_but_the_logits(run: Run, network: integer_reference.
             [side.dim_param or side.dim_value for side in value.type.tensor_type.shape.dim]
             for value in (*model.graph.input, *model.graph.output)
         ]
-        assert sides == [["N", 32, "W", 1], ["N", "T", 12]]
+        assert sides == [["N", 32, "W", 1], ["N", "T", CLASSES]]
 
 
 def test_onnx_runtime_computes_it_in_integers_alone(run: Run, network: integer_reference.Reference) -> None:
@@ -175,14 +177,14 @@ def test_litert_takes_one_width_after_the_other(run: Run, name: str) -> None:
     assert loaded.input.shape == (-1, 32, -1, 1)
     for width in (128, 40, 656, 48):
         assert loaded.infer(np.zeros((1, 32, width, 1), np.float32)).shape == spec.FIELD.output_shape(
-            1, width
+            1, width, CLASSES
         )
 
 
 def test_onnx_takes_one_width_after_the_other(run: Run) -> None:
     loaded = runtime.load(file(run, get("onnx_int8", "field")))
     for count, width in ((1, 128), (3, 40), (2, 656)):
-        shape = spec.FIELD.output_shape(count, width)
+        shape = spec.FIELD.output_shape(count, width, CLASSES)
         assert loaded.infer(np.zeros((count, 32, width, 1), np.float32)).shape == shape
 
 
@@ -190,7 +192,7 @@ def test_the_reference_takes_chunks_of_any_width(network: integer_reference.Refe
     """More fields than it computes at once."""
     pixels = np.random.default_rng(0).integers(0, 256, (200, 32, 64), np.uint8)
     logits = integer_reference.logits(network, pixels)
-    assert logits.shape == (200, 13, 12)
+    assert logits.shape == (200, 13, CLASSES)
     parts = [integer_reference.logits(network, part) for part in (pixels[:90], pixels[90:])]
     np.testing.assert_array_equal(logits, np.concatenate(parts))
 

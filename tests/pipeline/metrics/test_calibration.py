@@ -176,7 +176,9 @@ def test_fit() -> None:
     assert t == calibration.temperature(logits, labels)
     probabilities, nondigits = softmax(logits / t, 1), evidence(softmax(others / t, 1))
     assert found.nondigits == 300
-    assert found.least_evidence == pytest.approx(calibration.tail_quantile(nondigits, 1 / 50_000))
+    assert found.least_evidence == pytest.approx(
+        calibration.tail_quantile(nondigits, calibration.NONDIGIT_RATE)
+    )
     shown, wrong = evidence(probabilities), logits.argmax(1) != labels
     assert found.above == (shown >= found.least_evidence).sum() < 4_000
     score = calibration.accepted_score(probabilities, found.least_evidence)

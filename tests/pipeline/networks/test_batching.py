@@ -31,7 +31,7 @@ def test_fields_lie_where_the_service_puts_them(widths: list[int]) -> None:
 @given(st.lists(st.integers(1, 80), min_size=1, max_size=8))
 def test_each_field_has_its_rows_in_order(widths: list[int]) -> None:
     for batch in batching.make_batches(spec.FIELD, drawn(widths)):
-        count, steps, _ = spec.FIELD.output_shape(*batch.pixels.shape[::2])
+        count, steps, _ = spec.FIELD.output_shape(*batch.pixels.shape[::2], 7)
         answers = np.arange(count * steps).reshape(count, steps, 1)
         places = batch.places()
         rows = batch.rows(answers)
@@ -60,7 +60,7 @@ def test_digits_stay_together() -> None:
 def test_answers_of_all_batches() -> None:
     found = batching.make_batches(spec.FIELD, drawn([5, 90, 5]))
     rows = batching.predict(
-        found, lambda pixels: np.ones((*spec.FIELD.output_shape(*pixels.shape[::2])[:2], 12))
+        found, lambda pixels: np.ones((*spec.FIELD.output_shape(*pixels.shape[::2], 7)[:2], 12))
     )
     assert rows.shape == (2 * sliding_window.steps(5, SLIDING) + sliding_window.steps(90, SLIDING), 12)
 

@@ -13,7 +13,7 @@ from serving.images import sliding_window
 @pytest.fixture(scope="module")
 def normalized():
     keras.utils.set_random_seed(0)
-    model = lenet5_field.build(keras)
+    model = lenet5_field.build(keras, lenet5_field.CLASSES)
     rng = np.random.default_rng(0)
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -37,7 +37,7 @@ def test_folded_is_the_same_function(normalized) -> None:
 
 
 def test_table_counts_what_keras_counts() -> None:
-    plain = lenet5_field.build(keras, normalized=False)
+    plain = lenet5_field.build(keras, lenet5_field.CLASSES, normalized=False)
     rows = lenet5_field.table()
     assert sum(row.parameters for row in rows) == plain.count_params() < 300_000
     for row in rows:

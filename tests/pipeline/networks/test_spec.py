@@ -1,3 +1,4 @@
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,13 @@ def trained(**content: object) -> TrainRecord:
 def test_a_record_without_a_task_is_a_digits() -> None:
     assert spec.task_of_record(trained()) is spec.DIGIT
     assert spec.task_of_record(trained(task="field")) is spec.FIELD
+
+
+def test_the_record_names_the_classes() -> None:
+    assert spec.classes(trained()) == 10
+    assert spec.alphabet(trained(task="field", alphabet="0123456789/")).symbols == "0123456789/"
+    assert spec.classes(trained(task="field", alphabet="0123456789/")) == 12
+    assert spec.alphabet(trained(task="field")).symbols == "0123456789·"  # as before records named one
 
 
 def test_the_number_of_layers_tells_the_view() -> None:
@@ -49,10 +57,12 @@ def test_answers_have_as_many_steps_as_the_network() -> None:
 
     from pipeline.networks import lenet5_field as network
 
-    model = network.build(keras, normalized=False)
+    model = network.build(keras, 7, normalized=False)
     for width in (40, 48, 49, 128):
-        assert model.compute_output_shape((3, 32, width, 1)) == spec.FIELD.output_shape(3, width)
-    assert spec.DIGIT.output_shape(3, 28) == (3, 10)
+        assert model.compute_output_shape((3, 32, width, 1)) == spec.FIELD.output_shape(3, width, 7)
+        assert spec.FIELD.output_classes(3, width, math.prod(spec.FIELD.output_shape(3, width, 7))) == 7
+    assert spec.DIGIT.output_shape(3, 28, 10) == (3, 10)
+    assert spec.DIGIT.output_classes(3, 28, 30) == 10
 
 
 def test_importing_it_needs_no_tensorflow() -> None:

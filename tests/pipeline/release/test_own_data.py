@@ -191,7 +191,7 @@ def test_no_such_model(models: Path, golden: Dataset, tmp_path: Path, task: str)
     for name, model in dict(repository.manifest.models).items():
         if model.task == task:
             del repository.manifest.models[name]
-    labeled = labeled_fields.Labeled("none", (), (), (), (), (), {})
+    labeled = labeled_fields.Labeled("none", (), (), (), (), "", (), (), (), {})
     evaluate = {
         "digit": lambda: own_data.evaluate_digits(repository, golden),
         "field": lambda: own_data.evaluate_fields(repository, labeled),

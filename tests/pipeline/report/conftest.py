@@ -28,7 +28,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, digits: Dataset) -> Run:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TensorFlow, of its own future
         verify.verify(run, digits.test.images[:60])
-        digit.evaluate(run, digits.test, digits.name, 2 * len(nondigits.KINDS))
+        digit.evaluate(run, digits.test, digits.name, {}, 2 * len(nondigits.KINDS), corrupted=10)
         formats = [get(name) for name in ("onnx_float32", "onnx_int8", "tflite_float32")]
         benchmark.benchmark(run, digits.validation.images, formats, rounds=1, seconds=0.01)
     return run

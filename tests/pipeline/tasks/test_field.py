@@ -4,6 +4,7 @@ import dataclasses
 from argparse import Namespace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.config import FieldTrainConfig
@@ -13,6 +14,7 @@ from pipeline.synthesis.sampler import HandwritingSampler
 from pipeline.tasks import field
 from serving.errors import CheckreaderError
 from tests.support import tiny_field
+from tests.support.killed import killed_at, short_rounds
 
 # Keras asks its variables for an array in NumPy 1's way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -44,6 +46,41 @@ def test_on_with_labeled_fields(
     assert record["metrics"]["exact"]["value"] > 0.5
     assert not record["calibration"]["thresholds"]
     assert record["calibration"]["nonfields"] == 4
+
+
+def test_resumed_in_a_fold(
+    labeled: labeled_fields.Labeled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in the second fold's training: the first is kept, and all ends as without an interruption."""
+    monkeypatch.setattr("pipeline.evaluation.cross_validation.FOLDS", 2)
+    start = tiny_field.trained() / "float.keras"
+    config = dataclasses.replace(CONFIG, fields=24, batch=8, real=0.5, recombined=0.5, start=str(start))
+
+    def finetune(name: str, resume: bool = False) -> dict[str, object]:
+        (tmp_path / name).mkdir(exist_ok=True)
+        run, sources = Run(tmp_path / name), SAMPLER.record()
+        return field.finetune(run, config, SAMPLER, sources, labeled, "mine", resume, nonfields=4, every=2)
+
+    with short_rounds():
+        whole = finetune("whole")
+        with killed_at(6):
+            finetune("run")
+        assert {path.name for path in (tmp_path / "run").glob("*.npz")} == {
+            f"checkpoint-fold-{number}.npz" for number in (1, 2)
+        }
+        record = finetune("run", resume=True)
+        assert record["files"] == whole["files"]
+        assert record["cross_validation"] == whole["cross_validation"]
+        assert not list((tmp_path / "run").glob("*.npz"))
+        with killed_at(3):
+            finetune("run")
+        other = labeled.take(np.arange(9))
+        with pytest.raises(
+            CheckreaderError, match=r"checkpoint-fold-1\.npz: written with another config or other data"
+        ):
+            field.finetune(
+                Run(tmp_path / "run"), config, SAMPLER, SAMPLER.record(), other, "mine", True, every=2
+            )
 
 
 @pytest.mark.parametrize(

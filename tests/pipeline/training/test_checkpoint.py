@@ -36,6 +36,21 @@ def test_restores(tmp_path: Path) -> None:
     assert all(map(np.array_equal, variables(model), variables(other)))
 
 
+def test_counts_more_than_epochs(tmp_path: Path) -> None:
+    path, model = tmp_path / "state.npz", compiled(0)
+    assert checkpoint.restore_counts(path, model, "settings") == ()
+    checkpoint.save(path, model, "settings", 7, False, 3, 0)
+    assert checkpoint.restore_counts(path, model, "settings") == (7, 0, 3, 0)
+    assert checkpoint.restore(path, model, "settings") == 7
+
+
+def test_restores_what_earlier_versions_kept(tmp_path: Path) -> None:
+    """A single number, not a list of them."""
+    path, model = tmp_path / "state.npz", compiled(0)
+    np.savez(path, config="settings", epoch=5, **{f"v{i}": value for i, value in enumerate(variables(model))})
+    assert checkpoint.restore(path, model, "settings") == 5
+
+
 def test_refuses(tmp_path: Path) -> None:
     path, model = tmp_path / "state.npz", compiled(0)
     checkpoint.save(path, model, "settings", 1)

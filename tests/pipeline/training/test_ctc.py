@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from pipeline.augmentation import field as stream
+from pipeline.augmentation.batch_stream import BatchStream
 from pipeline.config import FieldTrainConfig
 from pipeline.networks import lenet5_field
+from pipeline.networks.lenet5_field import ALPHABET, CLASSES
 from pipeline.synthesis.sampler import Item
 from pipeline.training import ctc
 
@@ -31,30 +35,29 @@ def script(rng: np.random.Generator, count: int) -> list[Item]:
 def test_learns() -> None:
     keras.utils.set_random_seed(0)
     config = FieldTrainConfig(fields=640, views=2, batch=16, averaging=0.9, precision="float32")
-    model = lenet5_field.build(keras)
+    model = lenet5_field.build(keras, CLASSES)
     train, other = script(np.random.default_rng(0), 320), script(np.random.default_rng(1), 50)
 
-    def endless():
-        rng = np.random.default_rng(2)
-        while True:
-            yield from stream.batches(train, config.batch, 1, rng)
+    def rounds(first: int):
+        for number in itertools.count(first):
+            yield stream.batches(train, config.batch, 1, np.random.default_rng([2, number]), ALPHABET)
 
-    ctc.fit(model, config, endless(), ())
+    ctc.fit(model, config, BatchStream(rounds), ())
     assert ctc.accuracy(model, other) > 0.9
     assert ctc.accuracy(lenet5_field.fold(keras, model), other) > 0.9
 
 
 def test_greedy() -> None:
-    steps = np.full((7, 12), -5.0, np.float32)
-    for t, label in enumerate((11, 3, 3, 11, 3, 10, 10)):
+    steps = np.full((7, 9), -5.0, np.float32)
+    for t, label in enumerate((8, 3, 3, 8, 3, 7, 7)):
         steps[t, label] = 5
-    assert ctc.greedy(steps) == (3, 3, 10)
-    assert ctc.greedy(np.zeros((0, 12), np.float32)) == ()
+    assert ctc.greedy(steps) == (3, 3, 7)
+    assert ctc.greedy(np.zeros((0, 9), np.float32)) == ()
 
 
 def test_logits_do_not_depend_on_the_company() -> None:
     keras.utils.set_random_seed(1)
-    model = lenet5_field.build(keras, normalized=False)
+    model = lenet5_field.build(keras, CLASSES, normalized=False)
     fields = [pixels for pixels, _ in script(np.random.default_rng(3), 5)]
     together = ctc.logits(model, fields, size=2)
     for field, found in zip(fields, together, strict=True):
@@ -62,25 +65,30 @@ def test_logits_do_not_depend_on_the_company() -> None:
 
 
 def test_probabilities_are_the_softmax() -> None:
-    model = lenet5_field.build(keras, normalized=False)
+    model = lenet5_field.build(keras, CLASSES, normalized=False)
     image = np.random.default_rng(4).random((2, 32, 64, 1), np.float32)
     np.testing.assert_allclose(ctc.probabilities(model)(image), tf.nn.softmax(model(image)), atol=1e-6)
 
 
-def test_separators_that_labels_do_not_name() -> None:
-    """Merged into the blank, a separator costs nothing; the mass of every other symbol stays."""
-    logits = tf.constant(np.random.default_rng(0).normal(size=(2, 5, 12)).astype(np.float32))
-    merged = tf.nn.softmax(ctc.merge_separators(logits)).numpy()
+def test_marks_that_labels_do_not_name() -> None:
+    """Summed into the blank, a mark costs nothing; the mass of every other symbol stays."""
+    logits = tf.constant(np.random.default_rng(0).normal(size=(2, 5, 14)).astype(np.float32))
+    declared = np.full(14, True)
+    declared[[10, 12]] = False
+    merged = tf.nn.softmax(ctc.merge_undeclared(logits, tf.constant(declared))).numpy()
     before = tf.nn.softmax(logits).numpy()
     np.testing.assert_allclose(merged[..., :10], before[..., :10], rtol=1e-5)
-    np.testing.assert_allclose(merged[..., 11], before[..., 10] + before[..., 11], rtol=1e-5)
-    assert not merged[..., 10].any()
+    np.testing.assert_allclose(merged[..., 11], before[..., 11], rtol=1e-5)
+    np.testing.assert_allclose(merged[..., 13], before[..., [10, 12, 13]].sum(-1), rtol=1e-5)
+    assert not merged[..., [10, 12]].any()
+    everything = ctc.merge_undeclared(logits, tf.constant(np.full(14, True)))
+    np.testing.assert_array_equal(everything, logits)
 
 
 def test_a_field_without_labels_is_to_be_blank_throughout() -> None:
     keras.utils.set_random_seed(0)
-    model = lenet5_field.build(keras, normalized=False)
-    batch = stream.pad([(np.full((32, 40), 99, np.uint8), "")])
+    model = lenet5_field.build(keras, CLASSES, normalized=False)
+    batch = stream.make_batch([(np.full((32, 40), 99, np.uint8), "")], ALPHABET)
     loss = ctc.loss(model(batch.image), tf.constant(batch.steps), tf.constant(batch.labels))
     steps = tf.nn.log_softmax(ctc.logits(model, [np.full((32, 40), 99, np.uint8)])[0])
-    np.testing.assert_allclose(loss, -steps.numpy()[:, lenet5_field.BLANK].sum(), rtol=1e-4)
+    np.testing.assert_allclose(loss, -steps.numpy()[:, ALPHABET.blank].sum(), rtol=1e-4)
