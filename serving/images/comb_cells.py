@@ -18,6 +18,7 @@ _Mask = npt.NDArray[np.bool_]
 _Doubles = npt.NDArray[np.float64]
 
 _LEAST_CELLS: Final = 4
+_MOST_RULES: Final = 100
 _LEAST_WRITTEN: Final = 6  # rows of a normalized field that a digit takes
 
 
@@ -80,14 +81,16 @@ def completed(comb: Comb, dark: _Mask, upright: _Mask, cell: float, others: Sequ
     between = gaps[gaps < 0.6 * cell]
     boxes = len(between) >= 2
     step = cell + float(np.median(between)) if boxes else cell
+    apart = 2 + 0.05 * cell if boxes else 0.3 * cell
 
     def spread(queue: list[float]) -> None:
-        while queue:
+        while queue and len(rules) < _MOST_RULES:
             start = queue.pop()
             for place in (start - step, start + step):
-                if all(abs(place - rule) > (2 + 0.05 * cell if boxes else 0.3 * cell) for rule in rules):
+                if all(abs(place - rule) > apart for rule in rules):
                     column = _dark_column(cover, place, 1 + 0.05 * cell, 0.8)
-                    if column is not None:
+                    # Where everything is dark, the column of a rule would be found again and again.
+                    if column is not None and all(abs(column - rule) >= 1 for rule in rules):
                         rules.append(column)
                         queue.append(column)
 

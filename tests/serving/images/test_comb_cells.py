@@ -1,6 +1,6 @@
 import numpy as np
 
-from serving.images.comb_cells import border, holds_writing, written_cells
+from serving.images.comb_cells import Comb, border, completed, holds_writing, written_cells
 from serving.images.combs import find_comb
 from tests.support.comb_pictures import CELL, LEFT, THICK, TOP, in_cells, rings, strip
 
@@ -41,3 +41,12 @@ def test_an_empty_cell_between_others_leaves_none() -> None:
     pixels = (255 * rings(middles[:3] + middles[4:], PRINT.shape[1])).astype(np.uint8)
     assert written_cells(pixels, COMB, SAME, len(PRINT)) == ()
     assert written_cells(np.zeros_like(pixels), COMB, SAME, len(PRINT)) == ()
+
+
+def test_where_everything_is_dark_the_search_for_rules_ends() -> None:
+    """Narrow cells in solid ink: the same column was found for ever."""
+    dark = np.ones((30, 400), np.bool_)
+    rules = np.array([10.5, 13.5, 16.5, 19.5])
+    comb = Comb(0.0, (0.0, 0.0), (30.0, 0.0), rules, 1.0)
+    completed_comb = completed(comb, dark, dark, 3.0)
+    assert np.diff(completed_comb.rules).min() >= 1
