@@ -3,7 +3,7 @@
 >>> import checkreader
 >>> reader = checkreader.open()
 >>> print(reader.digit("models/golden/7a.png"))
-7 (confidence 1.000, accepted)
+7 (confidence 0.999, accepted)
 >>> amount = reader.amount("models/golden/field-b.png", max_error=0.05)
 >>> amount.amount, amount.accepted
 (Decimal('55500'), True)

@@ -7,7 +7,7 @@ On the board, in a checkout:
     .venv/bin/pip install '.[edge]'
     .venv/bin/python examples/raspberry-pi/read.py models/golden/7a.png
 
-prints `7, confidence 1.000, accepted`. Without a file it reads what the camera sees: one digit, in dark ink on
+prints `7, confidence 0.999, accepted`. Without a file it reads what the camera sees: one digit, in dark ink on
 light paper, that fills a good part of the picture and has nothing else around it. What is not accepted says why, and
 a human should look. Pictures are normalized, and answers judged, as by `checkreader classify` and the service.
 """

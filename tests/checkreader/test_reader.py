@@ -168,7 +168,7 @@ def test_crop_reads_a_part(reader: Reader) -> None:
 def test_results_are_frozen(reader: Reader) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         reader.digit(GOLDEN / "7a.png").digit = 1  # type: ignore[misc]
-    assert str(reader.digit(GOLDEN / "7a.png")) == "7 (confidence 1.000, accepted)"
+    assert str(reader.digit(GOLDEN / "7a.png")) == "7 (confidence 0.999, accepted)"
     assert repr(reader) == f"checkreader.Reader({str(ROOT / 'models')!r})"
 
 
@@ -228,7 +228,7 @@ def test_doctests_run(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     runpy.run_path(str(ROOT / "examples" / "python" / "read.py"), run_name="__main__")
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "path  7 (confidence 1.000, accepted)"
+    assert lines[0] == "path  7 (confidence 0.999, accepted)"
     assert lines[-1] == "error nowhere.png: No such file or directory"
 
 
