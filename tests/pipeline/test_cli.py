@@ -241,7 +241,14 @@ def test_json_is_all_that_is_printed(passed: dict[str, object], capsys) -> None:
 def trained(here: Path) -> Run:
     """A run whose training is on record."""
     run = Run(Path("runs/digits"))
-    run.record("train", [], data=data.load("digits").record(), data_dir=None, preset="quick", config={})
+    run.record(
+        "train",
+        [],
+        data=data.load("digits").record(),
+        data_dir=None,
+        preset="quick",
+        config=dataclasses.asdict(TrainConfig("digits")),
+    )
     return run
 
 
@@ -260,7 +267,9 @@ def test_verify_answers_with_its_exit_code(trained, capsys, monkeypatch, passed,
 
 def test_evaluate_reads_the_test_part(trained, capsys, monkeypatch) -> None:
     monkeypatch.setattr(
-        digit, "evaluate", lambda run, test, name: {"n": len(test.labels), "data": name, "families": {}}
+        digit,
+        "evaluate",
+        lambda run, test, name, hands: {"n": len(test.labels), "data": name, "families": hands},
     )
     monkeypatch.setattr(digit, "summary", lambda record: "all in words")
     assert main(["evaluate", "--json"]) == 0

@@ -190,10 +190,10 @@ def test_the_bound_decides(tab: Tab, golden: Repository, tmp_path: Path) -> None
     tab.until("document.querySelector('#verdict').dataset.accepted === 'false'")
     assert "max_error 0.03" in tab.texts("#why")[0]
     switch(tab, "digit")
-    assert tab.evaluate("document.querySelector('#bound').value") == "0.002"
+    assert tab.evaluate("document.querySelector('#bound').value") == "0.005"
     tab.drop("#stage", golden.folder / "golden" / "7a.png")
     wait_for_reading(tab, "7")
-    assert "from which on at most 0.2\u202f% of the accepted are wrong" in tab.texts("#why")[0]
+    assert "from which on at most 0.5\u202f% of the accepted are wrong" in tab.texts("#why")[0]
 
 
 @pytest.mark.parametrize(
