@@ -9,6 +9,7 @@ in thin, thick, gray or dotted print.
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import sys
 from collections.abc import Iterator, Sequence
@@ -206,9 +207,13 @@ def sheet(fields: Sequence[CombField], columns: int = 3) -> Image.Image:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Writes a contact sheet; returns the exit status."""
-    (path,) = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.synthesis.combs", description="Write a contact sheet of drawn combs."
+    )
+    parser.add_argument("sheet", type=Path, help="picture to write")
+    options = parser.parse_args(arguments)
     try:
-        sheet(list(CombDrawing(unseen_hands()).fields(48, 1))).save(path)
+        sheet(list(CombDrawing(unseen_hands()).fields(48, 1))).save(options.sheet)
     except (CheckreaderError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
