@@ -192,8 +192,12 @@ def explain_refusals(
     min_threshold: float,
     rates: Sequence[float] = ERROR_RATES,
     noun: str = "field",
+    reach: str | None = None,
 ) -> tuple[str, ...]:
-    """Explains, one line each, why some of the error rates have no threshold; a `noun` is what is read."""
+    """Explains, one line each, why some of the error rates have no threshold; a `noun` is what is read.
+
+    `reach` says in words what turns away pictures that hold none, where that is not `min_threshold`.
+    """
     errors, count, usable = candidates(score, wrong, max(min_threshold, _MIN_THRESHOLD))
     lines = []
     for rate in rates:
@@ -205,7 +209,7 @@ def explain_refusals(
             line += f"the calibration set has {len(score)}"
         elif above < accepted_needed(rate):
             line += (
-                f"{above} of the calibration set's {len(score)} lie above {min_threshold:.6f}, "
+                f"{above} of the calibration set's {len(score)} {reach or f'lie above {min_threshold:.6f}'}, "
                 f"below which pictures that are no {noun} would be accepted"
             )
         else:

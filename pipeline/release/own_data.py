@@ -95,6 +95,7 @@ def calibrate_digits(repository: Repository, dataset: Dataset, nondigit_count: i
             0.0,
             calibration.ERROR_RATES,
             "digit",
+            f"show evidence of at least {fitted.least_evidence:.3f}" if fitted.least_evidence else None,
         )
         families[name] = {
             "calibration": {

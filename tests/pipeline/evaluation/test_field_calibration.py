@@ -187,6 +187,19 @@ def test_reasons() -> None:
         "0.05: needs at least 59 accepted fields without an error, 50 of the calibration set's 250 lie "
         "above 0.900000, below which pictures that are no field would be accepted"
     )
+    assert (
+        "50 of the calibration set's 250 show evidence of at least 7.841, below which pictures that are no digit"
+        in (
+            explain_refusals(
+                np.where(score < 0.9, 0.0, score),
+                wrong,
+                (),
+                0.0,
+                noun="digit",
+                reach="show evidence of at least 7.841",
+            )[0]
+        )
+    )
     wrong[-1] = True  # the surest
     assert explain_refusals(score, wrong, found, 0.0)[0].startswith("0.01")
     many, surest = np.linspace(0, 1, 400), np.arange(400) == 399
