@@ -21,14 +21,13 @@ from pipeline.data.normalize_many import parallel_normalizer
 from pipeline.evaluation import domains
 from pipeline.export.formats import FOLDER, TABLE
 from pipeline.export.predictor import predictor
-from pipeline.metrics.calibration import accepted_score, calibration_error, interval
+from pipeline.metrics.calibration import accepted_score, apply_threshold, calibration_error, interval
 from pipeline.networks import spec
 from pipeline.records import Calibration, ExportRecord, QuantizeRecord, TrainRecord
 from pipeline.run import Run
 from pipeline.synthesis import nondigits
 from serving.decoding.thresholds import operating_point
 from serving.images.digit import tensor
-from serving.manifest import Threshold
 
 # The stage that calibrated a family and the format that is served, by model.
 FAMILIES: Final = {
@@ -113,7 +112,7 @@ def measure(
         data_name: for the record.
     """
     temperature = 1.0 if calibration.temperature is None else calibration.temperature
-    guess = probabilities.argmax(1)
+    guess, score = probabilities.argmax(1), accepted_score(probabilities, calibration.least_evidence)
     confusion = np.zeros((10, 10), int)
     np.add.at(confusion, (labels, guess), 1)
     # The temperature is in the files; raised to its power the probabilities are those before it.
@@ -129,26 +128,10 @@ def measure(
         },
         "error_reject": error_reject(probabilities, labels),
         "thresholds": [
-            msgspec.to_builtins(
-                apply_threshold(
-                    entry, accepted_score(probabilities, calibration.least_evidence), guess != labels
-                )
-            )
+            msgspec.to_builtins(apply_threshold(entry, score, guess != labels))
             for entry in calibration.thresholds
         ],
     }
-
-
-def apply_threshold(
-    entry: Threshold, score: npt.NDArray[np.floating[Any]], wrong: npt.NDArray[np.bool_]
-) -> Threshold:
-    """Measures a stored threshold on the test set; `score` [N] is 0 for what is not accepted anyway."""
-    accepted = score >= entry.threshold
-    errors, count = int(wrong[accepted].sum()), int(accepted.sum())
-    low, high = interval(errors, count)
-    return Threshold(
-        entry.max_error, entry.threshold, errors / max(1, count), low, high, count / len(score), len(score)
-    )
 
 
 def error_reject(probabilities: Floats, labels: npt.NDArray[np.uint8]) -> list[dict[str, float]]:

@@ -28,7 +28,7 @@ from pipeline.evaluation.field_readings import (
     recognize_nonfields,
     scores,
 )
-from pipeline.metrics.calibration import Flags, Floats, expected_error, interval
+from pipeline.metrics.calibration import Flags, Floats, apply_threshold, expected_error, interval
 from pipeline.metrics.edit_distance import align
 from pipeline.synthesis import nonfields
 from serving.decoding.alphabet import EITHER
@@ -229,22 +229,6 @@ def error_reject(score: Floats, wrong: Flags) -> list[dict[str, float]]:
             }
         )
     return rows
-
-
-def apply_threshold(entry: Threshold, score: Floats, wrong: Flags) -> Threshold:
-    """Measures a stored threshold on these fields; a score of 0 is never accepted."""
-    accepted = (score >= entry.threshold) & (score > 0)
-    errors, count = int(wrong[accepted].sum()), int(accepted.sum())
-    low, high = interval(errors, count)
-    return Threshold(
-        entry.max_error,
-        entry.threshold,
-        errors / max(1, count),
-        low,
-        high,
-        count / max(1, len(score)),
-        len(score),
-    )
 
 
 def _worst(

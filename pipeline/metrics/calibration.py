@@ -214,6 +214,22 @@ def threshold_at(score: Floats, wrong: Flags, k: int, rate: float, minimum: floa
     return Threshold(rate, threshold, errors / count, low, high, count / len(score), len(score))
 
 
+def apply_threshold(entry: Threshold, score: Floats, wrong: Flags) -> Threshold:
+    """Measures a stored threshold on other readings; a score of 0 is never accepted."""
+    accepted = (score >= entry.threshold) & (score > 0)
+    errors, count = int(wrong[accepted].sum()), int(accepted.sum())
+    low, high = interval(errors, count)
+    return Threshold(
+        entry.max_error,
+        entry.threshold,
+        errors / max(1, count),
+        low,
+        high,
+        count / max(1, len(score)),
+        len(score),
+    )
+
+
 def upper_bound(errors: Labels, count: Labels, level: float = CONFIDENCE) -> Floats:
     """Computes the upper end of the one-sided Clopper–Pearson interval; [N]."""
     bound = beta.ppf(level, errors + 1, np.maximum(count - errors, 1))

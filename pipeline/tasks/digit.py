@@ -41,6 +41,11 @@ def _data_name(options: Namespace) -> str:
     return digits.own_name(digits.own_folder(options.data, options.data_dir), options.name)
 
 
+def _data_folder(trained: TrainRecord, options: Namespace) -> Path | None:
+    """Returns the folder of the data: the one that is named, else the training's."""
+    return options.data_dir or (Path(trained.data_dir) if trained.data_dir else None)
+
+
 def load_dataset(run: Run, options: Namespace) -> digits.Dataset:
     """Loads the data that the run was trained on, and no other.
 
@@ -48,7 +53,7 @@ def load_dataset(run: Run, options: Namespace) -> digits.Dataset:
         CheckreaderError: the run was not trained, or the data have changed since.
     """
     trained = run.read(TrainRecord)
-    folder = options.data_dir or (Path(trained.data_dir) if trained.data_dir else None)
+    folder = _data_folder(trained, options)
     name = trained.data["name"]
     dataset = digits.load(name, folder) if name in digits.BUILT_IN else digits.load("folder", folder, name)
     if dataset.record() != trained.data:
@@ -118,7 +123,7 @@ def quantize(run: Run, options: Namespace) -> Answer:
     from pipeline.quantization import digit as quantization
 
     trained = run.read(TrainRecord)
-    folder = options.data_dir or (Path(trained.data_dir) if trained.data_dir else None)
+    folder = _data_folder(trained, options)
     config: QuantizeConfig = dataclasses.replace(
         quantize_preset(trained.preset, trained.data["name"]),
         method=options.method,
@@ -183,7 +188,7 @@ def evaluate(run: Run, options: Namespace) -> Answer:
     from pipeline.training import sources
 
     trained = run.read(TrainRecord)
-    folder = options.data_dir or (Path(trained.data_dir) if trained.data_dir else None)
+    folder = _data_folder(trained, options)
     hands = sources.other_hands(TrainConfig.from_json(trained.config), folder)
     record = evaluation.evaluate(run, dataset.test, dataset.name, hands)
     thresholds = {name: family["thresholds"] for name, family in record["families"].items()}

@@ -6,7 +6,7 @@ from scipy.special import softmax
 from scipy.stats import binomtest
 
 from pipeline.evaluation import digit as evaluate
-from pipeline.metrics.calibration import calibration_error
+from pipeline.metrics.calibration import apply_threshold, calibration_error
 from pipeline.records import Calibration
 from pipeline.run import Run
 from pipeline.synthesis import nondigits
@@ -72,7 +72,7 @@ def test_calibration_error_before_and_after() -> None:
 def test_apply(seed: int, count: int, threshold: float) -> None:
     probabilities, labels = answers(seed, count)
     entry = level(0.01, threshold)
-    found = evaluate.apply_threshold(entry, probabilities.max(1), probabilities.argmax(1) != labels)
+    found = apply_threshold(entry, probabilities.max(1), probabilities.argmax(1) != labels)
     accepted = [i for i in range(count) if max(probabilities[i]) >= threshold]
     wrong = sum(int(probabilities[i].argmax()) != labels[i] for i in accepted)
     assert (found.max_error, found.threshold, found.n) == (0.01, threshold, count)

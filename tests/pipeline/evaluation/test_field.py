@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from pipeline.evaluation import field
-from pipeline.evaluation.field import apply_threshold, error_reject, iou, measure
+from pipeline.evaluation.field import error_reject, iou, measure
+from pipeline.metrics.calibration import apply_threshold
 from pipeline.synthesis import nonfields
 from serving.manifest import Threshold
 from tests.support.field_readings import fields, raw
