@@ -174,7 +174,7 @@ STYLES: Final[dict[str, AmountStyle]] = {
 
 _CURRENCIES: Final = set("€£")  # that stand in front of an amount or behind it
 _KINDS: Final = {
-    "cl": 30, "us": 15, "in": 20, "de": 5, "fr": 5, "ch": 4, "date": 7, "number": 8, "repeated": 3, "measure": 3,
+    "cl": 36, "us": 15, "in": 20, "de": 5, "fr": 5, "ch": 4, "date": 7, "number": 8, "repeated": 3, "measure": 3,
 }  # fmt: skip
 # Cents without a decimal sign of their own, and what stands before them.
 _HUNDREDTHS: Final = {"raised", "underlined", "over hundred", "over crosses", "slanted", "level"}
