@@ -29,6 +29,7 @@ FLAGS: Final = [
     "--disable-component-update",
     "--disable-sync",
 ]
+_NOT_YET: Final = "if (error instanceof TypeError) return false; throw error"
 
 
 def require_chromium() -> None:
@@ -117,8 +118,12 @@ class Tab:
         return self.page.evaluate(expression)
 
     def until(self, condition: str) -> Any:
-        """Waits until a JavaScript expression is true, and returns its value."""
-        return self.page.wait_for_function(f"() => {condition}").json_value()
+        """Waits until a JavaScript expression is true, and returns its value.
+
+        An expression about an element that is not there yet, as in a page that still loads, is not true yet.
+        """
+        guarded = f"() => {{ try {{ return {condition} }} catch (error) {{ {_NOT_YET} }} }}"
+        return self.page.wait_for_function(guarded).json_value()
 
     def texts(self, selector: str) -> list[str]:
         """Returns the text of each element."""
