@@ -129,7 +129,10 @@ def _parser() -> argparse.ArgumentParser:
 
     train = stage("train", "Train LeNet-5 in float.", "checkreader train --data mnist --preset quick")
     train.add_argument(
-        "--task", choices=("digit", "field"), default="digit", help="field: read whole amounts and numbers"
+        "--task",
+        choices=tuple(TASKS),
+        default="digit",
+        help="field: read whole amounts and numbers; micr: read MICR lines",
     )
     train.add_argument(
         "--data",

@@ -13,6 +13,7 @@ import concurrent.futures
 import itertools
 import multiprocessing
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -21,11 +22,14 @@ from PIL import Image
 
 from pipeline.augmentation.batch_stream import Batch, BatchStream
 from pipeline.config import FieldTrainConfig
-from pipeline.networks.lenet5_field import SLIDING, classes, translate
+from pipeline.networks import lenet5_field
+from pipeline.networks.lenet5_field import classes, translate
+from pipeline.networks.sliding_network import SlidingNetwork
 from pipeline.synthesis.sampler import Item
 from serving.decoding.alphabet import DIGITS, Alphabet
 from serving.images import sliding_window
 from serving.images.codec import Gray
+from serving.manifest import Sliding
 
 Sampler = Callable[[np.random.Generator, int], list[Item]]
 
@@ -65,7 +69,11 @@ def _block(sample: Sampler, seed: int, number: int) -> list[Item]:
 
 
 def drawn_batches(
-    sample: Sampler, config: FieldTrainConfig, alphabet: Alphabet, processes: int = 1
+    sample: Sampler,
+    config: FieldTrainConfig,
+    alphabet: Alphabet,
+    processes: int = 1,
+    network: SlidingNetwork = lenet5_field.NETWORK,
 ) -> BatchStream:
     """Makes endless batches from the blocks of `draw_blocks`, some blocks a round."""
 
@@ -75,7 +83,7 @@ def drawn_batches(
             for number in itertools.count(first):
                 items = [pair for block in itertools.islice(blocks, SHUFFLED) for pair in block]
                 rng = np.random.default_rng([config.seed, 1, number])
-                yield batches(items, config.batch, config.views, rng, alphabet)
+                yield batches(items, config.batch, config.views, rng, alphabet, network=network)
         finally:
             blocks.close()
 
@@ -126,6 +134,7 @@ def batches(
     rng: np.random.Generator,
     alphabet: Alphabet,
     marks: str | None = None,
+    network: SlidingNetwork = lenet5_field.NETWORK,
 ) -> Iterator[Batch]:
     """Makes batches of about equal width from the items, `views` times each, distorted, in random order.
 
@@ -136,27 +145,58 @@ def batches(
         rng: decides everything.
         alphabet: the network's.
         marks: those that the texts name; None = all.
+        network: that is trained.
     """
+    distortion = _DISTORTIONS[network.name]
     order = np.concatenate([rng.permutation(len(items)) for _ in range(views)])
     for start in range(0, len(order), POOL):
-        pool = [(distort(items[i][0], rng), items[i][1]) for i in order[start : start + POOL]]
-        pool = [(pixels, text) for pixels, text in pool if alignable(pixels, text, alphabet)]
+        pool = [
+            (distort(items[i][0], rng, amount=distortion), items[i][1]) for i in order[start : start + POOL]
+        ]
+        pool = [(pixels, text) for pixels, text in pool if alignable(pixels, text, alphabet, network)]
         # The jitter keeps the same fields from always meeting.
         widths = np.array([pixels.shape[1] for pixels, _ in pool]) * rng.uniform(0.9, 1.1, len(pool))
         by_width = np.argsort(widths)
         cuts = [by_width[at : at + size] for at in range(0, len(pool) - size + 1, size)]
         for cut in rng.permutation(len(cuts)):
-            yield make_batch([pool[i] for i in cuts[cut]], alphabet, marks, rng)
+            yield make_batch([pool[i] for i in cuts[cut]], alphabet, marks, rng, network)
 
 
-def alignable(pixels: Gray, text: str, alphabet: Alphabet) -> bool:
+def alignable(
+    pixels: Gray, text: str, alphabet: Alphabet, network: SlidingNetwork = lenet5_field.NETWORK
+) -> bool:
     """Returns True if CTC can align the text: a step for each symbol, and one between equal neighbors."""
     labels = classes(text, alphabet)
     repeats = sum(a == b for a, b in itertools.pairwise(labels))
-    return len(labels) + repeats <= sliding_window.steps(pixels.shape[1], SLIDING)
+    return len(labels) + repeats <= sliding_window.steps(pixels.shape[1], network.sliding)
 
 
-def distort(pixels: Gray, rng: np.random.Generator, strength: float = 1.0) -> Gray:
+@dataclass(frozen=True)
+class Distortion:
+    """How much pictures are distorted: standard deviations.
+
+    Attributes:
+        across, down: of the logarithm of the scale.
+        shear: columns per row.
+        bend: rows and columns that points of the coarse grid move.
+        shift: rows that all moves.
+    """
+
+    across: float
+    down: float
+    shear: float
+    bend: float
+    shift: float
+
+
+_HANDS: Final = Distortion(0.14, 0.06, 0.08, 1.3, 1.0)
+# Print is even; what is left to distort are mistakes in measuring its pitch, its height and its place.
+_DISTORTIONS: Final = {"lenet5-field": _HANDS, "lenet5-micr": Distortion(0.05, 0.05, 0.02, 0.5, 0.7)}
+
+
+def distort(
+    pixels: Gray, rng: np.random.Generator, strength: float = 1.0, amount: Distortion = _HANDS
+) -> Gray:
     """Scales, slants, moves and bends a field, and makes it darker or paler.
 
     Bending is the elastic distortion of Simard, Steinkraus and Platt (ICDAR 2003) on a coarse grid.
@@ -165,22 +205,23 @@ def distort(pixels: Gray, rng: np.random.Generator, strength: float = 1.0) -> Gr
         pixels: uint8 [32, w].
         rng: decides everything.
         strength: of the bending, 1 = as much as writers differ.
+        amount: of all distortions.
 
     Returns:
         uint8 [32, about w].
     """
     height, width = pixels.shape
-    across, down = np.exp(rng.normal(0, (0.14, 0.06)))
-    shear = rng.normal(0, 0.08)
+    across, down = np.exp(rng.normal(0, (amount.across, amount.down)))
+    shear = rng.normal(0, amount.shear)
     new = max(2, round(width * across))
-    grid = rng.normal(0, 1.3 * strength, (2, 4, 2 + new // 10)).astype(np.float32)
+    grid = rng.normal(0, amount.bend * strength, (2, 4, 2 + new // 10)).astype(np.float32)
     bend_x, bend_y = (
         np.asarray(Image.fromarray(part).resize((new, height), Image.Resampling.BICUBIC)) for part in grid
     )
     row = np.arange(height, dtype=np.float32)[:, None] - (height - 1) / 2
     column = np.arange(new, dtype=np.float32)
     x = column * np.float32((width - 1) / (new - 1)) + np.float32(shear) * row + bend_x
-    y = row / np.float32(down) + np.float32((height - 1) / 2 + rng.normal(0, 1.0)) + bend_y
+    y = row / np.float32(down) + np.float32((height - 1) / 2 + rng.normal(0, amount.shift)) + bend_y
     levels = _resample(pixels, x, y)
     return _TONES[rng.integers(len(_TONES))][levels] if rng.random() < 0.5 else levels
 
@@ -215,9 +256,10 @@ def make_batch(
     alphabet: Alphabet,
     marks: str | None = None,
     rng: np.random.Generator | None = None,
+    network: SlidingNetwork = lenet5_field.NETWORK,
 ) -> Batch:
     """Puts items of about one width into a batch; the arguments are those of `batches` and `pad`."""
-    image, steps = pad([pixels for pixels, _ in items], rng)
+    image, steps = pad([pixels for pixels, _ in items], rng, network.sliding)
     texts = [classes(text, alphabet) for _, text in items]
     labels = np.full((len(items), max(1, *map(len, texts))), -1, np.int32)
     for row, label in enumerate(texts):
@@ -232,7 +274,9 @@ def _declared(alphabet: Alphabet, marks: str | None) -> npt.NDArray[np.bool_]:
 
 
 def pad(
-    fields: Sequence[Gray], rng: np.random.Generator | None = None
+    fields: Sequence[Gray],
+    rng: np.random.Generator | None = None,
+    sliding: Sliding = lenet5_field.SLIDING,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
     """Pads fields to a common width; with `rng` each is moved by up to `_SHIFT` columns.
 
@@ -241,7 +285,7 @@ def pad(
     """
     widths = [pixels.shape[1] for pixels in fields]
     shifts = [0 if rng is None else int(rng.integers(-_SHIFT, _SHIFT + 1)) for _ in fields]
-    width = sliding_window.padded_width(max(widths), SLIDING)
-    pixels = sliding_window.pad(list(fields), width, SLIDING, shifts)
+    width = sliding_window.padded_width(max(widths), sliding)
+    pixels = sliding_window.pad(list(fields), width, sliding, shifts)
     image = pixels[..., None].astype(np.float32) / np.float32(255)
-    return image, np.array([sliding_window.steps(width, SLIDING) for width in widths], np.int32)
+    return image, np.array([sliding_window.steps(width, sliding) for width in widths], np.int32)

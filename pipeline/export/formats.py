@@ -13,7 +13,7 @@ from serving.errors import CheckreaderError
 
 FOLDER: Final = "export"  # inside a run
 
-Task = Literal["digit", "field"]
+Task = Literal["digit", "field", "micr"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,18 +106,24 @@ _FIELD_BOUNDS: Final = {
 }
 
 
-FIELD_FORMATS: Final = tuple(
-    dataclasses.replace(
-        row,
-        model=row.model.replace("lenet5", "lenet5-field"),
-        file=row.file.replace("lenet5", "lenet5-field"),
-        bound=_FIELD_BOUNDS.get(row.bound, row.bound) if row.bound else None,
-        task="field",
+def _sliding_formats(task: Task) -> tuple[Format, ...]:
+    """Returns the formats of a task's sliding network."""
+    return tuple(
+        dataclasses.replace(
+            row,
+            model=row.model.replace("lenet5", f"lenet5-{task}"),
+            file=row.file.replace("lenet5", f"lenet5-{task}"),
+            bound=_FIELD_BOUNDS.get(row.bound, row.bound) if row.bound else None,
+            task=task,
+        )
+        for row in FORMATS
+        if row.name in _SHARED
     )
-    for row in FORMATS
-    if row.name in _SHARED
-)
-TABLE: Final[dict[str, tuple[Format, ...]]] = {"digit": FORMATS, "field": FIELD_FORMATS}
+
+
+FIELD_FORMATS: Final = _sliding_formats("field")
+MICR_FORMATS: Final = _sliding_formats("micr")
+TABLE: Final[dict[str, tuple[Format, ...]]] = {"digit": FORMATS, "field": FIELD_FORMATS, "micr": MICR_FORMATS}
 
 
 def models(task: str) -> frozenset[str]:

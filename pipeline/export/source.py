@@ -12,7 +12,7 @@ import keras
 
 from pipeline.export.formats import Format
 from pipeline.export.provenance import encode
-from pipeline.networks import folded, lenet5, lenet5_field, spec
+from pipeline.networks import folded, lenet5, spec
 from pipeline.networks.spec import Task
 from pipeline.records import QuantizeRecord, TrainRecord
 from pipeline.run import QUANTIZED, WEIGHTS, Run
@@ -78,8 +78,8 @@ class Source:
     @functools.cached_property
     def inference_model(self) -> Any:
         """The float Keras model to deploy, pixels → probabilities, with the temperature and the pooling folded in."""
-        if self.task is spec.FIELD:
-            return lenet5_field.deployable(keras, self.network)
+        if self.task.network is not None:
+            return self.task.network.deployable(keras, self.network)
         return self._calibrated(folded.fold(keras, self.network))
 
     @functools.cached_property
@@ -105,7 +105,7 @@ class Source:
 
     def _data_sha256(self) -> Any:
         """Returns the hashes of a digit's data files; fields come from many files, and their record is hashed."""
-        if self.task is spec.FIELD:
+        if self.task.network is not None:
             return hashlib.sha256(encode(self.data).encode()).hexdigest()
         return self.data["sha256"]
 

@@ -12,10 +12,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.networks.lenet5_field import SLIDING
 from pipeline.networks.spec import Task
 from serving.errors import CheckreaderError
 from serving.images import sliding_window
+from serving.manifest import Sliding
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -74,15 +74,15 @@ def make_batches(task: Task, pictures: Pixels | Sequence[Pixels], size: int = BA
     for field in pictures:
         if field.ndim != 2 or field.shape[0] != task.height or not field.shape[1]:
             raise CheckreaderError(f"a field is [{task.height}, width], got {list(field.shape)}")
-    return list(_field_batches(list(pictures), size))
+    return list(_field_batches(task.sliding, list(pictures), size))
 
 
-def _field_batches(fields: Sequence[Pixels], size: int) -> Iterator[Batch]:
-    for width, group in sliding_window.group_by_width([field.shape[1] for field in fields], SLIDING):
+def _field_batches(sliding: Sliding, fields: Sequence[Pixels], size: int) -> Iterator[Batch]:
+    for width, group in sliding_window.group_by_width([field.shape[1] for field in fields], sliding):
         for start in range(0, len(group), size):
             numbers = np.array(group[start : start + size], np.intp)
-            pixels = sliding_window.pad([fields[number] for number in numbers], width, SLIDING)
-            steps = np.array([sliding_window.steps(fields[number].shape[1], SLIDING) for number in numbers])
+            pixels = sliding_window.pad([fields[number] for number in numbers], width, sliding)
+            steps = np.array([sliding_window.steps(fields[number].shape[1], sliding) for number in numbers])
             yield Batch(pixels, numbers, steps)
 
 

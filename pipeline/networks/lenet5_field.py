@@ -15,10 +15,10 @@ Schmidhuber, ICML 2006).
 
 from __future__ import annotations
 
-from types import ModuleType
-from typing import Any, Final
+from typing import Final
 
-from pipeline.networks.lenet5 import LayerRow, format_table
+from pipeline.networks.lenet5 import format_table
+from pipeline.networks.sliding_network import SlidingNetwork
 from serving.decoding.alphabet import DIGITS, EITHER, Alphabet
 from serving.images.field import HEIGHT
 from serving.manifest import Sliding
@@ -45,6 +45,8 @@ SLIDING: Final = Sliding(
     height=HEIGHT, receptive=40, stride=2, left=20, right=20, bucket=16, slants=(0.0, 0.12, -0.12)
 )
 
+NETWORK: Final = SlidingNetwork("lenet5-field", ALPHABET, _LAYERS, _SUBSAMPLED, SLIDING, DIGITS)
+
 
 def translate(text: str, alphabet: Alphabet) -> str:
     """Writes a text in an alphabet's symbols.
@@ -60,86 +62,7 @@ def classes(text: str, alphabet: Alphabet) -> tuple[int, ...]:
     return alphabet.labels(translate(text, alphabet))
 
 
-def build(keras: ModuleType, classes: int, normalized: bool = True) -> Any:
-    """Builds a model `image` float32 [N, 32, W, 1] → logits float32 [N, T, K], T = (W − 40) // 2 + 1.
-
-    Args:
-        keras: `keras` or `tf_keras`.
-        classes: K, an alphabet's symbols and the blank.
-        normalized: with batch normalization after the convolutions (Ioffe, Szegedy, ICML 2015), which
-            training from scratch needs; `fold` takes it into the weights.
-    """
-    layers = keras.layers
-    x = image = keras.Input((HEIGHT, None, 1), name="image")
-    for name, kernel, filters in _LAYERS:
-        if normalized:
-            x = layers.Conv2D(filters, kernel, use_bias=False, name=name)(x)
-            x = layers.BatchNormalization(momentum=0.98, name=f"{name}_norm")(x)
-            x = layers.ReLU(name=f"{name}_relu")(x)
-        else:
-            x = layers.Conv2D(filters, kernel, activation="relu", name=name)(x)
-        if name in _SUBSAMPLED:
-            subsample, strides = _SUBSAMPLED[name]
-            x = layers.MaxPooling2D(2, strides=strides, name=subsample)(x)
-    x = layers.Conv2D(classes, 1, name="logits", dtype="float32")(x)
-    return keras.Model(
-        image, layers.Reshape((-1, classes), name="steps", dtype="float32")(x), name="lenet5-field"
-    )
-
-
-def fold(keras: ModuleType, model: Any) -> Any:
-    """Folds batch normalization into the convolutions; returns a new model that computes the same function."""
-    plain = build(keras, model.output_shape[-1], normalized=False)
-    for name, _, _ in _LAYERS:
-        (kernel,) = model.get_layer(name).get_weights()
-        norm = model.get_layer(f"{name}_norm")
-        gamma, beta, mean, variance = norm.get_weights()
-        scale = gamma / (variance + norm.epsilon) ** 0.5
-        plain.get_layer(name).set_weights([kernel * scale, beta - mean * scale])
-    plain.get_layer("logits").set_weights(model.get_layer("logits").get_weights())
-    return plain
-
-
-def deployable(keras: ModuleType, model: Any) -> Any:
-    """Builds the network to release, with softmax at the end.
-
-    Args:
-        keras: the module that `model` was built with.
-        model: a model without batch normalization; it is not changed.
-
-    Returns:
-        A model `image` float32 [N, 32, W, 1] → `probabilities` float32 [N, T, K].
-    """
-    copy = build(keras, model.output_shape[-1], normalized=False)
-    copy.set_weights(model.get_weights())
-    return keras.Model(
-        copy.input, keras.layers.Softmax(name="probabilities")(copy.output), name="lenet5-field"
-    )
-
-
-def table(width: int = 128, classes: int = CLASSES) -> list[LayerRow]:
-    """Computes shape, parameters, multiply-accumulates and receptive field per layer, for `width` columns.
-
-    Parameters are the folded network's; the receptive field is that of the columns.
-    """
-    rows = []
-    channels, high, wide, field, step = 1, HEIGHT, width, 1, 1
-    for name, (kernel_rows, kernel_columns), filters in (*_LAYERS, ("logits", (1, 1), classes)):
-        field += (kernel_columns - 1) * step
-        high, wide = high - kernel_rows + 1, wide - kernel_columns + 1
-        weights = kernel_rows * kernel_columns * channels
-        macs = weights * filters * high * wide
-        rows.append(
-            LayerRow(name, "convolution", (high, wide, filters), (weights + 1) * filters, macs, field)
-        )
-        channels = filters
-        if name in _SUBSAMPLED:
-            subsample, (_, columns) = _SUBSAMPLED[name]
-            field += step
-            step *= columns
-            high, wide = high // 2, wide // 2 if columns == 2 else wide - 1
-            rows.append(LayerRow(subsample, "max pooling", (high, wide, channels), 0, 0, field))
-    return rows
+build, fold, deployable, table = NETWORK.build, NETWORK.fold, NETWORK.deployable, NETWORK.table
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Describes the networks of the tasks `digit` and `field` for the stages after training.
+"""Describes the networks of the tasks `digit`, `field` and `micr` for the stages after training.
 
 A run has one task, named in its `train.json`; a record that names none is a digit's. A digit's network has two views:
 the folded one (`pipeline.networks.folded`), which is deployed, and the one with pooling of its own
@@ -13,14 +13,16 @@ import math
 from collections.abc import Callable
 from typing import Final, Literal
 
-from pipeline.networks import folded, lenet5, lenet5_field
+from pipeline.networks import folded, lenet5, lenet5_field, lenet5_micr
 from pipeline.networks.lenet5 import LayerRow
+from pipeline.networks.sliding_network import SlidingNetwork
 from pipeline.records import TrainRecord
 from pipeline.run import Run
 from serving.decoding.alphabet import DIGITS, EITHER, Alphabet
 from serving.errors import CheckreaderError
+from serving.manifest import Sliding
 
-Name = Literal["digit", "field"]
+Name = Literal["digit", "field", "micr"]
 
 # Of a field, where any will do.
 _COLUMNS: Final = 128
@@ -38,6 +40,7 @@ class Task:
         height, width: of the input, in pixels; a width of None is any.
         views: of the network, the deployed one first: each a function from a picture's width and the output's
             number of classes to the table of layers. A layer is one operator in every format.
+        network: that slides; None: the network reads one digit.
     """
 
     name: Name
@@ -46,6 +49,13 @@ class Task:
     height: int
     width: int | None
     views: tuple[Callable[[int, int], list[LayerRow]], ...]
+    network: SlidingNetwork | None = None
+
+    @property
+    def sliding(self) -> Sliding:
+        """The geometry of a network that slides."""
+        assert self.network is not None
+        return self.network.sliding
 
     @property
     def image(self) -> tuple[int | None, int, int | None, int]:
@@ -56,7 +66,7 @@ class Task:
         """Returns the output's shape for `count` pictures: (N, classes), or (N, steps, classes)."""
         if self.width is not None:
             return (count, classes)
-        sliding = lenet5_field.SLIDING
+        sliding = self.sliding
         return (count, (width - sliding.receptive) // sliding.stride + 1, classes)
 
     def output_classes(self, count: int, width: int, values: int) -> int:
@@ -110,8 +120,18 @@ FIELD: Final = Task(
     lenet5_field.SLIDING.height,
     None,
     (lenet5_field.table,),
+    lenet5_field.NETWORK,
 )
-TASKS: Final[dict[str, Task]] = {task.name: task for task in (DIGIT, FIELD)}
+MICR: Final = Task(
+    "micr",
+    "lenet5-micr",
+    "lenet5-micr-int8",
+    lenet5_micr.NETWORK.sliding.height,
+    None,
+    (lenet5_micr.NETWORK.table,),
+    lenet5_micr.NETWORK,
+)
+TASKS: Final[dict[str, Task]] = {task.name: task for task in (DIGIT, FIELD, MICR)}
 
 
 def task_of_record(record: TrainRecord) -> Task:
@@ -132,7 +152,7 @@ def alphabet(record: TrainRecord) -> Alphabet:
 
 def classes(record: TrainRecord) -> int:
     """Returns how many classes the network's output has probabilities for, from its `train` record."""
-    return alphabet(record).blank + 1 if task_of_record(record) is FIELD else lenet5.CLASSES
+    return alphabet(record).blank + 1 if task_of_record(record).network else lenet5.CLASSES
 
 
 def task_of_run(run: Run) -> Task:

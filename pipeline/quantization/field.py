@@ -1,4 +1,4 @@
-"""Makes the 8-bit version of a trained field network.
+"""Makes the 8-bit version of a trained network that slides over fields or MICR lines.
 
     checkreader quantize --run field
 
@@ -49,7 +49,7 @@ def quantize(run: Run, config: FieldQuantizeConfig, fields: Sequence[Pixels]) ->
     [1, 32, W, 1] → `logits` float32 [1, T, K].
 
     Args:
-        run: a trained run of the task `field`.
+        run: a trained run of the task `field` or `micr`.
         config: shares for the ranges.
         fields: uint8 [32, w] each, to measure the activations' ranges on; their labels are not needed.
 
@@ -61,14 +61,15 @@ def quantize(run: Run, config: FieldQuantizeConfig, fields: Sequence[Pixels]) ->
         CheckreaderError: `train` was not run or is of another task, or there are no fields.
     """
     trained = run.read(TrainRecord)
-    if spec.task_of_record(trained) is not spec.FIELD:
-        raise CheckreaderError(f"{run.path}: not a run of the task field")
+    task = spec.task_of_record(trained)
+    if task.network is None:
+        raise CheckreaderError(f"{run.path}: not a run of the task field or micr")
     try:
         network = keras.models.load_model(run / WEIGHTS, compile=False)
     # A damaged archive, HDF5 file or configuration: each library has its own errors.
     except Exception as error:
         raise CheckreaderError(f"{run / WEIGHTS}: Keras cannot load it: {error}") from None
-    batches = batching.make_batches(spec.FIELD, fields)
+    batches = batching.make_batches(task, fields)
     ranges = activation_ranges(network, batches, config.share, config.logits)
     quantized = fake_quantized(network, ranges)
     with replacing(run / QUANTIZED) as temporary:
@@ -84,7 +85,7 @@ def quantize(run: Run, config: FieldQuantizeConfig, fields: Sequence[Pixels]) ->
     return run.record(
         "quantize",
         [str(path.relative_to(run.path)) for path in files],
-        task="field",
+        task=task.name,
         config=dataclasses.asdict(config),
         data=trained.data,
         fields=len(fields),

@@ -19,7 +19,7 @@ from scipy import ndimage
 
 from pipeline.synthesis.micr_scan import scan_line
 from pipeline.synthesis.micr_text import micr_text
-from pipeline.synthesis.scanner import PaperStock
+from pipeline.synthesis.scanner import PaperStock, crop
 from serving.images import e13b
 from serving.images.codec import Gray
 
@@ -29,7 +29,7 @@ RESOLUTION: Final = 4  # pixels of a drawn map to a module
 FAR: Final = -3.0  # modules outside the ink
 _FINENESS: Final = 4  # times `RESOLUTION`, of the shapes that distances are measured in
 _MARGIN: Final = 2  # modules around a symbol in its map
-_SIDE: Final = 12  # rows and columns of modules around a line
+_SIDE: Final = 8  # rows and columns of modules around a line
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def draw_line(rng: np.random.Generator, stock: PaperStock, text: str | None = No
     """
     text = text or micr_text(rng)
     ink, middles = _printed(text, rng)
-    inked = _uneven(ink, rng)
+    inked = _uneven(ink, rng, stock)
     scanned = scan_line(inked, middles, rng, stock)
     kept = "".join(text[i] for i in range(scanned.first, scanned.last + 1))
     return DrawnLine(scanned.picture, kept.strip(), scanned.ends, scanned.height)
@@ -75,15 +75,15 @@ def _printed(text: str, rng: np.random.Generator) -> tuple[Floats, list[tuple[fl
     width = int(step * len(text)) + 2 * _SIDE * RESOLUTION
     height = (e13b.HEIGHT + 2 * _SIDE) * RESOLUTION
     page = np.full((height, width), FAR, np.float32)
-    jitter = abs(rng.normal(0, 0.12))
+    jitter = min(0.3, abs(rng.normal(0, 0.12)))
     # Fields are printed one after another, by different machines; photographed lines bend.
-    offset, bend = 0.0, rng.normal(0, 1.2) if rng.random() < 0.25 else 0.0
+    offset, bend = 0.0, float(np.clip(rng.normal(0, 1.2), -2.5, 2.5)) if rng.random() < 0.25 else 0.0
     apart = rng.random() < 0.2
     heavier = 0.0
     middles = []
     for index, symbol in enumerate(text):
         if apart and symbol == " ":
-            offset, heavier = rng.normal(0, 1.0), rng.normal(0, 0.1)
+            offset, heavier = float(np.clip(rng.normal(0, 1.0), -3, 3)), rng.normal(0, 0.1)
         place = index / max(1, len(text) - 1) * 2 - 1
         right = _SIDE * RESOLUTION + index * step + 7 * RESOLUTION
         down = (_SIDE + offset + bend * (place * place - 0.4)) * RESOLUTION
@@ -98,31 +98,24 @@ def _printed(text: str, rng: np.random.Generator) -> tuple[Floats, list[tuple[fl
     return page, middles
 
 
-def _uneven(page: Floats, rng: np.random.Generator) -> Floats:
+def _uneven(page: Floats, rng: np.random.Generator, stock: PaperStock) -> Floats:
     """Spreads, thins and breaks the ink."""
     height, width = page.shape
-    gain = float(np.clip(rng.normal(0.13, 0.2), -0.3, 0.6))
+    gain = np.float32(np.clip(rng.normal(0.13, 0.2), -0.3, 0.6))
     if rng.random() < 0.35:  # horizontal strokes thinner than upright ones, or the other way round
         reach = int(rng.integers(1, 3))
         axis = 0 if rng.random() < 0.75 else 1
         page = np.minimum(np.roll(page, reach, axis), np.roll(page, -reach, axis))
-        gain += reach / RESOLUTION * rng.uniform(0.0, 0.8)
-    rough = rng.gamma(1.5, 0.05)
-    page = page + _noise(rng, (height, width), 2) * np.float32(rough)
-    page += _noise(rng, (height, width), 6) * np.float32(rng.gamma(1.5, 0.06))
+        gain += np.float32(reach / RESOLUTION * rng.uniform(0.0, 0.8))
+    page += gain
+    page += crop(stock.noises, height, width, rng) * np.float32(rng.gamma(1.5, 0.05))
+    page += crop(stock.pressures, height, width, rng) * np.float32(rng.gamma(1.5, 0.06))
     if rng.random() < 0.3:  # patches that hold hardly any ink
-        patches = _noise(rng, (height, width), int(rng.choice((4, 8, 24))))
-        page -= np.maximum(patches - np.float32(rng.uniform(0.8, 2.2)), 0) * np.float32(rng.uniform(0.3, 1.2))
+        patches = crop(stock.pressures, height, width, rng) - np.float32(rng.uniform(0.8, 2.2))
+        page -= np.maximum(patches, 0) * np.float32(rng.uniform(0.3, 1.2))
     if rng.random() < 0.2:  # ink that changes along the line
         page += np.interp(np.arange(width), (0, width / 2, width), rng.normal(0, 0.15, 3)).astype(np.float32)
-    return np.asarray(page + np.float32(gain))
-
-
-def _noise(rng: np.random.Generator, shape: tuple[int, int], grain: int) -> Floats:
-    """Draws smooth noise of a grain in pixels; mean 0, standard deviation about 1."""
-    coarse = rng.standard_normal((shape[0] // grain + 3, shape[1] // grain + 3), np.float32)
-    smooth = Image.fromarray(coarse).resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
-    return np.asarray(smooth) * np.float32(1.5)
+    return page
 
 
 @functools.cache
@@ -142,9 +135,8 @@ def _maps() -> dict[str, Floats]:
 
 def write_sheet(path: str, count: int = 36, seed: int = 0) -> None:
     """Draws a contact sheet of lines, as they are drawn and as the network sees them."""
-    from serving.images.micr_line import normalize_micr_line
-
     from pipeline.synthesis.scanner import paper_stock
+    from serving.images.micr_line import normalize_micr_line
 
     rng = np.random.default_rng(seed)
     stock = paper_stock(rng, 12)

@@ -87,7 +87,9 @@ def scan_line(ink: Floats, middles: list[Point], rng: np.random.Generator, stock
     ) - np.float32(4)
     page = page * np.float32(height / e13b.HEIGHT)
     _add_strokes(page, height, rng)
-    picture = _bitonal(page, rng) if rng.random() < _BITONAL else expose(page, stock, rng, rng.uniform(0, 0.6))
+    picture = (
+        _bitonal(page, rng) if rng.random() < _BITONAL else expose(page, stock, rng, rng.uniform(0, 0.6))
+    )
     if rng.random() < 0.03:
         picture = 255 - picture
     inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))
@@ -107,8 +109,10 @@ def _bitonal(page: Floats, rng: np.random.Generator) -> Gray:
     if rng.random() < 0.35:
         scale = rng.uniform(0.6, 1.6)
         size = max(8, round(page.shape[1] * scale)), max(6, round(page.shape[0] * scale))
-        smooth = Image.fromarray(picture).resize(size, Image.Resampling.BILINEAR).resize(
-            (page.shape[1], page.shape[0]), Image.Resampling.BILINEAR
+        smooth = (
+            Image.fromarray(picture)
+            .resize(size, Image.Resampling.BILINEAR)
+            .resize((page.shape[1], page.shape[0]), Image.Resampling.BILINEAR)
         )
         picture = np.asarray(smooth)
         if rng.random() < 0.7:
@@ -129,7 +133,9 @@ def _add_strokes(page: Floats, height: float, rng: np.random.Generator) -> None:
             a, b = int(max(0, y - radius - 1)), int(max(0, x - radius - 1))
             part = page[a : int(y + radius + 2), b : int(x + radius + 2)]
             grid_y, grid_x = np.mgrid[a : a + part.shape[0], b : b + part.shape[1]]
-            np.maximum(part, radius - np.hypot(grid_y + 0.5 - y, grid_x + 0.5 - x), out=part, casting="unsafe")
+            np.maximum(
+                part, radius - np.hypot(grid_y + 0.5 - y, grid_x + 0.5 - x), out=part, casting="unsafe"
+            )
     if rng.random() >= 0.25:
         return
     mask = Image.new("L", (columns, rows), 0)
@@ -150,7 +156,9 @@ def _add_strokes(page: Floats, height: float, rng: np.random.Generator) -> None:
         draw.line([(0, y - tilt), (columns, y + tilt)], 255, max(1, round(height * rng.uniform(0.03, 0.1))))
     elif kind < 0.9:  # a part of a stamp's frame or ring
         x, y, radius = rng.uniform(0, columns), rng.uniform(-0.5, 1.5) * rows, height * rng.uniform(1, 3)
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), None, 255, max(1, round(height * 0.06)))
+        draw.ellipse(
+            (x - radius, y - radius, x + radius, y + radius), None, 255, max(1, round(height * 0.06))
+        )
     else:  # printed text above or below
         y, size = (-0.15 if rng.random() < 0.7 else 0.9) * rows, height * rng.uniform(0.3, 0.7)
         x = rng.uniform(0, 0.5) * columns

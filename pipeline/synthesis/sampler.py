@@ -60,6 +60,10 @@ class HandwritingSampler:
         sample = _generator(self).sample(rng)
         return sample.picture, "".join(filter(str.isdigit, sample.text))
 
+    def settings(self) -> HandwritingSampler:
+        """Returns it without its folders, of whose files `record` has the checksums."""
+        return dataclasses.replace(self, folder=None, fonts=None)
+
     def validation(self) -> HandwritingSampler:
         """Returns the sampler of the writers that training never sees."""
         return dataclasses.replace(self, part="validation")

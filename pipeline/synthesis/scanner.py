@@ -81,19 +81,19 @@ def expose(
         uint8 [h, w].
     """
     height, width = page.shape
-    page += _crop(stock.pressures, height, width, rng) * np.float32(rng.uniform(0, 0.45))
+    page += crop(stock.pressures, height, width, rng) * np.float32(rng.uniform(0, 0.45))
     cover = np.clip(page / np.float32(rng.uniform(1.1, 2.6)) + np.float32(0.5), 0, 1)
     if rng.random() < 0.4:  # a ball-point leaves less ink in the middle of its line
         cover *= 1 - np.clip(page - np.float32(0.8), 0, 1.5) * np.float32(rng.uniform(0, 0.25))
-    streaks = _crop(stock.noises, height, width, rng) * np.float32(rng.uniform(0, 0.12))
-    streaks += _crop(stock.pressures, height, width, rng) * np.float32(rng.uniform(0, 0.1))
+    streaks = crop(stock.noises, height, width, rng) * np.float32(rng.uniform(0, 0.12))
+    streaks += crop(stock.pressures, height, width, rng) * np.float32(rng.uniform(0, 0.1))
     streaks += 1
     cover *= streaks
 
     # The fainter the ink, the weaker the background's pattern: nobody could read faint ink on a strong one.
     darkness = rng.uniform(0.44, 0.82)
     level, gain = rng.uniform(138, 218), rng.uniform(0.3, 1.3) * min(1.0, darkness / 0.62) * clutter
-    picture = _crop(stock.backgrounds, height, width, rng) * np.float32(level * gain)
+    picture = crop(stock.backgrounds, height, width, rng) * np.float32(level * gain)
     picture += np.float32(level * (1 - gain))
     _print(picture, rng, clutter)
     if form is not None:
@@ -101,7 +101,7 @@ def expose(
     cover *= np.float32(-darkness)
     cover += 1
     picture *= np.clip(cover, 0.08, 1)
-    picture += _crop(stock.noises, height, width, rng) * np.float32(rng.uniform(0, 4))
+    picture += crop(stock.noises, height, width, rng) * np.float32(rng.uniform(0, 4))
     gray = np.clip(picture, 0, 255).astype(np.uint8)
     if rng.random() < 0.4:
         return _jpeg(gray, int(rng.integers(45, 95)))
@@ -153,7 +153,7 @@ def draw_neighbor(page: Floats, bank: GlyphBank, rng: np.random.Generator) -> No
     np.maximum(place, part, out=place)
 
 
-def _crop(tiles: Floats, height: int, width: int, rng: np.random.Generator) -> Floats:
+def crop(tiles: Floats, height: int, width: int, rng: np.random.Generator) -> Floats:
     """Crops a random tile at random to [height, width] and mirrors it at random."""
     index, across, down, x, y = rng.random(5)
     tile = tiles[int(index * len(tiles))]

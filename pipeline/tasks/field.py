@@ -121,11 +121,16 @@ def finetune(
     start = training.Start.of(config)
     labeled = labeled.translated(start.alphabet)
     parts = labeled_fields.folds(labeled, cross_validation.FOLDS, config.seed)
-    hands = dataclasses.replace(sampler, folder=None, fonts=None)  # `sources` has their checksums
     checkpoints = training.Checkpoints.of(
         run,
         resume,
-        (dataclasses.replace(config, start=start.sha256), hands, sources, labeled.record(), len(parts)),
+        (
+            dataclasses.replace(config, start=start.sha256),
+            sampler.settings(),
+            sources,
+            labeled.record(),
+            len(parts),
+        ),
         every or training.CHECKPOINT_STEPS,
     )
     items = [

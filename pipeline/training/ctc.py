@@ -17,9 +17,10 @@ from pipeline.augmentation.batch_stream import Batch, BatchStream
 from pipeline.augmentation.field import pad
 from pipeline.config import FieldTrainConfig
 from pipeline.networks import lenet5_field
+from pipeline.networks.sliding_network import SlidingNetwork
 from pipeline.synthesis.sampler import Item
 from pipeline.training import checkpoint
-from serving.decoding.alphabet import DIGITS
+from serving.manifest import Sliding
 
 _LINES: Final = 20  # of progress in a training
 _NEVER: Final = -1e9  # logit of what has no probability
@@ -33,6 +34,7 @@ def fit(
     validation: Sequence[Item],
     recalibration: int = RECALIBRATION,
     schedule: checkpoint.Schedule | None = None,
+    network: SlidingNetwork = lenet5_field.NETWORK,
 ) -> None:
     """Trains `model` in place; it ends with the averaged weights.
 
@@ -40,12 +42,13 @@ def fit(
     stream are then as they would be without an interruption.
 
     Args:
-        model: a model of `lenet5_field.build`.
+        model: a model of `network.build`.
         config: length, batch size and rates of the training.
         stream: see `pipeline.augmentation.field`.
         validation: fields for the progress lines alone; empty = no such lines.
         recalibration: batches to measure batch normalization's statistics on at the end.
         schedule: of the checkpoints; None = none.
+        network: that the model is of.
 
     Raises:
         CheckreaderError: as for `checkpoint.restore`.
@@ -79,7 +82,7 @@ def fit(
         recent += 1
         bar.update()
         if validation and (done % max(1, total // _LINES) == 0 or done == total):
-            exact = _with_averaged_weights(model, optimizer, lambda: accuracy(model, validation))
+            exact = _with_averaged_weights(model, optimizer, lambda: accuracy(model, validation, network))
             tqdm.write(
                 f"{done / total:4.0%}: loss {running / recent:.4f}, exact strings on validation {exact:.2%}",
                 file=sys.stderr,
@@ -135,7 +138,7 @@ def loss(logits: tf.Tensor, steps: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
 def _train_step(model: Any, optimizer: Any) -> Any:
     @tf.function(
         input_signature=(
-            tf.TensorSpec((None, lenet5_field.SLIDING.height, None, 1), tf.float32),
+            tf.TensorSpec((None, *model.input_shape[1:]), tf.float32),
             tf.TensorSpec((None,), tf.int32),
             tf.TensorSpec((None, None), tf.int32),
             tf.TensorSpec((None,), tf.bool),
@@ -192,14 +195,17 @@ def _recalibrate(model: Any, stream: Iterator[Batch]) -> None:
 
 
 def logits(
-    model: Any, pixels: Sequence[npt.NDArray[np.uint8]], size: int = 64
+    model: Any,
+    pixels: Sequence[npt.NDArray[np.uint8]],
+    size: int = 64,
+    sliding: Sliding = lenet5_field.SLIDING,
 ) -> list[npt.NDArray[np.float32]]:
     """Runs the network on each field, uint8 [32, w]; returns float32 [steps, K] each, in the same order."""
     order = np.argsort([field.shape[1] for field in pixels], kind="stable")
     outputs: list[npt.NDArray[np.float32]] = [np.zeros((0, model.output_shape[-1]), np.float32)] * len(pixels)
     for start in range(0, len(order), size):
         rows = order[start : start + size]
-        image, steps = pad([pixels[i] for i in rows])
+        image, steps = pad([pixels[i] for i in rows], sliding=sliding)
         out = model(image, training=False).numpy().astype(np.float32)
         for row, i in enumerate(rows):
             outputs[i] = out[row, : steps[row]]
@@ -210,7 +216,7 @@ def probabilities(model: Any) -> Callable[[npt.NDArray[np.float32]], npt.NDArray
     """Compiles the network with softmax: a function of float32 [N, 32, W, 1] that returns float32 [N, T, K]."""
     run = tf.function(
         lambda image: tf.nn.softmax(tf.cast(model(image, training=False), tf.float32)),
-        input_signature=(tf.TensorSpec((None, lenet5_field.SLIDING.height, None, 1), tf.float32),),
+        input_signature=(tf.TensorSpec((None, *model.input_shape[1:]), tf.float32),),
     )
     return lambda image: np.asarray(run(image))
 
@@ -222,14 +228,15 @@ def greedy(steps: npt.NDArray[np.float32]) -> tuple[int, ...]:
     return tuple(int(label) for label in kept if label != steps.shape[1] - 1)
 
 
-def accuracy(model: Any, items: Sequence[Item]) -> float:
-    """Computes the share of fields whose digits are all right; marks are not compared."""
-    outputs = logits(model, [pixels for pixels, _ in items])
+def accuracy(model: Any, items: Sequence[Item], network: SlidingNetwork = lenet5_field.NETWORK) -> float:
+    """Computes the share of fields that are right in all symbols that the network is compared in."""
+    symbols = network.compared
+    outputs = logits(model, [pixels for pixels, _ in items], sliding=network.sliding)
     return float(
         np.mean(
             [
-                [label for label in greedy(steps) if label < len(DIGITS)]
-                == [int(char) for char in text if char in DIGITS]
+                [label for label in greedy(steps) if label < len(symbols)]
+                == [symbols.index(char) for char in text if char in symbols]
                 for steps, (_, text) in zip(outputs, items, strict=True)
             ]
         )

@@ -1,4 +1,4 @@
-"""Trains `lenet5-field` from scratch on drawn fields, or fine-tunes released weights.
+"""Trains `lenet5-field` or `lenet5-micr` from scratch on drawn fields or lines, or fine-tunes released weights.
 
     checkreader train --task field --data mnist --preset release --fonts FONTS --run field     # the released weights
 
@@ -24,9 +24,10 @@ from pipeline.augmentation.batch_stream import BatchStream
 from pipeline.augmentation.field import drawn_batches
 from pipeline.config import FieldTrainConfig
 from pipeline.networks import lenet5_field, spec
-from pipeline.networks.lenet5_field import ALPHABET
+from pipeline.networks.sliding_network import SlidingNetwork
 from pipeline.records import TrainRecord
 from pipeline.run import WEIGHTS, Run, Stopwatch, replacing, sha256
+from pipeline.synthesis.micr_sampler import MicrSampler
 from pipeline.synthesis.sampler import HandwritingSampler, Item
 from pipeline.training import checkpoint, ctc
 from pipeline.training.digit import remove_timestamps
@@ -42,11 +43,12 @@ CHECKPOINT_STEPS: Final = 500  # between two checkpoints; a minute or so
 def train(
     run: Run,
     config: FieldTrainConfig,
-    sampler: HandwritingSampler,
+    sampler: HandwritingSampler | MicrSampler,
     data: dict[str, Any],
     preset: str,
     resume: bool = False,
     *,
+    task: spec.Task = spec.FIELD,
     validation: int = 1_000,
     processes: int = 2,
     recalibration: int = ctc.RECALIBRATION,
@@ -61,6 +63,7 @@ def train(
         data: names and checksums of the sampler's sources, for the record.
         preset: the config's name, for the record.
         resume: go on from the run's last checkpoint, which must be of the same config and sampler.
+        task: of the network.
         validation: number of fields to validate on, by other writers than those of the training.
         processes: that draw while the network trains.
         recalibration: see `ctc.fit`.
@@ -72,22 +75,25 @@ def train(
     Raises:
         CheckreaderError: the checkpoint is damaged, or of other settings.
     """
-    hands = dataclasses.replace(sampler, folder=None, fonts=None)  # `data` has their checksums
-    checkpoints = Checkpoints.of(run, resume, (config, hands, data, recalibration), every)
+    network = task.network
+    assert network is not None
+    checkpoints = Checkpoints.of(run, resume, (config, sampler.settings(), data, recalibration), every)
     held_out = sampler.validation()(np.random.default_rng([config.seed, 7]), validation)
     _seed(config)
     opening, rest = config.parts()
-    model = lenet5_field.build(keras, lenet5_field.CLASSES)
-    stream = drawn_batches(sampler, config, ALPHABET, processes)
+    model = network.build(keras, network.classes)
+    stream = drawn_batches(sampler, config, network.alphabet, processes, network)
     try:
-        ctc.fit(model, opening, stream, held_out, recalibration, checkpoints.schedule("opening"))
-        model = lenet5_field.fold(keras, model)
-        ctc.fit(model, rest, stream, held_out, recalibration, checkpoints.schedule("rest"))
+        ctc.fit(model, opening, stream, held_out, recalibration, checkpoints.schedule("opening"), network)
+        model = network.fold(keras, model)
+        ctc.fit(model, rest, stream, held_out, recalibration, checkpoints.schedule("rest"), network)
     finally:
         stream.close()
-    plain = _in_float(model)
-    metrics = {"validation_exact": ctc.accuracy(plain, held_out)}
-    return write_record(run, plain, config, ALPHABET, data, preset, metrics, checkpoints)
+    plain = _in_float(model, network)
+    metrics = {"validation_exact": ctc.accuracy(plain, held_out, network)}
+    return write_record(
+        run, plain, config, network.alphabet, data, preset, metrics, checkpoints, task=task.name
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,10 +195,10 @@ def cuts(start: Start, items: Sequence[Item], marks: str) -> list[tuple[recombin
     ]
 
 
-def _in_float(model: Any) -> Any:
+def _in_float(model: Any, network: SlidingNetwork = lenet5_field.NETWORK) -> Any:
     """Returns the same network computing in float32."""
     keras.mixed_precision.set_global_policy("float32")
-    plain = lenet5_field.build(keras, model.output_shape[-1], normalized=False)
+    plain = network.build(keras, model.output_shape[-1], normalized=False)
     plain.set_weights(model.get_weights())
     return plain
 
@@ -222,13 +228,12 @@ def write_record(
         "train",
         [WEIGHTS],
         seconds=checkpoints.stopwatch.seconds(),
-        task="field",
         preset=preset,
         config=dataclasses.asdict(config),
         alphabet=alphabet.symbols,
         data=data,
         metrics=metrics,
-        **{"calibration": None, **content},
+        **{"task": "field", "calibration": None, **content},
     )
     checkpoints.delete()
     checkpoints.stopwatch.path.unlink(missing_ok=True)

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from dataclasses import dataclass
 from typing import Final
 
@@ -113,13 +114,18 @@ def _darkness(gray: Gray) -> Gray:
     x = np.linspace(0, width, columns + 1).astype(np.int64)
     levels = np.array(
         [
-            [np.percentile(gray[top:bottom:2, left:right:2], 80) for left, right in zip(x[:-1], x[1:], strict=True)]
-            for top, bottom in zip(y[:-1], y[1:], strict=True)
+            [
+                np.percentile(gray[top:bottom:2, left:right:2], 80)
+                for left, right in itertools.pairwise(x)
+            ]
+            for top, bottom in itertools.pairwise(y)
         ],
         np.float32,
     )
     paper = np.asarray(
-        Image.fromarray(levels).resize((width, height), Image.Resampling.BILINEAR) if levels.size > 1 else levels
+        Image.fromarray(levels).resize((width, height), Image.Resampling.BILINEAR)
+        if levels.size > 1
+        else levels
     )
     darker = (paper - gray) * np.float32(255) / np.maximum(paper, np.float32(1))
     return np.asarray(np.maximum(darker, np.float32(0)), np.uint8)

@@ -125,6 +125,8 @@ def _row(
     first, last = cosine * left + sine * (top + bottom) / 2, cosine * right + sine * (top + bottom) / 2
     high, low = float(np.median(upper[members])), float(np.median(lower[members]))
     height = low - high
-    within = (upper > high - _REACH * height) & (lower < low + _REACH * height) & (lower - upper > 0.15 * height)
+    within = (
+        (upper > high - _REACH * height) & (lower < low + _REACH * height) & (lower - upper > 0.15 * height)
+    )
     within |= members
     return Row(slope, high, height, float(first[within].min()), float(last[within].max()), int(members.sum()))

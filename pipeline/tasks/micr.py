@@ -1,0 +1,113 @@
+"""The stages of a MICR run: those of a field run, on drawn lines.
+
+No data set is needed for training; `evaluate` measures on labeled lines.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from pipeline.config import micr_preset
+from pipeline.records import TrainRecord
+from pipeline.run import Run
+from pipeline.synthesis.micr_sampler import MicrSampler
+from pipeline.tasks import digit, stages
+from pipeline.tasks.stages import Answer, TaskStages, export, load_tensorflow
+from serving.errors import CheckreaderError
+from serving.images.codec import Gray
+
+_QUANTIZE: Final = 256  # lines that the activations' ranges are measured on
+_VERIFY: Final = 300
+_BENCHMARK: Final = (16, 640)  # lines, columns
+
+
+def run_name(options: Namespace) -> str:
+    """Returns the run's name."""
+    return "micr"
+
+
+def train(run: Run, options: Namespace) -> Answer:
+    """Trains from scratch on drawn lines."""
+    sampler = MicrSampler()
+    load_tensorflow()
+    from pipeline.networks import spec
+    from pipeline.training import field as training
+
+    config = micr_preset(options.preset, options.seed)
+    record = training.train(
+        run, config, sampler, sampler.record(), options.preset, options.resume, task=spec.MICR
+    )
+    exact = record["metrics"]["validation_exact"]
+    uncertified = stages.uncertified({name: () for name in (spec.MICR.model, spec.MICR.int8)})
+    return record, stages.lines(f"{run.path}: {exact:.2%} of drawn lines read exactly", uncertified)
+
+
+def quantize(run: Run, options: Namespace) -> Answer:
+    """Makes the 8-bit network after training, by drawn lines."""
+    seed = run.read(TrainRecord).config["seed"]
+    load_tensorflow()
+    from pipeline.quantization import field as quantization
+
+    lines = _draw_lines([seed, 11], _QUANTIZE, MicrSampler())
+    record = quantization.quantize(run, quantization.FieldQuantizeConfig(seed=seed), lines)
+    same = record["metrics"]["same_best_symbol"]
+    return record, f"{run.path}: at {same:.2%} of {record['metrics']['steps']:,} steps the same best symbol"
+
+
+def verify(run: Run, options: Namespace) -> Answer:
+    """Compares the formats on drawn lines, or explains where two differ."""
+    seed = run.read(TrainRecord).config["seed"]
+    load_tensorflow()
+    from pipeline.verification import agreement, verify
+
+    lines = _draw_lines([seed, 13], _VERIFY, MicrSampler().validation())
+    if options.explain:
+        left, right = options.explain
+        explanation = verify.explain(run, left, right, lines)
+        return explanation, agreement.explanation(explanation)
+    record = verify.verify(run, lines)
+    return record, agreement.summary(record)
+
+
+def evaluate(run: Run, options: Namespace) -> Answer:
+    """Measures both models on labeled lines."""
+    if options.data is None:
+        raise CheckreaderError(
+            "'checkreader evaluate' of a MICR run needs --data FOLDER: lines with labels.csv"
+        )
+    from pipeline.evaluation import micr as evaluation
+
+    record = evaluation.evaluate(run, Path(options.data))
+    return record, evaluation.summary(record)
+
+
+def benchmark(run: Run, options: Namespace) -> Answer:
+    """Measures every format on lines of one width."""
+    from pipeline.evaluation import benchmark
+
+    count, width = _BENCHMARK
+    pixels = np.random.default_rng(0).integers(0, 256, (count, 32, width), dtype=np.uint8)
+    record = benchmark.benchmark(run, pixels)
+    return record, benchmark.summary(record)
+
+
+def _draw_lines(seed: list[int], count: int, sampler: MicrSampler) -> list[Gray]:
+    return [pixels for pixels, _ in sampler(np.random.default_rng(seed), count)]
+
+
+TASK: Final = TaskStages(
+    run_name,
+    {
+        "train": train,
+        "quantize": quantize,
+        "export": export,
+        "verify": verify,
+        "evaluate": evaluate,
+        "benchmark": benchmark,
+    },
+    {**digit.TASK.next, "verify": "evaluate --data FOLDER"},
+)
