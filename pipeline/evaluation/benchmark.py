@@ -83,7 +83,7 @@ def benchmark(
     from tqdm import tqdm
 
     exported, task = run.read(ExportRecord), spec.task_of_run(run)
-    batch = FIELD_BATCH if task is spec.FIELD else BATCH
+    batch = FIELD_BATCH if task.network else BATCH
     if formats is None:
         formats = [row for row in TABLE[task.name] if row.name not in exported.refused]
     counts = sorted({1, cpus()})
@@ -119,7 +119,7 @@ def benchmark(
         [],
         data=exported.data,
         batch=batch,
-        **({"width": images.shape[2]} if task is spec.FIELD else {}),
+        **({"width": images.shape[2]} if task.network else {}),
         rounds=rounds,
         seconds=seconds,
         cores=cpus(),

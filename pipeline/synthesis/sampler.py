@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -24,6 +24,19 @@ Item = tuple[Gray, str]
 _NONFIELDS: Final = 0.06  # share of items that show no field and have no text
 _COMBS: Final = 0.06  # share of items that are numbers in printed combs and boxes
 _COMB_PAPERS: Final = 24
+
+
+class TrainingSampler(Protocol):
+    """Draws what a sliding network is trained on from scratch: rng, count → items. It can be pickled."""
+
+    def __call__(self, rng: np.random.Generator, count: int) -> list[Item]: ...
+
+    def settings(self) -> object:
+        """Returns what decides the items, but for the sources that the run's record has the checksums of."""
+
+    def validation(self) -> TrainingSampler:
+        """Returns the sampler of items that training never sees."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True)

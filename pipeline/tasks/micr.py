@@ -95,6 +95,20 @@ def benchmark(run: Run, options: Namespace) -> Answer:
     return record, benchmark.summary(record)
 
 
+def calibrate(run: Run, options: Namespace) -> Answer:
+    """Refuses: no error bound can be certified yet."""
+    raise CheckreaderError(
+        f"{run.path}: a MICR run cannot be calibrated yet: `{run.command('evaluate')}` measures it"
+    )
+
+
+def release(run: Run, options: Namespace) -> Answer:
+    """Refuses: what is not calibrated is not released."""
+    raise CheckreaderError(
+        f"{run.path}: a MICR run cannot be released yet: `{run.command('export')}` writes its files"
+    )
+
+
 def _draw_lines(seed: list[int], count: int, sampler: MicrSampler) -> list[Gray]:
     return [pixels for pixels, _ in sampler(np.random.default_rng(seed), count)]
 
@@ -106,8 +120,11 @@ TASK: Final = TaskStages(
         "quantize": quantize,
         "export": export,
         "verify": verify,
+        "calibrate": calibrate,
         "evaluate": evaluate,
         "benchmark": benchmark,
+        "report": digit.report,
+        "release": release,
     },
     {**digit.TASK.next, "verify": "evaluate --data FOLDER"},
 )

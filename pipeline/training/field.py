@@ -27,8 +27,7 @@ from pipeline.networks import lenet5_field, spec
 from pipeline.networks.sliding_network import SlidingNetwork
 from pipeline.records import TrainRecord
 from pipeline.run import WEIGHTS, Run, Stopwatch, replacing, sha256
-from pipeline.synthesis.micr_sampler import MicrSampler
-from pipeline.synthesis.sampler import HandwritingSampler, Item
+from pipeline.synthesis.sampler import Item, TrainingSampler
 from pipeline.training import checkpoint, ctc
 from pipeline.training.digit import remove_timestamps
 from serving.decoding import alphabet as alphabets
@@ -43,7 +42,7 @@ CHECKPOINT_STEPS: Final = 500  # between two checkpoints; a minute or so
 def train(
     run: Run,
     config: FieldTrainConfig,
-    sampler: HandwritingSampler | MicrSampler,
+    sampler: TrainingSampler,
     data: dict[str, Any],
     preset: str,
     resume: bool = False,

@@ -114,10 +114,7 @@ def _darkness(gray: Gray) -> Gray:
     x = np.linspace(0, width, columns + 1).astype(np.int64)
     levels = np.array(
         [
-            [
-                np.percentile(gray[top:bottom:2, left:right:2], 80)
-                for left, right in itertools.pairwise(x)
-            ]
+            [np.percentile(gray[top:bottom:2, left:right:2], 80) for left, right in itertools.pairwise(x)]
             for top, bottom in itertools.pairwise(y)
         ],
         np.float32,

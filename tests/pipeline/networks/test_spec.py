@@ -40,7 +40,7 @@ def test_the_number_of_layers_tells_the_view() -> None:
 
 
 def test_an_unknown_task_is_named() -> None:
-    with pytest.raises(CheckreaderError, match="unknown task 'page': expected digit or field"):
+    with pytest.raises(CheckreaderError, match="unknown task 'page': expected digit or field or micr"):
         spec.task_of_record(trained(task="page"))
 
 
