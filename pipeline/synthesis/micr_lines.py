@@ -17,7 +17,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from pipeline.synthesis.micr_scan import scan_line
+from pipeline.synthesis.micr_scan import RESOLUTION, scan_line
 from pipeline.synthesis.micr_text import micr_text
 from pipeline.synthesis.scanner import PaperStock, crop
 from serving.images import e13b
@@ -25,7 +25,6 @@ from serving.images.codec import Gray
 
 Floats = npt.NDArray[np.float32]
 
-RESOLUTION: Final = 4  # pixels of a drawn map to a module
 FAR: Final = -3.0  # modules outside the ink
 _FINENESS: Final = 4  # times `RESOLUTION`, of the shapes that distances are measured in
 _MARGIN: Final = 2  # modules around a symbol in its map

@@ -17,7 +17,7 @@ from serving.images.codec import Gray
 Floats = npt.NDArray[np.float32]
 Point = tuple[float, float]
 
-_RESOLUTION: Final = 4  # pixels of a printed map to a module
+RESOLUTION: Final = 3  # pixels of a printed map to a module
 _SMALLEST: Final = 8.0  # pixels of a digit's height
 _LARGEST: Final = 60.0
 _BITONAL: Final = 0.6  # share of pictures of 1 bit
@@ -45,7 +45,7 @@ def scan_line(ink: Floats, middles: list[Point], rng: np.random.Generator, stock
     """Takes a picture of a printed line.
 
     Args:
-        ink: distances into the ink in modules, float32 [h, w], four pixels to a module.
+        ink: distances into the ink in modules, float32 [h, w], `RESOLUTION` pixels to a module.
         middles: x, y of each position there.
         rng: decides everything.
         stock: of papers.
@@ -54,14 +54,14 @@ def scan_line(ink: Floats, middles: list[Point], rng: np.random.Generator, stock
     if rng.random() < 0.6:  # usual scans and crops
         height = float(np.exp(rng.normal(np.log(27), 0.3)))
     height = float(np.clip(height, _SMALLEST, _LARGEST))
-    down = e13b.HEIGHT * _RESOLUTION / height  # map's rows to a row of the picture
+    down = e13b.HEIGHT * RESOLUTION / height  # map's rows to a row of the picture
     across = down * np.exp(rng.normal(0.08, 0.09))
     slope = rng.normal(0, 0.008) if rng.random() < 0.8 else rng.uniform(-0.06, 0.06)
     slant = rng.normal(0, 0.03) - slope * rng.uniform(0, 1)
 
     # picture x, y → map: x' = across·(x + slant·y) + left, y' = down·(y − slope·x) + top
     margins = rng.gamma(1.2, 0.35, 4) * height
-    pitch = e13b.PITCH * _RESOLUTION
+    pitch = e13b.PITCH * RESOLUTION
     first, last = 0, len(middles) - 1
     start, stop = middles[0][0] - 0.5 * pitch, middles[-1][0] + 0.5 * pitch
     if rng.random() < 0.25:  # the crop's edge cuts a symbol: most of it stays, or hardly any

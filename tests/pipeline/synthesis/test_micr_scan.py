@@ -11,10 +11,10 @@ from pipeline.synthesis.scanner import paper_stock
 def test_positions_that_are_cut_away_are_left_out() -> None:
     rng = np.random.default_rng(0)
     stock = paper_stock(rng, 2)
-    ink = np.full((100, 700), -3, np.float32)
-    middles = [(50.0 + 38.46 * index, 50.0) for index in range(15)]
+    ink = np.full((100, 540), -3, np.float32)
+    middles = [(50.0 + 28.85 * index, 50.0) for index in range(15)]
     for x, y in middles:
-        ink[int(y) - 18 : int(y) + 18, int(x) - 10 : int(x) + 10] = 1
+        ink[int(y) - 13 : int(y) + 13, int(x) - 8 : int(x) + 8] = 1
     scans = [scan_line(ink, middles, rng, stock) for _ in range(60)]
     assert {scan.first for scan in scans} == {0, 1}
     assert {scan.last for scan in scans} == {13, 14}
