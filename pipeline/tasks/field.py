@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pipeline import progress
 from pipeline.config import FieldTrainConfig, field_preset, finetune_preset
 from pipeline.data import labeled_fields
 from pipeline.data.labeled_fields import Index, Labeled
@@ -139,21 +138,20 @@ def finetune(
     cuts = training.cuts(start, items, labeled.marks)
     synthetic = sampler(np.random.default_rng([config.seed, 3]), config.fields)
 
-    def train_on(index: Index, name: str) -> Any:
+    def train_on(index: Index, part: str, name: str) -> Any:
         real = recombine.item_source([items[i] for i in index], [cuts[i] for i in index], config.recombined)
         stream = augmentation.mixed_batches(real, synthetic, config, start.alphabet, labeled.marks)
-        return training.fine_tune(config, start, stream, checkpoints.schedule(name))
+        return training.fine_tune(config, start, stream, checkpoints.schedule(part), name)
 
     def reader(model: Any) -> field_readings.FieldRecognizer:
         return field_readings.field_recognizer(ctc.probabilities(model), start.alphabet, kind=labeled.kind)
 
     readings = []
     for number, part in enumerate(parts, 1):
-        progress.note(f"train: fold {number} of {len(parts)}, then on all fields")
-        model = train_on(np.setdiff1d(np.arange(len(labeled)), part), f"fold-{number}")
+        name = f"train, fold {number} of {len(parts)}, then on all fields"
+        model = train_on(np.setdiff1d(np.arange(len(labeled)), part), f"fold-{number}", name)
         readings.append(field_readings.recognize(reader(model), labeled.take(part)))
-    progress.note(f"train: on all {len(labeled):,} fields")
-    model = train_on(np.arange(len(labeled)), "all")
+    model = train_on(np.arange(len(labeled)), "all", f"train, on all {len(labeled):,} fields")
     others = field_readings.recognize_nonfields(reader(model), nonfields, config.seed, sampler.field)
     report = cross_validation.report(labeled, parts, readings, config.seed, others)
     return training.write_record(
@@ -198,12 +196,13 @@ def verify(run: Run, options: Namespace) -> Answer:
 
 
 def calibrate(run: Run, options: Namespace) -> Answer:
-    """Chooses confidence and thresholds of both models by labeled fields."""
+    """Chooses confidence and thresholds of both models by labeled fields, which other sets may contradict."""
     labeled = _load_labeled(options)
+    vetoes = [labeled_fields.load(folder) for folder in options.veto]
     load_tensorflow()
     from pipeline.evaluation import field_run
 
-    record = field_run.calibrate(run, labeled)
+    record = field_run.calibrate(run, labeled, vetoes=vetoes)
     thresholds = {name: family["calibration"]["thresholds"] for name, family in record["families"].items()}
     return record, stages.lines(field_run.calibration_summary(record), stages.uncertified(thresholds))
 

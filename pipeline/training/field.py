@@ -83,9 +83,12 @@ def train(
     model = network.build(keras, network.classes)
     stream = drawn_batches(sampler, config, network.alphabet, processes, network)
     try:
-        ctc.fit(model, opening, stream, held_out, recalibration, checkpoints.schedule("opening"), network)
+        schedule = checkpoints.schedule
+        ctc.fit(
+            model, opening, stream, held_out, recalibration, schedule("opening"), "train, opening", network
+        )
         model = network.fold(keras, model)
-        ctc.fit(model, rest, stream, held_out, recalibration, checkpoints.schedule("rest"), network)
+        ctc.fit(model, rest, stream, held_out, recalibration, schedule("rest"), "train, rest", network)
     finally:
         stream.close()
     plain = _in_float(model, network)
@@ -170,12 +173,16 @@ class Start:
 
 
 def fine_tune(
-    config: FieldTrainConfig, start: Start, stream: BatchStream, schedule: checkpoint.Schedule | None = None
+    config: FieldTrainConfig,
+    start: Start,
+    stream: BatchStream,
+    schedule: checkpoint.Schedule | None = None,
+    name: str = "train",
 ) -> Any:
-    """Fine-tunes a network on the batches of `stream`; returns it."""
+    """Fine-tunes a network on the batches of `stream`; returns it. `schedule` and `name` are as for `ctc.fit`."""
     _seed(config)
     model = start.network()
-    ctc.fit(model, config, stream, (), schedule=schedule)
+    ctc.fit(model, config, stream, (), schedule=schedule, name=name)
     return _in_float(model)
 
 
