@@ -113,7 +113,7 @@ def test_without_ink_there_is_nothing(shape: tuple[int, int]) -> None:
 
 def test_without_a_row_there_is_no_line() -> None:
     page = np.full((60, 400), 255, np.uint8)
-    page[20:25, 50:55] = 0
+    page[20:40, 50:70] = 0
     assert "no MICR line found" in (normalize_micr_line(page).problem or "")
 
 
