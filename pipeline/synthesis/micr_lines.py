@@ -19,9 +19,10 @@ from scipy import ndimage
 
 from pipeline.synthesis.micr_scan import RESOLUTION, scan_line
 from pipeline.synthesis.micr_text import micr_text
-from pipeline.synthesis.scanner import PaperStock, crop
+from pipeline.synthesis.scanner import PaperStock, crop, paper_stock
 from serving.images import e13b
 from serving.images.codec import Gray
+from serving.images.micr_line import normalize_micr_line
 
 Floats = npt.NDArray[np.float32]
 
@@ -134,9 +135,6 @@ def _maps() -> dict[str, Floats]:
 
 def write_sheet(path: str, count: int = 36, seed: int = 0) -> None:
     """Draws a contact sheet of lines, as they are drawn and as the network sees them."""
-    from pipeline.synthesis.scanner import paper_stock
-    from serving.images.micr_line import normalize_micr_line
-
     rng = np.random.default_rng(seed)
     stock = paper_stock(rng, 12)
     row = 120

@@ -93,8 +93,12 @@ def scan_line(ink: Floats, middles: list[Point], rng: np.random.Generator, stock
     if rng.random() < 0.03:
         picture = 255 - picture
     inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))
-    ends = tuple(tuple((inverse @ [*middles[index], 1])[:2].tolist()) for index in (first, last))
-    return ScannedLine(np.ascontiguousarray(picture), first, last, ends, height)
+
+    def place(index: int) -> Point:
+        x, y, _ = (inverse @ [*middles[index], 1]).tolist()
+        return x, y
+
+    return ScannedLine(np.ascontiguousarray(picture), first, last, (place(first), place(last)), height)
 
 
 def _bitonal(page: Floats, rng: np.random.Generator) -> Gray:

@@ -84,20 +84,19 @@ def _largest(
     if len(index) < _LEAST_SYMBOLS:
         return None, 0.0
     middle, height = (left + right) / 2, bottom - top
-    one, other = np.triu_indices(len(index), 1)
-    one, other = index[one], index[other]
-    distance = middle[other] - middle[one]
-    alike = (np.abs(height[one] - height[other]) < _TOLERANCE * height[one]) & (
-        np.abs(distance) > 1.5 * height[one]
+    earlier, later = (index[places] for places in np.triu_indices(len(index), 1))
+    distance = middle[later] - middle[earlier]
+    alike = (np.abs(height[earlier] - height[later]) < _TOLERANCE * height[earlier]) & (
+        np.abs(distance) > 1.5 * height[earlier]
     )
-    slope = np.divide(bottom[other] - bottom[one], distance, out=np.ones_like(distance), where=alike)
+    slope = np.divide(bottom[later] - bottom[earlier], distance, out=np.ones_like(distance), where=alike)
     alike &= np.abs(slope) < _STEEPEST
     pairs = alike.nonzero()[0]
     if len(pairs) == 0:
         return None, 0.0
     if len(pairs) > _PAIRS:
         pairs = pairs[np.random.default_rng(0).choice(len(pairs), _PAIRS, replace=False)]
-    first, slopes = one[pairs], slope[pairs]
+    first, slopes = earlier[pairs], slope[pairs]
     tall = height[first][:, None]
     run = slopes[:, None] * (middle[index] - middle[first][:, None])
     fits = (np.abs(bottom[index] - bottom[first][:, None] - run) < _TOLERANCE * tall) & (

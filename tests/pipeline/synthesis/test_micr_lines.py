@@ -16,9 +16,9 @@ def stock() -> PaperStock:
 
 
 def test_equal_seeds_draw_equal_lines(stock: PaperStock) -> None:
-    one, other = (micr_lines.draw_line(np.random.default_rng(3), stock) for _ in range(2))
-    assert one.text == other.text
-    assert np.array_equal(one.picture, other.picture)
+    first, second = (micr_lines.draw_line(np.random.default_rng(3), stock) for _ in range(2))
+    assert first.text == second.text
+    assert np.array_equal(first.picture, second.picture)
 
 
 def test_sizes_and_texts(stock: PaperStock) -> None:
