@@ -169,5 +169,5 @@ def _add_strokes(page: Floats, height: float, rng: np.random.Generator) -> None:
         while x < columns * rng.uniform(0.7, 1.2):
             draw.line([(x, y), (x + size * rng.uniform(0, 0.5), y + size)], 255, max(1, round(size * 0.15)))
             x += size * rng.uniform(0.4, 1.2)
-    drawn = np.asarray(mask) > 0
-    page[drawn] = np.maximum(page[drawn], np.float32(rng.uniform(0.6, 2.0)))
+    inked = np.asarray(mask) > 0
+    page[inked] = np.maximum(page[inked], np.float32(rng.uniform(0.6, 2.0)))
