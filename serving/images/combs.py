@@ -24,6 +24,7 @@ from serving.images.comb_rules import (
     upright_slope,
     uprights,
 )
+from serving.images.runs import runs
 
 _Ints = npt.NDArray[np.int64]
 _Mask = npt.NDArray[np.bool_]
@@ -106,16 +107,15 @@ def _open_comb(dark: _Mask, line: _Ints) -> Comb | None:
     across = columns + np.rint(fall * above).astype(np.int64)
     inside = (rows >= 0) & (rows < height) & (across >= 0) & (across < width)
     band = dark[np.clip(rows, 0, height - 1), np.clip(across, 0, width - 1)] & inside
-    free = np.flatnonzero(band.mean(1) < 0.5)
+    free = np.flatnonzero(band.sum(1) < 0.5 * len(columns))
     if not len(free):
         return None
     base = int(free[0]) + 1
     lengths = np.logical_and.accumulate(band[base:], axis=0).sum(0)
     least = max(3, height // 16)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], lengths >= least, [False]])))
     ticks = [
         (columns[0] + (first + last) / 2, float(lengths[first:last].max()), last - first)
-        for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+        for first, last in runs(lengths >= least)
         if last - first <= max(4, height // 8)
     ]
     if len(ticks) <= LEAST_RULES:
@@ -152,7 +152,8 @@ def _is_overshot(dark: _Mask, comb: Comb) -> bool:
         rows = np.floor(end[0] + end[1] * (columns + 0.5)).astype(np.int64) - (side > 0)
         for beyond in (3, 4):
             row = rows + side * beyond
-            share = (dark[np.clip(row, 0, height - 1), columns] & (row >= 0) & (row < height)).mean()
+            covered = dark[np.clip(row, 0, height - 1), columns] & (row >= 0) & (row < height)
+            share = np.count_nonzero(covered) / len(columns)
             if _OVERSHOT < share < 0.85:  # more is a printed rule
                 return True
     return False
