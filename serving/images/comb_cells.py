@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import Final
 
 import numpy as np
@@ -81,7 +82,7 @@ def completed(comb: Comb, dark: _Mask, upright: _Mask, cell: float, others: Sequ
     gaps = np.diff(comb.rules)
     between = gaps[gaps < 0.6 * cell]
     boxes = len(between) >= 2
-    step = cell + float(np.median(between)) if boxes else cell
+    step = cell + median(between.tolist()) if boxes else cell
     apart = 2 + 0.05 * cell if boxes else 0.3 * cell
 
     def spread(queue: list[float]) -> None:

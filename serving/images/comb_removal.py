@@ -105,7 +105,7 @@ def _erase(levels: Gray, dark: _Mask, path: _Ints, half: int, pixels: _Mask, kee
             crossed |= _stretches(level > 1.2 * median(level[plain].tolist()) + 4, 4)
     up = np.where(over_above, usual_above, above + 1)
     down = np.where(over_below, usual_below, below + 1)
-    offsets = np.arange(-reach, reach + 1)[:, None]
+    offsets = np.arange(-min(reach, int(up.max())), min(reach, int(down.max())) + 1)[:, None]
     rows = middle + offsets - margin
     marked = ~crossed & there & (offsets >= -up) & (offsets <= down) & (rows >= 0) & (rows < height)
     pixels[rows[marked], np.broadcast_to(columns, rows.shape)[marked]] = True
@@ -114,6 +114,8 @@ def _erase(levels: Gray, dark: _Mask, path: _Ints, half: int, pixels: _Mask, kee
 def _passages(enters: _Mask, leaves: _Mask, most: int) -> _Mask:
     """Returns where steep strokes cross a line: on one side of it, and at most so many columns on at the other."""
     passed = np.zeros_like(enters)
+    if not (enters.any() and leaves.any()):
+        return passed
     for side, other in ((enters, leaves), (leaves, enters)):
         flags = other.tobytes()
         for start in np.flatnonzero(side).tolist():
@@ -126,6 +128,8 @@ def _passages(enters: _Mask, leaves: _Mask, most: int) -> _Mask:
 def _stretches(flags: _Mask, least: int) -> _Mask:
     """Returns the flags, bool [n], that stand in a row of at least so many."""
     long = np.zeros_like(flags)
+    if np.count_nonzero(flags) < least:  # as nearly everywhere
+        return long
     for first, last in runs(flags):
         if last - first >= least:
             long[first:last] = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Final
 
 import numpy as np
@@ -113,17 +114,17 @@ def cell_width(columns: _Doubles, extent: float) -> tuple[float, _Mask]:
     counts = [int(fit.any(1).sum()) for fit in fits]
     for fit, count in zip(fits, counts, strict=True):
         if count >= 0.75 * max(counts):
-            return float(np.median(np.abs(gaps)[fit])), fit.any(1)
+            return median(np.abs(gaps)[fit].tolist()), fit.any(1)
     return 0.0, np.zeros(len(columns), np.bool_)
 
 
 def line_through(columns: _Doubles, rows: _Doubles, slope: float) -> tuple[float, float]:
     """Fits a line through the rules' ends: its row in column 0, and rows per column."""
     fall = rows - slope * columns
-    near = np.abs(fall - np.median(fall)) <= 2
+    near = np.abs(fall - median(fall.tolist())) <= 2
     if near.sum() >= 3 and np.ptp(columns[near]) > 0:
         slope = float(np.polyfit(columns[near], rows[near], 1)[0])
-    return float(np.median(rows - slope * columns)), slope
+    return median((rows - slope * columns).tolist()), slope
 
 
 def is_regular(rules: _Doubles, cell: float) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import median
 from typing import Final
 
 import numpy as np
@@ -78,13 +79,13 @@ def _tall_comb(dark: _Mask, slope: float) -> Comb | None:
     if group.sum() < LEAST_RULES:
         return None
     columns, thick, tops, bottoms = columns[group], thick[group], tops[group], bottoms[group]
-    cell, members = cell_width(columns, float(np.median(bottoms - tops)))
+    cell, members = cell_width(columns, median((bottoms - tops).tolist()))
     if members.sum() < LEAST_RULES:
         return None
     others = columns[~members].tolist()
     columns, tops, bottoms = columns[members], tops[members], bottoms[members]
     top, bottom = line_through(columns, tops, -slope), line_through(columns, bottoms, -slope)
-    comb = Comb(slope, top, bottom, columns, float(np.median(thick[members])))
+    comb = Comb(slope, top, bottom, columns, median(thick[members].tolist()))
     comb = replace(comb, closed=(border(dark, comb, top)[2] > 0.6, border(dark, comb, bottom)[2] > 0.6))
     comb = completed(comb, dark, upright, cell, others)
     # Without borders more rules are needed: three or four strokes of a hand may well end alike.
@@ -129,10 +130,10 @@ def _open_comb(dark: _Mask, line: _Ints) -> Comb | None:
     rules = places[group][members]
     if not is_regular(rules, cell):
         return None
-    extent = base + float(np.median(tall[group][members]))
+    extent = base + median(tall[group][members].tolist())
     # From the base line to the picture's middle row:
     rules = rules - fall * (height / 2 - (row + fall * rules))
-    comb = Comb(-fall, (row - extent, fall), (row + 1, fall), rules, float(np.median(thick[group][members])))
+    comb = Comb(-fall, (row - extent, fall), (row + 1, fall), rules, median(thick[group][members].tolist()))
     upright = sheared(dark, -fall)
     comb = completed(replace(comb, closed=(False, True)), dark, upright, cell)
     return comb if holds_writing(upright, comb) else None
