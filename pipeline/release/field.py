@@ -29,7 +29,6 @@ from serving.decoding.alphabet import EITHER, Alphabet, manifest_labels
 from serving.decoding.field_string import field_format
 from serving.decoding.thresholds import operating_point
 from serving.errors import CheckreaderError
-from serving.images import sliding_window
 from serving.images.codec import decode
 from serving.images.digit import tensor
 from serving.images.field import normalize_field
@@ -45,7 +44,8 @@ from serving.manifest import (
     Tensor,
 )
 from serving.recognition.annotate import draw
-from serving.recognition.fields import LocatedField, recognize
+from serving.recognition.field_recognizer import read
+from serving.recognition.fields import LocatedField
 
 FILES: Final = {
     "onnx_float32": "repository/lenet5-field/{version}/model.onnx",
@@ -162,12 +162,11 @@ def _draw_amount(models: Path, model: Model, predict: Predictor) -> None:
     """Draws a golden amount with its reading and boxes, for the README."""
     gray = decode((models / "golden" / _PICTURE).read_bytes())
     source = LocatedField(normalize_field(gray), 1, (0, 0), (gray.shape[1], gray.shape[0]))
-    ((_, image),) = sliding_window.place([source.field], SLIDING)
     largest = max((threshold.max_error for threshold in model.thresholds), default=None)
     point = operating_point(model.thresholds, largest)
-    reading = recognize(source, predict(image), model, field_format("amount"), point)
+    (prediction,) = read([source], predict, model, field_format("amount"), point).predictions
     with replacing(models / "amount.png") as temporary:
-        draw(gray, reading).quantize(32).save(temporary, optimize=True)
+        draw(gray, prediction).quantize(32).save(temporary, optimize=True)
 
 
 def _write_golden(predictors: dict[Format, Predictor], alphabet: Alphabet, folder: Path) -> Golden:
