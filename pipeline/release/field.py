@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from pipeline.evaluation.field import anonymized
-from pipeline.evaluation.field_run import FAMILIES, stored_calibration
+from pipeline.evaluation.field_run import FAMILIES, stored_calibration, stored_sliding
 from pipeline.export.formats import FIELD_FORMATS, FOLDER, Format, get
 from pipeline.export.predictor import predictor
 from pipeline.networks import batching, spec
@@ -132,7 +132,7 @@ def _public(record: dict[str, Any]) -> dict[str, Any]:
 
 def describe(run: Run, name: str, version: str, artifacts: list[Artifact], records: FieldRecords) -> Model:
     """Returns the manifest's entry of a model of fields."""
-    confidence, thresholds = stored_calibration(run, name)
+    calibration = stored_calibration(run, name)
     measured, note = records.evaluate.families[name], ""
     if records.evaluate.trained_on and records.train.cross_validation is not None:
         measured, note = records.train.cross_validation.pooled, ", cross-validated"
@@ -148,9 +148,9 @@ def describe(run: Run, name: str, version: str, artifacts: list[Artifact], recor
         seed=records.train.config["seed"],
         preset=records.train.preset,
         accuracy=Accuracy(exact.value, exact.low, exact.high, exact.n, measured.data["name"] + note),
-        sliding=SLIDING,
-        confidence=confidence,
-        thresholds=thresholds,
+        sliding=stored_sliding(run, name),
+        confidence=calibration.confidence,
+        thresholds=calibration.thresholds,
     )
 
 

@@ -8,6 +8,7 @@ rolled back; a measurement belongs to the models as they are, and leaves the way
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +36,8 @@ from pipeline.synthesis import nondigits
 from serving.decoding import alphabet as alphabets
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
-from serving.manifest import NAME, Accuracy, Confidence, Model, Threshold
+from serving.manifest import NAME, Accuracy, Confidence, Model, Sliding, Threshold
+from serving.recognition.fields import require_sliding
 from serving.repository.golden import LoadedModel
 from serving.repository.store import Repository
 
@@ -147,7 +149,7 @@ def evaluate_digits(
 
 
 def calibrate_fields(repository: Repository, labeled: Labeled, **options: Any) -> Record:
-    """Fits confidence and thresholds of the field models to a user's labeled fields.
+    """Fits views, confidence and thresholds of the field models to a user's labeled fields.
 
     Args:
         repository: the models.
@@ -169,7 +171,9 @@ def calibrate_fields(repository: Repository, labeled: Labeled, **options: Any) -
     families: dict[str, Any] = {}
     for name, loaded in _loaded(repository, "field").items():
         fields = labeled.translated(alphabets.parse(loaded.model.labels))
-        fitted = field_run.fit(name, _recognizer(loaded, fields), fields, _SEED, **options)["calibration"]
+        make_recognizer = functools.partial(_recognizer, loaded, fields, None)
+        sliding = require_sliding(name, loaded.model)
+        fitted = field_run.fit(name, make_recognizer, sliding, fields, _SEED, **options)["calibration"]
         lost = _lost(loaded.model.thresholds, msgspec.convert(fitted["thresholds"], list[Threshold]))
         families[name] = {"calibration": {**fitted, "lost": lost}}
     record = _record("calibrate", "field", labeled.record(), families, pictures=len(labeled), seed=_SEED)
@@ -195,7 +199,7 @@ def evaluate_fields(repository: Repository, labeled: Labeled, **options: Any) ->
     families: dict[str, Any] = {}
     for name, loaded in _loaded(repository, "field").items():
         fields = labeled.translated(alphabets.parse(loaded.model.labels))
-        recognizer = _recognizer(loaded, fields, loaded.model.confidence)
+        recognizer = _recognizer(loaded, fields, loaded.model.confidence, require_sliding(name, loaded.model))
         families[name] = field_run.measure(
             name, recognizer, fields, loaded.model.thresholds, _SEED if seen else None, **options
         )
@@ -230,10 +234,10 @@ def _infer(loaded: LoadedModel, images: Any) -> Any:
 
 
 def _recognizer(
-    loaded: LoadedModel, fields: Labeled, confidence: Confidence | None = None
+    loaded: LoadedModel, fields: Labeled, confidence: Confidence | None, sliding: Sliding
 ) -> FieldRecognizer:
     alphabet = alphabets.parse(loaded.model.labels)
-    return field_recognizer(loaded.network.infer, alphabet, confidence, fields.kind)
+    return field_recognizer(loaded.network.infer, alphabet, confidence, fields.kind, sliding=sliding)
 
 
 def _trained_on(repository: Repository, labeled: Labeled) -> bool:
@@ -244,8 +248,10 @@ def _trained_on(repository: Repository, labeled: Labeled) -> bool:
 def _with_calibration(model: Model, family: Record) -> Model:
     fitted = family["calibration"]
     confidence = fitted.get("confidence")
+    sliding = model.sliding and msgspec.structs.replace(model.sliding, sure=fitted["sure"])
     return msgspec.structs.replace(
         model,
+        sliding=sliding,
         thresholds=msgspec.convert(fitted["thresholds"], list[Threshold]),
         least_evidence=fitted.get("least_evidence"),
         confidence=model.confidence if confidence is None else msgspec.convert(confidence, Confidence),

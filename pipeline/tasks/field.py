@@ -18,6 +18,7 @@ from pipeline.config import FieldTrainConfig, field_preset, finetune_preset
 from pipeline.data import labeled_fields
 from pipeline.data.labeled_fields import Index, Labeled
 from pipeline.networks import spec
+from pipeline.networks.lenet5_field import SLIDING
 from pipeline.records import TrainRecord
 from pipeline.run import Run
 from pipeline.tasks import digit, stages
@@ -25,6 +26,7 @@ from pipeline.tasks.stages import Answer, TaskStages, export, load_tensorflow
 from serving.errors import CheckreaderError
 from serving.images.codec import Gray
 from serving.images.field import normalize_field
+from serving.manifest import Sliding
 
 if TYPE_CHECKING:
     from pipeline.synthesis.sampler import HandwritingSampler
@@ -114,7 +116,7 @@ def finetune(
     """
     from pipeline.augmentation import field as augmentation
     from pipeline.augmentation import recombine
-    from pipeline.evaluation import cross_validation, field_readings
+    from pipeline.evaluation import cross_validation, field_readings, field_views
     from pipeline.training import ctc
     from pipeline.training import field as training
 
@@ -139,18 +141,27 @@ def finetune(
         stream = augmentation.mixed_batches(real, synthetic, config, start.alphabet, labeled.marks)
         return training.fine_tune(config, start, stream, checkpoints.schedule(name))
 
-    def reader(model: Any) -> field_readings.FieldRecognizer:
-        return field_readings.field_recognizer(ctc.probabilities(model), start.alphabet, kind=labeled.kind)
+    def reader(model: Any, sliding: Sliding) -> field_readings.FieldRecognizer:
+        infer = ctc.probabilities(model)
+        return field_readings.field_recognizer(infer, start.alphabet, kind=labeled.kind, sliding=sliding)
 
-    readings = []
+    models = []
     for number, part in enumerate(parts, 1):
         progress.note(f"train: fold {number} of {len(parts)}, then on all fields")
-        model = train_on(np.setdiff1d(np.arange(len(labeled)), part), f"fold-{number}")
-        readings.append(field_readings.recognize(reader(model), labeled.take(part)))
+        models.append(train_on(np.setdiff1d(np.arange(len(labeled)), part), f"fold-{number}"))
+
+    def readings(sliding: Sliding) -> list[list[field_readings.RecognizedField]]:
+        return [
+            field_readings.recognize(reader(model, sliding), labeled.take(part))
+            for model, part in zip(models, parts, strict=True)
+        ]
+
+    first = [field for part in readings(field_views.upright(SLIDING)) for field in part]
+    sliding = field_views.with_bound(SLIDING, first)
     progress.note(f"train: on all {len(labeled):,} fields")
     model = train_on(np.arange(len(labeled)), "all")
-    others = field_readings.recognize_nonfields(reader(model), nonfields, config.seed, sampler.field)
-    report = cross_validation.report(labeled, parts, readings, config.seed, others)
+    others = field_readings.recognize_nonfields(reader(model, sliding), nonfields, config.seed, sampler.field)
+    report = cross_validation.report(labeled, parts, readings(sliding), config.seed, others)
     return training.write_record(
         run,
         model,
@@ -160,7 +171,7 @@ def finetune(
         preset,
         {"exact": report["mean"]},
         checkpoints,
-        calibration=report["calibration"],
+        calibration={**report["calibration"], "sure": sliding.sure},
         cross_validation=report,
     )
 

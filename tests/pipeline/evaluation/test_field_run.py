@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.data import labeled_fields
 from pipeline.evaluation import field_run
+from pipeline.records import Calibration
 from pipeline.run import Run
 from serving.errors import CheckreaderError
 from tests.support import tiny_field
@@ -58,7 +59,7 @@ def test_amounts_are_read_as_such_where_labels_have_one(
     run.record("export", [], data={}, refused={})
     monkeypatch.setattr(field_run, "predictor", lambda row, path: None)
     asked, passed = [], []
-    monkeypatch.setattr(field_run, "field_recognizer", lambda *arguments: asked.append(arguments))
+    monkeypatch.setattr(field_run, "field_recognizer", lambda *arguments, **sliding: asked.append(arguments))
     monkeypatch.setattr(
         field_run, "measure", lambda *arguments: passed.append(arguments) or {"exact": {"value": 1.0}}
     )
@@ -91,16 +92,20 @@ def test_a_format_that_was_refused(own: labeled_fields.Labeled, tmp_path: Path) 
 
 def test_calibrated_on_labeled_fields(own: labeled_fields.Labeled, tmp_path: Path) -> None:
     run = tiny_field.copied(tmp_path)
-    assert field_run.stored_calibration(run, "lenet5-field") == (None, [])
+    assert field_run.stored_calibration(run, "lenet5-field") == Calibration()
+    assert field_run.stored_sliding(run, "lenet5-field").sure is None
     record = calibrate(run, own)
     for name, family in record["families"].items():
-        confidence, thresholds = field_run.stored_calibration(run, name)
-        assert confidence is not None
-        assert confidence.scale == family["calibration"]["confidence"]["scale"]
-        assert thresholds == []  # twelve fields certify nothing
+        stored = field_run.stored_calibration(run, name)
+        assert stored.confidence is not None
+        assert stored.confidence.scale == family["calibration"]["confidence"]["scale"]
+        assert stored.thresholds == []  # twelve fields certify nothing
+        assert 0 < (field_run.stored_sliding(run, name).sure or 0) <= 1
+        assert 1 <= family["calibration"]["views"] <= 1.3
     assert "no threshold for max_error 0.01: needs at least 299" in field_run.calibration_summary(record)
     measured = evaluate(run, own)["families"]["lenet5-field"]
     assert (measured["confidence"], measured["seed"]) == ("out-of-fold", 0)
+    assert measured["views"] == record["families"]["lenet5-field"]["calibration"]["views"]
 
 
 def test_other_fields_are_measured_with_the_model_s_own_confidence(
