@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pipeline import progress
 from pipeline.config import FieldTrainConfig, field_preset, finetune_preset
 from pipeline.data import labeled_fields
 from pipeline.data.labeled_fields import Index, Labeled
@@ -136,10 +135,10 @@ def finetune(
     cuts = training.cuts(start, items, labeled.marks)
     synthetic = sampler(np.random.default_rng([config.seed, 3]), config.fields)
 
-    def train_on(index: Index, name: str) -> Any:
+    def train_on(index: Index, part: str, name: str) -> Any:
         real = recombine.item_source([items[i] for i in index], [cuts[i] for i in index], config.recombined)
         stream = augmentation.mixed_batches(real, synthetic, config, start.alphabet, labeled.marks)
-        return training.fine_tune(config, start, stream, checkpoints.schedule(name))
+        return training.fine_tune(config, start, stream, checkpoints.schedule(part), name)
 
     def reader(model: Any, sliding: Sliding) -> field_readings.FieldRecognizer:
         infer = ctc.probabilities(model)
@@ -147,8 +146,8 @@ def finetune(
 
     models = []
     for number, part in enumerate(parts, 1):
-        progress.note(f"train: fold {number} of {len(parts)}, then on all fields")
-        models.append(train_on(np.setdiff1d(np.arange(len(labeled)), part), f"fold-{number}"))
+        name = f"train, fold {number} of {len(parts)}, then on all fields"
+        models.append(train_on(np.setdiff1d(np.arange(len(labeled)), part), f"fold-{number}", name))
 
     def readings(sliding: Sliding) -> list[list[field_readings.RecognizedField]]:
         return [
@@ -158,8 +157,7 @@ def finetune(
 
     first = [field for part in readings(field_views.upright(SLIDING)) for field in part]
     sliding = field_views.with_bound(SLIDING, first)
-    progress.note(f"train: on all {len(labeled):,} fields")
-    model = train_on(np.arange(len(labeled)), "all")
+    model = train_on(np.arange(len(labeled)), "all", f"train, on all {len(labeled):,} fields")
     others = field_readings.recognize_nonfields(reader(model, sliding), nonfields, config.seed, sampler.field)
     report = cross_validation.report(labeled, parts, readings(sliding), config.seed, others)
     return training.write_record(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from tqdm import tqdm
 
+from pipeline import progress
 from pipeline.augmentation.batch_stream import Batch, BatchStream
 from pipeline.augmentation.field import pad
 from pipeline.config import FieldTrainConfig
@@ -33,6 +34,7 @@ def fit(
     validation: Sequence[Item],
     recalibration: int = RECALIBRATION,
     schedule: checkpoint.Schedule | None = None,
+    name: str = "train",
 ) -> None:
     """Trains `model` in place; it ends with the averaged weights.
 
@@ -46,6 +48,7 @@ def fit(
         validation: fields for the progress lines alone; empty = no such lines.
         recalibration: batches to measure batch normalization's statistics on at the end.
         schedule: of the checkpoints; None = none.
+        name: of the training, for the progress lines.
 
     Raises:
         CheckreaderError: as for `checkpoint.restore`.
@@ -78,12 +81,11 @@ def fit(
         running += float(step(*_tensors(batch)))
         recent += 1
         bar.update()
+        progress.note(f"{name}: step {done:,} of {total:,}")
         if validation and (done % max(1, total // _LINES) == 0 or done == total):
             exact = _with_averaged_weights(model, optimizer, lambda: accuracy(model, validation))
-            tqdm.write(
-                f"{done / total:4.0%}: loss {running / recent:.4f}, exact strings on validation {exact:.2%}",
-                file=sys.stderr,
-            )
+            line = f"{name}, {done / total:.0%}: loss {running / recent:.4f}, exact strings on validation {exact:.2%}"
+            tqdm.write(line, file=sys.stderr)
             running, recent = 0.0, 0
         if schedule and done % schedule.every == 0:
             checkpoint.save(schedule.path, model, schedule.settings, done, False, *stream.place)

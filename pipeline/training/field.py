@@ -80,9 +80,11 @@ def train(
     model = lenet5_field.build(keras, lenet5_field.CLASSES)
     stream = drawn_batches(sampler, config, ALPHABET, processes)
     try:
-        ctc.fit(model, opening, stream, held_out, recalibration, checkpoints.schedule("opening"))
+        ctc.fit(
+            model, opening, stream, held_out, recalibration, checkpoints.schedule("opening"), "train, opening"
+        )
         model = lenet5_field.fold(keras, model)
-        ctc.fit(model, rest, stream, held_out, recalibration, checkpoints.schedule("rest"))
+        ctc.fit(model, rest, stream, held_out, recalibration, checkpoints.schedule("rest"), "train, rest")
     finally:
         stream.close()
     plain = _in_float(model)
@@ -165,12 +167,16 @@ class Start:
 
 
 def fine_tune(
-    config: FieldTrainConfig, start: Start, stream: BatchStream, schedule: checkpoint.Schedule | None = None
+    config: FieldTrainConfig,
+    start: Start,
+    stream: BatchStream,
+    schedule: checkpoint.Schedule | None = None,
+    name: str = "train",
 ) -> Any:
-    """Fine-tunes a network on the batches of `stream`; returns it."""
+    """Fine-tunes a network on the batches of `stream`; returns it. `schedule` and `name` are as for `ctc.fit`."""
     _seed(config)
     model = start.network()
-    ctc.fit(model, config, stream, (), schedule=schedule)
+    ctc.fit(model, config, stream, (), schedule=schedule, name=name)
     return _in_float(model)
 
 

@@ -4,13 +4,14 @@ In the terms of a regular expression, with `d` the decimal sign and `g` the grou
 
     amount      filling* units (whole | cents | hundredths | crosses)
     units       0 | [1-9][0-9]* | [1-9][0-9]{0,2} (g [0-9]{3})+ | [1-9][0-9]{0,2} (g [0-9]{2})+ g [0-9]{3}
-    whole       filling* | "/" filling+ | [.,] filling*
-    cents       d [0-9]{2} (filling* | "/" filling+)
+    whole       closing | [.,] filling* | d? filling* ("xx" | "x" | "-") "/" ("xx" | "x") filling*
+    cents       d [0-9]{2} closing | d? filling* [0-9]{2} "/" ("xx" | "x") filling*
     hundredths  d? filling* [0-9]{2} "/100" filling*
     crosses     d? filling* ("xx" | "x" | "-") "/100" filling*
+    closing     filling* | "/" filling+
     filling     "-"
 
-The last kind of units, lakh and crore, is India's; "150,00,000" is written, too. An apostrophe or a gap between groups
+The last kind of units, lakh and crore, is India's, where a closing may be a stroke alone; "150,00,000" is written, too. An apostrophe or a gap between groups
 is no symbol of the network: it shows as nothing, or as the sign that is not the decimal one. "=" shows as dashes. `alphabet.EITHER` stands for a point or a comma. Rules with marks that an alphabet lacks fall away.
 Raised cents have no mark; `amounts.raised_cents` takes them from the digits' places.
 """
@@ -111,12 +112,15 @@ def _amount(signs: _Signs, form: Form, alphabet: str) -> Expression:
     if signs.lakhs:
         units |= first + (grouping + digit.repeated(2, 2)).repeated(1) + last
     gap = decimal.repeated(0, 1) + filling.repeated()
-    denominator = stroke + shown("1") + shown("0") + shown("0") + filling.repeated()
-    closing = filling.repeated() | stroke + filling.repeated(1)
+    crosses, cents = shown("x").repeated(1, 2), digit.repeated(2, 2)
+    hundred = stroke + shown("1") + shown("0") + shown("0") + filling.repeated()
+    over_crosses = stroke + crosses + filling.repeated()
+    closing = filling.repeated() | stroke + filling.repeated(0 if signs.lakhs else 1)
+    no_cents = gap + (crosses | filling)
     endings = {
-        Form.WHOLE: closing | shown(*_SEPARATORS) + filling.repeated(),
-        Form.CENTS: decimal + digit.repeated(2, 2) + closing,
-        Form.HUNDREDTHS: gap + digit.repeated(2, 2) + denominator,
-        Form.CROSSES: gap + (shown("x").repeated(1, 2) | filling) + denominator,
+        Form.WHOLE: closing | shown(*_SEPARATORS) + filling.repeated() | no_cents + over_crosses,
+        Form.CENTS: decimal + cents + closing | gap + cents + over_crosses,
+        Form.HUNDREDTHS: gap + cents + hundred,
+        Form.CROSSES: no_cents + hundred,
     }
     return filling.repeated() + units + endings[form]

@@ -73,7 +73,8 @@ def interpret(raw: str, locale: str | None = None) -> Amount:
     | `12·50`, `1250·50`, `0·50` | 12.50, 1250.50, 0.50 | two digits after the last separator: cents |
     | `1·250·50` | 1250.50 | thousands, then cents |
     | `12550/100`, `125.50/100`, `125-50/100` | 125.50 | hundredths; the denominator is no digit of the value |
-    | `125xx/100`, `125-/100` | 125 | no hundredths |
+    | `12550/xx` | 125.50 | crosses below say a hundred |
+    | `125xx/100`, `125-/100`, `125xx/xx` | 125 | no hundredths |
     | `1250/-`, `1250-`, `1250.-`, `1250,`, `--1250` | 1250 | closings behind, and filling in front, mean nothing |
 
     Doubt arises, and there is no amount, where
@@ -83,8 +84,8 @@ def interpret(raw: str, locale: str | None = None) -> Amount:
     - a number begins with a zero that no amount has: `007`, `050`, `0·500` (a separator may have been missed);
     - known characters contradict each other: thousands and cents after the same one, `1.250.50`,
       or thousands after both, `1.250,500`;
-    - the locale writes it otherwise: `1.250`, `12,50` and `1,50,000` in "us", `1,250` and `12.50` in "de";
-    - a mark stands where no amount has it: `12-50`, `50/100`, `125/`;
+    - the locale writes it otherwise: `1.250`, `12,50`, `1,50,000` and `1250/` in "us", `1,250` and `12.50` in "de";
+    - a mark stands where no amount has it: `12-50`, `50/100`;
     - there are no digits, or more than 15.
 
     There is an amount for exactly what `amount_grammar` accepts, up to 15 digits. Amounts with three decimals (Kuwait,
@@ -217,7 +218,8 @@ def _form(raw: str, last: int) -> Form:
     numerator, stroke, _ = raw.partition("/" + _DENOMINATOR)
     if stroke:
         return Form.HUNDREDTHS if numerator[-1] in DIGITS else Form.CROSSES
-    return Form.CENTS if last >= _CENTS and raw[last - _CENTS] in _SEPARATORS else Form.WHOLE
+    marked_off = last >= _CENTS and raw[last - _CENTS] in _SEPARATORS
+    return Form.CENTS if marked_off or raw.startswith("/x", last + 1) else Form.WHOLE
 
 
 def _fault(raw: str, locale: str | None) -> str:
@@ -228,8 +230,8 @@ def _fault(raw: str, locale: str | None) -> str:
     if digits > MAX_DIGITS:
         return f"{digits} digits are more than the {MAX_DIGITS} that an amount has"
     if _accepted(_labels(raw), None):
-        return f"locale {locale!r} has points and commas elsewhere"
-    core = re.sub(rf"(/-+|[{_SEPARATORS}]?-*)$", "", raw.lstrip("-"))
+        return f"locale {locale!r} has its marks elsewhere"
+    core = re.sub(rf"(/-*|[{_SEPARATORS}]?-*)$", "", raw.lstrip("-"))
     groups = re.split(f"[{_SEPARATORS}]", core)
     misplaced = "a mark stands where no amount has it"
     if not all(character in DIGITS + _SEPARATORS for character in core):

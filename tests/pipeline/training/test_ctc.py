@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipeline import progress
 from pipeline.augmentation import field as stream
 from pipeline.augmentation.batch_stream import BatchStream
 from pipeline.config import FieldTrainConfig
@@ -32,7 +33,9 @@ def script(rng: np.random.Generator, count: int) -> list[Item]:
     return made
 
 
-def test_learns() -> None:
+def test_learns(monkeypatch: pytest.MonkeyPatch) -> None:
+    notes: list[str] = []
+    monkeypatch.setattr(progress, "note", notes.append)
     keras.utils.set_random_seed(0)
     config = FieldTrainConfig(fields=640, views=2, batch=16, averaging=0.9, precision="float32")
     model = lenet5_field.build(keras, CLASSES)
@@ -42,7 +45,8 @@ def test_learns() -> None:
         for number in itertools.count(first):
             yield stream.batches(train, config.batch, 1, np.random.default_rng([2, number]), ALPHABET)
 
-    ctc.fit(model, config, BatchStream(rounds), ())
+    ctc.fit(model, config, BatchStream(rounds), (), name="train, opening")
+    assert notes[-1] == "train, opening: step 80 of 80"
     assert ctc.accuracy(model, other) > 0.9
     assert ctc.accuracy(lenet5_field.fold(keras, model), other) > 0.9
 

@@ -72,6 +72,12 @@ CLEAR = [
     ("125xx/100", "125"),
     ("125-x/100", "125"),
     ("125.--/100", "125"),
+    ("125xx/xx", "125"),
+    ("12550/xx", "125.50"),
+    ("125.50/x--", "125.50"),
+    # A stroke whose dash was cut off.
+    ("1,50,000/", "150000"),
+    ("12.50/", "12.50"),
 ]
 
 
@@ -116,7 +122,8 @@ def test_clear(raw: str, amount: str) -> None:
         ("50/100", "a mark stands where no amount has it"),
         ("12550/10", "a mark stands where no amount has it"),
         ("5xx/100x", "a mark stands where no amount has it"),
-        ("125/", "a mark stands where no amount has it"),
+        ("125//", "a mark stands where no amount has it"),
+        ("12550/xxx", "a mark stands where no amount has it"),
         ("12.50.", "a mark stands where no amount has it"),
         ("12.50,-", "a mark stands where no amount has it"),
     ],
@@ -140,6 +147,8 @@ def test_doubt(raw: str, why: str) -> None:
         ("125,50/100", "de", "125.50"),
         ("125.50/100", "de", None),
         ("12.50", "es", None),
+        ("1250/", "us", None),
+        ("1250/", "in", "1250"),
         ("12.50", "en", "12.50"),
         ("1,250.50", "ch", "1250.50"),
         ("1.250,50", "fr", "1250.50"),
