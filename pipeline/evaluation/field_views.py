@@ -39,8 +39,8 @@ def fit(make_recognizer: MakeRecognizer, sliding: Sliding, labeled: Labeled) -> 
 def with_bound(sliding: Sliding, first: Sequence[RecognizedField], most: float = MOST) -> Sliding:
     """Returns the geometry with the largest bound `sure` at which no more than `most` views a field are read.
 
-    More views never cost a right string on the whole, so the largest is the best: the bound is the quantile of the
-    fields' probabilities that leaves as many below it as may have the other views.
+    More views read more and tell right strings from wrong ones better, so the largest is the best: the bound is the
+    quantile of the fields' probabilities that leaves as many below it as may have the other views.
 
     Args:
         sliding: with several views.

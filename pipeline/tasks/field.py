@@ -155,6 +155,7 @@ def finetune(
             for model, part in zip(models, parts, strict=True)
         ]
 
+    progress.note(f"train: reading {len(labeled):,} fields, each by the network that did not see it")
     first = [field for part in readings(field_views.upright(SLIDING)) for field in part]
     sliding = field_views.with_bound(SLIDING, first)
     model = train_on(np.arange(len(labeled)), "all", f"train, on all {len(labeled):,} fields")
