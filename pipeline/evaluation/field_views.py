@@ -44,10 +44,15 @@ def with_bound(sliding: Sliding, first: Sequence[RecognizedField], most: float =
 
     Args:
         sliding: with several views.
-        first: the fields, read by the first view alone; not empty.
+        first: the fields, read by the first view alone; unreadable ones, which take no view, do not count.
         most: views a field, on average.
+
+    Returns:
+        The geometry as it was where all are unreadable.
     """
-    probabilities = sorted(field.probability for field in first)
+    probabilities = sorted(field.probability for field in first if field.views)
+    if not probabilities:
+        return sliding
     doubtful = min(int((most - 1) / (len(sliding.slants) - 1) * len(probabilities)), len(probabilities) - 1)
     sure = math.floor(probabilities[doubtful] * 10**_PLACES) / 10**_PLACES
     return msgspec.structs.replace(sliding, sure=sure)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from pipeline import progress
 from pipeline.config import FieldTrainConfig, field_preset, finetune_preset
 from pipeline.data import labeled_fields
 from pipeline.data.labeled_fields import Index, Labeled

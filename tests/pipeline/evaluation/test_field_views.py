@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -32,6 +34,13 @@ def test_the_largest_such_bound() -> None:
     sliding = field_views.with_bound(SLIDING, read(probabilities))
     assert sliding == msgspec.structs.replace(SLIDING, sure=0.15)
     assert views(probabilities, 0.15) == pytest.approx(field_views.MOST)
+
+
+def test_unreadable_fields_take_no_views() -> None:
+    unreadable = dataclasses.replace(raw("", 0.0, problem="blank"), views=0)
+    first = [*read([0.5, 0.75]), *[unreadable] * 8]
+    assert field_views.with_bound(SLIDING, first).sure == 0.5
+    assert field_views.with_bound(SLIDING, [unreadable]) == SLIDING
 
 
 def test_fitted_on_the_upright_view() -> None:
