@@ -9,7 +9,7 @@ Any labeled fields will do; a bank's own represent its fields best.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -43,7 +43,12 @@ _NONFIELDS: Final = 2_000  # pictures that are no field, for the minimum thresho
 
 
 def calibrate(
-    run: Run, labeled: Labeled, seed: int = 0, count: int = _NONFIELDS, invented: int = INVENTED_WRITERS
+    run: Run,
+    labeled: Labeled,
+    seed: int = 0,
+    count: int = _NONFIELDS,
+    invented: int = INVENTED_WRITERS,
+    vetoes: Sequence[Labeled] = (),
 ) -> dict[str, Any]:
     """Runs the stage: fits confidence and thresholds of both models; writes `calibrate.json`.
 
@@ -53,6 +58,7 @@ def calibrate(
         seed: of the folds and of the pictures that are no field.
         count: the number of pictures that are no field.
         invented: the number of invented writers whose fields are shown upside down.
+        vetoes: sets of fields that may contradict a threshold, and certify none.
 
     Returns:
         The record; `families` holds for each model its `format` and the result of `field_calibration.fit`.
@@ -61,32 +67,31 @@ def calibrate(
         CheckreaderError: a file is missing or changed, the network was trained on these fields, or none of
             them could be read.
     """
-    if _trained_on(run, labeled):
-        raise CheckreaderError(
-            f"{labeled.name}: the network was trained on these fields: `train` has calibrated it, "
-            "by cross-validation"
-        )
-    labeled = labeled.translated(spec.alphabet(run.read(TrainRecord)))
-    families = {
-        name: {
+    for fields in (labeled, *vetoes):
+        if _trained_on(run, fields):
+            raise CheckreaderError(
+                f"{fields.name}: the network was trained on these fields: `train` has calibrated it, "
+                "by cross-validation"
+            )
+    alphabet = spec.alphabet(run.read(TrainRecord))
+    labeled, *others = (fields.translated(alphabet) for fields in (labeled, *vetoes))
+
+    def fitted(name: str, format_name: str) -> dict[str, Any]:
+        def recognizer(kind: str, sliding: Sliding) -> FieldRecognizer:
+            return _recognizer(run, format_name, kind, None, sliding)
+
+        return {
             "format": format_name,
-            **fit(
-                name,
-                functools.partial(_recognizer, run, format_name, labeled.kind, None),
-                SLIDING,
-                labeled,
-                seed,
-                count,
-                invented,
-            ),
+            **fit(name, recognizer, SLIDING, labeled, seed, count, invented, others),
         }
-        for name, format_name in FAMILIES.items()
-    }
+
+    families = {name: fitted(name, format_name) for name, format_name in FAMILIES.items()}
     return run.record(
         "calibrate",
         [],
         task="field",
         data=labeled.record(),
+        vetoes=[fields.record() for fields in vetoes],
         pictures=len(labeled),
         seed=seed,
         families=families,
@@ -95,29 +100,31 @@ def calibrate(
 
 def fit(
     name: str,
-    make_recognizer: field_views.MakeRecognizer,
+    recognizer: Callable[[str, Sliding], FieldRecognizer],
     sliding: Sliding,
     labeled: Labeled,
     seed: int = 0,
     count: int = _NONFIELDS,
     invented: int = INVENTED_WRITERS,
+    vetoes: Sequence[Labeled] = (),
 ) -> dict[str, Any]:
     """Fits a model, called `name`: when one view is enough, then confidence and thresholds of what is read so.
 
-    Args:
-        name: the model's.
-        make_recognizer: makes its recognizer, without a confidence, with a geometry.
-        sliding: its geometry.
-        labeled, seed, count, invented: as for `calibrate`.
+    `recognizer` returns that of a kind of fields and a geometry, without a confidence; `sliding` is the model's geometry.
+    The other arguments are those of `calibrate`.
     """
     progress.note(f"{name}: reading {len(labeled):,} fields and {count:,} pictures that are none")
-    sliding = field_views.fit(make_recognizer, sliding, labeled)
-    recognizer = make_recognizer(sliding)
-    recognized = recognize(recognizer, labeled)
-    nonfields = recognize_nonfields(recognizer, count, seed, HandwritingSampler(invented=invented).field)
-    parts = folds(labeled, FOLDS, seed)
-    fitted = field_calibration.fit(recognized, correct(recognized, labeled), parts, nonfields)
-    views = {"sure": sliding.sure, "views": field_views.mean_views(recognized)}
+    sliding = field_views.fit(functools.partial(recognizer, labeled.kind), sliding, labeled)
+
+    def read(fields: Labeled) -> field_calibration.ReadSet:
+        recognized = recognize(recognizer(fields.kind, sliding), fields)
+        return field_calibration.ReadSet(fields.name, recognized, correct(recognized, fields))
+
+    development, parts = read(labeled), folds(labeled, FOLDS, seed)
+    draw_field = HandwritingSampler(invented=invented).field
+    nonfields = recognize_nonfields(recognizer(labeled.kind, sliding), count, seed, draw_field)
+    fitted = field_calibration.fit(development, parts, nonfields, vetoes=[read(fields) for fields in vetoes])
+    views = {"sure": sliding.sure, "views": field_views.mean_views(development.recognized)}
     return {"calibration": {**msgspec.to_builtins(fitted), **views}}
 
 
@@ -248,6 +255,12 @@ def calibration_summary(record: dict[str, Any]) -> str:
             f"  max_error {entry['max_error']}: accepted from confidence {entry['threshold']:.4f}, "
             f"which is {entry['accepted']:.1%}, {entry['error']:.2%} of them wrong"
             for entry in fitted["thresholds"]
+        ]
+        lines += [
+            f"  {entry['name']}: max_error {entry['max_error']} accepts {entry['accepted']:,} of {entry['n']:,}, "
+            f"{entry['wrong']} of them wrong"
+            for entry in fitted["sets"]
+            if entry["name"] != record["data"]["name"]
         ]
         lines += [f"  no threshold for max_error {line}" for line in fitted["refusals"]]
     return "\n".join(lines)

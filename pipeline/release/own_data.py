@@ -30,7 +30,8 @@ from pipeline.metrics import calibration
 from pipeline.records import Calibration
 from pipeline.release import margins, models_folder, roll_back
 from pipeline.release.artifacts import OWN_RECORDS
-from pipeline.release.release import encoded, render_card
+from pipeline.release.card import render_card
+from pipeline.release.release import encoded
 from pipeline.run import environment, write_bytes, write_json
 from pipeline.synthesis import nondigits
 from serving.decoding import alphabet as alphabets
@@ -148,12 +149,15 @@ def evaluate_digits(
     )
 
 
-def calibrate_fields(repository: Repository, labeled: Labeled, **options: Any) -> Record:
+def calibrate_fields(
+    repository: Repository, labeled: Labeled, vetoes: Sequence[Labeled] = (), **options: Any
+) -> Record:
     """Fits views, confidence and thresholds of the field models to a user's labeled fields.
 
     Args:
         repository: the models.
         labeled: the fields.
+        vetoes: sets of fields that may contradict a threshold, and certify none.
         options: see `field_run.fit`.
 
     Returns:
@@ -164,19 +168,29 @@ def calibrate_fields(repository: Repository, labeled: Labeled, **options: Any) -
             folder cannot be written.
     """
     models_folder.require_writable(repository.folder)
-    if _trained_on(repository, labeled):
-        raise CheckreaderError(
-            f"{labeled.name}: the network was trained on these fields: `train` has calibrated it, by cross-validation"
-        )
+    for fields in (labeled, *vetoes):
+        if _trained_on(repository, fields):
+            raise CheckreaderError(
+                f"{fields.name}: the network was trained on these fields: `train` has calibrated it, by cross-validation"
+            )
     families: dict[str, Any] = {}
     for name, loaded in _loaded(repository, "field").items():
-        fields = labeled.translated(alphabets.parse(loaded.model.labels))
-        make_recognizer = functools.partial(_recognizer, loaded, fields, None)
+        alphabet = alphabets.parse(loaded.model.labels)
+        own, *others = (fields.translated(alphabet) for fields in (labeled, *vetoes))
+        recognizer = functools.partial(_recognizer, loaded, None)
         sliding = require_sliding(name, loaded.model)
-        fitted = field_run.fit(name, make_recognizer, sliding, fields, _SEED, **options)["calibration"]
+        fitted = field_run.fit(name, recognizer, sliding, own, _SEED, vetoes=others, **options)["calibration"]
         lost = _lost(loaded.model.thresholds, msgspec.convert(fitted["thresholds"], list[Threshold]))
         families[name] = {"calibration": {**fitted, "lost": lost}}
-    record = _record("calibrate", "field", labeled.record(), families, pictures=len(labeled), seed=_SEED)
+    record = _record(
+        "calibrate",
+        "field",
+        labeled.record(),
+        families,
+        vetoes=[fields.record() for fields in vetoes],
+        pictures=len(labeled),
+        seed=_SEED,
+    )
     return _write(repository, record, lambda model, family: _with_calibration(model, family))
 
 
@@ -199,7 +213,8 @@ def evaluate_fields(repository: Repository, labeled: Labeled, **options: Any) ->
     families: dict[str, Any] = {}
     for name, loaded in _loaded(repository, "field").items():
         fields = labeled.translated(alphabets.parse(loaded.model.labels))
-        recognizer = _recognizer(loaded, fields, loaded.model.confidence, require_sliding(name, loaded.model))
+        sliding = require_sliding(name, loaded.model)
+        recognizer = _recognizer(loaded, loaded.model.confidence, fields.kind, sliding)
         families[name] = field_run.measure(
             name, recognizer, fields, loaded.model.thresholds, _SEED if seen else None, **options
         )
@@ -234,10 +249,10 @@ def _infer(loaded: LoadedModel, images: Any) -> Any:
 
 
 def _recognizer(
-    loaded: LoadedModel, fields: Labeled, confidence: Confidence | None, sliding: Sliding
+    loaded: LoadedModel, confidence: Confidence | None, kind: str, sliding: Sliding
 ) -> FieldRecognizer:
     alphabet = alphabets.parse(loaded.model.labels)
-    return field_recognizer(loaded.network.infer, alphabet, confidence, fields.kind, sliding=sliding)
+    return field_recognizer(loaded.network.infer, alphabet, confidence, kind, sliding=sliding)
 
 
 def _trained_on(repository: Repository, labeled: Labeled) -> bool:
