@@ -20,6 +20,7 @@ from serving.images.codec import Gray
 from serving.images.comb_cells import written_cells
 from serving.images.digit import INK_LEVEL
 from serving.images.ink import Ink, find_ink
+from serving.images.points import PixelBox, find_points
 from serving.images.slope_slant import BoundingBoxes, WritingSize, slope_and_slant, writing_size
 
 HEIGHT: Final = 32
@@ -129,7 +130,7 @@ def _fitted(
         ]
     )
     pixels = np.asarray(
-        Image.fromarray(ink.soft_mask(keep)).transform(
+        Image.fromarray(ink.soft_mask(keep, _points(ink, boxes, keep, size.height, slope, slant))).transform(
             (width, HEIGHT), Image.Transform.AFFINE, to_work.ravel().tolist(), Image.Resampling.BILINEAR
         )
     )
@@ -167,6 +168,21 @@ def _writing(ink: Ink, boxes: BoundingBoxes, height: float, middle: float) -> np
         for area, (left, right, top, bottom) in zip(areas, boxes, strict=True)
     ]
     return np.array(keep if any(keep) else [True] * len(keep))
+
+
+def _points(
+    ink: Ink, boxes: BoundingBoxes, keep: npt.NDArray[np.bool_], height: float, slope: float, slant: float
+) -> list[PixelBox]:
+    """Finds the points among what was too small, too pale or too far below for a stroke; none in a comb."""
+    if ink.comb is not None or (keep.all() and not len(ink.specks)):
+        return []
+    digits = [
+        (left, right, top, bottom)
+        for (left, right, top, bottom), kept in zip(boxes, keep.tolist(), strict=True)
+        if kept and bottom - top >= 0.4 * height
+    ]
+    specks = ink.specks, ink.components.select(~keep)
+    return find_points(ink.smooth, ink.base, ink.span, ink.erased, specks, digits, height, slope, slant)
 
 
 def _is_rule(wide: float, tall: float, offset: float, height: float) -> bool:
