@@ -85,7 +85,8 @@ coverage: $(VENV)/test.done  ## run the tests and fail below 90 % branch coverag
 	@$(BIN)/coverage erase && $(BIN)/coverage run -m pytest && $(BIN)/coverage combine --quiet && \
 	$(BIN)/coverage report
 
-docs: $(VENV)/test.done  ## renew the documents' tables, and draw docs/architecture.svg from the imports
+docs: $(VENV)/test.done  ## renew the model card and the documents' tables, and draw docs/architecture.svg from the imports
+	@$(BIN)/python -m pipeline.release.card models
 	@$(BIN)/python -m pipeline.release.documents README.md $(wildcard docs/*.md)
 	@$(BIN)/python scripts/draw_architecture.py docs/architecture.svg
 

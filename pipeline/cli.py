@@ -216,6 +216,14 @@ def _parser() -> argparse.ArgumentParser:
         "Choose what a field model or released models accept, by labeled data that they were not trained on.",
         "checkreader calibrate --run field --data FOLDER\n  checkreader calibrate --models released --data FOLDER",
     )
+    calibrate.add_argument(
+        "--veto",
+        type=Path,
+        metavar="FOLDER",
+        action="append",
+        default=[],
+        help="of fields: other labeled fields, which may contradict what --data certify; may be repeated",
+    )
     evaluate = stage(
         "evaluate",
         "Measure accuracy, calibration and rejection on the test set, or on labeled fields.",

@@ -72,6 +72,16 @@ class CurvePoint(msgspec.Struct, frozen=True):
     nondigits: int
 
 
+class SetCount(msgspec.Struct, frozen=True):
+    """How many of a set's `n` fields the threshold of a bound accepts, and how many of these are wrong."""
+
+    name: str
+    n: int
+    max_error: float
+    accepted: int
+    wrong: int
+
+
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     """A digit model's temperature or a field model's confidence, thresholds, and the bounds that have none, with why."""
 
@@ -83,6 +93,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     above: int | None = None  # of a digit model: validation digits that reach it
     nondigits: int | None = None  # pictures that are no digit, which it was fitted on
     curve: list[CurvePoint] = []
+    sets: list[SetCount] = []  # of a field model: what the thresholds accept of each set of fields
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
@@ -265,11 +276,15 @@ class CalibratedModel(msgspec.Struct, frozen=True):
 
 
 class CalibrateRecord(Record, frozen=True, kw_only=True):
-    """The calibration of each field model by labeled fields; `seed` is that of the folds."""
+    """The calibration of each field model by labeled fields; `seed` is that of the folds.
+
+    `data` certified, `vetoes` could contradict.
+    """
 
     STAGE = "calibrate"
 
     data: dict[str, Any]
+    vetoes: list[dict[str, Any]] = []
     seed: int
     families: dict[str, CalibratedModel]
 

@@ -72,12 +72,13 @@ def report(
     fields = pooled(parts, recognized, len(labeled))
     exact_flags, correct_flags = exact(fields, labeled), correct(fields, labeled)
     confidence = field_calibration.out_of_fold(fields, correct_flags, parts)
+    development = field_calibration.ReadSet(labeled.name, fields, correct_flags)
     folds = [{"fold": i, **share(exact_flags[part])} for i, part in enumerate(parts)]
     return {
         "folds": folds,
         "mean": mean([fold["value"] for fold in folds]),
         "pooled": measure(fields, labeled, confidence, seed),
-        "calibration": msgspec.to_builtins(field_calibration.fit(fields, correct_flags, parts, nonfields)),
+        "calibration": msgspec.to_builtins(field_calibration.fit(development, parts, nonfields)),
     }
 
 

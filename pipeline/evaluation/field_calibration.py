@@ -6,9 +6,9 @@ Both are fitted on labeled development fields; `evaluation.field` measures them.
   Outputs for Support Vector Machines, in Advances in Large Margin Classifiers, MIT Press 1999). The
   parameters that are released come from all fields. All counts, though, are out of fold: each field gets
   its confidence from parameters that were fitted without it.
-- `thresholds` are certified: the smallest at which the upper end of the one-sided 95 % Clopper–Pearson
-  interval of the error among the accepted stays below the wanted rate. Even without any error that takes
-  299 accepted fields for 1 %. A rate that the fields cannot support gets none, and `refusals` says why.
+- `thresholds` are certified by the walk of `pipeline.metrics.certification`, which other sets may contradict. Even
+  without any error that takes 299 accepted fields for 1 %. A rate that the fields cannot support gets none, and
+  `refusals` says why.
 - `measured` is not certified: the smallest threshold at which the error counted on these same fields stays
   below the rate. Publications call it "accepted at 1 % error"; half of the time it is too optimistic on
   other fields, and no service may promise it.
@@ -27,23 +27,35 @@ from scipy.optimize import minimize
 
 from pipeline.data.labeled_fields import Index
 from pipeline.evaluation.field_readings import RecognizedField, calibrated, scores, served_confidence
+from pipeline.metrics import certification
 from pipeline.metrics.calibration import (
+    ERROR_RATES,
     Flags,
     Floats,
     accepted_needed,
     candidates,
     minimum_threshold,
-    supported_thresholds,
     threshold_at,
     upper_bound,
 )
+from pipeline.metrics.certification import Scored
 from serving.decoding import field_string
 from serving.errors import CheckreaderError
 from serving.manifest import Confidence, Threshold
 
-ERROR_RATES: Final = (0.05, 0.03, 0.02, 0.01, 0.005)
 NONFIELD_RATE: Final = 1 / 1_000
 _MIN_THRESHOLD: Final = 1e-6  # above the score 0 of fields that are never accepted
+
+
+@dataclasses.dataclass(frozen=True)
+class SetCount:
+    """What the threshold of a bound accepts of a set of fields, and how many of these are wrong."""
+
+    name: str
+    n: int
+    max_error: float
+    accepted: int
+    wrong: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +70,7 @@ class FieldCalibration:
         thresholds: certified.
         refusals: why other error rates have no threshold, one line each.
         measured: thresholds that are not certified.
+        sets: what the certified thresholds accept of the development fields, out of fold, and of each other set.
     """
 
     confidence: Confidence
@@ -67,28 +80,39 @@ class FieldCalibration:
     thresholds: tuple[Threshold, ...]
     refusals: tuple[str, ...]
     measured: tuple[Threshold, ...]
+    sets: tuple[SetCount, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ReadSet:
+    """A set of recognized fields with its name, and which are right, see `field_readings.correct`; bool [N]."""
+
+    name: str
+    recognized: Sequence[RecognizedField]
+    right: Flags
 
 
 def fit(
-    recognized: Sequence[RecognizedField],
-    right: Flags,
+    development: ReadSet,
     parts: Sequence[Index],
     nonfields: Mapping[str, Sequence[RecognizedField]] | None = None,
     nonfield_rate: float = NONFIELD_RATE,
+    vetoes: Sequence[ReadSet] = (),
 ) -> FieldCalibration:
     """Fits confidence, minimum threshold and thresholds.
 
     Args:
-        recognized: the development fields.
-        right: bool [N], see `field_readings.correct`.
+        development: the fields that certify.
         parts: the folds, of `labeled_fields.folds`.
         nonfields: by kind, some thousand recognized pictures that are no field, see
             `field_readings.recognize_nonfields`.
         nonfield_rate: the share of such pictures that may reach the minimum threshold.
+        vetoes: sets that may contradict a threshold, and certify none.
 
     Raises:
         CheckreaderError: nothing was read, so that there is nothing to fit.
     """
+    recognized, right = development.recognized, development.right
     if not any(field.problem is None for field in recognized):
         raise CheckreaderError(
             f"calibration: none of the {len(recognized)} labeled fields could be read: "
@@ -101,17 +125,40 @@ def fit(
     min_threshold = nonfield_threshold(
         np.concatenate([np.zeros(0), *nonfield_scores.values()]), nonfield_rate
     )
-    score, wrong = scores(recognized, out_of_fold(recognized, right, parts)), ~right
-    thresholds = supported_thresholds(score, wrong, ERROR_RATES, max(min_threshold, _MIN_THRESHOLD))
+    certifying = Scored(development.name, scores(recognized, out_of_fold(recognized, right, parts)), ~right)
+    others = [
+        Scored(veto.name, scores(calibrated(veto.recognized, confidence)), ~veto.right) for veto in vetoes
+    ]
+    least = max(min_threshold, _MIN_THRESHOLD)
+    thresholds = certification.thresholds(certifying, others, ERROR_RATES, least)
     return FieldCalibration(
         confidence,
         min_threshold,
         sum(map(len, nonfield_scores.values())),
         {kind: float(highest.max(initial=0.0)) for kind, highest in nonfield_scores.items()},
         thresholds,
-        explain_refusals(score, wrong, thresholds, min_threshold),
-        uncertified_thresholds(score, wrong, min_threshold),
+        _refusals(certifying, others, thresholds, least),
+        uncertified_thresholds(certifying.score, certifying.wrong, min_threshold),
+        tuple(_count(scored, entry) for scored in (certifying, *others) for entry in thresholds),
     )
+
+
+def _count(scored: Scored, entry: Threshold) -> SetCount:
+    wrong, accepted = scored.counts(entry.threshold)
+    return SetCount(scored.name, len(scored.score), entry.max_error, accepted, wrong)
+
+
+def _refusals(
+    certifying: Scored, others: Sequence[Scored], thresholds: Sequence[Threshold], least: float
+) -> tuple[str, ...]:
+    """Explains, one line each, why error rates have no threshold; a smaller rate certifies the larger."""
+    lines = []
+    for rate in ERROR_RATES:
+        if all(entry.max_error > rate for entry in thresholds):
+            first = next(certification.walk(certifying, others, rate, least), None)
+            why = _shortage(certifying.score, rate, least, "field") if first is None else first.failure
+            lines.append(f"{_needs(rate, 'field')}{why}")
+    return tuple(lines)
 
 
 def platt(recognized: Sequence[RecognizedField], right: Flags) -> Confidence:
@@ -190,34 +237,44 @@ def explain_refusals(
     wrong: Flags,
     thresholds: Sequence[Threshold],
     min_threshold: float,
-    rates: Sequence[float] = ERROR_RATES,
-    noun: str = "field",
+    rates: Sequence[float],
+    noun: str,
     reach: str | None = None,
 ) -> tuple[str, ...]:
-    """Explains, one line each, why some of the error rates have no threshold; a `noun` is what is read.
+    """Explains, one line each, why some of the error rates have no supported threshold; a `noun` is what is read.
 
     `reach` says in words what turns away pictures that hold none, where that is not `min_threshold`.
     """
-    errors, count, usable = candidates(score, wrong, max(min_threshold, _MIN_THRESHOLD))
+    least = max(min_threshold, _MIN_THRESHOLD)
+    errors, count, usable = candidates(score, wrong, least)
+    bound = np.where(usable, upper_bound(errors, count), 1.0)
     lines = []
     for rate in rates:
         if any(entry.max_error <= rate for entry in thresholds):  # a smaller rate certifies the larger
             continue
-        line = f"{rate}: needs at least {accepted_needed(rate)} accepted {noun}s without an error, "
-        above = int(count[usable].max(initial=0))
-        if len(score) < accepted_needed(rate):
-            line += f"the calibration set has {len(score)}"
-        elif above < accepted_needed(rate):
-            line += (
-                f"{above} of the calibration set's {len(score)} {reach or f'lie above {min_threshold:.6f}'}, "
-                f"below which pictures that are no {noun} would be accepted"
-            )
-        else:
-            bound = np.where(usable, upper_bound(errors, count), 1.0)
+        why = _shortage(score, rate, least, noun, reach)
+        if why is None:
             k = int(np.argmin(bound))
-            line += (
+            why = (
                 f"the calibration set's best are {count[k]} with {errors[k]} wrong: "
                 f"at 95 % confidence an error of up to {bound[k]:.4f}"
             )
-        lines.append(line)
+        lines.append(f"{_needs(rate, noun)}{why}")
     return tuple(lines)
+
+
+def _needs(rate: float, noun: str) -> str:
+    return f"{rate}: needs at least {accepted_needed(rate)} accepted {noun}s without an error, "
+
+
+def _shortage(score: Floats, rate: float, least: float, noun: str, reach: str | None = None) -> str | None:
+    """Says that a set is too small for a rate, or too few of it reach the least threshold; None = neither."""
+    needed, above = accepted_needed(rate), int((score >= least).sum())
+    if len(score) < needed:
+        return f"the calibration set has {len(score)}"
+    if above < needed:
+        return (
+            f"{above} of the calibration set's {len(score)} {reach or f'lie above {least:.6f}'}, "
+            f"below which pictures that are no {noun} would be accepted"
+        )
+    return None

@@ -8,7 +8,7 @@ Any labeled fields will do; a bank's own represent its fields best.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -41,7 +41,12 @@ _NONFIELDS: Final = 2_000  # pictures that are no field, for the minimum thresho
 
 
 def calibrate(
-    run: Run, labeled: Labeled, seed: int = 0, count: int = _NONFIELDS, invented: int = INVENTED_WRITERS
+    run: Run,
+    labeled: Labeled,
+    seed: int = 0,
+    count: int = _NONFIELDS,
+    invented: int = INVENTED_WRITERS,
+    vetoes: Sequence[Labeled] = (),
 ) -> dict[str, Any]:
     """Runs the stage: fits confidence and thresholds of both models; writes `calibrate.json`.
 
@@ -51,6 +56,7 @@ def calibrate(
         seed: of the folds and of the pictures that are no field.
         count: the number of pictures that are no field.
         invented: the number of invented writers whose fields are shown upside down.
+        vetoes: sets of fields that may contradict a threshold, and certify none.
 
     Returns:
         The record; `families` holds for each model its `format` and the result of `field_calibration.fit`.
@@ -59,24 +65,31 @@ def calibrate(
         CheckreaderError: a file is missing or changed, the network was trained on these fields, or none of
             them could be read.
     """
-    if _trained_on(run, labeled):
-        raise CheckreaderError(
-            f"{labeled.name}: the network was trained on these fields: `train` has calibrated it, "
-            "by cross-validation"
-        )
-    labeled = labeled.translated(spec.alphabet(run.read(TrainRecord)))
-    families = {
-        name: {
+    for fields in (labeled, *vetoes):
+        if _trained_on(run, fields):
+            raise CheckreaderError(
+                f"{fields.name}: the network was trained on these fields: `train` has calibrated it, "
+                "by cross-validation"
+            )
+    alphabet = spec.alphabet(run.read(TrainRecord))
+    labeled, *others = (fields.translated(alphabet) for fields in (labeled, *vetoes))
+
+    def fitted(name: str, format_name: str) -> dict[str, Any]:
+        def recognizer(kind: str) -> FieldRecognizer:
+            return _recognizer(run, format_name, kind)
+
+        return {
             "format": format_name,
-            **fit(name, _recognizer(run, format_name, labeled.kind), labeled, seed, count, invented),
+            **fit(name, recognizer, labeled, seed, count, invented, others),
         }
-        for name, format_name in FAMILIES.items()
-    }
+
+    families = {name: fitted(name, format_name) for name, format_name in FAMILIES.items()}
     return run.record(
         "calibrate",
         [],
         task="field",
         data=labeled.record(),
+        vetoes=[fields.record() for fields in vetoes],
         pictures=len(labeled),
         seed=seed,
         families=families,
@@ -85,18 +98,27 @@ def calibrate(
 
 def fit(
     name: str,
-    recognizer: FieldRecognizer,
+    recognizer: Callable[[str], FieldRecognizer],
     labeled: Labeled,
     seed: int = 0,
     count: int = _NONFIELDS,
     invented: int = INVENTED_WRITERS,
+    vetoes: Sequence[Labeled] = (),
 ) -> dict[str, Any]:
-    """Fits confidence and thresholds of a model, called `name`; the other arguments are those of `calibrate`."""
+    """Fits confidence and thresholds of a model, called `name`.
+
+    `recognizer` returns that of a kind of fields without a confidence; the other arguments are those of `calibrate`.
+    """
+
+    def read(fields: Labeled) -> calibration.ReadSet:
+        recognized = recognize(recognizer(fields.kind), fields)
+        return calibration.ReadSet(fields.name, recognized, correct(recognized, fields))
+
     progress.note(f"{name}: reading {len(labeled):,} fields and {count:,} pictures that are none")
-    recognized = recognize(recognizer, labeled)
-    nonfields = recognize_nonfields(recognizer, count, seed, HandwritingSampler(invented=invented).field)
-    parts = folds(labeled, FOLDS, seed)
-    fitted = calibration.fit(recognized, correct(recognized, labeled), parts, nonfields)
+    development, parts = read(labeled), folds(labeled, FOLDS, seed)
+    draw_field = HandwritingSampler(invented=invented).field
+    nonfields = recognize_nonfields(recognizer(labeled.kind), count, seed, draw_field)
+    fitted = calibration.fit(development, parts, nonfields, vetoes=[read(fields) for fields in vetoes])
     return {"calibration": msgspec.to_builtins(fitted)}
 
 
@@ -215,6 +237,12 @@ def calibration_summary(record: dict[str, Any]) -> str:
             f"  max_error {entry['max_error']}: accepted from confidence {entry['threshold']:.4f}, "
             f"which is {entry['accepted']:.1%}, {entry['error']:.2%} of them wrong"
             for entry in fitted["thresholds"]
+        ]
+        lines += [
+            f"  {entry['name']}: max_error {entry['max_error']} accepts {entry['accepted']:,} of {entry['n']:,}, "
+            f"{entry['wrong']} of them wrong"
+            for entry in fitted["sets"]
+            if entry["name"] != record["data"]["name"]
         ]
         lines += [f"  no threshold for max_error {line}" for line in fitted["refusals"]]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Renders the model card, and the marked tables of README and documents, from recorded JSON.
+"""Renders the marked tables of README and documents from recorded JSON.
 
     python -m pipeline.release.documents README.md docs/*.md   # rewrites every marked block in these files
     python -m pipeline.release.documents runs/digits           # prints the table of a run
@@ -15,7 +15,7 @@ import json
 import re
 import statistics
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -25,11 +25,10 @@ from pipeline.config import Lenet5Options
 from pipeline.export.formats import FOLDER, TABLE, Format
 from pipeline.networks import folded, lenet5, spec
 from pipeline.records import FieldRecords, Records, convert
-from pipeline.release.artifacts import OWN_RECORDS, records_folder
+from pipeline.release.artifacts import records_folder
 from pipeline.run import STAGES, write_bytes
 from serving import __version__
 from serving.errors import CheckreaderError
-from serving.manifest import Manifest
 
 RESULTS: Final = Path("benchmarks/results")  # where benchmarks write their results, below the root
 BLOCKS: Final = (
@@ -73,50 +72,11 @@ def read_records(folder: Path, kind: type[_Kind]) -> _Kind:
 def run_table(folder: Path) -> str:
     """Renders the formats of a run, of whichever task, with size, accuracy or agreement, speed and memory."""
     task = json.loads((folder / "train.json").read_text()).get("task", "digit")
-    return _render(f"{'field' if task == 'field' else 'digit'}_run", run=_read(folder, task))
+    return render(f"{'field' if task == 'field' else 'digit'}_run", run=_read(folder, task))
 
 
 def _read(folder: Path, task: str) -> Records | FieldRecords:
     return read_records(folder, FieldRecords) if task == "field" else read_records(folder, Records)
-
-
-def read_own_records(folder: Path) -> dict[str, Any]:
-    """Reads what a user measured and calibrated on released models, by "TASK STAGE"; `folder` is the models folder."""
-    paths = sorted((folder / OWN_RECORDS).glob("*/*.json"))
-    return {f"{path.parent.name} {path.stem}": json.loads(path.read_text()) for path in paths}
-
-
-def read_without_unipen(root: Path) -> dict[str, Any] | None:
-    """Reads what training without UNIPEN gives, below the folder of a checkout; None: nobody measured that."""
-    path = root / RESULTS / "without_unipen.json"
-    return dict(json.loads(path.read_text())) if path.exists() else None
-
-
-def model_card(
-    manifest: Manifest,
-    records: Records | None,
-    field_records: FieldRecords | None = None,
-    own_records: Mapping[str, Any] | None = None,
-    without_unipen: Mapping[str, Any] | None = None,
-) -> str:
-    """Renders `models/README.md`.
-
-    Args:
-        manifest: of the release.
-        records: the digit run's; None: no digit model is released.
-        field_records: the field run's; None: no field model is released.
-        own_records: see `read_own_records`.
-        without_unipen: see `read_without_unipen`.
-    """
-    text = _render(
-        "model_card",
-        run=records,
-        fields=field_records,
-        manifest=manifest,
-        own=own_records or {},
-        without=without_unipen,
-    )
-    return f"{text}\n"
 
 
 def render_block(name: str, root: Path) -> str:
@@ -142,7 +102,7 @@ def render_block(name: str, root: Path) -> str:
         files = sorted(path.stem for path in (root / RESULTS / name).glob("*.json"))
         return [benchmark(f"{name}/{file}") for file in files]
 
-    return _render(
+    return render(
         name,
         released=released,
         records=records,
@@ -198,7 +158,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _render(template: str, **context: Any) -> str:
+def render(template: str, **context: Any) -> str:
+    """Renders one of `templates/`, called `template`.md.j2, without the last line's end."""
     return _environment().get_template(f"{template}.md.j2").render(context).rstrip("\n")
 
 

@@ -8,6 +8,7 @@ rolled back; a measurement belongs to the models as they are, and leaves the way
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +30,8 @@ from pipeline.metrics import calibration
 from pipeline.records import Calibration
 from pipeline.release import margins, models_folder, roll_back
 from pipeline.release.artifacts import OWN_RECORDS
-from pipeline.release.release import encoded, render_card
+from pipeline.release.card import render_card
+from pipeline.release.release import encoded
 from pipeline.run import environment, write_bytes, write_json
 from pipeline.synthesis import nondigits
 from serving.decoding import alphabet as alphabets
@@ -146,12 +148,15 @@ def evaluate_digits(
     )
 
 
-def calibrate_fields(repository: Repository, labeled: Labeled, **options: Any) -> Record:
+def calibrate_fields(
+    repository: Repository, labeled: Labeled, vetoes: Sequence[Labeled] = (), **options: Any
+) -> Record:
     """Fits confidence and thresholds of the field models to a user's labeled fields.
 
     Args:
         repository: the models.
         labeled: the fields.
+        vetoes: sets of fields that may contradict a threshold, and certify none.
         options: see `field_run.fit`.
 
     Returns:
@@ -162,17 +167,28 @@ def calibrate_fields(repository: Repository, labeled: Labeled, **options: Any) -
             folder cannot be written.
     """
     models_folder.require_writable(repository.folder)
-    if _trained_on(repository, labeled):
-        raise CheckreaderError(
-            f"{labeled.name}: the network was trained on these fields: `train` has calibrated it, by cross-validation"
-        )
+    for fields in (labeled, *vetoes):
+        if _trained_on(repository, fields):
+            raise CheckreaderError(
+                f"{fields.name}: the network was trained on these fields: `train` has calibrated it, by cross-validation"
+            )
     families: dict[str, Any] = {}
     for name, loaded in _loaded(repository, "field").items():
-        fields = labeled.translated(alphabets.parse(loaded.model.labels))
-        fitted = field_run.fit(name, _recognizer(loaded, fields), fields, _SEED, **options)["calibration"]
+        alphabet = alphabets.parse(loaded.model.labels)
+        own, *others = (fields.translated(alphabet) for fields in (labeled, *vetoes))
+        recognizer = functools.partial(_recognizer, loaded)
+        fitted = field_run.fit(name, recognizer, own, _SEED, vetoes=others, **options)["calibration"]
         lost = _lost(loaded.model.thresholds, msgspec.convert(fitted["thresholds"], list[Threshold]))
         families[name] = {"calibration": {**fitted, "lost": lost}}
-    record = _record("calibrate", "field", labeled.record(), families, pictures=len(labeled), seed=_SEED)
+    record = _record(
+        "calibrate",
+        "field",
+        labeled.record(),
+        families,
+        vetoes=[fields.record() for fields in vetoes],
+        pictures=len(labeled),
+        seed=_SEED,
+    )
     return _write(repository, record, lambda model, family: _with_calibration(model, family))
 
 
@@ -195,7 +211,7 @@ def evaluate_fields(repository: Repository, labeled: Labeled, **options: Any) ->
     families: dict[str, Any] = {}
     for name, loaded in _loaded(repository, "field").items():
         fields = labeled.translated(alphabets.parse(loaded.model.labels))
-        recognizer = _recognizer(loaded, fields, loaded.model.confidence)
+        recognizer = _recognizer(loaded, fields.kind, loaded.model.confidence)
         families[name] = field_run.measure(
             name, recognizer, fields, loaded.model.thresholds, _SEED if seen else None, **options
         )
@@ -229,11 +245,9 @@ def _infer(loaded: LoadedModel, images: Any) -> Any:
     return np.concatenate([loaded.network.infer(tensor(images[start : start + _BATCH])) for start in batches])
 
 
-def _recognizer(
-    loaded: LoadedModel, fields: Labeled, confidence: Confidence | None = None
-) -> FieldRecognizer:
+def _recognizer(loaded: LoadedModel, kind: str, confidence: Confidence | None = None) -> FieldRecognizer:
     alphabet = alphabets.parse(loaded.model.labels)
-    return field_recognizer(loaded.network.infer, alphabet, confidence, fields.kind)
+    return field_recognizer(loaded.network.infer, alphabet, confidence, kind)
 
 
 def _trained_on(repository: Repository, labeled: Labeled) -> bool:

@@ -11,25 +11,23 @@ module of each task's name says what its models bring.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from pipeline.export.formats import models as models_of
-from pipeline.networks import spec
 from pipeline.networks.spec import Task
-from pipeline.records import ExportRecord, FieldRecords, Records, VerifyRecord, convert
-from pipeline.release import documents, models_folder, roll_back
+from pipeline.records import ExportRecord, VerifyRecord, convert
+from pipeline.release import models_folder, roll_back
 from pipeline.release.artifacts import OWN_RECORDS, TaskRelease, other_models, records_folder
+from pipeline.release.card import render_card
 from pipeline.release.previous import keep
 from pipeline.run import Run, write_bytes
 from serving.errors import CheckreaderError
 from serving.manifest import NAME, Manifest, Model
 from serving.manifest import decode as decode_manifest
-
-_Kind = TypeVar("_Kind", Records, FieldRecords)
 
 
 def release(run: Run, models: Path, task_release: TaskRelease, keep_previous: bool = False) -> dict[str, Any]:
@@ -91,37 +89,6 @@ def release(run: Run, models: Path, task_release: TaskRelease, keep_previous: bo
 def encoded(manifest: Manifest) -> bytes:
     """Writes the manifest as JSON that people can read, too."""
     return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
-
-
-def render_card(manifest: Manifest, new: Path, models: Path, tasks: Collection[str] = ()) -> str:
-    """Renders the model card from the new records and, of tasks that are not released anew, from those in `models`.
-
-    Args:
-        manifest: of the release.
-        new: the folder with the new records.
-        models: the models folder.
-        tasks: those of the models that are released anew; what a user measured was measured on others.
-    """
-
-    def folder(task: str) -> Path:
-        released = records_folder(new, task)
-        return released if (released / "train.json").exists() else records_folder(models, task)
-
-    def records(task: Task, kind: type[_Kind]) -> _Kind | None:
-        released = task.model in manifest.models
-        return documents.read_records(folder(task.name), kind) if released else None
-
-    return documents.model_card(
-        manifest,
-        records(spec.DIGIT, Records),
-        records(spec.FIELD, FieldRecords),
-        {
-            name: record
-            for name, record in documents.read_own_records(models).items()
-            if record["task"] not in tasks
-        },
-        documents.read_without_unipen(models.parent),
-    )
 
 
 def _previous(models: Path) -> Manifest | None:

@@ -191,12 +191,13 @@ def verify(run: Run, options: Namespace) -> Answer:
 
 
 def calibrate(run: Run, options: Namespace) -> Answer:
-    """Chooses confidence and thresholds of both models by labeled fields."""
+    """Chooses confidence and thresholds of both models by labeled fields, which other sets may contradict."""
     labeled = _load_labeled(options)
+    vetoes = [labeled_fields.load(folder) for folder in options.veto]
     load_tensorflow()
     from pipeline.evaluation import field_run
 
-    record = field_run.calibrate(run, labeled)
+    record = field_run.calibrate(run, labeled, vetoes=vetoes)
     thresholds = {name: family["calibration"]["thresholds"] for name, family in record["families"].items()}
     return record, stages.lines(field_run.calibration_summary(record), stages.uncertified(thresholds))
 

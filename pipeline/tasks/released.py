@@ -54,6 +54,8 @@ def _task(options: Namespace) -> str:
 
 
 def _digits(options: Namespace) -> Answer:
+    if getattr(options, "veto", None):
+        raise CheckreaderError("--veto: only labeled fields may contradict others")
     dataset = digits.load(options.data, options.data_dir, options.name)
     from pipeline.evaluation import digit as evaluation
     from pipeline.release import own_data
@@ -73,7 +75,8 @@ def _fields(options: Namespace) -> Answer:
 
     repository = own_data.open_models(options.models)
     if options.stage == "calibrate":
-        record = own_data.calibrate_fields(repository, labeled)
+        vetoes = [labeled_fields.load(folder) for folder in options.veto]
+        record = own_data.calibrate_fields(repository, labeled, vetoes)
         return record, field_run.calibration_summary(record)
     record = own_data.evaluate_fields(repository, labeled)
     return record, field_run.summary(record)

@@ -8,7 +8,7 @@ from scipy.stats import ttest_1samp
 from pipeline.data.labeled_fields import folds
 from pipeline.evaluation import cross_validation
 from pipeline.evaluation.cross_validation import mean, pooled, report
-from pipeline.evaluation.field_calibration import fit, out_of_fold
+from pipeline.evaluation.field_calibration import ReadSet, fit, out_of_fold
 from pipeline.evaluation.field_readings import correct
 from serving.errors import CheckreaderError
 from tests.support.field_readings import fields, raw
@@ -53,7 +53,7 @@ def test_report() -> None:
     confidence = out_of_fold(whole, right, PARTS)
     worst = found["pooled"]["worst"][0]
     assert worst["confidence"] == max(c for c, good in zip(confidence, right, strict=True) if not good)
-    calibration = fit(whole, right, PARTS)
+    calibration = fit(ReadSet("own", whole, right), PARTS)
     assert found["calibration"]["confidence"]["scale"] == calibration.confidence.scale
     assert found["calibration"]["refusals"] == calibration.refusals
     json.dumps(found, allow_nan=False)

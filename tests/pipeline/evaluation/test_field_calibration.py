@@ -1,4 +1,7 @@
+import functools
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -9,12 +12,15 @@ from scipy.stats import binomtest
 
 from pipeline.evaluation import field_calibration
 from pipeline.evaluation.field_calibration import (
-    ERROR_RATES,
+    ReadSet,
     explain_refusals,
     platt,
     uncertified_thresholds,
 )
+from pipeline.evaluation.field_readings import RecognizedField
+from pipeline.metrics import certification
 from pipeline.metrics.calibration import (
+    ERROR_RATES,
     accepted_needed,
     calibration_error,
     expected_error,
@@ -23,9 +29,14 @@ from pipeline.metrics.calibration import (
     supported_thresholds,
     upper_bound,
 )
+from pipeline.metrics.certification import Scored
 from serving.decoding import field_string
 from serving.errors import CheckreaderError
 from tests.support.field_readings import raw, sampled
+
+
+def read_set(readings: Sequence[RecognizedField], right: np.ndarray) -> ReadSet:
+    return ReadSet("own", readings, right)
 
 
 def parts(count: int, folds: int = 5) -> list[np.ndarray]:
@@ -94,7 +105,7 @@ def test_needed_without_an_error(rate: float) -> None:
 
 
 def test_a_percent_takes_299() -> None:
-    assert [accepted_needed(rate) for rate in ERROR_RATES] == [59, 99, 149, 299, 598]
+    assert [accepted_needed(rate) for rate in ERROR_RATES] == [59, 99, 149, 299, 598, 1497, 2995]
 
 
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -169,44 +180,58 @@ def test_each_rate_has_a_threshold_of_its_own_or_a_smaller_one_or_a_reason(
 ) -> None:
     score, wrong = drawn(*case)
     found = supported_thresholds(score, wrong, ERROR_RATES, max(least, 1e-6))
-    lines = explain_refusals(score, wrong, found, least)
+    lines = explain_refusals(score, wrong, found, least, ERROR_RATES, "field")
     smallest = min((entry.max_error for entry in found), default=1.0)
     assert [float(line.split(":")[0]) for line in lines] == [rate for rate in ERROR_RATES if rate < smallest]
 
 
 def test_reasons() -> None:
     score, wrong = np.linspace(0.5, 1, 250), np.zeros(250, bool)
+    explain = functools.partial(explain_refusals, rates=(0.05, 0.01), noun="digit")
     found = supported_thresholds(score, wrong, ERROR_RATES, 0.0)
-    assert explain_refusals(score, wrong, found, 0.0) == (
-        "0.01: needs at least 299 accepted fields without an error, the calibration set has 250",
-        "0.005: needs at least 598 accepted fields without an error, the calibration set has 250",
+    assert explain(score, wrong, found, 0.0) == (
+        "0.01: needs at least 299 accepted digits without an error, the calibration set has 250",
     )
-    (line,) = explain_refusals(score, wrong, found, 0.9)[:1]
-    assert line.startswith("0.01: needs at least 299")
-    assert explain_refusals(score, wrong, (), 0.9)[0] == (
-        "0.05: needs at least 59 accepted fields without an error, 50 of the calibration set's 250 lie "
-        "above 0.900000, below which pictures that are no field would be accepted"
+    assert explain(score, wrong, (), 0.9)[0] == (
+        "0.05: needs at least 59 accepted digits without an error, 50 of the calibration set's 250 lie "
+        "above 0.900000, below which pictures that are no digit would be accepted"
     )
-    assert (
-        "50 of the calibration set's 250 show evidence of at least 7.841, below which pictures that are no digit"
-        in (
-            explain_refusals(
-                np.where(score < 0.9, 0.0, score),
-                wrong,
-                (),
-                0.0,
-                noun="digit",
-                reach="show evidence of at least 7.841",
-            )[0]
-        )
-    )
-    wrong[-1] = True  # the surest
-    assert explain_refusals(score, wrong, found, 0.0)[0].startswith("0.01")
+    shown = np.where(score < 0.9, 0.0, score)
+    (line, _) = explain(shown, wrong, (), 0.0, reach="show evidence of at least 7.841")
+    assert "50 of the calibration set's 250 show evidence of at least 7.841, below which pictures" in line
     many, surest = np.linspace(0, 1, 400), np.arange(400) == 399
-    assert explain_refusals(many, surest, supported_thresholds(many, surest, ERROR_RATES, 0.0), 0.0)[0] == (
-        "0.01: needs at least 299 accepted fields without an error, the calibration set's best are 399 "
+    assert explain(many, surest, supported_thresholds(many, surest, ERROR_RATES, 0.0), 0.0)[0] == (
+        "0.01: needs at least 299 accepted digits without an error, the calibration set's best are 399 "
         "with 1 wrong: at 95 % confidence an error of up to 0.0118"
     )
+
+
+def certain(count: int, wrong: int = 0, probability: float = 0.999) -> ReadSet:
+    """Readings that are all as sure, of which some are wrong."""
+    return read_set([raw("1", probability)] * count, np.arange(count) >= wrong)
+
+
+def test_other_sets_may_contradict() -> None:
+    """Two wrong ones of three are too many for chance, two of three hundred are not."""
+    readings, right = sampled(3_000, 2.0, 2.0, 1)
+    alone = field_calibration.fit(read_set(readings, right), parts(3_000))
+    assert alone.thresholds
+    for others, contradicted in ((certain(300, 2), False), (certain(3, 2), True)):
+        fitted = field_calibration.fit(
+            read_set(readings, right), parts(3_000), vetoes=[replace(others, name="cells")]
+        )
+        assert fitted.confidence == alone.confidence
+        assert (fitted.thresholds == alone.thresholds) is not contradicted
+        if contradicted:
+            assert "cells contradicts: 2 of the 3 that the same threshold accepts are wrong" in str(
+                fitted.refusals
+            )
+        else:
+            counts = [(entry.name, entry.n, entry.accepted, entry.wrong) for entry in fitted.sets]
+            bounds = len(fitted.thresholds)
+            assert counts[bounds:] == [("cells", 300, 300, 2)] * bounds
+            accepted = [round(entry.accepted * entry.n) for entry in fitted.thresholds]
+            assert [count[2] for count in counts[:bounds]] == accepted
 
 
 def test_floor_of_nonfields() -> None:
@@ -242,7 +267,7 @@ def test_fit() -> None:
         "noise": [raw("7", float(p)) for p in rng.beta(0.5, 8, 2_000)] + [raw("", 0.0)],
         "word": [raw("11", 0.9), raw("1", 0.99, problem="no digit read")],
     }
-    found = field_calibration.fit(readings, right, parts(3_000), others)
+    found = field_calibration.fit(read_set(readings, right), parts(3_000), others)
     assert found.confidence == platt(readings, right)
     assert found.nonfields == 2_003
     assert found.highest["word"] == pytest.approx(field_string.confidence(0.9, found.confidence), rel=1e-6)
@@ -260,7 +285,8 @@ def test_fit_takes_another_rate_of_nonfields() -> None:
     readings, right = sampled(300, 2.0, 0.5, 1)
     others = {"noise": [raw("7", float(p)) for p in np.random.default_rng(0).beta(0.5, 8, 2_000)]}
     strict, lax = (
-        field_calibration.fit(readings, right, parts(300), others, rate).floor for rate in (1e-5, 1e-3)
+        field_calibration.fit(read_set(readings, right), parts(300), others, rate).floor
+        for rate in (1e-5, 1e-3)
     )
     assert lax < strict
 
@@ -268,16 +294,17 @@ def test_fit_takes_another_rate_of_nonfields() -> None:
 def test_fit_counts_out_of_fold() -> None:
     """The thresholds are those of confidences that every field got from the others."""
     readings, right = sampled(1_000, 2.0, 1.0, 4)
-    found = field_calibration.fit(readings, right, parts(1_000))
+    found = field_calibration.fit(read_set(readings, right), parts(1_000))
     score = np.array(field_calibration.out_of_fold(readings, right, parts(1_000)))
-    assert found.thresholds == supported_thresholds(score, ~right, ERROR_RATES, 1e-6)
+    certifying = Scored("own", score, ~right)
+    assert found.thresholds == certification.thresholds(certifying, (), ERROR_RATES, 1e-6)
     assert found.measured == uncertified_thresholds(score, ~right, 0.0)
     assert found.floor == 0
 
 
 def test_never_accepted_is_never_accepted() -> None:
     readings = [raw("1", 0.99)] * 400 + [raw("2", 0.999, problem="unsure: too many strings")] * 100
-    found = field_calibration.fit(readings, np.arange(500) < 400, parts(500))
+    found = field_calibration.fit(read_set(readings, np.arange(500) < 400), parts(500))
     assert found.measured[0].accepted == pytest.approx(0.8)
     assert found.measured[0].error == 0
 
@@ -285,7 +312,7 @@ def test_never_accepted_is_never_accepted() -> None:
 def test_a_string_that_is_rejected_for_another_reason_counts_as_rejected() -> None:
     """Right or not: "1.250" may be read well and nobody knows what it means."""
     readings = [raw("1", 0.99)] * 400 + [raw("2", 0.999, problem="decimal point in doubt")] * 100
-    found = field_calibration.fit(readings, np.ones(500, bool), parts(500))
+    found = field_calibration.fit(read_set(readings, np.ones(500, bool)), parts(500))
     assert {entry.accepted for entry in (*found.thresholds, *found.measured)} == {0.8}
 
 
@@ -298,4 +325,4 @@ def test_measured_at_exactly_the_rate(rate: float, count: int) -> None:
 
 def test_nothing_read() -> None:
     with pytest.raises(CheckreaderError, match="none of the 3 labeled fields could be read"):
-        field_calibration.fit([raw("", 0.0, problem="blank")] * 3, np.zeros(3, bool), parts(3, 3))
+        field_calibration.fit(read_set([raw("", 0.0, problem="blank")] * 3, np.zeros(3, bool)), parts(3, 3))

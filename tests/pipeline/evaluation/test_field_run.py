@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,11 @@ import pytest
 
 from pipeline.data import labeled_fields
 from pipeline.evaluation import field_run
+from pipeline.evaluation.field_readings import FieldRecognizer
 from pipeline.run import Run
 from serving.errors import CheckreaderError
 from tests.support import tiny_field
+from tests.support.field_readings import fields, raw
 
 # Keras asks its variables for an array in NumPy 1's way.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -101,6 +104,23 @@ def test_calibrated_on_labeled_fields(own: labeled_fields.Labeled, tmp_path: Pat
     assert "no threshold for max_error 0.01: needs at least 299" in field_run.calibration_summary(record)
     measured = evaluate(run, own)["families"]["lenet5-field"]
     assert (measured["confidence"], measured["seed"]) == ("out-of-fold", 0)
+
+
+def test_vetoes_are_read_as_fields_of_their_own_kind() -> None:
+    own, amounts = fields(["1"] * 60), replace(fields(["1", "1"], amounts=["1", "1"]), name="amounts")
+    asked: list[str] = []
+
+    def recognizer(kind: str) -> FieldRecognizer:
+        asked.append(kind)
+        return lambda pictures: [raw("1" if kind == "number" else "5", 0.9)] * len(pictures)
+
+    fitted = field_run.fit("tiny", recognizer, own, count=0, invented=3, vetoes=[amounts])["calibration"]
+    assert asked == ["number", "number", "amount"]
+    assert fitted["thresholds"] == ()
+    refusal = "amounts contradicts: 2 of the 2 that the same threshold accepts are wrong"
+    assert refusal in fitted["refusals"][0]
+    (threshold,) = field_run.fit("tiny", recognizer, own, count=0, invented=3)["calibration"]["thresholds"]
+    assert (threshold["max_error"], threshold["accepted"]) == (0.05, 1.0)
 
 
 def test_other_fields_are_measured_with_the_model_s_own_confidence(

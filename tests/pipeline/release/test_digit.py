@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.records import Records
 from pipeline.release import digit, documents
+from pipeline.release.card import model_card
 from pipeline.run import STAGES, Run, sha256
 from serving.repository.store import Repository
 
@@ -73,7 +74,7 @@ def test_records_name_no_path_of_the_machine(digit_models: Path) -> None:
 def test_card(digit_models: Path) -> None:
     records = documents.read_records(digit_models / "records", Records)
     text = (digit_models / "README.md").read_text()
-    assert text == documents.model_card(Repository.open(digit_models).manifest, records)
+    assert text == model_card(Repository.open(digit_models).manifest, records)
     assert documents.run_table(digit_models / "records") in text
     accuracy = records.evaluate.families["lenet5-int8"].accuracy
     assert f"`lenet5-int8`: {accuracy.value:.2%} (95 % interval" in text

@@ -12,9 +12,10 @@ import pytest
 
 from pipeline.records import FieldRecords, Records
 from pipeline.release import documents
+from pipeline.release.card import model_card
 from pipeline.run import write_json
 from serving.errors import CheckreaderError
-from serving.manifest import NAME, Artifact, Manifest, Model, Tensor, decode
+from serving.manifest import Artifact, Manifest, Model, Tensor
 from tests.support import tiny_records
 from tests.support.paths import ROOT
 
@@ -52,9 +53,7 @@ def card(
     records: dict[str, Any], manifest: Manifest, field_records: dict[str, Any] | None = None
 ) -> list[str]:
     typed = msgspec.convert(records, Records)
-    return documents.model_card(
-        manifest, typed, msgspec.convert(field_records, FieldRecords | None)
-    ).splitlines()
+    return model_card(manifest, typed, msgspec.convert(field_records, FieldRecords | None)).splitlines()
 
 
 def table(records: dict[str, Any], folder: Path) -> str:
@@ -94,19 +93,6 @@ def test_every_block_stands_in_one_document() -> None:
     assert {name: text.count(f"\n<!-- {name} -->\n") for name in documents.BLOCKS} == dict.fromkeys(
         documents.BLOCKS, 1
     )
-
-
-def test_model_card_shows_the_released_numbers() -> None:
-    models = ROOT / "models"
-    records = documents.read_records(models / "records", Records)
-    field_records = documents.read_records(models / "records" / "field", FieldRecords)
-    manifest = decode((models / NAME).read_bytes())
-    without = documents.read_without_unipen(ROOT)
-    card = documents.model_card(manifest, records, field_records, without_unipen=without)
-    assert card == (models / "README.md").read_text()
-
-
-# A run's table
 
 
 def test_table_of_a_digit_run(records: dict[str, Any], tmp_path: Path) -> None:
@@ -223,9 +209,7 @@ def test_card_says_what_training_without_unipen_gives(records: dict[str, Any], m
         "domains": [{"name": "unipen", "service": {"lenet5": tiny_records.share(0.9881)}}],
     }
     typed = msgspec.convert(records, Records)
-    assert "What training without UNIPEN gives" not in documents.model_card(
-        manifest, typed, without_unipen=without
-    )
+    assert "What training without UNIPEN gives" not in model_card(manifest, typed, without_unipen=without)
     source = {
         "name": "mnist",
         "share": 0.7,
@@ -238,7 +222,7 @@ def test_card_says_what_training_without_unipen_gives(records: dict[str, Any], m
     mixed = msgspec.structs.replace(
         typed, train=msgspec.structs.replace(typed.train, sources=[source, pens], metrics={"sources": {}})
     )
-    text = documents.model_card(manifest, mixed, without_unipen=without)
+    text = model_card(manifest, mixed, without_unipen=without)
     assert (
         "version 4 was trained on MNIST alone, with a teacher of its own, and its `lenet5` reads through the service 98.81% of unipen.\n"
         in text
@@ -256,7 +240,7 @@ def test_card_without_a_certified_bound_says_so(records: dict[str, Any], manifes
 
 
 def test_card_of_fields_alone(field_records: dict[str, Any], manifest: Manifest) -> None:
-    text = documents.model_card(manifest, None, msgspec.convert(field_records, FieldRecords))
+    text = model_card(manifest, None, msgspec.convert(field_records, FieldRecords))
     assert text.startswith("# Model card: LeNet-5 for handwritten amounts and numbers\n")
     assert "one handwritten digit" not in text
     assert "`golden/` holds a few fields drawn by code" in text
@@ -269,7 +253,7 @@ def test_card_says_what_own_data_changed(records: dict[str, Any], manifest: Mani
         "lenet5-int8": {"calibration": {"thresholds": []}},
     }
     accuracy = {"accuracy": {"value": 0.5, "low": 0.25, "high": 0.75, "n": 1_234}}
-    text = documents.model_card(
+    text = model_card(
         manifest,
         msgspec.convert(records, Records),
         own_records={
