@@ -17,6 +17,7 @@ from serving.images.comb_cells import Comb
 from serving.images.comb_removal import comb_pixels, rests
 from serving.images.combs import find_comb
 from serving.images.connected_components import Components
+from serving.images.level_map import map_levels
 from serving.images.points import PixelBox
 from serving.images.ruled_lines import box_edges, horizontal_rules, line_pixels
 from serving.images.slope_slant import BoundingBoxes
@@ -66,10 +67,8 @@ class Ink:
         """
         wide = dilate_squares(self.components.select(keep).mask().view(np.uint8), 1)
         low, high = (self.base + share * self.span for share in _SOFT)
-        levels = np.minimum(np.maximum((np.arange(256) - low) * (255 / (high - low)), 0), 255).astype(
-            np.uint8
-        )
-        soft = np.asarray(levels.take(self.smooth) * wide)
+        levels = np.minimum(np.maximum((np.arange(256) - low) * (255 / (high - low)), 0), 255)
+        soft = map_levels(self.smooth, levels.astype(np.uint8)) * wide
         for left, right, top, bottom in points:
             place = slice(max(top - 1, 0), bottom + 1), slice(max(left - 1, 0), right + 1)
             darkness = np.maximum(self.smooth[place] - low, 0)
@@ -142,7 +141,7 @@ def _darkness(work: Gray) -> Gray:
     share = place - left.astype(np.float32)
     across = grid.take(left, 1) * (1 - share) + grid.take(left + 1, 1, mode="clip") * share
     paper = down @ across
-    darker = (paper - work) * np.float32(255)
+    darker = (paper - work.astype(np.float32)) * np.float32(255)
     darker /= np.maximum(paper, np.float32(1))
     return np.asarray(np.maximum(darker, np.float32(0)), np.uint8)
 
