@@ -175,14 +175,14 @@ def _points(
     ink: Ink, boxes: BoundingBoxes, keep: npt.NDArray[np.bool_], height: float, slope: float, slant: float
 ) -> list[PixelBox]:
     """Finds the points among what was too small, too pale or too far below for a stroke; none in a comb."""
-    if ink.comb is not None or (keep.all() and not len(ink.specks)):
+    specks = [ink.specks] if keep.all() else [ink.specks, ink.components.select(~keep)]
+    if ink.comb is not None or not any(map(len, specks)):
         return []
     digits = [
         (left, right, top, bottom)
         for (left, right, top, bottom), kept in zip(boxes, keep.tolist(), strict=True)
         if kept and bottom - top >= 0.4 * height
     ]
-    specks = ink.specks, ink.components.select(~keep)
     return find_points(ink.smooth, ink.base, ink.span, ink.erased, specks, digits, height, slope, slant)
 
 
