@@ -28,7 +28,14 @@ from pipeline.evaluation.field_readings import (
     recognize_nonfields,
     scores,
 )
-from pipeline.metrics.calibration import Flags, Floats, apply_threshold, expected_error, interval
+from pipeline.metrics.calibration import (
+    Flags,
+    Floats,
+    apply_threshold,
+    expected_error,
+    interval,
+    reliability,
+)
 from pipeline.metrics.edit_distance import align
 from pipeline.synthesis import nonfields
 from serving.decoding.alphabet import EITHER
@@ -115,6 +122,7 @@ def measure(
             ),
             "after": expected_error(score, correct_flags),
         },
+        "reliability": reliability(score[score > 0], correct_flags[score > 0]),
         "worst": _worst(recognized, labeled, score, wrong),
     }
 
