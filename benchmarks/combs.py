@@ -20,7 +20,8 @@ from pipeline.metrics.edit_distance import align
 from pipeline.run import environment, write_json
 from pipeline.synthesis.combs import KINDS, CombDrawing, CombField, unseen_hands
 from serving.decoding.field_string import field_format
-from serving.recognition.fields import FieldPrediction, FieldRecognizer, field_recognizer
+from serving.recognition.field_recognizer import FieldRecognizer, field_recognizer
+from serving.recognition.fields import FieldPrediction
 from serving.repository.store import Repository
 
 MODEL: Final = "lenet5-field"

@@ -29,7 +29,8 @@ from pipeline.synthesis.glyph_bank import GlyphSource
 from pipeline.synthesis.pen_glyphs import pen_glyphs
 from serving.decoding.field_string import field_format
 from serving.errors import CheckreaderError
-from serving.recognition.fields import FieldPrediction, FieldRecognizer, field_recognizer
+from serving.recognition.field_recognizer import FieldRecognizer, field_recognizer
+from serving.recognition.fields import FieldPrediction
 from serving.repository.store import Repository
 
 MODEL: Final = "lenet5-field"

@@ -27,7 +27,8 @@ from pipeline.run import environment, write_json
 from serving.decoding.field_string import FieldFormat, field_format
 from serving.decoding.thresholds import operating_point
 from serving.manifest import Threshold
-from serving.recognition.fields import FieldPrediction, field_recognizer
+from serving.recognition.field_recognizer import field_recognizer
+from serving.recognition.fields import FieldPrediction
 from serving.repository.store import Repository
 
 MODELS: Final = ("lenet5-field", "lenet5-field-int8")

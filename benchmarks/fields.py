@@ -36,7 +36,7 @@ from serving.decoding.field_string import field_format
 from serving.decoding.thresholds import operating_point
 from serving.images.codec import decode
 from serving.manifest import Threshold
-from serving.recognition import fields
+from serving.recognition.field_recognizer import FieldRecognizer
 from serving.repository.store import Repository
 
 MODEL: Final = "lenet5-field"
@@ -68,9 +68,9 @@ def png(picture: Any) -> bytes:
     return file.getvalue()
 
 
-def _reader(kind: str, scheme: str | None = None, model: str = MODEL) -> fields.FieldRecognizer:
+def _reader(kind: str, scheme: str | None = None, model: str = MODEL) -> FieldRecognizer:
     loaded = Repository.open().load(model, "onnxruntime", 1)
-    return fields.FieldRecognizer(loaded.model, loaded.network, field_format(kind, scheme), _ANY, None)
+    return FieldRecognizer(loaded.model, loaded.network, field_format(kind, scheme), _ANY, None)
 
 
 def single_pictures(sampler: HandwritingSampler, count: int = TIMED) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from pipeline.run import environment, write_json
 from serving.decoding.field_string import field_format
 from serving.decoding.thresholds import point_of
 from serving.images.codec import Gray, decode
-from serving.recognition import digits, fields
+from serving.recognition import digits
+from serving.recognition.field_recognizer import field_recognizer
 from serving.repository.store import Repository
 
 DIGITS: Final = ("lenet5", "lenet5-int8")
@@ -98,9 +99,7 @@ def digit_reader(repository: Repository, name: str) -> Reader:
 def field_reader(repository: Repository, name: str) -> Reader:
     """Returns the reader of a field model, for numbers, at `FIELD_ERROR`."""
     loaded = repository.load(name)
-    recognizer = fields.field_recognizer(
-        name, loaded.model, loaded.network, field_format("number"), FIELD_ERROR
-    )
+    recognizer = field_recognizer(name, loaded.model, loaded.network, field_format("number"), FIELD_ERROR)
 
     def read(pictures: Sequence[bytes]) -> list[tuple[str, bool]]:
         return [(prediction.text, prediction.accepted) for prediction in recognizer(pictures)]

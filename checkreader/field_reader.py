@@ -11,8 +11,8 @@ from checkreader.pictures import Picture, Pictures, each
 from checkreader.results import Amount, Date, Model, Number
 from serving.decoding.field_string import FieldFormat, field_format
 from serving.decoding.thresholds import OperatingPoint
-from serving.recognition import fields
-from serving.recognition.fields import FieldPrediction, FieldRecognizer
+from serving.recognition.field_recognizer import FieldRecognizer, field_recognizer
+from serving.recognition.fields import FieldPrediction
 from serving.repository.golden import LoadedModel
 from serving.repository.store import Repository
 
@@ -230,7 +230,7 @@ class FieldReader:
         self, expected: FieldFormat, max_error: float | None, crop: Crop | None, name: str
     ) -> tuple[FieldRecognizer, Model]:
         loaded = self._load(name)
-        recognizer = fields.field_recognizer(name, loaded.model, loaded.network, expected, max_error, crop)
+        recognizer = field_recognizer(name, loaded.model, loaded.network, expected, max_error, crop)
         return recognizer, Model(name, loaded.model.version)
 
     def _load(self, name: str) -> LoadedModel:

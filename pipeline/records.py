@@ -89,6 +89,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     confidence: Confidence | None = None
     thresholds: list[Threshold] = []
     refusals: list[str] = []
+    sure: float | None = None  # of a field model: see `Sliding.sure`
     least_evidence: float | None = None  # of a digit model: what a digit has to show, too
     above: int | None = None  # of a digit model: validation digits that reach it
     nondigits: int | None = None  # pictures that are no digit, which it was fitted on

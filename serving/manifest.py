@@ -64,9 +64,10 @@ class Sliding(msgspec.Struct, frozen=True):
     """The geometry of a network that slides over a field, in columns of its input.
 
     Step t of its output depends on columns [t·stride, t·stride + receptive). The ink begins `left` columns from
-    the left edge and is followed by `right` columns of paper; the width is a multiple of `bucket`. The network
-    reads one view of a field for each of `slants` (columns per row above the middle, positive = to the right; the
-    first is 0), and the reading is the likeliest string on the mean over the views.
+    the left edge and is followed by `right` columns of paper; the width is a multiple of `bucket`. A field has one
+    view for each of `slants` (columns per row above the middle, positive = to the right; the first is 0). The network
+    reads the first, and the others only where the first's likeliest string is less probable than `sure` (None: reads
+    all of every field); the reading is the likeliest string on the mean over the views that were read.
     """
 
     height: int
@@ -76,6 +77,7 @@ class Sliding(msgspec.Struct, frozen=True):
     right: int
     bucket: int
     slants: tuple[float, ...] = (0.0,)
+    sure: float | None = None
 
 
 class Confidence(msgspec.Struct, frozen=True):

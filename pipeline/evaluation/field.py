@@ -28,6 +28,7 @@ from pipeline.evaluation.field_readings import (
     recognize_nonfields,
     scores,
 )
+from pipeline.evaluation.field_views import mean_views
 from pipeline.metrics.calibration import (
     Flags,
     Floats,
@@ -103,6 +104,7 @@ def measure(
         "exact_written": share(exact_written(recognized, labeled)) if labeled.marks else None,
         "amounts": _amounts(recognized, labeled),
         **_digits(recognized, labeled),
+        "views": mean_views(recognized),
         "unread": sum(not field.text for field in recognized),
         "by_length": [
             {"length": length, **share(exact_flags[[len(digits) == length for digits in labeled.digits]])}
@@ -292,7 +294,8 @@ def summary(record: dict[str, Any]) -> str:
     lines = [
         f"{record['data']['name']}: {_percent(exact)} of {exact['n']:,} strings exact; digit errors "
         f"{rate['value']:.2%} of {rate['digits']:,} ({rate['substituted']} misread, {rate['missed']} missed, "
-        f"{rate['inserted']} made up); calibration error {ece['before']:.2%} → {ece['after']:.2%}"
+        f"{rate['inserted']} made up); calibration error {ece['before']:.2%} → {ece['after']:.2%}; "
+        f"{record['views']:.2f} views a field"
     ]
     if record["exact_written"]:
         lines.append(f"  with marks {_percent(record['exact_written'])}")

@@ -21,9 +21,8 @@ from serving.decoding.field_string import FieldFormat
 from serving.decoding.thresholds import operating_point, shortest_float
 from serving.images.codec import Gray
 from serving.images.field import normalize_field
-from serving.images.sliding_window import place
-from serving.manifest import Confidence, Model, Tensor, Threshold
-from serving.recognition import fields
+from serving.manifest import Confidence, Model, Sliding, Tensor, Threshold
+from serving.recognition.field_recognizer import read
 from serving.recognition.fields import LocatedField
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -50,6 +49,7 @@ class RecognizedField:
         alternatives: other strings as written, with their probabilities, best first.
         problem: why the field is never accepted, however confident; None if only confidence decides.
         amount: a decimal; None for a number, and where there is a doubt.
+        views: how many views of it the network read.
     """
 
     text: str
@@ -60,6 +60,7 @@ class RecognizedField:
     alternatives: tuple[tuple[str, float], ...] = ()
     problem: str | None = None
     amount: str | None = None
+    views: int = 1
 
 
 FieldRecognizer = Callable[[Sequence[Gray]], list[RecognizedField]]
@@ -71,6 +72,7 @@ def field_recognizer(
     confidence: Confidence | None = None,
     kind: str = "number",
     locale: str | None = None,
+    sliding: Sliding = SLIDING,
 ) -> FieldRecognizer:
     """Returns a recognizer of pictures of fields.
 
@@ -80,6 +82,7 @@ def field_recognizer(
         confidence: the calibration; None before there is one.
         kind: "number" judges the digits alone; "amount" also rejects doubtful amounts.
         locale: in which amounts are written, one of `amount_grammar.LOCALES`.
+        sliding: the views, and when the first is enough.
     """
     restriction = field_string.field_format(kind, locale=locale)
     model = Model(
@@ -88,7 +91,7 @@ def field_recognizer(
         Tensor("image", "FP32", [-1, SLIDING.height, -1, 1]),
         [],
         labels=manifest_labels(alphabet),
-        sliding=SLIDING,
+        sliding=sliding,
         confidence=Confidence(_SHRUNK, 0.0),
     )
 
@@ -129,13 +132,9 @@ def _recognize(
     sources = [
         LocatedField(normalize_field(gray), 1, (0, 0), (gray.shape[1], gray.shape[0])) for gray in pictures
     ]
-    batches = place([source.field for source in sources], SLIDING)
-    fields_probabilities = fields.probabilities_by_field(
-        len(sources), ((batch, (infer(batch[1]),)) for batch in batches), SLIDING
-    )
+    field_reading = read(sources, infer, model, restriction, _ANY)
     recognized = []
-    for source, probabilities in zip(sources, fields_probabilities, strict=True):
-        reading = fields.recognize(source, probabilities, model, restriction, _ANY)
+    for index, reading in enumerate(field_reading.predictions):
         probability = _probability(reading.confidence) if reading.text else 0.0
         boxes = tuple(tuple(map(float, digit.box)) for digit in reading.digits)
         alternatives = tuple((string.raw, string.probability) for string in reading.alternatives)
@@ -149,6 +148,7 @@ def _recognize(
                 alternatives[:_ALTERNATIVES],
                 reading.reason,
                 reading.amount,
+                field_reading.views[index],
             )
         )
     return recognized

@@ -8,6 +8,7 @@ Any labeled fields will do; a bank's own represent its fields best.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -15,9 +16,8 @@ import msgspec
 
 from pipeline import progress
 from pipeline.data.labeled_fields import Labeled, folds
-from pipeline.evaluation import evaluated_sets
+from pipeline.evaluation import evaluated_sets, field_calibration, field_views
 from pipeline.evaluation import field as evaluation
-from pipeline.evaluation import field_calibration as calibration
 from pipeline.evaluation.cross_validation import FOLDS
 from pipeline.evaluation.field_readings import (
     FieldRecognizer,
@@ -29,11 +29,12 @@ from pipeline.evaluation.field_readings import (
 from pipeline.export.formats import FOLDER, get
 from pipeline.export.predictor import predictor
 from pipeline.networks import spec
+from pipeline.networks.lenet5_field import SLIDING
 from pipeline.records import CalibrateRecord, Calibration, ExportRecord, TrainRecord
 from pipeline.run import Run
 from pipeline.synthesis.sampler import HandwritingSampler
 from serving.errors import CheckreaderError
-from serving.manifest import Confidence, Threshold
+from serving.manifest import Confidence, Sliding, Threshold
 
 # The format that is served, by model.
 FAMILIES: Final = {spec.FIELD.model: "onnx_float32", spec.FIELD.int8: "onnx_int8"}
@@ -76,12 +77,12 @@ def calibrate(
     labeled, *others = (fields.translated(alphabet) for fields in (labeled, *vetoes))
 
     def fitted(name: str, format_name: str) -> dict[str, Any]:
-        def recognizer(kind: str) -> FieldRecognizer:
-            return _recognizer(run, format_name, kind)
+        def recognizer(kind: str, sliding: Sliding) -> FieldRecognizer:
+            return _recognizer(run, format_name, kind, None, sliding)
 
         return {
             "format": format_name,
-            **fit(name, recognizer, labeled, seed, count, invented, others),
+            **fit(name, recognizer, SLIDING, labeled, seed, count, invented, others),
         }
 
     families = {name: fitted(name, format_name) for name, format_name in FAMILIES.items()}
@@ -99,37 +100,44 @@ def calibrate(
 
 def fit(
     name: str,
-    recognizer: Callable[[str], FieldRecognizer],
+    recognizer: Callable[[str, Sliding], FieldRecognizer],
+    sliding: Sliding,
     labeled: Labeled,
     seed: int = 0,
     count: int = _NONFIELDS,
     invented: int = INVENTED_WRITERS,
     vetoes: Sequence[Labeled] = (),
 ) -> dict[str, Any]:
-    """Fits confidence and thresholds of a model, called `name`.
+    """Fits a model, called `name`: when one view is enough, then confidence and thresholds of what is read so.
 
-    `recognizer` returns that of a kind of fields without a confidence; the other arguments are those of `calibrate`.
+    `recognizer` returns that of a kind of fields and a geometry, without a confidence; `sliding` is the model's geometry.
+    The other arguments are those of `calibrate`.
     """
-
-    def read(fields: Labeled) -> calibration.ReadSet:
-        recognized = recognize(recognizer(fields.kind), fields)
-        return calibration.ReadSet(fields.name, recognized, correct(recognized, fields))
-
     progress.note(f"{name}: reading {len(labeled):,} fields and {count:,} pictures that are none")
+    sliding = field_views.fit(functools.partial(recognizer, labeled.kind), sliding, labeled)
+
+    def read(fields: Labeled) -> field_calibration.ReadSet:
+        recognized = recognize(recognizer(fields.kind, sliding), fields)
+        return field_calibration.ReadSet(fields.name, recognized, correct(recognized, fields))
+
     development, parts = read(labeled), folds(labeled, FOLDS, seed)
     draw_field = HandwritingSampler(invented=invented).field
-    nonfields = recognize_nonfields(recognizer(labeled.kind), count, seed, draw_field)
-    fitted = calibration.fit(development, parts, nonfields, vetoes=[read(fields) for fields in vetoes])
-    return {"calibration": msgspec.to_builtins(fitted)}
+    nonfields = recognize_nonfields(recognizer(labeled.kind, sliding), count, seed, draw_field)
+    fitted = field_calibration.fit(development, parts, nonfields, vetoes=[read(fields) for fields in vetoes])
+    views = {"sure": sliding.sure, "views": field_views.mean_views(development.recognized)}
+    return {"calibration": {**msgspec.to_builtins(fitted), **views}}
 
 
-def stored_calibration(run: Run, name: str) -> tuple[Confidence | None, list[Threshold]]:
-    """Returns confidence and thresholds of a model: those of `calibrate` if it was run, else of `train`."""
+def stored_calibration(run: Run, name: str) -> Calibration:
+    """Returns a model's calibration: that of `calibrate` if it was run, else of `train`, else an empty one."""
     if (run / "calibrate.json").exists():
-        stored = run.read(CalibrateRecord).families[name].calibration
-    else:
-        stored = run.read(TrainRecord).calibration or Calibration()
-    return stored.confidence, stored.thresholds
+        return run.read(CalibrateRecord).families[name].calibration
+    return run.read(TrainRecord).calibration or Calibration()
+
+
+def stored_sliding(run: Run, name: str) -> Sliding:
+    """Returns a model's geometry with the bound of its calibration."""
+    return msgspec.structs.replace(SLIDING, sure=stored_calibration(run, name).sure)
 
 
 def evaluate(
@@ -158,11 +166,13 @@ def evaluate(
     labeled = labeled.translated(spec.alphabet(run.read(TrainRecord)))
     families = {}
     for name, format_name in FAMILIES.items():
-        confidence, thresholds = stored_calibration(run, name)
-        recognizer = _recognizer(run, format_name, labeled.kind, confidence)
+        calibration = stored_calibration(run, name)
+        recognizer = _recognizer(
+            run, format_name, labeled.kind, calibration.confidence, stored_sliding(run, name)
+        )
         families[name] = {
             "format": format_name,
-            **measure(name, recognizer, labeled, thresholds, seed, nonfield_count, invented),
+            **measure(name, recognizer, labeled, calibration.thresholds, seed, nonfield_count, invented),
         }
     record = run.record(
         "evaluate",
@@ -209,7 +219,7 @@ def difference(families: Mapping[str, Any]) -> float:
 
 
 def _recognizer(
-    run: Run, format_name: str, kind: str, confidence: Confidence | None = None
+    run: Run, format_name: str, kind: str, confidence: Confidence | None, sliding: Sliding
 ) -> FieldRecognizer:
     """Returns the recognizer of a format's file."""
     refused = run.read(ExportRecord).refused
@@ -217,7 +227,9 @@ def _recognizer(
         raise CheckreaderError(f"{run.path}: {format_name} could not be exported: {refused[format_name]}")
     row = get(format_name, "field")
     alphabet = spec.alphabet(run.read(TrainRecord))
-    return field_recognizer(predictor(row, run / FOLDER / row.file), alphabet, confidence, kind)
+    return field_recognizer(
+        predictor(row, run / FOLDER / row.file), alphabet, confidence, kind, sliding=sliding
+    )
 
 
 def _trained_on(run: Run, labeled: Labeled) -> bool:
@@ -236,6 +248,11 @@ def calibration_summary(record: dict[str, Any]) -> str:
     for name, family in record["families"].items():
         fitted = family["calibration"]
         lines.append(f"{name}: calibrated on {record['data']['n']:,} fields of {record['data']['name']}")
+        if fitted["sure"] is not None:
+            lines.append(
+                f"  one view where it is sure, from probability {fitted['sure']:.4f}: "
+                f"{fitted['views']:.2f} views a field"
+            )
         lines += [
             f"  max_error {entry['max_error']}: accepted from confidence {entry['threshold']:.4f}, "
             f"which is {entry['accepted']:.1%}, {entry['error']:.2%} of them wrong"

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from pipeline.evaluation.field import anonymized
-from pipeline.evaluation.field_run import FAMILIES, stored_calibration
+from pipeline.evaluation.field_run import FAMILIES, stored_calibration, stored_sliding
 from pipeline.export.formats import FIELD_FORMATS, FOLDER, Format, get
 from pipeline.export.predictor import predictor
 from pipeline.networks import batching, spec
@@ -29,7 +29,6 @@ from serving.decoding.alphabet import EITHER, Alphabet, manifest_labels
 from serving.decoding.field_string import field_format
 from serving.decoding.thresholds import operating_point
 from serving.errors import CheckreaderError
-from serving.images import sliding_window
 from serving.images.codec import decode
 from serving.images.digit import tensor
 from serving.images.field import normalize_field
@@ -45,7 +44,8 @@ from serving.manifest import (
     Tensor,
 )
 from serving.recognition.annotate import draw
-from serving.recognition.fields import LocatedField, recognize
+from serving.recognition.field_recognizer import read
+from serving.recognition.fields import LocatedField
 
 FILES: Final = {
     "onnx_float32": "repository/lenet5-field/{version}/model.onnx",
@@ -132,7 +132,7 @@ def _public(record: dict[str, Any]) -> dict[str, Any]:
 
 def describe(run: Run, name: str, version: str, artifacts: list[Artifact], records: FieldRecords) -> Model:
     """Returns the manifest's entry of a model of fields."""
-    confidence, thresholds = stored_calibration(run, name)
+    calibration = stored_calibration(run, name)
     measured, note = records.evaluate.families[name], ""
     if records.evaluate.trained_on and records.train.cross_validation is not None:
         measured, note = records.train.cross_validation.pooled, ", cross-validated"
@@ -148,9 +148,9 @@ def describe(run: Run, name: str, version: str, artifacts: list[Artifact], recor
         seed=records.train.config["seed"],
         preset=records.train.preset,
         accuracy=Accuracy(exact.value, exact.low, exact.high, exact.n, measured.data["name"] + note),
-        sliding=SLIDING,
-        confidence=confidence,
-        thresholds=thresholds,
+        sliding=stored_sliding(run, name),
+        confidence=calibration.confidence,
+        thresholds=calibration.thresholds,
     )
 
 
@@ -162,12 +162,11 @@ def _draw_amount(models: Path, model: Model, predict: Predictor) -> None:
     """Draws a golden amount with its reading and boxes, for the README."""
     gray = decode((models / "golden" / _PICTURE).read_bytes())
     source = LocatedField(normalize_field(gray), 1, (0, 0), (gray.shape[1], gray.shape[0]))
-    ((_, image),) = sliding_window.place([source.field], SLIDING)
     largest = max((threshold.max_error for threshold in model.thresholds), default=None)
     point = operating_point(model.thresholds, largest)
-    reading = recognize(source, predict(image), model, field_format("amount"), point)
+    (prediction,) = read([source], predict, model, field_format("amount"), point).predictions
     with replacing(models / "amount.png") as temporary:
-        draw(gray, reading).quantize(32).save(temporary, optimize=True)
+        draw(gray, prediction).quantize(32).save(temporary, optimize=True)
 
 
 def _write_golden(predictors: dict[Format, Predictor], alphabet: Alphabet, folder: Path) -> Golden:

@@ -37,7 +37,8 @@ from pipeline.synthesis import nondigits
 from serving.decoding import alphabet as alphabets
 from serving.errors import CheckreaderError
 from serving.images.digit import tensor
-from serving.manifest import NAME, Accuracy, Confidence, Model, Threshold
+from serving.manifest import NAME, Accuracy, Confidence, Model, Sliding, Threshold
+from serving.recognition.fields import require_sliding
 from serving.repository.golden import LoadedModel
 from serving.repository.store import Repository
 
@@ -151,7 +152,7 @@ def evaluate_digits(
 def calibrate_fields(
     repository: Repository, labeled: Labeled, vetoes: Sequence[Labeled] = (), **options: Any
 ) -> Record:
-    """Fits confidence and thresholds of the field models to a user's labeled fields.
+    """Fits views, confidence and thresholds of the field models to a user's labeled fields.
 
     Args:
         repository: the models.
@@ -176,8 +177,9 @@ def calibrate_fields(
     for name, loaded in _loaded(repository, "field").items():
         alphabet = alphabets.parse(loaded.model.labels)
         own, *others = (fields.translated(alphabet) for fields in (labeled, *vetoes))
-        recognizer = functools.partial(_recognizer, loaded)
-        fitted = field_run.fit(name, recognizer, own, _SEED, vetoes=others, **options)["calibration"]
+        recognizer = functools.partial(_recognizer, loaded, None)
+        sliding = require_sliding(name, loaded.model)
+        fitted = field_run.fit(name, recognizer, sliding, own, _SEED, vetoes=others, **options)["calibration"]
         lost = _lost(loaded.model.thresholds, msgspec.convert(fitted["thresholds"], list[Threshold]))
         families[name] = {"calibration": {**fitted, "lost": lost}}
     record = _record(
@@ -211,7 +213,8 @@ def evaluate_fields(repository: Repository, labeled: Labeled, **options: Any) ->
     families: dict[str, Any] = {}
     for name, loaded in _loaded(repository, "field").items():
         fields = labeled.translated(alphabets.parse(loaded.model.labels))
-        recognizer = _recognizer(loaded, fields.kind, loaded.model.confidence)
+        sliding = require_sliding(name, loaded.model)
+        recognizer = _recognizer(loaded, loaded.model.confidence, fields.kind, sliding)
         families[name] = field_run.measure(
             name, recognizer, fields, loaded.model.thresholds, _SEED if seen else None, **options
         )
@@ -245,9 +248,11 @@ def _infer(loaded: LoadedModel, images: Any) -> Any:
     return np.concatenate([loaded.network.infer(tensor(images[start : start + _BATCH])) for start in batches])
 
 
-def _recognizer(loaded: LoadedModel, kind: str, confidence: Confidence | None = None) -> FieldRecognizer:
+def _recognizer(
+    loaded: LoadedModel, confidence: Confidence | None, kind: str, sliding: Sliding
+) -> FieldRecognizer:
     alphabet = alphabets.parse(loaded.model.labels)
-    return field_recognizer(loaded.network.infer, alphabet, confidence, kind)
+    return field_recognizer(loaded.network.infer, alphabet, confidence, kind, sliding=sliding)
 
 
 def _trained_on(repository: Repository, labeled: Labeled) -> bool:
@@ -258,8 +263,10 @@ def _trained_on(repository: Repository, labeled: Labeled) -> bool:
 def _with_calibration(model: Model, family: Record) -> Model:
     fitted = family["calibration"]
     confidence = fitted.get("confidence")
+    sliding = model.sliding and msgspec.structs.replace(model.sliding, sure=fitted["sure"])
     return msgspec.structs.replace(
         model,
+        sliding=sliding,
         thresholds=msgspec.convert(fitted["thresholds"], list[Threshold]),
         least_evidence=fitted.get("least_evidence"),
         confidence=model.confidence if confidence is None else msgspec.convert(confidence, Confidence),

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from pipeline import progress
 from pipeline.config import FieldTrainConfig, field_preset, finetune_preset
 from pipeline.data import labeled_fields
 from pipeline.data.labeled_fields import Index, Labeled
 from pipeline.networks import spec
+from pipeline.networks.lenet5_field import SLIDING
 from pipeline.records import TrainRecord
 from pipeline.run import Run
 from pipeline.tasks import digit, stages
@@ -24,6 +26,7 @@ from pipeline.tasks.stages import Answer, TaskStages, export, load_tensorflow
 from serving.errors import CheckreaderError
 from serving.images.codec import Gray
 from serving.images.field import normalize_field
+from serving.manifest import Sliding
 
 if TYPE_CHECKING:
     from pipeline.synthesis.sampler import HandwritingSampler
@@ -113,7 +116,7 @@ def finetune(
     """
     from pipeline.augmentation import field as augmentation
     from pipeline.augmentation import recombine
-    from pipeline.evaluation import cross_validation, field_readings
+    from pipeline.evaluation import cross_validation, field_readings, field_views
     from pipeline.training import ctc
     from pipeline.training import field as training
 
@@ -138,17 +141,27 @@ def finetune(
         stream = augmentation.mixed_batches(real, synthetic, config, start.alphabet, labeled.marks)
         return training.fine_tune(config, start, stream, checkpoints.schedule(part), name)
 
-    def reader(model: Any) -> field_readings.FieldRecognizer:
-        return field_readings.field_recognizer(ctc.probabilities(model), start.alphabet, kind=labeled.kind)
+    def reader(model: Any, sliding: Sliding) -> field_readings.FieldRecognizer:
+        infer = ctc.probabilities(model)
+        return field_readings.field_recognizer(infer, start.alphabet, kind=labeled.kind, sliding=sliding)
 
-    readings = []
+    models = []
     for number, part in enumerate(parts, 1):
         name = f"train, fold {number} of {len(parts)}, then on all fields"
-        model = train_on(np.setdiff1d(np.arange(len(labeled)), part), f"fold-{number}", name)
-        readings.append(field_readings.recognize(reader(model), labeled.take(part)))
+        models.append(train_on(np.setdiff1d(np.arange(len(labeled)), part), f"fold-{number}", name))
+
+    def readings(sliding: Sliding) -> list[list[field_readings.RecognizedField]]:
+        return [
+            field_readings.recognize(reader(model, sliding), labeled.take(part))
+            for model, part in zip(models, parts, strict=True)
+        ]
+
+    progress.note(f"train: reading {len(labeled):,} fields, each by the network that did not see it")
+    first = [field for part in readings(field_views.upright(SLIDING)) for field in part]
+    sliding = field_views.with_bound(SLIDING, first)
     model = train_on(np.arange(len(labeled)), "all", f"train, on all {len(labeled):,} fields")
-    others = field_readings.recognize_nonfields(reader(model), nonfields, config.seed, sampler.field)
-    report = cross_validation.report(labeled, parts, readings, config.seed, others)
+    others = field_readings.recognize_nonfields(reader(model, sliding), nonfields, config.seed, sampler.field)
+    report = cross_validation.report(labeled, parts, readings(sliding), config.seed, others)
     return training.write_record(
         run,
         model,
@@ -158,7 +171,7 @@ def finetune(
         preset,
         {"exact": report["mean"]},
         checkpoints,
-        calibration=report["calibration"],
+        calibration={**report["calibration"], "sure": sliding.sure},
         cross_validation=report,
     )
 

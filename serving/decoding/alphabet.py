@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -52,6 +53,11 @@ def parse(labels: Sequence[str]) -> Alphabet:
     Raises:
         CheckreaderError: the labels are not ten digits, single characters and the blank.
     """
+    return _alphabet(tuple(labels))
+
+
+@functools.lru_cache(maxsize=32)
+def _alphabet(labels: tuple[str, ...]) -> Alphabet:
     *names, last = labels or [""]
     symbols = [_NAMES.get(name, name) for name in names]
     text = "".join(symbols)

@@ -176,7 +176,8 @@ def predict_amount(
         if text == digits and rival not in (None, best.amount.amount)
     }
     enough = (1 + share) * best.probability
-    if views is not None and enough < 1:  # else all other strings together are too unlikely
+    elsewhere = sum(prediction.probability for (text, _), prediction in predictions.items() if text != digits)
+    if views is not None and enough < 1 - elsewhere:  # else all other strings together are too unlikely
         merged = without_marks(views, alphabet)
         if ensemble.probability(merged, alphabet.labels(digits)) > enough:
             # Other marks may mean the same amount, or none; few fields need this closer look.

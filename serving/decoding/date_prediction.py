@@ -87,13 +87,13 @@ def predict_date(
             break
     if not strings:
         return None
+    means = {string: rules.dates(string) for string in strings}
     meanings: dict[frozenset[date], float] = {}
     for string, share in strings.items():
-        dates = rules.dates(string)
-        meanings[dates] = meanings.get(dates, 0.0) + share
+        meanings[means[string]] = meanings.get(means[string], 0.0) + share
     dates, *others = sorted(meanings, key=lambda dates: -meanings[dates])
     probability = meanings[dates]
-    ranked = sorted(strings, key=lambda string: (rules.dates(string) != dates, -strings[string]))
+    ranked = sorted(strings, key=lambda string: (means[string] != dates, -strings[string]))
     best = [
         Hypothesis(_network_labels(string, probabilities, written, alphabet), strings[string])
         for string in ranked

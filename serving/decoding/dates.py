@@ -277,6 +277,7 @@ def _numerals(last: int, width: int) -> dict[int, str]:
     return {number: f"{number:0{width}}" for number in range(1, min(last, 10**width - 1) + 1)}
 
 
+@functools.cache
 def _arranged(widths: Widths, order: str) -> Widths:
     """Returns the widths of day, month and year in a date's order."""
     first, second, third = (widths["dmy".index(part)] for part in order)

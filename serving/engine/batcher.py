@@ -105,12 +105,16 @@ class Batcher:
     def _has_room(self) -> bool:
         return self._running < self._lanes + (self._ahead if self._queued_rows >= self._batch_rows else 0)
 
-    def submit(self, image: Floats, timeout: float | None = None) -> asyncio.Future[Outputs]:
+    def submit(
+        self, image: Floats, timeout: float | None = None, continued: bool = False
+    ) -> asyncio.Future[Outputs]:
         """Queues a request.
 
         Args:
             image: float32 [N, …], N ≥ 1, an input of `run`. Only requests of equal shape, but for N, share a batch.
             timeout: s that it may wait; None = any time.
+            continued: it goes on with a request that has run in part, and is let in however full the queue is:
+                refused now, the work on it would be lost.
 
         Returns:
             Every output's rows for this request; cancel it to drop the request. It raises Expired if the
@@ -120,7 +124,7 @@ class Batcher:
             Busy: the queue is full.
         """
         rows = len(image)
-        if self._queued_rows + rows > self._queue_rows and self._queue:
+        if not continued and self._queued_rows + rows > self._queue_rows and self._queue:
             self._drop_cancelled()
             if self._queued_rows + rows > self._queue_rows and self._queue:
                 raise Busy(f"too many requests: {self._queued_rows} rows are waiting; try again in a moment")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final, TypeVar
 
 from serving.decoding.field_string import FieldFormat
@@ -16,10 +17,10 @@ from serving.engine.served_model import ServedModel
 from serving.engine.statistics import Counts
 from serving.engine.tensors import Tensor, single_input, to_model_input, to_pictures
 from serving.errors import CheckreaderError, Unknown
-from serving.images import sliding_window
 from serving.images.crop import Crop, PageLimit, is_small
 from serving.images.digit import tensor as to_tensor
-from serving.recognition import digits, fields
+from serving.recognition import digits, field_recognizer, fields
+from serving.recognition.field_recognizer import FieldReading
 from serving.recognition.fields import FieldPrediction
 from serving.runtime.cpu import cpus
 from serving.runtime.network import Floats
@@ -125,7 +126,7 @@ class DataPlane:
             served: a version, from `find`.
             inputs: exactly the model's input: FP32 in [0, 1], UINT8 0–255, or BYTES [N], encoded pictures.
             outputs: names of the outputs to return, in that order; none = all.
-            timeout: s that the request may wait in the queue; None = the service's own limit.
+            timeout: s that the request may wait in the queue, each time that it does; None = the service's own limit.
             start: when work on the request began, by `time.perf_counter_ns`; None = now.
             reading: how pictures of fields are read.
 
@@ -269,25 +270,26 @@ class DataPlane:
     ) -> tuple[list[FieldPrediction], int]:
         """Returns the predictions, and when the network had computed them."""
         entry = served.loaded.model
-        sliding = fields.require_sliding(served.name, entry)
+        fields.require_sliding(served.name, entry)
         point = point_of(entry, reading.max_error)
 
-        def normalize() -> tuple[list[fields.LocatedField], list[tuple[list[int], Floats]]]:
+        def normalize() -> FieldReading:
             located = fields.normalize_pictures(pictures, reading.crop, self.page_limit)
-            return located, sliding_window.place([source.field for source in located], sliding)
+            return field_recognizer.start(located, entry, reading.field_format, point)
 
-        located, placed = await self.offload(normalize)
-        outputs = await asyncio.gather(*(self._run(served, image, timeout, start) for _, image in placed))
+        so_far = await self.offload(normalize)
         computed = time.perf_counter_ns()
-
-        def decode() -> list[FieldPrediction]:
-            rows = fields.probabilities_by_field(len(located), zip(placed, outputs, strict=True), sliding)
-            return [
-                fields.recognize(source, row, entry, reading.field_format, point)
-                for source, row in zip(located, rows, strict=True)
-            ]
-
-        predictions = await self.offload(decode, begun=True)
+        while so_far.images:
+            outputs = await asyncio.gather(
+                *(
+                    self._run(served, image, timeout, start, continued=bool(so_far.steps))
+                    for image in so_far.images
+                )
+            )
+            start = computed = time.perf_counter_ns()
+            decode = partial(field_recognizer.proceed, so_far, [output[0] for output in outputs])
+            so_far = await self.offload(decode, begun=True)
+        predictions = so_far.predictions
         for prediction in predictions:
             served.statistics.record_reading(prediction.reason)
         return predictions, computed
@@ -304,9 +306,16 @@ class DataPlane:
         """Calls `work` in a thread; see `Offloader.run`."""
         return await self._offloader.run(work, begun)
 
-    async def _run(self, served: ServedModel, image: Floats, timeout: float | None, start: int) -> Outputs:
+    async def _run(
+        self,
+        served: ServedModel,
+        image: Floats,
+        timeout: float | None,
+        start: int,
+        continued: bool = False,
+    ) -> Outputs:
         limit = self.settings.queue_timeout
-        answer = served.batcher.submit(image, limit if timeout is None else min(timeout, limit))
+        answer = served.batcher.submit(image, limit if timeout is None else min(timeout, limit), continued)
         served.statistics.compute_input.add(time.perf_counter_ns() - start)
         return await answer
 

@@ -13,6 +13,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from serving.images.bands import dark_bands, shifted, widened
+from serving.images.runs import longest_runs
+
 _Ints = npt.NDArray[np.int64]
 _Mask = npt.NDArray[np.bool_]
 
@@ -50,29 +53,24 @@ def side_pixels(dark: _Mask, lines: Sequence[_Ints]) -> _Mask | None:
     zone = max(6, width // _ZONE)
     if height < 12 or width < 24:
         return None
-    rows = height // _BANDS
-    part = dark[(height - rows * _BANDS) // 2 :][: rows * _BANDS]
-    bands = part.reshape(_BANDS, rows, width).sum(1) >= 0.7 * rows
-    near = bands.copy()
-    near[:, 1:] |= bands[:, :-1]
-    near[:, :-1] |= bands[:, 1:]
-    tall = near.sum(0) >= _BANDS - 2
+    bands = dark_bands(dark, _BANDS, 0.7)
+    tall = widened(bands).view(np.uint8).sum(0, np.uint8) >= _BANDS - 2
     pixels: _Mask | None = None
     for step in (1, -1):
         if not tall[::step][:zone].any():
             continue
         view = dark[:, ::step]
-        side = _left_side(view, [line[::step] for line in lines], zone)
+        side = _left_side(view, bands[:, ::step], [line[::step] for line in lines], zone)
         if side is not None:
             pixels = np.zeros(dark.shape, np.bool_) if pixels is None else pixels
             pixels[:, ::step] |= _up_to(view, side)
     return pixels
 
 
-def _left_side(dark: _Mask, lines: Sequence[_Ints], zone: int) -> _Side | None:
-    """Finds the left side of a box among the first `zone` columns."""
+def _left_side(dark: _Mask, bands: _Mask, lines: Sequence[_Ints], zone: int) -> _Side | None:
+    """Finds the left side of a box among the first `zone` columns; `bands` are those that are dark, bool [bands, W]."""
     height, _ = dark.shape
-    side = _longest(dark, zone)
+    side = _longest(dark, bands, zone)
     if side is None or side.thick > max(3, height // 12):
         return None
     shift = side.slope * (np.arange(height) + 0.5 - height / 2)
@@ -90,38 +88,29 @@ def _left_side(dark: _Mask, lines: Sequence[_Ints], zone: int) -> _Side | None:
     return side if length >= _TALLER * _written_height(dark & (places > reach), lines, close) else None
 
 
-def _longest(dark: _Mask, zone: int) -> _Side | None:
+def _longest(dark: _Mask, bands: _Mask, zone: int) -> _Side | None:
     """Finds the longest upright line among the first columns; None where none is long enough."""
-    height, width = dark.shape
-    thick = height // _BANDS
-    offset = (height - thick * _BANDS) // 2
-    wide = zone + int(_SLOPES[-1] * height / 2) + 1
-    bands = dark[offset : offset + thick * _BANDS, :wide].reshape(_BANDS, thick, -1).sum(1) >= 0.7 * thick
-    middles = (np.arange(_BANDS) - (_BANDS - 1) / 2) * thick
-    shifts = np.rint(_SLOPES[:, None] * middles).astype(np.int64)[:, :, None]
-    columns = np.arange(zone) + shifts
-    total = (bands[np.arange(_BANDS)[:, None], np.clip(columns, 0, bands.shape[1] - 1)] & (columns >= 0)).sum(
-        1
-    )
-    best = total.max(1)
+    height, _ = dark.shape
+    seen = zone + int(_SLOPES[-1] * height / 2) + 1
+    middles = (np.arange(_BANDS) - (_BANDS - 1) / 2) * (height // _BANDS)
+    shifts = np.rint(_SLOPES[:, None] * middles).astype(np.int64)
+    best = shifted(bands[:, :seen], shifts, zone).view(np.uint8).sum(1, np.uint8).max(1)
     if best.max() < _BANDS - 2:
         return None
     # Of the slopes at which a line goes through as many bands, the middle one.
     slopes = np.flatnonzero(best == best.max())
     slope = float(_SLOPES[slopes[len(slopes) // 2]])
-    rows = np.arange(height)[:, None]
-    columns = np.arange(zone) + np.rint(slope * (rows + 0.5 - height / 2)).astype(np.int64)
-    upright = dark[rows, np.clip(columns, 0, width - 1)] & (columns >= 0)
+    shift = np.rint(slope * (np.arange(height) + 0.5 - height / 2)).astype(np.int64)
+    upright = shifted(dark[:, :seen], shift, zone)
     upright[1:-1] |= upright[:-2] & upright[2:]  # one missing row is none
-    lengths = rows - np.maximum.accumulate(np.where(upright, -1, rows), axis=0)
-    length = lengths.max(0)
+    length, stops = longest_runs(upright, _LEAST_TALL * height - 1)
     longest = int(length.max())
     if longest < _LEAST_TALL * height:
         return None
     same = np.flatnonzero(length >= longest - 1)
     same = same[: int(np.flatnonzero(np.append(np.diff(same), 2) > 1)[0]) + 1]
     middle = int(same[len(same) // 2])
-    bottom = int(lengths[:, middle].argmax()) + 1
+    bottom = int(stops[middle])
     top = bottom - int(length[middle])
     return _Side(slope, float(same[0] + same[-1] + 1) / 2, top, bottom, len(same))
 

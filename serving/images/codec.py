@@ -9,13 +9,13 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from serving.errors import CheckreaderError, TooLarge
+from serving.images import plain_jpeg, plain_png
 from serving.images.containers import container, mend
 from serving.images.deep_color import is_deep_color, name_planes, rawmode, scale_colors
 from serving.images.foreign_formats import describe
 from serving.images.frame import Frame, Gray
 from serving.images.gray_levels import gray_levels
 from serving.images.library_warnings import HIDDEN
-from serving.images.plain_png import decode_plain
 from serving.images.spare_byte import add_opacity
 from serving.images.stated_size import stated_size
 
@@ -97,7 +97,9 @@ def pixel_count(encoded: bytes) -> int:
 
 
 def _read(encoded: bytes, max_pixels: int) -> Frame:
-    plain = decode_plain(encoded, max_pixels)
+    plain = plain_png.decode_plain(encoded, max_pixels)
+    if plain is None:
+        plain = plain_jpeg.decode_plain(encoded, max_pixels)
     if plain is not None:
         return Frame(plain)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import Final
 
 import numpy as np
@@ -61,7 +62,8 @@ def border(dark: _Mask, comb: Comb, end: tuple[float, float]) -> tuple[_Ints, in
     path = np.rint(end[0] + end[1] * (columns + 0.5) - 0.5).astype(np.int64)
     reach = max(3, round(comb.thick) + 1)
     rows = path[inside] + np.arange(-reach, reach + 1)[:, None]
-    level = (dark[np.clip(rows, 0, height - 1), columns[inside]] & (rows >= 0) & (rows < height)).mean(1)
+    covered = dark[np.clip(rows, 0, height - 1), columns[inside]] & (rows >= 0) & (rows < height)
+    level = covered.sum(1) / covered.shape[1]
     share = float(level.max())
     darkest = np.flatnonzero(level >= share - 0.05)
     middle = path - reach + round(float(darkest.mean()))
@@ -75,12 +77,12 @@ def completed(comb: Comb, dark: _Mask, upright: _Mask, cell: float, others: Sequ
     last = min(height, round(min(comb.bottom[0], comb.bottom[0] + comb.bottom[1] * width)) - 1)
     if last - first < 4:
         return comb
-    cover = upright[first:last].mean(0)
+    cover = upright[first:last].sum(0) / (last - first)
     rules = comb.rules.tolist()
     gaps = np.diff(comb.rules)
     between = gaps[gaps < 0.6 * cell]
     boxes = len(between) >= 2
-    step = cell + float(np.median(between)) if boxes else cell
+    step = cell + median(between.tolist()) if boxes else cell
     apart = 2 + 0.05 * cell if boxes else 0.3 * cell
 
     def spread(queue: list[float]) -> None:

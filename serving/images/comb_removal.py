@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from statistics import median
+
 import numpy as np
 import numpy.typing as npt
 
 from serving.images.codec import Gray
 from serving.images.comb_cells import Comb, border
+from serving.images.runs import runs
 from serving.images.slope_slant import BoundingBoxes
 
 _Ints = npt.NDArray[np.int64]
@@ -75,7 +78,7 @@ def _erase(levels: Gray, dark: _Mask, path: _Ints, half: int, pixels: _Mask, kee
     padded[margin:-margin] = dark
     # The middle of the line may lie a row or two beside its path.
     place = path[columns] + margin
-    cover = np.array([padded[place + offset, columns].mean() for offset in range(-2, 3)])
+    cover = padded[place + np.arange(-2, 3)[:, None], columns].sum(1) / len(columns)
     best = np.flatnonzero(cover >= cover.max() - 0.03)
     middle = place + int(best[np.abs(best - 2).argmin()]) - 2
     for nudge in (-1, 1):
@@ -83,12 +86,9 @@ def _erase(levels: Gray, dark: _Mask, path: _Ints, half: int, pixels: _Mask, kee
     there = padded[middle, columns]
     if not there.any():
         return
-    above, below = (
-        np.logical_and.accumulate(
-            np.stack([padded[middle + side * step, columns] for step in range(1, reach)]) & there, axis=0
-        ).sum(0)
-        for side in (-1, 1)
-    )
+    steps = np.arange(1, reach)
+    sides = padded[middle + np.stack([-steps, steps])[:, :, None], columns] & there
+    above, below = np.logical_and.accumulate(sides, axis=1).sum(1)
     rank = int(there.sum() * 0.4)  # strokes only thicken the line
     usual_above, usual_below = (int(np.sort(thick[there])[rank]) for thick in (above, below))
     over_above, over_below = above > usual_above + 1, below > usual_below + 1
@@ -101,32 +101,36 @@ def _erase(levels: Gray, dark: _Mask, path: _Ints, half: int, pixels: _Mask, kee
         plain = there & ~over_above & ~over_below
         if plain.any():
             # Ink on print is darker than print.
-            level = levels[np.clip(middle - margin, 0, height - 1), columns].astype(np.float64)
-            crossed |= _stretches(level > 1.2 * np.median(level[plain]) + 4, 4)
+            level = levels[np.minimum(np.maximum(middle - margin, 0), height - 1), columns]
+            crossed |= _stretches(level > 1.2 * median(level[plain].tolist()) + 4, 4)
     up = np.where(over_above, usual_above, above + 1)
     down = np.where(over_below, usual_below, below + 1)
-    for step in range(-reach, reach + 1):
-        rows = middle + step - margin
-        marked = ~crossed & there & (step >= -up) & (step <= down) & (rows >= 0) & (rows < height)
-        pixels[rows[marked], columns[marked]] = True
+    offsets = np.arange(-min(reach, int(up.max())), min(reach, int(down.max())) + 1)[:, None]
+    rows = middle + offsets - margin
+    marked = ~crossed & there & (offsets >= -up) & (offsets <= down) & (rows >= 0) & (rows < height)
+    pixels[rows[marked], np.broadcast_to(columns, rows.shape)[marked]] = True
 
 
 def _passages(enters: _Mask, leaves: _Mask, most: int) -> _Mask:
     """Returns where steep strokes cross a line: on one side of it, and at most so many columns on at the other."""
     passed = np.zeros_like(enters)
+    if not (enters.any() and leaves.any()):
+        return passed
     for side, other in ((enters, leaves), (leaves, enters)):
+        flags = other.tobytes()
         for start in np.flatnonzero(side).tolist():
-            after = np.flatnonzero(other[start : start + most])
-            if len(after):
-                passed[start : start + int(after[0]) + 1] = True
+            after = flags.find(b"\1", start, start + most)
+            if after >= 0:
+                passed[start : after + 1] = True
     return passed
 
 
 def _stretches(flags: _Mask, least: int) -> _Mask:
     """Returns the flags, bool [n], that stand in a row of at least so many."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]])))
     long = np.zeros_like(flags)
-    for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+    if np.count_nonzero(flags) < least:  # as nearly everywhere
+        return long
+    for first, last in runs(flags):
         if last - first >= least:
             long[first:last] = True
     return long

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+
+from serving.images.bands import dark_bands, shifted, widened
+from serving.images.runs import longest_runs, runs
 
 _Mask = npt.NDArray[np.bool_]
 _Doubles = npt.NDArray[np.float64]
@@ -31,30 +35,21 @@ def upright_slope(dark: _Mask) -> float | None:
         The slope at which most columns are dark over many rows; None where too few are for a comb.
     """
     height, width = dark.shape
-    rows = height // _BANDS
-    part = dark[(height - rows * _BANDS) // 2 :][: rows * _BANDS]
-    bands = part.reshape(_BANDS, rows, width).sum(1) >= 0.8 * rows
-    near = bands.copy()
-    near[:, 1:] |= bands[:, :-1]
-    near[:, :-1] |= bands[:, 1:]
-    if not _are_many(near):
+    bands = dark_bands(dark, _BANDS, 0.8)
+    if not _are_many(widened(bands)):
         return None
-    reach = int(_SLOPES[-1] * height / 2) + 1
-    padded = np.zeros((_BANDS, width + 2 * reach), np.int64)
-    padded[:, reach:-reach] = bands
-    middles = (np.arange(_BANDS) - (_BANDS - 1) / 2) * rows
-    shifts = np.rint(_SLOPES[:, None] * middles).astype(np.int64) + reach
-    turned = padded[np.arange(_BANDS)[:, None], shifts[:, :, None] + np.arange(width)]
-    total = turned.sum(1)
+    middles = (np.arange(_BANDS) - (_BANDS - 1) / 2) * (height // _BANDS)
+    turned = shifted(bands, np.rint(_SLOPES[:, None] * middles).astype(np.int64), width)
+    total = turned.view(np.uint8).sum(1, np.uint8)
     total[total < _LEAST_BANDS] = 0
     best = int(((total * total).sum(1) * (1 - np.abs(_SLOPES))).argmax())
-    return float(_SLOPES[best]) if _are_many(turned[best] > 0) else None
+    return float(_SLOPES[best]) if _are_many(turned[best]) else None
 
 
 def _are_many(bands: _Mask) -> bool:
     """Returns whether enough lines for a comb go through the same bands, bool [bands, W]."""
     tall = bands[:-2] & bands[1:-1] & bands[2:]
-    counts = tall[:, 0] + (tall[:, 1:] & ~tall[:, :-1]).sum(1)
+    counts = tall[:, 0] + (tall[:, 1:] > tall[:, :-1]).sum(1)
     return bool(counts.max() >= LEAST_RULES)
 
 
@@ -64,9 +59,7 @@ def sheared(dark: _Mask, slope: float) -> _Mask:
         return dark
     height, width = dark.shape
     shift = np.rint(slope * (np.arange(height) + 0.5 - height / 2)).astype(np.int64)
-    columns = np.arange(width) + shift[:, None]
-    inside = (columns >= 0) & (columns < width)
-    return np.asarray(dark[np.arange(height)[:, None], np.clip(columns, 0, width - 1)] & inside)
+    return shifted(dark, shift, width)
 
 
 def uprights(dark: _Mask, least: int) -> tuple[_Doubles, _Doubles, _Doubles, _Doubles]:
@@ -79,44 +72,38 @@ def uprights(dark: _Mask, least: int) -> tuple[_Doubles, _Doubles, _Doubles, _Do
     Returns:
         Of each line, float64 [n]: its column, its first row, one past its last, and its width.
     """
-    height, width = dark.shape
     below = dark.copy()
     for shift in range(1, _GAP + 1):
         below[shift:] |= dark[:-shift]
     closed = below.copy()
     for shift in range(1, _GAP + 1):
         closed[:-shift] &= below[shift:]
-    rows = np.arange(height, dtype=np.int16)[:, None]
-    lengths = rows - np.maximum.accumulate(np.where(closed, np.int16(-1), rows), axis=0)
-    bottom = lengths.argmax(0)
-    length = lengths[bottom, np.arange(width)]
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], length >= least, [False]])))
+    length, stops = longest_runs(closed, least)
+    # Over a handful of columns, plain numbers are faster than arrays.
+    extents: list[int] = length.tolist()
     lines: list[tuple[float, int, int, int]] = []
-    for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-        longest = first + int(length[first:last].argmax())
+    for first, last in runs(length > 0):
+        columns = range(first, last)
+        longest = max(columns, key=extents.__getitem__)
         # Where a stroke runs along a rule, the rule is the longer one.
-        same = np.flatnonzero(length[first:last] >= length[longest] - 2) + first
-        if same[-1] - same[0] + 1 > max(3.0, _WIDEST * length[longest]):
-            continue
-        stop = int(bottom[longest]) + 1
-        lines.append(
-            ((same[0] + same[-1] + 1) / 2, stop - int(length[longest]), stop, int(same[-1] - same[0]) + 1)
-        )
-    columns, tops, bottoms, thick = np.array(lines, np.float64).reshape(-1, 4).T
-    return columns, tops, bottoms, thick
+        same = [column for column in columns if extents[column] >= extents[longest] - 2]
+        wide = same[-1] - same[0] + 1
+        if wide <= max(3.0, _WIDEST * extents[longest]):
+            stop = int(stops[longest])
+            lines.append(((same[0] + same[-1] + 1) / 2, stop - extents[longest], stop, wide))
+    places, tops, bottoms, thick = np.array(lines, np.float64).reshape(-1, 4).T
+    return places, tops, bottoms, thick
 
 
 def of_equal_ends(columns: _Doubles, tops: _Doubles, bottoms: _Doubles, slope: float, near: float) -> _Mask:
     """Returns the most lines, bool [n], that begin on one line and end on another, both nearly at right angles to them."""
-    best = np.zeros(len(columns), np.bool_)
-    for tilt in _TILTS:
-        fall = (tilt - slope) * columns
-        agree = np.abs((tops - fall)[:, None] - (tops - fall)) <= near
-        agree &= np.abs((bottoms - fall)[:, None] - (bottoms - fall)) <= near
-        group = agree[int(agree.sum(1).argmax())]
-        if group.sum() > best.sum():
-            best = group
-    return best
+    fall = (_TILTS[:, None] - slope) * columns
+    agree = np.ones((len(_TILTS), len(columns), len(columns)), np.bool_)
+    for ends in (tops, bottoms):
+        level = ends - fall
+        agree &= np.abs(level[:, :, None] - level[:, None]) <= near
+    tilt, line = divmod(int(agree.sum(2).argmax()), len(columns))
+    return np.asarray(agree[tilt, line])
 
 
 def cell_width(columns: _Doubles, extent: float) -> tuple[float, _Mask]:
@@ -127,17 +114,17 @@ def cell_width(columns: _Doubles, extent: float) -> tuple[float, _Mask]:
     counts = [int(fit.any(1).sum()) for fit in fits]
     for fit, count in zip(fits, counts, strict=True):
         if count >= 0.75 * max(counts):
-            return float(np.median(np.abs(gaps)[fit])), fit.any(1)
+            return median(np.abs(gaps)[fit].tolist()), fit.any(1)
     return 0.0, np.zeros(len(columns), np.bool_)
 
 
 def line_through(columns: _Doubles, rows: _Doubles, slope: float) -> tuple[float, float]:
     """Fits a line through the rules' ends: its row in column 0, and rows per column."""
     fall = rows - slope * columns
-    near = np.abs(fall - np.median(fall)) <= 2
+    near = np.abs(fall - median(fall.tolist())) <= 2
     if near.sum() >= 3 and np.ptp(columns[near]) > 0:
         slope = float(np.polyfit(columns[near], rows[near], 1)[0])
-    return float(np.median(rows - slope * columns)), slope
+    return median((rows - slope * columns).tolist()), slope
 
 
 def is_regular(rules: _Doubles, cell: float) -> bool:

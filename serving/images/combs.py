@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import median
 from typing import Final
 
 import numpy as np
@@ -24,6 +25,7 @@ from serving.images.comb_rules import (
     upright_slope,
     uprights,
 )
+from serving.images.runs import runs
 
 _Ints = npt.NDArray[np.int64]
 _Mask = npt.NDArray[np.bool_]
@@ -77,13 +79,13 @@ def _tall_comb(dark: _Mask, slope: float) -> Comb | None:
     if group.sum() < LEAST_RULES:
         return None
     columns, thick, tops, bottoms = columns[group], thick[group], tops[group], bottoms[group]
-    cell, members = cell_width(columns, float(np.median(bottoms - tops)))
+    cell, members = cell_width(columns, median((bottoms - tops).tolist()))
     if members.sum() < LEAST_RULES:
         return None
     others = columns[~members].tolist()
     columns, tops, bottoms = columns[members], tops[members], bottoms[members]
     top, bottom = line_through(columns, tops, -slope), line_through(columns, bottoms, -slope)
-    comb = Comb(slope, top, bottom, columns, float(np.median(thick[members])))
+    comb = Comb(slope, top, bottom, columns, median(thick[members].tolist()))
     comb = replace(comb, closed=(border(dark, comb, top)[2] > 0.6, border(dark, comb, bottom)[2] > 0.6))
     comb = completed(comb, dark, upright, cell, others)
     # Without borders more rules are needed: three or four strokes of a hand may well end alike.
@@ -106,16 +108,15 @@ def _open_comb(dark: _Mask, line: _Ints) -> Comb | None:
     across = columns + np.rint(fall * above).astype(np.int64)
     inside = (rows >= 0) & (rows < height) & (across >= 0) & (across < width)
     band = dark[np.clip(rows, 0, height - 1), np.clip(across, 0, width - 1)] & inside
-    free = np.flatnonzero(band.mean(1) < 0.5)
+    free = np.flatnonzero(band.sum(1) < 0.5 * len(columns))
     if not len(free):
         return None
     base = int(free[0]) + 1
     lengths = np.logical_and.accumulate(band[base:], axis=0).sum(0)
     least = max(3, height // 16)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], lengths >= least, [False]])))
     ticks = [
         (columns[0] + (first + last) / 2, float(lengths[first:last].max()), last - first)
-        for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+        for first, last in runs(lengths >= least)
         if last - first <= max(4, height // 8)
     ]
     if len(ticks) <= LEAST_RULES:
@@ -129,10 +130,10 @@ def _open_comb(dark: _Mask, line: _Ints) -> Comb | None:
     rules = places[group][members]
     if not is_regular(rules, cell):
         return None
-    extent = base + float(np.median(tall[group][members]))
+    extent = base + median(tall[group][members].tolist())
     # From the base line to the picture's middle row:
     rules = rules - fall * (height / 2 - (row + fall * rules))
-    comb = Comb(-fall, (row - extent, fall), (row + 1, fall), rules, float(np.median(thick[group][members])))
+    comb = Comb(-fall, (row - extent, fall), (row + 1, fall), rules, median(thick[group][members].tolist()))
     upright = sheared(dark, -fall)
     comb = completed(replace(comb, closed=(False, True)), dark, upright, cell)
     return comb if holds_writing(upright, comb) else None
@@ -152,7 +153,8 @@ def _is_overshot(dark: _Mask, comb: Comb) -> bool:
         rows = np.floor(end[0] + end[1] * (columns + 0.5)).astype(np.int64) - (side > 0)
         for beyond in (3, 4):
             row = rows + side * beyond
-            share = (dark[np.clip(row, 0, height - 1), columns] & (row >= 0) & (row < height)).mean()
+            covered = dark[np.clip(row, 0, height - 1), columns] & (row >= 0) & (row < height)
+            share = np.count_nonzero(covered) / len(columns)
             if _OVERSHOT < share < 0.85:  # more is a printed rule
                 return True
     return False

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 _Ints = npt.NDArray[np.int64]
 _Mask = npt.NDArray[np.bool_]
+_Level = TypeVar("_Level", np.bool_, np.int64)
 
 
 @dataclass(frozen=True)
@@ -91,20 +93,25 @@ class Components:
 
     def mask(self) -> _Mask:
         """Returns the components' pixels, bool [H, W]."""
-        return np.asarray(self._fill(np.int8(1)).view(np.bool_))
+        return np.asarray(self._fill(np.ones(len(self.row), np.bool_)))
 
     def labels(self) -> _Ints:
         """Returns a picture, int64 [H, W]: 0 outside the mask, else the component's index + 1."""
-        return np.asarray(self._fill(self.label + 1), np.int64)
+        return np.asarray(self._fill(self.label + 1))
 
-    def _fill(self, levels: npt.NDArray[np.int64] | np.int8) -> npt.NDArray[np.signedinteger]:
-        """Paints each run in its level, [runs] or one for all, on zeros: the running sum over steps at their ends."""
+    def _fill(self, levels: npt.NDArray[_Level]) -> npt.NDArray[_Level]:
+        """Paints each run in its level, [runs], on zeros."""
         height, width = self.shape
-        steps = np.zeros(height * (width + 1), levels.dtype)
         offset = self.row * (width + 1)
-        steps[offset + self.start] = levels
-        steps[offset + self.stop] = -levels
-        return steps.cumsum(dtype=levels.dtype).reshape(height, width + 1)[:, :-1]
+        start = offset + self.start
+        order = start.argsort()
+        # The pixels between the runs and those of the runs take turns.
+        ends = np.zeros(2 * len(order) + 2, np.int64)
+        ends[1:-1:2], ends[2:-1:2] = start[order], (offset + self.stop)[order]
+        ends[-1] = height * (width + 1)
+        paint = np.zeros(len(ends) - 1, levels.dtype)
+        paint[1::2] = levels[order]
+        return paint.repeat(ends[1:] - ends[:-1]).reshape(height, width + 1)[:, :-1]
 
 
 def _roots(start: _Ints, stop: _Ints, stride: int) -> _Ints:

@@ -128,11 +128,11 @@ def _fitted(
             [slope * step, level * step, slope * u + level * v],
         ]
     )
-    pixels = np.asarray(
-        Image.fromarray(ink.soft_mask(keep)).transform(
-            (width, HEIGHT), Image.Transform.AFFINE, to_work.ravel().tolist(), Image.Resampling.BILINEAR
-        )
+    work = Image.frombuffer("L", ink.smooth.shape[::-1], ink.soft_mask(keep), "raw", "L", 0, 1)
+    upright = work.transform(
+        (width, HEIGHT), Image.Transform.AFFINE, to_work.ravel().tolist(), Image.Resampling.BILINEAR
     )
+    pixels = np.frombuffer(upright.tobytes(), np.uint8).reshape(HEIGHT, width)
     columns = (pixels.max(0) > INK_LEVEL).nonzero()[0]
     if not len(columns):
         return _unreadable("blank: no ink found")

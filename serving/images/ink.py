@@ -16,6 +16,7 @@ from serving.images.comb_cells import Comb
 from serving.images.comb_removal import comb_pixels, rests
 from serving.images.combs import find_comb
 from serving.images.connected_components import Components
+from serving.images.level_map import map_levels
 from serving.images.ruled_lines import box_edges, horizontal_rules, line_pixels
 from serving.images.slope_slant import BoundingBoxes
 from serving.images.uneven_light import dark_ink
@@ -54,10 +55,8 @@ class Ink:
         """Returns the ink 0–255, uint8 [H, W], of some components, bool [components], and one pixel around them."""
         wide = dilate_squares(self.components.select(keep).mask().view(np.uint8), 1)
         low, high = (self.base + share * self.span for share in _SOFT)
-        levels = np.minimum(np.maximum((np.arange(256) - low) * (255 / (high - low)), 0), 255).astype(
-            np.uint8
-        )
-        return np.asarray(levels.take(self.smooth) * wide)
+        levels = np.minimum(np.maximum((np.arange(256) - low) * (255 / (high - low)), 0), 255)
+        return map_levels(self.smooth, levels.astype(np.uint8)) * wide
 
 
 def find_ink(work: Gray) -> Ink | None:
@@ -123,7 +122,7 @@ def _darkness(work: Gray) -> Gray:
     share = place - left.astype(np.float32)
     across = grid.take(left, 1) * (1 - share) + grid.take(left + 1, 1, mode="clip") * share
     paper = down @ across
-    darker = (paper - work) * np.float32(255)
+    darker = (paper - work.astype(np.float32)) * np.float32(255)
     darker /= np.maximum(paper, np.float32(1))
     return np.asarray(np.maximum(darker, np.float32(0)), np.uint8)
 

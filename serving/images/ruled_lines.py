@@ -37,7 +37,7 @@ def horizontal_rules(levels: npt.NDArray[np.uint8], least: float, faint: float, 
         return []
     # The lighter half of each chunk: a stroke that crosses the line does not count.
     half = width // (2 * chunks)
-    used = levels[:, : 2 * chunks * half].reshape(height * 2 * chunks, half)
+    used = levels[:, : 2 * chunks * half].reshape(height * 2 * chunks, half).astype(np.float32)
     sums = (used @ np.ones(half, np.float32)).reshape(height, 2 * chunks)
     level = np.minimum(sums[:, ::2], sums[:, 1::2]) / np.float32(half)
     reach = max(3, height // 14)

@@ -65,12 +65,15 @@ def pad(pictures: Sequence[Gray], width: int, sliding: Sliding, shifts: Sequence
     return padded
 
 
-def place(fields: Sequence[Field], sliding: Sliding) -> list[tuple[list[int], Floats]]:
+def place(
+    fields: Sequence[Field], sliding: Sliding, slants: Sequence[float]
+) -> list[tuple[list[int], Floats]]:
     """Turns fields into inputs of the network, those of equal padded width together.
 
     Args:
         fields: those with a problem are left out.
         sliding: the network's.
+        slants: of the V views, columns per row as in `sliding`.
 
     Returns:
         For each width, narrowest first: the fields' indices, and float32 [V·N, height, width, 1] in [0, 1]:
@@ -82,7 +85,7 @@ def place(fields: Sequence[Field], sliding: Sliding) -> list[tuple[list[int], Fl
         indices = [readable[position] for position in group]
         image = pad([fields[index].pixels for index in indices], width, sliding)[..., None].astype(np.float32)
         image /= np.float32(255)  # divided, as `digit.tensor` does and for its reason
-        placed.append((indices, np.concatenate([_slanted(image, slant) for slant in sliding.slants])))
+        placed.append((indices, np.concatenate([_slanted(image, slant) for slant in slants])))
     return placed
 
 
@@ -103,18 +106,17 @@ def _slanted(image: Floats, slant: float) -> Floats:
     return slanted[..., None]
 
 
-def views(count: int, output: Floats, sliding: Sliding) -> Floats:
+def views(count: int, output: Floats) -> Floats:
     """Orders the network's output by field.
 
     Args:
         count: the number of fields that `place` put together.
         output: float32 [V·count, T, K].
-        sliding: the network's.
 
     Returns:
         float32 [count, V, T, K].
     """
-    return np.swapaxes(output.reshape(len(sliding.slants), count, *output.shape[1:]), 0, 1)
+    return np.swapaxes(output.reshape(-1, count, *output.shape[1:]), 0, 1)
 
 
 def check_width(name: str, width: int, sliding: Sliding) -> None:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from serving.images.closing import close_squares
 from serving.images.codec import Gray
+from serving.images.level_map import map_levels
 
 # Levels whose differences weigh the same on light and on dark paper, as the light's own noise does.
 _ROOTS: Final = np.rint(np.sqrt(np.arange(256) * 255)).astype(np.uint8)
@@ -29,7 +30,7 @@ _GLOW: Final = 10  # levels added to all: the noise of black paper is no light
 def dark_ink(work: Gray) -> Gray:
     """Returns a picture, uint8 [H, W], with its ink dark and, where it was very uneven, its light even."""
     step = 2 if min(work.shape) >= 40 else 1
-    sample = _ROOTS.take(work[::step, ::step])
+    sample = map_levels(work[::step, ::step], _ROOTS)
     # An opening is the negative of the negative's closing.
     closed, closed_negative = closings = close_squares(
         np.array([sample, ~sample]), max(2, round(_WINDOW * len(sample)))
@@ -64,9 +65,9 @@ def _is_even(paper: Gray) -> bool:
 def _variations(pictures: Gray) -> npt.NDArray[np.int64]:
     """Sums how much neighbors differ in each of several pictures, uint8 [N, H, W]; int64 [N]."""
     levels = pictures.astype(np.int16)
-    down = np.abs(levels[:, 1:] - levels[:, :-1]).sum((1, 2))
-    across = np.abs(levels[:, :, 1:] - levels[:, :, :-1]).sum((1, 2))
-    return np.asarray(down + across)
+    down = np.abs(levels[:, 1:] - levels[:, :-1]).reshape(len(levels), -1)
+    across = np.abs(levels[:, :, 1:] - levels[:, :, :-1]).reshape(len(levels), -1)
+    return np.asarray(down.sum(1) + across.sum(1))
 
 
 def _mean(levels: Gray) -> Gray:

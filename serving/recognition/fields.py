@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -18,9 +18,8 @@ from serving.decoding import ctc, ensemble
 from serving.decoding.alphabet import Alphabet, without_marks
 from serving.decoding.amounts import Amount, digit_places
 from serving.decoding.field_string import DecodedField, FieldFormat, confidence, decode, raw_text
-from serving.decoding.thresholds import OperatingPoint, point_of, rejection_reason, shortest_float
+from serving.decoding.thresholds import OperatingPoint, rejection_reason, shortest_float
 from serving.errors import CheckreaderError
-from serving.images import sliding_window
 from serving.images.codec import Frame
 from serving.images.crop import Crop, PageLimit, normalize_each
 from serving.images.field import Field, normalize_field
@@ -29,7 +28,7 @@ from serving.recognition import boxes
 from serving.recognition.boxes import Box
 from serving.recognition.raised_cents import with_raised_cents
 from serving.recognition.uncovered_ink import uncovered_ink
-from serving.runtime.network import Array, Floats, Network
+from serving.runtime.network import Floats
 
 _LEAST_MASS: Final = 1e-4  # probability of all strings as long as the cells are many
 WHOLE_PAGE: Final = "this looks like a whole check or page, not one field: pass crop=x,y,width,height"
@@ -120,9 +119,29 @@ def require_sliding(name: str, model: Model) -> Sliding:
     return model.sliding
 
 
-def recognize(
+def unreadable(source: LocatedField, expected: FieldFormat) -> FieldPrediction:
+    """Returns the prediction of a field that has a problem: nothing is read."""
+    return _empty(source, _whole_page(source) or source.field.problem or "no digit read", expected)
+
+
+def decode_field(source: LocatedField, steps: Floats, model: Model, expected: FieldFormat) -> DecodedField:
+    """Finds the likeliest strings of a field; the arguments are those of `predict`.
+
+    A number written into the cells of a comb has as many digits, unless that is unlikely.
+    """
+    alphabet, cells = alphabets.parse(model.labels), len(source.field.cells)
+    decoded = decode(steps, expected, alphabet)
+    counted = cells and expected.kind == "number" and expected.length is None
+    if not counted or len(decoded.best[0].labels) == cells:
+        return decoded
+    of_length = decode(steps, replace(expected, length=cells), alphabet)
+    return of_length if of_length.valid and of_length.total >= _LEAST_MASS else decoded
+
+
+def predict(
     source: LocatedField,
-    probabilities: Floats,
+    steps: Floats,
+    decoded: DecodedField,
     model: Model,
     expected: FieldFormat,
     point: OperatingPoint,
@@ -130,19 +149,16 @@ def recognize(
     """Predicts a field from the network's probabilities.
 
     Args:
-        source: the field.
-        probabilities: for each view of it, float32 [V, T, K]; steps beyond the field's are ignored.
+        source: the field, without a problem.
+        steps: float32 [V, T, K], for each view that was read the steps that belong to the field.
+        decoded: of these by `decode_field`.
         model: the network's entry in the manifest.
         expected: the format that the field is expected to have.
         point: what is accepted.
     """
-    whole_page = WHOLE_PAGE if source.field.whole_page else None
-    if source.field.problem is not None:
-        return _empty(source, whole_page or source.field.problem, expected)
     assert model.sliding is not None
-    steps = probabilities[:, : sliding_window.steps(source.field.pixels.shape[1], model.sliding)]
+    whole_page = _whole_page(source)
     alphabet = alphabets.parse(model.labels)
-    decoded = _decoded(steps, expected, alphabet, len(source.field.cells))
     raw = raw_text(decoded.labels, alphabet)
     places = _places(steps, decoded.labels, alphabet)
     amount = decoded.amount
@@ -182,82 +198,8 @@ def recognize(
     )
 
 
-def probabilities_by_field(
-    count: int, batches: Iterable[tuple[tuple[Sequence[int], Floats], tuple[Array, ...]]], sliding: Sliding
-) -> list[Floats]:
-    """Orders the network's outputs by field.
-
-    Args:
-        count: the number of fields.
-        batches: the pairs that `sliding_window.place` gave, each with the network's outputs for it.
-        sliding: the network's.
-
-    Returns:
-        For each field float32 [V, T, K]; without steps for one that was left out.
-    """
-    rows: list[Floats] = [np.empty((len(sliding.slants), 0, 1), np.float32)] * count
-    for (indices, _), outputs in batches:
-        for index, row in zip(indices, sliding_window.views(len(indices), outputs[0], sliding), strict=True):
-            rows[index] = row
-    return rows
-
-
-@dataclass(frozen=True)
-class FieldRecognizer:
-    """A model with the format it expects and its operating point; made by `field_recognizer`."""
-
-    model: Model
-    network: Network
-    expected: FieldFormat
-    point: OperatingPoint
-    crop: Crop | None
-
-    def __call__(self, pictures: Sequence[bytes]) -> list[FieldPrediction]:
-        """Recognizes every page of encoded pictures; raises CheckreaderError as `normalize_pictures` does."""
-        sources = normalize_pictures(pictures, self.crop)
-        assert self.model.sliding is not None
-        placed = sliding_window.place([source.field for source in sources], self.model.sliding)
-        batches = ((batch, self.network.run(batch[1])) for batch in placed)
-        rows = probabilities_by_field(len(sources), batches, self.model.sliding)
-        return [
-            recognize(source, row, self.model, self.expected, self.point)
-            for source, row in zip(sources, rows, strict=True)
-        ]
-
-
-def field_recognizer(
-    name: str,
-    model: Model,
-    network: Network,
-    expected: FieldFormat,
-    max_error: float | None = None,
-    crop: Crop | None = None,
-) -> FieldRecognizer:
-    """Makes a `FieldRecognizer`.
-
-    Args:
-        name: the model's.
-        model: its entry in the manifest.
-        network: the loaded model.
-        expected: the format that the fields are expected to have.
-        max_error: the wanted error bound, as for `operating_point`.
-        crop: x, y, width and height of the field, in every page alike.
-
-    Raises:
-        CheckreaderError: the model reads no fields, or `max_error` is no share.
-    """
-    require_sliding(name, model)
-    return FieldRecognizer(model, network, expected, point_of(model, max_error), crop)
-
-
-def _decoded(steps: Floats, expected: FieldFormat, alphabet: Alphabet, cells: int) -> DecodedField:
-    """Decodes a field; a number written into the cells of a comb has as many digits, unless that is unlikely."""
-    decoded = decode(steps, expected, alphabet)
-    counted = cells and expected.kind == "number" and expected.length is None
-    if not counted or len(decoded.best[0].labels) == cells:
-        return decoded
-    of_length = decode(steps, replace(expected, length=cells), alphabet)
-    return of_length if of_length.valid and of_length.total >= _LEAST_MASS else decoded
+def _whole_page(source: LocatedField) -> str | None:
+    return WHOLE_PAGE if source.field.whole_page else None
 
 
 def _fault(decoded: DecodedField, amount: Amount | None, raw: str, expected: FieldFormat) -> str | None:

@@ -11,6 +11,7 @@ from serving.decoding.thresholds import DigitPrediction, OperatingPoint
 from serving.images.crop import Crop
 from serving.manifest import Model
 from serving.recognition import digits, fields
+from serving.recognition.field_recognizer import FieldRecognizer
 from serving.recognition.fields import FieldPrediction
 from serving.runtime.network import Network
 
@@ -57,4 +58,4 @@ def recognizer(
     """
     if expected is None:
         return digits.digit_recognizer(network, point, crop)
-    return fields.FieldRecognizer(model, network, expected, point, crop)
+    return FieldRecognizer(model, network, expected, point, crop)

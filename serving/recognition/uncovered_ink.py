@@ -11,6 +11,7 @@ from serving.images import sliding_window as slide
 from serving.images.codec import Gray
 from serving.images.digit import INK_LEVEL
 from serving.images.field import BODY
+from serving.images.runs import runs
 from serving.manifest import Sliding
 
 _REACH: Final = 11  # columns to each side of its steps that a digit may take
@@ -31,10 +32,9 @@ def uncovered_ink(pixels: Gray, spans: Sequence[tuple[int, int]], sliding: Slidi
     for first, last in spans:
         start, stop = (round(slide.center(step, sliding)) for step in (first, last))
         free[max(0, start - _REACH) : max(0, stop + _REACH + 1)] = False
-    columns = np.flatnonzero(free)
-    for run in np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1):
-        if len(run) >= _WIDE:
-            rows = np.flatnonzero(ink[:, run].any(1))
+    for first, last in runs(free):
+        if last - first >= _WIDE:
+            rows = np.flatnonzero(ink[:, first:last].any(1))
             if rows[-1] - rows[0] + 1 >= _TALL:
                 return True
     return False

@@ -82,8 +82,8 @@ def check_fields(loaded: LoadedModel, fields: Sequence[tuple[GoldenField, Field]
             raise _refusal(
                 loaded, f"{golden.file} is {width} columns wide, in the release it was {golden.width}"
             )
-        ((_, image),) = sliding_window.place([field], sliding)
-        got = loaded.network.infer(image[:1])[0, : sliding_window.steps(width, sliding)]
+        ((_, image),) = sliding_window.place([field], sliding, (0.0,))
+        got = loaded.network.infer(image)[0, : sliding_window.steps(width, sliding)]
         difference = _difference(expected, got, loaded.artifact.type == "int8", width != golden.width)
         if difference:
             raise _refusal(loaded, f"for {golden.file} {difference}")

@@ -9,8 +9,11 @@ import pytest
 from pipeline.data import labeled_fields
 from pipeline.evaluation import evaluated_sets, field_run
 from pipeline.evaluation.field_readings import FieldRecognizer
+from pipeline.networks.lenet5_field import SLIDING
+from pipeline.records import Calibration
 from pipeline.run import Run
 from serving.errors import CheckreaderError
+from serving.manifest import Sliding
 from tests.support import tiny_field
 from tests.support.field_readings import fields, raw
 
@@ -64,7 +67,7 @@ def test_amounts_are_read_as_such_where_labels_have_one(
     run.record("export", [], data={}, refused={})
     monkeypatch.setattr(field_run, "predictor", lambda row, path: None)
     asked, passed = [], []
-    monkeypatch.setattr(field_run, "field_recognizer", lambda *arguments: asked.append(arguments))
+    monkeypatch.setattr(field_run, "field_recognizer", lambda *arguments, **sliding: asked.append(arguments))
     monkeypatch.setattr(
         field_run, "measure", lambda *arguments: passed.append(arguments) or {"exact": {"value": 1.0}}
     )
@@ -97,32 +100,40 @@ def test_a_format_that_was_refused(own: labeled_fields.Labeled, tmp_path: Path) 
 
 def test_calibrated_on_labeled_fields(own: labeled_fields.Labeled, tmp_path: Path) -> None:
     run = tiny_field.copied(tmp_path)
-    assert field_run.stored_calibration(run, "lenet5-field") == (None, [])
+    assert field_run.stored_calibration(run, "lenet5-field") == Calibration()
+    assert field_run.stored_sliding(run, "lenet5-field").sure is None
     record = calibrate(run, own)
     for name, family in record["families"].items():
-        confidence, thresholds = field_run.stored_calibration(run, name)
-        assert confidence is not None
-        assert confidence.scale == family["calibration"]["confidence"]["scale"]
-        assert thresholds == []  # twelve fields certify nothing
+        stored = field_run.stored_calibration(run, name)
+        assert stored.confidence is not None
+        assert stored.confidence.scale == family["calibration"]["confidence"]["scale"]
+        assert stored.thresholds == []  # twelve fields certify nothing
+        assert 0 < (field_run.stored_sliding(run, name).sure or 0) <= 1
+        assert 1 <= family["calibration"]["views"] <= 1.3
     assert "no threshold for max_error 0.01: needs at least 299" in field_run.calibration_summary(record)
     measured = evaluate(run, own)["families"]["lenet5-field"]
     assert (measured["confidence"], measured["seed"]) == ("out-of-fold", 0)
+    assert measured["views"] == record["families"]["lenet5-field"]["calibration"]["views"]
 
 
 def test_vetoes_are_read_as_fields_of_their_own_kind() -> None:
     own, amounts = fields(["1"] * 60), replace(fields(["1", "1"], amounts=["1", "1"]), name="amounts")
     asked: list[str] = []
 
-    def recognizer(kind: str) -> FieldRecognizer:
+    def recognizer(kind: str, sliding: Sliding) -> FieldRecognizer:
         asked.append(kind)
         return lambda pictures: [raw("1" if kind == "number" else "5", 0.9)] * len(pictures)
 
-    fitted = field_run.fit("tiny", recognizer, own, count=0, invented=3, vetoes=[amounts])["calibration"]
-    assert asked == ["number", "number", "amount"]
+    fitted = field_run.fit("tiny", recognizer, SLIDING, own, count=0, invented=3, vetoes=[amounts])[
+        "calibration"
+    ]
+    assert asked == ["number", "number", "number", "amount"]
     assert fitted["thresholds"] == ()
     refusal = "amounts contradicts: 2 of the 2 that the same threshold accepts are wrong"
     assert refusal in fitted["refusals"][0]
-    (threshold,) = field_run.fit("tiny", recognizer, own, count=0, invented=3)["calibration"]["thresholds"]
+    (threshold,) = field_run.fit("tiny", recognizer, SLIDING, own, count=0, invented=3)["calibration"][
+        "thresholds"
+    ]
     assert (threshold["max_error"], threshold["accepted"]) == (0.05, 1.0)
 
 

@@ -20,7 +20,7 @@ def drawn(widths: list[int]) -> list[np.ndarray]:
 @given(st.lists(st.one_of(st.integers(1, 200), st.sampled_from(EDGES)), min_size=1, max_size=12))
 def test_fields_lie_where_the_service_puts_them(widths: list[int]) -> None:
     fields = drawn(widths)
-    served = sliding_window.place([Field(field, np.eye(2, 3), None) for field in fields], SLIDING)
+    served = sliding_window.place([Field(field, np.eye(2, 3), None) for field in fields], SLIDING, (0.0,))
     found = batching.make_batches(spec.FIELD, fields)
     assert [batch.numbers.tolist() for batch in found] == [numbers for numbers, _ in served]
     for batch, (_, image) in zip(found, served, strict=True):

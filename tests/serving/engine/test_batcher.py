@@ -197,6 +197,18 @@ def test_full_queue(batcher: Batcher, network: Network) -> None:
     run(work())
 
 
+def test_what_has_run_in_part_goes_on_though_the_queue_is_full(batcher: Batcher, network: Network) -> None:
+    async def work() -> None:
+        first = await held(batcher, network, 0)
+        waiting = batcher.submit(image(*range(16)))
+        second = batcher.submit(image(1), continued=True)
+        network.gate.set()
+        assert (await second)[0].item() == 2
+        await asyncio.gather(first, waiting)
+
+    run(work())
+
+
 def test_timeout_in_the_queue(batcher: Batcher, network: Network) -> None:
     async def work() -> None:
         first = await held(batcher, network, 0)

@@ -94,7 +94,7 @@ def test_pad_with_shifts() -> None:
 
 
 def test_each_field_upright_and_slanted() -> None:
-    ((indices, image),) = sliding_window.place([field(50), field(52, 1)], SLIDING)
+    ((indices, image),) = sliding_window.place([field(50), field(52, 1)], SLIDING, SLIDING.slants)
     assert (indices, image.shape, image.dtype) == ([0, 1], (6, 32, 96, 1), np.float32)
     for view, slant in enumerate(SLIDING.slants):
         for row in range(32):
@@ -107,22 +107,22 @@ def test_each_field_upright_and_slanted() -> None:
 
 
 def test_a_single_view_is_the_field_alone() -> None:
-    ((_, image),) = sliding_window.place([field(50)], UPRIGHT)
+    ((_, image),) = sliding_window.place([field(50)], UPRIGHT, (0.0,))
     assert image.shape == (1, 32, 96, 1)
     np.testing.assert_array_equal(image[0, :, 20:70, 0], field(50).pixels / np.float32(255))
 
 
 def test_fields_with_a_problem_are_left_out() -> None:
     fields = [field(200), field(1, problem="blank"), field(50), field(190)]
-    placed = sliding_window.place(fields, UPRIGHT)
+    placed = sliding_window.place(fields, UPRIGHT, (0.0,))
     assert [(indices, image.shape[2]) for indices, image in placed] == [([2], 96), ([0, 3], 240)]
     np.testing.assert_array_equal(placed[1][1][1, :, 20:210, 0], fields[3].pixels / np.float32(255))
-    assert sliding_window.place([fields[1]], UPRIGHT) == []
+    assert sliding_window.place([fields[1]], UPRIGHT, (0.0,)) == []
 
 
 def test_views_by_field() -> None:
     output = np.arange(6 * 5 * 12, dtype=np.float32).reshape(6, 5, 12)
-    views = sliding_window.views(2, output, SLIDING)
+    views = sliding_window.views(2, output)
     assert views.shape == (2, 3, 5, 12)
     np.testing.assert_array_equal(views[1], output[[1, 3, 5]])
 

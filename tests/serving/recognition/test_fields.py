@@ -16,7 +16,8 @@ from serving.images import sliding_window
 from serving.images.field import HEIGHT, Field
 from serving.manifest import Confidence, Model, Sliding, Tensor, Threshold
 from serving.recognition import fields
-from serving.recognition.fields import FieldRecognizer, LocatedField
+from serving.recognition.field_recognizer import FieldRecognizer, field_recognizer
+from serving.recognition.fields import LocatedField
 from serving.repository.store import Repository
 from tests.support.paths import ROOT
 from tests.support.tiny import SLIDING, amount, png
@@ -31,7 +32,7 @@ def reader(models):
     loaded = Repository.open(models).load("lenet5-field")
 
     def make(max_error: float = 0.01, crop=None, **options) -> FieldRecognizer:
-        return fields.field_recognizer(
+        return field_recognizer(
             loaded.name, loaded.model, loaded.network, field_format(**options), max_error, crop
         )
 
@@ -61,13 +62,13 @@ def test_ink_that_was_not_read_is_not_accepted(reader) -> None:
     assert (sure.text, sure.accepted) == ("1250", True)
     network = reader(max_error=0.01).network
     field = fields.normalize_pictures([png(picture)])[0]
-    ((_, image),) = sliding_window.place([field.field], SLIDING)
-    output = network.run(image)[0]
+    ((_, image),) = sliding_window.place([field.field], SLIDING, SLIDING.slants)
+    output = network.infer(image)
     output[..., :] = np.where(np.arange(12) == 11, 1.0, 0.0)  # nothing read, but for a 7 in the first column
     output[:, 0] = np.where(np.arange(12) == 7, 1.0, 0.0)
     output[:, 4] = np.where(np.arange(12) == 7, 1.0, 0.0)
     model = reader().model
-    prediction = fields.recognize(field, output, model, field_format("number"), ANY)
+    prediction = predicted_from(field, output, model, field_format("number"), ANY)
     assert (prediction.text, prediction.accepted) == ("77", False)
     assert prediction.reason == "ink beside the digits that was not read: one may be missing"
 
@@ -180,9 +181,19 @@ def predicted(
     model = model or Model(
         "1", "field", Tensor("image", "FP32", [-1, HEIGHT, -1, 1]), [], labels=LABELS, sliding=sliding
     )
-    return fields.recognize(
+    return predicted_from(
         LocatedField(field, 1, (0, 0), (steps, HEIGHT)), probabilities[None], model, expected, point
     )
+
+
+def predicted_from(
+    source: LocatedField, steps: np.ndarray, model: Model, expected: FieldFormat, point: OperatingPoint
+) -> fields.FieldPrediction:
+    """Predicts from the steps of all views; those beyond the field's are left out."""
+    assert model.sliding is not None
+    steps = steps[:, : sliding_window.steps(source.field.pixels.shape[1], model.sliding)]
+    decoded = fields.decode_field(source, steps, model, expected)
+    return fields.predict(source, steps, decoded, model, expected, point)
 
 
 def steps_of(text: str, sure: float = 0.99) -> np.ndarray:
@@ -345,5 +356,5 @@ def test_a_shadow_is_no_digit() -> None:
     for name in ("lenet5-field", "lenet5-field-int8"):
         loaded = Repository.open().load(name)
         for kind in ("number", "amount"):
-            recognizer = fields.field_recognizer(name, loaded.model, loaded.network, field_format(kind), 0.05)
+            recognizer = field_recognizer(name, loaded.model, loaded.network, field_format(kind), 0.05)
             assert recognizer([picture])[0].text == "4"

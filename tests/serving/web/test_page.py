@@ -17,7 +17,7 @@ from serving.decoding.thresholds import operating_point
 from serving.images.codec import decode
 from serving.images.digit import normalize, tensor
 from serving.manifest import GoldenField
-from serving.recognition.fields import field_recognizer
+from serving.recognition.field_recognizer import field_recognizer
 from serving.repository.store import Repository
 from tests.serving.web.conftest import OpenTab
 from tests.support.browser import Tab
