@@ -58,7 +58,8 @@ def blocks(name: str, model: str, measures: FieldMeasures) -> list[Block]:
                 "Confusion matrix of ten digits, with those missed and made up",
             )
         )
-    parts = [*([SideBySide(plotted)] if plotted else []), *table]
+    plots: list[Block] = [SideBySide(plotted)] if plotted else []
+    parts = [*plots, *table]
     return [Heading("Errors by length and symbol"), *parts] if parts else []
 
 

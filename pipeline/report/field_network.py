@@ -23,6 +23,7 @@ from pipeline.report.html import Block, Chapter, Heading, Plot, Table, Text
 from pipeline.synthesis.sampler import HandwritingSampler
 from serving.decoding.alphabet import Alphabet
 from serving.images.codec import Gray
+from serving.images.digit import tensor
 from serving.images.sliding_window import center, pad, padded_width, steps
 
 _WRITERS: Final = 8  # invented ones, whom training never saw
@@ -113,7 +114,7 @@ def draw_example(run_data: FieldRunData) -> Example:
         ):  # a mark is drawn that the network has no symbol for
             continue
         width = pixels.shape[1]
-        image = pad([pixels], padded_width(width, SLIDING), SLIDING)[..., None] / np.float32(255)
+        image = tensor(pad([pixels], padded_width(width, SLIDING), SLIDING))
         examples.append(Example(pixels, text, np.asarray(infer(image))[0, : steps(width, SLIDING)]))
         if collapse(examples[-1].best, run_data.alphabet) == text:
             return examples[-1]

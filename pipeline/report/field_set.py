@@ -107,9 +107,9 @@ def _accepted(run: Run, families: dict[str, FieldMeasures]) -> list[Block]:
             )
         )
     if _rates(families):
-        head = ("model", *(f"≤ {rate:.1%}" for rate in _rates(families)))
+        rates = ("model", *(f"≤ {rate:.1%}" for rate in _rates(families)))
         caption = "What could be accepted of this set at a counted error, if one knew the threshold beforehand: it certifies nothing."
-        blocks.append(Table(head, measured, caption))
+        blocks.append(Table(rates, measured, caption))
     return blocks
 
 
