@@ -259,10 +259,18 @@ def _parser() -> argparse.ArgumentParser:
         "Measure size, speed and memory of every format.",
         "checkreader benchmark --run mnist",
     )
-    stage(
+    report = stage(
         "report",
         "Show a run in one HTML file: what it is, learned and does, and where it fails.",
-        "checkreader report --run mnist",
+        "checkreader report --run mnist\n  checkreader report --run field --pictures FOLDER",
+    )
+    report.add_argument(
+        "--pictures",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="of a field run: show the worst read of these labeled fields, pictures and labels (default: of none)",
     )
     release = stage(
         "release",

@@ -119,10 +119,15 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Others(msgspec.Struct, frozen=True):
-    """Pictures that hold no digit or no field, and how many of them were accepted."""
+    """Pictures that hold no digit or no field, and how many of them were accepted.
+
+    Of fields `threshold` is the default one, and `highest` each kind's highest confidence.
+    """
 
     n: int
     accepted: int
+    threshold: float | None = None
+    highest: dict[str, float] = {}
 
 
 class CalibrationError(msgspec.Struct, frozen=True):
@@ -143,13 +148,50 @@ class DigitMeasures(msgspec.Struct, frozen=True, kw_only=True):
     confusion: list[list[int]] = []  # digit → digit that was read → count
 
 
+class RejectPoint(msgspec.Struct, frozen=True):
+    """The error among the accepted fields where the least confident share is rejected."""
+
+    rejected: float
+    error: float
+
+
+class ReliabilityBin(msgspec.Struct, frozen=True):
+    """The mean confidence of a bin's fields and the share of them that is right, with its 95 % interval."""
+
+    confidence: float
+    accuracy: float
+    low: float
+    high: float
+    n: int
+
+
+class Misread(msgspec.Struct, frozen=True):
+    """A field that is read wrong: its label, what was read, and why it is never accepted, if that is so."""
+
+    file: str
+    text: str
+    read: str
+    confidence: float
+    problem: str | None
+
+
 class FieldMeasures(msgspec.Struct, frozen=True, kw_only=True):
-    """The measures of a field model by `evaluate` or cross-validation; `boxes` where some are labeled."""
+    """The measures of a field model by `evaluate` or cross-validation.
+
+    `boxes` are there where some are labeled, `amounts` and `exact_written` where labels name amounts and marks.
+    `confusion` counts digit → digit that was read or, in the last column, missed; `inserted` is made up.
+    """
 
     data: dict[str, Any]
     n: int
+    confidence: str = "reader"  # or "out-of-fold"
     exact: Share
+    exact_written: Share | None = None
+    amounts: Share | None = None
     digit_error_rate: dict[str, float]
+    confusion: list[list[int]] = []
+    inserted: list[int] = []
+    unread: int = 0
     by_length: list[Share] = []
     by_touching: dict[str, Share] = {}
     by_separators: dict[str, Share] = {}
@@ -157,6 +199,10 @@ class FieldMeasures(msgspec.Struct, frozen=True, kw_only=True):
     nonfields: Others | None = None
     thresholds: list[Point] = []
     measured: list[Point] = []
+    error_reject: list[RejectPoint] = []
+    calibration_error: CalibrationError | None = None
+    reliability: list[ReliabilityBin] = []
+    worst: list[Misread] = []
 
 
 class CrossValidation(msgspec.Struct, frozen=True):

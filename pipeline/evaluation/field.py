@@ -29,7 +29,14 @@ from pipeline.evaluation.field_readings import (
     scores,
 )
 from pipeline.evaluation.field_views import mean_views
-from pipeline.metrics.calibration import Flags, Floats, apply_threshold, expected_error, interval
+from pipeline.metrics.calibration import (
+    Flags,
+    Floats,
+    apply_threshold,
+    expected_error,
+    interval,
+    reliability,
+)
 from pipeline.metrics.edit_distance import align
 from pipeline.synthesis import nonfields
 from serving.decoding.alphabet import EITHER
@@ -117,6 +124,7 @@ def measure(
             ),
             "after": expected_error(score, correct_flags),
         },
+        "reliability": reliability(score[score > 0], correct_flags[score > 0]),
         "worst": _worst(recognized, labeled, score, wrong),
     }
 

@@ -16,8 +16,8 @@ import msgspec
 
 from pipeline import progress
 from pipeline.data.labeled_fields import Labeled, folds
+from pipeline.evaluation import evaluated_sets, field_calibration, field_views
 from pipeline.evaluation import field as evaluation
-from pipeline.evaluation import field_calibration, field_views
 from pipeline.evaluation.cross_validation import FOLDS
 from pipeline.evaluation.field_readings import (
     FieldRecognizer,
@@ -146,7 +146,7 @@ def evaluate(
     nonfield_count: int = evaluation.NONFIELDS,
     invented: int = INVENTED_WRITERS,
 ) -> dict[str, Any]:
-    """Runs the stage: measures both models on labeled fields; writes `evaluate.json`.
+    """Runs the stage: measures both models on labeled fields; writes `evaluate.json`, and keeps it in `evaluated.json`.
 
     Args:
         run: an exported run of the task `field`.
@@ -174,7 +174,7 @@ def evaluate(
             "format": format_name,
             **measure(name, recognizer, labeled, calibration.thresholds, seed, nonfield_count, invented),
         }
-    return run.record(
+    record = run.record(
         "evaluate",
         [],
         task="field",
@@ -183,6 +183,8 @@ def evaluate(
         difference=difference(families),
         trained_on=_trained_on(run, labeled),
     )
+    evaluated_sets.keep(run, record)
+    return record
 
 
 def measure(

@@ -256,3 +256,29 @@ def expected_error(score: Floats, right: Flags, bins: int = 15) -> float:
     order = np.argsort(score, kind="stable")
     parts = [part for part in np.array_split(order, bins) if len(part)]
     return float(sum(len(part) * abs(score[part].mean() - right[part].mean()) for part in parts) / len(score))
+
+
+def reliability(score: Floats, right: Flags, bins: int = 10) -> list[dict[str, float]]:
+    """Returns confidence and accuracy, with its 95 % interval, of the bins of equal width that hold any reading.
+
+    Args:
+        score: float [N], the confidences.
+        right: bool [N].
+        bins: how many bins there are.
+    """
+    place = np.minimum((score * bins).astype(int), bins - 1)
+    filled = []
+    for number in np.unique(place):
+        in_bin = place == number
+        hits, count = int(right[in_bin].sum()), int(in_bin.sum())
+        low, high = interval(hits, count)
+        filled.append(
+            {
+                "confidence": float(score[in_bin].mean()),
+                "accuracy": hits / count,
+                "low": low,
+                "high": high,
+                "n": count,
+            }
+        )
+    return filled

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.metrics.calibration import ERROR_RATES, NONDIGIT_RATE, calibration_error, interval
+from pipeline.metrics.calibration import ERROR_RATES, NONDIGIT_RATE, calibration_error, reliability
 from pipeline.records import Calibration, Point
 from pipeline.report import formats, image_grid, plots
 from pipeline.report.html import Block, Chapter, Heading, Plot, SideBySide, Table, Text, Thumbnails
@@ -281,29 +281,3 @@ def thresholds_note(calibration: Calibration | None) -> str:
     return text + (
         f" For {rates} too few validation digits are read surely enough without an error." if missing else ""
     )
-
-
-def reliability(score: Floats, right: npt.NDArray[np.bool_], bins: int = 10) -> list[dict[str, float]]:
-    """Returns confidence and accuracy, with its 95 % interval, of the bins of equal width that hold any digit.
-
-    Args:
-        score: float [N], the confidences.
-        right: bool [N].
-        bins: how many bins there are.
-    """
-    place = np.minimum((score * bins).astype(int), bins - 1)
-    filled = []
-    for number in np.unique(place):
-        in_bin = place == number
-        hits, count = int(right[in_bin].sum()), int(in_bin.sum())
-        low, high = interval(hits, count)
-        filled.append(
-            {
-                "confidence": float(score[in_bin].mean()),
-                "accuracy": hits / count,
-                "low": low,
-                "high": high,
-                "n": count,
-            }
-        )
-    return filled

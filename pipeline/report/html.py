@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import jinja2
 
 from pipeline.report import image_grid, plots
 from pipeline.report.image_grid import Pixels, Thumbnail
+from pipeline.run import Run, write_bytes
+
+FOLDER: Final = "report"  # inside a run
+PAGE: Final = "index.html"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,22 +121,39 @@ class Chapter:
     numbers: dict[str, Any]
 
 
-def render(
-    title: str,
-    summary: Sequence[str],
-    facts: Sequence[tuple[str, str]],
-    words: Sequence[tuple[str, str]],
-    chapters: Sequence[Chapter],
-) -> str:
-    """Renders the page.
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """A whole page.
 
-    Args:
+    Attributes:
         title: of the page.
-        summary: sentences at the head of the page.
+        summary: sentences at its head.
         facts: name and value of each fact below them.
-        words: terms that the page uses, and what they mean.
+        words: terms that it uses, and what they mean.
         chapters: in order.
+        sources: from what its numbers and pictures were computed.
     """
+
+    title: str
+    summary: Sequence[str]
+    facts: Sequence[tuple[str, str]]
+    words: Sequence[tuple[str, str]]
+    chapters: Sequence[Chapter]
+    sources: str
+
+
+def write(run: Run, page: Page) -> list[str]:
+    """Writes the page and its pictures into a run's folder `report`, in the place of earlier ones; returns the files, relative to the run."""
+    files = {f"{FOLDER}/pictures/{name}": content for name, content in pictures(page.chapters)}
+    files[f"{FOLDER}/{PAGE}"] = render(page).encode()
+    shutil.rmtree(run / FOLDER / "pictures", ignore_errors=True)  # none of an earlier version
+    for name, content in files.items():
+        write_bytes(run / name, content)
+    return list(files)
+
+
+def render(page: Page) -> str:
+    """Renders the page."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -141,13 +163,7 @@ def render(
     )
     environment.filters |= {"number": number, "data_uri": _data_uri}
     return environment.get_template("page.html.j2").render(
-        title=title,
-        light=plots.variables(False),
-        dark=plots.variables(True),
-        summary=summary,
-        facts=facts,
-        words=words,
-        chapters=chapters,
+        page=page, light=plots.variables(False), dark=plots.variables(True)
     )
 
 

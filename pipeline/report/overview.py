@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.report.run_data import RunData
+if TYPE_CHECKING:  # it imports Keras, which the words have no need of
+    from pipeline.report.run_data import RunData
 
 # A map that never answers before subsampling does not after it.
 _BEFORE: Final = {"s2": "c1", "s4": "c3"}

@@ -9,7 +9,6 @@ rest takes less than three minutes. Importing this needs TensorFlow.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -29,10 +28,8 @@ from pipeline.report.architecture_training import Budget
 from pipeline.report.architectures import VARIANTS, Variant
 from pipeline.report.html import Chapter
 from pipeline.report.run_data import RunData, require
-from pipeline.run import Run, write_bytes
+from pipeline.run import Run
 
-FOLDER: Final = "report"  # inside a run
-PAGE: Final = "index.html"
 CHAPTERS: Final[tuple[Callable[[RunData], Chapter], ...]] = (
     chapter1_network.chapter,
     chapter2_learned.chapter,
@@ -60,7 +57,7 @@ def report(
         CheckreaderError: a stage before is missing, or one of its files changed.
     """
     require(run)  # before anything is trained
-    folder = run / FOLDER
+    folder = run / page.FOLDER
     comparisons = architecture_training.compare(
         folder, dataset, budget or architecture_training.default_budget(dataset), variants
     )
@@ -70,18 +67,18 @@ def report(
         progress.note(f"report: chapter {number} of {len(CHAPTERS)}")
         chapters.append(write(run_data))
     progress.note("report: pictures and page")
-    files = {f"pictures/{name}": content for name, content in page.pictures(chapters)}
-    files[PAGE] = page.render(
-        f"LeNet-5, run {run.path.name}",
-        overview.sentences(run_data, {chapter.name: chapter.numbers for chapter in chapters}),
-        _facts(run_data),
-        overview.WORDS,
-        chapters,
-    ).encode()
-    shutil.rmtree(folder / "pictures", ignore_errors=True)  # none of an earlier version
-    for name, content in files.items():
-        write_bytes(folder / name, content)
-    written = [f"{FOLDER}/{name}" for name in (*files, architecture_training.FILE)]
+    files = page.write(
+        run,
+        page.Page(
+            f"LeNet-5, run {run.path.name}",
+            overview.sentences(run_data, {chapter.name: chapter.numbers for chapter in chapters}),
+            _facts(run_data),
+            overview.WORDS,
+            chapters,
+            "the run's records and weights, its data and the networks trained for comparison",
+        ),
+    )
+    written = [*files, f"{page.FOLDER}/{architecture_training.FILE}"]
     return run.record(
         "report", written, data=dataset.record(), **{chapter.name: chapter.numbers for chapter in chapters}
     )
@@ -116,6 +113,6 @@ def summary(record: dict[str, Any], run: Run) -> str:
     """Formats the record in a few lines for the screen."""
     mean, ece = record["failures"]["corruptions"]["mean"], record["quality"]["calibration_error"]
     return (
-        f"{run / FOLDER / PAGE}: calibration error {ece:.2%}; mean accuracy under 15 corruptions {mean['raw']:.2%} "
+        f"{run / page.FOLDER / page.PAGE}: calibration error {ece:.2%}; mean accuracy under 15 corruptions {mean['raw']:.2%} "
         f"as they are, {mean['normalized']:.2%} normalized"
     )

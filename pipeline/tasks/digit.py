@@ -205,7 +205,11 @@ def benchmark(run: Run, options: Namespace) -> Answer:
 
 
 def report(run: Run, options: Namespace) -> Answer:
-    """Writes the report; a run of another task is refused before its data, which a run of fields has none of."""
+    """Writes the report, which shows the misread digits of the run's test pictures."""
+    if options.pictures:
+        raise CheckreaderError(
+            f"{run.path}: --pictures shows fields; the report of a digit run shows its misread digits anyway"
+        )
     load_tensorflow()
     from pipeline.report import report, run_data
 

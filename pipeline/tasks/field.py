@@ -244,6 +244,15 @@ def benchmark(run: Run, options: Namespace) -> Answer:
     return record, benchmark.summary(record)
 
 
+def report(run: Run, options: Namespace) -> Answer:
+    """Writes the report, with pictures of the folders that were named."""
+    labeled = [labeled_fields.load(folder) for folder in options.pictures]
+    from pipeline.report import field_report
+
+    record = field_report.report(run, labeled)
+    return record, field_report.summary(record, run)
+
+
 def release(run: Run, options: Namespace) -> Answer:
     """Puts the field models into the release."""
     from pipeline.release import field
@@ -277,7 +286,7 @@ TASK: Final = TaskStages(
         "calibrate": calibrate,
         "evaluate": evaluate,
         "benchmark": benchmark,
-        "report": digit.report,
+        "report": report,
         "release": release,
     },
     {

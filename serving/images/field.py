@@ -20,6 +20,7 @@ from serving.images.codec import Gray
 from serving.images.comb_cells import written_cells
 from serving.images.digit import INK_LEVEL
 from serving.images.ink import Ink, find_ink
+from serving.images.points import PixelBox, find_points
 from serving.images.slope_slant import BoundingBoxes, WritingSize, slope_and_slant, writing_size
 
 HEIGHT: Final = 32
@@ -128,7 +129,8 @@ def _fitted(
             [slope * step, level * step, slope * u + level * v],
         ]
     )
-    work = Image.frombuffer("L", ink.smooth.shape[::-1], ink.soft_mask(keep), "raw", "L", 0, 1)
+    soft = ink.soft_mask(keep, _points(ink, boxes, keep, size.height, slope, slant))
+    work = Image.frombuffer("L", ink.smooth.shape[::-1], soft, "raw", "L", 0, 1)
     upright = work.transform(
         (width, HEIGHT), Image.Transform.AFFINE, to_work.ravel().tolist(), Image.Resampling.BILINEAR
     )
@@ -167,6 +169,21 @@ def _writing(ink: Ink, boxes: BoundingBoxes, height: float, middle: float) -> np
         for area, (left, right, top, bottom) in zip(areas, boxes, strict=True)
     ]
     return np.array(keep if any(keep) else [True] * len(keep))
+
+
+def _points(
+    ink: Ink, boxes: BoundingBoxes, keep: npt.NDArray[np.bool_], height: float, slope: float, slant: float
+) -> list[PixelBox]:
+    """Finds the points among what was too small, too pale or too far below for a stroke; none in a comb."""
+    specks = [ink.specks] if keep.all() else [ink.specks, ink.components.select(~keep)]
+    if ink.comb is not None or not any(map(len, specks)):
+        return []
+    digits = [
+        (left, right, top, bottom)
+        for (left, right, top, bottom), kept in zip(boxes, keep.tolist(), strict=True)
+        if kept and bottom - top >= 0.4 * height
+    ]
+    return find_points(ink.smooth, ink.base, ink.span, ink.erased, specks, digits, height, slope, slant)
 
 
 def _is_rule(wide: float, tall: float, offset: float, height: float) -> bool:

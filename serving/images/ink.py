@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +18,7 @@ from serving.images.comb_removal import comb_pixels, rests
 from serving.images.combs import find_comb
 from serving.images.connected_components import Components
 from serving.images.level_map import map_levels
+from serving.images.points import PixelBox
 from serving.images.ruled_lines import box_edges, horizontal_rules, line_pixels
 from serving.images.slope_slant import BoundingBoxes
 from serving.images.uneven_light import dark_ink
@@ -30,6 +32,7 @@ _STRONG: Final = 0.5  # at least one of them
 _RULE: Final = 0.2  # a rule above what is next to it
 _DARK: Final = 0.25  # print
 _SOFT: Final = 0.2, 0.8  # 0 and 255 of the result
+_SPECK: Final = 0.36  # the darkest pixel of a point at least
 _LEAST_AREA: Final = 5
 
 
@@ -42,6 +45,8 @@ class Ink:
         base: the darkness of the paper's own pattern.
         span: how much darker the strokes are.
         components: the strokes.
+        specks: components that are too small or too pale for strokes, but for the palest.
+        erased: bool [H, W], the print that was taken out; None where there was none.
         comb: printed around them; None where there is none.
     """
 
@@ -49,14 +54,26 @@ class Ink:
     base: float
     span: float
     components: Components
+    specks: Components
+    erased: _Mask | None = None
     comb: Comb | None = None
 
-    def soft_mask(self, keep: _Mask) -> Gray:
-        """Returns the ink 0–255, uint8 [H, W], of some components, bool [components], and one pixel around them."""
+    def soft_mask(self, keep: _Mask, points: Sequence[PixelBox] = ()) -> Gray:
+        """Returns the ink 0–255, uint8 [H, W], of some components and of points, and one pixel around them.
+
+        Args:
+            keep: bool [components].
+            points: boxes in pixels; a point is as dark as ink, however far its few pixels were smoothed.
+        """
         wide = dilate_squares(self.components.select(keep).mask().view(np.uint8), 1)
         low, high = (self.base + share * self.span for share in _SOFT)
         levels = np.minimum(np.maximum((np.arange(256) - low) * (255 / (high - low)), 0), 255)
-        return map_levels(self.smooth, levels.astype(np.uint8)) * wide
+        soft = map_levels(self.smooth, levels.astype(np.uint8)) * wide
+        for left, right, top, bottom in points:
+            place = slice(max(top - 1, 0), bottom + 1), slice(max(left - 1, 0), right + 1)
+            darkness = np.maximum(self.smooth[place] - low, 0)
+            soft[place] = np.maximum(soft[place], darkness * (255 / darkness.max()))
+        return soft
 
 
 def find_ink(work: Gray) -> Ink | None:
@@ -90,13 +107,15 @@ def find_ink(work: Gray) -> Ink | None:
             return None
         mask = smooth >= math.ceil(base + _WEAK * span)
     components = Components.of(mask)
-    strong = components.maximum(smooth) >= base + _STRONG * span
-    components = components.select(strong & (components.area() >= _LEAST_AREA))
+    darkest = components.maximum(smooth)
+    strokes = (darkest >= base + _STRONG * span) & (components.area() >= _LEAST_AREA)
+    specks = components.select((darkest >= base + _SPECK * span) & ~strokes)
+    components = components.select(strokes)
     if comb is not None:
         components = components.select(~rests(BoundingBoxes.of(components, 0.0, 0.0), comb, mask.shape))
     elif lines:
         components = components.select(~box_edges(BoundingBoxes.of(components, 0.0, 0.0), lines, len(smooth)))
-    return Ink(smooth, base, span, components, comb) if len(components) else None
+    return Ink(smooth, base, span, components, specks, erased, comb) if len(components) else None
 
 
 def _darkness(work: Gray) -> Gray:

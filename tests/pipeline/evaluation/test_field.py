@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 
 from pipeline.evaluation import field
 from pipeline.evaluation.field import error_reject, iou, measure
-from pipeline.metrics.calibration import apply_threshold
+from pipeline.metrics.calibration import ERROR_RATES, apply_threshold
 from pipeline.synthesis import nonfields
 from serving.manifest import Threshold
 from tests.support.field_readings import fields, raw
@@ -158,7 +158,7 @@ def test_measured_and_stored_thresholds() -> None:
     (entry,) = found["thresholds"]
     assert (entry["accepted"], entry["error"], entry["n"]) == (2 / 7, 0.5, 7)
     assert [(row["max_error"], row["accepted"]) for row in found["measured"]] == [
-        (rate, pytest.approx(1 / 7)) for rate in (0.05, 0.03, 0.02, 0.01, 0.005)
+        (rate, pytest.approx(1 / 7)) for rate in ERROR_RATES
     ]
     assert record()["thresholds"] == []
 

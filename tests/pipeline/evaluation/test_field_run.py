@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.data import labeled_fields
-from pipeline.evaluation import field_run
+from pipeline.evaluation import evaluated_sets, field_run
 from pipeline.evaluation.field_readings import FieldRecognizer
 from pipeline.networks.lenet5_field import SLIDING
 from pipeline.records import Calibration
@@ -47,6 +47,9 @@ def test_both_models_through_the_file_that_is_served(own: labeled_fields.Labeled
     assert record["difference"] == pytest.approx(exact[1] - exact[0])
     assert not record["trained_on"]
     assert run.require("evaluate") == record
+    (kept,) = evaluated_sets.load(run)
+    assert kept.families["lenet5-field"].exact.value == exact[0]
+    assert sum(entry.n for entry in kept.families["lenet5-field"].reliability) <= len(own)
     assert "8 bits minus float: +" in field_run.summary(
         record
     ) or "8 bits minus float: -" in field_run.summary(record)

@@ -219,3 +219,11 @@ def test_calibration_error_of_calibrated_logits() -> None:
     logits, labels = sampled(2.0, 20_000)
     before, after = (calibration_error(softmax(logits / t, 1), labels) for t in (1.0, 2.0))
     assert after < 0.015 < 0.05 < before
+
+
+def test_reliability() -> None:
+    score = np.array([0.05, 0.951, 0.96, 1.0, 0.55])
+    bins = calibration.reliability(score, np.array([False, True, True, False, True]))
+    assert [entry["n"] for entry in bins] == [1, 1, 3]
+    assert [entry["accuracy"] for entry in bins] == pytest.approx([0, 1, 2 / 3])
+    assert all(entry["low"] <= entry["accuracy"] <= entry["high"] for entry in bins)

@@ -30,14 +30,6 @@ def test_history(finished: Run) -> None:
         assert chapter4_quality.history(finished / "tensorboard", "train", "nothing") == []
 
 
-def test_reliability() -> None:
-    score = np.array([0.05, 0.951, 0.96, 1.0, 0.55])
-    found = chapter4_quality.reliability(score, np.array([False, True, True, False, True]))
-    assert [one["n"] for one in found] == [1, 1, 3]
-    assert [one["accuracy"] for one in found] == pytest.approx([0, 1, 2 / 3])
-    assert all(one["low"] <= one["accuracy"] <= one["high"] for one in found)
-
-
 def test_equal_and_missing_thresholds_are_explained() -> None:
     thresholds = [Threshold(rate, 0.999, 0.9, 0.0, 0.0, rate, 1_000) for rate in (0.02, 0.01, 0.005)]
     note = chapter4_quality.thresholds_note(Calibration(least_evidence=7.5182, thresholds=thresholds))

@@ -34,12 +34,22 @@ def chapters() -> list[page.Chapter]:
 
 
 def test_render() -> None:
-    text = page.render("A <run>", ["It reads <5 %."], [("key", "<value>")], [("word", "meaning")], chapters())
+    text = page.render(
+        page.Page(
+            "A <run>",
+            ["It reads <5 %."],
+            [("key", "<value>")],
+            [("word", "meaning")],
+            chapters(),
+            "<records>",
+        )
+    )
     found = Checked.of(text)
     assert found.titles == ["A <run>", "Words", "1. One & only", "Head & shoulders"]
     assert text.index("It reads &lt;5 %.") < text.index("<nav") < text.index("meaning") < text.index("1. One")
     assert found.images == 14
     assert found.addresses == []
+    assert "<code>checkreader report</code> from &lt;records&gt;." in text
     assert "x &lt; y" in text
     assert "Some &lt;b&gt;words&lt;/b&gt;." in text
     assert 'aria-label="A &#34;line&#34;"' in text

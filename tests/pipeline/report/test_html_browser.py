@@ -22,7 +22,7 @@ def test_a_wide_table_shows_that_it_scrolls(tmp_path: Path, dark: bool) -> None:
         for columns in (12, 2)
     ]
     chapter = page.Chapter("one", "One", tables, {})
-    (tmp_path / "index.html").write_text(page.render("A run", [], [], [], [chapter]))
+    (tmp_path / "index.html").write_text(page.render(page.Page("A run", [], [], [], [chapter], "nothing")))
     with chromium() as browser:
         tab = Tab.new(browser, 390, 844, dark=dark, mobile=True)
         tab.page.goto((tmp_path / "index.html").as_uri())

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import cli
 from pipeline.data.digits import Dataset
 from pipeline.run import Run
 from serving.errors import CheckreaderError
@@ -88,8 +87,7 @@ def test_trains_nothing_twice(finished: Run, reported: dict, digits: Dataset, mo
     monkeypatch.setattr(architecture_training, "train_variant", lambda *_: pytest.fail("trained again"))
     monkeypatch.setattr(report, "CHAPTERS", ())
     monkeypatch.setattr(report.overview, "sentences", lambda *_: [])
-    monkeypatch.setattr(report, "write_bytes", lambda *_: None)
-    monkeypatch.setattr(report.shutil, "rmtree", lambda *_, **__: None)
+    monkeypatch.setattr(report.page, "write", lambda *_: [])
     monkeypatch.setattr(Run, "record", lambda *_, **content: content)
     report.report(finished, digits, BUDGET, VARIANTS)
 
@@ -105,21 +103,6 @@ def test_before_it_is_measured(exported: Run, digits: Dataset, tmp_path: Path) -
     (run / "verify.json").unlink(missing_ok=True)  # where another test has verified the run
     with pytest.raises(CheckreaderError, match=r"verify.json: not found: run `checkreader verify --run"):
         report.report(run, digits)
-
-
-def test_fields_have_no_report(tmp_path: Path, digits: Dataset) -> None:
-    run = Run(tmp_path)
-    run.record("train", [], task="field", config={}, data={})
-    with pytest.raises(CheckreaderError, match="a report is made of a digit run"):
-        report.report(run, digits)
-
-
-def test_the_command_refuses_fields(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before it looks for data, which such a run has none of."""
-    monkeypatch.chdir(tmp_path)
-    Run(tmp_path / "runs" / "field").record("train", [], task="field", config={}, data={})
-    with pytest.raises(CheckreaderError, match="runs/field: a report is made of a digit run"):
-        cli.main(["report", "--run", "field"])
 
 
 def test_training_facts() -> None:

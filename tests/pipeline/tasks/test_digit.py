@@ -100,8 +100,6 @@ def test_not_calibrated_by_labeled_fields(run: Run) -> None:
         digit.calibrate(run, options())
 
 
-def test_no_report_of_a_field_run(tmp_path: Path) -> None:
-    run = Run(tmp_path / "field")
-    run.record("train", [], task="field", config={}, data={})
-    with pytest.raises(CheckreaderError, match="a report is made of a digit run, this one reads fields"):
-        digit.report(run, options())
+def test_a_report_shows_no_fields(run: Run) -> None:
+    with pytest.raises(CheckreaderError, match="--pictures shows fields"):
+        digit.report(run, options(pictures=[Path("fields")]))
