@@ -49,7 +49,7 @@ def measure(kinds: Sequence[str] = tuple(KINDS)) -> dict[str, Any]:
         (str(golden.digit), decode((folder / golden.file).read_bytes())) for golden in repository.golden[0]
     ]
     golden_fields = [
-        (golden.text.replace(".", ""), decode((folder / golden.file).read_bytes()))
+        ("".join(filter(str.isdigit, golden.text)), decode((folder / golden.file).read_bytes()))
         for golden, _ in repository.golden_fields
     ]
     return {

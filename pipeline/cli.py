@@ -29,6 +29,7 @@ from serving.arguments import Parser, number, positive, share
 from serving.errors import CheckreaderError
 
 _SEED = number(int, lambda seed: 0 <= seed < 2**32, "a whole number from 0 to 4294967295")
+_VIEWS = number(float, lambda views: 1 <= views <= 3, "a number from 1 to 3")
 _CLUSTERS = number(int, lambda clusters: 2 <= clusters <= 256, "a whole number from 2 to 256")
 
 
@@ -227,6 +228,13 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="of fields: other labeled fields, which may contradict what --data certify; may be repeated",
     )
+    calibrate.add_argument(
+        "--views",
+        type=_VIEWS,
+        metavar="MOST",
+        help="of fields: read more than one view only where the first leaves doubt, of at most so many fields that each "
+        "takes MOST views on average (default: every view of each)",
+    )
     evaluate = stage(
         "evaluate",
         "Measure accuracy, calibration and rejection on the test set, or on labeled fields.",
@@ -244,6 +252,12 @@ def _parser() -> argparse.ArgumentParser:
             metavar="FOLDER",
             help="of a field run: pictures with labels.csv or labels.jsonl; of released models either those, or "
             "digits in LABEL/*.png",
+        )
+        sub.add_argument(
+            "--as",
+            dest="read_as",
+            choices=("amount", "number"),
+            help="of fields: what --data hold (default: amounts where labels have them, else numbers)",
         )
         sub.add_argument(
             "--name", metavar="NAME", help="what to call your own data (default: their folder's name)"

@@ -57,6 +57,7 @@ class Labeled:
     encoded: tuple[bytes, ...]
     digests: tuple[str, ...]  # SHA-256 of each picture's file
     sha256: dict[str, str]  # of the labels, and of all pictures together
+    read_as: str | None = None  # the kind that was asked for
 
     def __len__(self) -> int:
         return len(self.files)
@@ -68,7 +69,9 @@ class Labeled:
 
     @property
     def kind(self) -> str:
-        """The kind of field to read these as: an amount where labels say which, else a number."""
+        """The kind of field to read these as: what was asked for, else an amount where labels say which, else a number."""
+        if self.read_as is not None:
+            return self.read_as
         return "number" if all(amount is None for amount in self.amounts) else "amount"
 
     def translated(self, alphabet: Alphabet) -> Labeled:
@@ -102,6 +105,7 @@ class Labeled:
         return {
             "name": self.name,
             "n": len(self),
+            "kind": self.kind,
             "digits": sum(map(len, self.digits)),
             "marks": self.marks,
             "amounts": sum(amount is not None for amount in self.amounts),
@@ -118,8 +122,13 @@ class _Row(msgspec.Struct, frozen=True):
     boxes: list[tuple[int | str, float, float, float, float]] | None = None
 
 
-def load(folder: Path, name: str | None = None) -> Labeled:
-    """Loads the labeled fields in `folder`; `name` is what to call them instead of the folder's name.
+def load(folder: Path, name: str | None = None, read_as: str | None = None) -> Labeled:
+    """Loads the labeled fields in `folder`.
+
+    Args:
+        folder: with labels and pictures.
+        name: what to call them; None = the folder's name.
+        read_as: the kind of field to read them as; None = as their labels suggest, see `Labeled.kind`.
 
     Raises:
         CheckreaderError: no labels, or a line that cannot be used; the message says
@@ -165,6 +174,7 @@ def load(folder: Path, name: str | None = None) -> Labeled:
         tuple(encoded),
         tuple(digests),
         {path.name: labels, "pictures": pictures},
+        read_as,
     )
 
 

@@ -49,6 +49,7 @@ def calibrate(
     count: int = _NONFIELDS,
     invented: int = INVENTED_WRITERS,
     vetoes: Sequence[Labeled] = (),
+    most_views: float | None = None,
 ) -> dict[str, Any]:
     """Runs the stage: fits confidence and thresholds of both models; writes `calibrate.json`.
 
@@ -59,6 +60,7 @@ def calibrate(
         count: the number of pictures that are no field.
         invented: the number of invented writers whose fields are shown upside down.
         vetoes: sets of fields that may contradict a threshold, and certify none.
+        most_views: of a field, on average; None = every view of each.
 
     Returns:
         The record; `families` holds for each model its `format` and the result of `field_calibration.fit`.
@@ -82,7 +84,7 @@ def calibrate(
 
         return {
             "format": format_name,
-            **fit(name, recognizer, SLIDING, labeled, seed, count, invented, others),
+            **fit(name, recognizer, SLIDING, labeled, seed, count, invented, others, most_views),
         }
 
     families = {name: fitted(name, format_name) for name, format_name in FAMILIES.items()}
@@ -107,6 +109,7 @@ def fit(
     count: int = _NONFIELDS,
     invented: int = INVENTED_WRITERS,
     vetoes: Sequence[Labeled] = (),
+    most_views: float | None = None,
 ) -> dict[str, Any]:
     """Fits a model, called `name`: when one view is enough, then confidence and thresholds of what is read so.
 
@@ -114,7 +117,9 @@ def fit(
     The other arguments are those of `calibrate`.
     """
     progress.note(f"{name}: reading {len(labeled):,} fields and {count:,} pictures that are none")
-    sliding = field_views.fit(functools.partial(recognizer, labeled.kind), sliding, labeled)
+    sliding = msgspec.structs.replace(sliding, sure=None)
+    if most_views is not None:
+        sliding = field_views.fit(functools.partial(recognizer, labeled.kind), sliding, labeled, most_views)
 
     def read(fields: Labeled) -> field_calibration.ReadSet:
         recognized = recognize(recognizer(fields.kind, sliding), fields)

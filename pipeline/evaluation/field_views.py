@@ -12,7 +12,6 @@ from pipeline.data.labeled_fields import Labeled
 from pipeline.evaluation.field_readings import FieldRecognizer, RecognizedField, recognize
 from serving.manifest import Sliding
 
-MOST: Final = 1.3  # views a field, on average over the fields that the bound is fitted on
 _PLACES: Final = 4  # decimals of the bound
 
 MakeRecognizer = Callable[[Sliding], FieldRecognizer]
@@ -23,20 +22,21 @@ def upright(sliding: Sliding) -> Sliding:
     return msgspec.structs.replace(sliding, slants=sliding.slants[:1], sure=None)
 
 
-def fit(make_recognizer: MakeRecognizer, sliding: Sliding, labeled: Labeled) -> Sliding:
+def fit(make_recognizer: MakeRecognizer, sliding: Sliding, labeled: Labeled, most: float) -> Sliding:
     """Returns the geometry with the bound that reading the upright view of labeled fields gives; see `with_bound`.
 
     Args:
         make_recognizer: makes the model's recognizer with a geometry.
         sliding: the model's.
         labeled: fields that the network was not trained on; their labels do not matter.
+        most: views a field, on average over these.
     """
     if len(sliding.slants) == 1:
         return upright(sliding)
-    return with_bound(sliding, recognize(make_recognizer(upright(sliding)), labeled))
+    return with_bound(sliding, recognize(make_recognizer(upright(sliding)), labeled), most)
 
 
-def with_bound(sliding: Sliding, first: Sequence[RecognizedField], most: float = MOST) -> Sliding:
+def with_bound(sliding: Sliding, first: Sequence[RecognizedField], most: float) -> Sliding:
     """Returns the geometry with the largest bound `sure` at which no more than `most` views a field are read.
 
     More views read more and tell right strings from wrong ones better, so the largest is the best: the bound is the

@@ -235,8 +235,10 @@ def same_strings(records: FieldRecords, row: Format) -> float | None:
 
 
 def measured_on(records: FieldRecords) -> dict[str, int]:
-    """Returns the names and counts of the labeled fields that a field run was evaluated on."""
-    return {family.data["name"]: family.n for family in records.evaluate.families.values()}
+    """Returns the names and counts of the labeled fields that a field run was evaluated or calibrated on."""
+    measured = {family.data["name"]: family.n for family in records.evaluate.families.values()}
+    vetoes = records.calibrate.vetoes if records.calibrate else []
+    return measured | {data["name"]: data["n"] for data in vetoes}
 
 
 def deployed_size(records: Records) -> dict[str, int] | None:

@@ -177,7 +177,7 @@ def calibrate(run: Run, options: Namespace) -> Answer:
 
 def evaluate(run: Run, options: Namespace) -> Answer:
     """Measures both models on the test pictures of the run's own data."""
-    if options.data is not None or options.name is not None:
+    if (options.data, options.name, options.read_as) != (None, None, None):
         raise CheckreaderError(
             f"{run.path}: a digit run is measured by the test pictures of its own data: to measure it by others, release "
             "it and run `checkreader evaluate --models DIR --data FOLDER`"

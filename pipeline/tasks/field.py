@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pipeline import progress
 from pipeline.config import FieldTrainConfig, field_preset, finetune_preset
 from pipeline.data import labeled_fields
 from pipeline.data.labeled_fields import Index, Labeled
 from pipeline.networks import spec
-from pipeline.networks.lenet5_field import SLIDING
 from pipeline.records import TrainRecord
 from pipeline.run import Run
 from pipeline.tasks import digit, stages
@@ -26,7 +24,6 @@ from pipeline.tasks.stages import Answer, TaskStages, export, load_tensorflow
 from serving.errors import CheckreaderError
 from serving.images.codec import Gray
 from serving.images.field import normalize_field
-from serving.manifest import Sliding
 
 if TYPE_CHECKING:
     from pipeline.synthesis.sampler import HandwritingSampler
@@ -116,7 +113,7 @@ def finetune(
     """
     from pipeline.augmentation import field as augmentation
     from pipeline.augmentation import recombine
-    from pipeline.evaluation import cross_validation, field_readings, field_views
+    from pipeline.evaluation import cross_validation, field_readings
     from pipeline.training import ctc
     from pipeline.training import field as training
 
@@ -146,27 +143,17 @@ def finetune(
         stream = augmentation.mixed_batches(real, synthetic, config, start.alphabet, labeled.marks)
         return training.fine_tune(config, start, stream, checkpoints.schedule(part), name)
 
-    def reader(model: Any, sliding: Sliding) -> field_readings.FieldRecognizer:
-        infer = ctc.probabilities(model)
-        return field_readings.field_recognizer(infer, start.alphabet, kind=labeled.kind, sliding=sliding)
+    def reader(model: Any) -> field_readings.FieldRecognizer:
+        return field_readings.field_recognizer(ctc.probabilities(model), start.alphabet, kind=labeled.kind)
 
-    models = []
+    readings = []
     for number, part in enumerate(parts, 1):
         name = f"train, fold {number} of {len(parts)}, then on all fields"
-        models.append(train_on(np.setdiff1d(np.arange(len(labeled)), part), f"fold-{number}", name))
-
-    def readings(sliding: Sliding) -> list[list[field_readings.RecognizedField]]:
-        return [
-            field_readings.recognize(reader(model, sliding), labeled.take(part))
-            for model, part in zip(models, parts, strict=True)
-        ]
-
-    progress.note(f"train: reading {len(labeled):,} fields, each by the network that did not see it")
-    first = [field for part in readings(field_views.upright(SLIDING)) for field in part]
-    sliding = field_views.with_bound(SLIDING, first)
+        model = train_on(np.setdiff1d(np.arange(len(labeled)), part), f"fold-{number}", name)
+        readings.append(field_readings.recognize(reader(model), labeled.take(part)))
     model = train_on(np.arange(len(labeled)), "all", f"train, on all {len(labeled):,} fields")
-    others = field_readings.recognize_nonfields(reader(model, sliding), nonfields, config.seed, sampler.field)
-    report = cross_validation.report(labeled, parts, readings(sliding), config.seed, others)
+    others = field_readings.recognize_nonfields(reader(model), nonfields, config.seed, sampler.field)
+    report = cross_validation.report(labeled, parts, readings, config.seed, others)
     return training.write_record(
         run,
         model,
@@ -176,7 +163,7 @@ def finetune(
         preset,
         {"exact": report["mean"]},
         checkpoints,
-        calibration={**report["calibration"], "sure": sliding.sure},
+        calibration=report["calibration"],
         cross_validation=report,
     )
 
@@ -215,7 +202,7 @@ def calibrate(run: Run, options: Namespace) -> Answer:
     load_tensorflow()
     from pipeline.evaluation import field_run
 
-    record = field_run.calibrate(run, labeled, vetoes=vetoes)
+    record = field_run.calibrate(run, labeled, vetoes=vetoes, most_views=options.views)
     thresholds = {name: family["calibration"]["thresholds"] for name, family in record["families"].items()}
     return record, stages.lines(field_run.calibration_summary(record), stages.uncertified(thresholds))
 
@@ -273,7 +260,7 @@ def _load_labeled(options: Namespace) -> Labeled:
         raise CheckreaderError(
             f"'checkreader {options.stage}' of a field run needs --data FOLDER: pictures with labels.csv or labels.jsonl"
         )
-    return labeled_fields.load(Path(options.data), options.name)
+    return labeled_fields.load(Path(options.data), options.name, options.read_as)
 
 
 TASK: Final = TaskStages(

@@ -41,7 +41,8 @@ def next_command(options: Namespace) -> str:
     if options.stage == "calibrate":
         models, data = shlex.quote(str(options.models)), shlex.quote(options.data)
         name = f" --name {shlex.quote(options.name)}" if options.name else ""
-        return f"checkreader evaluate --models {models} --data {data}{name}"
+        kind = f" --as {options.read_as}" if options.read_as else ""
+        return f"checkreader evaluate --models {models} --data {data}{kind}{name}"
     return serve_command(options.models)
 
 
@@ -56,6 +57,10 @@ def _task(options: Namespace) -> str:
 def _digits(options: Namespace) -> Answer:
     if getattr(options, "veto", None):
         raise CheckreaderError("--veto: only labeled fields may contradict others")
+    if options.read_as is not None:
+        raise CheckreaderError(f"--as {options.read_as}: these are single digits")
+    if getattr(options, "views", None) is not None:
+        raise CheckreaderError("--views: a digit has one")
     dataset = digits.load(options.data, options.data_dir, options.name)
     from pipeline.evaluation import digit as evaluation
     from pipeline.release import own_data
@@ -69,14 +74,14 @@ def _digits(options: Namespace) -> Answer:
 
 
 def _fields(options: Namespace) -> Answer:
-    labeled = labeled_fields.load(Path(options.data), options.name)
+    labeled = labeled_fields.load(Path(options.data), options.name, options.read_as)
     from pipeline.evaluation import field_run
     from pipeline.release import own_data
 
     repository = own_data.open_models(options.models)
     if options.stage == "calibrate":
         vetoes = [labeled_fields.load(folder) for folder in options.veto]
-        record = own_data.calibrate_fields(repository, labeled, vetoes)
+        record = own_data.calibrate_fields(repository, labeled, vetoes, most_views=options.views)
         return record, field_run.calibration_summary(record)
     record = own_data.evaluate_fields(repository, labeled)
     return record, field_run.summary(record)

@@ -24,7 +24,7 @@ def test_golden_pictures_are_read_under_every_light(
 ) -> None:
     counts = measured[task][model]
     assert counts["pictures"] == pictures * len(KINDS)
-    assert counts["right"] >= 0.97 * counts["pictures"]
+    assert counts["right"] >= {"digits": 0.97, "fields": 0.9}[task] * counts["pictures"]
     assert counts["accepted_wrong"] == 0
 
 

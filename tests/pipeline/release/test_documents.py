@@ -434,7 +434,16 @@ def test_edge(root: Path) -> None:
 
 def test_fields(root: Path, field_records: dict[str, Any]) -> None:
     tiny_records.write_records(root / "models" / "records" / "field", field_records)
+    model = {"accuracy": 0.5, "interval": [0.4, 0.6], "amounts_right": 22}
+    model["thresholds"] = [{"max_error": 0.05, "accepted": 6, "wrong": 1}]
+    other = {**model, "amounts_right": None, "thresholds": []}
+    entry = {"set": "some", "kind": "date", "locale": None, "order": "dmy", "fields": 1_048}
+    entry["models"] = {"lenet5-field": model, "lenet5-field-int8": other}
+    write_json(root / documents.RESULTS / "field_sets.json", {"version": "4", "sets": [entry]})
     text = documents.render_block("fields", root)
+    start = "| some | date dmy | 1,048 |"
+    assert f"{start} lenet5-field | 50.0% | 40.0%–60.0% | 22 | 5.0%: 6, 1 |\n" in text
+    assert f"{start} lenet5-field-int8 | 50.0% | 40.0%–60.0% | – | – |\n" in text
     assert "| lenet5-field | checks, 780 | 81.23% | 79.23%–83.23% | 3.45% | 0.71 | 2 of 1,000 |\n" in text
     assert "median ms: float, int8 | 3.46, 2.35 |\n" in text
     assert "wrong: as any number, with `scheme=aba` | 12.3%, 4.5% |\n" in text

@@ -18,6 +18,7 @@ from pipeline.synthesis import generator as drawing
 from serving.errors import CheckreaderError
 from serving.repository.store import Repository
 from tests.support import tiny_field
+from tests.support.field_measures import MISREAD
 from tests.support.paths import ROOT
 from tests.support.tiny_records import field_family
 
@@ -69,7 +70,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
     run.record("verify", [], passed=True, broken=[], pictures=9, steps=90, float_and_int8=1.0, pairs=[pair])
     speed = {"bytes": 70_400, "p50_ms": 0.5, "images_per_second": 1234.5, "peak_mb": 70.4}
     run.record("benchmark", [], formats={row.name: speed for row in FIELD_FORMATS}, batch=16, width=128)
-    families = {name: {**field_family(0.8), "worst": [{"file": "mine.png"}]} for name in field.FAMILIES}
+    families = {
+        name: {**field_family(0.8), "worst": [{**MISREAD, "file": "mine.png"}]} for name in field.FAMILIES
+    }
     run.record("evaluate", [], families=families, difference=0.0, trained_on=False)
     return run
 

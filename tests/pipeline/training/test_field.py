@@ -131,8 +131,8 @@ def _mixed() -> BatchStream:
 
 def test_the_alphabet_of_the_start(tmp_path: Path) -> None:
     released = field.Start.of(CONFIG)
-    assert (released.alphabet.symbols, released.path.suffix) == ("0123456789·", ".keras")
-    assert released.network().output_shape[-1] == 12
+    assert (released.alphabet.symbols, released.path.suffix) == ("0123456789.,/-x", ".keras")
+    assert released.network().output_shape[-1] == 16
     run = Run(tmp_path)
     (run / "float.keras").write_bytes(b"weights")
     run.record("train", ["float.keras"], task="field", config={}, data={}, alphabet="0123456789/")
