@@ -85,7 +85,7 @@ def recognize(infer: Infer, fields: Sequence[Field]) -> list[LineReading]:
     """Reads normalized lines."""
     readings = [LineReading("", 0.0)] * len(fields)
     sliding = spec.MICR.sliding
-    for indices, image in sliding_window.place(fields, sliding):
+    for indices, image in sliding_window.place(fields, sliding, sliding.slants):
         for index, steps in zip(indices, infer(image), strict=True):
             visible = steps[: sliding_window.steps(fields[index].pixels.shape[1], sliding)]
             best = ctc.search(visible, None, 1, _BUDGET).best

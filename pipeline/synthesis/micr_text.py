@@ -19,7 +19,7 @@ _PREFIXES: Final = (*range(1, 13), *range(21, 33), *range(61, 73))  # of routing
 def micr_text(rng: np.random.Generator) -> str:
     """Invents the text of one line, or of a part of one as crops show it."""
     layouts, shares = zip(*_LAYOUTS, strict=True)
-    text = layouts[rng.choice(len(layouts), p=np.array(shares) / sum(shares))](rng)
+    text: str = layouts[rng.choice(len(layouts), p=np.array(shares) / sum(shares))](rng)
     if rng.random() < 0.3 and len(text) > 12:
         length = int(rng.integers(8, len(text)))
         start = int(rng.integers(0, len(text) - length + 1))
