@@ -21,7 +21,7 @@ def test_what_is_built_is_what_is_stated(network: SlidingNetwork) -> None:
     steps = (160 - network.sliding.receptive) // network.sliding.stride + 1
     assert plain(np.zeros((1, 32, 160, 1), np.float32)).shape == (1, steps, network.classes)
     assert rows[-1].shape == (1, steps, network.classes)
-    assert rows[-1].field == network.sliding.receptive
+    assert rows[-1].receptive_field == network.sliding.receptive
 
 
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
