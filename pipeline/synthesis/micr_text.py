@@ -13,6 +13,7 @@ import numpy as np
 Layout = Callable[[np.random.Generator], str]
 
 _WEIGHTS: Final = (3, 7, 1, 3, 7, 1, 3, 7)
+_SHORTEST: Final = 4  # symbols of a part
 _PREFIXES: Final = (*range(1, 13), *range(21, 33), *range(61, 73))  # of routing numbers in use
 
 
@@ -23,7 +24,9 @@ def micr_text(rng: np.random.Generator) -> str:
     if rng.random() < 0.3 and len(text) > 12:
         length = int(rng.integers(8, len(text)))
         start = int(rng.integers(0, len(text) - length + 1))
-        text = text[start : start + length].strip()
+        part = text[start : start + length].strip()
+        if len(part) >= _SHORTEST:  # in front of an amount a line may be blank for longer than a crop
+            text = part
     return text
 
 

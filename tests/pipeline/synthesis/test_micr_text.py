@@ -28,3 +28,9 @@ def test_lines_hold_symbols_of_every_layout() -> None:
         assert text == text.strip()
         assert set(text) <= set("0123456789ABCD ")
         assert 1 <= len(text) <= 75
+
+
+def test_no_part_is_blank() -> None:
+    """A crop may lie in the blank in front of an amount."""
+    texts = [micr_text(np.random.default_rng([7, seed])) for seed in range(20_000)]
+    assert all(texts)
