@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from argparse import Namespace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from pipeline.config import micr_preset
 from pipeline.records import TrainRecord
 from pipeline.run import Run
-from pipeline.synthesis.micr_sampler import MicrSampler
 from pipeline.tasks import digit, stages
 from pipeline.tasks.stages import Answer, TaskStages, export, load_tensorflow
 from serving.errors import CheckreaderError
 from serving.images.codec import Gray
+
+if TYPE_CHECKING:
+    from pipeline.synthesis.micr_sampler import MicrSampler
 
 _QUANTIZE: Final = 256  # lines that the activations' ranges are measured on
 _VERIFY: Final = 300
@@ -32,6 +34,8 @@ def run_name(options: Namespace) -> str:
 
 def train(run: Run, options: Namespace) -> Answer:
     """Trains from scratch on drawn lines."""
+    from pipeline.synthesis.micr_sampler import MicrSampler
+
     sampler = MicrSampler()
     load_tensorflow()
     from pipeline.networks import spec
@@ -48,6 +52,8 @@ def train(run: Run, options: Namespace) -> Answer:
 
 def quantize(run: Run, options: Namespace) -> Answer:
     """Makes the 8-bit network after training, by drawn lines."""
+    from pipeline.synthesis.micr_sampler import MicrSampler
+
     seed = run.read(TrainRecord).config["seed"]
     load_tensorflow()
     from pipeline.quantization import field as quantization
@@ -60,6 +66,8 @@ def quantize(run: Run, options: Namespace) -> Answer:
 
 def verify(run: Run, options: Namespace) -> Answer:
     """Compares the formats on drawn lines, or explains where two differ."""
+    from pipeline.synthesis.micr_sampler import MicrSampler
+
     seed = run.read(TrainRecord).config["seed"]
     load_tensorflow()
     from pipeline.verification import agreement, verify
