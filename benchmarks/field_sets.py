@@ -22,7 +22,8 @@ from benchmarks import output
 from pipeline.data import labeled_fields
 from pipeline.data.labeled_fields import Labeled
 from pipeline.evaluation.field_calibration import uncertified_thresholds
-from pipeline.metrics.calibration import Flags, Floats, interval
+from pipeline.metrics.calibration import interval
+from pipeline.metrics.certification import Scored
 from pipeline.run import environment, write_json
 from serving.decoding.field_string import FieldFormat, field_format
 from serving.decoding.thresholds import operating_point
@@ -98,15 +99,16 @@ def counts(
     ]
     right = np.array(list(_right(labeled, predictions, exact)), np.bool_)
     score = np.array([prediction.confidence if prediction.accepted else 0.0 for prediction in predictions])
+    scored = Scored(labeled.name, score, ~right)
     amounts = [amount is not None for amount in labeled.amounts]
     return {
         "exact": sum(exact),
         "accuracy": sum(exact) / len(exact),
         "interval": interval(sum(exact), len(exact)),
         "amounts_right": int(right[amounts].sum()) if any(amounts) else None,
-        "thresholds": [_accepted(score, right, entry) for entry in thresholds],
+        "thresholds": [_accepted(scored, entry) for entry in thresholds],
         "counted": [
-            _accepted(score, right, entry) for entry in uncertified_thresholds(score, ~right, 0.0, RATES)
+            _accepted(scored, entry) for entry in uncertified_thresholds(score, scored.wrong, 0.0, RATES)
         ],
     }
 
@@ -119,13 +121,9 @@ def _right(labeled: Labeled, predictions: Sequence[FieldPrediction], exact: Sequ
             yield prediction.amount is not None and Decimal(prediction.amount) == Decimal(amount)
 
 
-def _accepted(score: Floats, right: Flags, entry: Threshold) -> dict[str, Any]:
-    accepted = (score >= entry.threshold) & (score > 0)
-    return {
-        "max_error": entry.max_error,
-        "accepted": int(accepted.sum()),
-        "wrong": int((accepted & ~right).sum()),
-    }
+def _accepted(scored: Scored, entry: Threshold) -> dict[str, Any]:
+    wrong, accepted = scored.counts(entry.threshold)
+    return {"max_error": entry.max_error, "accepted": accepted, "wrong": wrong}
 
 
 if __name__ == "__main__":

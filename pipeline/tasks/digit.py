@@ -160,14 +160,7 @@ def verify(run: Run, options: Namespace) -> Answer:
     """Compares the formats on the test pictures, whose labels stay unread, or explains where two differ."""
     images = load_dataset(run, options).test.images
     load_tensorflow()
-    from pipeline.verification import agreement, verify
-
-    if options.explain:
-        left, right = options.explain
-        explanation = verify.explain(run, left, right, images)
-        return explanation, agreement.explanation(explanation)
-    record = verify.verify(run, images)
-    return record, agreement.summary(record)
+    return stages.compare(run, options, images)
 
 
 def calibrate(run: Run, options: Namespace) -> Answer:

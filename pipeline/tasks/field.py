@@ -17,7 +17,6 @@ from pipeline.config import FieldTrainConfig, field_preset, finetune_preset
 from pipeline.data import labeled_fields
 from pipeline.data.labeled_fields import Index, Labeled
 from pipeline.networks import spec
-from pipeline.records import TrainRecord
 from pipeline.run import Run
 from pipeline.tasks import digit, stages
 from pipeline.tasks.stages import Answer, TaskStages, export, load_tensorflow
@@ -170,29 +169,12 @@ def finetune(
 
 def quantize(run: Run, options: Namespace) -> Answer:
     """Makes the 8-bit network after training, by drawn fields."""
-    seed = run.read(TrainRecord).config["seed"]
-    load_tensorflow()
-    from pipeline.quantization import field as quantization
-
-    fields = _draw_fields([seed, 11], _QUANTIZE, "train")
-    record = quantization.quantize(run, quantization.FieldQuantizeConfig(seed=seed), fields)
-    same = record["metrics"]["same_best_symbol"]
-    return record, f"{run.path}: at {same:.2%} of {record['metrics']['steps']:,} steps the same best symbol"
+    return stages.quantize_by_drawn(run, lambda seed: _draw_fields(seed, _QUANTIZE, "train"))
 
 
 def verify(run: Run, options: Namespace) -> Answer:
     """Compares the formats on drawn fields, or explains where two differ."""
-    seed = run.read(TrainRecord).config["seed"]
-    load_tensorflow()
-    from pipeline.verification import agreement, verify
-
-    fields = _draw_fields([seed, 13], _VERIFY, "validation")
-    if options.explain:
-        left, right = options.explain
-        explanation = verify.explain(run, left, right, fields)
-        return explanation, agreement.explanation(explanation)
-    record = verify.verify(run, fields)
-    return record, agreement.summary(record)
+    return stages.verify_by_drawn(run, options, lambda seed: _draw_fields(seed, _VERIFY, "validation"))
 
 
 def calibrate(run: Run, options: Namespace) -> Answer:

@@ -7,20 +7,16 @@ from __future__ import annotations
 
 from argparse import Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from pipeline.config import micr_preset
-from pipeline.records import TrainRecord
 from pipeline.run import Run
 from pipeline.tasks import digit, stages
 from pipeline.tasks.stages import Answer, TaskStages, export, load_tensorflow
 from serving.errors import CheckreaderError
 from serving.images.codec import Gray
-
-if TYPE_CHECKING:
-    from pipeline.synthesis.micr_sampler import MicrSampler
 
 _QUANTIZE: Final = 256  # lines that the activations' ranges are measured on
 _VERIFY: Final = 300
@@ -52,33 +48,12 @@ def train(run: Run, options: Namespace) -> Answer:
 
 def quantize(run: Run, options: Namespace) -> Answer:
     """Makes the 8-bit network after training, by drawn lines."""
-    from pipeline.synthesis.micr_sampler import MicrSampler
-
-    seed = run.read(TrainRecord).config["seed"]
-    load_tensorflow()
-    from pipeline.quantization import field as quantization
-
-    lines = _draw_lines([seed, 11], _QUANTIZE, MicrSampler())
-    record = quantization.quantize(run, quantization.FieldQuantizeConfig(seed=seed), lines)
-    same = record["metrics"]["same_best_symbol"]
-    return record, f"{run.path}: at {same:.2%} of {record['metrics']['steps']:,} steps the same best symbol"
+    return stages.quantize_by_drawn(run, lambda seed: _draw_lines(seed, _QUANTIZE, "train"))
 
 
 def verify(run: Run, options: Namespace) -> Answer:
     """Compares the formats on drawn lines, or explains where two differ."""
-    from pipeline.synthesis.micr_sampler import MicrSampler
-
-    seed = run.read(TrainRecord).config["seed"]
-    load_tensorflow()
-    from pipeline.verification import agreement, verify
-
-    lines = _draw_lines([seed, 13], _VERIFY, MicrSampler().validation())
-    if options.explain:
-        left, right = options.explain
-        explanation = verify.explain(run, left, right, lines)
-        return explanation, agreement.explanation(explanation)
-    record = verify.verify(run, lines)
-    return record, agreement.summary(record)
+    return stages.verify_by_drawn(run, options, lambda seed: _draw_lines(seed, _VERIFY, "validation"))
 
 
 def evaluate(run: Run, options: Namespace) -> Answer:
@@ -117,8 +92,10 @@ def release(run: Run, options: Namespace) -> Answer:
     )
 
 
-def _draw_lines(seed: list[int], count: int, sampler: MicrSampler) -> list[Gray]:
-    return [pixels for pixels, _ in sampler(np.random.default_rng(seed), count)]
+def _draw_lines(seed: list[int], count: int, part: str) -> list[Gray]:
+    from pipeline.synthesis.micr_sampler import MicrSampler
+
+    return [pixels for pixels, _ in MicrSampler(part)(np.random.default_rng(seed), count)]
 
 
 TASK: Final = TaskStages(

@@ -9,12 +9,14 @@ import shlex
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from pipeline.export.formats import models
+from pipeline.records import TrainRecord
 from pipeline.run import Run
+from serving.images.codec import Gray
 from serving.manifest import Manifest, Model
 from serving.repository.store import uncertified_line
 
@@ -24,8 +26,12 @@ if TYPE_CHECKING:
 # Before TensorFlow: its notices are no news to the user, and its failures raise exceptions anyway.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+_QUANTIZED: Final = 11  # a run's seed with these draws the pictures that ranges are measured on,
+_VERIFIED: Final = 13  # and those that formats are compared on
+
 Answer = tuple[dict[str, Any], str]  # the record, and its lines for the screen
 Stage = Callable[[Run, Namespace], Answer]
+Draw = Callable[[list[int]], Sequence[Gray]]  # a seed → normalized pictures of any width
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +68,37 @@ def load_tensorflow() -> None:
         os.dup2(saved, 2)
         os.close(saved)
     tf.get_logger().setLevel("ERROR")
+
+
+def quantize_by_drawn(run: Run, draw: Draw) -> Answer:
+    """Makes the 8-bit version of a network that slides, by pictures that are drawn."""
+    seed = run.read(TrainRecord).config["seed"]
+    load_tensorflow()
+    from pipeline.quantization import field as quantization
+
+    config = quantization.FieldQuantizeConfig(seed=seed)
+    record = quantization.quantize(run, config, draw([seed, _QUANTIZED]))
+    same = record["metrics"]["same_best_symbol"]
+    return record, f"{run.path}: at {same:.2%} of {record['metrics']['steps']:,} steps the same best symbol"
+
+
+def verify_by_drawn(run: Run, options: Namespace, draw: Draw) -> Answer:
+    """Compares the formats of a network that slides on pictures that are drawn, or explains where two differ."""
+    seed = run.read(TrainRecord).config["seed"]
+    load_tensorflow()
+    return compare(run, options, draw([seed, _VERIFIED]))
+
+
+def compare(run: Run, options: Namespace, pictures: Any) -> Answer:
+    """Compares a run's formats on pictures, or explains where two differ; TensorFlow is loaded."""
+    from pipeline.verification import agreement, verify
+
+    if options.explain:
+        left, right = options.explain
+        explanation = verify.explain(run, left, right, pictures)
+        return explanation, agreement.explanation(explanation)
+    record = verify.verify(run, pictures)
+    return record, agreement.summary(record)
 
 
 def export(run: Run, options: Namespace) -> Answer:
