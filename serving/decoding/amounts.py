@@ -12,15 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from serving.decoding import amount_grammar, amount_meanings, ensemble
-from serving.decoding.alphabet import DIGITS, EITHER, Alphabet, without_marks
+from serving.decoding import amount_grammar, amount_meanings
+from serving.decoding.alphabet import DIGITS, EITHER, Alphabet
 from serving.decoding.amount_grammar import Form
 from serving.decoding.automata import accepts
-from serving.decoding.ctc import Hypothesis
-from serving.runtime.network import Floats
 
 MAX_DIGITS = 15
-SHARE = 0.01
 _THOUSANDS = 3
 _CENTS = 2
 _WRITTEN: Final = Alphabet(f"{DIGITS}.,{EITHER}/-x")
@@ -38,25 +35,6 @@ class Amount:
     amount: str | None
     doubt: str | None
     digits: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class AmountPrediction:
-    """The likeliest amount of a field.
-
-    Attributes:
-        labels: its likeliest string, as the decoder's labels.
-        raw: the same as characters.
-        text: the value's digits alone.
-        amount: its meaning.
-        probability: of all hypotheses with these digits and this meaning together.
-    """
-
-    labels: tuple[int, ...]
-    raw: str
-    text: str
-    amount: Amount
-    probability: float
 
 
 def interpret(raw: str, locale: str | None = None) -> Amount:
@@ -126,71 +104,6 @@ def raised_cents(raw: str, locale: str | None = None) -> Amount | None:
     if amount.amount is None:
         return None
     return replace(amount, digits=tuple(place - (place > first) for place in amount.digits))
-
-
-def predict_amount(
-    hypotheses: Sequence[Hypothesis],
-    alphabet: Alphabet,
-    locale: str | None = None,
-    views: Floats | None = None,
-    share: float = SHARE,
-) -> AmountPrediction:
-    """Finds the likeliest amount among the decoder's strings, which differ also in marks.
-
-    "1250" and "1·250" mean the same, so their probabilities add up; "12·50" is
-    a rival: the same digits, another amount. If the rivals are more than `share`
-    as likely as the best, that is a doubt and there is no amount. Strings that
-    are no amount are no rivals: they only lower the probability.
-
-    Args:
-        hypotheses: one or more strings.
-        alphabet: of their labels.
-        locale: as for `interpret`.
-        views: float32 [V, T, K], where the strings were found; with them no rival can hide among those left out.
-        share: how likely rivals may be, relative to the best.
-
-    Raises:
-        CheckreaderError: an unknown locale.
-        ValueError: no hypotheses.
-    """
-    if not hypotheses:
-        raise ValueError("nothing to weigh")
-    predictions: dict[tuple[str, str | None], AmountPrediction] = {}
-    for hypothesis in sorted(hypotheses, key=lambda hypothesis: -hypothesis.probability):
-        raw = alphabet.text(hypothesis.labels)
-        amount = interpret(raw, locale)
-        text = "".join(raw[place] for place in amount.digits)
-        prediction = AmountPrediction(hypothesis.labels, raw, text, amount, hypothesis.probability)
-        key = digits_of(raw), amount.amount
-        likelier = predictions.get(key)
-        if likelier is not None:
-            prediction = replace(likelier, probability=likelier.probability + hypothesis.probability)
-        predictions[key] = prediction
-    best = max(predictions.values(), key=lambda prediction: prediction.probability)
-    if best.amount.amount is None:
-        return best
-    digits = digits_of(best.raw)
-    rivals = {
-        rival: prediction.probability
-        for (text, rival), prediction in predictions.items()
-        if text == digits and rival not in (None, best.amount.amount)
-    }
-    enough = (1 + share) * best.probability
-    elsewhere = sum(prediction.probability for (text, _), prediction in predictions.items() if text != digits)
-    if views is not None and enough < 1 - elsewhere:  # else all other strings together are too unlikely
-        merged = without_marks(views, alphabet)
-        if ensemble.probability(merged, alphabet.labels(digits)) > enough:
-            # Other marks may mean the same amount, or none; few fields need this closer look.
-            meanings = amount_meanings.probabilities(views, digits, alphabet, locale)
-            rivals = {amount_meanings.amount(digits, form): meaning for form, meaning in meanings.items()}
-            best = replace(best, probability=rivals.pop(str(best.amount.amount)))
-    weight = sum(rivals.values())
-    if weight <= share * best.probability:
-        return best
-    other = max(rivals, key=lambda rival: rivals[rival])
-    part = weight / (weight + best.probability)
-    doubt = f"unclear amount: {best.raw} may be {other}, probability {part:.2g} that it is not as written"
-    return replace(best, amount=replace(best.amount, amount=None, doubt=doubt))
 
 
 def digits_of(raw: str) -> str:

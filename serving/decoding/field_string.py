@@ -12,7 +12,8 @@ from typing import Final
 from serving.decoding import amount_grammar, check_digits, dates, ensemble
 from serving.decoding.alphabet import DIGITS, EITHER, Alphabet, without_marks
 from serving.decoding.amount_grammar import LOCALES
-from serving.decoding.amounts import Amount, AmountPrediction, digits_of, predict_amount, raised_cents
+from serving.decoding.amount_prediction import STROKES, AmountPrediction, Inked, predict_amount
+from serving.decoding.amounts import Amount, digits_of, raised_cents
 from serving.decoding.automata import Automaton, intersection
 from serving.decoding.ctc import Hypothesis, Search
 from serving.decoding.date_prediction import predict_date
@@ -30,6 +31,8 @@ _BUDGET: Final = 300
 # An amount that is less likely than this, relative to the likeliest string, is not taken to be what is written. Chosen
 # on 767 Chilean amounts and 48 Indian ones: from 0.07 down it takes right strings for wrong amounts.
 _LIKELY: Final = 0.25
+# Fractions have many marks, any of which may be missed; chosen on 100 drawn ones, no other set reads otherwise.
+_LIKELY_FRACTION: Final = 0.03
 _MARKED: Final = 0.01  # marks less likely than this at every step are not searched for
 
 
@@ -130,7 +133,11 @@ def field_format(
 
 
 def decode(
-    probabilities: Floats, expected: FieldFormat, alphabet: Alphabet, count: int = _COUNT
+    probabilities: Floats,
+    expected: FieldFormat,
+    alphabet: Alphabet,
+    count: int = _COUNT,
+    inked: Inked | None = None,
 ) -> DecodedField:
     """Finds the likeliest strings of a field.
 
@@ -139,6 +146,7 @@ def decode(
         expected: the rules that a string has to keep.
         alphabet: of the network's K − 1 symbols.
         count: how many strings, at most.
+        inked: as for `predict_amount`.
     """
     if expected.kind == "date":
         return _decode_date(probabilities, expected.date_rules, alphabet, count)
@@ -152,7 +160,7 @@ def decode(
     if expected.kind == "number":
         labels = _with_marks(probabilities, labels, alphabet)
     elif digits_of(alphabet.text(labels)):
-        likeliest, exact = _amount(probabilities, search, expected, alphabet)
+        likeliest, exact = _amount(probabilities, search, expected, alphabet, inked)
         labels, amount = likeliest.labels, likeliest.amount
         others = [hypothesis for hypothesis in best if hypothesis.labels != labels]
         best = [Hypothesis(labels, likeliest.probability), *others]
@@ -160,7 +168,7 @@ def decode(
 
 
 def _amount(
-    probabilities: Floats, search: Search, expected: FieldFormat, alphabet: Alphabet
+    probabilities: Floats, search: Search, expected: FieldFormat, alphabet: Alphabet, inked: Inked | None
 ) -> tuple[AmountPrediction, bool]:
     """Finds the likeliest amount, and whether it is proven to be.
 
@@ -168,7 +176,7 @@ def _amount(
     passed over where it is much less likely than what seems to be written.
     """
     predict = functools.partial(
-        predict_amount, alphabet=alphabet, locale=expected.locale, views=probabilities
+        predict_amount, alphabet=alphabet, locale=expected.locale, views=probabilities, inked=inked
     )
     likeliest = predict(search.best)
     if (
@@ -178,7 +186,8 @@ def _amount(
     ):
         grammar = _grammar(alphabet.symbols, expected.locale, expected.length)
         amounts = ensemble.search(probabilities, grammar, _COUNT, _BUDGET)
-        if amounts.best and amounts.best[0].probability >= _LIKELY * likeliest.probability:
+        least = _LIKELY_FRACTION if set(likeliest.raw) & set(STROKES) else _LIKELY
+        if amounts.best and amounts.best[0].probability >= least * likeliest.probability:
             return predict(amounts.best), amounts.exact
     return likeliest, search.exact
 

@@ -1,11 +1,12 @@
 """Recognizes whole fields, amounts, numbers or dates: encoded bytes become normalized fields, probabilities predictions.
 
 `raw` is the text as written: "1.250" is no number to be parsed. What the marks mean is decided by
-`amounts.predict_amount`, whether cents are raised by `raised_cents`; a doubt is a reason not to accept.
+`amount_prediction.predict_amount`, whether cents are raised by `raised_cents`; a doubt is a reason not to accept.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -27,7 +28,7 @@ from serving.manifest import Model, Sliding
 from serving.recognition import boxes
 from serving.recognition.boxes import Box
 from serving.recognition.raised_cents import with_raised_cents
-from serving.recognition.uncovered_ink import uncovered_ink
+from serving.recognition.uncovered_ink import tall_ink, uncovered_ink
 from serving.runtime.network import Floats
 
 _LEAST_MASS: Final = 1e-4  # probability of all strings as long as the cells are many
@@ -129,8 +130,10 @@ def decode_field(source: LocatedField, steps: Floats, model: Model, expected: Fi
 
     A number written into the cells of a comb has as many digits, unless that is unlikely.
     """
+    assert model.sliding is not None
     alphabet, cells = alphabets.parse(model.labels), len(source.field.cells)
-    decoded = decode(steps, expected, alphabet)
+    inked = functools.partial(tall_ink, source.field.pixels, steps.shape[1], model.sliding)
+    decoded = decode(steps, expected, alphabet, inked=inked)
     counted = cells and expected.kind == "number" and expected.length is None
     if not counted or len(decoded.best[0].labels) == cells:
         return decoded

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from serving.manifest import Sliding
-from serving.recognition.uncovered_ink import uncovered_ink
+from serving.recognition.uncovered_ink import tall_ink, uncovered_ink
 
 SLIDES = Sliding(32, receptive=40, stride=2, left=20, right=20, bucket=16)
 # A step's middle is the column twice its number.
@@ -49,3 +49,10 @@ def test_a_mark_is_no_digit(mark: tuple[int, int, int, int]) -> None:
 
 def test_faint_dirt_is_no_ink() -> None:
     assert not uncovered_ink(np.full((32, 120), 40, np.uint8), [], SLIDES)
+
+
+def test_where_ink_is_tall_enough_for_a_stroke() -> None:
+    steps = tall_ink(field((6, 26, 20, 24), (18, 22, 40, 44), (8, 15, 60, 64)), 40, SLIDES)
+    assert steps.shape == (40,)
+    assert steps[[10, 12, 30, 32]].all()  # a slash, a cross that is raised
+    assert not steps[[8, 14, 21, 28, 39]].any()  # paper, a point
