@@ -33,7 +33,6 @@ _TRAINING_WRITERS: Final = {"quick": 400, "release": 1_500}  # invented ones
 _QUANTIZE: Final = 512  # fields that the activations' ranges are measured on
 _VERIFY: Final = 600
 _BENCHMARK: Final = (16, 128)  # fields, columns
-_WORST: Final = "worst.png"
 
 
 def run_name(options: Namespace) -> str:
@@ -190,16 +189,17 @@ def calibrate(run: Run, options: Namespace) -> Answer:
 
 
 def evaluate(run: Run, options: Namespace) -> Answer:
-    """Measures both models on labeled fields, and draws those that are read worst."""
+    """Measures both models on labeled fields."""
     labeled = _load_labeled(options)
     load_tensorflow()
-    from pipeline.evaluation import field_run, worst_sheet
+    from pipeline.evaluation import field_run
 
     record = field_run.evaluate(run, labeled)
-    worst_sheet.write_worst_sheet(next(iter(record["families"].values())), labeled, run / _WORST)
     thresholds = {name: family["thresholds"] for name, family in record["families"].items()}
     return record, stages.lines(
-        field_run.summary(record), f"the worst of them: {run / _WORST}", stages.uncertified(thresholds)
+        field_run.summary(record),
+        f"`{run.command('report')} --pictures FOLDER` shows those that are read worst",
+        stages.uncertified(thresholds),
     )
 
 
