@@ -17,10 +17,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from serving.images import e13b
+from serving.images import e13b, micr_leveling
 from serving.images.codec import Gray
 from serving.images.connected_components import Components
 from serving.images.field import Field
+from serving.images.micr_leveling import REACH
 from serving.images.micr_rows import Row, find_rows
 from serving.images.uneven_light import dark_ink
 
@@ -38,7 +39,8 @@ _LEAST_AREA: Final = 3
 _PITCHES: Final = 0.80, 1.30  # least and most, by a digit's height; 1.07 is nominal
 _SEEN: Final = 100  # level of ink that counts
 _FINENESS: Final = 8  # of the frequencies that are tried
-_DOUBT: Final = 0.02  # by which a line has to look more like one that is upside down to be taken for it
+_CLEAR: Final = 1.05  # times the evidence for upright, for a line to be taken for one that is upside down
+_SHIFTED: Final = 3  # columns that a symbol is moved to resemble another
 _DARK_PIXELS: Final = 2.0  # times the picture's rows: as many as belong to the ink at least
 
 _Floats = npt.NDArray[np.float64]
@@ -148,23 +150,43 @@ def _candidate(ink: Gray, row: Row) -> _Candidate:
     band = _band(ink, row, 1.0)
     pitch = max((_peak(edges) for edges in _edges(band)), key=lambda peak: peak[1])[0] / DIGIT
     band = _band(ink, row, pitch * DIGIT / PITCH)
-    upright, turned = _likeness(band), _likeness(band[::-1, ::-1]) - _DOUBT
-    return _Candidate(row, pitch, turned > upright, max(upright, turned))
+    upright, turned = _matches(band), _matches(band[::-1, ::-1])
+    is_turned = _evidence(turned) > _CLEAR * _evidence(upright)
+    return _Candidate(row, pitch, is_turned, _likeness(turned if is_turned else upright))
 
 
-def _likeness(band: Gray) -> float:
-    """Returns how much the symbols in a level band resemble E-13B's: a mean correlation."""
+def _matches(band: Gray) -> npt.NDArray[np.float32]:
+    """Correlates what ends in a level band with each of E-13B's symbols, float32 [ends, 14]."""
     templates = _templates()
     width = templates.shape[1] // DIGIT
     padded = np.pad(band.astype(np.float32), ((0, 0), (width, 1)))
     ends = ((padded[:, :-1].max(0) > _SEEN) & (padded[:, 1:].max(0) <= _SEEN)).nonzero()[0] + 1
-    if not len(ends):
-        return 0.0
     windows = np.lib.stride_tricks.sliding_window_view(padded, width, 1)[:, ends - width]
     flat = windows.transpose(1, 0, 2).reshape(len(ends), -1)
     flat = flat - flat.mean(1, keepdims=True)
     flat /= np.linalg.norm(flat, axis=1, keepdims=True) + np.float32(1e-6)
-    return float((flat @ templates.T).max(1).mean())
+    return flat @ templates.T
+
+
+def _likeness(matches: npt.NDArray[np.float32]) -> float:
+    """Returns how much symbols resemble E-13B's: the mean of each one's best correlation."""
+    return float(matches.max(1).mean()) if len(matches) else 0.0
+
+
+def _evidence(matches: npt.NDArray[np.float32]) -> float:
+    """Returns how much speaks for symbols to stand upright; those that look alike upside down, such as 0, say nothing."""
+    best = matches.argmax(1)
+    return float((_one_way()[best] * np.maximum(matches.max(1), 0) ** 4).sum()) if len(matches) else 0.0
+
+
+@functools.cache
+def _one_way() -> npt.NDArray[np.float32]:
+    """Returns how little each of E-13B's symbols resembles any of them upside down, float32 [14]."""
+    shapes = _templates().reshape(len(e13b.GLYPHS), DIGIT, -1)
+    turned = shapes[:, ::-1, ::-1]
+    shifts = range(-_SHIFTED, _SHIFTED + 1)
+    alike = [np.einsum("ayx,byx->ab", shapes, np.roll(turned, shift, 2)).max(1) for shift in shifts]
+    return np.asarray(1 - np.max(alike, 0), np.float32)
 
 
 @functools.cache
@@ -213,16 +235,21 @@ def _scaled(work: _Work, line: _Candidate) -> Field:
     if width > MAX_WIDTH:
         return _unreadable(f"too long: {width // PITCH} symbols' room, at most {MAX_WIDTH // PITCH} are read")
     matrix = row.matrix(row.left - 2 * across, row.top - (HEIGHT - DIGIT) / 2 * down, across, down)
-    pixels = _sample(work.ink, matrix, width, HEIGHT)
+    above = matrix - REACH * matrix[:, 1:2] * [[0.0, 0.0, 1.0]]
+    band = _sample(work.ink, above, width, HEIGHT + 2 * REACH)
+    drops = micr_leveling.drops(band, DIGIT)
+    pixels = micr_leveling.leveled(band, drops, HEIGHT)
     if line.is_turned:
-        pixels = pixels[::-1, ::-1]
+        pixels, drops = pixels[::-1, ::-1], -drops[::-1]
         matrix = matrix @ np.array([[-1.0, 0, width], [0, -1, HEIGHT], [0, 0, 1]])
     inked = (pixels[(HEIGHT - DIGIT) // 2 : (HEIGHT + DIGIT) // 2].max(0) > 100).nonzero()[0]
     if not len(inked):
         return _unreadable("blank: no ink found")
     first, last = int(inked[0]), int(inked[-1]) + 1
     matrix[:, 2] += first * matrix[:, 0]
-    return Field(np.ascontiguousarray(pixels[:, first:last]), matrix * work.block, None)
+    return Field(
+        np.ascontiguousarray(pixels[:, first:last]), matrix * work.block, None, drops=drops[first:last]
+    )
 
 
 def _sample(ink: Gray, matrix: _Floats, width: int, height: int) -> Gray:

@@ -44,6 +44,8 @@ def boxes(
     if not spans:
         return []
     column, row = np.nonzero(field.pixels.T >= INK_LEVEL)  # column by column
+    if field.drops is not None:
+        row = row + field.drops[column]
     mapped = np.zeros((2, len(row) + 1))  # and one more, which belongs to no symbol
     a, b, c = field.to_picture.T[:, :, None]
     mapped[:, :-1] = a * (column + 0.5) + b * (row + 0.5) + c

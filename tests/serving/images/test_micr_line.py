@@ -121,3 +121,28 @@ def test_two_lines_side_by_side_are_too_long() -> None:
     line = normalize_micr_line(strip("0123456789" * 8, module=1.5))
     assert "too long" in (line.problem or "")
     assert MAX_WIDTH // PITCH == 72
+
+
+@pytest.mark.parametrize("text", ["B0000005070B", "B0000012500B", "1521 B0000002500B", "B0000230000B"])
+def test_symbols_that_look_alike_upside_down_do_not_turn_a_line(text: str) -> None:
+    picture = strip(text)
+    assert normalize_micr_line(picture).to_picture[0, 0] > 0
+    assert normalize_micr_line(np.ascontiguousarray(picture[::-1, ::-1])).to_picture[0, 0] < 0
+
+
+def test_a_field_that_is_printed_lower_is_leveled_and_says_so() -> None:
+    parts = [strip(text, margin=24) for text in ("A021000021A", "1234567C", "0123456789")]
+    lower = len(parts[0]) // 6
+    page = np.full((len(parts[0]) + lower, sum(part.shape[1] for part in parts)), 255, np.uint8)
+    left = 0
+    for number, part in enumerate(parts):
+        top = lower if number == 1 else 0
+        page[top : top + len(part), left : left + part.shape[1]] = part
+        left += part.shape[1]
+    line = normalize_micr_line(page)
+    assert line.drops is not None
+    middle = line.pixels.shape[1] * 2 // 5
+    assert line.drops[middle] > 3
+    assert not line.drops[:100].any()
+    rows = (line.pixels.max(1) > 128).nonzero()[0]
+    assert rows[-1] - rows[0] < DIGIT + 4
