@@ -92,7 +92,7 @@ class MicrFields:
 def require_country(country: str) -> str:
     """Returns the country; raises CheckreaderError if its lines are not known."""
     if country not in COUNTRIES:
-        raise CheckreaderError(f"country={country!r}: known are {', '.join(COUNTRIES)}")
+        raise CheckreaderError(f"country must be one of {', '.join(COUNTRIES)}, got {country[:40]!r}")
     return country
 
 
@@ -127,16 +127,17 @@ def parse(text: str, country: str = AUTO) -> MicrFields:
     if len(symbols) > MOST_SYMBOLS:
         return MicrFields(
             None,
-            problem=f"{len(symbols)} symbols: a line holds at most {MOST_SYMBOLS}, so this is more than one",
+            problem=f"too many symbols: {len(symbols)}, and a line holds at most {MOST_SYMBOLS}: this is more than one",
         )
     for name, pattern in _PATTERNS:
         match = pattern.fullmatch(symbols) if country in (AUTO, name) else None
         fields = _fields(match, text) if match else None
         if fields is not None:
             return _judged(name, fields)
-    whose = "a country's" if country == AUTO else f"country={country}'s"
+    whose = "any country" if country == AUTO else f"country={country}"
     return MicrFields(
-        None, problem=f"the symbols fit no line of {whose} layout, or a part of the line is missing"
+        None,
+        problem=f"no known layout: the symbols fit no line of {whose}, or a part of the line is missing",
     )
 
 
@@ -214,7 +215,7 @@ def _judged(country: str, fields: tuple[MicrField, ...]) -> MicrFields:
     valid = check_digits.satisfies(routing, check_digits.aba())
     problem = None
     if not valid:
-        problem = "the routing number's check digit (aba) speaks against it"
+        problem = "check digit: the routing number does not satisfy aba"
     elif int(routing[:2]) not in _PREFIXES:
-        problem = f"no routing number begins with {routing[:2]}"
+        problem = "unknown routing number: none in use begins with these two digits"
     return MicrFields(country, fields, "aba", valid, problem)

@@ -32,7 +32,6 @@ from serving.runtime.network import Floats
 
 _COUNT: Final = 5  # strings that are searched for
 _RIVAL: Final = 0.05  # of the likeliest string's probability, in one that a check digit may prefer
-_FAILED: Final = "the routing number's check digit (aba) speaks against what is read"
 
 
 class MicrField(msgspec.Struct, frozen=True):
@@ -151,11 +150,10 @@ def predict(
     shown, reason = decoded, line.problem
     if check is not None and not check.valid:
         corrected = _corrected(steps, decoded, line, model, country)
-        reason = _FAILED
         if corrected is not None:
             shown, line = corrected
             check = MicrCheckDigit(check.scheme, False, decoded.text)
-            reason = f"{_FAILED}: a less likely reading that satisfies it is shown"
+            reason = f"{reason}; a less likely reading that does is shown"
     certainty = _calibrated(shown.best[0].probability, model)
     spans = [place[:2] for place in shown.places]
     if not shown.exact:

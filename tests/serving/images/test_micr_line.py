@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from serving.images import e13b
 from serving.images.micr_line import DIGIT, HEIGHT, MAX_WIDTH, PITCH, normalize_micr_line
@@ -104,3 +104,31 @@ def test_two_lines_side_by_side_are_too_long() -> None:
     line = normalize_micr_line(strip("0123456789" * 8, module=1.5))
     assert "too long" in (line.problem or "")
     assert MAX_WIDTH // PITCH == 72
+
+
+def stacked(*lines: np.ndarray) -> np.ndarray:
+    """Puts lines below each other on one page."""
+    width = max(line.shape[1] for line in lines)
+    return np.concatenate(
+        [np.pad(line, ((20, 20), (0, width - line.shape[1])), constant_values=255) for line in lines]
+    )
+
+
+def test_one_line_has_no_doubt() -> None:
+    assert normalize_micr_line(strip()).doubt is None
+    short = normalize_micr_line(stacked(strip(), strip("A0A")))
+    assert short.doubt is None
+
+
+def test_two_lines_are_a_doubt() -> None:
+    field = normalize_micr_line(stacked(strip(), strip("C005678C A011000015A 7654321C 11")))
+    assert field.problem is None
+    assert (field.doubt or "").startswith("two lines: ")
+
+
+def test_another_font_is_a_doubt() -> None:
+    """Plain print: few of its strokes stand where E-13B has ink."""
+    picture = Image.new("L", (1000, 80), 255)
+    ImageDraw.Draw(picture).text((20, 15), "7VX4A 7741 XAV47 4471", 0, ImageFont.load_default(40))
+    field = normalize_micr_line(np.asarray(picture))
+    assert (field.doubt or "").startswith("no E-13B line: ")

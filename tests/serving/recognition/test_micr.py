@@ -113,7 +113,7 @@ def test_a_failed_check_digit_is_not_accepted() -> None:
     line = read(text)
     assert (line.text, line.accepted) == (text, False)
     assert msgspec.to_builtins(line.check_digit) == {"scheme": "aba", "valid": False}
-    assert "check digit (aba)" in (line.reason or "")
+    assert "check digit: " in (line.reason or "")
 
 
 def test_a_correction_is_shown_and_not_accepted() -> None:
@@ -157,7 +157,7 @@ def test_a_country_is_held_to() -> None:
     assert read(country="us").accepted
     line = read(country="in")
     assert (line.country, line.accepted) == (None, False)
-    with pytest.raises(CheckreaderError, match="country='xx'"):
+    with pytest.raises(CheckreaderError, match="got 'xx'"):
         read(country="xx")
 
 

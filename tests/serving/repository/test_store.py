@@ -161,7 +161,7 @@ def test_a_micr_model_is_checked_against_the_golden_lines(tmp_path: Path) -> Non
 
 def test_the_first_model_of_a_task(models: Path, micr_models: Path) -> None:
     assert Repository.open(micr_models).first("micr", "MICR lines") == NAME
-    with pytest.raises(CheckreaderError, match="no model reads MICR lines: .* has lenet5, .*--models"):
+    with pytest.raises(CheckreaderError, match=r"no model reads MICR lines: .* has lenet5, .*--models"):
         Repository.open(models).first("micr", "MICR lines")
 
 
