@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, TypeAlias, cast
 
 from serving.decoding import check_digits
 from serving.errors import CheckreaderError
@@ -54,17 +54,47 @@ _SERIAL_FIRST: Final = re.compile(r"\d{3,6}")
 _PREFIXES: Final = frozenset((*range(13), *range(21, 33), *range(61, 73), 80))
 
 
+FieldName: TypeAlias = Literal[
+    "routing",
+    "account",
+    "serial",
+    "amount",
+    "transaction_code",
+    "external_processing_code",
+    "transit",
+    "institution",
+    "city",
+    "bank",
+    "branch",
+]
+
+
+@dataclass(frozen=True)
+class MicrFormat:
+    """What is known of a line before it is read: the country whose layout it has, one of `COUNTRIES`.
+
+    Raises:
+        CheckreaderError: such a country is not known.
+    """
+
+    country: str = AUTO
+    kind: Literal["micr"] = "micr"
+
+    def __post_init__(self) -> None:
+        require_country(self.country)
+
+
 @dataclass(frozen=True)
 class MicrField:
     """A field of a line.
 
     Attributes:
-        name: "routing", "account", "serial", "amount", "transaction_code" or a part of one of these.
+        name: of what it says; "transit", "bank" and the like are parts of "routing".
         text: its digits, and blanks between them; dashes left out.
         start, stop: the symbols that it is read from, counted without blanks.
     """
 
-    name: str
+    name: FieldName
     text: str
     start: int
     stop: int
@@ -152,7 +182,7 @@ def _fields(match: re.Match[str], text: str) -> tuple[MicrField, ...] | None:
             return None
         spans |= on_us
     return tuple(
-        MicrField(name, _written(match.string, start, stop, _blanks(text)), start, stop)
+        MicrField(cast(FieldName, name), _written(match.string, start, stop, _blanks(text)), start, stop)
         for name, (start, stop) in sorted(spans.items(), key=lambda item: (item[1][0], -item[1][1]))
     )
 

@@ -18,7 +18,7 @@ from serving.decoding import alphabet as alphabets
 from serving.decoding import ctc, micr
 from serving.decoding.ctc import Hypothesis, Place
 from serving.decoding.field_string import confidence
-from serving.decoding.micr import MicrFields
+from serving.decoding.micr import FieldName, MicrFields
 from serving.decoding.thresholds import OperatingPoint, rejection_reason, shortest_float
 from serving.errors import CheckreaderError
 from serving.images import sliding_window
@@ -30,7 +30,7 @@ from serving.recognition.fields import LocatedField
 from serving.recognition.uncovered_ink import uncovered_ink
 from serving.runtime.network import Floats
 
-_COUNT: Final = 5  # strings that are searched for
+_COUNT: Final = 5  # strings that are searched for where the likeliest fails its check digit
 _RIVAL: Final = 0.05  # of the likeliest string's probability, in one that a check digit may prefer
 
 
@@ -66,7 +66,7 @@ class MicrPrediction(msgspec.Struct, frozen=True):
     text: str
     symbols: str
     country: str | None
-    fields: dict[str, MicrField]
+    fields: dict[FieldName, MicrField]
     check_digit: MicrCheckDigit | None
     confidence: float
     accepted: bool
@@ -79,8 +79,8 @@ class DecodedLine:
     """The decoded strings of a line.
 
     Attributes:
-        best: the likeliest strings, best first, at least one. The first's probability is that on which `Confidence`
-            is fitted.
+        best: the likeliest string of all, or those that are left from the shown one on, best first. The first's
+            probability is that on which `Confidence` is fitted.
         text: the first, with blanks.
         places: of the symbols of the first.
         exact: False where the search ended before the first was proven.
@@ -105,13 +105,13 @@ def unreadable(source: LocatedField) -> MicrPrediction:
 
 
 def decode_line(steps: Floats, model: Model) -> DecodedLine:
-    """Finds the likeliest strings of a line.
+    """Finds the likeliest string of a line.
 
     Args:
         steps: float32 [T, K], the probabilities at the steps that belong to the line.
         model: the network's entry in the manifest.
     """
-    search = ctc.search(steps, None, _COUNT)
+    search = ctc.search(steps, count=1)
     labels = search.best[0].labels
     places = ctc.places(steps, labels)
     return DecodedLine(tuple(search.best), _text(labels, places, model), tuple(places), search.exact)
@@ -179,14 +179,15 @@ def _corrected(
     steps: Floats, decoded: DecodedLine, line: MicrFields, model: Model, country: str
 ) -> tuple[DecodedLine, MicrFields] | None:
     """Finds the likeliest other string of the same layout that satisfies the check digit; None where none is near."""
-    for index, hypothesis in enumerate(decoded.best[1:], 1):
+    best = ctc.search(steps, count=_COUNT).best
+    for index, hypothesis in enumerate(best[1:], 1):
         if hypothesis.probability < _RIVAL * decoded.best[0].probability:
             break
         places = ctc.places(steps, hypothesis.labels)
         text = _text(hypothesis.labels, places, model)
         other = micr.parse(text, country)
         if other.country == line.country and other.scheme == line.scheme and other.valid:
-            return DecodedLine(decoded.best[index:], text, tuple(places), decoded.exact), other
+            return DecodedLine(tuple(best[index:]), text, tuple(places), decoded.exact), other
     return None
 
 
@@ -197,7 +198,9 @@ def _text(labels: Sequence[int], places: Sequence[Place], model: Model) -> str:
     return micr.spaced(alphabets.parse(model.labels).text(labels), middles, PITCH)
 
 
-def _fields(line: MicrFields, decoded: DecodedLine, certainty: float, model: Model) -> dict[str, MicrField]:
+def _fields(
+    line: MicrFields, decoded: DecodedLine, certainty: float, model: Model
+) -> dict[FieldName, MicrField]:
     """Returns the fields of a line with their confidences."""
     probabilities = [probability for _, _, probability in decoded.places]
     return {

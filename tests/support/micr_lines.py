@@ -170,5 +170,6 @@ def write_micr_models(folder: Path) -> Path:
         models={**content.models, NAME: model},
         golden={**content.golden, "lines": Golden("golden/lines.json", lines)},
     )
-    file.write_bytes(msgspec.json.encode(content))
+    file.with_suffix(".new").write_bytes(msgspec.json.encode(content))
+    file.with_suffix(".new").replace(file)
     return folder

@@ -210,7 +210,6 @@ def test_decoding_gives_what_calibration_needs() -> None:
     decoded = micr.decode_line(steps, MODEL)
     assert decoded.text == TEXT
     assert decoded.best[0].probability == pytest.approx(ctc.probability(steps, decoded.best[0].labels))
-    assert decoded.best[1].probability == pytest.approx(0.25 * decoded.best[0].probability, rel=0.01)
     assert len(decoded.places) == len(TEXT.replace(" ", ""))
     assert decoded.exact
 
