@@ -1,4 +1,4 @@
-"""Reads handwritten digits, amounts, numbers and dates.
+"""Reads handwritten digits, amounts, numbers and dates, and MICR lines.
 
 >>> import checkreader
 >>> reader = checkreader.open()
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
         Date,
         Digit,
         FieldDigit,
+        MicrCheckDigit,
+        MicrField,
+        MicrLine,
         Model,
         Number,
     )
@@ -43,6 +46,9 @@ __all__ = [
     "Digit",
     "Error",
     "FieldDigit",
+    "MicrCheckDigit",
+    "MicrField",
+    "MicrLine",
     "Model",
     "Number",
     "Picture",

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+from serving.decoding.micr import FieldName
 from serving.decoding.thresholds import Choice
+from serving.recognition.boxes import Box
 from serving.recognition.fields import Alternative, CheckDigit, FieldDigit
+from serving.recognition.micr import MicrCheckDigit, MicrField
 
-__all__ = ["Alternative", "Amount", "CheckDigit", "Choice", "Date", "Digit", "FieldDigit", "Model", "Number"]
+__all__ = [
+    "Alternative",
+    "Amount",
+    "CheckDigit",
+    "Choice",
+    "Date",
+    "Digit",
+    "FieldDigit",
+    "MicrCheckDigit",
+    "MicrField",
+    "MicrLine",
+    "Model",
+    "Number",
+]
 
 
 @dataclass(frozen=True)
@@ -122,3 +139,34 @@ class Date(Number):
     def __str__(self) -> str:
         meaning = "" if self.date is None else f"{self.date}, "
         return f"{self.raw or 'nothing'} ({meaning}{self._verdict()})"
+
+
+@dataclass(frozen=True)
+class MicrLine(_Result):
+    """A MICR line.
+
+    Attributes:
+        model: the model that read it.
+        page: the number of the page that it is on, from 1; 1 in a picture without pages.
+        confidence: the calibrated probability that the whole line is right, 0 to 1.
+        accepted: True where it may be booked without a human, at the error bound that is applied.
+        reason: why it is not accepted; None if it is.
+        max_error: the wanted error bound: the one that was named, else the model's default.
+        applied_max_error: the certified bound that is applied; None: there is none, and nothing is accepted.
+        text: its digits, A (transit), B (amount), C (on-us) and D (dash), with a blank at each gap; "" where none was read.
+        symbols: the same with ⑆ ⑇ ⑈ ⑉.
+        country: whose layout it has, `us`, `ca`, `in`, `gb` or `other`; None where it fits none.
+        fields: `routing`, `account`, `serial`, `amount`, …, each with its digits and its confidence.
+        check_digit: the check of the routing number; None where it has none.
+        boxes: x, y, width and height of each symbol, in pixels of the picture.
+    """
+
+    text: str
+    symbols: str
+    country: str | None
+    fields: Mapping[FieldName, MicrField]
+    check_digit: MicrCheckDigit | None
+    boxes: tuple[Box, ...]
+
+    def __str__(self) -> str:
+        return f"{self.symbols or 'nothing'} ({self._verdict()})"

@@ -22,13 +22,14 @@ import msgspec
 from serving.bulk.folder import display_name, read_file, walk
 from serving.bulk.lines import CsvLines, Form, JsonLines, Row, Settings, csv_columns
 from serving.bulk.results import Results
-from serving.decoding.field_string import FieldFormat
+from serving.decoding.micr import MicrFormat
 from serving.decoding.thresholds import DigitPrediction, OperatingPoint
 from serving.errors import CheckreaderError
 from serving.images.crop import Crop
 from serving.images.pages import split
 from serving.recognition.fields import FieldPrediction
-from serving.recognition.recognizer import Prediction, recognizer
+from serving.recognition.micr import MicrPrediction
+from serving.recognition.recognizer import Format, Prediction, recognizer
 from serving.repository.store import Repository
 
 CHUNK: Final = 16  # pictures that go to a process at a time
@@ -50,7 +51,7 @@ class Job:
         models: the folder of the model repository; None = where it is found.
         model: the name of the model that reads.
         version: the model's; a process that finds another one does not read.
-        field_format: that the fields are expected to have; None = the pictures are single digits.
+        field_format: that the fields or lines are expected to have; None = the pictures are single digits.
         point: what is accepted.
         crop: the part to read, in every page alike.
         csv: whether the results are comma-separated values.
@@ -61,7 +62,7 @@ class Job:
     models: str | None
     model: str
     version: str
-    field_format: FieldFormat | None
+    field_format: Format | None
     point: OperatingPoint
     crop: Crop | None = None
     csv: bool = False
@@ -89,8 +90,14 @@ class Job:
         """The form of the results."""
         if not self.csv:
             return JsonLines()
-        prediction = DigitPrediction if self.field_format is None else FieldPrediction
-        return CsvLines(csv_columns(tuple(self.settings), prediction))
+        return CsvLines(csv_columns(tuple(self.settings), _prediction(self.field_format)))
+
+
+def _prediction(expected: Format | None) -> type[Prediction]:
+    """Returns the type of what is read."""
+    if expected is None:
+        return DigitPrediction
+    return MicrPrediction if isinstance(expected, MicrFormat) else FieldPrediction
 
 
 @dataclass

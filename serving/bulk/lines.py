@@ -129,7 +129,10 @@ def csv_columns(settings: Sequence[str], prediction: type[msgspec.Struct]) -> li
 
 
 def _fields(structure: type[msgspec.Struct]) -> Iterator[str]:
-    """Yields a structure's keys; those of a structure in it, or None, behind its own and a point."""
+    """Yields a structure's keys; those of a structure in it, or None, behind its own and a point.
+
+    Of a mapping with known keys to structures it yields these keys, each with the structure's.
+    """
     described = inspect.type_info(structure)
     assert isinstance(described, inspect.StructType)
     for field in described.fields:
@@ -137,6 +140,13 @@ def _fields(structure: type[msgspec.Struct]) -> Iterator[str]:
         inner = [kind.cls for kind in kinds if isinstance(kind, inspect.StructType)]
         if inner:
             yield from (f"{field.encode_name}.{key}" for key in _fields(inner[0]))
+        elif isinstance(field.type, inspect.DictType):
+            names, content = field.type.key_type, field.type.value_type
+            assert isinstance(names, inspect.LiteralType)
+            assert isinstance(content, inspect.StructType)
+            yield from (
+                f"{field.encode_name}.{name}.{key}" for name in names.values for key in _fields(content.cls)
+            )
         else:
             yield field.encode_name
 

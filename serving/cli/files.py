@@ -14,31 +14,36 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from serving.bulk.folder import read_file
-from serving.decoding.field_string import FieldFormat
-from serving.decoding.thresholds import OperatingPoint
+from serving.decoding.micr import MicrFormat
+from serving.decoding.thresholds import DigitPrediction, OperatingPoint
 from serving.errors import CheckreaderError
 from serving.images.codec import decode
 from serving.images.crop import Crop
 from serving.images.pages import split
 from serving.recognition import annotate
 from serving.recognition.fields import FieldPrediction
-from serving.recognition.recognizer import Prediction, point_of, recognizer
+from serving.recognition.micr import MicrPrediction
+from serving.recognition.recognizer import Format, Prediction, point_of, recognizer
 from serving.repository.store import Repository
 from serving.table import format_table
 
 Predictions: TypeAlias = Sequence[tuple[str, Prediction]]
 _DIGIT_COLUMNS: Final = ("digit", "confidence", "accepted", "reason")
 _FIELD_COLUMNS: Final = ("text", "raw", "amount", "date", "confidence", "accepted", "reason")
+_MICR_COLUMNS: Final = (
+    *("text", "country", "routing", "account", "serial", "amount", "transaction_code"),
+    *("confidence", "accepted", "reason"),
+)
 _PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
-def read(options: argparse.Namespace, model: str, expected: FieldFormat | None, crop: Crop | None) -> int:
+def read(options: argparse.Namespace, model: str, expected: Format | None, crop: Crop | None) -> int:
     """Reads the files that the options name and prints the predictions.
 
     Args:
         options: of `checkreader read`.
         model: the name of the model that reads.
-        expected: the format of fields; None = single digits.
+        expected: the format of fields or lines; None = single digits.
         crop: the part to read, in every page alike.
 
     Returns:
@@ -72,20 +77,27 @@ def read(options: argparse.Namespace, model: str, expected: FieldFormat | None, 
                 continue
             prediction = msgspec.structs.replace(outcome, page=number)
             predictions.append((file, prediction))
-            if options.draw is not None and isinstance(prediction, FieldPrediction):
+            if options.draw is not None and not isinstance(prediction, DigitPrediction):
                 target = _target(Path(options.draw), file, number, drawn)
                 annotate.draw(decode(pages.page(number)), prediction, crop).save(target)
                 drawn.add(target)
+    key, columns = _form(expected)
     if options.json:
         about = {"model": {"name": model, "version": loaded.model.version}, **point.bounds}
-        print(_json(about, "digits" if expected is None else "fields", predictions))
+        print(_json(about, key, predictions))
     elif options.csv:
-        columns = _DIGIT_COLUMNS if expected is None else _FIELD_COLUMNS
         print(_csv(columns, predictions, point), end="")
     elif predictions:
         print(_table(predictions, "date" if expected is not None and expected.kind == "date" else "amount"))
         print(point)
     return 1 if failures else 0
+
+
+def _form(expected: Format | None) -> tuple[str, Sequence[str]]:
+    """Returns the key of the predictions in JSON, and their columns in CSV."""
+    if expected is None:
+        return "digits", _DIGIT_COLUMNS
+    return ("lines", _MICR_COLUMNS) if isinstance(expected, MicrFormat) else ("fields", _FIELD_COLUMNS)
 
 
 def _target(draw: Path, file: str, page: int, drawn: Collection[Path]) -> Path:
@@ -125,6 +137,8 @@ def _table(predictions: Predictions, meaning: str) -> str:
     for file, prediction in predictions:
         if isinstance(prediction, FieldPrediction):
             head, cells = ["reading", meaning], [prediction.raw, prediction.amount or prediction.date or ""]
+        elif isinstance(prediction, MicrPrediction):
+            head, cells = ["line", "country"], [prediction.text, prediction.country or ""]
         else:
             cells = [str(prediction.digit)]
         verdict = (f"{prediction.confidence:.3f}", prediction.reason or "accepted")
@@ -138,7 +152,9 @@ def _csv(columns: Sequence[str], predictions: Predictions, point: OperatingPoint
     writer.writerow(("file", "page", *columns, *point.bounds))
     for file, prediction in predictions:
         cells = msgspec.to_builtins(prediction) | {"accepted": str(prediction.accepted).lower()}
+        if isinstance(prediction, MicrPrediction):
+            cells |= {name: field.text for name, field in prediction.fields.items()}
         writer.writerow(
-            (file, prediction.page, *(cells[column] for column in columns), *point.bounds.values())
+            (file, prediction.page, *(cells.get(column) for column in columns), *point.bounds.values())
         )
     return text.getvalue()

@@ -17,11 +17,10 @@ import msgspec
 from serving.bulk import job as bulk
 from serving.bulk import local
 from serving.bulk.folder import walk
-from serving.decoding.field_string import FieldFormat
 from serving.errors import CheckreaderError
 from serving.extras import install_command, require_packages
 from serving.images.crop import Crop
-from serving.recognition.recognizer import point_of
+from serving.recognition.recognizer import Format, point_of
 from serving.repository.store import Repository
 
 INTERVAL: Final = 8.0  # s between two lines of progress
@@ -29,13 +28,13 @@ UNREADABLE: Final = 3  # the exit status where something could not be read
 _CLUSTER: Final = f"--ray needs an extra: {install_command('cluster')}"
 
 
-def read(options: argparse.Namespace, model: str, expected: FieldFormat | None, crop: Crop | None) -> int:
+def read(options: argparse.Namespace, model: str, expected: Format | None, crop: Crop | None) -> int:
     """Reads a folder into the file named by --out.
 
     Args:
         options: of `checkreader read`.
         model: the name of the model that reads.
-        expected: the format of fields; None = single digits.
+        expected: the format of fields or lines; None = single digits.
         crop: the part to read, in every page alike.
 
     Returns:

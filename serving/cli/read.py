@@ -1,8 +1,9 @@
-"""`checkreader read`: reads digits, amounts, numbers and dates, from a few pictures or from a folder of any number."""
+"""`checkreader read`: reads digits, amounts, numbers, dates and MICR lines, from a few pictures or from a folder of any number."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 from serving.arguments import error_bound, number
@@ -11,12 +12,15 @@ from serving.decoding.amount_grammar import LOCALES
 from serving.decoding.check_digits import MAX_LENGTH, SCHEMES
 from serving.decoding.dates import FIRST, LAST, ORDERS
 from serving.decoding.field_string import KINDS, field_format
+from serving.decoding.micr import AUTO, COUNTRIES, MicrFormat
 from serving.decoding.thresholds import MAX_ERROR
 from serving.errors import CheckreaderError
 from serving.images.crop import Crop, parse_crop
+from serving.recognition.recognizer import Format
 from serving.repository.store import Repository
 
 DIGIT = "digit"
+MICR = "micr"
 _LENGTH = number(int, lambda length: 1 <= length <= MAX_LENGTH, f"a whole number from 1 to {MAX_LENGTH}")
 _FIELD_MODEL = "lenet5-field"
 FORMAT = ("scheme", "length", "locale", "order", "after", "before")  # options of fields, as in `field_format`
@@ -27,7 +31,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--as",
         dest="kind",
-        choices=(DIGIT, *KINDS),
+        choices=(DIGIT, *KINDS, MICR),
         help="what is written (number with a scheme, else amount)",
     )
     command.add_argument("--scheme", choices=list(SCHEMES), help="check digit that the number satisfies")
@@ -42,6 +46,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--after", metavar="DATE", help=f"first day that the date may be (default: {FIRST})")
     command.add_argument("--before", metavar="DATE", help=f"last day that the date may be (default: {LAST})")
+    command.add_argument(
+        "--country", choices=list(COUNTRIES), help=f"whose layout the MICR line has (default: {AUTO})"
+    )
     command.add_argument(
         "--draw",
         metavar="FILE|DIR",
@@ -63,7 +70,9 @@ def add_common_options(command: argparse.ArgumentParser) -> None:
     form.add_argument("--csv", action="store_true", help="print comma-separated values")
     command.add_argument("--crop", type=_crop, metavar="X,Y,W,H", help="part of each page to read, in pixels")
     command.add_argument(
-        "--model", metavar="NAME", help=f"which model reads ({_FIELD_MODEL}; of digits the release's default)"
+        "--model",
+        metavar="NAME",
+        help=f"which model reads ({_FIELD_MODEL}; of digits the release's default; of MICR lines its first)",
     )
     command.add_argument(
         "--max-error",
@@ -99,15 +108,7 @@ def run(options: argparse.Namespace) -> int:
         OSError: a file cannot be written.
     """
     options.runtime = "onnxruntime" if options.runtime == "onnx" else options.runtime
-    if options.kind == DIGIT:
-        for name in (*FORMAT, "draw"):
-            if getattr(options, name) is not None:
-                raise CheckreaderError(f"--{name} is for fields, not for digits")
-        expected = None
-        model = options.model or Repository.open(options.models).manifest.default
-    else:
-        expected = field_format(options.kind, **{name: getattr(options, name) for name in FORMAT})
-        model = options.model or _FIELD_MODEL
+    model, expected = _model_and_format(options)
     if options.out is not None:
         return folder.read(options, model, expected, options.crop)
     if options.ray is not None:
@@ -116,6 +117,28 @@ def run(options: argparse.Namespace) -> int:
         if Path(file).is_dir():
             raise CheckreaderError(f"{file} is a folder: name the file for its results by --out")
     return files.read(options, model, expected, options.crop)
+
+
+def _model_and_format(options: argparse.Namespace) -> tuple[str, Format | None]:
+    """Returns the model that reads and the format that is expected; raises CheckreaderError if an option does not fit."""
+    if options.kind == DIGIT:
+        _refuse(options, (*FORMAT, "country", "draw"))
+        return options.model or Repository.open(options.models).manifest.default, None
+    if options.kind == MICR:
+        _refuse(options, FORMAT)
+        model = options.model or Repository.open(options.models).first("micr", "MICR lines")
+        return model, MicrFormat(options.country or AUTO)
+    if options.country is not None:
+        raise CheckreaderError("--country is for MICR lines: add --as micr")
+    expected = field_format(options.kind, **{name: getattr(options, name) for name in FORMAT})
+    return options.model or _FIELD_MODEL, expected
+
+
+def _refuse(options: argparse.Namespace, names: Iterable[str]) -> None:
+    """Raises CheckreaderError if one of the options is given that make no sense for what is read."""
+    for name in names:
+        if getattr(options, name) is not None:
+            raise CheckreaderError(f"--{name} does not go with --as {options.kind}")
 
 
 def _crop(text: str) -> Crop:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, TypeAlias, cast
 
 from serving.decoding import check_digits
 from serving.errors import CheckreaderError
@@ -54,17 +54,47 @@ _SERIAL_FIRST: Final = re.compile(r"\d{3,6}")
 _PREFIXES: Final = frozenset((*range(13), *range(21, 33), *range(61, 73), 80))
 
 
+FieldName: TypeAlias = Literal[
+    "routing",
+    "account",
+    "serial",
+    "amount",
+    "transaction_code",
+    "external_processing_code",
+    "transit",
+    "institution",
+    "city",
+    "bank",
+    "branch",
+]
+
+
+@dataclass(frozen=True)
+class MicrFormat:
+    """What is known of a line before it is read: the country whose layout it has, one of `COUNTRIES`.
+
+    Raises:
+        CheckreaderError: such a country is not known.
+    """
+
+    country: str = AUTO
+    kind: Literal["micr"] = "micr"
+
+    def __post_init__(self) -> None:
+        require_country(self.country)
+
+
 @dataclass(frozen=True)
 class MicrField:
     """A field of a line.
 
     Attributes:
-        name: "routing", "account", "serial", "amount", "transaction_code" or a part of one of these.
+        name: of what it says; "transit", "bank" and the like are parts of "routing".
         text: its digits, and blanks between them; dashes left out.
         start, stop: the symbols that it is read from, counted without blanks.
     """
 
-    name: str
+    name: FieldName
     text: str
     start: int
     stop: int
@@ -92,7 +122,7 @@ class MicrFields:
 def require_country(country: str) -> str:
     """Returns the country; raises CheckreaderError if its lines are not known."""
     if country not in COUNTRIES:
-        raise CheckreaderError(f"country={country!r}: known are {', '.join(COUNTRIES)}")
+        raise CheckreaderError(f"country must be one of {', '.join(COUNTRIES)}, got {country[:40]!r}")
     return country
 
 
@@ -127,16 +157,17 @@ def parse(text: str, country: str = AUTO) -> MicrFields:
     if len(symbols) > MOST_SYMBOLS:
         return MicrFields(
             None,
-            problem=f"{len(symbols)} symbols: a line holds at most {MOST_SYMBOLS}, so this is more than one",
+            problem=f"too many symbols: {len(symbols)}, and a line holds at most {MOST_SYMBOLS}: this is more than one",
         )
     for name, pattern in _PATTERNS:
         match = pattern.fullmatch(symbols) if country in (AUTO, name) else None
         fields = _fields(match, text) if match else None
         if fields is not None:
             return _judged(name, fields)
-    whose = "a country's" if country == AUTO else f"country={country}'s"
+    whose = "any country" if country == AUTO else f"country={country}"
     return MicrFields(
-        None, problem=f"the symbols fit no line of {whose} layout, or a part of the line is missing"
+        None,
+        problem=f"no known layout: the symbols fit no line of {whose}, or a part of the line is missing",
     )
 
 
@@ -151,7 +182,7 @@ def _fields(match: re.Match[str], text: str) -> tuple[MicrField, ...] | None:
             return None
         spans |= on_us
     return tuple(
-        MicrField(name, _written(match.string, start, stop, _blanks(text)), start, stop)
+        MicrField(cast(FieldName, name), _written(match.string, start, stop, _blanks(text)), start, stop)
         for name, (start, stop) in sorted(spans.items(), key=lambda item: (item[1][0], -item[1][1]))
     )
 
@@ -214,7 +245,7 @@ def _judged(country: str, fields: tuple[MicrField, ...]) -> MicrFields:
     valid = check_digits.satisfies(routing, check_digits.aba())
     problem = None
     if not valid:
-        problem = "the routing number's check digit (aba) speaks against it"
+        problem = "check digit: the routing number does not satisfy aba"
     elif int(routing[:2]) not in _PREFIXES:
-        problem = f"no routing number begins with {routing[:2]}"
+        problem = "unknown routing number: none in use begins with these two digits"
     return MicrFields(country, fields, "aba", valid, problem)

@@ -9,24 +9,36 @@ from functools import partial
 from typing import Final, TypeVar
 
 from serving.decoding.field_string import FieldFormat
+from serving.decoding.micr import AUTO
 from serving.decoding.thresholds import DigitPrediction, OperatingPoint, point_of
 from serving.engine.batcher import Outputs
-from serving.engine.field_pictures import OUTPUTS, ReadingOptions, are_field_pictures, to_tensors
+from serving.engine.field_pictures import (
+    OUTPUTS,
+    ReadingOptions,
+    are_field_pictures,
+    start_fields,
+    start_lines,
+    start_texts,
+    to_tensors,
+)
 from serving.engine.offload import Offloader
 from serving.engine.served_model import ServedModel
 from serving.engine.statistics import Counts
 from serving.engine.tensors import Tensor, single_input, to_model_input, to_pictures
 from serving.errors import CheckreaderError, Unknown
+from serving.images import field, micr_line
 from serving.images.crop import Crop, PageLimit, is_small
 from serving.images.digit import tensor as to_tensor
-from serving.recognition import digits, field_recognizer, fields
-from serving.recognition.field_recognizer import FieldReading
+from serving.recognition import digits
 from serving.recognition.fields import FieldPrediction
+from serving.recognition.micr import MicrPrediction
+from serving.recognition.reading import Reading
 from serving.runtime.cpu import cpus
 from serving.runtime.network import Floats
 from serving.settings import Settings
 
 T = TypeVar("T")
+P = TypeVar("P", bound=FieldPrediction | MicrPrediction)
 
 # Work on less than this (bytes) is done in the event loop: a thread would take longer to wake up.
 SMALL: Final = 2**16
@@ -120,7 +132,7 @@ class DataPlane:
         start: int | None = None,
         reading: ReadingOptions = ReadingOptions(),
     ) -> list[Tensor]:
-        """Runs a model on tensors, or reads pictures of fields.
+        """Runs a model on tensors, or reads pictures of fields or MICR lines.
 
         Args:
             served: a version, from `find`.
@@ -128,7 +140,7 @@ class DataPlane:
             outputs: names of the outputs to return, in that order; none = all.
             timeout: s that the request may wait in the queue, each time that it does; None = the service's own limit.
             start: when work on the request began, by `time.perf_counter_ns`; None = now.
-            reading: how pictures of fields are read.
+            reading: how pictures of fields and MICR lines are read.
 
         Returns:
             The outputs, each with the N rows of the input: the model's, or `field_pictures.OUTPUTS`.
@@ -139,19 +151,20 @@ class DataPlane:
             CheckreaderError: the tensors do not fit the model.
         """
         start = time.perf_counter_ns() if start is None else start
-        of_fields = are_field_pictures(served, inputs)
+        reads_text = are_field_pictures(served, inputs)
         specs = served.outputs
-        names = OUTPUTS if of_fields else specs
+        names = OUTPUTS if reads_text else specs
         for output in outputs:
             if output not in names:
                 raise CheckreaderError(
                     f"unexpected inference output {output!r} for model {served.name!r}, "
-                    f"it has {', '.join(names)}{' for encoded pictures' if of_fields else ''}"
+                    f"it has {', '.join(names)}{' for encoded pictures' if reads_text else ''}"
                 )
-        if of_fields:
+        if reads_text:
             tensor = single_input(served.name, served.loaded.network.input, inputs)
             pictures = to_pictures(served.name, tensor, self.settings.max_pictures)
-            predictions, _ = await self._read_fields(served, pictures, reading, start, timeout)
+            begin = partial(start_texts, served, pictures, reading, self.page_limit)
+            predictions, _ = await self._read(served, begin, start, timeout)
             tensors = {tensor.name: tensor for tensor in to_tensors(predictions)}
         else:
             arrays = await self._run(served, await self._model_input(served, inputs), timeout, start)
@@ -248,59 +261,94 @@ class DataPlane:
             Busy, Expired: as `infer`.
             CheckreaderError: a picture cannot be read, or a parameter makes no sense.
         """
+        served = self.find(self._first("field", "fields") if model is None else model)
+        reading = ReadingOptions(max_error, crop, field_format)
+        begin = partial(start_fields, served, pictures, reading, self.page_limit)
+        return served, *await self._read_counted(served, max_error, begin)
+
+    async def read_lines(
+        self,
+        pictures: Sequence[bytes],
+        model: str | None = None,
+        max_error: float | None = None,
+        crop: Crop | None = None,
+        country: str = AUTO,
+    ) -> tuple[ServedModel, OperatingPoint, list[MicrPrediction]]:
+        """Reads pictures of one MICR line each.
+
+        Args:
+            pictures: encoded, as `images.codec.decode` takes them.
+            model: the model's name; None = the first served one that reads MICR lines.
+            max_error: as in `read_digits`.
+            crop: the part to read, the same in every page.
+            country: whose layout the lines have, one of `serving.decoding.micr.COUNTRIES`.
+
+        Returns:
+            The model, what is accepted, and a reading of each page of each picture.
+
+        Raises:
+            Unknown: no such model.
+            Busy, Expired: as `infer`.
+            CheckreaderError: a picture cannot be read, or a parameter makes no sense.
+        """
+        served = self.find(self._first("micr", "MICR lines") if model is None else model)
+        reading = ReadingOptions(max_error, crop, country=country)
+        begin = partial(start_lines, served, pictures, reading, self.page_limit)
+        return served, *await self._read_counted(served, max_error, begin)
+
+    async def _read_counted(
+        self, served: ServedModel, max_error: float | None, begin: Callable[[], Reading[P]]
+    ) -> tuple[OperatingPoint, list[P]]:
+        """Reads pictures as `_read`, and counts the request."""
         start = time.perf_counter_ns()
-        served = self.find(self._field_model if model is None else model)
         try:
-            reading = ReadingOptions(max_error, crop, field_format)
             point = point_of(served.loaded.model, max_error)
-            predictions, computed = await self._read_fields(served, pictures, reading, start)
+            predictions, computed = await self._read(served, begin, start)
         except BaseException:
             served.statistics.fail.add(time.perf_counter_ns() - start)
             raise
         served.statistics.record_success(start, computed, time.perf_counter_ns())
-        return served, point, predictions
+        return point, predictions
 
-    async def _read_fields(
+    async def _read(
         self,
         served: ServedModel,
-        pictures: Sequence[bytes],
-        reading: ReadingOptions,
+        begin: Callable[[], Reading[P]],
         start: int,
         timeout: float | None = None,
-    ) -> tuple[list[FieldPrediction], int]:
-        """Returns the predictions, and when the network had computed them."""
-        entry = served.loaded.model
-        fields.require_sliding(served.name, entry)
-        point = point_of(entry, reading.max_error)
+    ) -> tuple[list[P], int]:
+        """Reads pictures; returns the predictions, and when the network had computed them.
 
-        def normalize() -> FieldReading:
-            located = fields.normalize_pictures(pictures, reading.crop, self.page_limit)
-            return field_recognizer.start(located, entry, reading.field_format, point)
-
-        so_far = await self.offload(normalize)
+        Args:
+            served: the model.
+            begin: decodes and normalizes the pictures.
+            start, timeout: as for `infer`.
+        """
+        so_far = await self.offload(begin)
         computed = time.perf_counter_ns()
         while so_far.images:
             outputs = await asyncio.gather(
                 *(
-                    self._run(served, image, timeout, start, continued=bool(so_far.steps))
+                    self._run(served, image, timeout, start, continued=so_far.continued)
                     for image in so_far.images
                 )
             )
             start = computed = time.perf_counter_ns()
-            decode = partial(field_recognizer.proceed, so_far, [output[0] for output in outputs])
+            decode = partial(so_far.proceed, [output[0] for output in outputs])
             so_far = await self.offload(decode, begun=True)
-        predictions = so_far.predictions
+        predictions = list(so_far.predictions)
         for prediction in predictions:
             served.statistics.record_reading(prediction.reason)
         return predictions, computed
 
-    @property
-    def _field_model(self) -> str:
-        """Name of the first model that reads fields."""
+    def _first(self, task: str, objects: str) -> str:
+        """Returns the name of the first model of a task; `objects` are what it reads."""
         for name, served in self.models.items():
-            if served.loaded.model.task == "field":
+            if served.loaded.model.task == task:
                 return name
-        raise Unknown("no model that reads fields is served")
+        raise Unknown(
+            f"no model that reads {objects} is served: start checkreader serve with one, by --models"
+        )
 
     async def offload(self, work: Callable[[], T], begun: bool = False) -> T:
         """Calls `work` in a thread; see `Offloader.run`."""
@@ -324,7 +372,8 @@ class DataPlane:
         spec, entry = served.loaded.network.input, served.loaded.model
         tensor = single_input(served.name, spec, inputs)
         if tensor.datatype != "BYTES":
-            return to_model_input(served.name, spec, entry.sliding, tensor, self.settings.max_rows)
+            widest = micr_line.MAX_WIDTH if entry.task == "micr" else field.MAX_WIDTH
+            return to_model_input(served.name, spec, entry.sliding, tensor, self.settings.max_rows, widest)
         if spec.shape[1:] != (28, 28, 1):
             raise CheckreaderError(f"model {served.name!r} takes no encoded pictures of single digits")
         pictures = to_pictures(served.name, tensor, self.settings.max_pictures)

@@ -11,6 +11,7 @@ import numpy as np
 
 from serving.errors import CheckreaderError
 from serving.images import sliding_window
+from serving.images.field import MAX_WIDTH
 from serving.images.pages import split
 from serving.manifest import Sliding
 from serving.runtime.network import Array, Floats, Spec
@@ -50,7 +51,14 @@ def single_input(model: str, spec: Spec, inputs: Sequence[Tensor]) -> Tensor:
     return inputs[0]
 
 
-def to_model_input(model: str, spec: Spec, sliding: Sliding | None, tensor: Tensor, max_rows: int) -> Floats:
+def to_model_input(
+    model: str,
+    spec: Spec,
+    sliding: Sliding | None,
+    tensor: Tensor,
+    max_rows: int,
+    widest: int = MAX_WIDTH,
+) -> Floats:
     """Converts a tensor of pixels to a model's input, float32 [N, …] in [0, 1].
 
     Args:
@@ -59,13 +67,14 @@ def to_model_input(model: str, spec: Spec, sliding: Sliding | None, tensor: Tens
         sliding: how the model slides over a field; None: it does not.
         tensor: FP32 in [0, 1], or UINT8 0–255.
         max_rows: the largest batch that a request may hold.
+        widest: columns of the widest field that the model reads.
 
     Raises:
         CheckreaderError: the tensor's shape, datatype or values do not fit.
     """
     check_shape(model, spec, tensor.data.shape, max_rows)
     if sliding is not None:
-        sliding_window.check_width(model, tensor.data.shape[2], sliding)
+        sliding_window.check_width(model, tensor.data.shape[2], sliding, widest)
     if tensor.datatype == "UINT8":
         return tensor.data.astype(np.float32) / np.float32(255)
     if tensor.datatype != "FP32":
@@ -109,7 +118,7 @@ def to_pictures(model: str, tensor: Tensor, max_pictures: int) -> list[bytes]:
             which = f"picture {number} of {len(elements)}" if len(elements) > 1 else "the picture"
             raise CheckreaderError(
                 f"{which} for model {model!r} has {pages} pages, of which each would be a row: "
-                "post it to /digits or /fields, which read them all"
+                "post it to /digits, /fields or /micr, which read them all"
             )
     return elements
 

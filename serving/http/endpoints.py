@@ -32,7 +32,7 @@ class _TensorRequest(NamedTuple):
         render: makes the response of the outputs.
         outputs: names of the outputs to compute; none: all.
         timeout: s in the queue; None: the service's.
-        reading: how pictures of fields are read.
+        reading: how pictures of fields and MICR lines are read.
     """
 
     inputs: list[Tensor]
@@ -66,6 +66,12 @@ class Endpoints:
         return HttpResponse(
             pictures.render_fields(*await request.cancel_on_disconnect(reading)), reading=True
         )
+
+    async def micr(self, request: HttpRequest) -> HttpResponse:
+        query = pictures.parse_query(request.query_parameters(), pictures.MICR_PARAMETERS)
+        posted = await self._pictures(request)
+        reading = self.plane.read_lines(posted, query.model, query.max_error, query.crop, query.country)
+        return HttpResponse(pictures.render_micr(*await request.cancel_on_disconnect(reading)), reading=True)
 
     async def server(self, request: HttpRequest) -> HttpResponse:
         return json_response(metadata.server_metadata())

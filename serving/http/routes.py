@@ -8,6 +8,7 @@ from serving.decoding.amount_grammar import LOCALES
 from serving.decoding.check_digits import MAX_LENGTH, SCHEMES
 from serving.decoding.dates import ORDERS
 from serving.decoding.field_string import KINDS
+from serving.decoding.micr import COUNTRIES
 from serving.errors import (
     Busy,
     CheckreaderError,
@@ -68,11 +69,21 @@ _ABOUT_FIELDS = (
     "Doubt about the decimal point or the date is a reason not to accept. A box is x, y, width, height in the "
     "page of the picture that was posted."
 )
+_ABOUT_MICR = (
+    "One picture of a MICR line in E-13B, or several as files of a form: a strip, the lower part of a check or, with crop, a "
+    f"part of a scan, upright or upside down. {_ABOUT_PAGES}text is the line in digits, A (transit), B (amount), C (on-us) and D "
+    "(dash), with a blank at each gap, symbols the same with ⑆ ⑇ ⑈ ⑉. Fields are told by the symbols around them; with "
+    "country=auto the layouts of all known countries are tried. check_digit.valid judges what was read without the rule: where it "
+    "is false and a less likely reading that satisfies the rule is shown, corrected_from is what was read, and the line is not "
+    f"accepted. {_ABOUT_ACCEPTING} A line of no known layout, two lines, and a line of another font are reasons not to accept. A box is "
+    "x, y, width, height in the page of the picture that was posted, one for each symbol."
+)
 _ABOUT_INFER = (
     "FP32 from 0 (paper) to 1 (ink) or UINT8 0–255, normalized as MNIST's pictures are, nested or flat; or "
     "BYTES of shape [N] or [N,1]: whole pictures of one page, in base64 or in the binary section, which are normalized here. "
     "A model that reads fields answers them with text, confidence and accepted, by the request parameters of /fields "
-    f"({', '.join(reading_parameters.NAMES)}); the response's parameters state max_error and applied_max_error, or the "
+    f"({', '.join(reading_parameters.NAMES['field'])}), and one that reads MICR lines by those of /micr "
+    f"({', '.join(reading_parameters.NAMES['micr'])}); the response's parameters state max_error and applied_max_error, or the "
     "reason why nothing is accepted. "
     "The binary tensor extension is spoken; with Inference-Header-Content-Length: 0 the body is the "
     "FP32 input alone. An output's parameter classification: K gives its K best classes."
@@ -85,7 +96,7 @@ _ABOUT_UNLOAD = "Until it is loaded again; answers when every worker has."
 _ABOUT_PREDICT = (
     "TensorFlow Serving's REST: instances (one entry for each picture) or inputs (all of them as one tensor), "
     'as numbers from 0 (paper) to 1 (ink) or as {"b64": …}, a whole picture, which is normalized here. '
-    "A model that reads fields answers pictures with text, confidence and accepted, at the default max_error, and "
+    "A model that reads fields or MICR lines answers pictures with text, confidence and accepted, at the default max_error, and "
     "states max_error and applied_max_error beside them."
 )
 
@@ -172,7 +183,29 @@ def _picture_operations(endpoints: Endpoints) -> list[Operation]:
         '"probability":0.999,"box":[412,124,9,28]}],"check_digit":null,'
         '"alternatives":[{"raw":"72.50","probability":0.003}]}]}',
     )
-    return [digits, fields]
+    micr = Operation(
+        "POST",
+        "/micr",
+        endpoints.micr,
+        "Pictures",
+        "Read the MICR lines of checks.",
+        _ABOUT_MICR,
+        (
+            Parameter("country", "whose layout the line has; auto", {"enum": list(COUNTRIES)}),
+            *common_parameters("the first that reads MICR lines"),
+        ),
+        request_bodies=_PICTURES,
+        response_bodies={_JSON: pictures.MicrResponse},
+        errors=_BODY_ERRORS,
+        curl="curl --data-binary @line.png 'localhost:8000/micr?country=us'\n"
+        "curl --data-binary @check.png 'localhost:8000/micr?crop=0,560,1400,90'",
+        reply='{"model":{"name":"lenet5-micr","version":"1"},"max_error":0.02,"applied_max_error":0.02,"lines":[{"page":1,'
+        '"text":"A021000021A 123456789C 0101","symbols":"⑆021000021⑆ 123456789⑈ 0101","country":"us","fields":{"routing":'
+        '{"text":"021000021","confidence":0.999},"account":{"text":"123456789","confidence":0.998},"serial":{"text":"0101",'
+        '"confidence":0.999}},"check_digit":{"scheme":"aba","valid":true},"confidence":0.997,"accepted":true,"reason":null,'
+        '"boxes":[[31,12,15,20]]}]}',
+    )
+    return [digits, fields, micr]
 
 
 def _inference_protocol_operations(endpoints: Endpoints) -> list[Operation]:

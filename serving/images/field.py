@@ -51,6 +51,7 @@ class Field:
         cells: first and last column of each cell of a printed comb, from the first digit's to the last's; none where
             there is no comb, or where a cell between them is empty.
         drops: int64 [w], by how many rows each column stood lower before the line was leveled; None: it was not.
+        doubt: why what is read must not be accepted, however likely it is; None: nothing speaks against it.
     """
 
     pixels: Gray
@@ -59,6 +60,7 @@ class Field:
     whole_page: bool = False
     cells: tuple[tuple[float, float], ...] = ()
     drops: npt.NDArray[np.int64] | None = None
+    doubt: str | None = None
 
 
 def normalize_field(gray: Gray) -> Field:

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from serving.images import e13b, micr_leveling
+from serving.images.cmc7 import is_cmc7
 from serving.images.codec import Gray
 from serving.images.connected_components import Components
 from serving.images.field import Field
@@ -41,6 +42,9 @@ _SEEN: Final = 100  # level of ink that counts
 _FINENESS: Final = 8  # of the frequencies that are tried
 _CLEAR: Final = 1.05  # times the evidence for upright, for a line to be taken for one that is upside down
 _SHIFTED: Final = 3  # columns that a symbol is moved to resemble another
+_UNLIKE: Final = 0.39  # likeness of rows that are hardly E-13B; 199 of 200 real lines have more
+_ALIKE: Final = 0.5  # and of two that both are
+_SECOND: Final = 0.5  # of the line's symbols, in another line
 _DARK_PIXELS: Final = 2.0  # times the picture's rows: as many as belong to the ink at least
 
 _Floats = npt.NDArray[np.float64]
@@ -71,18 +75,22 @@ def normalize_micr_line(gray: Gray) -> Field:
         gray: uint8 [height, width], any size from 1×1, either polarity.
 
     Returns:
-        The line; its problem is "blank: …" where no ink was found, "no MICR line found: …", or "too long: …".
+        The line; its problem is "blank: …" where no ink was found, "no MICR line found: …", "too long: …", or
+        "this is a CMC-7 line: …". Its doubt is "two lines: …", or "no E-13B line: …" where it looks like another font's.
     """
     block = max(1, round(gray.shape[1] / _WORK_WIDTH))
     work = _work(gray, block)
     if work is None:
         return _unreadable("blank: no ink found")
     rows = find_rows(work.components)
-    if not rows:
-        return _unreadable("no MICR line found: no row of symbols of one height")
     rivals = [row for row in rows if row.count >= _RIVAL * rows[0].count]
     candidates = [_candidate(work.ink, row) for row in rivals]
-    return _scaled(work, max(candidates, key=lambda candidate: candidate.row.count * candidate.likeness))
+    candidates.sort(key=lambda candidate: -candidate.row.count * candidate.likeness)
+    if (not candidates or candidates[0].likeness < _ALIKE) and is_cmc7(work.components):
+        return _unreadable("this is a CMC-7 line: E-13B alone is read")
+    if not candidates:
+        return _unreadable("no MICR line found: no row of symbols of one height")
+    return replace(_scaled(work, candidates[0]), doubt=_doubt(*candidates))
 
 
 def _work(gray: Gray, block: int) -> _Work | None:
@@ -153,6 +161,16 @@ def _candidate(ink: Gray, row: Row) -> _Candidate:
     upright, turned = _matches(band), _matches(band[::-1, ::-1])
     is_turned = _evidence(turned) > _CLEAR * _evidence(upright)
     return _Candidate(row, pitch, is_turned, _likeness(turned if is_turned else upright))
+
+
+def _doubt(line: _Candidate, *others: _Candidate) -> str | None:
+    """Returns why a line must not be accepted, whatever is read of it; None: nothing speaks against it."""
+    if line.likeness < _UNLIKE:
+        return f"no E-13B line: its symbols resemble that font's by {line.likeness:.2f}, at least {_UNLIKE} is expected"
+    for other in others:
+        if min(line.likeness, other.likeness) >= _ALIKE and other.row.count >= _SECOND * line.row.count:
+            return "two lines: pass crop=x,y,width,height, so that one is seen"
+    return None
 
 
 def _matches(band: Gray) -> npt.NDArray[np.float32]:

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from serving.images.connected_components import Components
 from serving.images.slope_slant import BoundingBoxes
 
+SYMBOLS: Final = 0.2, 3.0  # least and most width of a row's components, by their height
+BARS: Final = 0.0, 0.2
 _LEAST_ROWS: Final = 6  # of a symbol
 _STEEPEST: Final = 0.09  # 5°
 _ROWS: Final = 4  # that are looked for
@@ -57,14 +59,20 @@ class Row:
         )
 
 
-def find_rows(components: Components) -> list[Row]:
-    """Returns the rows with the most symbols, largest first."""
+def find_rows(components: Components, aspects: tuple[float, float] = SYMBOLS) -> list[Row]:
+    """Returns the rows with the most symbols, largest first.
+
+    Args:
+        components: of the ink.
+        aspects: least and most width of what may be a symbol, by its height.
+    """
     boxes = BoundingBoxes.of(components, 0.0, 0.0)
     left, right, top, bottom = (
         np.asarray(edge, np.float64) for edge in (boxes.left, boxes.right, boxes.top, boxes.bottom)
     )
     height = bottom - top
-    rest = (height >= _LEAST_ROWS) & (right - left < 3 * height) & (right - left > 0.2 * height)
+    least, most = (aspect * height for aspect in aspects)
+    rest = (height >= _LEAST_ROWS) & (right - left < most) & (right - left > least)
     rows: list[Row] = []
     for _ in range(_ROWS):
         members, slope = _largest(left, right, top, bottom, rest)

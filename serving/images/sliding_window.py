@@ -119,9 +119,16 @@ def views(count: int, output: Floats) -> Floats:
     return np.swapaxes(output.reshape(-1, count, *output.shape[1:]), 0, 1)
 
 
-def check_width(name: str, width: int, sliding: Sliding) -> None:
-    """Raises CheckreaderError unless the model called `name` reads inputs of that many columns."""
-    most = padded_width(MAX_WIDTH, sliding)
+def check_width(name: str, width: int, sliding: Sliding, widest: int = MAX_WIDTH) -> None:
+    """Raises CheckreaderError unless the model called `name` reads inputs of that many columns.
+
+    Args:
+        name: the model's.
+        width: of the input.
+        sliding: the network's.
+        widest: columns of the widest field that is read.
+    """
+    most = padded_width(widest, sliding)
     if not sliding.receptive <= width <= most:
         raise CheckreaderError(
             f"model {name!r} reads pictures of {sliding.height} rows and {sliding.receptive} to {most} columns, "

@@ -1,4 +1,4 @@
-"""Bodies and query parameters of `POST /digits` and `POST /fields`, and their replies."""
+"""Bodies and query parameters of `POST /digits`, `POST /fields` and `POST /micr`, and their replies."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from serving.decoding.field_string import FieldFormat, field_format
+from serving.decoding.micr import AUTO, require_country
 from serving.decoding.thresholds import DigitPrediction, OperatingPoint
 from serving.engine.served_model import ServedModel
 from serving.errors import CheckreaderError
 from serving.images.crop import Crop, parse_crop
 from serving.recognition.fields import FieldPrediction
+from serving.recognition.micr import MicrPrediction
 
 PARAMETERS = ("crop", "model", "max_error")
 FIELD_PARAMETERS = (*PARAMETERS, "kind", "scheme", "length", "locale", "order", "after", "before")
+MICR_PARAMETERS = (*PARAMETERS, "country")
 _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _WHOLE = re.compile(r"-?[0-9]{1,9}")
 
@@ -33,6 +36,7 @@ class Query:
         crop: the part of each page that is read; None: all of it.
         page: the number of the only page that is read, from 1; None: all of them.
         field_format: of the text in a field, as far as it is known.
+        country: whose layout a MICR line has.
     """
 
     model: str | None = None
@@ -40,6 +44,7 @@ class Query:
     crop: Crop | None = None
     page: int | None = None
     field_format: FieldFormat = field(default_factory=FieldFormat)
+    country: str = AUTO
 
 
 def parse_query(parameters: Iterable[tuple[str, str]], allowed: Sequence[str] = PARAMETERS) -> Query:
@@ -47,7 +52,7 @@ def parse_query(parameters: Iterable[tuple[str, str]], allowed: Sequence[str] = 
 
     Args:
         parameters: names and values.
-        allowed: `PARAMETERS`, `FIELD_PARAMETERS` or what else a path takes.
+        allowed: `PARAMETERS`, `FIELD_PARAMETERS`, `MICR_PARAMETERS` or what else a path takes.
 
     Raises:
         CheckreaderError: one is unknown, given twice or makes no sense.
@@ -73,6 +78,7 @@ def parse_query(parameters: Iterable[tuple[str, str]], allowed: Sequence[str] = 
             values.get("after"),
             values.get("before"),
         ),
+        require_country(values.get("country", AUTO)),
     )
 
 
@@ -124,6 +130,15 @@ class FieldsResponse(msgspec.Struct, frozen=True):
     fields: list[FieldPrediction]
 
 
+class MicrResponse(msgspec.Struct, frozen=True):
+    """The reply of `/micr`, a reading for each page of each picture, with the wanted and the applied error bound."""
+
+    model: Model
+    max_error: float
+    applied_max_error: float | None
+    lines: list[MicrPrediction]
+
+
 def render_digits(served: ServedModel, point: OperatingPoint, readings: list[DigitPrediction]) -> bytes:
     """Returns the reply as JSON."""
     model = Model(served.name, served.version)
@@ -134,6 +149,12 @@ def render_fields(served: ServedModel, point: OperatingPoint, readings: list[Fie
     """Returns the reply as JSON."""
     model = Model(served.name, served.version)
     return msgspec.json.encode(FieldsResponse(model, point.max_error, point.applied_max_error, readings))
+
+
+def render_micr(served: ServedModel, point: OperatingPoint, readings: list[MicrPrediction]) -> bytes:
+    """Returns the reply as JSON."""
+    model = Model(served.name, served.version)
+    return msgspec.json.encode(MicrResponse(model, point.max_error, point.applied_max_error, readings))
 
 
 def _parse_max_error(text: str) -> float:

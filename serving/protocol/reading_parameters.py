@@ -1,4 +1,4 @@
-"""Request parameters of the Open Inference Protocol that say how pictures of fields are read."""
+"""Request parameters of the Open Inference Protocol that say how pictures of fields and MICR lines are read."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from serving.engine.served_model import ServedModel
 from serving.engine.tensors import Tensor
 from serving.protocol import pictures
 
-# Those of `POST /fields`, but for the model, which is in the path.
-NAMES: Final = tuple(name for name in pictures.FIELD_PARAMETERS if name != "model")
+# Those of `POST /fields` and `POST /micr`, by the model's task, but for the model, which is in the path.
+NAMES: Final = {
+    task: tuple(name for name in names if name != "model")
+    for task, names in (("field", pictures.FIELD_PARAMETERS), ("micr", pictures.MICR_PARAMETERS))
+}
 # Parameters of the protocol's extensions and of other servers' clients.
 _RESERVED: Final = frozenset(
     (
@@ -34,7 +37,7 @@ def reading_options(
         parameters: of the request; null is as good as left out.
 
     Raises:
-        CheckreaderError: one is unknown, neither of `NAMES` nor the protocol's own, or makes no sense.
+        CheckreaderError: one is unknown, neither of the task's `NAMES` nor the protocol's own, or makes no sense.
     """
     if not are_field_pictures(served, inputs):
         return ReadingOptions()
@@ -44,6 +47,6 @@ def reading_options(
             for name, value in parameters.items()
             if value is not None and name not in _RESERVED and not name.startswith(_RESERVED_PREFIX)
         ),
-        NAMES,
+        NAMES[served.loaded.model.task],
     )
-    return ReadingOptions(query.max_error, query.crop, query.field_format)
+    return ReadingOptions(query.max_error, query.crop, query.field_format, query.country)

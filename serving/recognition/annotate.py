@@ -1,7 +1,8 @@
-"""Draws a recognized field: a box around each digit, the prediction below."""
+"""Draws a recognized field or MICR line: a box around each symbol, the prediction below."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -9,7 +10,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from serving.images.codec import Gray
 from serving.images.crop import Crop
+from serving.recognition.boxes import Box
 from serving.recognition.fields import FieldPrediction
+from serving.recognition.micr import MicrPrediction
 
 _WIDTH: Final = 640  # small pictures are enlarged to about this, by a whole factor
 _SIDE: Final = 2400  # larger pictures are reduced to this
@@ -19,12 +22,12 @@ _BAD: Final = (190, 40, 40)
 _PAPER: Final = (255, 255, 255)
 
 
-def draw(gray: Gray, prediction: FieldPrediction, crop: Crop | None = None) -> Image.Image:
-    """Draws the picture in RGB, enlarged if it is small, with boxes, digits and the prediction.
+def draw(gray: Gray, prediction: FieldPrediction | MicrPrediction, crop: Crop | None = None) -> Image.Image:
+    """Draws the picture in RGB, enlarged if it is small, with boxes, symbols and the prediction.
 
     Args:
         gray: the whole picture, uint8 [height, width].
-        prediction: of the field in it.
+        prediction: of the field or the line in it.
         crop: the part that was read; the rest is left out.
     """
     x, y, width, height = crop or (0, 0, gray.shape[1], gray.shape[0])
@@ -40,22 +43,32 @@ def draw(gray: Gray, prediction: FieldPrediction, crop: Crop | None = None) -> I
     left = (sheet.width - size[0]) // 2
     sheet.paste(picture.convert("RGB"), (left, margin))
     pen = ImageDraw.Draw(sheet)
-    for digit in prediction.digits:
-        box_x, box_y, box_width, box_height = digit.box
+    for symbol, (box_x, box_y, box_width, box_height) in _symbols(prediction):
         start, top = left + (box_x - x) * scale, margin + (box_y - y) * scale
         stop, bottom = start + box_width * scale - 1, top + box_height * scale - 1
         pen.rectangle((start, top, max(start, stop), max(top, bottom)), outline=color, width=2)
-        pen.text(((start + stop) / 2, margin - 4), str(digit.digit), color, font, anchor="ms")
+        pen.text(((start + stop) / 2, margin - 4), symbol, color, font, anchor="ms")
     for number, words in enumerate(lines):
         pen.text((8, margin + size[1] + 4 + line * number), words, color, font)
     return sheet
 
 
-def _caption(prediction: FieldPrediction) -> str:
-    text = prediction.raw or "nothing"
-    meaning = prediction.amount or prediction.date
-    if meaning is not None and meaning != prediction.raw:
-        text += f" = {meaning}"
+def _symbols(prediction: FieldPrediction | MicrPrediction) -> Iterator[tuple[str, Box]]:
+    """Yields the symbols that are marked, each with its box; those of a MICR line as letters."""
+    if isinstance(prediction, MicrPrediction):
+        yield from zip(prediction.text.replace(" ", ""), prediction.boxes, strict=True)
+    else:
+        yield from ((str(digit.digit), digit.box) for digit in prediction.digits)
+
+
+def _caption(prediction: FieldPrediction | MicrPrediction) -> str:
+    if isinstance(prediction, MicrPrediction):
+        text = prediction.text or "nothing"
+    else:
+        text = prediction.raw or "nothing"
+        meaning = prediction.amount or prediction.date
+        if meaning is not None and meaning != prediction.raw:
+            text += f" = {meaning}"
     verdict = "accepted" if prediction.accepted else f"not accepted: {prediction.reason}"
     return f"{text}   {prediction.confidence:.3f}   {verdict}"
 

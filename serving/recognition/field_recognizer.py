@@ -4,7 +4,7 @@ The service, folders, Python and evaluation all go this way, each with its own w
 
     reading = start(sources, model, expected, point)
     while reading.images:
-        reading = proceed(reading, [network.infer(image) for image in reading.images])
+        reading = reading.proceed([network.infer(image) for image in reading.images])
     reading.predictions
 """
 
@@ -30,6 +30,7 @@ from serving.recognition.fields import (
     require_sliding,
     unreadable,
 )
+from serving.recognition.reading import finish
 from serving.runtime.network import Floats, Network
 
 _NOTHING: Final[Mapping[int, Floats]] = {}
@@ -37,7 +38,7 @@ _NOTHING: Final[Mapping[int, Floats]] = {}
 
 @dataclass(frozen=True)
 class FieldReading:
-    """Fields, as far as they are read; made by `start` and `proceed`.
+    """Fields, as far as they are read; made by `start`.
 
     Attributes:
         sources: the fields.
@@ -66,6 +67,37 @@ class FieldReading:
         """One for each field, where all is read."""
         return [self.finished[index] for index in range(len(self.sources))]
 
+    @property
+    def continued(self) -> bool:
+        """Whether the images show other views of fields that were read."""
+        return bool(self.steps)
+
+    def proceed(self, outputs: Sequence[Floats]) -> FieldReading:
+        """Decodes what the network read, and prepares the other views of the fields that this leaves in doubt.
+
+        Whether a field is in doubt depends on its own probabilities alone, not on the fields beside it.
+
+        Args:
+            outputs: the network's for each of the images, float32 [V·N, T, K].
+        """
+        sliding = _sliding(self.model)
+        finished, views = dict(self.finished), dict(self.views)
+        doubtful: dict[int, Floats] = {}
+        for group, output in zip(self.groups, outputs, strict=True):
+            for index, rows in zip(group, sliding_window.views(len(group), output), strict=True):
+                source = self.sources[index]
+                steps = rows[:, : sliding_window.steps(source.field.pixels.shape[1], sliding)]
+                if index in self.steps:
+                    steps = np.concatenate([self.steps[index], steps])
+                decoded = decode_field(source, steps, self.model, self.expected)
+                if len(steps) < len(sliding.slants) and in_doubt(decoded, sliding):
+                    doubtful[index] = steps
+                else:
+                    finished[index] = predict(source, steps, decoded, self.model, self.expected, self.point)
+                    views[index] = len(steps)
+        groups, images = _images(self.sources, list(doubtful), sliding, sliding.slants[1:])
+        return replace(self, groups=groups, images=images, steps=doubtful, finished=finished, views=views)
+
 
 def start(
     sources: Sequence[LocatedField], model: Model, expected: FieldFormat, point: OperatingPoint
@@ -91,36 +123,6 @@ def start(
     )
 
 
-def proceed(reading: FieldReading, outputs: Sequence[Floats]) -> FieldReading:
-    """Decodes what the network read, and prepares the other views of the fields that this leaves in doubt.
-
-    Whether a field is in doubt depends on its own probabilities alone, not on the fields beside it.
-
-    Args:
-        reading: with images.
-        outputs: the network's for each of them, float32 [V·N, T, K].
-    """
-    sliding = _sliding(reading.model)
-    finished, views = dict(reading.finished), dict(reading.views)
-    doubtful: dict[int, Floats] = {}
-    for group, output in zip(reading.groups, outputs, strict=True):
-        for index, rows in zip(group, sliding_window.views(len(group), output), strict=True):
-            source = reading.sources[index]
-            steps = rows[:, : sliding_window.steps(source.field.pixels.shape[1], sliding)]
-            if index in reading.steps:
-                steps = np.concatenate([reading.steps[index], steps])
-            decoded = decode_field(source, steps, reading.model, reading.expected)
-            if len(steps) < len(sliding.slants) and in_doubt(decoded, sliding):
-                doubtful[index] = steps
-            else:
-                finished[index] = predict(
-                    source, steps, decoded, reading.model, reading.expected, reading.point
-                )
-                views[index] = len(steps)
-    groups, images = _images(reading.sources, list(doubtful), sliding, sliding.slants[1:])
-    return replace(reading, groups=groups, images=images, steps=doubtful, finished=finished, views=views)
-
-
 def in_doubt(decoded: DecodedField, sliding: Sliding) -> bool:
     """Tells whether a first view's string is so improbable, or so ill-fitting, that the other views are to be read."""
     if sliding.sure is None:
@@ -141,10 +143,7 @@ def read(
         sources, model, expected, point: as for `start`.
         infer: the network, float32 [N, height, width, 1] → probabilities float32 [N, T, K].
     """
-    reading = start(sources, model, expected, point)
-    while reading.images:
-        reading = proceed(reading, [infer(image) for image in reading.images])
-    return reading
+    return finish(start(sources, model, expected, point), infer)
 
 
 @dataclass(frozen=True)

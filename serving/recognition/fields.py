@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -21,7 +21,7 @@ from serving.decoding.amounts import Amount, digit_places
 from serving.decoding.field_string import DecodedField, FieldFormat, confidence, decode, raw_text
 from serving.decoding.thresholds import OperatingPoint, rejection_reason, shortest_float
 from serving.errors import CheckreaderError
-from serving.images.codec import Frame
+from serving.images.codec import Frame, Gray
 from serving.images.crop import Crop, PageLimit, normalize_each
 from serving.images.field import Field, normalize_field
 from serving.manifest import Model, Sliding
@@ -89,7 +89,10 @@ class LocatedField:
 
 
 def normalize_pictures(
-    pictures: Sequence[bytes], crop: Crop | None = None, limit: PageLimit | None = None
+    pictures: Sequence[bytes],
+    crop: Crop | None = None,
+    limit: PageLimit | None = None,
+    normalize: Callable[[Gray], Field] = normalize_field,
 ) -> list[LocatedField]:
     """Decodes and normalizes pictures, every page of each.
 
@@ -97,6 +100,7 @@ def normalize_pictures(
         pictures: encoded, as `codec.decode` takes them.
         crop: x, y, width and height of the field, in every page alike.
         limit: as for `normalize_each`.
+        normalize: what makes a field of gray levels with square pixels, uint8 [height, width].
 
     Raises:
         CheckreaderError: as `normalize_each`.
@@ -105,7 +109,7 @@ def normalize_pictures(
 
     def locate(part: Frame, page: int) -> LocatedField:
         square = part.square()
-        field = normalize_field(square)
+        field = normalize(square)
         (height, width), (rows, columns) = part.gray.shape, square.shape
         to_picture = field.to_picture * [[width / columns], [height / rows]]
         return LocatedField(replace(field, to_picture=to_picture), page, corner, (width, height))

@@ -1,4 +1,4 @@
-"""Makes the recognizer of a task: of single digits, or of fields that have an expected format."""
+"""Makes the recognizer of a task: of single digits, of fields that have an expected format, or of MICR lines."""
 
 from __future__ import annotations
 
@@ -7,27 +7,29 @@ from typing import TypeAlias
 
 from serving.decoding import thresholds
 from serving.decoding.field_string import FieldFormat
+from serving.decoding.micr import MicrFormat
 from serving.decoding.thresholds import DigitPrediction, OperatingPoint
 from serving.images.crop import Crop
 from serving.manifest import Model
-from serving.recognition import digits, fields
+from serving.recognition import digits, fields, micr
 from serving.recognition.field_recognizer import FieldRecognizer
 from serving.recognition.fields import FieldPrediction
+from serving.recognition.micr import MicrPrediction
+from serving.recognition.micr_recognizer import MicrRecognizer
 from serving.runtime.network import Network
 
-Prediction: TypeAlias = DigitPrediction | FieldPrediction
+Prediction: TypeAlias = DigitPrediction | FieldPrediction | MicrPrediction
+Format: TypeAlias = FieldFormat | MicrFormat
 Recognizer: TypeAlias = Callable[[Sequence[bytes]], Sequence[Prediction]]
 
 
-def point_of(
-    name: str, model: Model, expected: FieldFormat | None, max_error: float | None
-) -> OperatingPoint:
+def point_of(name: str, model: Model, expected: Format | None, max_error: float | None) -> OperatingPoint:
     """Returns what is accepted of a model's predictions; the model need not be loaded.
 
     Args:
         name: the model's.
         model: its entry in the manifest.
-        expected: the format of fields; None = single digits.
+        expected: the format of fields or lines; None = single digits.
         max_error: the wanted error bound; None = the default.
 
     Raises:
@@ -35,6 +37,8 @@ def point_of(
     """
     if expected is None:
         digits.require_digits(name, model)
+    elif isinstance(expected, MicrFormat):
+        micr.require_micr(name, model)
     else:
         fields.require_sliding(name, model)
     return thresholds.point_of(model, max_error)
@@ -43,7 +47,7 @@ def point_of(
 def recognizer(
     model: Model,
     network: Network,
-    expected: FieldFormat | None,
+    expected: Format | None,
     point: OperatingPoint,
     crop: Crop | None = None,
 ) -> Recognizer:
@@ -52,10 +56,12 @@ def recognizer(
     Args:
         model: the model's entry in the manifest.
         network: the loaded model.
-        expected: the format of fields; None = single digits.
+        expected: the format of fields or lines; None = single digits.
         point: what is accepted, as `point_of` gives it.
         crop: x, y, width and height of the part to read, in every page alike.
     """
     if expected is None:
         return digits.digit_recognizer(network, point, crop)
+    if isinstance(expected, MicrFormat):
+        return MicrRecognizer(model, network, expected.country, point, crop)
     return FieldRecognizer(model, network, expected, point, crop)

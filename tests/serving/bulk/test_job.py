@@ -22,10 +22,12 @@ from serving.bulk.folder import walk
 from serving.bulk.job import Job, JobSummary, LineWriter, Worker
 from serving.bulk.lines import Row
 from serving.decoding.field_string import FieldFormat
+from serving.decoding.micr import MicrFormat
 from serving.decoding.thresholds import OperatingPoint, operating_point
 from serving.errors import CheckreaderError
 from serving.manifest import Threshold
 from tests.serving.bulk.conftest import point_at
+from tests.support import micr_lines
 from tests.support import tiff as by_hand
 from tests.support.paths import ROOT
 from tests.support.tiny import amount, png, seven, tiff
@@ -285,6 +287,23 @@ def test_digits(models: Path, tmp_path: Path, is_csv: bool) -> None:
     assert str(lines_read[0]["digit"]) in "0123456789"
     assert (lines_read[0]["settings.crop"] if is_csv else lines_read[0]["settings"]["crop"]) == "0,0,40,40"
     assert lines_read[3]["error"].startswith("not a picture")
+
+
+def test_micr_lines_in_csv(micr_models: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "lines"
+    folder.mkdir()
+    for name, text in (("a.png", micr_lines.TEXT), ("b.png", "A021000021A 123456789C 0101")):
+        (folder / name).write_bytes(png(micr_lines.picture(text)))
+    point = point_at(micr_models, "lenet5-micr", 0.02)
+    job = Job(str(folder), str(micr_models), "lenet5-micr", "1", MicrFormat("us"), point, csv=True)
+    bulk.run(job, tmp_path / "out.csv", here, plain)
+    first, second = csv.DictReader((tmp_path / "out.csv").read_text().splitlines())
+    assert (first["settings.as"], first["settings.country"]) == ("micr", "us")
+    assert (first["fields.routing.text"], first["fields.serial.text"]) == ("021000021", "001234")
+    assert float(first["fields.account.confidence"]) > 0.5
+    assert (first["check_digit.valid"], first["check_digit.corrected_from"]) == ("true", "")
+    assert (second["fields.account.text"], second["fields.amount.text"]) == ("123456789", "")
+    assert len(msgspec.json.decode(first["boxes"])) == len(micr_lines.TEXT.replace(" ", ""))
 
 
 @pytest.mark.usefixtures("scans")

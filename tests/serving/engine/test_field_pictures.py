@@ -29,6 +29,8 @@ def test_a_row_for_each_picture() -> None:
     ("task", "datatypes", "expected"),
     [
         ("field", ["BYTES"], True),
+        ("micr", ["BYTES"], True),
+        ("micr", ["FP32"], False),
         ("field", ["FP32"], False),
         ("field", [], False),
         ("digit", ["BYTES"], False),

@@ -24,6 +24,7 @@ from serving.manifest import NAME, Manifest, decode
 from serving.repository.store import Repository
 from serving.settings import Settings
 from tests.conftest import Client
+from tests.support import micr_lines
 from tests.support.tiny import png, seven, write_models
 
 
@@ -79,6 +80,14 @@ def test_a_new_release_takes_over(service: Service, own_models: Path) -> None:
     assert service.client("GET", "/v2/models/lenet5/versions/1").status_code == 404
     assert service.index() == [Entry("lenet5", "2", "READY")]
     assert service.app.plane.counts.loads["lenet5 ok"] >= 1
+
+
+def test_a_release_may_bring_a_model_for_micr_lines(service: Service, own_models: Path) -> None:
+    line = png(micr_lines.picture())
+    assert service.client("POST", "/micr", content=line).status_code == 404
+    micr_lines.write_micr_models(own_models)
+    service.until(lambda: micr_lines.NAME in service.app.plane.models)
+    assert service.client("POST", "/micr", content=line).json()["lines"][0]["text"] == micr_lines.TEXT
 
 
 def test_what_did_not_change_is_not_loaded_again(service: Service, own_models: Path) -> None:

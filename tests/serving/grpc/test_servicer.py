@@ -22,6 +22,7 @@ from serving.grpc.messages import SERVICE
 from serving.grpc.servicer import serve
 from serving.http.access_log import AccessLog
 from serving.settings import Settings
+from tests.support import micr_lines
 from tests.support.paths import ROOT
 from tests.support.tiny import amount, png, seven
 
@@ -190,6 +191,25 @@ def test_pictures_of_fields(client: triton.InferenceServerClient, stub: Any) -> 
     request.parameters["lokale"].string_param = "en"
     with pytest.raises(grpc.RpcError, match="unknown parameter 'lokale'"):
         stub.ModelInfer(request)
+
+
+def test_pictures_of_micr_lines(micr_models: Path) -> None:
+    service = Service(micr_models)
+    try:
+        with triton.InferenceServerClient(service.address) as client:
+            line = pictures(png(micr_lines.picture()))
+            reply = client.infer("lenet5-micr", [line], parameters={"country": "us"})
+            assert reply.as_numpy("text").tolist() == [micr_lines.TEXT.encode()]
+            assert reply.as_numpy("confidence").dtype == np.float32
+            assert reply.as_numpy("accepted").tolist() == [True]
+            parameters = reply.get_response().parameters
+            assert parameters["applied_max_error"].double_param == 0.02
+            other = client.infer("lenet5-micr", [line], parameters={"country": "in"})
+            assert other.as_numpy("accepted").tolist() == [False]
+            with pytest.raises(InferenceServerException, match="country must be one of"):
+                client.infer("lenet5-micr", [line], parameters={"country": "fr"})
+    finally:
+        service.close()
 
 
 def test_outputs_by_name_with_classes(client: triton.InferenceServerClient) -> None:

@@ -4,28 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from serving.images import e13b
 from serving.images.micr_line import DIGIT, HEIGHT, MAX_WIDTH, PITCH, normalize_micr_line
-
-TEXT = "C001234C A021000021A 1234567C 89"
-
-
-def strip(text: str = TEXT, module: float = 3.0, squeeze: float = 1.0, margin: int = 14) -> np.ndarray:
-    """Prints a line, uint8 [h, w], 0 = black."""
-    across = module * squeeze
-    width = round((e13b.PITCH * (len(text) - 1) + 7) * across) + 2 * margin
-    height = round(e13b.HEIGHT * module)
-    page = np.full((height + 2 * margin, width), 255, np.uint8)
-    for place, symbol in enumerate(text):
-        if symbol == " ":
-            continue
-        size = (round(7 * across), height)
-        glyph = e13b.raster(e13b.GLYPHS[symbol], (across, module), size)
-        left = margin + round(place * e13b.PITCH * across)
-        page[margin : margin + height, left : left + size[0]] -= glyph
-    return page
+from tests.support.micr_lines import TEXT, strip
 
 
 def symbols_room(text: str = TEXT) -> float:
@@ -141,8 +124,36 @@ def test_a_field_that_is_printed_lower_is_leveled_and_says_so() -> None:
         left += part.shape[1]
     line = normalize_micr_line(page)
     assert line.drops is not None
-    middle = line.pixels.shape[1] * 2 // 5
+    middle = line.pixels.shape[1] // 2
     assert line.drops[middle] > 3
     assert not line.drops[:100].any()
     rows = (line.pixels.max(1) > 128).nonzero()[0]
     assert rows[-1] - rows[0] < DIGIT + 4
+
+
+def stacked(*lines: np.ndarray) -> np.ndarray:
+    """Puts lines below each other on one page."""
+    width = max(line.shape[1] for line in lines)
+    return np.concatenate(
+        [np.pad(line, ((20, 20), (0, width - line.shape[1])), constant_values=255) for line in lines]
+    )
+
+
+def test_one_line_has_no_doubt() -> None:
+    assert normalize_micr_line(strip()).doubt is None
+    short = normalize_micr_line(stacked(strip(), strip("A0A")))
+    assert short.doubt is None
+
+
+def test_two_lines_are_a_doubt() -> None:
+    field = normalize_micr_line(stacked(strip(), strip("C005678C A011000015A 7654321C 11")))
+    assert field.problem is None
+    assert (field.doubt or "").startswith("two lines: ")
+
+
+def test_another_font_is_a_doubt() -> None:
+    """Plain print: few of its strokes stand where E-13B has ink."""
+    picture = Image.new("L", (1000, 80), 255)
+    ImageDraw.Draw(picture).text((20, 15), "7VX4A 7741 XAV47 4471", 0, ImageFont.load_default(40))
+    field = normalize_micr_line(np.asarray(picture))
+    assert (field.doubt or "").startswith("no E-13B line: ")

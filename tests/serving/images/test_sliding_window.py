@@ -135,3 +135,6 @@ def test_check_width() -> None:
             CheckreaderError, match=f"'m' reads pictures of 32 rows and 40 to 688 columns, got {width}"
         ):
             sliding_window.check_width("m", width, SLIDING)
+    sliding_window.check_width("m", 1344, SLIDING, widest=1296)
+    with pytest.raises(CheckreaderError, match="40 to 1344 columns, got 1345"):
+        sliding_window.check_width("m", 1345, SLIDING, widest=1296)

@@ -20,7 +20,7 @@ def options(task: str = "field", datatype: str = "BYTES", **parameters: object) 
 
 
 def test_they_are_those_of_the_query() -> None:
-    assert set(NAMES) == set(pictures.FIELD_PARAMETERS) - {"model"}
+    assert set(NAMES["field"]) == set(pictures.FIELD_PARAMETERS) - {"model"}
     query = {"kind": "number", "scheme": "aba", "length": "9", "max_error": "0.02", "crop": "1,2,3,4"}
     expected = pictures.parse_query(query.items(), pictures.FIELD_PARAMETERS)
     read = options(**query)
@@ -35,6 +35,20 @@ def test_they_are_those_of_the_query() -> None:
     assert (dates.order, dates.after, dates.before) == ("ymd", "2000-01-01", "2026-11-30")
     assert options(max_error=1).max_error == 1
     assert options(max_error=1e-05).max_error == 1e-05
+
+
+def test_those_of_micr_lines_are_their_own() -> None:
+    read = options("micr", country="us", max_error=0.02, crop="1,2,3,4")
+    assert (read.country, read.max_error, read.crop) == ("us", 0.02, (1, 2, 3, 4))
+    assert options("micr").country == "auto"
+    with pytest.raises(
+        CheckreaderError, match="unknown parameter 'scheme', expected crop, max_error, country"
+    ):
+        options("micr", scheme="aba")
+    with pytest.raises(CheckreaderError, match="country must be one of auto, us"):
+        options("micr", country="U")
+    with pytest.raises(CheckreaderError, match="unknown parameter 'country'"):
+        options(country="us")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 
 from serving.recognition import annotate
 from serving.recognition.fields import FieldDigit, FieldPrediction
+from serving.recognition.micr import MicrPrediction
 
 GREEN, RED = (18, 120, 60), (190, 40, 40)
 BOXES = [(20, 10, 30, 40), (80, 12, 30, 36)]
@@ -84,3 +85,10 @@ def test_nothing_read() -> None:
     picture = pixels(PAPER, empty)
     assert where(picture, RED).sum() > 100
     assert (picture[32:260, 10:600] == 230).all()
+
+
+def test_a_micr_line_has_its_letters() -> None:
+    line = MicrPrediction(1, "A 4", "⑆ 4", None, {}, None, 0.98, True, None, BOXES)
+    picture = pixels(PAPER, line)
+    assert where(picture, GREEN).any()
+    assert (pixels(PAPER, prediction()) != picture).any()

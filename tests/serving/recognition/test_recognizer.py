@@ -1,4 +1,4 @@
-"""One recognizer for digits and fields."""
+"""One recognizer for digits, fields and MICR lines."""
 
 from __future__ import annotations
 
@@ -7,18 +7,27 @@ from pathlib import Path
 import pytest
 
 from serving.decoding.field_string import FieldFormat
+from serving.decoding.micr import MicrFormat
 from serving.decoding.thresholds import DigitPrediction
 from serving.errors import CheckreaderError
 from serving.recognition.fields import FieldPrediction
-from serving.recognition.recognizer import Prediction, point_of, recognizer
+from serving.recognition.micr import MicrPrediction
+from serving.recognition.recognizer import Format, Prediction, point_of, recognizer
 from serving.repository.store import Repository
+from tests.support.micr_lines import NAME, TEXT, picture
 from tests.support.tiny import amount, png, seven, tiff
 
 
-def predictions(models: Path, name: str, expected: FieldFormat | None, *pictures: bytes) -> list[Prediction]:
+def predictions(
+    models: Path,
+    name: str,
+    expected: Format | None,
+    *pictures: bytes,
+    crop: tuple[int, int, int, int] | None = (0, 0, 40, 40),
+) -> list[Prediction]:
     loaded = Repository.open(models).load(name)
     point = point_of(name, loaded.model, expected, 0.1)
-    return list(recognizer(loaded.model, loaded.network, expected, point, (0, 0, 40, 40))(pictures))
+    return list(recognizer(loaded.model, loaded.network, expected, point, crop)(pictures))
 
 
 def test_digits(models: Path) -> None:
@@ -34,15 +43,22 @@ def test_fields(models: Path) -> None:
     assert read.amount is None
 
 
+def test_micr_lines(micr_models: Path) -> None:
+    (read,) = predictions(micr_models, NAME, MicrFormat("ca"), png(picture()), crop=None)
+    assert isinstance(read, MicrPrediction)
+    assert (read.text, read.country) == (TEXT, None)
+
+
 @pytest.mark.parametrize(
     ("name", "expected", "message"),
     [
         ("lenet5", FieldFormat(), "model 'lenet5' does not read fields"),
         ("lenet5-field", None, "model 'lenet5-field' does not read digits"),
+        ("lenet5-field", MicrFormat(), "model 'lenet5-field' does not read MICR lines"),
         ("lenet5-features", None, "model 'lenet5-features' does not read digits"),
     ],
 )
-def test_a_model_of_another_task(models: Path, name: str, expected: FieldFormat | None, message: str) -> None:
+def test_a_model_of_another_task(models: Path, name: str, expected: Format | None, message: str) -> None:
     model = Repository.open(models).model(name)
     with pytest.raises(CheckreaderError, match=message):
         point_of(name, model, expected, None)
