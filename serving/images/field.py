@@ -50,6 +50,7 @@ class Field:
         whole_page: whether the picture shows many small strokes in several lines, as a whole check does.
         cells: first and last column of each cell of a printed comb, from the first digit's to the last's; none where
             there is no comb, or where a cell between them is empty.
+        doubt: why what is read must not be accepted, however likely it is; None: nothing speaks against it.
     """
 
     pixels: Gray
@@ -57,6 +58,7 @@ class Field:
     problem: str | None
     whole_page: bool = False
     cells: tuple[tuple[float, float], ...] = ()
+    doubt: str | None = None
 
 
 def normalize_field(gray: Gray) -> Field:

@@ -8,24 +8,7 @@ from PIL import Image
 
 from serving.images import e13b
 from serving.images.micr_line import DIGIT, HEIGHT, MAX_WIDTH, PITCH, normalize_micr_line
-
-TEXT = "C001234C A021000021A 1234567C 89"
-
-
-def strip(text: str = TEXT, module: float = 3.0, squeeze: float = 1.0, margin: int = 14) -> np.ndarray:
-    """Prints a line, uint8 [h, w], 0 = black."""
-    across = module * squeeze
-    width = round((e13b.PITCH * (len(text) - 1) + 7) * across) + 2 * margin
-    height = round(e13b.HEIGHT * module)
-    page = np.full((height + 2 * margin, width), 255, np.uint8)
-    for place, symbol in enumerate(text):
-        if symbol == " ":
-            continue
-        size = (round(7 * across), height)
-        glyph = e13b.raster(e13b.GLYPHS[symbol], (across, module), size)
-        left = margin + round(place * e13b.PITCH * across)
-        page[margin : margin + height, left : left + size[0]] -= glyph
-    return page
+from tests.support.micr_lines import TEXT, strip
 
 
 def symbols_room(text: str = TEXT) -> float:
