@@ -111,7 +111,9 @@ def measure(
             for length in sorted({len(digits) for digits in labeled.digits})
         ],
         "by_touching": shares_by(exact_flags, map(_touching, labeled.boxes)),
-        "by_separators": shares_by(exact_flags, (_separators(written, labeled) for written in labeled.written)),
+        "by_separators": shares_by(
+            exact_flags, (_separators(written, labeled) for written in labeled.written)
+        ),
         "boxes": _boxes(recognized, labeled, exact_flags),
         "error_reject": error_reject(decoder_score, wrong),
         "measured": [

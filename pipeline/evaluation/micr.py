@@ -82,7 +82,8 @@ def measure(
     confusions = Counter(pair for outcome in outcomes for pair in outcome.errors)
     return {
         "exact": share(exact),
-        "strictly_exact": sum(not outcome.errors and not outcome.forgiven for outcome in outcomes) / len(exact),
+        "strictly_exact": sum(not outcome.errors and not outcome.forgiven for outcome in outcomes)
+        / len(exact),
         "forgiven": sum(outcome.forgiven > 0 for outcome in outcomes if not outcome.errors),
         "symbol_errors": confusions.total() / symbols,
         "exact_by_group": float(np.mean([np.mean(lines) for lines in groups.values()])),

@@ -63,7 +63,9 @@ class ScoredLines:
     def count(self, thresholds: Sequence[Threshold]) -> tuple[SetCount, ...]:
         """Counts what thresholds accept."""
         sets = (self.lines, self.groups, self.served_lines, self.served_groups)
-        return tuple(field_calibration.count_accepted(scored, entry) for scored in sets for entry in thresholds)
+        return tuple(
+            field_calibration.count_accepted(scored, entry) for scored in sets for entry in thresholds
+        )
 
 
 def score(

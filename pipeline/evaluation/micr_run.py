@@ -1,7 +1,7 @@
 """Calibrates and evaluates the two MICR models of a run on labeled lines, through the files that the service runs.
 
-    checkreader calibrate --run micr --data FOLDER    # confidence and thresholds
-    checkreader evaluate --run micr --data FOLDER     # measures, and chooses nothing
+checkreader calibrate --run micr --data FOLDER    # confidence and thresholds
+checkreader evaluate --run micr --data FOLDER     # measures, and chooses nothing
 """
 
 from __future__ import annotations

@@ -98,9 +98,7 @@ class Step:
     failure: str | None
 
 
-def walk(
-    certifying: ScoredSet, others: Sequence[ScoredSet], rate: float, minimum: float
-) -> Iterator[Step]:
+def walk(certifying: ScoredSet, others: Sequence[ScoredSet], rate: float, minimum: float) -> Iterator[Step]:
     """Yields the steps of a bound's walk; none is there where too few readings reach the minimum.
 
     Args:
@@ -117,9 +115,7 @@ def walk(
         yield Step(threshold, _failure(certifying, others, rate, threshold))
 
 
-def _failure(
-    certifying: ScoredSet, others: Sequence[ScoredSet], rate: float, threshold: float
-) -> str | None:
+def _failure(certifying: ScoredSet, others: Sequence[ScoredSet], rate: float, threshold: float) -> str | None:
     errors, count = certifying.counts(threshold)
     bound = float(upper_bound(np.array([errors]), np.array([count]))[0])
     if bound > rate:
