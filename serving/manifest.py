@@ -14,6 +14,7 @@ from serving.errors import CheckreaderError
 
 SCHEMA: Final = 1
 NAME: Final = "manifest.json"
+READING: Final = ("digit", "field", "micr")  # tasks of models that read pictures, and accept what they read
 
 
 class Tensor(msgspec.Struct, frozen=True):
@@ -100,7 +101,8 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True):
     """A version of a model.
 
     Attributes:
-        task: "digit" for a model that reads digits, "field" for one that reads whole fields.
+        task: "digit" for a model that reads digits, "field" for one that reads whole fields, "micr" for one that
+            reads MICR lines.
         output: the probabilities.
         outputs: all outputs, where there are several.
         golden: the model's own golden set; None: the release's.
@@ -134,7 +136,7 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
         release: the release's name.
         default: the model that reads pictures if a request names none.
         models: the current versions, by name.
-        golden: the golden sets, by kind: "digits" or "fields".
+        golden: the golden sets, by kind: "digits", "fields" or "lines" (of MICR).
         previous: the versions before, by name; they are served under the label "previous".
         tool_versions: versions of the programs that made the release.
         data: the training data of the models.

@@ -14,6 +14,7 @@ from hypothesis import settings
 
 from serving.app import build_app
 from serving.settings import Settings
+from tests.support.micr_lines import write_micr_models
 from tests.support.tiny import write_models
 
 # The same examples in every run: a failure shows while the code is written, not when it is installed.
@@ -35,6 +36,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A models folder to read from."""
     return write_models(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="session")
+def micr_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder to read from, in which a model reads MICR lines, too."""
+    return write_micr_models(tmp_path_factory.mktemp("micr-models"))
 
 
 @pytest.fixture

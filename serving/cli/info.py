@@ -6,7 +6,7 @@ import argparse
 
 import msgspec
 
-from serving.manifest import Model
+from serving.manifest import READING, Model
 from serving.repository.store import Repository
 from serving.table import format_table
 
@@ -43,7 +43,7 @@ def _print_model(model: Model) -> None:
             f"  accuracy {accuracy.value:.2%} (95 % interval {accuracy.low:.2%} to {accuracy.high:.2%}, "
             f"n = {accuracy.n:,}, {accuracy.data})"
         )
-    if model.task in ("digit", "field") and not model.thresholds:
+    if model.task in READING and not model.thresholds:
         print("  no error bound is certified: every picture is read, none is accepted")
     for entry in model.thresholds:
         print(

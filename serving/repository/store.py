@@ -16,7 +16,7 @@ import importlib
 import importlib.util
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeVar
@@ -27,11 +27,13 @@ import numpy as np
 from serving.errors import CheckreaderError
 from serving.extras import install_command
 from serving.images import sliding_window
-from serving.images.codec import decode
+from serving.images.codec import Gray, decode
 from serving.images.digit import normalize, tensor
 from serving.images.field import Field, normalize_field
+from serving.images.micr_line import normalize_micr_line
 from serving.manifest import (
     NAME,
+    READING,
     Golden,
     GoldenDigit,
     GoldenDigits,
@@ -88,6 +90,24 @@ class Repository:
             raise CheckreaderError(
                 f"unknown model {name!r}: {self.folder} has {', '.join(self.manifest.models)}"
             ) from None
+
+    def first(self, task: str, objects: str) -> str:
+        """Returns the name of the manifest's first model of a task.
+
+        Args:
+            task: of the model.
+            objects: what such a model reads, for the message.
+
+        Raises:
+            CheckreaderError: there is none.
+        """
+        for name, model in self.manifest.models.items():
+            if model.task == task:
+                return name
+        raise CheckreaderError(
+            f"no model reads {objects}: {self.folder} has {', '.join(self.manifest.models)}; "
+            "name the folder of a release that has one by --models or $CHECKREADER_MODELS"
+        )
 
     def read(self, path: str, sha256: str) -> bytes:
         """Reads a file of the repository and checks its hash.
@@ -156,12 +176,16 @@ class Repository:
             golden.check_fields(
                 loaded, self._fields(model.golden) if model.golden is not None else self.golden_fields
             )
+        if model.task == "micr":
+            golden.check_fields(
+                loaded, self._lines(model.golden) if model.golden is not None else self.golden_lines
+            )
         self._warm(loaded)
         if model.task == "digit":
             golden.check_digits(
                 loaded, *(self._digits(model.golden) if model.golden is not None else self.golden)
             )
-        if model.task in ("digit", "field") and not model.thresholds:
+        if model.task in READING and not model.thresholds:
             _log.warning("%s", uncertified_line([f"{name} version {model.version}"]))
         return loaded
 
@@ -182,6 +206,11 @@ class Repository:
         """The golden fields, each with its normalized picture."""
         return self._fields(self._named("fields"))
 
+    @functools.cached_property
+    def golden_lines(self) -> list[tuple[GoldenField, Field]]:
+        """The golden MICR lines, each with its normalized picture."""
+        return self._lines(self._named("lines"))
+
     def _named(self, kind: str) -> Golden:
         entry = self.manifest.golden.get(kind)
         if entry is None:
@@ -195,9 +224,17 @@ class Repository:
         return digits, tensor(np.stack([normalize(picture) for picture in pictures]))
 
     def _fields(self, entry: Golden) -> list[tuple[GoldenField, Field]]:
+        return self._normalized(entry, normalize_field)
+
+    def _lines(self, entry: Golden) -> list[tuple[GoldenField, Field]]:
+        return self._normalized(entry, normalize_micr_line)
+
+    def _normalized(
+        self, entry: Golden, normalize: Callable[[Gray], Field]
+    ) -> list[tuple[GoldenField, Field]]:
         folder, content = self._golden(entry, GoldenFields)
         return [
-            (field, normalize_field(decode(self.read(str(folder / field.file), field.sha256))))
+            (field, normalize(decode(self.read(str(folder / field.file), field.sha256))))
             for field in content.fields
         ]
 

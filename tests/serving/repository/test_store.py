@@ -6,11 +6,13 @@ import hashlib
 import shutil
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from serving.errors import CheckreaderError
 from serving.repository.store import Repository, find
+from tests.support.micr_lines import NAME, write_micr_models
 from tests.support.tiny import SLIDING, tiny_onnx, write_models
 
 
@@ -142,6 +144,25 @@ def test_a_runtime_that_is_not_installed(
     monkeypatch.setattr("importlib.util.find_spec", lambda package: None)
     with pytest.raises(CheckreaderError, match=rf"{runtime} is not installed: pip install .*\[{extra}\]"):
         edge.load("lenet5", runtime)
+
+
+def test_a_micr_model_is_checked_against_the_golden_lines(tmp_path: Path) -> None:
+    folder = write_micr_models(tmp_path)
+    assert Repository.open(folder).load(NAME).model.task == "micr"
+    path = folder / "manifest.json"
+    content = msgspec.json.decode(path.read_bytes())
+    content["golden"]["lines"] = content["golden"]["fields"]
+    path.write_bytes(msgspec.json.encode(content))
+    assert "the golden set does not say what it should answer" in refused(folder, NAME)
+    del content["golden"]["lines"]
+    path.write_bytes(msgspec.json.encode(content))
+    assert "names no golden lines" in refused(folder, NAME)
+
+
+def test_the_first_model_of_a_task(models: Path, micr_models: Path) -> None:
+    assert Repository.open(micr_models).first("micr", "MICR lines") == NAME
+    with pytest.raises(CheckreaderError, match="no model reads MICR lines: .* has lenet5, .*--models"):
+        Repository.open(models).first("micr", "MICR lines")
 
 
 @pytest.mark.parametrize("name", ["lenet5", "lenet5-field", "lenet5-features"])
