@@ -23,6 +23,7 @@ from serving.images.codec import Gray
 _QUANTIZE: Final = 256  # lines that the activations' ranges are measured on
 _VERIFY: Final = 300
 _BENCHMARK: Final = (16, 640)  # lines, columns
+_OF_FIELDS: Final = {"--veto": "veto", "--views": "views", "--as": "read_as"}
 
 
 def run_name(options: Namespace) -> str:
@@ -60,7 +61,7 @@ def verify(run: Run, options: Namespace) -> Answer:
 
 def calibrate(run: Run, options: Namespace) -> Answer:
     """Chooses confidence and thresholds of both models by labeled lines."""
-    labeled = _load_labeled(options)
+    labeled = _load_labeled(run, options)
     from pipeline.evaluation import micr_run
 
     record = micr_run.calibrate(run, labeled)
@@ -70,7 +71,7 @@ def calibrate(run: Run, options: Namespace) -> Answer:
 
 def evaluate(run: Run, options: Namespace) -> Answer:
     """Measures both models on labeled lines."""
-    labeled = _load_labeled(options)
+    labeled = _load_labeled(run, options)
     from pipeline.evaluation import micr_run
 
     record = micr_run.evaluate(run, labeled)
@@ -103,11 +104,14 @@ def release(run: Run, options: Namespace) -> Answer:
     return stages.release(run, options, micr.RELEASE)
 
 
-def _load_labeled(options: Namespace) -> LabeledLines:
+def _load_labeled(run: Run, options: Namespace) -> LabeledLines:
     if options.data is None:
         raise CheckreaderError(
             f"'checkreader {options.stage}' of a MICR run needs --data FOLDER: lines with labels.csv"
         )
+    for option, name in _OF_FIELDS.items():
+        if getattr(options, name, None):
+            raise CheckreaderError(f"{option}: for fields alone, and {run.path} reads MICR lines")
     return labeled_lines.load(Path(options.data))
 
 
