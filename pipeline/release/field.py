@@ -86,7 +86,7 @@ def write(
             folder / "config.pbtxt", triton.config(name, _IMAGE, [_output(alphabet)], _LARGEST_BATCH).encode()
         )
     rows = [row for row in FIELD_FORMATS if row.name in FILES]
-    golden = golden_strings.write(run, rows, alphabet, _golden_source(alphabet), models / "golden")
+    golden = golden_strings.write(run, rows, alphabet, golden_source(alphabet), models / "golden")
     write_records(
         {stage: _public(record) for stage, record in records.items()}, records_folder(models, "field")
     )
@@ -156,7 +156,7 @@ def _draw_amount(models: Path, model: Model, predict: Predictor) -> None:
         draw(gray, prediction).quantize(32).save(temporary, optimize=True)
 
 
-def _golden_source(alphabet: Alphabet) -> GoldenSource:
+def golden_source(alphabet: Alphabet) -> GoldenSource:
     """Draws fields in the handwriting of invented writers, every other one with a mark."""
     generator = fields.Generator(fields.sources(mnist=False, writers=_WRITERS))
 

@@ -72,7 +72,7 @@ def write(
         config = triton.config(name, IMAGE, [_OUTPUT], _LARGEST_BATCH)
         write_bytes(models / "repository" / name / "config.pbtxt", config.encode())
     rows = [row for row in MICR_FORMATS if row.name in FILES]
-    golden = golden_strings.write(run, rows, NETWORK.alphabet, _golden_source(), models / "golden")
+    golden = golden_strings.write(run, rows, NETWORK.alphabet, golden_source(), models / "golden")
     write_records(records, records_folder(models, spec.MICR.name))
     before = beside(previous, spec.MICR, typed.export.environment.packages)
     return msgspec.structs.replace(
@@ -105,7 +105,7 @@ def describe(run: Run, name: str, version: str, artifacts: list[Artifact], recor
     )
 
 
-def _golden_source() -> GoldenSource:
+def golden_source() -> GoldenSource:
     """Draws whole lines that fit a country's layout."""
     stock = paper_stock(np.random.default_rng(0), _PAPERS)
 

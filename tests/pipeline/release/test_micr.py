@@ -26,7 +26,7 @@ from tests.support.tiny_records import SPEED, micr_records
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 NAMES = ("lenet5-micr", "lenet5-micr-int8")
-DRAW = micr._golden_source
+DRAW = micr.golden_source
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -43,7 +43,7 @@ def unread() -> Iterator[None]:
         )
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(micr, "_golden_source", source)
+        patch.setattr(micr, "golden_source", source)
         yield
 
 
