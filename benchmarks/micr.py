@@ -110,7 +110,7 @@ def counts(
 def _reading(prediction: MicrPrediction) -> LineReading:
     """Returns what was read, before a check digit changed it."""
     check = prediction.check_digit
-    text = (check and check.corrected_from) or prediction.text
+    text = check.corrected_from if check and check.corrected_from else prediction.text
     problem = None if text else prediction.reason
     return LineReading(text.replace(" ", ""), prediction.confidence, problem, prediction.reason)
 

@@ -48,7 +48,7 @@ BLOCKS: Final = (
 
 AnyRecords: TypeAlias = Records | FieldRecords | MicrRecords
 
-_Kind = TypeVar("_Kind", Records, FieldRecords, MicrRecords)
+_Kind = TypeVar("_Kind", bound=Records | FieldRecords | MicrRecords)
 _KINDS: Final[dict[str, type[AnyRecords]]] = {"digit": Records, "field": FieldRecords, "micr": MicrRecords}
 
 # The product's name in results that were measured under the old one.
