@@ -217,7 +217,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     calibrate = stage(
         "calibrate",
-        "Choose what a field model or released models accept, by labeled data that they were not trained on.",
+        "Choose what a field or MICR model or released models accept, by labeled data that they were not trained on.",
         "checkreader calibrate --run field --data FOLDER\n  checkreader calibrate --models released --data FOLDER",
     )
     calibrate.add_argument(
@@ -250,8 +250,8 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument(
             "--data",
             metavar="FOLDER",
-            help="of a field run: pictures with labels.csv or labels.jsonl; of released models either those, or "
-            "digits in LABEL/*.png",
+            help="of a field run: pictures with labels.csv or labels.jsonl; of a MICR run: lines with labels.csv; of "
+            "released models either fields, or digits in LABEL/*.png",
         )
         sub.add_argument(
             "--as",

@@ -73,7 +73,7 @@ class CurvePoint(msgspec.Struct, frozen=True):
 
 
 class SetCount(msgspec.Struct, frozen=True):
-    """How many of a set's `n` fields the threshold of a bound accepts, and how many of these are wrong."""
+    """How many of a set's `n` fields, lines or groups the threshold of a bound accepts, and how many of these are wrong."""
 
     name: str
     n: int
@@ -83,7 +83,7 @@ class SetCount(msgspec.Struct, frozen=True):
 
 
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):
-    """A digit model's temperature or a field model's confidence, thresholds, and the bounds that have none, with why."""
+    """A digit model's temperature or another's confidence, thresholds, and the bounds that have none, with why."""
 
     temperature: float | None = None
     confidence: Confidence | None = None
@@ -94,7 +94,10 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     above: int | None = None  # of a digit model: validation digits that reach it
     nondigits: int | None = None  # pictures that are no digit, which it was fitted on
     curve: list[CurvePoint] = []
-    sets: list[SetCount] = []  # of a field model: what the thresholds accept of each set of fields
+    sets: list[
+        SetCount
+    ] = []  # what the thresholds accept of each set of fields, or of lines and groups of them
+    measured: list[Threshold] = []  # not certified: where the counted error stays below the bound
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,6 +208,35 @@ class FieldMeasures(msgspec.Struct, frozen=True, kw_only=True):
     worst: list[Misread] = []
 
 
+class Confusion(msgspec.Struct, frozen=True):
+    """How often a symbol was read as another; "" where one was missed or inserted."""
+
+    symbol: str
+    read: str
+    count: int
+
+
+class MicrMeasures(msgspec.Struct, frozen=True, kw_only=True):
+    """The measures of a MICR model by `evaluate`.
+
+    `exact` and `forgiven` count lines, `exact_by_group` is the mean over groups. `by_country` goes by the layout of the
+    label, `unread` counts lines by what normalization or decoding said of them, `sets` what the thresholds accept.
+    """
+
+    exact: Share
+    strictly_exact: float
+    forgiven: int
+    symbol_errors: float
+    exact_by_group: float
+    groups: int
+    symbols: int
+    confusions: list[Confusion]
+    by_country: dict[str, Share]
+    unread: dict[str, int]
+    thresholds: list[Threshold]
+    sets: list[SetCount]
+
+
 class CrossValidation(msgspec.Struct, frozen=True):
     pooled: FieldMeasures
 
@@ -301,6 +333,16 @@ class FieldEvaluateRecord(Record, frozen=True, kw_only=True):
     trained_on: bool
 
 
+class MicrEvaluateRecord(Record, frozen=True, kw_only=True):
+    """The measures of each model of a MICR run; `difference` is 8 bits minus float, in exact lines."""
+
+    STAGE = "evaluate"
+
+    data: dict[str, Any]
+    families: dict[str, MicrMeasures]
+    difference: float
+
+
 class Speed(msgspec.Struct, frozen=True):
     bytes: int
     p50_ms: float
@@ -323,7 +365,7 @@ class CalibratedModel(msgspec.Struct, frozen=True):
 
 
 class CalibrateRecord(Record, frozen=True, kw_only=True):
-    """The calibration of each field model by labeled fields; `seed` is that of the folds.
+    """The calibration of each model by labeled fields or lines; `seed` is that of the folds.
 
     `data` certified, `vetoes` could contradict.
     """
@@ -355,5 +397,17 @@ class FieldRecords(msgspec.Struct, frozen=True, kw_only=True):
     export: ExportRecord
     verify: VerifyRecord
     evaluate: FieldEvaluateRecord
+    benchmark: BenchmarkRecord
+    calibrate: CalibrateRecord | None = None
+
+
+class MicrRecords(msgspec.Struct, frozen=True, kw_only=True):
+    """The records of a MICR run's stages."""
+
+    train: TrainRecord
+    quantize: QuantizeRecord
+    export: ExportRecord
+    verify: VerifyRecord
+    evaluate: MicrEvaluateRecord
     benchmark: BenchmarkRecord
     calibrate: CalibrateRecord | None = None

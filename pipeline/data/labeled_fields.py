@@ -24,10 +24,9 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
 from pipeline.data import field_labels
+from pipeline.data.folds import Index, split
 from pipeline.networks.lenet5_field import translate
 from serving.decoding.alphabet import Alphabet
 from serving.errors import CheckreaderError
@@ -37,7 +36,6 @@ from serving.images.pages import only_page
 NAMES: Final = ("labels.csv", "labels.jsonl")
 
 Box = tuple[float, float, float, float]
-Index = npt.NDArray[np.intp]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,19 +192,7 @@ def folds(labeled: Labeled, count: int, seed: int) -> tuple[Index, ...]:
     Raises:
         CheckreaderError: fewer than two parts, or fewer different pictures than parts.
     """
-    groups: dict[str, list[int]] = {}
-    for i, digest in enumerate(labeled.digests):
-        groups.setdefault(digest, []).append(i)
-    if not 2 <= count <= len(groups):
-        raise CheckreaderError(
-            f"{labeled.name}: {len(groups)} different pictures cannot be cut into {count} folds: "
-            "at least 2 folds, with at least one picture each"
-        )
-    names = sorted(groups)
-    parts: list[list[int]] = [[] for _ in range(count)]
-    for i in np.random.default_rng([seed, 0xF01D]).permutation(len(names)):
-        min(parts, key=len).extend(groups[names[i]])
-    return tuple(np.array(sorted(part), np.intp) for part in parts)
+    return split(labeled.name, labeled.digests, count, seed, "different pictures")
 
 
 def _labels(folder: Path) -> Path:

@@ -12,8 +12,9 @@ import csv
 import dataclasses
 import hashlib
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from pipeline.data.folds import Index, split
 from pipeline.networks.lenet5_micr import NETWORK
 from serving.errors import CheckreaderError
 
@@ -37,6 +38,20 @@ class LabeledLines:
     texts: tuple[str, ...]
     groups: tuple[str, ...]
     sha256: str
+
+    def record(self) -> dict[str, Any]:
+        """Describes the set for a run's record; it names no picture."""
+        return {
+            "name": self.name,
+            "n": len(self.texts),
+            "groups": len(set(self.groups)),
+            "sha256": self.sha256,
+        }
+
+
+def folds(labeled: LabeledLines, count: int, seed: int) -> tuple[Index, ...]:
+    """Splits lines as `pipeline.data.folds.split` does; those of one check stay together."""
+    return split(labeled.name, labeled.groups, count, seed, "groups of lines")
 
 
 def load(folder: Path) -> LabeledLines:

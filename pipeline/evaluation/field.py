@@ -110,8 +110,10 @@ def measure(
             {"length": length, **share(exact_flags[[len(digits) == length for digits in labeled.digits]])}
             for length in sorted({len(digits) for digits in labeled.digits})
         ],
-        "by_touching": _by(exact_flags, map(_touching, labeled.boxes)),
-        "by_separators": _by(exact_flags, (_separators(written, labeled) for written in labeled.written)),
+        "by_touching": shares_by(exact_flags, map(_touching, labeled.boxes)),
+        "by_separators": shares_by(
+            exact_flags, (_separators(written, labeled) for written in labeled.written)
+        ),
         "boxes": _boxes(recognized, labeled, exact_flags),
         "error_reject": error_reject(decoder_score, wrong),
         "measured": [
@@ -141,7 +143,8 @@ def share(flags: Flags) -> dict[str, Any]:
     return {"value": count / n if n else None, "low": low, "high": high, "n": n}
 
 
-def _by(flags: Flags, names: Iterable[str]) -> dict[str, Any]:
+def shares_by(flags: Flags, names: Iterable[str]) -> dict[str, Any]:
+    """Returns the share that is true of those with each name."""
     names_array = np.array(list(names))
     return {str(name): share(flags[names_array == name]) for name in np.unique(names_array)}
 

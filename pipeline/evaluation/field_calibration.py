@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from scipy.optimize import minimize
@@ -38,13 +38,13 @@ from pipeline.metrics.calibration import (
     threshold_at,
     upper_bound,
 )
-from pipeline.metrics.certification import Scored
+from pipeline.metrics.certification import Scored, ScoredSet
 from serving.decoding import field_string
 from serving.errors import CheckreaderError
 from serving.manifest import Confidence, Threshold
 
 NONFIELD_RATE: Final = 1 / 1_000
-_MIN_THRESHOLD: Final = 1e-6  # above the score 0 of fields that are never accepted
+MIN_THRESHOLD: Final = 1e-6  # above the score 0 of fields that are never accepted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +129,7 @@ def fit(
     others = [
         Scored(veto.name, scores(calibrated(veto.recognized, confidence)), ~veto.right) for veto in vetoes
     ]
-    least = max(min_threshold, _MIN_THRESHOLD)
+    least = max(min_threshold, MIN_THRESHOLD)
     thresholds = certification.thresholds(certifying, others, ERROR_RATES, least)
     return FieldCalibration(
         confidence,
@@ -137,31 +137,55 @@ def fit(
         sum(map(len, nonfield_scores.values())),
         {kind: float(highest.max(initial=0.0)) for kind, highest in nonfield_scores.items()},
         thresholds,
-        _refusals(certifying, others, thresholds, least),
+        refusals(certifying, others, thresholds, least, "field", _turned_away(least, "field")),
         uncertified_thresholds(certifying.score, certifying.wrong, min_threshold),
-        tuple(_count(scored, entry) for scored in (certifying, *others) for entry in thresholds),
+        tuple(count_accepted(scored, entry) for scored in (certifying, *others) for entry in thresholds),
     )
 
 
-def _count(scored: Scored, entry: Threshold) -> SetCount:
+def count_accepted(scored: ScoredSet, entry: Threshold) -> SetCount:
+    """Counts what the threshold of a bound accepts of a set."""
     wrong, accepted = scored.counts(entry.threshold)
     return SetCount(scored.name, len(scored.score), entry.max_error, accepted, wrong)
 
 
-def _refusals(
-    certifying: Scored, others: Sequence[Scored], thresholds: Sequence[Threshold], least: float
+def refusals(
+    certifying: ScoredSet,
+    others: Sequence[ScoredSet],
+    thresholds: Sequence[Threshold],
+    least: float,
+    noun: str,
+    reach: str,
 ) -> tuple[str, ...]:
-    """Explains, one line each, why error rates have no threshold; a smaller rate certifies the larger."""
+    """Explains, one line each, why error rates have no threshold; a smaller rate certifies the larger.
+
+    Args:
+        certifying, others: as for `certification.walk`.
+        thresholds: that it certified.
+        least: no threshold is smaller.
+        noun: what is accepted or not.
+        reach: how those differ from others that reach `least`, in words.
+    """
     lines = []
     for rate in ERROR_RATES:
         if all(entry.max_error > rate for entry in thresholds):
             first = next(certification.walk(certifying, others, rate, least), None)
-            why = _shortage(certifying.score, rate, least, "field") if first is None else first.failure
-            lines.append(f"{_needs(rate, 'field')}{why}")
+            why = _shortage(certifying.score, rate, least, reach) if first is None else first.failure
+            lines.append(f"{_needs(rate, noun)}{why}")
     return tuple(lines)
 
 
-def platt(recognized: Sequence[RecognizedField], right: Flags) -> Confidence:
+class Reading(Protocol):
+    """A reading with its probability; one that has a problem is never accepted, however probable."""
+
+    @property
+    def probability(self) -> float: ...
+
+    @property
+    def problem(self) -> str | None: ...
+
+
+def platt(recognized: Sequence[Reading], right: Flags) -> Confidence:
     """Fits Platt's curve: the likeliest scale ≥ 0 and offset.
 
     His targets (n₊ + 1)/(n₊ + 2) and 1/(n₋ + 2) instead of 1 and 0 keep it finite if all are right.
@@ -184,7 +208,7 @@ def platt(recognized: Sequence[RecognizedField], right: Flags) -> Confidence:
     return Confidence(float(solution.x[0]), float(solution.x[1]))
 
 
-def out_of_fold(recognized: Sequence[RecognizedField], right: Flags, parts: Sequence[Index]) -> list[float]:
+def out_of_fold(recognized: Sequence[Reading], right: Flags, parts: Sequence[Index]) -> list[float]:
     """Returns each field's confidence by the curve that was fitted to the other folds' fields."""
     confidences = [0.0] * len(recognized)
     for part in parts:
@@ -222,7 +246,7 @@ def uncertified_thresholds(
         min_threshold: no threshold is smaller.
         rates: the error rates.
     """
-    min_threshold = max(min_threshold, _MIN_THRESHOLD)
+    min_threshold = max(min_threshold, MIN_THRESHOLD)
     errors, count, usable = candidates(score, wrong, min_threshold)
     best = [(rate, np.flatnonzero(usable & (errors / count <= rate))) for rate in rates]
     return tuple(
@@ -245,14 +269,14 @@ def explain_refusals(
 
     `reach` says in words what turns away pictures that hold none, where that is not `min_threshold`.
     """
-    least = max(min_threshold, _MIN_THRESHOLD)
+    least = max(min_threshold, MIN_THRESHOLD)
     errors, count, usable = candidates(score, wrong, least)
     bound = np.where(usable, upper_bound(errors, count), 1.0)
     lines = []
     for rate in rates:
         if any(entry.max_error <= rate for entry in thresholds):  # a smaller rate certifies the larger
             continue
-        why = _shortage(score, rate, least, noun, reach)
+        why = _shortage(score, rate, least, _turned_away(least, noun, reach))
         if why is None:
             k = int(np.argmin(bound))
             why = (
@@ -267,14 +291,15 @@ def _needs(rate: float, noun: str) -> str:
     return f"{rate}: needs at least {accepted_needed(rate)} accepted {noun}s without an error, "
 
 
-def _shortage(score: Floats, rate: float, least: float, noun: str, reach: str | None = None) -> str | None:
+def _turned_away(least: float, noun: str, reach: str | None = None) -> str:
+    return f"{reach or f'lie above {least:.6f}'}, below which pictures that are no {noun} would be accepted"
+
+
+def _shortage(score: Floats, rate: float, least: float, reach: str) -> str | None:
     """Says that a set is too small for a rate, or too few of it reach the least threshold; None = neither."""
     needed, above = accepted_needed(rate), int((score >= least).sum())
     if len(score) < needed:
         return f"the calibration set has {len(score)}"
     if above < needed:
-        return (
-            f"{above} of the calibration set's {len(score)} {reach or f'lie above {least:.6f}'}, "
-            f"below which pictures that are no {noun} would be accepted"
-        )
+        return f"{above} of the calibration set's {len(score)} {reach}"
     return None

@@ -1,142 +1,115 @@
-"""Measures both MICR models of a run on labeled lines, through the files that the service runs.
-
-checkreader evaluate --run micr --data FOLDER
-"""
+"""Compares readings of MICR lines with their labels: by line, by symbol, by group and by country."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
-import numpy.typing as npt
 
-from pipeline import progress
-from pipeline.data import labeled_lines
 from pipeline.data.labeled_lines import LabeledLines
-from pipeline.export.formats import FOLDER, get
-from pipeline.export.predictor import predictor
+from pipeline.evaluation import micr_calibration
+from pipeline.evaluation.field import share, shares_by
+from pipeline.evaluation.micr_readings import LineReading
+from pipeline.metrics.calibration import Flags, apply_threshold
 from pipeline.metrics.edit_distance import align
-from pipeline.networks import lenet5_micr, spec
-from pipeline.records import ExportRecord
-from pipeline.run import Run
-from serving.decoding import ctc
-from serving.images import sliding_window
-from serving.images.codec import Gray, decode
-from serving.images.field import Field
-from serving.images.micr_line import normalize_micr_line
+from serving.decoding import micr
+from serving.images.codec import Gray
+from serving.manifest import Threshold
 
-Floats = npt.NDArray[np.float32]
-Infer = Callable[[Floats], Floats]  # float32 [N, 32, W, 1] → probabilities float32 [N, T, K]
-
-FAMILIES: Final = {spec.MICR.model: "onnx_float32", spec.MICR.int8: "onnx_int8"}
-SYMBOLS: Final = lenet5_micr.NETWORK.alphabet.symbols
-_BUDGET: Final = 2_000  # prefixes that a search extends at most
+NO_LAYOUT: Final = "no country's layout"
 _EDGE: Final = 2  # columns at a crop's edge: ink in them belongs to a symbol that the edge cuts
 _DARK: Final = 128
 
-
-@dataclass(frozen=True)
-class LineReading:
-    """A line as it was read: its symbols, and their probability; empty where none was found."""
-
-    text: str
-    probability: float
-
-
-def evaluate(run: Run, folder: Path) -> dict[str, Any]:
-    """Runs the stage; writes `evaluate.json`.
-
-    Args:
-        run: an exported run of the task `micr`.
-        folder: labeled lines.
-
-    Raises:
-        CheckreaderError: a file is missing or changed, or the labels cannot be read.
-    """
-    run.read(ExportRecord)
-    labeled = labeled_lines.load(folder)
-    pictures = [decode(file.read_bytes()) for file in labeled.files]
-    families = {}
-    for name, format_name in FAMILIES.items():
-        progress.note(f"{name}: reading {len(pictures):,} lines")
-        row = get(format_name, "micr")
-        readings = read(predictor(row, run / FOLDER / row.file), pictures)
-        families[name] = {"format": format_name, **measure(labeled, pictures, readings)}
-    return run.record(
-        "evaluate",
-        [],
-        task="micr",
-        data={"name": labeled.name, "sha256": labeled.sha256},
-        pictures=len(pictures),
-        families=families,
-    )
-
-
-def read(infer: Infer, pictures: Sequence[Gray]) -> list[LineReading]:
-    """Reads pictures of lines, uint8 [h, w] each."""
-    return recognize(infer, [normalize_micr_line(picture) for picture in pictures])
-
-
-def recognize(infer: Infer, fields: Sequence[Field]) -> list[LineReading]:
-    """Reads normalized lines."""
-    readings = [LineReading("", 0.0)] * len(fields)
-    sliding = spec.MICR.sliding
-    for indices, image in sliding_window.place(fields, sliding, sliding.slants):
-        for index, steps in zip(indices, infer(image), strict=True):
-            visible = steps[: sliding_window.steps(fields[index].pixels.shape[1], sliding)]
-            best = ctc.search(visible, None, 1, _BUDGET).best
-            if best:
-                text = "".join(SYMBOLS[label] for label in best[0].labels)
-                readings[index] = LineReading(text, best[0].probability)
-    return readings
-
-
-def measure(
-    labeled: LabeledLines, pictures: Sequence[Gray], readings: Sequence[LineReading]
-) -> dict[str, Any]:
-    """Compares readings with labels, by line, by symbol and by group.
-
-    A first or last symbol that the crop's edge cuts is forgiven: labels name such a symbol or leave it out.
-    """
-    outcomes = [
-        _outcome(text, reading.text, picture)
-        for text, reading, picture in zip(labeled.texts, readings, pictures, strict=True)
-    ]
-    groups: dict[str, list[bool]] = defaultdict(list)
-    for group, outcome in zip(labeled.groups, outcomes, strict=True):
-        groups[group].append(outcome.errors == 0)
-    symbols = sum(map(len, labeled.texts))
-    return {
-        "exact": sum(outcome.errors == 0 for outcome in outcomes) / len(outcomes),
-        "strictly_exact": sum(outcome.errors + outcome.forgiven == 0 for outcome in outcomes) / len(outcomes),
-        "forgiven": sum(outcome.errors == 0 < outcome.forgiven for outcome in outcomes),
-        "symbol_errors": sum(outcome.errors for outcome in outcomes) / symbols,
-        "exact_by_group": float(np.mean([np.mean(lines) for lines in groups.values()])),
-        "lines": len(outcomes),
-        "groups": len(groups),
-        "symbols": symbols,
-    }
+Pair = tuple[str, str]  # a symbol and the one that was read; "" where one was missed or inserted
 
 
 @dataclass(frozen=True)
-class _Outcome:
-    """The edits between a label and a reading that count, and those that are forgiven."""
+class Outcome:
+    """The edits between a label and a reading: those that count, and how many are forgiven."""
 
-    errors: int
+    errors: tuple[Pair, ...]
     forgiven: int
 
 
-def _outcome(text: str, read_text: str, picture: Gray) -> _Outcome:
+def compare(
+    labeled: LabeledLines, pictures: Sequence[Gray], readings: Sequence[LineReading]
+) -> list[Outcome]:
+    """Compares readings with labels.
+
+    A first or last symbol that the crop's edge cuts is forgiven: labels name such a symbol or leave it out.
+    """
+    return [
+        _outcome(text, reading.text, picture)
+        for text, reading, picture in zip(labeled.texts, readings, pictures, strict=True)
+    ]
+
+
+def right(outcomes: Sequence[Outcome]) -> Flags:
+    """Returns which lines are exact, bool [N]."""
+    return np.array([not outcome.errors for outcome in outcomes], np.bool_)
+
+
+def measure(
+    labeled: LabeledLines,
+    readings: Sequence[LineReading],
+    outcomes: Sequence[Outcome],
+    confidence: Sequence[float],
+    thresholds: Sequence[Threshold],
+) -> dict[str, Any]:
+    """Measures what was read.
+
+    Args:
+        labeled: the lines.
+        readings: of these.
+        outcomes: of comparing the two.
+        confidence: of each line, out of fold where it was fitted on these lines.
+        thresholds: the model's.
+
+    Returns:
+        The shares of exact lines, all and by the country whose layout the label has, symbol errors, the mean over groups,
+        confusions, what could not be read, and what the thresholds accept.
+    """
+    exact = right(outcomes)
+    scored = micr_calibration.score(labeled, readings, exact, confidence)
+    groups: dict[str, list[bool]] = defaultdict(list)
+    for group, is_exact in zip(labeled.groups, exact, strict=True):
+        groups[group].append(bool(is_exact))
+    symbols = sum(map(len, labeled.texts))
+    confusions = Counter(pair for outcome in outcomes for pair in outcome.errors)
+    return {
+        "exact": share(exact),
+        "strictly_exact": sum(not outcome.errors and not outcome.forgiven for outcome in outcomes)
+        / len(exact),
+        "forgiven": sum(outcome.forgiven > 0 for outcome in outcomes if not outcome.errors),
+        "symbol_errors": confusions.total() / symbols,
+        "exact_by_group": float(np.mean([np.mean(lines) for lines in groups.values()])),
+        "groups": len(groups),
+        "symbols": symbols,
+        "confusions": [
+            {"symbol": symbol, "read": read, "count": count}
+            for (symbol, read), count in sorted(confusions.items(), key=lambda item: (-item[1], item[0]))
+        ],
+        "by_country": shares_by(exact, [micr.parse(text).country or NO_LAYOUT for text in labeled.texts]),
+        "unread": dict(Counter(reading.unread for reading in readings if reading.unread)),
+        "thresholds": [
+            msgspec.to_builtins(apply_threshold(entry, scored.lines.score, scored.lines.wrong))
+            for entry in thresholds
+        ],
+        "sets": msgspec.to_builtins(scored.count(thresholds)),
+    }
+
+
+def _outcome(text: str, read_text: str, picture: Gray) -> Outcome:
     pairs = align(text, read_text)
     wrong = [place for place, (true, other) in enumerate(pairs) if true != other]
     cut = _cut_sides(picture)
     ends = {place for place, is_cut in zip((0, len(pairs) - 1), cut, strict=True) if is_cut}
-    forgiven = sum(place in ends for place in wrong)
-    return _Outcome(len(wrong) - forgiven, forgiven)
+    errors = tuple(pairs[place] for place in wrong if place not in ends)
+    return Outcome(errors, len(wrong) - len(errors))
 
 
 def _cut_sides(picture: Gray) -> tuple[bool, bool]:
@@ -145,11 +118,21 @@ def _cut_sides(picture: Gray) -> tuple[bool, bool]:
     return bool(ink[:, :_EDGE].any()), bool(ink[:, -_EDGE:].any())
 
 
-def summary(record: dict[str, Any]) -> str:
-    """Puts a record into lines for the screen."""
-    return "\n".join(
-        f"{name}: {family['exact']:.2%} of {family['lines']:,} lines exact ({family['forgiven']} with a cut "
-        f"symbol forgiven), {family['symbol_errors']:.2%} symbol errors, mean over {family['groups']} groups "
-        f"{family['exact_by_group']:.2%}"
-        for name, family in record["families"].items()
-    )
+def summary(measures: dict[str, Any]) -> str:
+    """Formats the measures of a model in lines for the screen."""
+    exact = measures["exact"]
+    lines = [
+        f"{exact['value']:.2%} of {exact['n']:,} lines exact ({measures['forgiven']} with a cut symbol forgiven), "
+        f"{measures['symbol_errors']:.2%} symbol errors, mean over {measures['groups']} groups "
+        f"{measures['exact_by_group']:.2%}"
+    ]
+    return "\n".join([*lines, *accepted(measures["sets"])])
+
+
+def accepted(sets: Sequence[dict[str, Any]]) -> list[str]:
+    """Formats what thresholds accept, one line for each set and bound."""
+    return [
+        f"  max_error {entry['max_error']} accepts {entry['accepted']:,} of {entry['n']:,} {entry['name']}: "
+        f"{entry['wrong']} wrong"
+        for entry in sets
+    ]

@@ -17,7 +17,9 @@ from serving.manifest import SCHEMA, Artifact, Manifest, Model
 
 RECORDS: Final = Path("records")  # a digit run's; those of other tasks lie in folders inside
 OWN_RECORDS: Final = RECORDS / "own"  # of what a user measured and calibrated on released models
-PREVIOUS: Final = Path("golden/previous")  # golden sets of the versions before
+# The names of the tasks' golden sets in the manifest.
+GOLDEN: Final = {"digit": "digits", "field": "fields", "micr": "lines"}
+_PREVIOUS: Final = Path("golden/previous")  # golden sets of the versions before
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,9 +29,6 @@ class TaskRelease:
     Attributes:
         task: which one.
         files: the released formats, each with its path below `models/`.
-        golden: the name of its golden set in the manifest.
-        previous_golden: where the golden set of the version before is kept, below `models/`; the pictures of two sets
-            may have the same names.
         pictures: golden set, as bytes → the names of its pictures.
         write: (run, empty folder, version, records by stage as JSON, manifest before) → manifest; writes the release
             into the folder. The other models of the manifest before stay; None: there are none.
@@ -37,10 +36,21 @@ class TaskRelease:
 
     task: Task
     files: Mapping[str, str]
-    golden: str
-    previous_golden: Path
     pictures: Callable[[bytes], list[str]]
     write: Callable[[Run, Path, str, dict[str, Any], Manifest | None], Manifest]
+
+    @property
+    def golden(self) -> str:
+        """The name of its golden set in the manifest."""
+        return GOLDEN[self.task.name]
+
+    @property
+    def previous_golden(self) -> Path:
+        """The file below `models/` that keeps the golden set of the version before.
+
+        It lies in a folder of its own: the pictures of two sets may have the same names.
+        """
+        return _PREVIOUS / f"{self.golden}.json"
 
 
 def records_folder(models: Path, task: str) -> Path:

@@ -9,11 +9,11 @@ import json
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pipeline.networks import spec
 from pipeline.networks.spec import Task
-from pipeline.records import FieldRecords, Records
+from pipeline.records import FieldRecords, MicrRecords, Records
 from pipeline.release import documents, models_folder
 from pipeline.release.artifacts import OWN_RECORDS, records_folder
 from pipeline.run import write_bytes
@@ -21,7 +21,9 @@ from serving.errors import CheckreaderError
 from serving.manifest import Manifest
 from serving.repository.store import Repository
 
-_Kind = TypeVar("_Kind", Records, FieldRecords)
+_Kind = TypeVar("_Kind", Records, FieldRecords, MicrRecords)
+
+_RESULTS: Final = ("without_unipen", "micr")  # of benchmarks that the card shows
 
 
 def render_card(manifest: Manifest, new: Path, models: Path, tasks: Collection[str] = ()) -> str:
@@ -46,8 +48,9 @@ def render_card(manifest: Manifest, new: Path, models: Path, tasks: Collection[s
         manifest,
         records(spec.DIGIT, Records),
         records(spec.FIELD, FieldRecords),
+        records(spec.MICR, MicrRecords),
         {name: record for name, record in read_own_records(models).items() if record["task"] not in tasks},
-        read_without_unipen(models.parent),
+        {name: read_result(models.parent, name) for name in _RESULTS},
     )
 
 
@@ -57,9 +60,9 @@ def read_own_records(folder: Path) -> dict[str, Any]:
     return {f"{path.parent.name} {path.stem}": json.loads(path.read_text()) for path in paths}
 
 
-def read_without_unipen(root: Path) -> dict[str, Any] | None:
-    """Reads what training without UNIPEN gives, below the folder of a checkout; None: nobody measured that."""
-    path = root / documents.RESULTS / "without_unipen.json"
+def read_result(root: Path, name: str) -> dict[str, Any] | None:
+    """Reads what a benchmark wrote below the folder of a checkout; None: nobody measured that."""
+    path = root / documents.RESULTS / f"{name}.json"
     return dict(json.loads(path.read_text())) if path.exists() else None
 
 
@@ -67,8 +70,9 @@ def model_card(
     manifest: Manifest,
     records: Records | None,
     field_records: FieldRecords | None = None,
+    micr_records: MicrRecords | None = None,
     own_records: Mapping[str, Any] | None = None,
-    without_unipen: Mapping[str, Any] | None = None,
+    results: Mapping[str, Mapping[str, Any] | None] | None = None,
 ) -> str:
     """Renders `models/README.md`.
 
@@ -76,16 +80,19 @@ def model_card(
         manifest: of the release.
         records: the digit run's; None: no digit model is released.
         field_records: the field run's; None: no field model is released.
+        micr_records: the MICR run's; None: no MICR model is released.
         own_records: see `read_own_records`.
-        without_unipen: see `read_without_unipen`.
+        results: see `read_result`, by the benchmark's name.
     """
     text = documents.render(
         "model_card",
         run=records,
         fields=field_records,
+        micr=micr_records,
         manifest=manifest,
         own=own_records or {},
-        without=without_unipen,
+        without=(results or {}).get("without_unipen"),
+        lines=(results or {}).get("micr"),
     )
     return f"{text}\n"
 

@@ -13,7 +13,7 @@ from pipeline.networks.lenet5 import table
 from pipeline.records import Calibration, Records, convert
 from pipeline.release import golden_digits, triton
 from pipeline.release.artifacts import (
-    PREVIOUS,
+    GOLDEN,
     TaskRelease,
     copy,
     other_models,
@@ -65,7 +65,7 @@ def write(
     rows = [row for row in TABLE["digit"] if row.name in FILES]
     artifacts = copy(run, FILES, models, version, spec.DIGIT)
     _write_triton_files(rows, models)
-    golden_sets = {"digits": golden_digits.write(run, rows, models)}
+    golden_sets = {GOLDEN[spec.DIGIT.name]: golden_digits.write(run, rows, models)}
     with replacing(models / "readings.png") as temporary:
         golden_digits.sheet(models / "golden").save(temporary)
     write_records(records, records_folder(models, "digit"))
@@ -73,10 +73,9 @@ def write(
     trained_on = dict(typed.train.data)
     if len(typed.train.sources) > 1:
         trained_on["sources"] = typed.train.sources
-    if previous is not None and "field" in previous.data:
-        trained_on["field"] = previous.data["field"]
-    if previous is not None and spec.FIELD.model in others:
-        golden_sets["fields"] = previous.golden["fields"]
+    if previous is not None:
+        trained_on |= {name: data for name, data in previous.data.items() if name in spec.TASKS}
+        golden_sets |= {kind: entry for kind, entry in previous.golden.items() if kind not in golden_sets}
     return Manifest(
         schema=SCHEMA,
         release=__version__,
@@ -148,6 +147,4 @@ def _config(name: str) -> str:
     )
 
 
-RELEASE: Final = TaskRelease(
-    spec.DIGIT, FILES, "digits", PREVIOUS / "digits.json", golden_digits.pictures, write
-)
+RELEASE: Final = TaskRelease(spec.DIGIT, FILES, golden_digits.pictures, write)

@@ -17,14 +17,15 @@ import statistics
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import jinja2
 
 from pipeline.config import Lenet5Options
 from pipeline.export.formats import FOLDER, TABLE, Format
-from pipeline.networks import folded, lenet5, spec
-from pipeline.records import FieldRecords, Records, convert
+from pipeline.networks import folded, lenet5, lenet5_micr, spec
+from pipeline.networks.lenet5 import LayerRow
+from pipeline.records import FieldRecords, MicrRecords, Records, convert
 from pipeline.release.artifacts import records_folder
 from pipeline.run import STAGES, write_bytes
 from serving import __version__
@@ -45,7 +46,10 @@ BLOCKS: Final = (
     "fields",
 )
 
-_Kind = TypeVar("_Kind", Records, FieldRecords)
+AnyRecords: TypeAlias = Records | FieldRecords | MicrRecords
+
+_Kind = TypeVar("_Kind", bound=Records | FieldRecords | MicrRecords)
+_KINDS: Final[dict[str, type[AnyRecords]]] = {"digit": Records, "field": FieldRecords, "micr": MicrRecords}
 
 # The product's name in results that were measured under the old one.
 OLD_NAME: Final = "checkdigit"
@@ -56,7 +60,7 @@ def read_records(folder: Path, kind: type[_Kind]) -> _Kind:
 
     Args:
         folder: holds `train.json` and so on.
-        kind: `FieldRecords` of a field run, else `Records`.
+        kind: the records' type, which depends on the run's task.
 
     Raises:
         CheckreaderError: something is missing in a record.
@@ -72,11 +76,11 @@ def read_records(folder: Path, kind: type[_Kind]) -> _Kind:
 def run_table(folder: Path) -> str:
     """Renders the formats of a run, of whichever task, with size, accuracy or agreement, speed and memory."""
     task = json.loads((folder / "train.json").read_text()).get("task", "digit")
-    return render(f"{'field' if task == 'field' else 'digit'}_run", run=_read(folder, task))
+    return render(f"{task}_run", run=_read(folder, task))
 
 
-def _read(folder: Path, task: str) -> Records | FieldRecords:
-    return read_records(folder, FieldRecords) if task == "field" else read_records(folder, Records)
+def _read(folder: Path, task: str) -> AnyRecords:
+    return read_records(folder, _KINDS[task])
 
 
 def render_block(name: str, root: Path) -> str:
@@ -90,7 +94,7 @@ def render_block(name: str, root: Path) -> str:
     def released(task: str) -> bool:
         return records_folder(root / "models", task).is_dir()
 
-    def records(task: str) -> Records | FieldRecords:
+    def records(task: str) -> AnyRecords:
         return _read(records_folder(root / "models", task), task)
 
     def benchmark(name: str) -> Any:
@@ -215,19 +219,19 @@ def interval(estimate: Any, places: int = 2) -> str:
 # Functions, for templates that cannot look something up by themselves.
 
 
-def formats(records: Records | FieldRecords) -> tuple[Format, ...]:
+def formats(records: AnyRecords) -> tuple[Format, ...]:
     """Returns the formats that a run was exported in."""
     rows = TABLE[spec.task_of_record(records.train).name]
     return tuple(row for row in rows if f"{FOLDER}/{row.file}" in records.export.files)
 
 
-def exported_bytes(records: Records | FieldRecords, row: Format) -> int:
+def exported_bytes(records: AnyRecords, row: Format) -> int:
     """Returns the size of an exported file."""
     return records.export.files[f"{FOLDER}/{row.file}"].bytes
 
 
-def same_strings(records: FieldRecords, row: Format) -> float | None:
-    """Returns the share of fields that a format reads as its reference does; None: it is a reference itself."""
+def same_strings(records: FieldRecords | MicrRecords, row: Format) -> float | None:
+    """Returns the share of fields or lines that a format reads as its reference does; None: it is a reference itself."""
     for pair in records.verify.pairs:
         if row.bound is not None and (pair.left, pair.right) == (row.bound.against, row.name):
             return pair.strings
@@ -253,8 +257,13 @@ def deployed_size(records: Records) -> dict[str, int] | None:
     }
 
 
-def refusals(records: FieldRecords) -> list[str]:
-    """Returns the error bounds for which the calibration of a field run chose no threshold, with the reason."""
+def micr_layers(width: int) -> list[LayerRow]:
+    """Returns the table of the layers that read MICR lines, for a line of `width` columns."""
+    return lenet5_micr.NETWORK.table(width)
+
+
+def refusals(records: FieldRecords | MicrRecords) -> list[str]:
+    """Returns the error bounds for which the calibration of a run chose no threshold, with the reason."""
     if records.calibrate is not None:
         families = records.calibrate.families.items()
         return [f"{name}, {line}" for name, family in families for line in family.calibration.refusals]
@@ -299,6 +308,7 @@ _FUNCTIONS: Final[tuple[Callable[..., Any], ...]] = (
     same_strings,
     measured_on,
     deployed_size,
+    micr_layers,
     refusals,
     lowest,
     accuracy_losses,

@@ -2,43 +2,40 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
 from pipeline.evaluation.field import anonymized
 from pipeline.evaluation.field_run import FAMILIES, stored_calibration, stored_sliding
-from pipeline.export.formats import FIELD_FORMATS, FOLDER, Format, get
+from pipeline.export.formats import FIELD_FORMATS, FOLDER, get
 from pipeline.export.predictor import predictor
-from pipeline.networks import batching, spec
+from pipeline.networks import spec
 from pipeline.networks.lenet5_field import SLIDING, translate
 from pipeline.records import FieldRecords, convert
-from pipeline.release import triton
-from pipeline.release.artifacts import PREVIOUS, TaskRelease, beside, copy, records_folder, write_records
-from pipeline.run import Run, replacing, sha256, write_bytes
+from pipeline.release import golden_strings, triton
+from pipeline.release.artifacts import (
+    GOLDEN,
+    TaskRelease,
+    beside,
+    copy,
+    records_folder,
+    write_records,
+)
+from pipeline.release.golden_strings import GoldenSource, Predictor
+from pipeline.run import Run, replacing, write_bytes
 from pipeline.synthesis import generator as fields
 from serving import __version__
-from serving.decoding import ctc
-from serving.decoding.alphabet import EITHER, Alphabet, manifest_labels
+from serving.decoding.alphabet import Alphabet, manifest_labels
 from serving.decoding.field_string import field_format
 from serving.decoding.thresholds import operating_point
-from serving.errors import CheckreaderError
-from serving.images.codec import decode
-from serving.images.digit import tensor
+from serving.images.codec import Gray, decode
 from serving.images.field import normalize_field
 from serving.manifest import (
     Accuracy,
     Artifact,
-    Golden,
-    GoldenField,
-    GoldenFields,
-    GoldenSteps,
     Manifest,
     Model,
     Tensor,
@@ -62,16 +59,7 @@ _IMAGE: Final = Tensor("image", "FP32", [-1, SLIDING.height, -1, 1])
 _LARGEST_BATCH: Final = 64  # fields
 _SERVED: Final = get(FAMILIES[spec.FIELD.model], "field")
 _PICTURE: Final = "field-b.png"  # the golden field that is shown: the second has a mark
-_GOLDEN: Final = 8
-_ATTEMPTS: Final = 200
-_CONFIDENCE: Final = 0.985  # of the whole string, in every format: accepted where anything is
-_LEAST: Final = (
-    0.5  # of the surest of all drawn fields that every format reads, where none is read with `_CONFIDENCE`
-)
-_PLACES: Final = 4  # decimals of the golden probabilities
 _WRITERS: Final = 20
-
-Predictor = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
 
 def write(
@@ -98,8 +86,7 @@ def write(
             folder / "config.pbtxt", triton.config(name, _IMAGE, [_output(alphabet)], _LARGEST_BATCH).encode()
         )
     rows = [row for row in FIELD_FORMATS if row.name in FILES]
-    predictors = {row: predictor(row, run / FOLDER / row.file) for row in rows}
-    golden = _write_golden(predictors, alphabet, models / "golden")
+    golden = golden_strings.write(run, rows, alphabet, golden_source(alphabet), models / "golden")
     write_records(
         {stage: _public(record) for stage, record in records.items()}, records_folder(models, "field")
     )
@@ -109,7 +96,7 @@ def write(
         release=__version__,
         models={name: model for name, model in before.models.items() if model.task != "field"}
         | {name: describe(run, name, version, artifacts[name], typed) for name in FAMILIES},
-        golden={**before.golden, "fields": golden},
+        golden={**before.golden, GOLDEN[spec.FIELD.name]: golden},
         data={**before.data, "field": typed.train.data},
     )
     _draw_amount(models, manifest.models[spec.FIELD.model], predictor(_SERVED, run / FOLDER / _SERVED.file))
@@ -169,69 +156,16 @@ def _draw_amount(models: Path, model: Model, predict: Predictor) -> None:
         draw(gray, prediction).quantize(32).save(temporary, optimize=True)
 
 
-def _write_golden(predictors: dict[Format, Predictor], alphabet: Alphabet, folder: Path) -> Golden:
-    """Draws fields that every released format reads, and writes them with its answers."""
+def golden_source(alphabet: Alphabet) -> GoldenSource:
+    """Draws fields in the handwriting of invented writers, every other one with a mark."""
     generator = fields.Generator(fields.sources(mnist=False, writers=_WRITERS))
-    golden = []
-    for number in range(_GOLDEN):
-        name = f"field-{'abcdefghijklmnop'[number]}.png"
-        picture, text, answers = _draw(generator, number, predictors, alphabet)
-        write_bytes(folder / name, picture)
-        expected: dict[str, dict[str, GoldenSteps]] = {}
-        for row, rows in answers.items():
-            best = rows.argmax(1)
-            steps = GoldenSteps(best.tolist(), rows.max(1).astype(float).round(_PLACES).tolist())
-            expected.setdefault(row.model, {})[row.name] = steps
-        width = normalize_field(decode(picture)).pixels.shape[1]
-        golden.append(GoldenField(name, text.replace(EITHER, "."), sha256(folder / name), width, expected))
-    path = folder / "fields.json"
-    write_bytes(path, msgspec.json.encode(GoldenFields(golden)) + b"\n")
-    return Golden(f"{folder.name}/{path.name}", sha256(path))
 
-
-def _draw(
-    generator: Any, number: int, predictors: dict[Format, Predictor], alphabet: Alphabet
-) -> tuple[bytes, str, dict[Format, npt.NDArray[np.float32]]]:
-    """Draws until every format reads the field with confidence, or takes the surest that every format reads.
-
-    Returns:
-        The picture, as PNG, its text, and the steps' probabilities [T, K] by format.
-    """
-    # Keras compiles anew for each width: it is run last, when the others have read the field.
-    order = sorted(predictors, key=lambda row: row.runtime == "keras")
-    best: tuple[float, bytes, str, dict[Format, npt.NDArray[np.float32]]] | None = None
-    for attempt in range(_ATTEMPTS):
-        sample = generator.sample(np.random.default_rng([number, attempt]))
+    def draw(number: int, rng: np.random.Generator) -> tuple[Gray, str] | None:
+        sample = generator.sample(rng)
         text = translate(sample.text, alphabet)
-        buffer = io.BytesIO()
-        Image.fromarray(sample.picture).save(buffer, "PNG")
-        field = normalize_field(decode(buffer.getvalue()))
-        # Every other one with a mark.
-        if field.problem is not None or text.isdigit() != (number % 2 == 0):
-            continue
-        (batch,) = batching.make_batches(spec.FIELD, [field.pixels])
-        answers, surety = {}, 1.0
-        for row in order:
-            rows = batch.rows(predictors[row](tensor(batch.pixels)))
-            string = ctc.search(rows, count=1).best[0]
-            surety = min(surety, string.probability)
-            if string.labels != alphabet.labels(text) or surety < (_LEAST if best is None else best[0]):
-                break
-            answers[row] = rows
-        else:
-            best = surety, buffer.getvalue(), text, {row: answers[row] for row in predictors}
-            if surety >= _CONFIDENCE:
-                break
-    if best is None:
-        raise CheckreaderError(
-            f"not released: of {_ATTEMPTS} drawn fields none is read by every format: train longer or on more data"
-        )
-    return best[1:]
+        return (sample.picture, text) if text.isdigit() == (number % 2 == 0) else None
+
+    return GoldenSource(spec.FIELD, GOLDEN[spec.FIELD.name], "field", normalize_field, draw)
 
 
-def pictures(content: bytes) -> list[str]:
-    """Returns the names of the pictures of a golden set, from its JSON."""
-    return [field.file for field in msgspec.json.decode(content, type=GoldenFields).fields]
-
-
-RELEASE: Final = TaskRelease(spec.FIELD, FILES, "fields", PREVIOUS / "fields.json", pictures, write)
+RELEASE: Final = TaskRelease(spec.FIELD, FILES, golden_strings.pictures, write)

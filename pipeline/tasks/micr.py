@@ -1,6 +1,6 @@
 """The stages of a MICR run: those of a field run, on drawn lines.
 
-No data set is needed for training; `evaluate` measures on labeled lines.
+No data set is needed for training; `calibrate` and `evaluate` need labeled lines.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Final
 import numpy as np
 
 from pipeline.config import micr_preset
+from pipeline.data import labeled_lines
+from pipeline.data.labeled_lines import LabeledLines
 from pipeline.run import Run
 from pipeline.tasks import digit, stages
 from pipeline.tasks.stages import Answer, TaskStages, export, load_tensorflow
@@ -21,6 +23,7 @@ from serving.images.codec import Gray
 _QUANTIZE: Final = 256  # lines that the activations' ranges are measured on
 _VERIFY: Final = 300
 _BENCHMARK: Final = (16, 640)  # lines, columns
+_OF_FIELDS: Final = {"--veto": "veto", "--views": "views", "--as": "read_as"}
 
 
 def run_name(options: Namespace) -> str:
@@ -56,16 +59,24 @@ def verify(run: Run, options: Namespace) -> Answer:
     return stages.verify_by_drawn(run, options, lambda seed: _draw_lines(seed, _VERIFY, "validation"))
 
 
+def calibrate(run: Run, options: Namespace) -> Answer:
+    """Chooses confidence and thresholds of both models by labeled lines."""
+    labeled = _load_labeled(run, options)
+    from pipeline.evaluation import micr_run
+
+    record = micr_run.calibrate(run, labeled)
+    thresholds = {name: family["calibration"]["thresholds"] for name, family in record["families"].items()}
+    return record, stages.lines(micr_run.calibration_summary(record), stages.uncertified(thresholds))
+
+
 def evaluate(run: Run, options: Namespace) -> Answer:
     """Measures both models on labeled lines."""
-    if options.data is None:
-        raise CheckreaderError(
-            "'checkreader evaluate' of a MICR run needs --data FOLDER: lines with labels.csv"
-        )
-    from pipeline.evaluation import micr as evaluation
+    labeled = _load_labeled(run, options)
+    from pipeline.evaluation import micr_run
 
-    record = evaluation.evaluate(run, Path(options.data))
-    return record, evaluation.summary(record)
+    record = micr_run.evaluate(run, labeled)
+    thresholds = {name: family["thresholds"] for name, family in record["families"].items()}
+    return record, stages.lines(micr_run.summary(record), stages.uncertified(thresholds))
 
 
 def benchmark(run: Run, options: Namespace) -> Answer:
@@ -78,18 +89,30 @@ def benchmark(run: Run, options: Namespace) -> Answer:
     return record, benchmark.summary(record)
 
 
-def calibrate(run: Run, options: Namespace) -> Answer:
-    """Refuses: no error bound can be certified yet."""
+def report(run: Run, options: Namespace) -> Answer:
+    """Refuses: a MICR run has no report."""
     raise CheckreaderError(
-        f"{run.path}: a MICR run cannot be calibrated yet: `{run.command('evaluate')}` measures it"
+        f"{run.path}: a MICR run has no report: `{run.command('evaluate')} --data FOLDER` says what it reads, and the "
+        "model card of its release shows it"
     )
 
 
 def release(run: Run, options: Namespace) -> Answer:
-    """Refuses: what is not calibrated is not released."""
-    raise CheckreaderError(
-        f"{run.path}: a MICR run cannot be released yet: `{run.command('export')}` writes its files"
-    )
+    """Puts the MICR models into the release."""
+    from pipeline.release import micr
+
+    return stages.release(run, options, micr.RELEASE)
+
+
+def _load_labeled(run: Run, options: Namespace) -> LabeledLines:
+    if options.data is None:
+        raise CheckreaderError(
+            f"'checkreader {options.stage}' of a MICR run needs --data FOLDER: lines with labels.csv"
+        )
+    for option, name in _OF_FIELDS.items():
+        if getattr(options, name, None):
+            raise CheckreaderError(f"{option}: for fields alone, and {run.path} reads MICR lines")
+    return labeled_lines.load(Path(options.data))
 
 
 def _draw_lines(seed: list[int], count: int, part: str) -> list[Gray]:
@@ -108,8 +131,8 @@ TASK: Final = TaskStages(
         "calibrate": calibrate,
         "evaluate": evaluate,
         "benchmark": benchmark,
-        "report": digit.report,
+        "report": report,
         "release": release,
     },
-    {**digit.TASK.next, "verify": "evaluate --data FOLDER"},
+    {**digit.TASK.next, "verify": "calibrate --data FOLDER", "calibrate": "evaluate --data FOLDER"},
 )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from pipeline.export.formats import models
+from pipeline.networks.spec import TASKS
 from pipeline.records import TrainRecord
 from pipeline.run import Run
 from serving.images.codec import Gray
@@ -128,9 +129,7 @@ def release(run: Run, options: Namespace, task_release: TaskRelease) -> Answer:
     others = [name for name in manifest.models if name not in released]
     listing = ", ".join(f"{name} version {model.version}" for name, model in released.items())
     beside = f"; as before: {', '.join(others)}" if others else ""
-    thresholds = {
-        name: model.thresholds for name, model in released.items() if model.task in ("digit", "field")
-    }
+    thresholds = {name: model.thresholds for name, model in released.items() if model.task in TASKS}
     line = f"{options.models}: released {listing} from {run.path}{beside}"
     return record, lines(line, uncertified(thresholds))
 
@@ -141,7 +140,7 @@ def roll_back(models: Path) -> Answer:
 
     released = roll_back(models).models
     listing = (
-        f"  {name} version {model.version}{_bounds(model) if model.task in ('digit', 'field') else ''}"
+        f"  {name} version {model.version}{_bounds(model) if model.task in TASKS else ''}"
         for name, model in released.items()
     )
     record = {

@@ -135,6 +135,55 @@ def field_records() -> dict[str, Any]:
     })  # fmt: skip
 
 
+def micr_family(value: float, counts: list[dict[str, Any]]) -> dict[str, Any]:
+    """What `evaluate` measured of a MICR model."""
+    return {
+        "exact": share(value, 815),
+        "strictly_exact": 0.94,
+        "forgiven": 12,
+        "symbol_errors": 0.0035,
+        "exact_by_group": 0.961,
+        "groups": 180,
+        "symbols": 20_000,
+        "confusions": [{"symbol": "C", "read": "B", "count": 7}, {"symbol": "5", "read": "", "count": 2}],
+        "by_country": {"us": share(0.98, 260), "no country's layout": share(0.93, 446)},
+        "unread": {"no MICR line found": 2},
+        "thresholds": [threshold(0.02, 0.912, 0.7)] if counts else [],
+        "sets": counts,
+    }
+
+
+def micr_records() -> dict[str, Any]:
+    """A MICR run's: one format measured, one model with a certified bound."""
+    data = {"name": "lines", "n": 815, "groups": 180, "sha256": "0"}
+    counts = [
+        {"name": "lines", "n": 815, "max_error": 0.02, "accepted": 640, "wrong": 0},
+        {"name": "groups", "n": 180, "max_error": 0.02, "accepted": 159, "wrong": 0},
+    ]
+    certified = {**threshold(0.02, 0.912, 159 / 180), "error": 0.0, "low": 0.0, "high": 0.023, "n": 180}
+    refusal = "0.01: needs at least 299 accepted groups without an error, the calibration set has 180"
+    return _complete({
+        "train": {"task": "micr", "preset": "release", "config": {"seed": 3}, "data": {"name": "drawn MICR lines"}},
+        "quantize": {"config": {"seed": 3}, "fields": 256},
+        "export": {"files": {"export/lenet5-micr-int8.onnx": {"sha256": "0", "bytes": 246_700}}, "refused": {}, "data": {}},
+        "verify": field_records()["verify"],
+        "calibrate": {
+            "data": data,
+            "seed": 0,
+            "families": {
+                "lenet5-micr": {"calibration": {"thresholds": [certified], "refusals": [refusal], "sets": counts}},
+                "lenet5-micr-int8": {"calibration": {}},
+            },
+        },
+        "evaluate": {
+            "data": data,
+            "families": {"lenet5-micr": micr_family(0.954, counts), "lenet5-micr-int8": micr_family(0.951, [])},
+            "difference": -0.003,
+        },
+        "benchmark": {**field_records()["benchmark"], "width": 640},
+    })  # fmt: skip
+
+
 # Benchmarks with a file for each processor.
 OF_TIMES: Final = ("network", "service", "peers", "operations", "fields", "edge")
 

@@ -39,3 +39,16 @@ def test_no_labels_are_refused(tmp_path: Path) -> None:
         labeled_lines.load(tmp_path)
     with pytest.raises(CheckreaderError, match="names no line"):
         labeled_lines.load(folder(tmp_path))
+
+
+def test_folds_keep_a_check_together_and_the_record_names_no_picture(tmp_path: Path) -> None:
+    labeled = labeled_lines.load(folder(tmp_path, *(f"a.png,12,{number // 3}" for number in range(30))))
+    parts = labeled_lines.folds(labeled, 5, 0)
+    assert sorted(int(i) for part in parts for i in part) == list(range(30))
+    homes = [{number // 3 for number in part} for part in parts]
+    assert sum(map(len, homes)) == 10
+    with pytest.raises(CheckreaderError, match="10 groups of lines cannot be cut into 11 folds"):
+        labeled_lines.folds(labeled, 11, 0)
+    record = labeled.record()
+    assert (record["n"], record["groups"]) == (30, 10)
+    assert "a.png" not in str(record)

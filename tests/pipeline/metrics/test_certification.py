@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
 from pipeline.metrics.calibration import ERROR_RATES, accepted_needed
-from pipeline.metrics.certification import STEP, Scored, thresholds, walk
+from pipeline.metrics.certification import STEP, Scored, ScoredGroups, thresholds, walk
 
 SETS = st.tuples(st.integers(0, 2**32 - 1), st.integers(1, 900), st.sampled_from([3, 40, 10_000]), st.sampled_from([0.0, 0.005, 0.2]))  # fmt: skip
 
@@ -93,3 +93,32 @@ def test_the_promise_holds() -> None:
         for _ in range(1_000)
     )
     assert 20 <= certified <= 65  # the first step passes by chance in 4.8 %
+
+
+def test_a_group_counts_once_and_is_wrong_if_any_accepted_reading_is() -> None:
+    score = np.array([0.9, 0.8, 0.7, 0.6, 0.0, 0.5])
+    wrong = np.array([False, True, False, False, True, True])
+    groups = ScoredGroups("checks", Scored("lines", score, wrong), np.array([0, 0, 1, 1, 1, 2]))
+    assert groups.score.tolist() == [0.9, 0.7, 0.5]
+    assert groups.counts(0.9) == (0, 1)
+    assert groups.counts(0.8) == (1, 1)
+    assert groups.counts(0.6) == (1, 2)  # what is never accepted makes no group wrong
+    assert groups.counts(0.5) == (2, 3)
+
+
+@given(SETS, st.integers(1, 300), st.sampled_from(ERROR_RATES))
+@settings(deadline=None)
+def test_groups_by_brute_force(case: tuple[int, int, int, float], count: int, rate: float) -> None:
+    readings = drawn(*case)
+    members = np.random.default_rng(0).integers(0, count, len(readings.score))
+    groups = np.unique(members, return_inverse=True)[1]
+    surest = sorted((max(readings.score[groups == group]) for group in range(groups.max() + 1)), reverse=True)
+    steps = list(walk(ScoredGroups("groups", readings, groups), (), rate, 1e-6))
+    needed = accepted_needed(rate)
+    expected = [score for score in surest[needed - 1 :: STEP] if score >= 1e-6]
+    assert [step.threshold for step in steps] == expected
+    for step in steps:
+        accepted = readings.score >= step.threshold
+        wrong, all_groups = set(groups[accepted & readings.wrong]), set(groups[accepted])
+        high = binomtest(len(wrong), len(all_groups)).proportion_ci(0.90, method="exact").high
+        assert (step.failure is None) == (high <= rate)

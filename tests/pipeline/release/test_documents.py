@@ -10,7 +10,7 @@ import jinja2
 import msgspec
 import pytest
 
-from pipeline.records import FieldRecords, Records
+from pipeline.records import FieldRecords, MicrRecords, Records
 from pipeline.release import documents
 from pipeline.release.card import model_card
 from pipeline.run import write_json
@@ -209,7 +209,9 @@ def test_card_says_what_training_without_unipen_gives(records: dict[str, Any], m
         "domains": [{"name": "unipen", "service": {"lenet5": tiny_records.share(0.9881)}}],
     }
     typed = msgspec.convert(records, Records)
-    assert "What training without UNIPEN gives" not in model_card(manifest, typed, without_unipen=without)
+    assert "What training without UNIPEN gives" not in model_card(
+        manifest, typed, results={"without_unipen": without}
+    )
     source = {
         "name": "mnist",
         "share": 0.7,
@@ -222,7 +224,7 @@ def test_card_says_what_training_without_unipen_gives(records: dict[str, Any], m
     mixed = msgspec.structs.replace(
         typed, train=msgspec.structs.replace(typed.train, sources=[source, pens], metrics={"sources": {}})
     )
-    text = model_card(manifest, mixed, without_unipen=without)
+    text = model_card(manifest, mixed, results={"without_unipen": without})
     assert (
         "version 4 was trained on MNIST alone, with a teacher of its own, and its `lenet5` reads through the service 98.81% of unipen.\n"
         in text
@@ -341,6 +343,43 @@ def test_each_models_refusals_are_those_of_calibrate(field_records: dict[str, An
         "a, 0.01: too few",
         "b, 0.01: too few",
     ]
+
+
+def test_card_of_lines(manifest: Manifest, records: dict[str, Any]) -> None:
+    typed = msgspec.convert(tiny_records.micr_records(), MicrRecords)
+    text = model_card(manifest, msgspec.convert(records, Records), None, typed)
+    for row in (
+        "| lenet5-micr | 815 | 95.40% | 93.40%–97.40% | 0.35% | 96.10% | 12 |",
+        "| onnx_int8 | 247 | 99.75% | 0.457 | 2,346 | 82 |",
+        "| lenet5-micr | 2.0% | 0.9120 | 88.3% | 0.00%–2.30% |",
+        "| lenet5-micr | groups | 180 | 2.0% | 159 | 0 |",
+        "- lenet5-micr, 0.01: needs at least 299 accepted groups without an error, the calibration set has 180",
+        "| s2 | max pooling | 14 × 318 × 16 | 0 | 0 |",
+    ):
+        assert row in text.splitlines(), row
+    assert (
+        "Measured and calibrated (confidence and thresholds) on lines\n(815 real lines of 180 groups" in text
+    )
+    assert "by the layout of the label: us 98.0% of 260, no country's layout 93.0% of 446." in text
+    assert (
+        "Not read: 2 lines, no MICR line found. Most often misread: on-us as amount 7 times, 5 as nothing 2 times."
+        in text
+    )
+    assert "`lenet5-micr-int8` has no certified error bound: it reads every line and accepts none." in text
+    assert "`golden/` holds 20 digits and a few MICR lines drawn by code" in text
+
+
+def test_card_of_lines_that_nothing_calibrated(manifest: Manifest) -> None:
+    content = tiny_records.micr_records()
+    del content["calibrate"]
+    text = model_card(manifest, None, None, msgspec.convert(content, MicrRecords))
+    assert text.startswith("# Model card: LeNet-5 for MICR lines\n")
+    assert "Measured on lines\n" in text
+    assert "Certified by groups" not in text
+
+
+def test_table_of_a_micr_run(tmp_path: Path) -> None:
+    assert "| onnx_int8 | 247 | 99.75% | 0.457 | 2,346 | 82 |" in table(tiny_records.micr_records(), tmp_path)
 
 
 # The blocks

@@ -12,7 +12,7 @@ import pytest
 from pipeline.export.formats import FIELD_FORMATS
 from pipeline.networks.lenet5_field import ALPHABET, SLIDING
 from pipeline.records import FieldRecords
-from pipeline.release import field, release
+from pipeline.release import field, golden_strings, release
 from pipeline.run import STAGES, Run, sha256
 from pipeline.synthesis import generator as drawing
 from serving.errors import CheckreaderError
@@ -270,13 +270,13 @@ def test_the_surest_field_where_none_is_read_with_certainty(
     finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A hundredth of each probability goes to all symbols, so that no whole string is likely enough."""
-    predictor = field.predictor
+    predictor = golden_strings.predictor
 
     def unsure(row, path):
         predict = predictor(row, path)
         return lambda image: np.float32(0.99) * predict(image) + np.float32(0.01 / 16)
 
-    monkeypatch.setattr(field, "predictor", unsure)
+    monkeypatch.setattr(golden_strings, "predictor", unsure)
     folder = tmp_path / "models"
     release.release(finished, folder, field.RELEASE)
     golden = json.loads((folder / "golden" / "fields.json").read_text())["fields"]

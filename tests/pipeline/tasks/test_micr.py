@@ -66,10 +66,29 @@ def test_trained_resumed_and_quantized(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
-    run, options = Run(tmp_path), Namespace(data=None)
+    run, options = Run(tmp_path / "micr"), Namespace(data=None, stage="calibrate")
     assert micr.run_name(options) == "micr"
-    with pytest.raises(CheckreaderError, match="needs --data FOLDER"):
-        micr.evaluate(run, options)
-    for stage in (micr.calibrate, micr.release):
-        with pytest.raises(CheckreaderError, match=r"cannot be .* yet"):
+    for stage in (micr.calibrate, micr.evaluate):
+        with pytest.raises(
+            CheckreaderError, match="'checkreader calibrate' of a MICR run needs --data FOLDER"
+        ):
             stage(run, options)
+    with pytest.raises(
+        CheckreaderError, match=r"micr: a MICR run has no report: `checkreader evaluate --run micr"
+    ):
+        micr.report(run, options)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("veto", [Path("others")]), ("views", 1.5), ("read_as", "amount")]
+)
+def test_options_of_fields_are_refused(tmp_path: Path, name: str, value: object) -> None:
+    options = Namespace(data="lines", stage="calibrate", **{name: value})
+    with pytest.raises(CheckreaderError, match=r"--\w+: for fields alone"):
+        micr.calibrate(Run(tmp_path), options)
+
+
+def test_stages_follow_each_other() -> None:
+    assert micr.TASK.next["verify"] == "calibrate --data FOLDER"
+    assert micr.TASK.next["calibrate"] == "evaluate --data FOLDER"
+    assert set(micr.TASK.next) | {"release"} == set(micr.TASK.stages)
