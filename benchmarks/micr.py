@@ -20,7 +20,6 @@ from statistics import median, quantiles
 from typing import Any, Final
 
 import numpy as np
-from serving.recognition.micr_recognizer import MicrRecognizer, micr_recognizer
 
 from benchmarks import output
 from benchmarks.fields import png
@@ -38,6 +37,7 @@ from serving.decoding.thresholds import operating_point
 from serving.images.codec import Gray, decode
 from serving.manifest import Threshold
 from serving.recognition.micr import MicrPrediction
+from serving.recognition.micr_recognizer import MicrRecognizer, micr_recognizer
 from serving.repository.store import Repository
 
 MODELS: Final = ("lenet5-micr", "lenet5-micr-int8")

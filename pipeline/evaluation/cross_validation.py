@@ -14,7 +14,8 @@ from typing import Any, Final
 import msgspec
 from scipy.stats import t
 
-from pipeline.data.labeled_fields import Index, Labeled
+from pipeline.data.folds import Index
+from pipeline.data.labeled_fields import Labeled
 from pipeline.evaluation import field_calibration
 from pipeline.evaluation.field import measure, share, summary
 from pipeline.evaluation.field_readings import RecognizedField, correct, exact

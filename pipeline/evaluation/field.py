@@ -15,7 +15,8 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from pipeline.data.labeled_fields import Box, Index, Labeled
+from pipeline.data.folds import Index
+from pipeline.data.labeled_fields import Box, Labeled
 from pipeline.evaluation.field_calibration import out_of_fold, uncertified_thresholds
 from pipeline.evaluation.field_readings import (
     FieldRecognizer,

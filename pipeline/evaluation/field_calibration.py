@@ -25,7 +25,7 @@ from typing import Final, Protocol
 import numpy as np
 from scipy.optimize import minimize
 
-from pipeline.data.labeled_fields import Index
+from pipeline.data.folds import Index
 from pipeline.evaluation.field_readings import RecognizedField, calibrated, scores, served_confidence
 from pipeline.metrics import certification
 from pipeline.metrics.calibration import (

@@ -15,7 +15,8 @@ import numpy as np
 
 from pipeline.config import FieldTrainConfig, field_preset, finetune_preset
 from pipeline.data import labeled_fields
-from pipeline.data.labeled_fields import Index, Labeled
+from pipeline.data.folds import Index
+from pipeline.data.labeled_fields import Labeled
 from pipeline.networks import spec
 from pipeline.run import Run
 from pipeline.tasks import digit, stages

@@ -29,7 +29,7 @@ def drops(band: Gray, digit: int) -> _Ints:
     """
     by_column = np.zeros(band.shape[1], np.int64)
     ink = band > _SEEN
-    inked = ink.any(0)
+    inked = np.asarray(ink.any(0))
     # A gap that is narrow is inside a field.
     for start, stop in runs(~inked):
         inked[start:stop] = stop - start <= _GAP and start > 0 and stop < len(inked)

@@ -183,7 +183,7 @@ def _matches(band: Gray) -> npt.NDArray[np.float32]:
     flat = windows.transpose(1, 0, 2).reshape(len(ends), -1)
     flat = flat - flat.mean(1, keepdims=True)
     flat /= np.linalg.norm(flat, axis=1, keepdims=True) + np.float32(1e-6)
-    return flat @ templates.T
+    return np.asarray(flat @ templates.T)
 
 
 def _likeness(matches: npt.NDArray[np.float32]) -> float:
