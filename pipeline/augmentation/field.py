@@ -12,6 +12,8 @@ import collections
 import concurrent.futures
 import itertools
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -50,7 +52,7 @@ def draw_blocks(sample: Sampler, seed: int, processes: int = 1, first: int = 0) 
         first: the number of the block to begin with.
     """
     context = multiprocessing.get_context("spawn")  # TensorFlow's threads do not survive a fork
-    with concurrent.futures.ProcessPoolExecutor(processes, mp_context=context) as pool:
+    with concurrent.futures.ProcessPoolExecutor(processes, context, _end_with_parent) as pool:
         pending: collections.deque[concurrent.futures.Future[list[Item]]] = collections.deque()
         number = first
         try:
@@ -62,6 +64,18 @@ def draw_blocks(sample: Sampler, seed: int, processes: int = 1, first: int = 0) 
         finally:
             for future in pending:
                 future.cancel()
+
+
+def _end_with_parent() -> None:
+    """Ends this process when its parent does, which may be killed and could not end it."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _block(sample: Sampler, seed: int, number: int) -> list[Item]:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +20,7 @@ from pipeline.networks.lenet5_field import ALPHABET, SLIDING
 from pipeline.synthesis.sampler import Item
 from serving.decoding.alphabet import Alphabet
 from serving.images import sliding_window
+from tests.support.paths import ROOT
 
 
 def items(count: int, seed: int = 0) -> list[Item]:
@@ -152,3 +158,38 @@ def test_distorting_without_strength_is_still_a_digit() -> None:
     pixels = items(1)[0][0]
     out = field.distort(pixels, np.random.default_rng(0), 0.0)
     assert out.max() > 100
+
+
+_DRAWING = """
+import os
+import sys
+
+from pipeline.augmentation.field import draw_blocks
+
+
+def sample(rng, count):
+    return [os.getpid()]
+
+
+if __name__ == "__main__":
+    blocks = draw_blocks(sample, 0)
+    print(next(blocks)[0], flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_processes_that_draw_end_with_a_training_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "drawing.py"
+    script.write_text(_DRAWING)
+    with subprocess.Popen(
+        [sys.executable, script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as training:
+        assert training.stdout is not None
+        drawing = psutil.Process(int(training.stdout.readline()))
+        training.kill()
+        drawing.wait(timeout=60)
+    assert not drawing.is_running()
