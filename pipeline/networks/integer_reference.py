@@ -292,7 +292,8 @@ def _read(model: Any) -> Reference:
                 f"operator {operator} is not computed by the integer reference; it has "
                 f"{', '.join((*_KINDS, *_RESHAPING))}"
             )
-    task = _task(graph.tensors[source])
+    tasks = _tasks(graph.tensors[source])
+    task = next((task for task in tasks if _filters(task) == _filters_of(model, graph)), tasks[0])
     layer_names = task.layers(sum(operator in _KINDS for operator in names))
     layers: list[Layer] = []
     for operator, entry in zip(names, graph.operators, strict=True):
@@ -309,18 +310,30 @@ def _read(model: Any) -> Reference:
     return reference
 
 
-def _task(image: Any) -> Task:
-    """Finds the task by the shape of the input."""
+def _tasks(image: Any) -> list[Task]:
+    """Returns the tasks whose networks have an input of this shape."""
     shape = tuple(int(side) for side in _signature(image))
-    for task in TASKS.values():
-        if shape == (1, task.height, task.width or -1, 1):
-            return task
+    tasks = [task for task in TASKS.values() if shape == (1, task.height, task.width or -1, 1)]
+    if tasks:
+        return tasks
     if -1 in shape:
         raise CheckreaderError(
             f"dynamic shape {list(shape)}: expected a static batch of 1, free in nothing but a field's width"
         )
-    shapes = [str([1, task.height, task.width or -1, 1]) for task in TASKS.values()]
+    shapes = dict.fromkeys(str([1, task.height, task.width or -1, 1]) for task in TASKS.values())
     raise CheckreaderError(f"the input is {list(shape)}, expected {' or '.join(shapes)}")
+
+
+def _filters(task: Task) -> list[int]:
+    """Returns the filters of a sliding network's convolutions before the logits; none for a digit's."""
+    return [filters for _, _, filters in task.network.layers] if task.network else []
+
+
+def _filters_of(model: Any, graph: Any) -> list[int]:
+    """Returns the filters of a graph's convolutions but the last."""
+    operators = zip(operator_names(model), graph.operators, strict=True)
+    kernels = [entry.inputs[1] for operator, entry in operators if _KINDS.get(operator) == "conv"]
+    return [int(graph.tensors[kernel].shape[0]) for kernel in kernels[:-1]]
 
 
 def _layer(name: str, kind: Kind, model: Any, entry: Any) -> Layer:

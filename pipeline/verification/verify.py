@@ -42,6 +42,9 @@ Int8 = npt.NDArray[np.int8]
 
 INTEGERS: Final = "tflite_int8"  # the file that the integer network is read from
 SOFTMAX_TOLERANCE: Final = 1e-5  # a file's probabilities against the softmax of its own int8 logits
+# Share of pictures or steps beyond it: ONNX Runtime gives the logits in a session of their own, which may round a tie to
+# the other side.
+_TIES: Final = 1e-4
 EXPLAINED_PICTURES: Final = 500  # pictures for `explain`: those on which the two formats differ most
 
 
@@ -225,9 +228,10 @@ def _softmax_violations(predictions: Predictions, integers: integer_reference.Re
     if predictions.logits is None or integers is None:
         return []
     expected = softmax(dequantize(predictions.logits, integers.output))
-    difference = float(np.abs(predictions.probabilities - expected).max())
-    if difference <= SOFTMAX_TOLERANCE:
+    differences = np.abs(predictions.probabilities - expected).max(-1)
+    if (differences > SOFTMAX_TOLERANCE).mean() <= _TIES:
         return []
+    difference = float(differences.max())
     return [
         f"{predictions.name}: its probabilities differ by {difference:.2g} from the softmax of its own logits, "
         f"allowed {SOFTMAX_TOLERANCE:g}"
