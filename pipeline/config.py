@@ -151,7 +151,7 @@ def field_preset(preset: str, seed: int) -> FieldTrainConfig:
 
 def micr_preset(preset: str, seed: int) -> FieldTrainConfig:
     """Returns the config of a preset for training `lenet5-micr`, whose lines are four times as long as fields."""
-    config = FieldTrainConfig(seed=seed, fields=120_000, batch=32, opening=0.2)
+    config = FieldTrainConfig(seed=seed, fields=60_000, batch=32, opening=0.4)
     if preset == "quick":
         return dataclasses.replace(config, fields=10_000, views=4, opening=0.6, averaging=0.99)
     return config

@@ -29,6 +29,7 @@ Floats = npt.NDArray[np.float32]
 FAR: Final = -3.0  # modules outside the ink
 _FINENESS: Final = 4  # times `RESOLUTION`, of the shapes that distances are measured in
 _MARGIN: Final = 2  # modules around a symbol in its map
+_WORN: Final = 0.2  # share of lines with symbols that lack a side
 _SIDE: Final = 8  # rows and columns of modules around a line
 
 
@@ -80,6 +81,7 @@ def _printed(text: str, rng: np.random.Generator) -> tuple[Floats, list[tuple[fl
     offset, bend = 0.0, float(np.clip(rng.normal(0, 1.2), -2.5, 2.5)) if rng.random() < 0.25 else 0.0
     apart = rng.random() < 0.2
     heavier = 0.0
+    worn = rng.uniform(0.1, 0.5) if rng.random() < _WORN else 0.0
     middles = []
     for index, symbol in enumerate(text):
         if apart and symbol == " ":
@@ -91,11 +93,24 @@ def _printed(text: str, rng: np.random.Generator) -> tuple[Floats, list[tuple[fl
         if symbol == " ":
             continue
         glyph = _maps()[symbol]
+        if rng.random() < worn:
+            glyph = _without_a_side(glyph, rng)
         left = round(right + rng.normal(0, jitter) * RESOLUTION) + _MARGIN * RESOLUTION - glyph.shape[1]
         top = round(down + rng.normal(0, jitter / 2) * RESOLUTION) - _MARGIN * RESOLUTION
         part = page[top : top + glyph.shape[0], left : left + glyph.shape[1]]
         np.maximum(part, glyph[: part.shape[0], : part.shape[1]] + np.float32(heavier), out=part)
     return page, middles
+
+
+def _without_a_side(glyph: Floats, rng: np.random.Generator) -> Floats:
+    """Takes ink from one side of a symbol, as a ribbon that is worn does: from most of it to all."""
+    rows, columns = (np.arange(size, dtype=np.float32) / (size - 1) for size in glyph.shape)
+    distance = (rows[:, None], 1 - rows[:, None], columns[None], 1 - columns[None])[rng.integers(4)]
+    reach, fade = rng.uniform(0.3, 0.55), rng.uniform(0.05, 0.2)
+    lost = np.clip((np.float32(reach) - distance) / np.float32(fade), 0, 1) * np.float32(
+        rng.uniform(0.5, 2.5)
+    )
+    return np.asarray(glyph - lost, np.float32)
 
 
 def _uneven(page: Floats, rng: np.random.Generator, stock: PaperStock) -> Floats:

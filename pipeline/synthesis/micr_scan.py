@@ -140,6 +140,17 @@ def _add_strokes(page: Floats, height: float, rng: np.random.Generator) -> None:
             np.maximum(
                 part, radius - np.hypot(grid_y + 0.5 - y, grid_x + 0.5 - x), out=part, casting="unsafe"
             )
+    if rng.random() < 0.06:  # a mark beside the line, less tall than a digit
+        mark = Image.new("L", (columns, rows), 0)
+        x, y = rng.choice((0.35, columns / height - 0.35)) * height, rng.uniform(0.4, 0.6) * rows
+        radius, hollow = height * rng.uniform(0.12, 0.3), rng.random() < 0.5
+        ImageDraw.Draw(mark).ellipse(
+            (x - radius, y - radius, x + radius, y + radius),
+            None if hollow else 255,
+            255,
+            max(1, round(radius / 3)),
+        )
+        page[np.asarray(mark) > 0] = np.float32(1)
     if rng.random() >= 0.25:
         return
     mask = Image.new("L", (columns, rows), 0)
