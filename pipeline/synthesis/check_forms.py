@@ -1,6 +1,6 @@
 """Lists the forms of checks in four countries: their sizes, where their fields stand, and what is printed on them.
 
-Places follow `shared/data/checks-layout.jsonl` (60 real checks) and the standards of each country: CTS-2010 (India),
+Places follow where fields lie on 60 real checks, and the standards of each country: CTS-2010 (India),
 CPA 006 (Canada), ANSI X9.100-160 (United States), C&CCC 3 (United Kingdom).
 """
 

@@ -1,10 +1,7 @@
-"""Lays checks out: where each field stands on the forms of four countries, and how the form is printed.
+"""Lays checks out: where each field stands on a bank's checks, and how they are printed.
 
 A layout is drawn from its form by a rule whose only randomness is its number, so that a number is a layout for good.
 Numbers 41 to 60 are for tests: no training sees them.
-
-Places follow `shared/data/checks-layout.jsonl` (60 real checks) and the standards of each country: CTS-2010 (India),
-CPA 006 (Canada), ANSI X9.100-160 (United States), C&CCC 3 (United Kingdom).
 """
 
 from __future__ import annotations
@@ -18,9 +15,6 @@ import numpy as np
 
 from pipeline.synthesis.check_forms import FORMS, Place
 
-Place = tuple[
-    float, float, float, float
-]  # left, top, right, bottom, as shares of the check's width and height
 Part = Literal["train", "test"]
 _Option = TypeVar("_Option")
 
