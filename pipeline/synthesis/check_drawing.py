@@ -28,6 +28,7 @@ from serving.images.codec import Gray
 Floats = npt.NDArray[np.float32]
 _SEEDS: Final = {"train": 7_100_001, "test": 7_200_003}  # no check is in both parts
 _FOLDED: Final = 0.15
+SHEET: Final = 24  # checks on a contact sheet
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ def main(arguments: list[str] | None = None) -> int:
         hands = (
             open_hands(options.part, options.data_dir) if options.data_dir else invented_hands(options.part)
         )
-        checks = [draw(options.part, (options.seed, index), hands) for index in range(24)]
+        checks = [draw(options.part, (options.seed, index), hands) for index in range(SHEET)]
         contact_sheet(checks).save(options.sheet)
     except (CheckreaderError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

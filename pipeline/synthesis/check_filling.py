@@ -107,7 +107,7 @@ def _fill_in_by_hand(
 ) -> None:
     box = writing_box(sheet, form)
     assert text.amount_text is not None
-    body = float(np.clip((box[3] - box[1]) * rng.uniform(0.4, 0.62), *map(sheet.pixels, (0.1, 0.21))))
+    body = min(max((box[3] - box[1]) * rng.uniform(0.4, 0.62), sheet.pixels(0.1)), sheet.pixels(0.21))
     cover = writer.write(text.amount_text, body, (box[2] - box[0]) * rng.uniform(0.85, 1.06), rng)
     x = box[0] + rng.beta(1.1, 2.5) * max(0.0, box[2] - box[0] - cover.shape[1])
     y = _middle(box, cover)[1] + rng.normal(0, 0.06) * (box[3] - box[1])

@@ -50,19 +50,22 @@ def invented_hands(part: Part, count: int = _INVENTED) -> Hands:
     return _hands([_invented(part, count)], None)
 
 
-def open_hands(part: Part, data_dir: Path | None = None, fonts: Path | None = None) -> Hands:
+def open_hands(
+    part: Part, data_dir: Path | None = None, fonts: Path | None = None, count: int = _INVENTED
+) -> Hands:
     """Opens the writers of a part: for tests MNIST's test writers and UNIPEN's donors that no training sees.
 
     Args:
         part: "train" or "test".
         data_dir: where MNIST and UNIPEN lie; None: $CHECKREADER_DATA, else the user's cache. What is not there is noted.
         fonts: folder that `pipeline.synthesis.fonts` filled, for training; None: no fonts.
+        count: number of invented writers.
 
     Raises:
         CheckreaderError: no fonts where they should be, or several archives of UNIPEN.
     """
     folder = data_dir or Path(os.environ.get(VARIABLE) or cache())
-    sources = [_invented(part, _INVENTED)]
+    sources = [_invented(part, count)]
     missing = []
     try:
         sources.append(writers.mnist(folder, part))

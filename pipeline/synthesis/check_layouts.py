@@ -25,6 +25,12 @@ FIELDS: Final = ("amount", "date", "payee", "words", "check_number", "micr", "si
 _SEED: Final = 41_060
 _ROW_SHIFT: Final = 0.022
 _COLUMN_SHIFT: Final = 0.02
+# Least and most that what is between date and signature moves down as a block, and how far each field goes with it.
+_BLOCK_SHIFTS: Final = {"us": (-0.02, 0.06), "ca": (-0.02, 0.06), "in": (-0.03, 0.03), "gb": (-0.03, 0.03)}
+_WITH_BLOCK: Final = {
+    "check_number": 0.0, "date": 0.2, "payee": 1.0, "amount": 1.0, "words": 1.0, "words below": 1.0, "bank": 0.8,
+    "holder": 0.0, "memo": 0.25, "signature": 0.25,
+}  # fmt: skip
 _ROWS: Final = {
     "check_number": 0, "date": 1, "payee": 2, "amount": 2, "words": 3, "words below": 4, "memo": 5, "signature": 5,
     "bank": 6, "holder": 7,
@@ -161,27 +167,34 @@ def _pick(options: tuple[_Option, ...], rng: np.random.Generator) -> _Option:
 
 
 def _places(name: str, rng: np.random.Generator) -> dict[str, Place]:
-    """Moves the form's rows up and down and its fields to the sides; at times payee and words change places."""
+    """Moves the form's rows up and down and its fields to the sides; at times fields change places."""
     places = dict(FORMS[name].places)
-    if name.startswith("us") and rng.random() < 0.2:
+    swapped, window, low, beside = rng.random(4)
+    if name.startswith("us") and swapped < 0.2:
         (left, top, right, bottom), (first, upper, last, lower) = places["payee"], places["words"]
         places["payee"] = left, upper, right, lower
         places["words"] = first, top, min(last, 0.72), bottom
-    if (
-        name == "us business" and rng.random() < 0.3
-    ):  # the payee's address is seen through the envelope's window
-        left, _, right, _ = places["payee"]
-        places["payee"] = left, 0.54, right, 0.61
+    if name == "us business":
+        if window < 0.3:  # the payee's address is seen through the envelope's window
+            left, _, right, _ = places["payee"]
+            places["payee"] = left, 0.54, right, 0.61
+        if low < 0.15:
+            left, _, right, _ = places["amount"]
+            places["amount"] = left, 0.52, right, 0.6
+        if beside < 0.15:  # a row of number, date and amount
+            places["check_number"] = 0.5, 0.19, 0.6, 0.26
+    lowest, highest = _BLOCK_SHIFTS[FORMS[name].country]
+    block = lowest + (highest - lowest) * rng.random()
     shifts = (rng.random(8) * 2 - 1) * _ROW_SHIFT
     moved = {}
     for field, (left, top, right, bottom) in places.items():
-        shift = shifts[_ROWS[field]]
+        shift = shifts[_ROWS[field]] + block * _WITH_BLOCK[field]
         first, last = (rng.random(2) * 2 - 1) * _COLUMN_SHIFT
         if field in ("amount", "date", "check_number"):
             first = last + first * 0.3  # they move as a whole
         edges = max(0.02, left + first), top + shift, min(0.985, right + last), bottom + shift
         moved[field] = (float(edges[0]), float(edges[1]), float(edges[2]), float(edges[3]))
-    if "amount" in moved and "payee" in moved and moved["payee"][1] < moved["amount"][3] - 0.03:
-        left, top, right, bottom = moved["payee"]
-        moved["payee"] = left, top, min(right, moved["amount"][0] - 0.05), bottom
+    payee, amount = moved["payee"], moved["amount"]
+    if amount[1] < payee[3] and payee[1] < amount[3]:  # in one row
+        moved["payee"] = payee[0], payee[1], min(payee[2], amount[0] - 0.05), payee[3]
     return moved

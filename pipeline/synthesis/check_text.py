@@ -41,7 +41,7 @@ _STYLES: Final[Mapping[str, AmountStyle]] = {
 }
 _CURRENCY: Final = (*"$₹£", RUPEES)
 _PITCH: Final = 0.125  # inches from symbol to symbol of a MICR line
-_LEAST_MARGIN: Final = 0.25  # inches at its ends
+_MARGINS: Final = 0.45  # inches at its ends together
 _ENCODED: Final = 0.35  # share of MICR lines with the amount
 _FIRST_DAY: Final = datetime.date(1995, 1, 1)
 _DAYS: Final = 14_000
@@ -157,7 +157,7 @@ def check_text(layout: Layout, machine: bool, rng: np.random.Generator) -> Check
         number=number,
         words=words(amount, layout.country, rng),
         payee=_firm(rng) if rng.random() < 0.4 else _person(rng),
-        memo=_any(_MEMOS, rng),
+        memo=_digits(12, rng) if layout.country == "in" else _any(_MEMOS, rng),  # there the account's number
         holder=(_firm(rng) if firm else _person(rng), street, town),
         bank=(bank, f"{_any(_TOWNS, rng)} branch", _any(_STREETS, rng)),
     )
@@ -227,7 +227,7 @@ def micr_line(layout: Layout, number: str, amount: Decimal, rng: np.random.Gener
         text = f"C{number}C  {_digits(2, rng)}D{_digits(4, rng)}A {_digits(8, rng)}C"
     if rng.random() < _ENCODED:  # it fills positions 1 to 12
         encoded = f"{text}{' ' * max(1, layout.micr_last - 13)}B{int(amount * 100):010d}B"
-        if len(encoded) * _PITCH + 2 * _LEAST_MARGIN < layout.size[0]:
+        if len(encoded) * _PITCH + _MARGINS < layout.size[0]:
             return encoded
     return text
 
