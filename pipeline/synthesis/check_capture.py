@@ -25,6 +25,7 @@ _BITONAL: Final = 0.25  # of scans
 _TIGHT: Final = 0.4  # of photographs, that the check fills
 _TURNED: Final = 0.07  # share of pictures that show the check upside down
 _RESOLUTIONS: Final = (100, 120, 150, 150, 200, 200, 200, 200, 240, 300)
+_FINENESS: Final = 95.0, 200.0  # pixels an inch of a photographed check, least and most
 _SMALL: Final = 160  # columns in which light and shadow are drawn
 
 
@@ -79,7 +80,6 @@ def _scan(size: tuple[float, float], rng: np.random.Generator) -> View:
 
 
 def _photograph(size: tuple[float, float], rng: np.random.Generator) -> View:
-    width = int(rng.uniform(800, 1700))
     half = (
         np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * np.array(size) / size[0] / 2
     )  # the check's width is 1
@@ -102,10 +102,11 @@ def _photograph(size: tuple[float, float], rng: np.random.Generator) -> View:
                 margins[1] = rng.uniform(0.2, 0.8) * missing
                 margins[3] = missing - margins[1]
     low, high = low - margins[:2], high + margins[2:]
-    scale = width / (high[0] - low[0])
-    corners = (corners - low) * scale
     edge = max(np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[2] - corners[3]))
-    return View("photograph", width, int((high[1] - low[1]) * scale), float(edge / size[0]), corners)
+    dpi = float(rng.uniform(*_FINENESS))
+    scale = dpi * size[0] / edge
+    width, height = ((high - low) * scale).astype(int).tolist()
+    return View("photograph", width, height, dpi, (corners - low) * scale)
 
 
 def to_picture(seen: View, sheet: tuple[int, int]) -> npt.NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Final
@@ -95,9 +96,11 @@ def write(folder: Path, count: int, seed: int, part: Part, hands: Hands) -> None
 
 
 def _claim(folder: Path) -> None:
-    """Makes the folder unless it is there, and checks that it is empty."""
+    """Makes the folder unless it is there, and checks that it is empty and can be written."""
     if folder.exists() and not folder.is_dir():
         raise CheckreaderError(f"{folder}: not a folder: name a new or an empty one")
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise CheckreaderError(f"{folder}: not empty: name a new or an empty folder")
+    if not os.access(folder, os.W_OK):
+        raise CheckreaderError(f"{folder}: no permission to write there: name another folder")

@@ -138,11 +138,19 @@ def _labels(sheet: Sheet, layout: Layout, label_face: str) -> None:
         elif field == "date" and layout.date_cells:
             sheet.print(label, left - sheet.pixels(0.04), (top + bottom) / 2, _LABEL, label_face, 80, "rm")
         else:
-            lines = label.count("\n")
-            letters = check_sheet.font(label_face, size)
-            width = max(letters.getlength(line) for line in label.split("\n"))
-            start = max(sheet.pixels(0.06), left - sheet.pixels(0.05) - width)
-            sheet.print(label, start, bottom - lines * size * 1.02, _LABEL, label_face, 70)
+            _label_before(sheet, label, left - sheet.pixels(0.05), bottom, label_face)
+
+
+def _label_before(sheet: Sheet, label: str, right: float, bottom: float, label_face: str) -> None:
+    """Prints a label that ends before a field, in two lines or smaller where there is little room."""
+    room = right - sheet.pixels(0.08)
+    letters = check_sheet.font(label_face, sheet.pixels(_LABEL))
+    if letters.getlength(label.split("\n")[0]) > room:
+        label = label.replace(" ORDER", "\nORDER").replace(" order", "\norder")
+    width = max(letters.getlength(line) for line in label.split("\n"))
+    size = _LABEL * min(1.0, max(0.5, room / width))
+    start = max(right - width * size / _LABEL, sheet.pixels(0.08))
+    sheet.print(label, start, bottom - label.count("\n") * sheet.pixels(size) * 1.02, size, label_face, 70)
 
 
 def _names(sheet: Sheet, layout: Layout, text: CheckText, bank_face: str, label_face: str) -> None:

@@ -24,9 +24,9 @@ def table(size: tuple[int, int], rng: np.random.Generator) -> Floats:
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     picture = np.full((height, width), level, np.float32)
     if kind == "wood":
-        grain = _noise(rng, (24, 12), (width, height)) * rng.uniform(2, 9)
+        grain = _noise(rng, (24, 8), (width, height)) * rng.uniform(1, 4)
         rings = np.sin((y if rng.random() < 0.7 else x) / rng.uniform(3, 12) + grain)
-        picture *= 1 + rng.uniform(0.05, 0.22) * rings
+        picture *= 1 + rng.uniform(0.03, 0.14) * rings
         if rng.random() < 0.5:
             picture[np.asarray((y % rng.uniform(60, 160)) < 2)] *= np.float32(0.6)
     elif kind == "cloth":

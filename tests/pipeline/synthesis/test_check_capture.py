@@ -20,7 +20,7 @@ def test_views_are_of_all_kinds_and_some_upside_down() -> None:
     assert {"scan", "bitonal", "photograph"} == set(kinds)
     upside_down = sum(view.corners[0, 0] > view.corners[1, 0] for view in VIEWS)
     assert 1 <= upside_down < 15
-    assert all(60 < view.dpi <= 300 for view in VIEWS)
+    assert all(90 < view.dpi <= 300 for view in VIEWS)
 
 
 def test_the_check_fills_a_good_part_of_the_picture() -> None:

@@ -92,7 +92,12 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path, capsys, monkeypatch: pytes
     assert error_of(["1", str(folder)], capsys) == f"error: {folder}: Permission denied\n"
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_without_permission(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_folder.os, "access", lambda path, mode: False)  # root may write everywhere
+    assert f"{tmp_path}: no permission to write there" in error_of(["1", str(tmp_path)], capsys)
+
+
+def test_a_disk_that_is_full(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path, _: bytes) -> None:
         raise OSError(28, "No space left on device", str(path))
 

@@ -67,3 +67,14 @@ def test_parts_are_printed_in_fonts_of_their_own() -> None:
 def test_every_layout_can_be_printed() -> None:
     for number in range(1, COUNT + 1, 7):
         assert (form_of(layout(number)) < 128).sum() > 100
+
+
+@pytest.mark.parametrize("wording", ["PAY TO THE ORDER OF", "PAY TO THE\nORDER OF"])
+def test_a_label_ends_before_its_field(wording: str) -> None:
+    narrow = dataclasses.replace(layout(3), rules=0.0, ground="plain", border="none")
+    assert narrow.form == "us template"
+    unlabeled = dataclasses.replace(narrow, wording={**narrow.wording, "payee": ""})
+    labeled = dataclasses.replace(narrow, wording={**narrow.wording, "payee": wording})
+    columns = np.nonzero(form_of(labeled) != form_of(unlabeled))[1]
+    assert columns.min() > 4
+    assert columns.max() <= Sheet(narrow.size, 100).box(narrow.places["payee"])[0]
