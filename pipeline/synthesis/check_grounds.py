@@ -58,7 +58,7 @@ def ground(kind: str, strength: float, size: tuple[int, int], dpi: float, rng: n
         )
         levels = np.asarray(noise, np.float32)
         if rng.random() < 0.5:
-            levels = np.rint(levels * 2) / np.float32(2)
+            levels = np.asarray(np.rint(levels * 2) / 2, np.float32)
         dark = np.asarray(np.clip(0.35 + 0.3 * levels, 0, 1), np.float32)
         dark *= np.clip(y / inch[1] * 2 - rng.uniform(-0.5, 0.6), 0.3, 1)
     light = 1 - np.float32(strength * rng.uniform(0.1, 0.34)) * dark
