@@ -1,4 +1,4 @@
-"""The pipeline's half of the command `checkreader`: one subcommand per stage.
+"""The pipeline's half of the command `checkreader`: one subcommand per stage, and `draw-checks`.
 
 `serving.cli.main` hands over here when one of them is called, so that serving
 never loads TensorFlow.
@@ -23,6 +23,7 @@ from pipeline.data import digits
 from pipeline.networks import spec
 from pipeline.records import VerifyRecord
 from pipeline.run import Run, real_names
+from pipeline.synthesis import check_folder
 from pipeline.tasks import released, stages
 from pipeline.tasks.table import TASKS
 from serving.arguments import Parser, number, positive, share
@@ -36,6 +37,8 @@ _CLUSTERS = number(int, lambda clusters: 2 <= clusters <= 256, "a whole number f
 def main(argv: Sequence[str]) -> int:
     """Runs one stage and returns the exit code; the caller prints `CheckreaderError` and `OSError`."""
     options = _parser().parse_args(argv)
+    if options.stage == "draw-checks":
+        return check_folder.run(options)
     # absl and Keras warn about their own internals; what a user can act on is an error line.
     warnings.simplefilter("ignore")
     try:
@@ -309,4 +312,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="take the last release or calibration back; once more: forth again",
     )
+    drawing = commands.add_parser(
+        "draw-checks",
+        description=check_folder.SUMMARY,
+        epilog=f"example:\n  {check_folder.EXAMPLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    drawing.set_defaults(stage="draw-checks")
+    check_folder.add_options(drawing)
     return parser

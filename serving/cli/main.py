@@ -72,6 +72,8 @@ PIPELINE: Final = (
     ("report", "show a run: what it is, learned, does, and where it fails"),
     ("release", "put a verified run into models/"),
 )
+# What else the pipeline brings that is no stage of a run.
+TOOLS: Final = (("draw-checks", "write pictures of drawn checks with labels"),)
 _BROKEN_PIPE: Final = 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1
 _INTERRUPTED: Final = 128 + signal.SIGINT
 
@@ -107,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     renamed.check_variables(os.environ)
     renamed.check_command(arguments)
-    if arguments and arguments[0] in dict(PIPELINE):
+    if arguments and arguments[0] in dict((*PIPELINE, *TOOLS)):
         return _run_pipeline(arguments)
     options = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
@@ -153,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
         add_option(subparser, "models")
         command.module.add_options(subparser)
         subparser.set_defaults(run=command.module.run)
-    for name, help in PIPELINE:
+    for name, help in (*PIPELINE, *TOOLS):
         subparsers.add_parser(name, help=help, add_help=False)
     return parser
 
