@@ -24,6 +24,7 @@ from PIL import Image, ImageDraw
 from pipeline.synthesis import amount_text, glyph_bank, line_rendering, scanner
 from pipeline.synthesis import writers as handwriting
 from pipeline.synthesis.pen_glyphs import pen_glyphs
+from pipeline.synthesis.writing_style import writing_style
 from serving.errors import CheckreaderError
 from serving.images.digit import INK_LEVEL
 from serving.images.field import Field, normalize_field
@@ -92,7 +93,7 @@ class Generator:
             fallback_writer = _with_marks_of(self._pick("unipen", rng), fallback_writer)
         ink = np.zeros((0, 0), np.float32)
         while not (ink > 0).any():  # a fine pen and small writing may leave nothing
-            style = line_rendering.writing_style(rng, name == "strokes")
+            style = writing_style(rng, name == "strokes")
             ink, boxes = line_rendering.render(text, writer, fallback_writer, self.bank, style, rng)
         picture, boxes = scanner.scan(ink, boxes, self._stock, self.bank, rng)
         return Sample(picture, text.text(), boxes)

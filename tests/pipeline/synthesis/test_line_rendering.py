@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pipeline.synthesis import amount_text, line_rendering, writers
 from pipeline.synthesis.amount_text import AmountText
 from pipeline.synthesis.glyph_bank import GlyphSource
-from pipeline.synthesis.line_rendering import WritingStyle
+from pipeline.synthesis.writing_style import WritingStyle, writing_style
 
 # Straight, upright and tidy, so that the geometry can be computed.
 PLAIN = WritingStyle(
@@ -33,7 +33,7 @@ def render(source: GlyphSource, text: str | AmountText, style: WritingStyle, see
 @given(st.integers(0, 2**32 - 1), st.booleans())
 @settings(max_examples=40, deadline=None)
 def test_any_style_renders_every_label_within_the_page(source: GlyphSource, seed: int, upright: bool) -> None:
-    style = line_rendering.writing_style(np.random.default_rng(seed), upright)
+    style = writing_style(np.random.default_rng(seed), upright)
     ink, boxes = render(source, "1.250,00", style, seed)
     assert (ink.dtype, boxes.dtype, boxes.shape) == (np.float32, np.float32, (8, 4))
     assert (boxes[:, :2] >= 0).all()
