@@ -1,0 +1,82 @@
+"""Invents thousands of writers; a glyph is drawn when it is first used.
+
+A writer is a number. Its hand, its habits and each glyph depend on that number alone and on no glyph drawn before, so
+that equal numbers are equal writers in any process and any order.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from typing import Final
+
+import numpy as np
+
+from pipeline.synthesis import counted_styles, stroke_styles
+from pipeline.synthesis.glyph_bank import BASE, GlyphBank, GlyphSource, Writer, join, measure
+from pipeline.synthesis.pen_map import pen_map
+from pipeline.synthesis.stroke_language import Style
+from pipeline.synthesis.stroke_shapes import bend, curves
+
+COUNT: Final = 20_000
+VARIANTS: Final = 2  # glyphs of each digit, which differ slightly
+_MARKS: Final = {**stroke_styles.SEPARATORS, **stroke_styles.MARKS}
+_CHAINS: Final = ("00", "000")
+_NAMES: Final = (*"0123456789", *_MARKS, *_CHAINS)
+_KEPT: Final = 6_000  # glyphs that stay in memory, 5 kB each
+
+
+def invented(seed: int, number: int, chars: str, rng: np.random.Generator) -> GlyphSource:
+    """Invents as much of a writer as a text needs.
+
+    Args:
+        seed: of the writers; those of another seed are others.
+        number: the writer's.
+        chars: the text's characters; those that no writer has a glyph of are left out.
+        rng: decides which variant of a digit is used where it occurs once.
+
+    Returns:
+        the glyphs and the one writer, whose chains of zeros are there where the text has zeros in a row.
+    """
+    names = [name for name in _CHAINS if name in chars]
+    banks: list[GlyphBank] = []
+    glyphs: dict[str, tuple[int, ...]] = {}
+    for name, count in (*Counter(chars).items(), *((name, 1) for name in names)):
+        if name not in _NAMES:
+            continue
+        variants = [0]
+        if name.isdigit() and len(name) == 1:
+            variants = list(range(VARIANTS)) if count > 1 else [int(rng.integers(VARIANTS))]
+        glyphs[name] = tuple(range(len(banks), len(banks) + len(variants)))
+        banks += [_glyph(seed, number, name, variant) for variant in variants]
+    writer = Writer("strokes", glyphs)
+    return GlyphSource(join([GlyphSource(bank, ()) for bank in banks])[0], (writer,))
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def _glyph(seed: int, number: int, name: str, variant: int) -> GlyphBank:
+    """Draws one glyph of a writer."""
+    hand = np.random.default_rng([seed, number])
+    aspect, tremor = hand.uniform(0.75, 1.25), hand.uniform(0.01, 0.045)
+    pressure, pen = hand.uniform(0, 0.35), hand.uniform(1.0, 2.6)
+    key = [seed, number, 1 + _NAMES.index(name)]
+    style, width = _habit(name, variant, aspect, np.random.default_rng(key))
+    rng = np.random.default_rng([*key, variant])
+    maps = pen_map(curves(bend(style, rng, tremor), width), pen, pressure, rng)
+    return measure(maps[None], np.array([pen], np.float32), BASE)
+
+
+def _habit(name: str, variant: int, aspect: float, rng: np.random.Generator) -> tuple[Style, float]:
+    """Draws how a writer writes a character, and how wide for each of the style's units."""
+    if name in _CHAINS:
+        radius, zeros = rng.uniform(0.2, 0.3), len(name)
+        step, high = radius * rng.uniform(1.85, 2.4), rng.uniform(-0.06, 0.2)
+        tied = stroke_styles.chain(zeros, radius, step, high, rng.random() < 0.3)
+        return tied, aspect * min(1, 1.5 / (radius * 2 * zeros * aspect))
+    width = aspect * rng.uniform(0.82, 1.22)
+    if not name.isdigit():
+        styles = _MARKS[name]
+        return bend(styles[int(rng.integers(len(styles)))], rng, 0.04, 0.05), width
+    habits = [bend(counted_styles.habit(int(name), rng), rng, 0.04, 0.05) for _ in range(VARIANTS)]
+    # Now and then a writer has two styles for one digit.
+    return habits[variant if rng.random() < 0.2 else 0], width
