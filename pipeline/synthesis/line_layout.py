@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pipeline.synthesis.amount_text import UNDERLINE, AmountText, Place
 from pipeline.synthesis.glyph_bank import Writer
-from pipeline.synthesis.writing_style import WritingStyle
+from pipeline.synthesis.writing_style import Stack, WritingStyle
 
 _ROOMY: Final = 0.2  # share of fields with wide gaps between characters
 # From the smallest to the largest that a mark is written, as shares of its style's size.
@@ -93,23 +93,28 @@ def choose_glyphs(
         if token.space:
             gaps[k] = rng.uniform(0.3, 0.9)
     if any(token.place for token in tokens):
-        _shift_small(tokens, sizes, lifts, gaps, rng)
+        _shift_small(tokens, sizes, lifts, gaps, style.stack, rng)
     sizes = np.clip(sizes * np.exp(rng.normal(0, 0.05 * style.untidy, count)), 0.4, 1.7)
     return index, sizes, lifts, gaps
 
 
 def _shift_small(
-    tokens: list[Token], sizes: Doubles, lifts: Doubles, gaps: Doubles, rng: np.random.Generator
+    tokens: list[Token],
+    sizes: Doubles,
+    lifts: Doubles,
+    gaps: Doubles,
+    stack: Stack,
+    rng: np.random.Generator,
 ) -> None:
     """Makes what stands off the line small and lifts it; a bar's lift becomes that of its middle."""
     stacked = any(token.place is Place.BELOW for token in tokens)
-    small = rng.uniform(0.4, 0.62) if stacked else rng.uniform(0.42, 0.8)
-    bar = rng.uniform(0.3, 0.65)
+    small = rng.uniform(*stack.size) if stacked else rng.uniform(0.42, 0.8)
+    bar = rng.uniform(*stack.bar)
     top = rng.uniform(0.95, 1.3)
     if not stacked:
         bar = top - small - rng.uniform(0.06, 0.2)
     bottom = rng.uniform(-0.3, 0.05)
-    close = rng.uniform(0.06, 0.16)
+    close = rng.uniform(*stack.close)
     for k, token in enumerate(tokens):
         if token.place is Place.LINE:
             continue
@@ -150,7 +155,9 @@ def stack(tokens: list[Token], widths: Doubles, centers: Doubles) -> None:
         centers[bar] = middle
 
 
-def bar_scales(tokens: list[Token], widths: Doubles, boxes: Floats, rng: np.random.Generator) -> Doubles:
+def bar_scales(
+    tokens: list[Token], widths: Doubles, boxes: Floats, reach: tuple[float, float], rng: np.random.Generator
+) -> Doubles:
     """Returns for each bar how much its glyph is enlarged to reach over what stands above and below; 0 for the rest."""
     scales = np.zeros(len(tokens))
     for bar, token in enumerate(tokens):
@@ -161,5 +168,5 @@ def bar_scales(tokens: list[Token], widths: Doubles, boxes: Floats, rng: np.rand
                 while 0 <= k < len(tokens) and tokens[k].place is place:
                     spans[step] += widths[k]
                     k += side
-            scales[bar] = max(spans) * rng.uniform(1.05, 1.5) / (boxes[bar, 2] - boxes[bar, 0])
+            scales[bar] = max(spans) * rng.uniform(*reach) / (boxes[bar, 2] - boxes[bar, 0])
     return scales

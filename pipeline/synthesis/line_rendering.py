@@ -54,9 +54,11 @@ def render(
     widths = (boxes[:, 2] - boxes[:, 0]) * sx
     bars = [k for k, token in enumerate(tokens) if token.place is Place.BAR]
     if bars:
-        sx[bars] = sy[bars] = line_layout.bar_scales(tokens, widths, boxes, rng)[bars]
+        sx[bars] = sy[bars] = line_layout.bar_scales(tokens, widths, boxes, style.stack.reach, rng)[bars]
         widths[bars] = (boxes[bars, 2] - boxes[bars, 0]) * sx[bars]
         lifts[bars] -= (bases[bars] - (boxes[bars, 1] + boxes[bars, 3]) / 2) * sy[bars] / style.body
+    least = np.minimum(widths[:-1], widths[1:]) * -style.overlap / style.body
+    gaps[1:] = np.maximum(gaps[1:], least)
     centers = np.concatenate([[0], np.cumsum(widths[:-1] + gaps[1:] * style.body)]) + widths / 2
     if bars:
         line_layout.stack(tokens, widths, centers)

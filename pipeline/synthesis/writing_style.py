@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """How a fraction with a level bar is set: the least and the largest share of the body's height."""
+
+    size: Range  # of its digits
+    bar: Range  # the bar's height above the baseline
+    close: Range  # between bar and digits
+    reach: Range  # the bar's length, as a share of what it parts
+
+
+USUAL_STACK: Final = Stack((0.4, 0.62), (0.3, 0.65), (0.06, 0.16), (1.05, 1.5))
+WIDE_STACK: Final = Stack((0.34, 0.72), (0.15, 0.85), (0.04, 0.22), (0.9, 2.0))
 
 
 @dataclass(frozen=True)
@@ -25,6 +42,8 @@ class WritingStyle:
     chained: float  # probability that zeros in a row are one stroke
     crossed: bool  # sevens have a bar
     sizes: npt.NDArray[np.float64]  # [10], of each digit
+    overlap: float = 100.0  # of the narrower of two neighbors' widths, at most; 100 = any
+    stack: Stack = USUAL_STACK
 
 
 def writing_style(rng: np.random.Generator, upright: bool) -> WritingStyle:
