@@ -82,7 +82,8 @@ def fine(gray: Gray, boxes: Floats, stock: PaperStock, rng: np.random.Generator)
     """Captures many pixels, with grain of their own."""
     scale = max(rng.uniform(55, 150) / _body(boxes), 1.0)
     gray, boxes = _resize(gray, boxes, scale, scale)
-    noise = crop(stock.noises, *gray.shape, rng) * np.float32(rng.uniform(0, 5))
+    height, width = gray.shape
+    noise = crop(stock.noises, height, width, rng) * np.float32(rng.uniform(0, 5))
     return np.clip(gray + noise, 0, 255).astype(np.uint8), boxes
 
 

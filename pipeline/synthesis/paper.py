@@ -101,7 +101,7 @@ def _crosshatch(rng: np.random.Generator) -> Floats:
     y, x = _grid()
     ground = np.ones((HEIGHT, WIDTH), np.float32)
     for sign in (-1, 1):
-        slope = sign * np.tan(rng.uniform(0.4, 1.1))
+        slope = sign * float(np.tan(rng.uniform(0.4, 1.1)))
         lines = _lines(
             (y + slope * x + smooth_noise(rng, 20) * 0.5) / rng.uniform(4, 9), rng.uniform(0.12, 0.3), 0.25
         )
@@ -118,7 +118,8 @@ def _strokes(rng: np.random.Generator) -> Floats:
     y, x = _grid()
     pitch = rng.uniform(4, 9)
     ground = 1 - _lines(y / pitch, rng.uniform(0.12, 0.25), 0.2) * rng.uniform(0.08, 0.25)
-    strokes = _lines((x + y * rng.uniform(-1.5, 1.5)) / rng.uniform(4, 12), 0.2, 0.2)
+    lean, apart = np.float32(rng.uniform(-1.5, 1.5)), np.float32(rng.uniform(4, 12))
+    strokes = _lines(np.asarray((x + y * lean) / apart, np.float32), 0.2, 0.2)
     rows = np.floor(y / pitch / rng.integers(1, 4)) % 2
     return np.asarray(ground * (1 - strokes * rows * rng.uniform(0.05, 0.25)), np.float32)
 
