@@ -27,6 +27,7 @@ from pipeline.synthesis.pen_glyphs import pen_glyphs
 from pipeline.synthesis.writing_style import writing_style
 from serving.errors import CheckreaderError
 
+_SHEET: Final = 72  # fields of a contact sheet
 SHARES: Final = {"mnist": 0.2, "unipen": 0.2, "strokes": 0.45, "fonts": 0.15}
 PEN_MARKS: Final = (
     0.5  # share of MNIST's fields whose marks are a writer's of UNIPEN, as far as that one wrote them
@@ -166,8 +167,8 @@ def main(arguments: list[str] | None = None) -> int:
         mnist = options.data_dir is not None
         collected = Generator(sources(options.data_dir, options.fonts, mnist, writers=1))
         fields, rng = TrainingFields(collected), np.random.default_rng(options.seed)
-        cohort = draw_cohort(rng)
-        contact_sheet([fields.sample(rng, cohort) for _ in range(72)]).save(options.sheet)
+        cohort = draw_cohort(rng, 20 * _SHEET)  # more writers than in a block
+        contact_sheet([fields.sample(rng, cohort) for _ in range(_SHEET)]).save(options.sheet)
     except (CheckreaderError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -56,14 +56,19 @@ def invented(seed: int, number: int, chars: str, rng: np.random.Generator) -> Gl
 @functools.lru_cache(maxsize=_KEPT)
 def _glyph(seed: int, number: int, name: str, variant: int) -> GlyphBank:
     """Draws one glyph of a writer."""
-    hand = np.random.default_rng([seed, number])
-    aspect, tremor = hand.uniform(0.75, 1.25), hand.uniform(0.01, 0.045)
-    pressure, pen = hand.uniform(0, 0.35), hand.uniform(1.0, 2.6)
+    aspect, tremor, pressure, pen = _hand(seed, number)
     key = [seed, number, 1 + _NAMES.index(name)]
     style, width = _habit(name, variant, aspect, np.random.default_rng(key))
     rng = np.random.default_rng([*key, variant])
     maps = pen_map(curves(bend(style, rng, tremor), width), pen, pressure, rng)
     return measure(maps[None], np.array([pen], np.float32), BASE)
+
+
+@functools.lru_cache(maxsize=64)
+def _hand(seed: int, number: int) -> tuple[float, float, float, float]:
+    """Draws a writer's aspect, tremor, pressure, and half the pen's width."""
+    rng = np.random.default_rng([seed, number])
+    return rng.uniform(0.75, 1.25), rng.uniform(0.01, 0.045), rng.uniform(0, 0.35), rng.uniform(1.0, 2.6)
 
 
 def _habit(name: str, variant: int, aspect: float, rng: np.random.Generator) -> tuple[Style, float]:
@@ -77,6 +82,8 @@ def _habit(name: str, variant: int, aspect: float, rng: np.random.Generator) -> 
     if not name.isdigit():
         styles = _MARKS[name]
         return bend(styles[int(rng.integers(len(styles)))], rng, 0.04, 0.05), width
-    habits = [bend(counted_styles.habit(int(name), rng), rng, 0.04, 0.05) for _ in range(VARIANTS)]
     # Now and then a writer has two styles for one digit.
-    return habits[variant if rng.random() < 0.2 else 0], width
+    other = variant > 0 and rng.random() < 0.2
+    for _ in range(1 + other):
+        style = bend(counted_styles.habit(int(name), rng), rng, 0.04, 0.05)
+    return style, width

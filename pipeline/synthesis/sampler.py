@@ -60,7 +60,7 @@ class HandwritingSampler:
     invented: int = 400
 
     def __call__(self, rng: np.random.Generator, count: int) -> list[Item]:
-        source, combs, cohort = _training_fields(self), _combs(self), draw_cohort(rng)
+        source, combs, cohort = _training_fields(self), _combs(self), draw_cohort(rng, count)
         empty, boxed = rng.multinomial(count, (_NONFIELDS, _COMBS, 1 - _NONFIELDS - _COMBS))[:2].tolist()
         items = [source.item(rng, cohort) for _ in range(count - empty - boxed)]
         for _ in range(boxed):

@@ -13,12 +13,13 @@ from pipeline.synthesis.stroke_language import Points, Style, smooth_parts, spli
 def bend(style: Style, rng: np.random.Generator, amount: float, waist: float = 0.0) -> Style:
     """Moves the style's points, and raises or lowers its middle; shared points stay shared."""
     shift = rng.normal(0, waist) if waist else 0.0
+    points = dict.fromkeys(itertools.chain(*style))
     moved: dict[tuple[float, float], tuple[float, float]] = {}
-    for point in itertools.chain(*style):
-        if point not in moved:
-            x, y = point + rng.normal(0, amount, 2)
+    for point, (across, down) in zip(points, rng.normal(0, amount, (len(points), 2)).tolist(), strict=True):
+        y = point[1] + down
+        if shift:
             y += shift * np.sin(np.pi * min(max(point[1], 0), 1))
-            moved[point] = (float(x), float(y))
+        moved[point] = point[0] + across, float(y)
     return tuple(tuple(moved[point] for point in stroke) for stroke in style)
 
 

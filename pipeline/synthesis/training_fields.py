@@ -32,7 +32,7 @@ from serving.images.codec import Gray
 from serving.images.digit import INK_LEVEL
 from serving.images.field import Field, normalize_field
 
-COHORT: Final = 20  # invented writers who write one block of fields
+FIELDS: Final = 32  # of a block that there is an invented writer for
 _WIDE_STACKS: Final = 0.5  # share of fields whose fractions are set in any size
 _OPTIONS: Final = 3  # glyphs of a character that a collected writer brings along
 _CORNERS: Final = np.array([(0, 0), (1, 0), (0, 1), (1, 1)], np.float32)
@@ -168,9 +168,9 @@ def visible_text(sample: Sample, field: Field) -> str | None:
     return read
 
 
-def draw_cohort(rng: np.random.Generator) -> list[int]:
-    """Draws the numbers of the invented writers who write one block of fields."""
-    return [int(number) for number in rng.integers(COUNT, size=COHORT)]
+def draw_cohort(rng: np.random.Generator, count: int) -> list[int]:
+    """Draws the numbers of the invented writers who write one block of `count` fields."""
+    return [int(number) for number in rng.integers(COUNT, size=max(count // FIELDS, 1))]
 
 
 def _style(source: str, tool: scanner.Tool, rng: np.random.Generator) -> WritingStyle:

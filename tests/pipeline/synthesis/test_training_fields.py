@@ -9,7 +9,7 @@ from pipeline.synthesis import invented_writers, joins, scenes
 from pipeline.synthesis.amount_text import label
 from pipeline.synthesis.generator import Generator, Sample, sources
 from pipeline.synthesis.glyph_bank import GlyphSource, Writer
-from pipeline.synthesis.training_fields import COHORT, TrainingFields, draw_cohort, visible_text
+from pipeline.synthesis.training_fields import FIELDS, TrainingFields, draw_cohort, visible_text
 from serving.images.field import normalize_field
 
 COHORT_NUMBERS = (1, 2, 3)
@@ -74,8 +74,9 @@ def test_a_field_whose_digits_vanish_is_drawn_again(
 
 def test_cohorts_are_of_thousands() -> None:
     rng = np.random.default_rng(0)
-    cohorts = [draw_cohort(rng) for _ in range(50)]
-    assert {len(cohort) for cohort in cohorts} == {COHORT}
+    cohorts = [draw_cohort(rng, 20 * FIELDS) for _ in range(50)]
+    assert {len(cohort) for cohort in cohorts} == {20}
+    assert len(draw_cohort(rng, 1)) == 1
     assert len({number for cohort in cohorts for number in cohort}) > 900
     assert 0 <= min(map(min, cohorts)) < max(map(max, cohorts)) < invented_writers.COUNT
 
