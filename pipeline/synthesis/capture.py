@@ -35,11 +35,17 @@ def _resize(gray: Gray, boxes: Floats, across: float, down: float) -> Captured:
     return np.asarray(Image.fromarray(gray).resize((width, height), kind)), boxes * scales
 
 
-def _two_levels(gray: Gray, rng: np.random.Generator) -> Gray:
+def _quantile(gray: Gray, share: float) -> float:
+    """Returns the gray level that a share of the pixels does not exceed."""
+    return float(np.searchsorted(np.bincount(gray.ravel(), minlength=256).cumsum(), share * gray.size))
+
+
+def _two_levels(gray: Gray, stock: PaperStock, rng: np.random.Generator) -> Gray:
     """Makes all that is darker than a share of the way from paper to ink black."""
-    paper, ink = np.percentile(gray, (70, 1.5))
+    paper, ink = _quantile(gray, 0.7), _quantile(gray, 0.015)
     level = paper - (paper - ink) * rng.uniform(0.28, 0.55)
-    noise = rng.normal(0, rng.uniform(0, 0.06) * (paper - ink), gray.shape)
+    height, width = gray.shape
+    noise = crop(stock.noises, height, width, rng) * np.float32(rng.uniform(0, 0.06) * (paper - ink))
     return np.where(gray + noise < level, np.uint8(0), np.uint8(255))
 
 
@@ -47,7 +53,7 @@ def archive(gray: Gray, boxes: Floats, stock: PaperStock, rng: np.random.Generat
     """Scans in two levels at about 200 dots an inch, as banks archive checks (G4)."""
     scale = rng.uniform(18, 44) / _body(boxes)
     gray, boxes = _resize(gray, boxes, scale, scale)
-    return _two_levels(gray, rng), boxes
+    return _two_levels(gray, stock, rng), boxes
 
 
 def fax(gray: Gray, boxes: Floats, stock: PaperStock, rng: np.random.Generator) -> Captured:
@@ -55,7 +61,7 @@ def fax(gray: Gray, boxes: Floats, stock: PaperStock, rng: np.random.Generator) 
     share = _FAX[int(rng.random() < 0.6)]
     scale = rng.uniform(24, 40) / _body(boxes)
     lines, _ = _resize(gray, boxes, scale, scale * share)
-    lines = _two_levels(lines, rng).copy()
+    lines = _two_levels(lines, stock, rng).copy()
     if rng.random() < 0.5:  # a receiver repeats the line before a lost one, or leaves it white
         for row in rng.integers(1, max(len(lines), 2), int(rng.integers(1, 3))).tolist():
             lines[row : row + 1] = lines[row - 1] if rng.random() < 0.6 else 255
@@ -90,26 +96,33 @@ def fine(gray: Gray, boxes: Floats, stock: PaperStock, rng: np.random.Generator)
 def phone(gray: Gray, boxes: Floats, stock: PaperStock, rng: np.random.Generator) -> Captured:
     """Photographs: perspective, uneven light and shadows, low contrast, blur, noise, JPEG."""
     scale = np.exp(rng.uniform(np.log(22), np.log(80))) / _body(boxes)
-    scale = min(max(scale, _LOWEST / _body(boxes)), 2.2)
+    scale = min(max(scale, _LOWEST / _body(boxes)), 1.7)
     gray, boxes = _resize(gray, boxes, scale, scale)
     gray, boxes = _tilted(gray, boxes, rng)
     height, width = gray.shape
-    x = np.linspace(-1, 1, width, dtype=np.float32)
-    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
-    angle, fall = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.25)
-    light = 1 + np.float32(fall) * (np.float32(np.cos(angle)) * x + np.float32(np.sin(angle)) * y)
-    if rng.random() < 0.35:
-        angle, softness = rng.uniform(0, 2 * np.pi), rng.uniform(0.05, 0.6)
-        beyond = np.cos(angle) * x + np.sin(angle) * y - rng.uniform(-0.6, 0.6)
-        light *= 1 - np.float32(rng.uniform(0.15, 0.5)) * np.clip(beyond / softness + 0.5, 0, 1).astype(
-            np.float32
-        )
+    light = _light(height, width, rng)
     contrast = np.float32(rng.uniform(0.55, 1.1))
-    paper = np.float32(np.median(gray))
+    paper = np.float32(_quantile(gray, 0.5))
     shade = (paper + (gray - paper) * contrast) * light * np.float32(rng.uniform(0.6, 1.15))
     shade = _blurred(shade, rng)
     shade += crop(stock.noises, height, width, rng) * np.float32(rng.uniform(0, 6) * contrast)
     return jpeg(np.clip(shade, 0, 255).astype(np.uint8), int(rng.integers(35, 92))), boxes
+
+
+def _light(height: int, width: int, rng: np.random.Generator) -> Floats:
+    """Draws light that falls off to one side, at times with a shadow; float32 [height, width], about 1."""
+    x = np.linspace(-1, 1, max(width // 4, 2), dtype=np.float32)
+    y = np.linspace(-1, 1, max(height // 4, 2), dtype=np.float32)[:, None]
+    angle, fall = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.25)
+    light = 1 + np.float32(fall * np.cos(angle)) * x + np.float32(fall * np.sin(angle)) * y
+    if rng.random() < 0.35:
+        angle, softness = rng.uniform(0, 2 * np.pi), rng.uniform(0.05, 0.6)
+        beyond = (
+            np.float32(np.cos(angle)) * x + np.float32(np.sin(angle)) * y - np.float32(rng.uniform(-0.6, 0.6))
+        )
+        light *= 1 - np.float32(rng.uniform(0.15, 0.5)) * np.clip(beyond / np.float32(softness) + 0.5, 0, 1)
+    coarse = Image.fromarray(np.asarray(light, np.float32))
+    return np.asarray(coarse.resize((width, height), Image.Resampling.BILINEAR), np.float32)
 
 
 def _tilted(gray: Gray, boxes: Floats, rng: np.random.Generator) -> Captured:
@@ -128,7 +141,7 @@ def _tilted(gray: Gray, boxes: Floats, rng: np.random.Generator) -> Captured:
         Image.Transform.PERSPECTIVE,
         shape.tolist(),
         Image.Resampling.BILINEAR,
-        fillcolor=int(np.median(gray)),
+        fillcolor=int(_quantile(gray, 0.5)),
     )
     back = np.linalg.inv(np.array([*shape, 1.0]).reshape(3, 3))
     places = boxes[:, None, :2] + np.array([(0, 0), (1, 0), (0, 1), (1, 1)]) * boxes[:, None, 2:]

@@ -7,13 +7,13 @@ that equal numbers are equal writers in any process and any order.
 from __future__ import annotations
 
 import functools
-from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 
 from pipeline.synthesis import counted_styles, stroke_styles
-from pipeline.synthesis.glyph_bank import BASE, GlyphBank, GlyphSource, Writer, join, measure
+from pipeline.synthesis.glyph_bank import BASE, COLUMNS, ROWS, GlyphBank, GlyphSource, Writer, join, measure
 from pipeline.synthesis.pen_map import pen_map
 from pipeline.synthesis.stroke_language import Style
 from pipeline.synthesis.stroke_shapes import bend, curves
@@ -21,27 +21,32 @@ from pipeline.synthesis.stroke_shapes import bend, curves
 COUNT: Final = 20_000
 VARIANTS: Final = 2  # glyphs of each digit, which differ slightly
 _MARKS: Final = {**stroke_styles.SEPARATORS, **stroke_styles.MARKS}
-_CHAINS: Final = ("00", "000")
-_NAMES: Final = (*"0123456789", *_MARKS, *_CHAINS)
+CHAINS: Final = ("00", "000")
+_NAMES: Final = (*"0123456789", *_MARKS, *CHAINS)
+_NOTHING: Final = GlyphBank(
+    np.zeros((0, ROWS, COLUMNS), np.uint8),
+    np.zeros((0, 4), np.float32),
+    np.zeros(0, np.float32),
+    np.zeros(0, np.float32),
+)
 _KEPT: Final = 6_000  # glyphs that stay in memory, 5 kB each
 
 
-def invented(seed: int, number: int, chars: str, rng: np.random.Generator) -> GlyphSource:
+def invented(seed: int, number: int, names: Mapping[str, int], rng: np.random.Generator) -> GlyphSource:
     """Invents as much of a writer as a text needs.
 
     Args:
         seed: of the writers; those of another seed are others.
         number: the writer's.
-        chars: the text's characters; those that no writer has a glyph of are left out.
+        names: characters and chains of zeros, as often as they occur; those that no writer has a glyph of are left out.
         rng: decides which variant of a digit is used where it occurs once.
 
     Returns:
-        the glyphs and the one writer, whose chains of zeros are there where the text has zeros in a row.
+        the glyphs and the one writer.
     """
-    names = [name for name in _CHAINS if name in chars]
     banks: list[GlyphBank] = []
     glyphs: dict[str, tuple[int, ...]] = {}
-    for name, count in (*Counter(chars).items(), *((name, 1) for name in names)):
+    for name, count in names.items():
         if name not in _NAMES:
             continue
         variants = [0]
@@ -49,8 +54,8 @@ def invented(seed: int, number: int, chars: str, rng: np.random.Generator) -> Gl
             variants = list(range(VARIANTS)) if count > 1 else [int(rng.integers(VARIANTS))]
         glyphs[name] = tuple(range(len(banks), len(banks) + len(variants)))
         banks += [_glyph(seed, number, name, variant) for variant in variants]
-    writer = Writer("strokes", glyphs)
-    return GlyphSource(join([GlyphSource(bank, ()) for bank in banks])[0], (writer,))
+    bank = join([GlyphSource(bank, ()) for bank in banks])[0] if banks else _NOTHING
+    return GlyphSource(bank, (Writer("strokes", glyphs),))
 
 
 @functools.lru_cache(maxsize=_KEPT)
@@ -73,7 +78,7 @@ def _hand(seed: int, number: int) -> tuple[float, float, float, float]:
 
 def _habit(name: str, variant: int, aspect: float, rng: np.random.Generator) -> tuple[Style, float]:
     """Draws how a writer writes a character, and how wide for each of the style's units."""
-    if name in _CHAINS:
+    if name in CHAINS:
         radius, zeros = rng.uniform(0.2, 0.3), len(name)
         step, high = radius * rng.uniform(1.85, 2.4), rng.uniform(-0.06, 0.2)
         tied = stroke_styles.chain(zeros, radius, step, high, rng.random() < 0.3)

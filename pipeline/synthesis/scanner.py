@@ -90,6 +90,7 @@ def expose(
     clutter: float = 1.0,
     form: Floats | None = None,
     tool: Tool = BALLPOINT,
+    compressed: float = 0.4,
 ) -> Gray:
     """Draws the scanner's picture of a page of ink.
 
@@ -98,6 +99,7 @@ def expose(
         stock, rng, clutter: as for `scan`.
         form: how light the print below the ink leaves the paper, float32 [h, w]: 1 = bare, 0 = black.
         tool: what was written with.
+        compressed: the share of pictures that are compressed as JPEG.
 
     Returns:
         uint8 [h, w].
@@ -125,7 +127,7 @@ def expose(
     picture *= np.clip(cover, 0.08, 1)
     picture += crop(stock.noises, height, width, rng) * np.float32(rng.uniform(0, 4))
     gray = np.clip(picture, 0, 255).astype(np.uint8)
-    if rng.random() < 0.4:
+    if rng.random() < compressed:
         return jpeg(gray, int(rng.integers(45, 95)))
     return np.asarray(gray)
 

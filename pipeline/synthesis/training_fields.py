@@ -7,8 +7,9 @@ other devices than gray scanners (`pipeline.synthesis.scenes`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -26,18 +27,27 @@ from pipeline.synthesis import (
 from pipeline.synthesis.amount_text import UNDERLINE, AmountText, Place, label
 from pipeline.synthesis.generator import PEN_MARKS, SHARES, Generator, Sample
 from pipeline.synthesis.glyph_bank import GlyphBank, GlyphSource, Writer
-from pipeline.synthesis.invented_writers import COUNT, invented
+from pipeline.synthesis.invented_writers import CHAINS, COUNT, invented
 from pipeline.synthesis.writing_style import WIDE_STACK, WritingStyle, writing_style
 from serving.images.codec import Gray
 from serving.images.digit import INK_LEVEL
 from serving.images.field import Field, normalize_field
 
-FIELDS: Final = 32  # of a block that there is an invented writer for
+FIELDS: Final = 64  # of a block that there is an invented writer for
 _WIDE_STACKS: Final = 0.5  # share of fields whose fractions are set in any size
 _OPTIONS: Final = 3  # glyphs of a character that a collected writer brings along
 _CORNERS: Final = np.array([(0, 0), (1, 0), (0, 1), (1, 1)], np.float32)
 _WIDEST: Final = 0.085  # half a pen's width, of the body's height
 _PENS: Final = {scanner.PENCIL: (0.6, 1.1), scanner.BALLPOINT: (0.85, 1.1), scanner.FELT_PEN: (1.5, 2.3)}
+
+
+@dataclass(frozen=True)
+class _Hands:
+    """The glyphs of a text's characters, who writes it, and who writes what that one has no glyphs of."""
+
+    bank: GlyphBank
+    writer: Writer
+    others: Writer
 
 
 class TrainingFields:
@@ -71,17 +81,17 @@ class TrainingFields:
         text = kind.text(rng)
         shares = self._shares
         source = self._names[int(np.searchsorted(shares, rng.random() * shares[-1], side="right"))]
-        bank, writer, fallback_writer = self._hands(text, source, cohort, rng)
         ink, boxes = np.zeros((0, 0), np.float32), np.zeros((0, 4), np.float32)
         while not (ink > 0).any():
             style = _style(source, tool, rng)
-            ink, boxes = line_rendering.render(text, writer, fallback_writer, bank, style, rng)
+            hands = self._hands(text, source, style, cohort, rng)
+            ink, boxes = line_rendering.render(text, hands.writer, hands.others, hands.bank, style, rng)
         read = text.text()
         joins.join_digits(ink, boxes, read, style.pen, rng)
 
         def write(digit: str) -> line_rendering.Floats:
-            others, hand, fallback = self._hands(label(digit), source, cohort, rng)
-            return line_rendering.render(label(digit), hand, fallback, others, style, rng)[0]
+            again = self._hands(label(digit), source, style, cohort, rng)
+            return line_rendering.render(label(digit), again.writer, again.others, again.bank, style, rng)[0]
 
         corrections.correct(ink, boxes, read, style.pen, write, rng)
         picture, boxes = self._capture(ink, boxes, kind, tool, style, bool(text.reads[0]), rng)
@@ -111,27 +121,34 @@ class TrainingFields:
             if scene.cell
             else print_rests.check_print(page.shape, boxes, sign, rng)
         )
-        picture = scanner.expose(page, self._stock, rng, scene.clutter, light, tool)
+        picture = scanner.expose(
+            page, self._stock, rng, scene.clutter, light, tool, 0.0 if scene.device else 0.4
+        )
         return scene.device(picture, boxes, self._stock, rng) if scene.device else (picture, boxes)
 
     def _hands(
-        self, text: AmountText, source: str, cohort: Sequence[int], rng: np.random.Generator
-    ) -> tuple[GlyphBank, Writer, Writer]:
-        """Chooses who writes a text; returns their glyphs of its characters, the writer, and who writes the rest."""
-        chars = text.chars + (UNDERLINE if Place.BAR in text.places else "")
-        number = cohort[int(rng.integers(len(cohort)))]
-        parts = [invented(self._seed, number, chars, rng)]
+        self,
+        text: AmountText,
+        source: str,
+        style: WritingStyle,
+        cohort: Sequence[int],
+        rng: np.random.Generator,
+    ) -> _Hands:
+        """Chooses who writes a text, and who writes what that one has no glyphs of."""
+        names = Counter(text.chars + (UNDERLINE if Place.BAR in text.places else ""))
+        if style.chained:
+            names.update(chain for chain in CHAINS if chain in text.chars)
+        parts = []
         if source != "strokes":
-            names = {*chars, "7-"}
-            parts.append(self._selected(source, names, rng))
+            parts.append(self._selected(source, {*names, "7-"}, rng))
             if source == "mnist" and "unipen" in self._collected.writers and rng.random() < PEN_MARKS:
-                marks = {char for char in chars if not char.isdigit()}
-                parts.append(self._selected("unipen", marks, rng))
-        bank, writers = glyph_bank.join(parts)
-        if source == "strokes":
-            return bank, writers[0], writers[0]
-        fallback = {key: glyphs for hand in (writers[0], *writers[2:]) for key, glyphs in hand.glyphs.items()}
-        return bank, writers[1], Writer(source, fallback)
+                parts.append(self._selected("unipen", {name for name in names if not name.isdigit()}, rng))
+        written = {name for part in parts for name in part.writers[0].glyphs}
+        rest = {name: count for name, count in names.items() if name not in written}
+        number = cohort[int(rng.integers(len(cohort)))]
+        bank, writers = glyph_bank.join([*parts, invented(self._seed, number, rest, rng)])
+        others = {name: glyphs for hand in writers for name, glyphs in hand.glyphs.items()}
+        return _Hands(bank, writers[0], Writer(source, others))
 
     def _selected(self, source: str, names: set[str], rng: np.random.Generator) -> GlyphSource:
         """Copies some of a collected writer's glyphs of the characters."""

@@ -1,3 +1,5 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from pipeline.synthesis.invented_writers import VARIANTS, invented
 
 
 def source(number: int, chars: str, seed: int = 0) -> GlyphSource:
-    return invented(seed, number, chars, np.random.default_rng(0))
+    return invented(seed, number, Counter(chars), np.random.default_rng(0))
 
 
 def test_a_writer_depends_on_the_number_alone() -> None:
@@ -38,9 +40,17 @@ def test_only_what_the_text_needs_is_drawn() -> None:
     assert invented_writers._glyph.cache_info().misses == len(written.bank.maps) == 6
 
 
-def test_zeros_in_a_row_have_chains() -> None:
-    assert {"00", "000"} <= set(source(3, "5000").writers[0].glyphs)
-    assert not {"00", "000"} & set(source(3, "50.0").writers[0].glyphs)
+def test_chains_of_zeros_are_one_stroke_wide() -> None:
+    written = invented(0, 3, {"000": 1, "0": 1}, np.random.default_rng(0))
+    (writer,) = written.writers
+    widths = np.diff(written.bank.boxes[:, ::2])[:, 0]
+    assert widths[writer.glyphs["000"][0]] > 1.3 * widths[writer.glyphs["0"][0]]
+
+
+def test_nothing_is_needed_of_a_writer() -> None:
+    written = source(3, " ")
+    assert written.bank.maps.shape == (0, ROWS, COLUMNS)
+    assert not written.writers[0].glyphs
 
 
 @pytest.mark.parametrize("number", range(12))
