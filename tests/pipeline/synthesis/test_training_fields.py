@@ -16,9 +16,14 @@ COHORT_NUMBERS = (1, 2, 3)
 
 
 @pytest.fixture(scope="module")
-def fields() -> TrainingFields:
+def collected() -> Generator:
     """Without MNIST and fonts, which not everybody has."""
-    return TrainingFields(Generator(sources(mnist=False, writers=2)))
+    return Generator(sources(mnist=False, writers=2))
+
+
+@pytest.fixture(scope="module")
+def fields(collected: Generator) -> TrainingFields:
+    return TrainingFields(collected)
 
 
 @pytest.mark.parametrize("scene", scenes.SCENES)
@@ -35,11 +40,13 @@ def test_labels_boxes_and_pictures_belong_together(fields: TrainingFields, scene
         ).all()
 
 
-def test_equal_seeds_give_equal_fields_whatever_was_drawn_before(fields: TrainingFields) -> None:
+def test_equal_seeds_give_equal_fields_whatever_was_drawn_before(
+    collected: Generator, fields: TrainingFields
+) -> None:
     """So a training goes on exactly, in any process."""
     first = [fields.item(np.random.default_rng(seed), COHORT_NUMBERS) for seed in range(6)]
     invented_writers._glyph.cache_clear()
-    other = TrainingFields(Generator(sources(mnist=False, writers=2)))
+    other = TrainingFields(collected)
     for seed in reversed(range(6)):
         pixels, text = other.item(np.random.default_rng(seed), COHORT_NUMBERS)
         assert text == first[seed][1]
@@ -81,8 +88,8 @@ def test_cohorts_are_of_thousands() -> None:
     assert 0 <= min(map(min, cohorts)) < max(map(max, cohorts)) < invented_writers.COUNT
 
 
-def test_other_seeds_have_other_writers(fields: TrainingFields) -> None:
-    other = TrainingFields(Generator(sources(mnist=False, writers=2)), seed=1)
+def test_other_seeds_have_other_writers(collected: Generator, fields: TrainingFields) -> None:
+    other = TrainingFields(collected, seed=1)
     first, second = (
         drawn.sample(np.random.default_rng(4), COHORT_NUMBERS, "check") for drawn in (fields, other)
     )
@@ -114,10 +121,10 @@ def painted_over(sample: Sample, symbol: int) -> str | None:
     return visible_text(sample, normalize_field(picture))
 
 
-def test_a_mark_that_the_normalization_takes_out_is_not_read() -> None:
+def test_a_mark_that_the_normalization_takes_out_is_not_read(collected: Generator) -> None:
     """A point painted over with paper; the other one stays. Without a digit there is no reading."""
-    generator, rng = Generator(sources(mnist=False, writers=8)), np.random.default_rng(2)
-    samples = [generator.field(label("1.250.075"), rng) for _ in range(12)]
+    rng = np.random.default_rng(2)
+    samples = [collected.field(label("1.250.075"), rng) for _ in range(12)]
     assert [painted_over(sample, 1) for sample in samples].count("1250.075") > 6
     assert [visible_text(sample, normalize_field(sample.picture)) for sample in samples].count(
         "1.250.075"
