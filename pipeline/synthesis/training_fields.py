@@ -33,7 +33,7 @@ from serving.images.codec import Gray
 from serving.images.digit import INK_LEVEL
 from serving.images.field import Field, normalize_field
 
-FIELDS: Final = 64  # of a block that there is an invented writer for
+FIELDS: Final = 96  # of a block that there is an invented writer for
 _WIDE_STACKS: Final = 0.5  # share of fields whose fractions are set in any size
 _OPTIONS: Final = 3  # glyphs of a character that a collected writer brings along
 _CORNERS: Final = np.array([(0, 0), (1, 0), (0, 1), (1, 1)], np.float32)
