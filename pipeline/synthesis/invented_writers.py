@@ -53,14 +53,14 @@ def invented(seed: int, number: int, names: Mapping[str, int], rng: np.random.Ge
         if name.isdigit() and len(name) == 1:
             variants = list(range(VARIANTS)) if count > 1 else [int(rng.integers(VARIANTS))]
         glyphs[name] = tuple(range(len(banks), len(banks) + len(variants)))
-        banks += [_glyph(seed, number, name, variant) for variant in variants]
+        banks += [draw_glyph(seed, number, name, variant) for variant in variants]
     bank = join([GlyphSource(bank, ()) for bank in banks])[0] if banks else _NOTHING
     return GlyphSource(bank, (Writer("strokes", glyphs),))
 
 
 @functools.lru_cache(maxsize=_KEPT)
-def _glyph(seed: int, number: int, name: str, variant: int) -> GlyphBank:
-    """Draws one glyph of a writer."""
+def draw_glyph(seed: int, number: int, name: str, variant: int) -> GlyphBank:
+    """Draws one glyph of a writer: a bank of it alone."""
     aspect, tremor, pressure, pen = _hand(seed, number)
     key = [seed, number, 1 + _NAMES.index(name)]
     style, width = _habit(name, variant, aspect, np.random.default_rng(key))

@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float32]
 CLOSE: Final = 0.1  # share of fields whose digits stand close enough to touch
 TIED: Final = 0.12  # share of fields whose zeros in a row are tied at their tops
 RUNNING: Final = 0.1  # share of fields in which strokes run on
-_RUNS: Final = 0.5  # share of such a field's pairs
+RUNS: Final = 0.5  # share of such a field's pairs
 _OVERLAP: Final = 0.3  # of the narrower neighbor's width, at most
 _APART: Final = 0.55  # of the digits' height, as far as a stroke runs on
 
@@ -49,7 +49,7 @@ def join_digits(ink: Floats, boxes: Floats, text: str, pen: float, rng: np.rando
             continue
         if tied and first == second == "0":
             _draw(ink, _top(ink, left, True), _top(ink, right, False), right[3], 0.02, pen, rng)
-        elif running and rng.random() < _RUNS:
+        elif running and rng.random() < RUNS:
             upper = rng.random() < 0.4
             _draw(ink, _end(ink, left, upper), _start(ink, right), right[3], 0.12, pen, rng)
 

@@ -14,9 +14,9 @@ def source(number: int, chars: str, seed: int = 0) -> GlyphSource:
 
 def test_a_writer_depends_on_the_number_alone() -> None:
     """Not on what was drawn before, and by whom: so a training goes on exactly where it stopped."""
-    invented_writers._glyph.cache_clear()
+    invented_writers.draw_glyph.cache_clear()
     first = source(7, "505,-")
-    invented_writers._glyph.cache_clear()
+    invented_writers.draw_glyph.cache_clear()
     source(8, "9876543210")
     source(7, "-9")
     second = source(7, "505,-")
@@ -31,13 +31,13 @@ def test_other_numbers_and_seeds_are_other_writers() -> None:
 
 
 def test_only_what_the_text_needs_is_drawn() -> None:
-    invented_writers._glyph.cache_clear()
+    invented_writers.draw_glyph.cache_clear()
     written = source(3, "1 225,-")
     (writer,) = written.writers
     assert set(writer.glyphs) == set("125,-")
     assert len(writer.glyphs["2"]) == VARIANTS
     assert len(writer.glyphs["5"]) == 1
-    assert invented_writers._glyph.cache_info().misses == len(written.bank.maps) == 6
+    assert invented_writers.draw_glyph.cache_info().misses == len(written.bank.maps) == 6
 
 
 def test_chains_of_zeros_are_one_stroke_wide() -> None:

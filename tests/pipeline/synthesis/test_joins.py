@@ -24,7 +24,7 @@ def joined(
 ) -> np.ndarray:
     monkeypatch.setattr(joins, "TIED", tied)
     monkeypatch.setattr(joins, "RUNNING", running)
-    monkeypatch.setattr(joins, "_RUNS", 1.0)
+    monkeypatch.setattr(joins, "RUNS", 1.0)
     ink, boxes = rings(len(text))
     joins.join_digits(ink, boxes, text, 2.0, np.random.default_rng(seed))
     return ink

@@ -47,7 +47,7 @@ def test_equal_seeds_give_equal_fields_whatever_was_drawn_before(
 ) -> None:
     """So a training goes on exactly, in any process."""
     first = [fields.item(np.random.default_rng(seed), COHORT_NUMBERS) for seed in range(6)]
-    invented_writers._glyph.cache_clear()
+    invented_writers.draw_glyph.cache_clear()
     other = TrainingFields(collected)
     for seed in reversed(range(6)):
         pixels, text = other.item(np.random.default_rng(seed), COHORT_NUMBERS)
