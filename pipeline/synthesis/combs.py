@@ -26,7 +26,8 @@ from pipeline.synthesis import amount_text, line_rendering, scanner
 from pipeline.synthesis import writers as handwriting
 from pipeline.synthesis.comb_print import LAYOUTS, Comb, form
 from pipeline.synthesis.glyph_bank import GlyphSource, Writer, join
-from pipeline.synthesis.line_rendering import FAR, WritingStyle
+from pipeline.synthesis.line_rendering import FAR
+from pipeline.synthesis.writing_style import WritingStyle, writing_style
 from serving.errors import CheckreaderError
 
 Gray = npt.NDArray[np.uint8]
@@ -132,7 +133,7 @@ class CombDrawing:
 
 def _style(comb: Comb, rng: np.random.Generator) -> WritingStyle:
     """Draws a style of writing that fits the cells, or nearly."""
-    style = line_rendering.writing_style(rng, upright=False)
+    style = writing_style(rng, upright=False)
     body = comb.height * rng.uniform(0.45, 0.78)
     pen = max(style.pen * body / style.body, 0.9)
     return dataclasses.replace(

@@ -28,6 +28,7 @@ from pipeline.synthesis import writers as handwriting
 from pipeline.synthesis.glyph_bank import LEVELS, UNIT, GlyphSource, Writer
 from pipeline.synthesis.pen_map import pen_map
 from pipeline.synthesis.pen_paths import pen_paths
+from pipeline.synthesis.writing_style import writing_style
 from serving.errors import CheckreaderError
 from serving.images.digit import SIDE, normalize
 
@@ -98,7 +99,7 @@ class DigitPictures:
         writer = Writer("", {text.chars: (self._glyphs[index],)})
         ink = np.zeros((0, 0), np.float32)
         while not (ink > 0).any():  # a fine pen may leave nothing of a small digit
-            style = line_rendering.writing_style(rng, upright=False)
+            style = writing_style(rng, upright=False)
             pen = min(_PEN * float(np.exp(rng.normal(0, _PEN_SPREAD))), _BROADEST)
             style = dataclasses.replace(
                 style, pen=max(style.body * pen, _FINEST), slant=float(rng.normal(0, _SLANT))

@@ -1,6 +1,6 @@
-"""Generates handwritten amounts and numbers, as a check scanner delivers them.
+"""Generates handwritten amounts and numbers, as a check scanner delivers them: plain ones, by which models are compared.
 
-    python -m pipeline.synthesis.generator sheet.png [--data-dir DIR] [--fonts DIR]     # a contact sheet
+    python -m pipeline.synthesis.generator sheet.png [--data-dir DIR] [--fonts DIR]     # a contact sheet of training fields
 
 One writer writes a whole field: a writer of MNIST or UNIPEN, an invented one (strokes),
 or a handwriting font, on paper from `pipeline.synthesis.paper`. The text is what
@@ -24,13 +24,12 @@ from PIL import Image, ImageDraw
 from pipeline.synthesis import amount_text, glyph_bank, line_rendering, scanner
 from pipeline.synthesis import writers as handwriting
 from pipeline.synthesis.pen_glyphs import pen_glyphs
+from pipeline.synthesis.writing_style import writing_style
 from serving.errors import CheckreaderError
-from serving.images.digit import INK_LEVEL
-from serving.images.field import Field, normalize_field
 
-_CORNERS: Final = np.array([(0, 0), (1, 0), (0, 1), (1, 1)], np.float32)
+_SHEET: Final = 72  # fields of a contact sheet
 SHARES: Final = {"mnist": 0.2, "unipen": 0.2, "strokes": 0.45, "fonts": 0.15}
-_PEN_MARKS: Final = (
+PEN_MARKS: Final = (
     0.5  # share of MNIST's fields whose marks are a writer's of UNIPEN, as far as that one wrote them
 )
 
@@ -88,11 +87,11 @@ class Generator:
         name = source or self._names[int(np.searchsorted(self._shares, rng.random(), side="right"))]
         writer = self._pick(name, rng)
         fallback_writer = self._pick("strokes", rng)
-        if name == "mnist" and "unipen" in self.writers and rng.random() < _PEN_MARKS:
+        if name == "mnist" and "unipen" in self.writers and rng.random() < PEN_MARKS:
             fallback_writer = _with_marks_of(self._pick("unipen", rng), fallback_writer)
         ink = np.zeros((0, 0), np.float32)
         while not (ink > 0).any():  # a fine pen and small writing may leave nothing
-            style = line_rendering.writing_style(rng, name == "strokes")
+            style = writing_style(rng, name == "strokes")
             ink, boxes = line_rendering.render(text, writer, fallback_writer, self.bank, style, rng)
         picture, boxes = scanner.scan(ink, boxes, self._stock, self.bank, rng)
         return Sample(picture, text.text(), boxes)
@@ -137,31 +136,6 @@ def _with_marks_of(writer: glyph_bank.Writer, others: glyph_bank.Writer) -> glyp
     return glyph_bank.Writer(others.source, {**others.glyphs, **marks})
 
 
-def training_item(sample: Sample) -> tuple[Gray, str]:
-    """Normalizes a sample for training as the service would: pixels uint8 [32, w], text.
-
-    Marks that the normalization takes out, as it does print and specks, are not in the text: nobody could read them.
-    """
-    field = normalize_field(sample.picture)
-    return field.pixels, _visible(sample, field)
-
-
-def _visible(sample: Sample, field: Field) -> str:
-    """Returns a sample's text without the marks that left no ink in the normalized field."""
-    if sample.text.isdigit():
-        return sample.text
-    to_field = np.linalg.inv(np.vstack([field.to_picture, (0, 0, 1)]))[:2]
-    corners = sample.boxes[:, None, :2] + _CORNERS * sample.boxes[:, None, 2:]
-    placed = corners @ to_field[:, :2].T + to_field[:, 2]
-    (left, top), (right, bottom) = np.floor(placed.min(1)).T.clip(0), np.ceil(placed.max(1)).T.clip(0)
-    symbols = zip(sample.text, *np.stack([left, right, top, bottom]).astype(int).tolist(), strict=True)
-    return "".join(
-        symbol
-        for symbol, x0, x1, y0, y1 in symbols
-        if symbol.isdigit() or (field.pixels[y0:y1, x0:x1] >= INK_LEVEL).any()
-    )
-
-
 def contact_sheet(samples: Sequence[Sample], columns: int = 6) -> Image.Image:
     """Draws samples with their texts in a table."""
     picture = Image.new("L", (columns * 380, -(-len(samples) // columns) * 140), 128)
@@ -177,7 +151,9 @@ def contact_sheet(samples: Sequence[Sample], columns: int = 6) -> Image.Image:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command line; returns the exit status."""
+    """Writes a contact sheet of the fields that a training sees; returns the exit status."""
+    from pipeline.synthesis.training_fields import TrainingFields, draw_cohort
+
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.synthesis.generator",
         description="Write a contact sheet of synthetic fields.",
@@ -189,9 +165,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         mnist = options.data_dir is not None
-        glyphs = sources(options.data_dir, options.fonts, mnist, writers=60)
-        generator, rng = Generator(glyphs), np.random.default_rng(options.seed)
-        contact_sheet([generator.sample(rng) for _ in range(72)]).save(options.sheet)
+        collected = Generator(sources(options.data_dir, options.fonts, mnist, writers=1))
+        fields, rng = TrainingFields(collected), np.random.default_rng(options.seed)
+        cohort = draw_cohort(rng, 20 * _SHEET)  # more writers than in a block
+        contact_sheet([fields.sample(rng, cohort) for _ in range(_SHEET)]).save(options.sheet)
     except (CheckreaderError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -15,6 +15,7 @@ from pipeline.synthesis import generator, nonfields
 from pipeline.synthesis.combs import CombDrawing
 from pipeline.synthesis.drawn_digits import checksum
 from pipeline.synthesis.glyph_bank import GlyphSource
+from pipeline.synthesis.training_fields import TrainingFields, draw_cohort
 from serving.images.codec import Gray
 from serving.images.field import normalize_field
 
@@ -48,7 +49,8 @@ class HandwritingSampler:
         fonts: folder that `pipeline.synthesis.fonts` filled; None = no fonts.
         mnist: True to add MNIST's writers to the invented ones, and UNIPEN's where UNIPEN is found.
         part: "train" or "validation"; no writer is in both.
-        invented: number of invented writers; each takes some 20 ms to draw.
+        invented: number of invented writers of combs and of `field`, each of which takes some 20 ms to draw; the other
+            items are by thousands.
     """
 
     folder: Path | None = None
@@ -58,9 +60,9 @@ class HandwritingSampler:
     invented: int = 400
 
     def __call__(self, rng: np.random.Generator, count: int) -> list[Item]:
-        source, combs = _generator(self), _combs(self)
+        source, combs, cohort = _training_fields(self), _combs(self), draw_cohort(rng, count)
         empty, boxed = rng.multinomial(count, (_NONFIELDS, _COMBS, 1 - _NONFIELDS - _COMBS))[:2].tolist()
-        items = [generator.training_item(source.sample(rng)) for _ in range(count - empty - boxed)]
+        items = [source.item(rng, cohort) for _ in range(count - empty - boxed)]
         for _ in range(boxed):
             drawn = combs.field(rng, 0)
             items.append((normalize_field(drawn.picture).pixels, drawn.text))
@@ -69,7 +71,7 @@ class HandwritingSampler:
         return items
 
     def field(self, rng: np.random.Generator) -> tuple[Gray, str]:
-        """Draws one field; returns its picture and its digits."""
+        """Draws one plain field, as they are always drawn; returns its picture and its digits."""
         sample = _generator(self).sample(rng)
         return sample.picture, "".join(filter(str.isdigit, sample.text))
 
@@ -96,6 +98,12 @@ class HandwritingSampler:
         if location is None:
             return None
         return {"name": unipen.NAME, "doi": unipen.DOI, "sha256": checksum(location)}
+
+
+@functools.cache
+def _training_fields(sampler: HandwritingSampler) -> TrainingFields:
+    """Makes the drawing of training fields; it shares the generator's glyphs."""
+    return TrainingFields(_generator(sampler), ("train", "validation").index(sampler.part))
 
 
 @functools.cache

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,22 @@ from pipeline.synthesis.line_rendering import FAR
 
 Gray = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """What was written with: the least and the largest value of each measure in a field."""
+
+    darkness: Range  # of full ink, as a share of the paper's level
+    edge: Range  # width of the ink's soft edge, pixels
+    grain: Range  # fine unevenness, standard deviation
+    smear: Range  # coarse unevenness, standard deviation
+
+
+BALLPOINT: Final = Tool((0.44, 0.82), (1.1, 2.6), (0, 0.12), (0, 0.1))
+PENCIL: Final = Tool((0.22, 0.55), (1.7, 3.4), (0.1, 0.35), (0.05, 0.2))
+FELT_PEN: Final = Tool((0.6, 0.9), (0.9, 1.8), (0, 0.05), (0, 0.08))
 
 
 @dataclass(frozen=True)
@@ -26,10 +44,12 @@ class PaperStock:
     pressures: Floats
 
 
-def paper_stock(rng: np.random.Generator, count: int = 48) -> PaperStock:
-    """Draws `count` backgrounds, and the noises."""
+def paper_stock(
+    rng: np.random.Generator, count: int = 48, grounds: Sequence[paper.Ground] = paper.GROUNDS
+) -> PaperStock:
+    """Draws `count` backgrounds, of each kind of printed ground in turn, and the noises."""
     return PaperStock(
-        paper.tiles(rng, count),
+        paper.tiles(rng, count, grounds),
         np.stack([paper.smooth_noise(rng, sigma) for sigma in (0.4, 0.6, 1.0, 1.6)]),
         np.stack([paper.smooth_noise(rng, sigma) for sigma in (3, 6, 12)]),
     )
@@ -57,7 +77,7 @@ def scan(
     Returns:
         The picture, uint8 [h, w], and the boxes moved and cut to it, float32 [n, 4].
     """
-    page, boxes = _cut(ink, boxes, rng)
+    page, boxes = cut(ink, boxes, rng)
     if rng.random() < 0.12 * clutter:
         draw_neighbor(page, bank, rng)
     return expose(page, stock, rng, clutter), boxes
@@ -69,6 +89,8 @@ def expose(
     rng: np.random.Generator,
     clutter: float = 1.0,
     form: Floats | None = None,
+    tool: Tool = BALLPOINT,
+    compressed: float = 0.4,
 ) -> Gray:
     """Draws the scanner's picture of a page of ink.
 
@@ -76,22 +98,24 @@ def expose(
         page: distances into the ink, float32 [h, w]; overwritten.
         stock, rng, clutter: as for `scan`.
         form: how light the print below the ink leaves the paper, float32 [h, w]: 1 = bare, 0 = black.
+        tool: what was written with.
+        compressed: the share of pictures that are compressed as JPEG.
 
     Returns:
         uint8 [h, w].
     """
     height, width = page.shape
     page += crop(stock.pressures, height, width, rng) * np.float32(rng.uniform(0, 0.45))
-    cover = np.clip(page / np.float32(rng.uniform(1.1, 2.6)) + np.float32(0.5), 0, 1)
+    cover = np.clip(page / np.float32(rng.uniform(*tool.edge)) + np.float32(0.5), 0, 1)
     if rng.random() < 0.4:  # a ball-point leaves less ink in the middle of its line
         cover *= 1 - np.clip(page - np.float32(0.8), 0, 1.5) * np.float32(rng.uniform(0, 0.25))
-    streaks = crop(stock.noises, height, width, rng) * np.float32(rng.uniform(0, 0.12))
-    streaks += crop(stock.pressures, height, width, rng) * np.float32(rng.uniform(0, 0.1))
+    streaks = crop(stock.noises, height, width, rng) * np.float32(rng.uniform(*tool.grain))
+    streaks += crop(stock.pressures, height, width, rng) * np.float32(rng.uniform(*tool.smear))
     streaks += 1
     cover *= streaks
 
     # The fainter the ink, the weaker the background's pattern: nobody could read faint ink on a strong one.
-    darkness = rng.uniform(0.44, 0.82)
+    darkness = rng.uniform(*tool.darkness)
     level, gain = rng.uniform(138, 218), rng.uniform(0.3, 1.3) * min(1.0, darkness / 0.62) * clutter
     picture = crop(stock.backgrounds, height, width, rng) * np.float32(level * gain)
     picture += np.float32(level * (1 - gain))
@@ -103,18 +127,32 @@ def expose(
     picture *= np.clip(cover, 0.08, 1)
     picture += crop(stock.noises, height, width, rng) * np.float32(rng.uniform(0, 4))
     gray = np.clip(picture, 0, 255).astype(np.uint8)
-    if rng.random() < 0.4:
-        return _jpeg(gray, int(rng.integers(45, 95)))
+    if rng.random() < compressed:
+        return jpeg(gray, int(rng.integers(45, 95)))
     return np.asarray(gray)
 
 
-def _cut(ink: Floats, boxes: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Gives the ink margins, and at times cuts off a little of its top or bottom."""
+def cut(
+    ink: Floats,
+    boxes: Floats,
+    rng: np.random.Generator,
+    wider: Sequence[float] = (0, 0, 0, 0),
+) -> tuple[Floats, Floats]:
+    """Gives the ink margins, and at times cuts off a little of its top or bottom.
+
+    Args:
+        ink, boxes, rng: as for `scan`.
+        wider: pixels that the margins above, below, on the left and on the right have more than usual.
+
+    Returns:
+        The page, float32 [h, w], and the boxes on it.
+    """
     inked = ink > 0
     rows, columns = np.flatnonzero(inked.any(1)), np.flatnonzero(inked.any(0))
     margins = rng.gamma(1.6, 4.0, 4)
     if rng.random() < 0.15:
         margins[rng.integers(2)] = -rng.uniform(0, 0.06) * len(rows)
+    margins += wider
     top, bottom = int(rows[0] - margins[0]), int(rows[-1] + 1 + margins[1])
     left, right = int(columns[0] - margins[2]), int(columns[-1] + 1 + margins[3])
     height, width = max(bottom - top, 4), max(right - left, 4)
@@ -187,7 +225,8 @@ def _print(sheet: Floats, rng: np.random.Generator, clutter: float) -> None:
         sheet[:edge] *= np.float32(rng.uniform(0.75, 1.2))
 
 
-def _jpeg(gray: Gray, quality: int) -> Gray:
+def jpeg(gray: Gray, quality: int) -> Gray:
+    """Compresses a picture and decodes it again."""
     buffer = io.BytesIO()
     Image.fromarray(gray).save(buffer, "JPEG", quality=quality)
     return np.asarray(Image.open(buffer))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -31,7 +30,8 @@ from pipeline.synthesis.glyph_bank import (
 )
 from pipeline.synthesis.pen_map import pen_map
 from pipeline.synthesis.pen_paths import pen_paths
-from pipeline.synthesis.stroke_language import Points, Style, smooth_parts, spline
+from pipeline.synthesis.stroke_language import Points
+from pipeline.synthesis.stroke_shapes import bend, curves
 from serving.errors import CheckreaderError
 
 _MARKS: Final = {**stroke_styles.SEPARATORS, **stroke_styles.MARKS}
@@ -67,14 +67,14 @@ def strokes(rng: np.random.Generator, count: int = 400, variants: int = 2) -> Gl
             styles = stroke_styles.DIGITS[int(char)] if char.isdigit() else _MARKS[char]
             # Now and then a writer has two styles for one digit.
             first, second = (styles[i] for i in rng.integers(len(styles), size=2))
-            habit = _bend(first, rng, 0.04, 0.05)
-            other = _bend(second, rng, 0.04, 0.05) if rng.random() < 0.2 else habit
+            habit = bend(first, rng, 0.04, 0.05)
+            other = bend(second, rng, 0.04, 0.05) if rng.random() < 0.2 else habit
             versions = variants if char.isdigit() else 1
             glyphs[char] = tuple(range(len(maps), len(maps) + versions))
             width = aspect * rng.uniform(0.82, 1.22)
             for variant in range(versions):
-                style = _bend(habit if variant % 2 == 0 else other, rng, tremor)
-                maps.append(pen_map(_curves(style, width), pen, pressure, rng))
+                style = bend(habit if variant % 2 == 0 else other, rng, tremor)
+                maps.append(pen_map(curves(style, width), pen, pressure, rng))
                 pens.append(pen)
         for zeros in (2, 3):
             glyphs["0" * zeros] = (len(maps),)
@@ -83,32 +83,11 @@ def strokes(rng: np.random.Generator, count: int = 400, variants: int = 2) -> Gl
                 zeros, radius, radius * rng.uniform(1.85, 2.4), rng.uniform(-0.06, 0.2), rng.random() < 0.3
             )
             extent = radius * 2 * zeros * aspect
-            curves = _curves(_bend(tied, rng, tremor), aspect * min(1, 1.5 / extent))
-            maps.append(pen_map(curves, pen, pressure, rng))
+            paths = curves(bend(tied, rng, tremor), aspect * min(1, 1.5 / extent))
+            maps.append(pen_map(paths, pen, pressure, rng))
             pens.append(pen)
         writers.append(Writer("strokes", glyphs))
     return GlyphSource(measure(np.stack(maps), np.array(pens, np.float32), BASE), tuple(writers))
-
-
-def _bend(style: Style, rng: np.random.Generator, amount: float, waist: float = 0.0) -> Style:
-    """Moves the style's points, and raises or lowers its middle; shared points stay shared."""
-    shift = rng.normal(0, waist) if waist else 0.0
-    moved: dict[tuple[float, float], tuple[float, float]] = {}
-    for point in itertools.chain(*style):
-        if point not in moved:
-            x, y = point + rng.normal(0, amount, 2)
-            y += shift * np.sin(np.pi * min(max(point[1], 0), 1))
-            moved[point] = (float(x), float(y))
-    return tuple(tuple(moved[point] for point in stroke) for stroke in style)
-
-
-def _curves(style: Style, width: float) -> list[Points]:
-    """Lays a style's strokes on a map, a body high and `width` bodies wide for each of the style's units."""
-    left = min(x for stroke in style for x, _ in stroke)
-    right = max(x for stroke in style for x, _ in stroke)
-    shift = COLUMNS / 2 - (left + right) / 2 * width * UNIT
-    curves = (np.vstack([spline(part) for part in smooth_parts(np.array(stroke))]) for stroke in style)
-    return [curve * (width * UNIT, UNIT) + (shift, BASE - UNIT) for curve in curves]
 
 
 def unipen(

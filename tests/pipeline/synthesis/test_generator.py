@@ -1,5 +1,3 @@
-import dataclasses
-import re
 from pathlib import Path
 
 import numpy as np
@@ -79,31 +77,6 @@ def test_validation_has_other_writers() -> None:
     )
     assert train.shape == validation.shape
     assert not np.array_equal(train, validation)
-
-
-def test_the_training_form_is_the_services(generator: fields.Generator) -> None:
-    rng = np.random.default_rng(0)
-    samples = [generator.sample(rng) for _ in range(30)]
-    for sample in samples:
-        pixels, text = fields.training_item(sample)
-        assert np.array_equal(pixels, normalize_field(sample.picture).pixels)
-        assert re.sub(r"\D", "", text) == re.sub(r"\D", "", sample.text)
-    assert np.mean([normalize_field(sample.picture).problem is None for sample in samples]) > 0.9
-
-
-def test_a_mark_that_the_normalization_takes_out_is_not_read(generator: fields.Generator) -> None:
-    """A point painted over with paper; the other one stays."""
-    rng = np.random.default_rng(2)
-    read = []
-    for _ in range(12):
-        sample = generator.field(amount_text.label("1.250.075"), rng)
-        picture = sample.picture.copy()
-        x, y, width, height = sample.boxes[1].astype(int)
-        picture[max(y - 1, 0) : y + height + 1, max(x - 1, 0) : x + width + 1] = np.median(picture)
-        read.append(fields.training_item(dataclasses.replace(sample, picture=picture))[1])
-    assert read.count("1250.075") > 6
-    whole = [fields.training_item(generator.field(amount_text.label("1.250.075"), rng))[1] for _ in range(12)]
-    assert whole.count("1.250.075") > 6
 
 
 def test_a_field_says_what_it_was_asked_to(generator: fields.Generator) -> None:

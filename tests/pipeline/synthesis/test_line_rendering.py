@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pipeline.synthesis import amount_text, line_rendering, writers
 from pipeline.synthesis.amount_text import AmountText
 from pipeline.synthesis.glyph_bank import GlyphSource
-from pipeline.synthesis.line_rendering import WritingStyle
+from pipeline.synthesis.writing_style import USUAL_STACK, WIDE_STACK, WritingStyle, writing_style
 
 # Straight, upright and tidy, so that the geometry can be computed.
 PLAIN = WritingStyle(
@@ -33,7 +33,7 @@ def render(source: GlyphSource, text: str | AmountText, style: WritingStyle, see
 @given(st.integers(0, 2**32 - 1), st.booleans())
 @settings(max_examples=40, deadline=None)
 def test_any_style_renders_every_label_within_the_page(source: GlyphSource, seed: int, upright: bool) -> None:
-    style = line_rendering.writing_style(np.random.default_rng(seed), upright)
+    style = writing_style(np.random.default_rng(seed), upright)
     ink, boxes = render(source, "1.250,00", style, seed)
     assert (ink.dtype, boxes.dtype, boxes.shape) == (np.float32, np.float32, (8, 4))
     assert (boxes[:, :2] >= 0).all()
@@ -130,3 +130,23 @@ def test_a_pen_too_fine_for_the_size_still_has_boxes(source: GlyphSource) -> Non
     _, boxes = render(source, "8", dataclasses.replace(PLAIN, body=20.0, pen=-9.0))
     assert boxes.shape == (1, 4)
     assert (boxes[:, 2:] >= 1).all()
+
+
+def test_neighbors_overlap_no_more_than_the_style_says(source: GlyphSource) -> None:
+    close = dataclasses.replace(PLAIN, gap=-0.25)
+    for overlap, most in ((100.0, 12), (0.1, 5)):
+        overlaps = []
+        for seed in range(6):
+            _, boxes = render(source, "2583", dataclasses.replace(close, overlap=overlap), seed)
+            overlaps += (boxes[:-1, 0] + boxes[:-1, 2] - boxes[1:, 0]).tolist()
+        assert max(overlaps) <= most
+        assert (max(overlaps) > 6) == (overlap > 1)
+
+
+def test_wide_stacks_have_more_sizes_than_usual_ones(source: GlyphSource) -> None:
+    text = amount_text.label("88") + amount_text.fraction("over hundred", "57")
+    heights = {}
+    for stack in (USUAL_STACK, WIDE_STACK):
+        style = dataclasses.replace(PLAIN, stack=stack)
+        heights[stack] = [render(source, text, style, seed)[1][2:4, 3].mean() for seed in range(12)]
+    assert np.ptp(heights[WIDE_STACK]) > 1.3 * np.ptp(heights[USUAL_STACK])

@@ -34,3 +34,13 @@ def test_smooth_noise_has_no_finer_detail(sigma: float) -> None:
     # A Gaussian filter of this width leaves steps of about 1/sigma between neighbors, also across the edge.
     steps = np.diff(noise, axis=1, append=noise[:, :1]).std()
     assert steps == pytest.approx(1 / (np.sqrt(2) * sigma), rel=0.35)
+
+
+def test_counted_grounds_are_different_and_printed_faintly() -> None:
+    makers = sorted(set(paper.COUNTED_GROUNDS), key=paper.COUNTED_GROUNDS.index)
+    assert len(paper.COUNTED_GROUNDS) == 32
+    tiles = paper.tiles(np.random.default_rng(4), len(makers), makers)
+    assert len(makers) == 8
+    assert len({tile.tobytes() for tile in tiles}) == 8
+    assert np.quantile(tiles, 0.001) > 0.4
+    assert np.allclose(tiles.mean((1, 2)), 1, atol=1e-3)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.synthesis.combs import CombDrawing, CombField
+from pipeline.synthesis.generator import Generator, sources
 from pipeline.synthesis.sampler import HandwritingSampler
 from serving.images.field import normalize_field
 
@@ -17,6 +18,26 @@ def test_the_generator_alone_decides() -> None:
         np.testing.assert_array_equal(pixels, again)
         assert text == same
         assert pixels.shape[0] == 32
+
+
+def test_a_block_does_not_depend_on_the_blocks_before() -> None:
+    """A training that goes on draws what it would have drawn."""
+    sampler = HandwritingSampler(invented=4)
+    first = sampler(np.random.default_rng([5, 1]), 12)
+    sampler(np.random.default_rng([5, 2]), 12)
+    again = sampler(np.random.default_rng([5, 1]), 12)
+    assert [text for _, text in first] == [text for _, text in again]
+    assert all(np.array_equal(a, b) for (a, _), (b, _) in zip(first, again, strict=True))
+
+
+def test_plain_fields_stay_as_they_were() -> None:
+    """By these, models are compared: no cohort writes them, no other device captures them."""
+    sampler = HandwritingSampler(invented=4)
+    source = Generator(sources(mnist=False, writers=4))
+    picture, digits = sampler.field(np.random.default_rng(3))
+    sample = source.sample(np.random.default_rng(3))
+    assert np.array_equal(picture, sample.picture)
+    assert digits == "".join(filter(str.isdigit, sample.text))
 
 
 def test_some_hold_no_field() -> None:

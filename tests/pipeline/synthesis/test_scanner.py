@@ -60,3 +60,30 @@ def test_without_clutter_paper_is_bare() -> None:
             assert np.median(gray[y : y + h, x : x + w]) < 0.75 * np.median(beside)
             spread.append(float(np.ptp(beside) / beside.mean()))
     assert max(spreads[0.0]) < 0.25 < np.median(spreads[1.0])
+
+
+def test_wider_margins_are_kept() -> None:
+    ink = np.full((60, 90), -30, np.float32)
+    ink[20:40, 30:50] = 3
+    box = np.array([[30, 20, 20, 20]], np.float32)
+    for seed in range(10):
+        plain, _ = scanner.cut(ink, box, np.random.default_rng(seed))
+        wide, moved = scanner.cut(ink, box, np.random.default_rng(seed), (7, 5, 40, 11))
+        assert np.abs(np.array(wide.shape) - plain.shape - (12, 51)).max() <= 1
+        assert moved[0, 0] >= 40
+
+
+def test_a_pencil_is_paler_and_grainier_than_a_felt_pen() -> None:
+    darkest, grain = [], []
+    for tool in (scanner.PENCIL, scanner.FELT_PEN):
+        levels = []
+        for seed in range(20):
+            page = np.full((40, 120), -30, np.float32)
+            page[10:30, 20:100] = 4
+            gray = scanner.expose(page, STOCK, np.random.default_rng(seed), 0.0, tool=tool).astype(float)
+            paper = np.median(gray[:6])
+            levels.append((gray[14:26, 30:90].mean() / paper, gray[14:26, 30:90].std() / paper))
+        darkest.append(np.mean([mean for mean, _ in levels]))
+        grain.append(np.mean([deviation for _, deviation in levels]))
+    assert darkest[0] > darkest[1] + 0.2
+    assert grain[0] > 1.3 * grain[1]
