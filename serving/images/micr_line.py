@@ -179,6 +179,8 @@ def _matches(band: Gray) -> npt.NDArray[np.float32]:
     width = templates.shape[1] // DIGIT
     padded = np.pad(band.astype(np.float32), ((0, 0), (width, 1)))
     ends = ((padded[:, :-1].max(0) > _SEEN) & (padded[:, 1:].max(0) <= _SEEN)).nonzero()[0] + 1
+    if not len(ends):
+        return np.zeros((0, len(templates)), np.float32)
     windows = np.lib.stride_tricks.sliding_window_view(padded, width, 1)[:, ends - width]
     flat = windows.transpose(1, 0, 2).reshape(len(ends), -1)
     flat = flat - flat.mean(1, keepdims=True)

@@ -48,6 +48,7 @@ def test_on_with_labeled_fields(
     assert record["calibration"]["nonfields"] == 4
 
 
+@pytest.mark.slow
 def test_resumed_in_a_fold(
     labeled: labeled_fields.Labeled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

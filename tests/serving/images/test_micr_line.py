@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageDraw, ImageFont
 
 from serving.images import e13b
@@ -157,3 +160,18 @@ def test_another_font_is_a_doubt() -> None:
     ImageDraw.Draw(picture).text((20, 15), "7VX4A 7741 XAV47 4471", 0, ImageFont.load_default(40))
     field = normalize_micr_line(np.asarray(picture))
     assert (field.doubt or "").startswith("no E-13B line: ")
+
+
+@given(hnp.arrays(np.uint8, st.tuples(st.integers(1, 60), st.integers(1, 200)), elements=st.sampled_from([0, 90, 255])))
+def test_any_picture_is_a_line_or_a_problem(picture: np.ndarray) -> None:
+    line = normalize_micr_line(picture)
+    assert line.pixels.shape[0] == HEIGHT
+    assert line.problem is not None or line.pixels.any()
+
+
+def test_gray_strokes_without_an_edge() -> None:
+    """A row whose ink, laid level, is too faint to end anywhere."""
+    page = np.full((40, 300), 255, np.uint8)
+    for left in range(10, 280, 24):
+        page[10:30, left : left + 8] = 235
+    assert normalize_micr_line(page).pixels.shape[0] == HEIGHT
