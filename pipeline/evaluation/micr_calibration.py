@@ -3,9 +3,8 @@
 - Confidence: Platt's curve, as for fields (`field_calibration`). All counts are out of fold: each line gets its confidence
   from a curve that was fitted without its group.
 - Thresholds: the walk of `pipeline.metrics.certification` over groups, pictures of one check, of which each counts once
-  and is wrong if any accepted line of it is. Whether the confidence holds is asked of every line that was read, parts of
-  lines too. The service accepts fewer, those that fit a country's layout and its check digit; they are too few to
-  certify by themselves, and may contradict.
+  and is wrong if any line of it that the service accepts is: one that fits a country's layout and its check digit and has
+  no doubt. What the confidence alone would accept, parts of lines too, is counted beside.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from serving.errors import CheckreaderError
 from serving.manifest import Confidence, Threshold
 
 _NOUN: Final = "group"
-_REACH: Final = "have a line that was read without a doubt"
+_REACH: Final = "have a line that the service may accept"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,12 +116,12 @@ def fit(
         )
     confidence = field_calibration.platt(readings, right)
     scored = score(labeled, readings, right, out_of_fold(labeled, readings, right, seed))
-    certifying, others = scored.groups, (scored.served_groups,)
-    thresholds = certification.thresholds(certifying, others, ERROR_RATES, MIN_THRESHOLD)
+    certifying = scored.served_groups
+    thresholds = certification.thresholds(certifying, (), ERROR_RATES, MIN_THRESHOLD)
     return MicrCalibration(
         confidence,
         thresholds,
-        field_calibration.refusals(certifying, others, thresholds, MIN_THRESHOLD, _NOUN, _REACH),
+        field_calibration.refusals(certifying, (), thresholds, MIN_THRESHOLD, _NOUN, _REACH),
         scored.count(thresholds),
         field_calibration.uncertified_thresholds(scored.lines.score, scored.lines.wrong, 0.0),
     )

@@ -74,7 +74,7 @@ def recognize(infer: Infer, fields: Sequence[Field]) -> list[LineReading]:
 
 
 def _reading(field: Field, steps: Floats) -> LineReading:
-    decoded = decode_line(steps, _MODEL)
+    decoded = decode_line(field, steps, _MODEL)
     reading = LineReading(decoded.text.replace(" ", ""), decoded.best[0].probability)
     if not reading.text:
         return replace(reading, problem=_UNREAD, refusal=_UNREAD)

@@ -40,7 +40,8 @@ _LEAST_AREA: Final = 3
 _PITCHES: Final = 0.80, 1.30  # least and most, by a digit's height; 1.07 is nominal
 _SEEN: Final = 100  # level of ink that counts
 _FINENESS: Final = 8  # of the frequencies that are tried
-_CLEAR: Final = 1.05  # times the evidence for upright, for a line to be taken for one that is upside down
+_LIKELIER: Final = 1.05  # times the evidence for upright, for a line to be taken for one that is upside down
+_CLEAR: Final = 1.15  # times the evidence for the other way round
 _SHIFTED: Final = 3  # columns that a symbol is moved to resemble another
 _UNLIKE: Final = 0.39  # likeness of rows that are hardly E-13B; 199 of 200 real lines have more
 _ALIKE: Final = 0.5  # and of two that both are
@@ -76,7 +77,7 @@ def normalize_micr_line(gray: Gray) -> Field:
 
     Returns:
         The line; its problem is "blank: …" where no ink was found, "no MICR line found: …", "too long: …", or
-        "this is a CMC-7 line: …". Its doubt is "two lines: …", or "no E-13B line: …" where it looks like another font's.
+        "this is a CMC-7 line: …". Its doubt is "two lines: …", "unclear which way up it is: …", or "no E-13B line: …" where it looks like another font's.
     """
     block = max(1, round(gray.shape[1] / _WORK_WIDTH))
     work = _work(gray, block)
@@ -144,12 +145,14 @@ class _Candidate:
         row: its place.
         pitch: from symbol to symbol, in digits' heights.
         is_turned: whether it is upside down.
+        is_clear: whether that is to be seen.
         likeness: mean correlation of its symbols with the most similar ones of E-13B.
     """
 
     row: Row
     pitch: float
     is_turned: bool
+    is_clear: bool
     likeness: float
 
 
@@ -159,14 +162,18 @@ def _candidate(ink: Gray, row: Row) -> _Candidate:
     pitch = max((_peak(edges) for edges in _edges(band)), key=lambda peak: peak[1])[0] / DIGIT
     band = _band(ink, row, pitch * DIGIT / PITCH)
     upright, turned = _matches(band), _matches(band[::-1, ::-1])
-    is_turned = _evidence(turned) > _CLEAR * _evidence(upright)
-    return _Candidate(row, pitch, is_turned, _likeness(turned if is_turned else upright))
+    evidence = _evidence(upright), _evidence(turned)
+    is_turned = evidence[1] > _LIKELIER * evidence[0]
+    is_clear = max(evidence) > _CLEAR * min(evidence)
+    return _Candidate(row, pitch, is_turned, is_clear, _likeness(turned if is_turned else upright))
 
 
 def _doubt(line: _Candidate, *others: _Candidate) -> str | None:
     """Returns why a line must not be accepted, whatever is read of it; None: nothing speaks against it."""
     if line.likeness < _UNLIKE:
         return f"no E-13B line: its symbols resemble that font's by {line.likeness:.2f}, at least {_UNLIKE} is expected"
+    if not line.is_clear:
+        return "unclear which way up it is: most of its symbols look alike upside down"
     for other in others:
         if min(line.likeness, other.likeness) >= _ALIKE and other.row.count >= _SECOND * line.row.count:
             return "two lines: pass crop=x,y,width,height, so that one is seen"

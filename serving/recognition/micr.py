@@ -6,6 +6,7 @@ fails its check digit is reported, and where a less likely string satisfies it, 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,14 +23,19 @@ from serving.decoding.micr import FieldName, MicrFields
 from serving.decoding.thresholds import OperatingPoint, rejection_reason, shortest_float
 from serving.errors import CheckreaderError
 from serving.images import sliding_window
+from serving.images.digit import INK_LEVEL
+from serving.images.field import Field
 from serving.images.micr_line import PITCH
 from serving.manifest import Model, Sliding
 from serving.recognition import boxes
 from serving.recognition.boxes import Box
 from serving.recognition.fields import LocatedField
-from serving.recognition.uncovered_ink import uncovered_ink
+from serving.recognition.uncovered_ink import rows_of_ink, uncovered_ink
 from serving.runtime.network import Floats
 
+_APART: Final = 3  # steps between a symbol and one that was left out, three quarters of a pitch
+_SEEN: Final = 0.05  # probability of a symbol at its clearest step
+_TALL: Final = 15  # rows of ink in a symbol that is no dash
 _COUNT: Final = 5  # strings that are searched for where the likeliest fails its check digit
 _RIVAL: Final = 0.05  # of the likeliest string's probability, in one that a check digit may prefer
 
@@ -104,17 +110,45 @@ def unreadable(source: LocatedField) -> MicrPrediction:
     return _empty(source, source.field.problem or "no symbol read")
 
 
-def decode_line(steps: Floats, model: Model) -> DecodedLine:
+def decode_line(field: Field, steps: Floats, model: Model) -> DecodedLine:
     """Finds the likeliest string of a line.
 
+    A worn symbol may be less likely than none. Tall ink between two symbols that stand well apart is taken for one where
+    the network sees one at all; the probability stays that of the network.
+
     Args:
+        field: the line.
         steps: float32 [T, K], the probabilities at the steps that belong to the line.
         model: the network's entry in the manifest.
     """
+    assert model.sliding is not None
     search = ctc.search(steps, count=1)
-    labels = search.best[0].labels
-    places = ctc.places(steps, labels)
-    return DecodedLine(tuple(search.best), _text(labels, places, model), tuple(places), search.exact)
+    best = search.best[0]
+    places = ctc.places(steps, best.labels)
+    worn = _worn_symbols(field, places, steps, model.sliding)
+    if worn:
+        inked = steps.copy()
+        inked[worn, -1] = 0
+        inked /= inked.sum(1, keepdims=True)
+        labels = ctc.search(inked, count=1).best[0].labels
+        best, places = Hypothesis(labels, ctc.probability(steps, labels)), ctc.places(steps, labels)
+    return DecodedLine((best,), _text(best.labels, places, model), tuple(places), search.exact)
+
+
+def _worn_symbols(field: Field, places: Sequence[Place], steps: Floats, sliding: Sliding) -> list[int]:
+    """Finds the steps at which a symbol seems to stand that the likeliest string leaves out."""
+    ink = field.pixels >= INK_LEVEL
+    worn = []
+    for (_, left, _), (right, _, _) in itertools.pairwise(places):
+        inner = slice(left + _APART, right - _APART + 1)
+        if inner.start >= inner.stop:
+            continue
+        step = inner.start + int(steps[inner, :-1].max(1).argmax())
+        middle = round(sliding_window.center(step, sliding))
+        part = ink[:, max(0, middle - PITCH // 2) : middle + PITCH // 2 + 1]
+        if steps[step, :-1].max() >= _SEEN and rows_of_ink(part) >= _TALL:
+            worn.append(step)
+    return worn
 
 
 def predict(

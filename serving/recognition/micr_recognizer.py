@@ -66,7 +66,7 @@ class MicrReading:
             for index, rows in zip(group, output, strict=True):
                 source = self.sources[index]
                 steps = rows[: sliding_window.steps(source.field.pixels.shape[1], self.model.sliding)]
-                decoded = decode_line(steps, self.model)
+                decoded = decode_line(source.field, steps, self.model)
                 finished[index] = predict(source, steps, decoded, self.model, self.country, self.point)
         return replace(self, groups=[], images=[], finished=finished)
 

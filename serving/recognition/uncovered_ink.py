@@ -35,7 +35,9 @@ def uncovered_ink(pixels: Gray, spans: Sequence[tuple[int, int]], sliding: Slidi
     for first, last in spans:
         start, stop = (round(slide.center(step, sliding)) for step in (first, last))
         free[max(0, start - _REACH) : max(0, stop + _REACH + 1)] = False
-    return any(last - first >= _WIDE and _rows(ink[:, first:last]) >= _TALL for first, last in runs(free))
+    return any(
+        last - first >= _WIDE and rows_of_ink(ink[:, first:last]) >= _TALL for first, last in runs(free)
+    )
 
 
 def tall_ink(pixels: Gray, steps: int, sliding: Sliding) -> npt.NDArray[np.bool_]:
@@ -49,10 +51,10 @@ def tall_ink(pixels: Gray, steps: int, sliding: Sliding) -> npt.NDArray[np.bool_
     ink = pixels >= INK_LEVEL
     middles = [round(slide.center(step, sliding)) for step in range(steps)]
     parts = [ink[:, max(0, middle - _NEAR) : max(0, middle + _NEAR + 1)] for middle in middles]
-    return np.array([_rows(part) >= _STROKE for part in parts])
+    return np.array([rows_of_ink(part) >= _STROKE for part in parts])
 
 
-def _rows(ink: npt.NDArray[np.bool_]) -> int:
+def rows_of_ink(ink: npt.NDArray[np.bool_]) -> int:
     """Counts the rows from the first that holds ink to the last."""
     rows = np.flatnonzero(ink.any(1))
     return int(rows[-1] - rows[0]) + 1 if len(rows) else 0

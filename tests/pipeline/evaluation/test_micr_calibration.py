@@ -60,20 +60,20 @@ def test_a_sure_misreading_makes_its_group_wrong() -> None:
     )
 
 
-@pytest.mark.parametrize("contradicted", [False, True])
-def test_lines_that_the_service_accepts_may_contradict(contradicted: bool) -> None:
-    """Five lines in the middle fit a layout; three of them are wrong: too many for chance."""
+def test_lines_that_the_service_never_accepts_certify_nothing() -> None:
+    """They are counted beside, right or wrong."""
     labeled = lines(2000, 1)
     right = np.ones(2000, bool)
-    right[1800:] = False  # unsure
     sure = readings(labeled, right, served=False)
-    right[[1000, 1001, 1002]] = False
-    if contradicted:
-        for number in range(1000, 1005):
-            sure[number] = LineReading("1", sure[number].probability)
+    assert micr_calibration.fit(labeled, sure, right).thresholds == ()
+    for number in range(0, 2000, 4):
+        sure[number] = LineReading("1", sure[number].probability)
+    right[[1001, 1002, 1003]] = False
     fitted = micr_calibration.fit(labeled, sure, right)
-    accepted = counts(fitted, 0.01)["groups"][0]
-    assert (900 < accepted < 1010) if contradicted else accepted > 1700
+    accepted, wrong = counts(fitted, 0.01)["groups, by the service"]
+    assert 299 <= accepted <= 500
+    assert wrong == 0
+    assert counts(fitted, 0.01)["groups"][1] == 3
 
 
 def test_each_line_s_confidence_comes_from_other_groups() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,7 +85,7 @@ def copy(models: Path, tmp_path: Path) -> Path:
 def test_other_models_stay_as_they_are(models: Path) -> None:
     for path in (ROOT / "models").rglob("*"):
         relative = path.relative_to(ROOT / "models").as_posix()
-        if path.is_file() and "micr" not in relative and relative not in ("README.md", "manifest.json"):
+        if path.is_file() and not re.search(r"micr|golden/line|README|manifest", relative):
             assert sha256(models / relative) == sha256(path), relative
     old, new = (Repository.open(folder).manifest for folder in (ROOT / "models", models))
     assert {name: model for name, model in new.models.items() if model.task != "micr"} == {

@@ -162,7 +162,11 @@ def test_another_font_is_a_doubt() -> None:
     assert (field.doubt or "").startswith("no E-13B line: ")
 
 
-@given(hnp.arrays(np.uint8, st.tuples(st.integers(1, 60), st.integers(1, 200)), elements=st.sampled_from([0, 90, 255])))
+@given(
+    hnp.arrays(
+        np.uint8, st.tuples(st.integers(1, 60), st.integers(1, 200)), elements=st.sampled_from([0, 90, 255])
+    )
+)
 def test_any_picture_is_a_line_or_a_problem(picture: np.ndarray) -> None:
     line = normalize_micr_line(picture)
     assert line.pixels.shape[0] == HEIGHT

@@ -35,7 +35,7 @@ def located(picture: np.ndarray, corner: tuple[int, int] = (0, 0)) -> LocatedFie
 def predicted(
     source: LocatedField, steps: np.ndarray, model: Model = MODEL, country: str = "auto", point=ANY
 ) -> MicrPrediction:
-    return micr.predict(source, steps, micr.decode_line(steps, model), model, country, point)
+    return micr.predict(source, steps, micr.decode_line(source.field, steps, model), model, country, point)
 
 
 @functools.cache
@@ -164,7 +164,7 @@ def test_a_country_is_held_to() -> None:
 def test_a_search_without_an_end_is_not_accepted() -> None:
     source = located(strip())
     steps = steps_of(source.field, TEXT)
-    decoded = replace(micr.decode_line(steps, MODEL), exact=False)
+    decoded = replace(micr.decode_line(source.field, steps, MODEL), exact=False)
     line = micr.predict(source, steps, decoded, MODEL, "auto", ANY)
     assert (line.accepted, line.reason) == (False, "unsure: too many strings are about as likely")
 
@@ -207,11 +207,40 @@ def test_nothing_read() -> None:
 def test_decoding_gives_what_calibration_needs() -> None:
     source = located(strip())
     steps = steps_of(source.field, TEXT, {2: ("7", 0.2)})
-    decoded = micr.decode_line(steps, MODEL)
+    decoded = micr.decode_line(source.field, steps, MODEL)
     assert decoded.text == TEXT
     assert decoded.best[0].probability == pytest.approx(ctc.probability(steps, decoded.best[0].labels))
     assert len(decoded.places) == len(TEXT.replace(" ", ""))
     assert decoded.exact
+
+
+@pytest.mark.parametrize(("probability", "is_read"), [(0.3, True), (0.01, False)])
+def test_a_worn_symbol_is_read_where_the_network_sees_one(probability: float, is_read: bool) -> None:
+    """Its ink stands between two symbols; that none is there is likelier."""
+    place = TEXT.index("1234567") + 3
+    whole = steps_of(printed(TEXT).field, TEXT)
+    steps = whole.copy()
+    changed = (
+        whole[:, :-1] != steps_of(printed(TEXT).field, TEXT[:place] + " " + TEXT[place + 1 :])[:, :-1]
+    ).any(1)
+    steps[changed] = 0
+    steps[changed, LABELS.index(TEXT[place])] = probability
+    steps[changed, -1] = 1 - probability
+    line = predicted(printed(TEXT), steps)
+    assert (line.text.replace(" ", "") == TEXT.replace(" ", "")) is is_read
+    assert line.confidence < 1.5 * probability or not is_read
+    assert is_read or not line.accepted
+
+
+def test_ink_that_is_not_there_is_no_worn_symbol() -> None:
+    text = TEXT.replace("C 89", "C  9")
+    source = located(strip(text))
+    steps = steps_of(source.field, text)
+    before = steps_of(source.field, text).argmax(1) != len(LABELS) - 1
+    blank = np.flatnonzero(before)[-2] + 6
+    steps[blank, -1] = 0.7
+    steps[blank, LABELS.index("8")] = 0.3
+    assert predicted(source, steps).text.replace(" ", "") == text.replace(" ", "")
 
 
 def test_other_models_are_refused() -> None:
