@@ -17,6 +17,7 @@ from pipeline.synthesis.amount_text import AmountText
 from pipeline.synthesis.check_layouts import Part
 from pipeline.synthesis.glyph_bank import GlyphBank, GlyphSource, Writer, join
 from pipeline.synthesis.pen_glyphs import pen_glyphs
+from pipeline.synthesis.writing_style import WritingStyle, writing_style
 from serving.errors import CheckreaderError
 
 Floats = npt.NDArray[np.float32]
@@ -108,7 +109,7 @@ class Hand:
     hands: Hands
     writer: Writer
     marks_writer: Writer
-    style: line_rendering.WritingStyle
+    style: WritingStyle
 
     def write(self, text: AmountText, body: float, width: float, rng: np.random.Generator) -> Floats:
         """Writes a text.
@@ -142,5 +143,5 @@ class Hand:
 def hand(hands: Hands, rng: np.random.Generator) -> Hand:
     """Draws somebody who fills in a check."""
     writer = hands.pick(rng)
-    style = line_rendering.writing_style(rng, writer.source == "strokes")
+    style = writing_style(rng, writer.source == "strokes")
     return Hand(hands, writer, hands.pick(rng, "strokes"), style)
