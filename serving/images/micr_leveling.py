@@ -15,6 +15,8 @@ _SEEN: Final = 100  # level of ink that counts
 _GAP: Final = 18  # columns between two fields, a symbol's pitch
 _LEAST: Final = 0.12  # of the ink in a field's fullest row, in a row of its symbols
 _OFF: Final = 4  # rows by which a field's symbols may be taller or less tall than a digit
+_SMALLER: Final = 0.65  # of a digit's rows
+_SEVERAL: Final = 54  # columns, three symbols
 _SLIGHT: Final = 2  # rows; less is left as it is
 
 _Ints = npt.NDArray[np.int64]
@@ -59,4 +61,6 @@ def _drop(ink: npt.NDArray[np.bool_], digit: int) -> int:
     rows = runs(inked >= max(1, _LEAST * inked.max()))
     top, bottom = max(rows, key=lambda row: int(inked[slice(*row)].sum()))
     drop = round((top + bottom - len(ink)) / 2)
-    return drop if abs(bottom - top - digit) <= _OFF and _SLIGHT <= abs(drop) <= REACH else 0
+    # A field of several symbols may be printed smaller; one symbol alone may be a dash or a mark.
+    least = digit * _SMALLER if ink.shape[1] >= _SEVERAL else digit - _OFF
+    return drop if least <= bottom - top <= digit + _OFF and _SLIGHT <= abs(drop) <= REACH else 0

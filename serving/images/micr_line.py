@@ -46,6 +46,7 @@ _SHIFTED: Final = 3  # columns that a symbol is moved to resemble another
 _UNLIKE: Final = 0.39  # likeness of rows that are hardly E-13B; 199 of 200 real lines have more
 _ALIKE: Final = 0.5  # and of two that both are
 _SECOND: Final = 0.5  # of the line's symbols, in another line
+_ENDS: Final = PITCH + 4  # columns at the row's ends, where a stroke may cross a symbol
 _DARK_PIXELS: Final = 2.0  # times the picture's rows: as many as belong to the ink at least
 
 _Floats = npt.NDArray[np.float64]
@@ -258,10 +259,10 @@ def _scaled(work: _Work, line: _Candidate) -> Field:
     """Cuts the line out, upright, its pitch and its height as the network has them."""
     row, down = line.row, line.row.height / DIGIT
     across = line.pitch * row.height / PITCH
-    width = int(np.ceil((row.right - row.left) / across)) + 4
+    width = int(np.ceil((row.right - row.left) / across)) + 2 * _ENDS
     if width > MAX_WIDTH:
         return _unreadable(f"too long: {width // PITCH} symbols' room, at most {MAX_WIDTH // PITCH} are read")
-    matrix = row.matrix(row.left - 2 * across, row.top - (HEIGHT - DIGIT) / 2 * down, across, down)
+    matrix = row.matrix(row.left - _ENDS * across, row.top - (HEIGHT - DIGIT) / 2 * down, across, down)
     above = matrix - REACH * matrix[:, 1:2] * [[0.0, 0.0, 1.0]]
     band = _sample(work.ink, above, width, HEIGHT + 2 * REACH)
     drops = micr_leveling.drops(band, DIGIT)

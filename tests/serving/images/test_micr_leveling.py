@@ -47,3 +47,12 @@ def test_a_slight_difference_stays() -> None:
 def test_paper_alone() -> None:
     band = np.zeros((HEIGHT + 2 * REACH, 10), np.uint8)
     assert not leveled(band, drops(band, DIGIT), HEIGHT).any()
+
+
+def test_a_smaller_field_is_moved_if_it_has_several_symbols() -> None:
+    band = line((0, 72, 0))
+    band[32:46, 120:190] = 255
+    band[40:54, 240:252] = 255
+    by_column = drops(band, DIGIT)
+    assert set(by_column[120:190]) == {9}
+    assert not by_column[240:].any()

@@ -179,3 +179,11 @@ def test_gray_strokes_without_an_edge() -> None:
     for left in range(10, 280, 24):
         page[10:30, left : left + 8] = 235
     assert normalize_micr_line(page).pixels.shape[0] == HEIGHT
+
+
+def test_a_symbol_at_the_end_that_a_rule_crosses_is_seen() -> None:
+    picture = strip(margin=30)
+    ink = (picture < 128).any(0).nonzero()[0]
+    picture[:, ink[-1] - 4 : ink[-1]] = 0
+    line, whole = normalize_micr_line(picture), normalize_micr_line(strip(margin=30))
+    assert line.pixels.shape[1] > whole.pixels.shape[1] - PITCH / 2
