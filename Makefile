@@ -66,7 +66,7 @@ tour: $(VENV)/train.done  ## from pictures to a reading by the service: DATA_DIR
 	@$(BIN)/python -m scripts.tour $(if $(DATA_DIR),--data $(DATA_DIR)) $(if $(NAME),--name $(NAME))
 
 test: lint  ## install what tests need, then lint, types and tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2
 
 test-slow: $(VENV)/test.done  ## the tests that take minutes: the whole way with own data, Ray, training without a network
 	@$(BIN)/python -m pytest -m slow

@@ -24,12 +24,18 @@ settings.load_profile("repeatable")
 TESTS = Path(__file__).parent
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keeps tests that share fixtures in one process: those of a folder with a conftest, else those of a file."""
-    for item in items:
-        folder = item.path.parent
-        shared = folder if folder != TESTS and (folder / "conftest.py").exists() else item.path
-        item.add_marker(pytest.mark.xdist_group(str(shared.relative_to(TESTS))))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class FixtureScheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = TESTS.parent / nodeid.partition("::")[0]
+            shared = path.parent != TESTS and (path.parent / "conftest.py").exists()
+            return str(path.parent if shared else path)
+
+    return FixtureScheduling(config, log)
 
 
 @pytest.fixture(scope="session")

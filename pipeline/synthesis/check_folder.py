@@ -7,18 +7,18 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from pipeline import progress
 from pipeline.run import replacing, write_bytes
-from pipeline.synthesis.check_capture import encode
-from pipeline.synthesis.check_drawing import draw
-from pipeline.synthesis.check_hands import Hands, open_hands
 from pipeline.synthesis.check_layouts import PARTS, TEST, Part
 from serving.arguments import number
 from serving.errors import CheckreaderError
+
+if TYPE_CHECKING:
+    from pipeline.synthesis.check_hands import Hands
 
 LABELS: Final = "labels.jsonl"
 MOST: Final = 1_000_000  # of one folder
@@ -59,6 +59,10 @@ def run(options: argparse.Namespace) -> int:
     """Writes the folder, says on standard error what is missing, and returns the exit code."""
     if options.fonts is not None and options.part == "test":
         raise CheckreaderError("--fonts: the part test has no handwriting fonts: leave it out")
+    from pipeline.synthesis.check_hands import (
+        open_hands,
+    )  # needs the training extra, which the parser does not
+
     _claim(options.folder)
     with progress.shown("open the handwriting"):
         hands = open_hands(options.part, options.data_dir, options.fonts)
@@ -82,6 +86,9 @@ def write(folder: Path, count: int, seed: int, part: Part, hands: Hands) -> None
     Raises:
         CheckreaderError: the folder is a file, holds something, or cannot be written.
     """
+    from pipeline.synthesis.check_capture import encode
+    from pipeline.synthesis.check_drawing import draw
+
     _claim(folder)
     digits = len(str(count - 1))
     with replacing(folder / LABELS) as temporary, temporary.open("w", encoding="utf-8") as labels:

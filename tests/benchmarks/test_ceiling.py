@@ -29,6 +29,7 @@ def test_means_over_seeds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     assert (labels["mean"], labels["mean_over_seeds"]) == ({"log_loss": 0.5}, 2)
 
 
+@pytest.mark.slow
 def test_measured_as_training_calibrated(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calibration gives what the run's training gave; so small a run supports no threshold."""
     run, validation = tiny_run.trained(), tiny_run.digits().validation

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pipeline import progress
-from pipeline.synthesis import check_folder
+from pipeline.synthesis import check_folder, check_hands
 from pipeline.synthesis.check_drawing import draw
 from pipeline.synthesis.check_folder import LABELS
 from pipeline.synthesis.check_hands import Hands, invented_hands
@@ -26,7 +26,7 @@ def hands() -> Hands:
 @pytest.fixture(autouse=True)
 def quick(hands: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
     """Opens two writers only, and shows no progress however slow the machine is."""
-    monkeypatch.setattr(check_folder, "open_hands", lambda part, data_dir, fonts: hands)
+    monkeypatch.setattr(check_hands, "open_hands", lambda part, data_dir, fonts: hands)
     monkeypatch.setattr(progress, "shown", lambda text: contextlib.nullcontext())
 
 
@@ -62,7 +62,7 @@ def test_missing_collections_are_said(
     tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch, hands: Hands
 ) -> None:
     noted = replace(hands, note="data: UNIPEN not found")
-    monkeypatch.setattr(check_folder, "open_hands", lambda part, data_dir, fonts: noted)
+    monkeypatch.setattr(check_hands, "open_hands", lambda part, data_dir, fonts: noted)
     assert main(["draw-checks", "1", str(tmp_path / "checks")]) == 0
     assert capsys.readouterr().err == "note: data: UNIPEN not found: drawn without its writers\n"
 

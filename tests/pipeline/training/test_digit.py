@@ -259,6 +259,7 @@ print(tf.distribute.MirroredStrategy().num_replicas_in_sync)
 """
 
 
+@pytest.mark.slow
 def test_mirrored_on_two_devices(digits: data.Dataset, trained: Run, tmp_path: Path) -> None:
     run = Run(tmp_path / "mirrored")
     with begun(_MIRRORED, run.path) as process:

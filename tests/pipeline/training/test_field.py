@@ -72,7 +72,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("batch", [3, 6, 8])
+@pytest.mark.parametrize(
+    "batch", [pytest.param(3, marks=pytest.mark.slow), 6, pytest.param(8, marks=pytest.mark.slow)]
+)
 def test_resumed_from_scratch(tmp_path: Path, batch: int) -> None:
     """Killed in the opening, just after it, and later: with the same weights in the end, bit for bit."""
     whole = _trained(tmp_path / "whole")
