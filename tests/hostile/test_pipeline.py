@@ -306,6 +306,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM
 """
 
 
+@pytest.mark.slow
 def test_full_disk_while_training(here: Path) -> None:
     """In a process of its own: the writers are TensorBoard's, NumPy's and Keras's."""
     done = subprocess.run(

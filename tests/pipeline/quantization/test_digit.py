@@ -80,6 +80,7 @@ def test_it_goes_on_learning_from_the_teacher(
     assert metrics["validation_accuracy"] < 0.3  # the teacher sees sevens everywhere
 
 
+@pytest.mark.slow
 def test_it_goes_on_after_an_interruption(
     copy: Run, digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

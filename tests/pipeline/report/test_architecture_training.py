@@ -46,6 +46,7 @@ def test_poolings() -> None:
     )
 
 
+@pytest.mark.slow
 def test_goes_on_where_it_stopped(tmp_path, digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     two = (architectures.named("max"), architectures.named("connected-78"))
     seen = []

@@ -202,6 +202,7 @@ def test_resume_without_a_checkpoint_starts_anew(trained: Run, digits: data.Data
     assert weights(run) == weights(trained)
 
 
+@pytest.mark.slow
 def test_distilled_and_resumed(digits: data.Dataset, tmp_path: Path, monkeypatch) -> None:
     """With a teacher, trained here for the first run and found by the second; the weights are the same."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -88,6 +88,7 @@ def test_resumed_from_scratch(tmp_path: Path, batch: int) -> None:
     assert record["seconds"] > 5000
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_a_checkpoint_of_another_config_is_refused(tmp_path: Path) -> None:
     with killed_at(3):
