@@ -270,7 +270,7 @@ def _scaled(work: _Work, line: _Candidate) -> Field:
     if line.is_turned:
         pixels, drops = pixels[::-1, ::-1], -drops[::-1]
         matrix = matrix @ np.array([[-1.0, 0, width], [0, -1, HEIGHT], [0, 0, 1]])
-    inked = (pixels[(HEIGHT - DIGIT) // 2 : (HEIGHT + DIGIT) // 2].max(0) > 100).nonzero()[0]
+    inked = (pixels[(HEIGHT - DIGIT) // 2 : (HEIGHT + DIGIT) // 2].max(0) > _SEEN).nonzero()[0]
     if not len(inked):
         return _unreadable("blank: no ink found")
     first, last = int(inked[0]), int(inked[-1]) + 1
