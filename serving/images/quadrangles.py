@@ -1,0 +1,231 @@
+"""Puts quadrangles together from a picture's straight edges and tells how much speaks for each to be a sheet of paper.
+
+A side of the picture may be a side of the sheet, which then reaches beyond it: that is as good as an edge half seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from serving.images.edge_lines import EdgePoints, Lines, on_lines
+
+_Floats = npt.NDArray[np.float64]
+_Ints = npt.NDArray[np.int64]
+
+# What each pixel of a side says, as logarithms of likelihoods of "a sheet's edge" against "a chance":
+SEEN: Final = 1.4
+_UNSEEN: Final = -1.7
+_DARKER: Final = -0.35  # where the sheet would be darker than what is around it
+_BEYOND: Final = -1.0  # for an edge that goes on beyond the sheet's corner
+_REACH: Final = 14  # pixels beyond a corner that are looked at
+_BORDER: Final = 2.5  # pixels at the picture's border, in which no edge is seen
+_LEAST_SIDE: Final = 0.12  # of the picture's diagonal
+_BENT: Final = 0.5  # cosine of the sharpest angle at a corner
+_SHAPES: Final = 1.75, 3.1  # length by height of checks
+_SHAPELESS: Final = -60.0  # for each doubling beyond them
+_LARGEST_COST: Final = -150.0
+
+
+@dataclass(frozen=True)
+class Quadrangles:
+    """Quadrangles, the likeliest first.
+
+    Attributes:
+        corners: float64 [n, 4, 2], clockwise from the one that is left and up, in pixels of the picture.
+        score: float64 [n], how much speaks for each; the picture itself has 0.
+        sides: int64 [n, 4], of what is a side: an index of the lines, or -1 for the picture's border. Top, right,
+            bottom, left.
+        seen: float64 [n, 4], share of each side on which an edge is seen.
+    """
+
+    corners: _Floats
+    score: _Floats
+    sides: _Ints
+    seen: _Floats
+
+
+@dataclass(frozen=True)
+class _Family:
+    """Lines across one direction, among them two of the picture's borders; in the order of their offset.
+
+    Attributes:
+        angle: float64 [n], of normals that point to growing offset.
+        offset: float64 [n].
+        polarity: int64 [n], 1 where it is brighter toward growing offset, -1 where darker, 0 of a border.
+        index: int64 [n], of the lines; -1 of a border.
+        evidence: float64 [n, 2 · reach + 1], sums along the line from its one end, of what its pixels say.
+        edges: the same of pixels with an edge.
+    """
+
+    angle: _Floats
+    offset: _Floats
+    polarity: _Ints
+    index: _Ints
+    evidence: _Floats
+    edges: _Floats
+
+
+def find_quadrangles(points: EdgePoints, lines: Lines, shape: tuple[int, int], most: int = 40) -> Quadrangles:
+    """Finds the likeliest quadrangles in a picture of so many rows and columns."""
+    height, width = shape
+    main = _main_direction(points, lines)
+    families = [_family(points, lines, main + turn, shape) for turn in (0.0, np.pi / 2)]
+    first, second = families
+    x, y, t, s = _crossings(first, second)
+    reach = _reach(shape)
+    least = _LEAST_SIDE * float(np.hypot(height, width))
+    pairs = _pairs(first, least), _pairs(second, least)
+    # Sides on the first family's lines, [lines, pairs of the second], and the other way round.
+    along, length_along, seen_along = _sides(first, t, pairs[1], reach)
+    across, length_across, seen_across = _sides(second, s.T, pairs[0], reach)
+    (i, j), (k, l) = pairs
+    turn_along, turn_across = t[:, k] < t[:, l], s.T[:, i] < s.T[:, j]
+    darker = _DARKER * length_along, _DARKER * length_across
+    score = (along + darker[0] * (first.polarity < 0)[:, None])[i]
+    score += (along + darker[0] * (first.polarity > 0)[:, None])[j]
+    score += (across + darker[1] * (second.polarity < 0)[:, None])[k].T
+    score += (across + darker[1] * (second.polarity > 0)[:, None])[l].T
+    score[turn_along[i] != turn_along[j]] = -np.inf  # sides that cross
+    score[(turn_across[k] != turn_across[l]).T] = -np.inf
+    mean_along = (length_along[i] + length_along[j]) / 2
+    mean_across = ((length_across[k] + length_across[l]) / 2).T
+    longer, shorter = np.maximum(mean_along, mean_across), np.minimum(mean_along, mean_across)
+    ratio = longer / np.maximum(shorter, 1)
+    beyond = np.maximum(np.maximum(np.log2(_SHAPES[0] / ratio), np.log2(ratio / _SHAPES[1])), 0)
+    score += np.maximum(_SHAPELESS * beyond, _LARGEST_COST)
+    score[shorter < least] = -np.inf
+    for a in (i, j):
+        for b in (k, l):
+            bent = np.abs(np.cos(first.angle[a][:, None] - second.angle[b]))
+            score[bent > _BENT] = -np.inf
+    flat = score.ravel()
+    best = np.argsort(-flat, kind="stable")[:most]
+    best = best[np.isfinite(flat[best])]
+    p, q = np.unravel_index(best, score.shape)
+    i, j, k, l = i[p], j[p], k[q], l[q]
+    corners = np.stack(
+        [np.stack([x[a, b], y[a, b]], -1) for a, b in ((i, k), (j, k), (j, l), (i, l))], 1
+    )
+    sides = np.stack([second.index[k], first.index[j], second.index[l], first.index[i]], 1)
+    seen = np.stack([seen_across[k, p], seen_along[j, q], seen_across[l, p], seen_along[i, q]], 1)
+    corners += np.array([width / 2, height / 2])
+    return Quadrangles(corners, flat[best], sides, seen)
+
+
+def _reach(shape: tuple[int, int]) -> int:
+    return int(np.hypot(*shape) * 0.75) + 2
+
+
+def _main_direction(points: EdgePoints, lines: Lines) -> float:
+    """Returns the direction, modulo 90°, in which most points on lines change, 0 to π / 2."""
+    if not len(lines.angle):
+        return 0.0
+    weight = on_lines(points, lines).sum(1).astype(np.float64) ** 2
+    quarter = np.pi / 2
+    folded = lines.angle % quarter
+    apart = np.abs((folded[:, None] - folded + quarter / 2) % quarter - quarter / 2)
+    votes = (np.exp(-((apart / 0.1) ** 2)) * weight).sum(1)
+    angle = float(folded[int(votes.argmax())])
+    return angle - quarter if angle > quarter / 2 else angle
+
+
+def _family(points: EdgePoints, lines: Lines, direction: float, shape: tuple[int, int]) -> _Family:
+    """Gathers the lines whose normal is within 45° of a direction or of its opposite."""
+    height, width = shape
+    cosine = np.cos(lines.angle - direction)
+    chosen = (np.abs(cosine) > np.sqrt(0.5)).nonzero()[0]
+    polarity = np.where(cosine[chosen] > 0, 1, -1)
+    angle = np.where(polarity > 0, lines.angle[chosen], lines.angle[chosen] + np.pi)
+    offset = lines.offset[chosen] * polarity
+    evidence, edges = _profiles(points, lines, chosen, angle, offset, shape)
+    horizontal = abs(np.cos(direction)) > np.sqrt(0.5)
+    border = 0.0 if horizontal else np.pi / 2
+    if np.cos(border - direction) < 0:
+        border += np.pi
+    half = (width if horizontal else height) / 2
+    # Ordered by where they pass the picture's middle; borders are lines on which nothing is seen.
+    angle = np.concatenate([angle, [border, border]])
+    offset = np.concatenate([offset, [-half, half]])
+    none = np.zeros((2, evidence.shape[1]))
+    evidence, edges = np.concatenate([evidence, none]), np.concatenate([edges, none])
+    polarity = np.concatenate([polarity, [0, 0]])
+    index = np.concatenate([chosen, [-1, -1]])
+    order = np.argsort(offset, kind="stable")
+    return _Family(angle[order], offset[order], polarity[order], index[order], evidence[order], edges[order])
+
+
+def _profiles(
+    points: EdgePoints,
+    lines: Lines,
+    chosen: _Ints,
+    angle: _Floats,
+    offset: _Floats,
+    shape: tuple[int, int],
+) -> tuple[_Floats, _Floats]:
+    """Sums along each line what its pixels say, and how many have an edge."""
+    reach = _reach(shape)
+    size = 2 * reach + 1
+    part = Lines(lines.angle[chosen], lines.offset[chosen])
+    line, point = on_lines(points, part).nonzero()
+    along = -np.sin(angle[line]) * points.x[point] + np.cos(angle[line]) * points.y[point]
+    seen = np.zeros((len(chosen), size + 2), np.bool_)
+    place = np.rint(along).astype(np.int64) + reach + 1
+    seen[line, place] = True
+    seen = (seen[:, 1:-1] | seen[:, :-2] | seen[:, 2:]).astype(np.float64)
+    t = np.arange(-reach, reach + 1)
+    x = np.cos(angle)[:, None] * offset[:, None] - np.sin(angle)[:, None] * t
+    y = np.sin(angle)[:, None] * offset[:, None] + np.cos(angle)[:, None] * t
+    height, width = shape
+    inside = (np.abs(x) < width / 2 - _BORDER) & (np.abs(y) < height / 2 - _BORDER)
+    evidence = np.where(inside, np.where(seen > 0, SEEN, _UNSEEN), 0.0)
+    return evidence.cumsum(1), (seen * inside).cumsum(1)
+
+
+def _crossings(first: _Family, second: _Family) -> tuple[_Floats, _Floats, _Floats, _Floats]:
+    """Returns where lines cross, x and y, and how far along either line that is; each float64 [first, second]."""
+    a, b = first.angle[:, None], second.angle
+    determinant = np.sin(b - a)
+    determinant = np.where(np.abs(determinant) < 0.1, 0.1, determinant)
+    x = (first.offset[:, None] * np.sin(b) - second.offset * np.sin(a)) / determinant
+    y = (second.offset * np.cos(a) - first.offset[:, None] * np.cos(b)) / determinant
+    return x, y, -np.sin(a) * x + np.cos(a) * y, -np.sin(b) * x + np.cos(b) * y
+
+
+def _pairs(family: _Family, least: float) -> tuple[_Ints, _Ints]:
+    """Returns the pairs of lines that may be opposite sides: lower and higher offset."""
+    i, j = np.triu_indices(len(family.offset), 1)
+    far = family.offset[j] - family.offset[i] >= least
+    return i[far], j[far]
+
+
+def _sides(family: _Family, t: _Floats, pairs: tuple[_Ints, _Ints], reach: int) -> tuple[_Floats, _Floats, _Floats]:
+    """Scores what lies on each line between two crossing ones.
+
+    Args:
+        family: the lines.
+        t: float64 [lines, others], where the others cross them.
+        pairs: of the others.
+        reach: index of t = 0 in the sums.
+
+    Returns:
+        Score, length and share seen, each float64 [lines, pairs].
+    """
+    ends = t[:, pairs[0]], t[:, pairs[1]]
+    start, stop = np.minimum(*ends), np.maximum(*ends)
+    length = stop - start
+    last = family.evidence.shape[1] - 1
+
+    def sums(table: _Floats, low: _Floats, high: _Floats) -> _Floats:
+        rows = np.arange(len(table))[:, None]
+        a, b = (np.clip(np.rint(end) + reach, 0, last).astype(np.int64) for end in (low, high))
+        return table[rows, b] - table[rows, a]
+
+    score = sums(family.evidence, start, stop)
+    score += _BEYOND * sums(family.edges, start - _REACH, start - 2)
+    score += _BEYOND * sums(family.edges, stop + 2, stop + _REACH)
+    seen = sums(family.edges, start, stop) / np.maximum(length, 1)
+    return score, length, seen
