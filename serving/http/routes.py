@@ -23,7 +23,8 @@ from serving.errors import (
 from serving.http.endpoints import Endpoints
 from serving.http.openapi import Body, Operation, Parameter
 from serving.images.codec import FORMATS
-from serving.protocol import metadata, oip, pictures, reading_parameters, tensorflow_serving
+from serving.protocol import checks, metadata, oip, pictures, reading_parameters, tensorflow_serving
+from serving.recognition.check_layout import MAX_LENGTH as MAX_LAYOUT
 
 _PICTURE: dict[str, Any] = {"type": "string", "contentMediaType": "image/*"}
 _PICTURES: dict[str, Body] = {
@@ -32,6 +33,11 @@ _PICTURES: dict[str, Body] = {
 }
 _BINARY: dict[str, Body] = {"application/octet-stream": {"type": "string", "format": "binary"}}
 _JSON: Final = "application/json"
+_MAX_ERROR: Final = Parameter(
+    "max_error",
+    "largest tolerated share of wrong readings among the accepted; 0.01, else the smallest certified up to 0.05",
+    {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+)
 # What can go wrong with any body.
 _BODY_ERRORS: Final = (
     CheckreaderError,
@@ -78,6 +84,17 @@ _ABOUT_MICR = (
     f"accepted. {_ABOUT_ACCEPTING} A line of no known layout, two lines, and a line of another font are reasons not to accept. A box is "
     "x, y, width, height in the page of the picture that was posted, one for each symbol."
 )
+_ABOUT_CHECKS = (
+    "One picture of a check, or several as files of a form: a scan, cut to the check or not, or a photograph, upright or upside "
+    f"down. {_ABOUT_PAGES}The paper is found and laid flat, the fields are found on it and read as by /fields and /micr: amount, "
+    "date, MICR line and check number; words, the amount in words, is a place alone. A field that is not found is null. layout is "
+    "for checks that are all alike: JSON with the places of the fields, [left, top, right, bottom] as shares of the check's width "
+    "and height, and that of the amount at least. max_error is the wanted bound of each field. A check is accepted when its amount "
+    "and its MICR line are and nothing speaks against it: an amount in the MICR line that differs from the written one, a serial "
+    "number that differs from the check number, a date that is no day, or that is not surely between after and before where these "
+    "are named. reasons say why it is not; max_error and applied_max_error of a check are the sums of the amount's and the MICR "
+    "line's. Boxes, x, y, width and height, and corners, the check's top left first, are in the page of the picture that was posted."
+)
 _ABOUT_INFER = (
     "FP32 from 0 (paper) to 1 (ink) or UINT8 0–255, normalized as MNIST's pictures are, nested or flat; or "
     "BYTES of shape [N] or [N,1]: whole pictures of one page, in base64 or in the binary section, which are normalized here. "
@@ -122,11 +139,7 @@ def route_table(endpoints: Endpoints) -> list[Operation]:
 def _picture_operations(endpoints: Endpoints) -> list[Operation]:
     def common_parameters(default: str) -> tuple[Parameter, ...]:
         return (
-            Parameter(
-                "max_error",
-                "largest tolerated share of wrong readings among the accepted; 0.01, else the smallest certified up to 0.05",
-                {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
-            ),
+            _MAX_ERROR,
             Parameter("model", f"which model reads; {default}", {"enum": list(endpoints.plane.models)}),
             Parameter(
                 "crop",
@@ -166,10 +179,7 @@ def _picture_operations(endpoints: Endpoints) -> list[Operation]:
             ),
             Parameter("locale", "how the amount is written; any", {"enum": list(LOCALES)}),
             Parameter("order", "which of day, month and year is first; any", {"enum": list(ORDERS)}),
-            *(
-                Parameter(name, f"the {end} day that the date may be", {"type": "string", "format": "date"})
-                for name, end in (("after", "first"), ("before", "last"))
-            ),
+            *_window_parameters(),
             *common_parameters("the first that reads fields"),
         ),
         request_bodies=_PICTURES,
@@ -205,7 +215,49 @@ def _picture_operations(endpoints: Endpoints) -> list[Operation]:
         '"confidence":0.999}},"check_digit":{"scheme":"aba","valid":true},"confidence":0.997,"accepted":true,"reason":null,'
         '"boxes":[[31,12,15,20]]}]}',
     )
-    return [digits, fields, micr]
+    return [digits, fields, micr, _check_operation(endpoints)]
+
+
+def _check_operation(endpoints: Endpoints) -> Operation:
+    return Operation(
+        "POST",
+        "/checks",
+        endpoints.checks,
+        "Pictures",
+        "Read whole checks.",
+        _ABOUT_CHECKS,
+        (
+            Parameter("locale", "how the amount is written; any", {"enum": list(LOCALES)}),
+            Parameter("order", "which of day, month and year is first; any", {"enum": list(ORDERS)}),
+            Parameter("country", "whose layout the MICR line has; auto", {"enum": list(COUNTRIES)}),
+            *_window_parameters(),
+            _MAX_ERROR,
+            Parameter(
+                "layout", "where the fields lie; else they are found", {"type": "string", "maxLength": MAX_LAYOUT}
+            ),
+        ),
+        request_bodies=_PICTURES,
+        response_bodies={_JSON: checks.ChecksResponse},
+        errors=_BODY_ERRORS,
+        curl="curl --data-binary @check.jpg 'localhost:8000/checks?locale=us&order=mdy'\n"
+        "curl --data-binary @check.png --url-query layout@layout.json localhost:8000/checks",
+        reply='{"models":[{"name":"check-fields","version":"1"},{"name":"lenet5-field","version":"1"},{"name":"lenet5-micr",'
+        '"version":"1"}],"checks":[{"page":1,"corners":[[36.0,34.0],[1366.0,42.0],[1353.0,622.0],[41.0,613.0]],"quality":{'
+        '"problems":[]},"fields":{"amount":{"box":[1111,253,158,37],"score":0.98,"text":"20000","raw":"200.00","amount":"200.00",'
+        '"confidence":0.996,"accepted":true,"reason":null,"max_error":0.02,"applied_max_error":0.02,"digits":[{"digit":2,'
+        '"probability":0.999,"box":[1112,255,22,30]}],"alternatives":[]},"date":null,"micr":{"box":[94,547,849,36],"score":0.99,'
+        '"text":"A021000021A 123456789C 0101","symbols":"⑆021000021⑆ 123456789⑈ 0101","country":"us","fields":{"routing":{'
+        '"text":"021000021","confidence":0.999}},"check_digit":{"scheme":"aba","valid":true},"confidence":0.997,"accepted":true,'
+        '"reason":null,"max_error":0.05,"applied_max_error":0.05,"boxes":[[96,549,15,20]]},"check_number":null,"words":null},'
+        '"max_error":0.07,"applied_max_error":0.07,"accepted":true,"reasons":[]}]}',
+    )
+
+
+def _window_parameters() -> tuple[Parameter, ...]:
+    return tuple(
+        Parameter(name, f"the {end} day that the date may be", {"type": "string", "format": "date"})
+        for name, end in (("after", "first"), ("before", "last"))
+    )
 
 
 def _inference_protocol_operations(endpoints: Endpoints) -> list[Operation]:

@@ -1,4 +1,7 @@
-"""Makes the recognizer of a task: of single digits, of fields that have an expected format, or of MICR lines."""
+"""Makes the recognizer of a task: of single digits, of fields that have an expected format, or of MICR lines.
+
+Whole checks are read by several models: `serving.repository.check_models` makes their recognizer.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,14 @@ from serving.decoding.thresholds import DigitPrediction, OperatingPoint
 from serving.images.crop import Crop
 from serving.manifest import Model
 from serving.recognition import digits, fields, micr
+from serving.recognition.check import CheckPrediction
 from serving.recognition.field_recognizer import FieldRecognizer
 from serving.recognition.fields import FieldPrediction
 from serving.recognition.micr import MicrPrediction
 from serving.recognition.micr_recognizer import MicrRecognizer
 from serving.runtime.network import Network
 
-Prediction: TypeAlias = DigitPrediction | FieldPrediction | MicrPrediction
+Prediction: TypeAlias = DigitPrediction | FieldPrediction | MicrPrediction | CheckPrediction
 Format: TypeAlias = FieldFormat | MicrFormat
 Recognizer: TypeAlias = Callable[[Sequence[bytes]], Sequence[Prediction]]
 
