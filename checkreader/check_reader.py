@@ -94,7 +94,9 @@ class CheckReader(MicrReader):
 
         def read(pictures: list[bytes]) -> list[Check]:
             return [
-                msgspec.convert(msgspec.structs.asdict(prediction) | {"models": about}, Check, from_attributes=True)
+                msgspec.convert(
+                    msgspec.structs.asdict(prediction) | {"models": about}, Check, from_attributes=True
+                )
                 for prediction in recognize(pictures)
             ]
 

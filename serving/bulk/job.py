@@ -85,7 +85,9 @@ class Job:
         """
         expected = {"kind": "digit"} if self.field_format is None else asdict(self.field_format)
         crop = None if self.crop is None else ",".join(map(str, self.crop))
-        return {"as": expected.pop("kind")} | expected | {"crop": crop, "threshold": self.point.least_confidence}
+        return (
+            {"as": expected.pop("kind")} | expected | {"crop": crop, "threshold": self.point.least_confidence}
+        )
 
     @property
     def form(self) -> Form:

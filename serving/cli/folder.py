@@ -74,9 +74,7 @@ def read_checks(options: argparse.Namespace, expected: CheckFormat) -> int:
     repository = Repository.open(options.models)
     models = check_models.choose(repository, expected, options.max_error)
     csv = out.suffix.lower() == ".csv"
-    return _run(
-        options, bulk.check_job(folder, repository, models, expected, csv, options.runtime), out
-    )
+    return _run(options, bulk.check_job(folder, repository, models, expected, csv, options.runtime), out)
 
 
 def _checked(options: argparse.Namespace) -> tuple[Path, str]:

@@ -1,12 +1,18 @@
-"""Chooses the served models that read whole checks."""
+"""Reads pictures of whole checks with several served models."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from serving.engine.dataplane import DataPlane
 from serving.engine.served_model import ServedModel
 from serving.errors import Unknown
+from serving.recognition import check_recognizer
+from serving.recognition.check import CheckPrediction
 from serving.recognition.check_format import (
     NO_LOCATOR,
     TASK,
@@ -15,6 +21,8 @@ from serving.recognition.check_format import (
     NamedModel,
     check_models,
 )
+from serving.recognition.check_recognizer import FieldPredictions
+from serving.recognition.located_check import locate_pictures
 from serving.runtime.network import Floats
 
 
@@ -67,3 +75,53 @@ def named_models(served: ServedCheckModels, max_error: float | None) -> CheckMod
 
     locator = None if served.locator is None else named(served.locator)
     return check_models(named(served.field), named(served.line), locator, max_error)
+
+
+async def read_checks(
+    plane: DataPlane,
+    pictures: Sequence[bytes],
+    max_error: float | None = None,
+    expected: CheckFormat = CheckFormat(),
+) -> tuple[list[ServedModel], list[CheckPrediction]]:
+    """Reads pictures of one check each.
+
+    The fields of one kind are read together, and the kinds at the same time, so that they share batches.
+
+    Args:
+        plane: runs the models.
+        pictures: encoded, as `images.codec.decode` takes them.
+        max_error: the wanted error bound of each field, as for `operating_point`.
+        expected: what is known of the checks.
+
+    Returns:
+        The models that read, and a reading of each page of each picture.
+
+    Raises:
+        Unknown: a model that is needed is not served.
+        Busy, Expired: as `DataPlane.infer`.
+        CheckreaderError: a picture cannot be read, or a parameter makes no sense.
+    """
+    start = time.perf_counter_ns()
+    served = choose_models(plane.models, expected)
+    try:
+        models = named_models(served, max_error)
+        locate = check_recognizer.locator(expected, served.locate)
+        checks = await plane.offload(partial(locate_pictures, pictures, locate, plane.page_limit))
+        readings = check_recognizer.start(checks, models, expected)
+        *fields, (lines, computed) = await asyncio.gather(
+            plane.finish(served.field, readings.amounts, start),
+            plane.finish(served.field, readings.dates, start),
+            plane.finish(served.field, readings.numbers, start),
+            plane.finish(served.line, readings.lines, start),
+        )
+        computed = max(computed, *(moment for _, moment in fields))
+        amounts, dates, numbers = (predictions for predictions, _ in fields)
+        read = FieldPredictions(amounts, dates, numbers, lines)
+        combined = check_recognizer.combine(checks, read, models, expected)
+    except BaseException:
+        for model in served.all:
+            model.statistics.fail.add(time.perf_counter_ns() - start)
+        raise
+    for model in served.all:
+        model.statistics.record_success(start, computed, time.perf_counter_ns())
+    return served.all, combined

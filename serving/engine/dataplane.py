@@ -12,7 +12,6 @@ from serving.decoding.field_string import FieldFormat
 from serving.decoding.micr import AUTO
 from serving.decoding.thresholds import DigitPrediction, OperatingPoint, point_of
 from serving.engine.batcher import Outputs
-from serving.engine.check_pictures import choose_models, named_models
 from serving.engine.field_pictures import (
     OUTPUTS,
     ReadingOptions,
@@ -30,11 +29,8 @@ from serving.errors import CheckreaderError, Unknown
 from serving.images import field, micr_line
 from serving.images.crop import Crop, PageLimit, is_small
 from serving.images.digit import tensor as to_tensor
-from serving.recognition import check_recognizer, digits
-from serving.recognition.check import CheckPrediction
-from serving.recognition.check_format import CheckFormat
+from serving.recognition import digits
 from serving.recognition.fields import FieldPrediction
-from serving.recognition.located_check import locate_pictures
 from serving.recognition.micr import MicrPrediction
 from serving.recognition.reading import Reading
 from serving.runtime.cpu import cpus
@@ -300,50 +296,34 @@ class DataPlane:
         begin = partial(start_lines, served, pictures, reading, self.page_limit)
         return served, *await self._read_counted(served, max_error, begin)
 
-    async def read_checks(
-        self,
-        pictures: Sequence[bytes],
-        max_error: float | None = None,
-        expected: CheckFormat = CheckFormat(),
-    ) -> tuple[list[ServedModel], list[CheckPrediction]]:
-        """Reads pictures of one check each.
-
-        The fields of one kind are read together, and the kinds at the same time, so that they share batches.
+    async def finish(
+        self, served: ServedModel, so_far: Reading[P], start: int, timeout: float | None = None
+    ) -> tuple[list[P], int]:
+        """Reads pictures to the end that are decoded and normalized.
 
         Args:
-            pictures: encoded, as `images.codec.decode` takes them.
-            max_error: of each field, as in `read_digits`.
-            expected: what is known of the checks.
+            served: the model.
+            so_far: the pictures.
+            start, timeout: as for `infer`.
 
         Returns:
-            The models that read, and a reading of each page of each picture.
-
-        Raises:
-            Unknown: a model that is needed is not served.
-            Busy, Expired: as `infer`.
-            CheckreaderError: a picture cannot be read, or a parameter makes no sense.
+            The predictions, and when the network had computed them.
         """
-        start = time.perf_counter_ns()
-        served = choose_models(self.models, expected)
-        try:
-            models = named_models(served, max_error)
-            locate = check_recognizer.locator(expected, served.locate)
-            checks = await self.offload(partial(locate_pictures, pictures, locate, self.page_limit))
-            readings = check_recognizer.start(checks, models, expected)
-            reads = (served.field, served.field, served.field, served.line)
-            predictions = await asyncio.gather(
-                *(self._finish(model, reading, start) for model, reading in zip(reads, readings, strict=True))
+        computed = time.perf_counter_ns()
+        while so_far.images:
+            outputs = await asyncio.gather(
+                *(
+                    self._run(served, image, timeout, start, continued=so_far.continued)
+                    for image in so_far.images
+                )
             )
-            computed = time.perf_counter_ns()
-            fields = check_recognizer.FieldPredictions(*(read for read, _ in predictions))
-            combined = check_recognizer.combine(checks, fields, models, expected)
-        except BaseException:
-            for model in served.all:
-                model.statistics.fail.add(time.perf_counter_ns() - start)
-            raise
-        for model in served.all:
-            model.statistics.record_success(start, computed, time.perf_counter_ns())
-        return served.all, combined
+            start = computed = time.perf_counter_ns()
+            decode = partial(so_far.proceed, [output[0] for output in outputs])
+            so_far = await self.offload(decode, begun=True)
+        predictions = list(so_far.predictions)
+        for prediction in predictions:
+            served.statistics.record_reading(prediction.reason)
+        return predictions, computed
 
     async def _read_counted(
         self, served: ServedModel, max_error: float | None, begin: Callable[[], Reading[P]]
@@ -373,27 +353,7 @@ class DataPlane:
             begin: decodes and normalizes the pictures.
             start, timeout: as for `infer`.
         """
-        return await self._finish(served, await self.offload(begin), start, timeout)
-
-    async def _finish(
-        self, served: ServedModel, so_far: Reading[P], start: int, timeout: float | None = None
-    ) -> tuple[list[P], int]:
-        """Reads what was begun to its end; arguments and result as for `_read`."""
-        computed = time.perf_counter_ns()
-        while so_far.images:
-            outputs = await asyncio.gather(
-                *(
-                    self._run(served, image, timeout, start, continued=so_far.continued)
-                    for image in so_far.images
-                )
-            )
-            start = computed = time.perf_counter_ns()
-            decode = partial(so_far.proceed, [output[0] for output in outputs])
-            so_far = await self.offload(decode, begun=True)
-        predictions = list(so_far.predictions)
-        for prediction in predictions:
-            served.statistics.record_reading(prediction.reason)
-        return predictions, computed
+        return await self.finish(served, await self.offload(begin), start, timeout)
 
     def _first(self, task: str, objects: str) -> str:
         """Returns the name of the first model of a task; `objects` are what it reads."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
+from serving.engine.check_pictures import read_checks
 from serving.engine.dataplane import SMALL, DataPlane
 from serving.engine.field_pictures import ReadingOptions, answer_parameters, are_field_pictures
 from serving.engine.hot_reload import ModelReloader
@@ -76,7 +77,7 @@ class Endpoints:
     async def checks(self, request: HttpRequest) -> HttpResponse:
         query = checks.parse_query(request.query_parameters())
         posted = await self._pictures(request)
-        reading = self.plane.read_checks(posted, query.max_error, query.expected)
+        reading = read_checks(self.plane, posted, query.max_error, query.expected)
         return HttpResponse(checks.render(*await request.cancel_on_disconnect(reading)), reading=True)
 
     async def server(self, request: HttpRequest) -> HttpResponse:

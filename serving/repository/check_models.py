@@ -34,7 +34,9 @@ def choose(repository: Repository, expected: CheckFormat, max_error: float | Non
     locator = None
     if expected.layout is None:
         if all(model.task != TASK for model in repository.manifest.models.values()):
-            raise CheckreaderError(f"no model in {repository.folder} {NO_LOCATOR}, or --models with one that does")
+            raise CheckreaderError(
+                f"no model in {repository.folder} {NO_LOCATOR}, or --models with one that does"
+            )
         locator = first(TASK, "checks")
     return check_models(first("field", "fields"), first("micr", "MICR lines"), locator, max_error)
 
