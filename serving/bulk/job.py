@@ -126,7 +126,7 @@ def check_job(
     )
 
 
-def _prediction(expected: Format | CheckFormat | None) -> type[Prediction]:
+def _prediction(expected: Format | CheckFormat | None) -> type[Prediction | CheckPrediction]:
     """Returns the type of what is read."""
     if expected is None:
         return DigitPrediction
@@ -196,7 +196,7 @@ class LineWriter:
         self._form = job.form
         self._about = {**job.about, "settings": job.settings}
 
-    def reading(self, file: str, page: int, pages: int, prediction: Prediction) -> bytes:
+    def reading(self, file: str, page: int, pages: int, prediction: Prediction | CheckPrediction) -> bytes:
         """Returns the line of a page that was read."""
         reading = msgspec.to_builtins(prediction)
         return self._form.encode(self._place(file, page, pages) | reading | {"page": page})
@@ -235,7 +235,7 @@ class Worker:
         )
 
 
-def _recognizer(job: Job) -> Callable[[Sequence[bytes]], Sequence[Prediction]]:
+def _recognizer(job: Job) -> Callable[[Sequence[bytes]], Sequence[Prediction | CheckPrediction]]:
     """Loads what reads a job's pictures; raises CheckreaderError if it cannot be used, or is of another version."""
     repository = Repository.open(job.models)
     if isinstance(job.field_format, CheckFormat):

@@ -101,7 +101,8 @@ def combine(
         checks, models, expected: as for `start`.
         readings: what was read of the fields.
     """
-    amounts, dates, numbers, lines = map(iter, readings)
+    amounts, dates, numbers = iter(readings.amounts), iter(readings.dates), iter(readings.numbers)
+    lines = iter(readings.lines)
     point = models.point
     predictions = []
     for check in checks:
@@ -134,12 +135,14 @@ class CheckRecognizer:
     def __call__(self, pictures: Sequence[bytes]) -> list[CheckPrediction]:
         """Recognizes every page of encoded pictures; raises CheckreaderError as `locate_pictures` does."""
         checks = locate_pictures(pictures, self.locate)
-        *fields, lines = start(checks, self.models, self.expected)
-        readings = FieldPredictions(
-            *(finish(field, self.read_fields).predictions for field in fields),
-            finish(lines, self.read_lines).predictions,
+        readings = start(checks, self.models, self.expected)
+        predictions = FieldPredictions(
+            finish(readings.amounts, self.read_fields).predictions,
+            finish(readings.dates, self.read_fields).predictions,
+            finish(readings.numbers, self.read_fields).predictions,
+            finish(readings.lines, self.read_lines).predictions,
         )
-        return combine(checks, readings, self.models, self.expected)
+        return combine(checks, predictions, self.models, self.expected)
 
 
 def check_recognizer(

@@ -13,7 +13,7 @@ from serving.images.check_quality import Quality, quality
 from serving.images.codec import Frame, Gray
 from serving.images.crop import PageLimit, normalize_each
 from serving.images.field import Field, normalize_field
-from serving.images.micr_line import normalize_micr_line
+from serving.images.micr_line import PITCH, normalize_micr_line
 from serving.images.perspective import Perspective
 from serving.recognition import check_layout
 from serving.recognition.boxes import Box
@@ -25,11 +25,12 @@ from serving.recognition.fields import LocatedField
 # Paper left around a field, to the sides and above and below, in heights of its box: enough for ink that a box cuts,
 # little of the print around it. Chosen on drawn checks and photographs with the fields' own boxes.
 _MARGINS: Final[Mapping[str, tuple[float, float]]] = {
-    "amount": (0.25, 0.25),
-    "date": (0.25, 0.25),
-    "check_number": (0.25, 0.25),
-    "micr": (1.0, 0.5),
+    "amount": (0.2, 0.2),
+    "date": (0.2, 0.2),
+    "check_number": (0.2, 0.2),
+    "micr": (0.5, 0.3),
 }
+_SHORTEST: Final = 11 * PITCH  # columns of a MICR line: a routing number and its two symbols at least
 _NO_PAPER: Final = "no check found in the picture"
 _ROUNDING: Final = 1e-6  # of a pixel
 
@@ -164,6 +165,7 @@ def _normalize(part: Gray, name: str) -> Field:
 
 
 def _has_line(flat: Gray, box: Box) -> bool:
-    """Tells whether a MICR line stands in a box, and upright."""
+    """Tells whether a MICR line stands in a box, and upright; a check number upside down is no line."""
     line = cut(flat, box, "micr").field
-    return line.problem is None and line.doubt is None and line.to_picture[0, 0] > 0
+    is_upright = line.to_picture[0, 0] > 0
+    return line.problem is None and line.doubt is None and is_upright and line.pixels.shape[1] >= _SHORTEST

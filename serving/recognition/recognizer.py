@@ -15,14 +15,13 @@ from serving.decoding.thresholds import DigitPrediction, OperatingPoint
 from serving.images.crop import Crop
 from serving.manifest import Model
 from serving.recognition import digits, fields, micr
-from serving.recognition.check import CheckPrediction
 from serving.recognition.field_recognizer import FieldRecognizer
 from serving.recognition.fields import FieldPrediction
 from serving.recognition.micr import MicrPrediction
 from serving.recognition.micr_recognizer import MicrRecognizer
 from serving.runtime.network import Network
 
-Prediction: TypeAlias = DigitPrediction | FieldPrediction | MicrPrediction | CheckPrediction
+Prediction: TypeAlias = DigitPrediction | FieldPrediction | MicrPrediction
 Format: TypeAlias = FieldFormat | MicrFormat
 Recognizer: TypeAlias = Callable[[Sequence[bytes]], Sequence[Prediction]]
 
