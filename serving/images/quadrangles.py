@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from serving.images.codec import Gray
 from serving.images.edge_lines import EdgePoints, Lines, on_lines
 
 _Floats = npt.NDArray[np.float64]
@@ -19,14 +20,23 @@ _Ints = npt.NDArray[np.int64]
 # What each pixel of a side says, as logarithms of likelihoods of "a sheet's edge" against "a chance":
 SEEN: Final = 1.4
 _UNSEEN: Final = -1.7
+_THIN: Final = 0.5  # of a thin line, beyond which there is hardly an edge
+_RULED: Final = -0.7  # and one beyond which there is print
 _DARKER: Final = -0.35  # where the sheet would be darker than what is around it
 _BEYOND: Final = -1.0  # for an edge that goes on beyond the sheet's corner
 _REACH: Final = 14  # pixels beyond a corner that are looked at
 _BORDER: Final = 2.5  # pixels at the picture's border, in which no edge is seen
+_ASIDE: Final = 3.5  # pixels from a line to the levels on its sides
+_STEP: Final = 6.0  # levels between them, at a sheet's edge
+_FOLD: Final = 8.0  # the same, where there is print beyond: less may be a fold
+_STRONG: Final = 0.4  # of the 95th percentile of steps, in print
+_CLEAN: Final = 0.02  # of the strong edge points
+_MOST: Final = 24  # lines of a direction
 _LEAST_SIDE: Final = 0.12  # of the picture's diagonal
 _BENT: Final = 0.5  # cosine of the sharpest angle at a corner
 _SHAPES: Final = 1.75, 3.1  # length by height of checks
 _SHAPELESS: Final = -60.0  # for each doubling beyond them
+_CONVERGING: Final = -1500.0  # times the square of the angle between opposite sides
 _LARGEST_COST: Final = -150.0
 
 
@@ -69,11 +79,11 @@ class _Family:
     edges: _Floats
 
 
-def find_quadrangles(points: EdgePoints, lines: Lines, shape: tuple[int, int], most: int = 40) -> Quadrangles:
-    """Finds the likeliest quadrangles in a picture of so many rows and columns."""
-    height, width = shape
+def find_quadrangles(small: Gray, points: EdgePoints, lines: Lines, most: int = 40) -> Quadrangles:
+    """Finds the likeliest quadrangles in a picture, uint8 [h, w]."""
+    shape = height, width = small.shape
     main = _main_direction(points, lines)
-    families = [_family(points, lines, main + turn, shape) for turn in (0.0, np.pi / 2)]
+    families = [_family(small, points, lines, main + turn) for turn in (0.0, np.pi / 2)]
     first, second = families
     x, y, t, s = _crossings(first, second)
     reach = _reach(shape)
@@ -97,6 +107,7 @@ def find_quadrangles(points: EdgePoints, lines: Lines, shape: tuple[int, int], m
     ratio = longer / np.maximum(shorter, 1)
     beyond = np.maximum(np.maximum(np.log2(_SHAPES[0] / ratio), np.log2(ratio / _SHAPES[1])), 0)
     score += np.maximum(_SHAPELESS * beyond, _LARGEST_COST)
+    score += _spread(first, pairs[0])[:, None] + _spread(second, pairs[1])
     score[shorter < least] = -np.inf
     for a in (i, j):
         for b in (k, l):
@@ -133,15 +144,22 @@ def _main_direction(points: EdgePoints, lines: Lines) -> float:
     return angle - quarter if angle > quarter / 2 else angle
 
 
-def _family(points: EdgePoints, lines: Lines, direction: float, shape: tuple[int, int]) -> _Family:
+def _family(small: Gray, points: EdgePoints, lines: Lines, direction: float) -> _Family:
     """Gathers the lines whose normal is within 45° of a direction or of its opposite."""
-    height, width = shape
+    height, width = small.shape
     cosine = np.cos(lines.angle - direction)
     chosen = (np.abs(cosine) > np.sqrt(0.5)).nonzero()[0]
     polarity = np.where(cosine[chosen] > 0, 1, -1)
     angle = np.where(polarity > 0, lines.angle[chosen], lines.angle[chosen] + np.pi)
     offset = lines.offset[chosen] * polarity
-    evidence, edges = _profiles(points, lines, chosen, angle, offset, shape)
+    evidence, edges = _profiles(small, points, lines, chosen, angle, offset)
+    if len(chosen) > _MOST:
+        rise = evidence - np.minimum.accumulate(evidence, 1)
+        likeliest = np.sort(np.argsort(-rise.max(1), kind="stable")[:_MOST])
+        chosen, angle, offset, polarity = (
+            part[likeliest] for part in (chosen, angle, offset, polarity)
+        )
+        evidence, edges = evidence[likeliest], edges[likeliest]
     horizontal = abs(np.cos(direction)) > np.sqrt(0.5)
     border = 0.0 if horizontal else np.pi / 2
     if np.cos(border - direction) < 0:
@@ -159,30 +177,36 @@ def _family(points: EdgePoints, lines: Lines, direction: float, shape: tuple[int
 
 
 def _profiles(
-    points: EdgePoints,
-    lines: Lines,
-    chosen: _Ints,
-    angle: _Floats,
-    offset: _Floats,
-    shape: tuple[int, int],
+    small: Gray, points: EdgePoints, lines: Lines, chosen: _Ints, angle: _Floats, offset: _Floats
 ) -> tuple[_Floats, _Floats]:
     """Sums along each line what its pixels say, and how many have an edge."""
-    reach = _reach(shape)
-    size = 2 * reach + 1
+    height, width = small.shape
+    reach = _reach(small.shape)
     part = Lines(lines.angle[chosen], lines.offset[chosen])
     line, point = on_lines(points, part).nonzero()
-    along = -np.sin(angle[line]) * points.x[point] + np.cos(angle[line]) * points.y[point]
-    seen = np.zeros((len(chosen), size + 2), np.bool_)
-    place = np.rint(along).astype(np.int64) + reach + 1
-    seen[line, place] = True
-    seen = (seen[:, 1:-1] | seen[:, :-2] | seen[:, 2:]).astype(np.float64)
+    x, y = points.place[:, point]
+    along = -np.sin(angle[line]) * x + np.cos(angle[line]) * y
+    seen = np.zeros((len(chosen), 2 * reach + 3), np.bool_)
+    seen[line, np.rint(along).astype(np.int64) + reach + 1] = True
+    seen = seen[:, 1:-1] | seen[:, :-2] | seen[:, 2:]
     t = np.arange(-reach, reach + 1)
-    x = np.cos(angle)[:, None] * offset[:, None] - np.sin(angle)[:, None] * t
-    y = np.sin(angle)[:, None] * offset[:, None] + np.cos(angle)[:, None] * t
-    height, width = shape
+    cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
+    x, y = cos * offset[:, None] - sin * t, sin * offset[:, None] + cos * t
     inside = (np.abs(x) < width / 2 - _BORDER) & (np.abs(y) < height / 2 - _BORDER)
-    evidence = np.where(inside, np.where(seen > 0, SEEN, _UNSEEN), 0.0)
-    return evidence.cumsum(1), (seen * inside).cumsum(1)
+    levels = []
+    for side in (-_ASIDE, _ASIDE):
+        column = np.clip((x + side * cos + width / 2).astype(np.int64), 0, width - 1)
+        row = np.clip((y + side * sin + height / 2).astype(np.int64), 0, height - 1)
+        levels.append(small[row, column].astype(np.float64))
+    polarity = np.where(np.cos(part.angle - angle) > 0, 1, -1)
+    step = (levels[1] - levels[0]) * polarity[:, None]
+    strong = points.place[:, points.step > _STRONG * np.percentile(points.step, 95)]
+    beyond = part.normal() @ strong < (part.offset[:, None] - _ASIDE)
+    clean = beyond.sum(1) < _CLEAN * len(strong[0])
+    thin = np.where(clean, _THIN, _RULED)[:, None]
+    least = np.where(clean, _STEP, _FOLD)[:, None]
+    evidence = np.where(seen, np.where(step > least, SEEN, thin), _UNSEEN)
+    return (evidence * inside).cumsum(1), (seen & inside).astype(np.float64).cumsum(1)
 
 
 def _crossings(first: _Family, second: _Family) -> tuple[_Floats, _Floats, _Floats, _Floats]:
@@ -200,6 +224,12 @@ def _pairs(family: _Family, least: float) -> tuple[_Ints, _Ints]:
     i, j = np.triu_indices(len(family.offset), 1)
     far = family.offset[j] - family.offset[i] >= least
     return i[far], j[far]
+
+
+def _spread(family: _Family, pairs: tuple[_Ints, _Ints]) -> _Floats:
+    """Scores how far opposite sides are from parallel, float64 [pairs]."""
+    turn = (family.angle[pairs[0]] - family.angle[pairs[1]] + np.pi) % (2 * np.pi) - np.pi
+    return np.asarray(_CONVERGING * turn**2)
 
 
 def _sides(family: _Family, t: _Floats, pairs: tuple[_Ints, _Ints], reach: int) -> tuple[_Floats, _Floats, _Floats]:
