@@ -20,6 +20,7 @@ _Levels = npt.NDArray[np.float32]
 
 _LEAST_STEP: Final = 3.0  # levels from pixel to pixel in an edge
 _NOISE: Final = 2.0  # times the middle step, in an edge
+_STRONG: Final = 0.4  # of the 95th percentile of steps, in print
 _DIRECTIONS: Final = 240  # of the normals that are tried
 _SPREAD: Final = 5  # directions to each side that a point votes for
 _BIN: Final = 1.0  # pixels of offset
@@ -47,8 +48,8 @@ class EdgePoints:
 
     @staticmethod
     def of(pixels: Gray) -> EdgePoints:
-        """Finds the edge points of a picture, uint8 [h, w], of at least 5×5 pixels."""
-        smooth = _smooth(pixels)
+        """Finds the edge points of a picture, uint8 [h, w]."""
+        smooth = _smooth(np.pad(pixels, 2, mode="edge"))
         across = smooth[1:-1, 2:] - smooth[1:-1, :-2]
         down = smooth[2:, 1:-1] - smooth[:-2, 1:-1]
         steps = np.hypot(across, down)
@@ -60,9 +61,14 @@ class EdgePoints:
             rows, columns = rows[strongest], columns[strongest]
         height, width = pixels.shape
         gradient = np.array([across[rows, columns], down[rows, columns]])
-        # Two pixels were lost at each side, and a pixel's place is its middle.
-        place = np.array([columns + (2.5 - width / 2), rows + (2.5 - height / 2)], np.float32)
+        place = np.array([columns + (0.5 - width / 2), rows + (0.5 - height / 2)], np.float32)
         return EdgePoints(place, gradient / steps[rows, columns], steps[rows, columns])
+
+    def strong(self) -> _Levels:
+        """Returns the places of points as distinct as print, float32 [2, n]."""
+        if not len(self.step):
+            return self.place
+        return self.place[:, self.step > _STRONG * np.percentile(self.step, 95)]
 
 
 @dataclass(frozen=True)

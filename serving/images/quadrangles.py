@@ -1,6 +1,6 @@
 """Puts quadrangles together from a picture's straight edges and tells how much speaks for each to be a sheet of paper.
 
-A side of the picture may be a side of the sheet, which then reaches beyond it: that is as good as an edge half seen.
+Where no edge is seen, a sheet may reach to the picture's border, or a little beyond the print where the rest is empty.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ _RULED: Final = -0.7  # and one beyond which there is print
 _DARKER: Final = -0.35  # where the sheet would be darker than what is around it
 _BEYOND: Final = -1.0  # for an edge that goes on beyond the sheet's corner
 _REACH: Final = 14  # pixels beyond a corner that are looked at
-_BORDER: Final = 2.5  # pixels at the picture's border, in which no edge is seen
+_BORDER: Final = 1.5  # pixels at the picture's border, in which no edge is seen
 _ASIDE: Final = 3.5  # pixels from a line to the levels on its sides
 _STEP: Final = 6.0  # levels between them, at a sheet's edge
 _FOLD: Final = 8.0  # the same, where there is print beyond: less may be a fold
-_STRONG: Final = 0.4  # of the 95th percentile of steps, in print
 _CLEAN: Final = 0.02  # of the strong edge points
+_FEW: Final = 40  # strong edge points, too few for print
+_SPECKS: Final = 0.002  # of the strong edge points, that may lie anywhere
+_MARGIN: Final = 0.045  # of the print's length, from there to the sheet's edge
 _MOST: Final = 24  # lines of a direction
 _LEAST_SIDE: Final = 0.12  # of the picture's diagonal
 _BENT: Final = 0.5  # cosine of the sharpest angle at a corner
@@ -46,8 +48,8 @@ class Quadrangles:
 
     Attributes:
         corners: float64 [n, 4, 2], clockwise from the one that is left and up, in pixels of the picture.
-        score: float64 [n], how much speaks for each; the picture itself has 0.
-        sides: int64 [n, 4], of what is a side: an index of the lines, or -1 for the picture's border. Top, right,
+        score: float64 [n], how much speaks for each; 0 where no edge is seen.
+        sides: int64 [n, 4], of what is a side: an index of the lines, or -1 for a limit, where no edge is seen. Top, right,
             bottom, left.
         seen: float64 [n, 4], share of each side on which an edge is seen.
     """
@@ -60,13 +62,13 @@ class Quadrangles:
 
 @dataclass(frozen=True)
 class _Family:
-    """Lines across one direction, among them two of the picture's borders; in the order of their offset.
+    """Lines across one direction, among them two limits where none is seen; in the order of their offset.
 
     Attributes:
         angle: float64 [n], of normals that point to growing offset.
         offset: float64 [n].
-        polarity: int64 [n], 1 where it is brighter toward growing offset, -1 where darker, 0 of a border.
-        index: int64 [n], of the lines; -1 of a border.
+        polarity: int64 [n], 1 where it is brighter toward growing offset, -1 where darker, 0 of a limit.
+        index: int64 [n], of the lines; -1 of a limit.
         evidence: float64 [n, 2 · reach + 1], sums along the line from its one end, of what its pixels say.
         edges: the same of pixels with an edge.
     """
@@ -160,20 +162,43 @@ def _family(small: Gray, points: EdgePoints, lines: Lines, direction: float) -> 
             part[likeliest] for part in (chosen, angle, offset, polarity)
         )
         evidence, edges = evidence[likeliest], edges[likeliest]
-    horizontal = abs(np.cos(direction)) > np.sqrt(0.5)
-    border = 0.0 if horizontal else np.pi / 2
-    if np.cos(border - direction) < 0:
-        border += np.pi
-    half = (width if horizontal else height) / 2
-    # Ordered by where they pass the picture's middle; borders are lines on which nothing is seen.
-    angle = np.concatenate([angle, [border, border]])
-    offset = np.concatenate([offset, [-half, half]])
+    # The limits are lines on which nothing is seen. All are ordered by where they pass the picture's middle.
+    limit_angle, limit_offset = _limits(points, direction, small.shape)
+    angle, offset = np.concatenate([angle, limit_angle]), np.concatenate([offset, limit_offset])
     none = np.zeros((2, evidence.shape[1]))
     evidence, edges = np.concatenate([evidence, none]), np.concatenate([edges, none])
     polarity = np.concatenate([polarity, [0, 0]])
     index = np.concatenate([chosen, [-1, -1]])
     order = np.argsort(offset, kind="stable")
     return _Family(angle[order], offset[order], polarity[order], index[order], evidence[order], edges[order])
+
+
+def _limits(points: EdgePoints, direction: float, shape: tuple[int, int]) -> tuple[_Floats, _Floats]:
+    """Returns angles and offsets of two lines beyond which no sheet reaches: a little outside all print, or the border."""
+    height, width = shape
+    horizontal = abs(np.cos(direction)) > np.sqrt(0.5)
+    border = 0.0 if horizontal else np.pi / 2
+    if np.cos(border - direction) < 0:
+        border += np.pi
+    half = (width if horizontal else height) / 2
+    angle, offset = np.full(2, border), np.array([-half, half])
+    strong = points.strong()
+    if strong.shape[1] < _FEW:
+        return angle, offset
+    rest = max(2, int(_SPECKS * strong.shape[1]))
+    low, high = _ends(strong, direction, rest)
+    margin = _MARGIN * max(high - low, *(np.diff(_ends(strong, direction + np.pi / 2, rest))))
+    if low - margin > -half:
+        angle[0], offset[0] = direction, low - margin
+    if high + margin < half:
+        angle[1], offset[1] = direction, high + margin
+    return angle, offset
+
+
+def _ends(place: npt.NDArray[np.float32], direction: float, rest: int) -> tuple[float, float]:
+    """Returns from where to where places reach along a direction, but for some at either end."""
+    along = np.sort(place[0] * np.cos(direction) + place[1] * np.sin(direction))
+    return float(along[rest]), float(along[-rest - 1])
 
 
 def _profiles(
@@ -200,7 +225,7 @@ def _profiles(
         levels.append(small[row, column].astype(np.float64))
     polarity = np.where(np.cos(part.angle - angle) > 0, 1, -1)
     step = (levels[1] - levels[0]) * polarity[:, None]
-    strong = points.place[:, points.step > _STRONG * np.percentile(points.step, 95)]
+    strong = points.strong()
     beyond = part.normal() @ strong < (part.offset[:, None] - _ASIDE)
     clean = beyond.sum(1) < _CLEAN * len(strong[0])
     thin = np.where(clean, _THIN, _RULED)[:, None]
