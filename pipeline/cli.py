@@ -67,6 +67,8 @@ def _call(options: argparse.Namespace) -> int:
     run = Run.named(name)
     created = [folder for folder in (run.path, run.path.parent) if not folder.exists()]
     if options.stage == "train":
+        if options.start and options.task != "field":
+            raise CheckreaderError(f"--start {options.start}: goes with --task field alone")
         run.path.mkdir(parents=True, exist_ok=True)
     try:
         with run.locked(), progress.shown(options.stage):
@@ -155,6 +157,11 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="DIR",
         help="with --task field: where `python -m pipeline.synthesis.fonts` put fonts",
+    )
+    train.add_argument(
+        "--start",
+        choices=("scratch", "released"),
+        help="with --task field: the weights to begin with (default: scratch; own fields go on from the released ones)",
     )
     train.add_argument("--preset", choices=("quick", "release"), default="quick")
     train.add_argument("--seed", type=_SEED, default=0)

@@ -127,7 +127,9 @@ class FieldTrainConfig:
     precision: str = "mixed_bfloat16"  # of activations; weights stay float32
     real: float = 0.0  # share of the batches that hold labeled real fields, for fine-tuning
     recombined: float = 0.0  # share of the real fields that are parts of two, side by side
-    start: str | None = None  # path of a run's weights to start from; None = the released ones
+    # Path of the weights to fine-tune, None = the released ones; of a training on drawn fields the checksum of the
+    # weights that it began with, None = from scratch.
+    start: str | None = None
 
     def parts(self) -> tuple[FieldTrainConfig, FieldTrainConfig]:
         """Returns the configs of the opening and of the rest."""
@@ -149,12 +151,39 @@ def field_preset(preset: str, seed: int) -> FieldTrainConfig:
     return config
 
 
+def further_preset(preset: str, seed: int) -> FieldTrainConfig:
+    """Returns the config of a preset for training released weights further on drawn fields, without an opening."""
+    fields, averaging = (8_000, 0.995) if preset == "quick" else (400_000, 0.999)
+    return FieldTrainConfig(seed, fields=fields, views=4, opening=0.0, averaging=averaging)
+
+
 def micr_preset(preset: str, seed: int) -> FieldTrainConfig:
     """Returns the config of a preset for training `lenet5-micr`, whose lines are four times as long as fields."""
     config = FieldTrainConfig(seed=seed, fields=60_000, batch=32, opening=0.4)
     if preset == "quick":
         return dataclasses.replace(config, fields=10_000, views=4, opening=0.6, averaging=0.99)
     return config
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckTrainConfig:
+    """Settings of one training of `check-fields`; the defaults are the `release` preset's."""
+
+    seed: int = 0
+    views: int = 6  # of each check, made once
+    steps: int = 3_000
+    batch: int = 32
+    learning_rate: float = 3e-3  # AdamW's peak, cosine to 0 after a warm-up
+    warmup: float = 0.04  # share of the steps
+    weight_decay: float = 1e-2
+    averaging: float = 0.995  # momentum of the moving average of the weights
+    precision: str = "mixed_bfloat16"  # of activations; weights stay float32
+
+
+def check_preset(preset: str, seed: int) -> CheckTrainConfig:
+    """Returns the config of a preset for training `check-fields`."""
+    config = CheckTrainConfig(seed=seed)
+    return dataclasses.replace(config, views=3, steps=600, averaging=0.98) if preset == "quick" else config
 
 
 def finetune_preset(preset: str, seed: int) -> FieldTrainConfig:

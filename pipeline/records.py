@@ -241,6 +241,14 @@ class CrossValidation(msgspec.Struct, frozen=True):
     pooled: FieldMeasures
 
 
+class CheckMeasures(msgspec.Struct, frozen=True):
+    """The measures of a model that finds the fields of checks: shares that are found by field, and by kind of picture."""
+
+    fields: dict[str, Share]
+    by_kind: dict[str, dict[str, Share]]
+    right_way_up: Share
+
+
 class TrainRecord(Record, frozen=True, kw_only=True):
     """`config` is that of a `TrainConfig` or a `FieldTrainConfig`; a record that names no task is a digit's.
 
@@ -343,6 +351,15 @@ class MicrEvaluateRecord(Record, frozen=True, kw_only=True):
     difference: float
 
 
+class CheckEvaluateRecord(Record, frozen=True, kw_only=True):
+    """The measures of each model of a run that finds the fields of checks."""
+
+    STAGE = "evaluate"
+
+    data: dict[str, Any]
+    families: dict[str, CheckMeasures]
+
+
 class Speed(msgspec.Struct, frozen=True):
     bytes: int
     p50_ms: float
@@ -411,3 +428,14 @@ class MicrRecords(msgspec.Struct, frozen=True, kw_only=True):
     evaluate: MicrEvaluateRecord
     benchmark: BenchmarkRecord
     calibrate: CalibrateRecord | None = None
+
+
+class CheckRecords(msgspec.Struct, frozen=True, kw_only=True):
+    """The records of the stages of a run that finds the fields of checks."""
+
+    train: TrainRecord
+    quantize: QuantizeRecord
+    export: ExportRecord
+    verify: VerifyRecord
+    evaluate: CheckEvaluateRecord
+    benchmark: BenchmarkRecord

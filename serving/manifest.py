@@ -102,7 +102,7 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         task: "digit" for a model that reads digits, "field" for one that reads whole fields, "micr" for one that
-            reads MICR lines.
+            reads MICR lines, "check" for one that finds the fields of a check.
         output: the probabilities.
         outputs: all outputs, where there are several.
         golden: the model's own golden set; None: the release's.
@@ -136,7 +136,7 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
         release: the release's name.
         default: the model that reads pictures if a request names none.
         models: the current versions, by name.
-        golden: the golden sets, by kind: "digits", "fields" or "lines" (of MICR).
+        golden: the golden sets, by kind: "digits", "fields", "lines" (of MICR) or "checks".
         previous: the versions before, by name; they are served under the label "previous".
         tool_versions: versions of the programs that made the release.
         data: the training data of the models.
@@ -194,6 +194,24 @@ class GoldenFields(msgspec.Struct, frozen=True):
     """The golden set of fields."""
 
     fields: list[GoldenField]
+
+
+class GoldenCheck(msgspec.Struct, frozen=True):
+    """A golden thumbnail of a check, in the folder of the golden set's file.
+
+    `expected` holds by model and format the box of each field that is found: left, top, right and bottom, as shares of the
+    check's width and height.
+    """
+
+    file: str
+    sha256: str
+    expected: dict[str, dict[str, dict[str, tuple[float, float, float, float]]]]
+
+
+class GoldenChecks(msgspec.Struct, frozen=True):
+    """The golden set of checks."""
+
+    checks: list[GoldenCheck]
 
 
 class _Version(msgspec.Struct):

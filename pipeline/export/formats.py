@@ -13,7 +13,7 @@ from serving.errors import CheckreaderError
 
 FOLDER: Final = "export"  # inside a run
 
-Task = Literal["digit", "field", "micr"]
+Task = Literal["digit", "field", "micr", "check"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,13 +106,13 @@ _FIELD_BOUNDS: Final = {
 }
 
 
-def _sliding_formats(task: Task) -> tuple[Format, ...]:
-    """Returns the formats of a task's sliding network."""
+def _formats_of(task: Task, name: str) -> tuple[Format, ...]:
+    """Returns the formats of a task's network with that name, which has a row of probabilities for each step or part."""
     return tuple(
         dataclasses.replace(
             row,
-            model=row.model.replace("lenet5", f"lenet5-{task}"),
-            file=row.file.replace("lenet5", f"lenet5-{task}"),
+            model=row.model.replace("lenet5", name),
+            file=row.file.replace("lenet5", name),
             bound=_FIELD_BOUNDS.get(row.bound, row.bound) if row.bound else None,
             task=task,
         )
@@ -121,9 +121,15 @@ def _sliding_formats(task: Task) -> tuple[Format, ...]:
     )
 
 
-FIELD_FORMATS: Final = _sliding_formats("field")
-MICR_FORMATS: Final = _sliding_formats("micr")
-TABLE: Final[dict[str, tuple[Format, ...]]] = {"digit": FORMATS, "field": FIELD_FORMATS, "micr": MICR_FORMATS}
+FIELD_FORMATS: Final = _formats_of("field", "lenet5-field")
+MICR_FORMATS: Final = _formats_of("micr", "lenet5-micr")
+CHECK_FORMATS: Final = _formats_of("check", "check-fields")
+TABLE: Final[dict[str, tuple[Format, ...]]] = {
+    "digit": FORMATS,
+    "field": FIELD_FORMATS,
+    "micr": MICR_FORMATS,
+    "check": CHECK_FORMATS,
+}
 
 
 def models(task: str) -> frozenset[str]:

@@ -58,7 +58,7 @@ def build(network: Reference) -> Any:
         x = _layer(layer, x.shape[1:3])(x)
         if layer.kind != "max_pool":  # which leaves the grid as it is
             x = _grid(x, layer.output, layer.low, layer.high, layer.name)
-    if task.width is None:
+    if task.network is not None:
         x = keras.layers.Reshape((-1, network.classes), name="steps")(x)
     probabilities = keras.layers.Softmax(name="probabilities")(x)
     model = keras.Model(image, probabilities, name=task.int8.replace("-", "_"))

@@ -94,7 +94,6 @@ def build(network: Reference) -> onnx.ModelProto:
     Those written here, into the operators' layout and out of it, cancel them, so that none is left to compute.
     """
     graph, task = _Graph(), network.task
-    slides = task.width is None
     x: str = _IMAGE
     shape: tuple[int, ...] = (task.height, task.width or -1, 1)
     for layer in onnx_blocks.in_blocks(network.layers):
@@ -111,14 +110,15 @@ def build(network: Reference) -> onnx.ModelProto:
             raise Unsupported(f"layer {layer.name}: a clamp to {limits} is not exported to 8-bit ONNX")
         x = graph.quantized(x, layer.name, layer.output)
         shape = layer.shape
-    if slides:
+    if task.network is not None:
         x = graph.transposed(x, "turned", [0, 2, 3, 1], network.output)
         x = graph.reshaped(x, "steps", [0, -1, network.classes], network.output)
     graph.add("Softmax", [x], "probabilities", axis=-1)
-    width, steps = ("W", ["T"]) if slides else (task.width, [])
-    image = helper.make_tensor_value_info(_IMAGE, TensorProto.FLOAT, ["N", task.height, width, 1])
+    free = task.width is None
+    image = helper.make_tensor_value_info(_IMAGE, TensorProto.FLOAT, ["N", task.height, task.width or "W", 1])
+    _, *steps, classes = task.output_shape(1, task.width or task.sliding.receptive, network.classes)
     probabilities = helper.make_tensor_value_info(
-        "probabilities", TensorProto.FLOAT, ["N", *steps, network.classes]
+        "probabilities", TensorProto.FLOAT, ["N", *(["T"] if free else steps), classes]
     )
     return helper.make_model(
         helper.make_graph(graph.nodes, task.int8, [image], [probabilities], list(graph.constants.values())),

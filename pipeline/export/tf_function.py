@@ -85,11 +85,18 @@ def _step(layer: Any, weights: Weights, x: tf.Tensor, layout: Layout) -> tf.Tens
                     kernel = kernel.reshape(height * width * channels, -1)
                 x = tf.reshape(x, [-1, len(kernel)])
             return _activate(layer, tf.nn.bias_add(tf.matmul(x, kernel), weights[1]))
-        case "Reshape":  # one row of steps
-            return tf.squeeze(tf.transpose(x, [0, 2, 3, 1]) if layout == "NCHW" else x, 1)
+        case "Reshape":
+            return rows(layer, tf.transpose(x, [0, 2, 3, 1]) if layout == "NCHW" else x)
         case "Softmax":
             return tf.nn.softmax(x)
     raise Unsupported(f"layer {layer.name}: {kind} is not exported")
+
+
+def rows(layer: Any, x: tf.Tensor) -> tf.Tensor:
+    """Returns channels-last maps as rows, as the Keras layer `Reshape` does: steps of one row, or parts of a grid."""
+    if layer.target_shape[0] == -1:
+        return tf.squeeze(x, 1)
+    return tf.reshape(x, [-1, *layer.target_shape])
 
 
 def _activate(layer: Any, x: tf.Tensor) -> tf.Tensor:

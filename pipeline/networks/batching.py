@@ -39,7 +39,7 @@ class Batch:
     def rows(self, outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Drops the steps that see only padding: [n, K] or [n, T, K] → [R, K]."""
         if self.steps is None:
-            return outputs
+            return outputs.reshape(-1, outputs.shape[-1])
         return np.concatenate([output[:count] for output, count in zip(outputs, self.steps, strict=True)])
 
     def places(self) -> npt.NDArray[np.intp]:

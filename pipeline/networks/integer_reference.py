@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
+from pipeline.networks.check_fields import GridNetwork
 from pipeline.networks.lenet5 import SIDE
 from pipeline.networks.spec import DIGIT, TASKS, Task
 from serving.errors import CheckreaderError
@@ -117,8 +118,9 @@ class Reference:
 
     @property
     def classes(self) -> int:
-        """How many logits a picture or a step has."""
-        return len(self.layers[-1].weights)
+        """How many logits a picture, a step or a part has."""
+        network = self.task.network
+        return len(self.layers[-1].weights) // (network.parts if isinstance(network, GridNetwork) else 1)
 
 
 def logits(reference: Reference, pixels: npt.NDArray[np.uint8], mode: Mode = "tflm") -> Int8:

@@ -1,4 +1,4 @@
-"""Describes the networks of the tasks `digit`, `field` and `micr` for the stages after training.
+"""Describes the networks of the tasks `digit`, `field`, `micr` and `check` for the stages after training.
 
 A run has one task, named in its `train.json`; a record that names none is a digit's. A digit's network has two views:
 the folded one (`pipeline.networks.folded`), which is deployed, and the one with pooling of its own
@@ -13,7 +13,8 @@ import math
 from collections.abc import Callable
 from typing import Final, Literal
 
-from pipeline.networks import folded, lenet5, lenet5_field, lenet5_micr
+from pipeline.networks import check_fields, folded, lenet5, lenet5_field, lenet5_micr
+from pipeline.networks.check_fields import GridNetwork
 from pipeline.networks.lenet5 import LayerRow
 from pipeline.networks.sliding_network import SlidingNetwork
 from pipeline.records import TrainRecord
@@ -22,7 +23,7 @@ from serving.decoding.alphabet import DIGITS, EITHER, Alphabet
 from serving.errors import CheckreaderError
 from serving.manifest import Sliding
 
-Name = Literal["digit", "field", "micr"]
+Name = Literal["digit", "field", "micr", "check"]
 
 # Of a field, where any will do.
 _COLUMNS: Final = 128
@@ -40,7 +41,7 @@ class Task:
         height, width: of the input, in pixels; a width of None is any.
         views: of the network, the deployed one first: each a function from a picture's width and the output's
             number of classes to the table of layers. A layer is one operator in every format.
-        network: that slides; None: the network reads one digit.
+        network: that slides, or that answers for the parts of a picture; None: the network reads one digit.
     """
 
     name: Name
@@ -49,12 +50,12 @@ class Task:
     height: int
     width: int | None
     views: tuple[Callable[[int, int], list[LayerRow]], ...]
-    network: SlidingNetwork | None = None
+    network: SlidingNetwork | GridNetwork | None = None
 
     @property
     def sliding(self) -> Sliding:
         """The geometry of a network that slides."""
-        assert self.network is not None
+        assert isinstance(self.network, SlidingNetwork)
         return self.network.sliding
 
     @property
@@ -64,8 +65,10 @@ class Task:
 
     def output_shape(self, count: int, width: int, classes: int) -> tuple[int, ...]:
         """Returns the output's shape for `count` pictures: (N, classes), or (N, steps, classes)."""
-        if self.width is not None:
+        if self.network is None:
             return (count, classes)
+        if isinstance(self.network, GridNetwork):
+            return (count, self.network.steps, classes)
         sliding = self.sliding
         return (count, (width - sliding.receptive) // sliding.stride + 1, classes)
 
@@ -131,7 +134,16 @@ MICR: Final = Task(
     (lenet5_micr.NETWORK.table,),
     lenet5_micr.NETWORK,
 )
-TASKS: Final[dict[str, Task]] = {task.name: task for task in (DIGIT, FIELD, MICR)}
+CHECK: Final = Task(
+    "check",
+    check_fields.NETWORK.name,
+    f"{check_fields.NETWORK.name}-int8",
+    check_fields.NETWORK.height,
+    check_fields.NETWORK.width,
+    (check_fields.NETWORK.table,),
+    check_fields.NETWORK,
+)
+TASKS: Final[dict[str, Task]] = {task.name: task for task in (DIGIT, FIELD, MICR, CHECK)}
 
 
 def task_of_record(record: TrainRecord) -> Task:
@@ -152,7 +164,10 @@ def alphabet(record: TrainRecord) -> Alphabet:
 
 def classes(record: TrainRecord) -> int:
     """Returns how many classes the network's output has probabilities for, from its `train` record."""
-    return alphabet(record).blank + 1 if task_of_record(record).network else lenet5.CLASSES
+    network = task_of_record(record).network
+    if isinstance(network, GridNetwork):
+        return network.classes
+    return alphabet(record).blank + 1 if network else lenet5.CLASSES
 
 
 def task_of_run(run: Run) -> Task:

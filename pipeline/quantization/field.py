@@ -1,4 +1,4 @@
-"""Makes the 8-bit version of a trained network that slides over fields or MICR lines.
+"""Makes the 8-bit version of a trained network that slides over fields or MICR lines, or that finds the fields of a check.
 
     checkreader quantize --run field
 
@@ -46,12 +46,12 @@ def quantize(run: Run, config: FieldQuantizeConfig, fields: Sequence[Pixels]) ->
     """Quantizes the run's float network; writes the SavedModel `quantized/` and `quantize.json`.
 
     The SavedModel has fake-quantization nodes and the signature `single`, `image` float32
-    [1, 32, W, 1] → `logits` float32 [1, T, K].
+    [1, H, W, 1] → `logits` float32 [1, T, K].
 
     Args:
-        run: a trained run of the task `field` or `micr`.
+        run: a trained run of the task `field`, `micr` or `check`.
         config: shares for the ranges.
-        fields: uint8 [32, w] each, to measure the activations' ranges on; their labels are not needed.
+        fields: uint8 [32, w] or [128, 288] each, to measure the activations' ranges on; their labels are not needed.
 
     Returns:
         The run's record: config, number of fields, ranges, and the share of steps at which float and
@@ -63,7 +63,7 @@ def quantize(run: Run, config: FieldQuantizeConfig, fields: Sequence[Pixels]) ->
     trained = run.read(TrainRecord)
     task = spec.task_of_record(trained)
     if task.network is None:
-        raise CheckreaderError(f"{run.path}: not a run of the task field or micr")
+        raise CheckreaderError(f"{run.path}: not a run of the task field, micr or check")
     try:
         network = keras.models.load_model(run / WEIGHTS, compile=False)
     # A damaged archive, HDF5 file or configuration: each library has its own errors.
@@ -73,7 +73,7 @@ def quantize(run: Run, config: FieldQuantizeConfig, fields: Sequence[Pixels]) ->
     ranges = activation_ranges(network, batches, config.share, config.logits)
     quantized = fake_quantized(network, ranges)
     with replacing(run / QUANTIZED) as temporary:
-        _save(quantized, temporary)
+        _save(quantized, task, temporary)
         shutil.rmtree(run / QUANTIZED, ignore_errors=True)  # a folder cannot replace a full one
     files = sorted(path for path in (run / QUANTIZED).rglob("*") if path.is_file())
 
@@ -81,7 +81,7 @@ def quantize(run: Run, config: FieldQuantizeConfig, fields: Sequence[Pixels]) ->
         return np.asarray(batching.predict(batches, lambda pixels: infer(tensor(pixels))).argmax(1))
 
     float_best = best_symbols(lambda image: np.asarray(network(image, training=False)))
-    best = best_symbols(_compile(quantized))
+    best = best_symbols(_compile(quantized, task))
     return run.record(
         "quantize",
         [str(path.relative_to(run.path)) for path in files],
@@ -134,29 +134,31 @@ def fake_quantized(network: Any, ranges: Ranges) -> Callable[[tf.Tensor], tf.Ten
                     kernel = tf.quantization.fake_quant_with_min_max_vars_per_channel(
                         kernel, -largest, largest, narrow_range=True
                     )
-                    x = tf.nn.bias_add(tf.nn.conv2d(x, kernel, 1, "VALID"), weights[1])
+                    x = tf.nn.conv2d(x, kernel, layer.strides[0], layer.padding.upper())
+                    x = tf.nn.bias_add(x, weights[1])
                     if layer.activation.__name__ == "relu":
                         x = tf.nn.relu(x)
                     x = tf.quantization.fake_quant_with_min_max_args(x, *ranges[layer.name])
                 case "MaxPooling2D":
                     x = tf.nn.max_pool2d(x, layer.pool_size, layer.strides, "VALID")
                 case "Reshape":
-                    x = tf.squeeze(x, 1)
+                    single_row = layer.target_shape[0] == -1
+                    x = tf.squeeze(x, 1) if single_row else tf.reshape(x, [-1, *layer.target_shape])
         return x
 
     return run
 
 
-def _compile(quantized: Callable[[tf.Tensor], tf.Tensor]) -> Infer:
+def _compile(quantized: Callable[[tf.Tensor], tf.Tensor], task: spec.Task) -> Infer:
     function = tf.function(
         lambda image: tf.nn.softmax(quantized(image)),
-        [tf.TensorSpec(spec.FIELD.image, tf.float32)],
+        [tf.TensorSpec(task.image, tf.float32)],
         autograph=False,
     )
     return lambda image: np.asarray(function(tf.constant(image)))
 
 
-def _save(quantized: Callable[[tf.Tensor], tf.Tensor], folder: Path) -> None:
-    image = tf.TensorSpec([1, *spec.FIELD.image[1:]], tf.float32, name="image")
+def _save(quantized: Callable[[tf.Tensor], tf.Tensor], task: spec.Task, folder: Path) -> None:
+    image = tf.TensorSpec([1, *task.image[1:]], tf.float32, name="image")
     single = tf.function(lambda image: {"logits": quantized(image)}, [image], autograph=False)
     tf.saved_model.save(tf.Module(), str(folder), signatures={"single": single})

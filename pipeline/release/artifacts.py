@@ -18,7 +18,7 @@ from serving.manifest import SCHEMA, Artifact, Manifest, Model
 RECORDS: Final = Path("records")  # a digit run's; those of other tasks lie in folders inside
 OWN_RECORDS: Final = RECORDS / "own"  # of what a user measured and calibrated on released models
 # The names of the tasks' golden sets in the manifest.
-GOLDEN: Final = {"digit": "digits", "field": "fields", "micr": "lines"}
+GOLDEN: Final = {"digit": "digits", "field": "fields", "micr": "lines", "check": "checks"}
 _PREVIOUS: Final = Path("golden/previous")  # golden sets of the versions before
 
 

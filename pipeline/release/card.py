@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from pipeline.networks import spec
 from pipeline.networks.spec import Task
-from pipeline.records import FieldRecords, MicrRecords, Records
+from pipeline.records import CheckRecords, FieldRecords, MicrRecords, Records
 from pipeline.release import documents, models_folder
 from pipeline.release.artifacts import OWN_RECORDS, records_folder
 from pipeline.run import write_bytes
@@ -21,7 +21,7 @@ from serving.errors import CheckreaderError
 from serving.manifest import Manifest
 from serving.repository.store import Repository
 
-_Kind = TypeVar("_Kind", Records, FieldRecords, MicrRecords)
+_Kind = TypeVar("_Kind", Records, FieldRecords, MicrRecords, CheckRecords)
 
 _RESULTS: Final = ("without_unipen", "micr")  # of benchmarks that the card shows
 
@@ -49,6 +49,7 @@ def render_card(manifest: Manifest, new: Path, models: Path, tasks: Collection[s
         records(spec.DIGIT, Records),
         records(spec.FIELD, FieldRecords),
         records(spec.MICR, MicrRecords),
+        records(spec.CHECK, CheckRecords),
         {name: record for name, record in read_own_records(models).items() if record["task"] not in tasks},
         {name: read_result(models.parent, name) for name in _RESULTS},
     )
@@ -71,6 +72,7 @@ def model_card(
     records: Records | None,
     field_records: FieldRecords | None = None,
     micr_records: MicrRecords | None = None,
+    check_records: CheckRecords | None = None,
     own_records: Mapping[str, Any] | None = None,
     results: Mapping[str, Mapping[str, Any] | None] | None = None,
 ) -> str:
@@ -81,6 +83,7 @@ def model_card(
         records: the digit run's; None: no digit model is released.
         field_records: the field run's; None: no field model is released.
         micr_records: the MICR run's; None: no MICR model is released.
+        check_records: those of the run that finds fields; None: no such model is released.
         own_records: see `read_own_records`.
         results: see `read_result`, by the benchmark's name.
     """
@@ -89,6 +92,7 @@ def model_card(
         run=records,
         fields=field_records,
         micr=micr_records,
+        checks=check_records,
         manifest=manifest,
         own=own_records or {},
         without=(results or {}).get("without_unipen"),

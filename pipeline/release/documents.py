@@ -23,9 +23,9 @@ import jinja2
 
 from pipeline.config import Lenet5Options
 from pipeline.export.formats import FOLDER, TABLE, Format
-from pipeline.networks import folded, lenet5, lenet5_micr, spec
+from pipeline.networks import check_fields, folded, lenet5, lenet5_micr, spec
 from pipeline.networks.lenet5 import LayerRow
-from pipeline.records import FieldRecords, MicrRecords, Records, convert
+from pipeline.records import CheckRecords, FieldRecords, MicrRecords, Records, convert
 from pipeline.release.artifacts import records_folder
 from pipeline.run import STAGES, write_bytes
 from serving import __version__
@@ -46,10 +46,15 @@ BLOCKS: Final = (
     "fields",
 )
 
-AnyRecords: TypeAlias = Records | FieldRecords | MicrRecords
+AnyRecords: TypeAlias = Records | FieldRecords | MicrRecords | CheckRecords
 
-_Kind = TypeVar("_Kind", bound=Records | FieldRecords | MicrRecords)
-_KINDS: Final[dict[str, type[AnyRecords]]] = {"digit": Records, "field": FieldRecords, "micr": MicrRecords}
+_Kind = TypeVar("_Kind", bound=Records | FieldRecords | MicrRecords | CheckRecords)
+_KINDS: Final[dict[str, type[AnyRecords]]] = {
+    "digit": Records,
+    "field": FieldRecords,
+    "micr": MicrRecords,
+    "check": CheckRecords,
+}
 
 # The product's name in results that were measured under the old one.
 OLD_NAME: Final = "checkdigit"
@@ -262,6 +267,19 @@ def micr_layers(width: int) -> list[LayerRow]:
     return lenet5_micr.NETWORK.table(width)
 
 
+def check_layers() -> list[LayerRow]:
+    """Returns the table of the layers that find the fields of a check."""
+    return check_fields.NETWORK.table()
+
+
+def top1(records: CheckRecords, row: Format) -> float | None:
+    """Returns the share of parts that a format gives to the same field as its reference; None: it is a reference."""
+    for pair in records.verify.pairs:
+        if row.bound is not None and (pair.left, pair.right) == (row.bound.against, row.name):
+            return pair.top1
+    return None
+
+
 def refusals(records: FieldRecords | MicrRecords) -> list[str]:
     """Returns the error bounds for which the calibration of a run chose no threshold, with the reason."""
     if records.calibrate is not None:
@@ -309,6 +327,8 @@ _FUNCTIONS: Final[tuple[Callable[..., Any], ...]] = (
     measured_on,
     deployed_size,
     micr_layers,
+    check_layers,
+    top1,
     refusals,
     lowest,
     accuracy_losses,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pipeline.config import FieldTrainConfig, field_preset, finetune_preset
+from pipeline.config import FieldTrainConfig, field_preset, finetune_preset, further_preset
 from pipeline.data import labeled_fields
 from pipeline.data.folds import Index
 from pipeline.data.labeled_fields import Labeled
@@ -52,6 +52,10 @@ def train(run: Run, options: Namespace) -> Answer:
 
     labeled = None
     if options.data not in _BUILT_IN:
+        if options.start == "scratch":
+            raise CheckreaderError(
+                "--start scratch: own fields are too few for it, they go on from released weights"
+            )
         labeled = labeled_fields.load(Path(options.data), options.name)
     writers = _TRAINING_WRITERS[options.preset]
     sampler = HandwritingSampler(options.data_dir, options.fonts, options.data == "mnist", invented=writers)
@@ -61,8 +65,10 @@ def train(run: Run, options: Namespace) -> Answer:
     from pipeline.training import field as training
 
     if labeled is None:
-        config = field_preset(options.preset, options.seed)
-        record = training.train(run, config, sampler, sources, options.preset, options.resume)
+        preset = further_preset if options.start == "released" else field_preset
+        config = preset(options.preset, options.seed)
+        start = training.Start.of(config) if options.start == "released" else None
+        record = training.train(run, config, sampler, sources, options.preset, options.resume, start=start)
         exact = record["metrics"]["validation_exact"]
         line = f"{run.path}: {exact:.2%} of drawn fields by other hands read exactly"
         return record, stages.lines(line, _bounds(record))

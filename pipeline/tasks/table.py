@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipeline.tasks import digit, field, micr
+from pipeline.tasks import check, digit, field, micr
 from pipeline.tasks.stages import TaskStages
 
-TASKS: Final[dict[str, TaskStages]] = {"digit": digit.TASK, "field": field.TASK, "micr": micr.TASK}
+TASKS: Final[dict[str, TaskStages]] = {
+    "digit": digit.TASK,
+    "field": field.TASK,
+    "micr": micr.TASK,
+    "check": check.TASK,
+}

@@ -95,7 +95,7 @@ def fit(
             schedule.saved()
     bar.close()
     optimizer.finalize_variable_values(model.trainable_variables)
-    _recalibrate(model, itertools.islice(stream, recalibration))
+    recalibrate(model, (batch.image for batch in itertools.islice(stream, recalibration)))
     if schedule:
         checkpoint.save(schedule.path, model, schedule.settings, total, True, *stream.place)
         schedule.saved()
@@ -173,16 +173,19 @@ def merge_undeclared(logits: tf.Tensor, declared: tf.Tensor) -> tf.Tensor:
     return tf.concat([kept[..., :-1], blank], -1)
 
 
-def _recalibrate(model: Any, stream: Iterator[Batch]) -> None:
-    """Measures batch normalization's means and variances for the current weights."""
+def recalibrate(model: Any, images: Iterator[npt.NDArray[np.float32]]) -> None:
+    """Measures batch normalization's means and variances for the current weights, on batches of images.
+
+    None is taken where the model has no batch normalization.
+    """
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     sums: list[list[npt.NDArray[np.float64]]] = []
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 0.0
     count = 0
-    for batch in stream if norms else ():
-        model(batch.image, training=True)
+    for image in images if norms else ():
+        model(image, training=True)
         statistics = [[norm.moving_mean.numpy(), norm.moving_variance.numpy()] for norm in norms]
         sums = (
             [[a + b for a, b in zip(x, y, strict=True)] for x, y in zip(sums, statistics, strict=True)]

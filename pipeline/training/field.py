@@ -1,6 +1,7 @@
 """Trains `lenet5-field` or `lenet5-micr` from scratch on drawn fields or lines, or fine-tunes released weights.
 
-    checkreader train --task field --data mnist --preset release --fonts FONTS --run field     # the released weights
+    checkreader train --task field --data mnist --preset release --fonts FONTS --run field
+    checkreader train --task field --data mnist --preset release --fonts FONTS --run field --start released
 
 The run's `train.json` records settings, alphabet, data and results; `float.keras` holds
 the averaged weights with batch normalization folded in, pixels → logits. Checkpoints are
@@ -47,13 +48,14 @@ def train(
     preset: str,
     resume: bool = False,
     *,
+    start: Start | None = None,
     task: spec.Task = spec.FIELD,
     validation: int = 1_000,
     processes: int = 2,
     recalibration: int = ctc.RECALIBRATION,
     every: int = CHECKPOINT_STEPS,
 ) -> dict[str, Any]:
-    """Trains from scratch on drawn fields and writes `float.keras` and `train.json`.
+    """Trains on drawn fields, from scratch or from earlier weights, and writes `float.keras` and `train.json`.
 
     Args:
         run: where everything is written.
@@ -62,6 +64,7 @@ def train(
         data: names and checksums of the sampler's sources, for the record.
         preset: the config's name, for the record.
         resume: go on from the run's last checkpoint, which must be of the same config and sampler.
+        start: the weights to begin with, which need no opening; None = from scratch.
         task: of the network.
         validation: number of fields to validate on, by other writers than those of the training.
         processes: that draw while the network trains.
@@ -75,19 +78,29 @@ def train(
         CheckreaderError: the checkpoint is damaged, or of other settings.
     """
     network = task.network
-    assert network is not None
+    assert isinstance(network, SlidingNetwork)
+    if start is not None:
+        config = dataclasses.replace(config, start=start.sha256)
     checkpoints = Checkpoints.of(run, resume, (config, sampler.settings(), data, recalibration), every)
     held_out = sampler.validation()(np.random.default_rng([config.seed, 7]), validation)
     _seed(config)
     opening, rest = config.parts()
-    model = network.build(keras, network.classes)
+    model = start.network() if start else network.build(keras, network.classes)
     stream = drawn_batches(sampler, config, network.alphabet, processes, network)
     try:
         schedule = checkpoints.schedule
-        ctc.fit(
-            model, opening, stream, held_out, recalibration, schedule("opening"), "train, opening", network
-        )
-        model = network.fold(keras, model)
+        if start is None:
+            ctc.fit(
+                model,
+                opening,
+                stream,
+                held_out,
+                recalibration,
+                schedule("opening"),
+                "train, opening",
+                network,
+            )
+            model = network.fold(keras, model)
         ctc.fit(model, rest, stream, held_out, recalibration, schedule("rest"), "train, rest", network)
     finally:
         stream.close()

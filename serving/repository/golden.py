@@ -12,11 +12,17 @@ import numpy.typing as npt
 from serving.decoding import alphabet
 from serving.errors import CheckreaderError
 from serving.images import sliding_window
+from serving.images.codec import Gray
+from serving.images.digit import tensor
 from serving.images.field import Field
-from serving.manifest import Artifact, GoldenDigit, GoldenField, GoldenSteps, Model
+from serving.manifest import Artifact, GoldenCheck, GoldenDigit, GoldenField, GoldenSteps, Model
+from serving.recognition.check_locator import find_boxes, grid
 from serving.runtime.network import Floats, Network
 
 TOLERANCE: Final = 1e-3
+# Of the edges of a field's box on a check, as shares of its width and height: a part of the network's grid is 0.7 % wide
+# and 1.6 % high.
+TOLERANCE_BOX: Final = 0.01
 # Of the steps of a field, whose normalization computes in floating point: from processor to processor a
 # pixel may differ by its last place, and in 8 bits a logit. The string must be the same everywhere.
 TOLERANCE_FIELD: Final = 0.05
@@ -87,6 +93,29 @@ def check_fields(loaded: LoadedModel, fields: Sequence[tuple[GoldenField, Field]
         difference = _difference(expected, got, loaded.artifact.type == "int8", width != golden.width)
         if difference:
             raise _refusal(loaded, f"for {golden.file} {difference}")
+
+
+def check_boxes(loaded: LoadedModel, checks: Sequence[tuple[GoldenCheck, Gray]]) -> None:
+    """Raises CheckreaderError unless the model finds the fields of thumbnails, uint8 [128, 288], where the release did."""
+    for golden, pixels in checks:
+        expected = golden.expected.get(loaded.name, {}).get(loaded.artifact.format)
+        if expected is None:
+            raise _refusal(loaded, "the golden set does not say what it should answer")
+        (output,) = loaded.network.infer(tensor(pixels[None]))
+        boxes, _ = find_boxes(grid(output))
+        if boxes.keys() != expected.keys():
+            raise _refusal(
+                loaded,
+                f"for {golden.file} it finds {', '.join(boxes) or 'nothing'} where the release found {', '.join(expected)}",
+            )
+        off = max(
+            (abs(a - b) for field in boxes for a, b in zip(boxes[field], expected[field], strict=True)),
+            default=0,
+        )
+        if off > TOLERANCE_BOX:
+            raise _refusal(
+                loaded, f"for {golden.file} a box is off by {off:.2g}, at most {TOLERANCE_BOX} is allowed"
+            )
 
 
 def _difference(expected: GoldenSteps, got: Floats, integer: bool, moved: bool) -> str | None:

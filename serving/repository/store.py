@@ -35,6 +35,8 @@ from serving.manifest import (
     NAME,
     READING,
     Golden,
+    GoldenCheck,
+    GoldenChecks,
     GoldenDigit,
     GoldenDigits,
     GoldenField,
@@ -180,6 +182,8 @@ class Repository:
             golden.check_fields(
                 loaded, self._lines(model.golden) if model.golden is not None else self.golden_lines
             )
+        if model.task == "check":
+            golden.check_boxes(loaded, self.golden_checks)
         self._warm(loaded)
         if model.task == "digit":
             golden.check_digits(
@@ -210,6 +214,14 @@ class Repository:
     def golden_lines(self) -> list[tuple[GoldenField, Field]]:
         """The golden MICR lines, each with its normalized picture."""
         return self._lines(self._named("lines"))
+
+    @functools.cached_property
+    def golden_checks(self) -> list[tuple[GoldenCheck, Gray]]:
+        """The golden thumbnails of checks, uint8 [128, 288], 255 = ink."""
+        folder, content = self._golden(self._named("checks"), GoldenChecks)
+        return [
+            (check, decode(self.read(str(folder / check.file), check.sha256))) for check in content.checks
+        ]
 
     def _named(self, kind: str) -> Golden:
         entry = self.manifest.golden.get(kind)
