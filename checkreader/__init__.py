@@ -1,4 +1,4 @@
-"""Reads handwritten digits, amounts, numbers and dates, and MICR lines.
+"""Reads handwritten digits, amounts, numbers and dates, MICR lines and whole checks.
 
 >>> import checkreader
 >>> reader = checkreader.open()
@@ -19,6 +19,16 @@ from typing import TYPE_CHECKING, Any
 from checkreader.packages import foreign
 
 if TYPE_CHECKING:
+    from checkreader.check_results import (
+        Check,
+        CheckAmount,
+        CheckDate,
+        CheckFields,
+        CheckLine,
+        CheckNumber,
+        Place,
+        Quality,
+    )
     from checkreader.reader import Picture, Reader, open
     from checkreader.results import (
         Alternative,
@@ -40,7 +50,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Alternative",
     "Amount",
+    "Check",
+    "CheckAmount",
+    "CheckDate",
     "CheckDigit",
+    "CheckFields",
+    "CheckLine",
+    "CheckNumber",
     "Choice",
     "Date",
     "Digit",
@@ -52,6 +68,8 @@ __all__ = [
     "Model",
     "Number",
     "Picture",
+    "Place",
+    "Quality",
     "Reader",
     "__version__",
     "open",
@@ -72,9 +90,10 @@ def __getattr__(name: str) -> Any:
         from serving.errors import CheckreaderError
 
         return CheckreaderError
-    from checkreader import reader, results
+    from checkreader import check_results, reader, results
 
-    return getattr(reader if name in ("Picture", "Reader", "open") else results, name)
+    modules = (reader, check_results, results)
+    return getattr(next(module for module in modules if name in module.__all__), name)
 
 
 def __dir__() -> list[str]:

@@ -212,7 +212,7 @@ class FieldReader:
         Raises:
             checkreader.Error: a picture, the bound, the order, a day or the model cannot be used; the message says why.
         """
-        expected = field_format("date", order=order, after=_iso(after), before=_iso(before))
+        expected = field_format("date", order=order, after=iso(after), before=iso(before))
         recognizer, about = self._recognizer(expected, max_error, crop, model)
 
         def read(pictures: list[bytes]) -> list[Date]:
@@ -260,5 +260,6 @@ def _decimal(amount: str | None) -> Decimal | None:
     return None if amount is None else Decimal(amount)
 
 
-def _iso(day: Day | None) -> str | None:
+def iso(day: Day | None) -> str | None:
+    """Returns a day as "2024-02-29"."""
     return day.isoformat() if isinstance(day, datetime.date) else day

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import overload
 
+from checkreader.check_reader import CheckReader
 from checkreader.field_reader import Crop
-from checkreader.micr_reader import MicrReader
 from checkreader.pictures import Picture, Pictures, each
 from checkreader.results import Digit, Model
 from serving.cli.renamed import check_variables
@@ -18,8 +18,8 @@ from serving.repository.store import Repository
 __all__ = ["Picture", "Reader", "open"]
 
 
-class Reader(MicrReader):
-    """Reads digits, amounts, numbers, dates and MICR lines; made by `open`, safe to share between threads.
+class Reader(CheckReader):
+    """Reads digits, amounts, numbers, dates, MICR lines and checks; made by `open`, safe to share between threads.
 
     A model is loaded, and checked against its golden answers, when it is first asked for.
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -27,9 +27,12 @@ from serving.decoding.thresholds import DigitPrediction, OperatingPoint
 from serving.errors import CheckreaderError
 from serving.images.crop import Crop
 from serving.images.pages import split
+from serving.recognition.check import CheckPrediction
+from serving.recognition.check_format import CheckFormat, CheckModels, CheckPoint
 from serving.recognition.fields import FieldPrediction
 from serving.recognition.micr import MicrPrediction
 from serving.recognition.recognizer import Format, Prediction, recognizer
+from serving.repository import check_models
 from serving.repository.store import Repository
 
 CHUNK: Final = 16  # pictures that go to a process at a time
@@ -49,9 +52,9 @@ class Job:
     Attributes:
         folder: of the pictures.
         models: the folder of the model repository; None = where it is found.
-        model: the name of the model that reads.
-        version: the model's; a process that finds another one does not read.
-        field_format: that the fields or lines are expected to have; None = the pictures are single digits.
+        model: the name of the model that reads; of checks the names of all that do, separated by commas.
+        version: the model's, or the models'; a process that finds another one does not read.
+        field_format: that the fields, lines or checks are expected to have; None = the pictures are single digits.
         point: what is accepted.
         crop: the part to read, in every page alike.
         csv: whether the results are comma-separated values.
@@ -62,8 +65,8 @@ class Job:
     models: str | None
     model: str
     version: str
-    field_format: Format | None
-    point: OperatingPoint
+    field_format: Format | CheckFormat | None
+    point: OperatingPoint | CheckPoint
     crop: Crop | None = None
     csv: bool = False
     runtime: str = "auto"
@@ -82,8 +85,9 @@ class Job:
         """
         expected = {"kind": "digit"} if self.field_format is None else asdict(self.field_format)
         crop = None if self.crop is None else ",".join(map(str, self.crop))
-        threshold = None if self.point.threshold is None else self.point.threshold.threshold
-        return {"as": expected.pop("kind")} | expected | {"crop": crop, "threshold": threshold}
+        return (
+            {"as": expected.pop("kind")} | expected | {"crop": crop, "threshold": self.point.least_confidence}
+        )
 
     @property
     def form(self) -> Form:
@@ -93,10 +97,41 @@ class Job:
         return CsvLines(csv_columns(tuple(self.settings), _prediction(self.field_format)))
 
 
-def _prediction(expected: Format | None) -> type[Prediction]:
+def check_job(
+    folder: str,
+    repository: Repository,
+    models: CheckModels,
+    expected: CheckFormat,
+    csv: bool = False,
+    runtime: str = "auto",
+) -> Job:
+    """Makes the job of reading whole checks.
+
+    Args:
+        folder, csv, runtime: as for `Job`.
+        repository: the models.
+        models: those of it that read.
+        expected: what is known of the checks.
+    """
+    names, versions = zip(*((entry.name, entry.model.version) for entry in models.all), strict=True)
+    return Job(
+        folder,
+        str(repository.folder.resolve()),
+        ",".join(names),
+        ",".join(versions),
+        expected,
+        models.point,
+        csv=csv,
+        runtime=runtime,
+    )
+
+
+def _prediction(expected: Format | CheckFormat | None) -> type[Prediction | CheckPrediction]:
     """Returns the type of what is read."""
     if expected is None:
         return DigitPrediction
+    if isinstance(expected, CheckFormat):
+        return CheckPrediction
     return MicrPrediction if isinstance(expected, MicrFormat) else FieldPrediction
 
 
@@ -161,7 +196,7 @@ class LineWriter:
         self._form = job.form
         self._about = {**job.about, "settings": job.settings}
 
-    def reading(self, file: str, page: int, pages: int, prediction: Prediction) -> bytes:
+    def reading(self, file: str, page: int, pages: int, prediction: Prediction | CheckPrediction) -> bytes:
         """Returns the line of a page that was read."""
         reading = msgspec.to_builtins(prediction)
         return self._form.encode(self._place(file, page, pages) | reading | {"page": page})
@@ -175,18 +210,12 @@ class LineWriter:
 
 
 class Worker:
-    """Reads files of a job with a network of its own, in one thread."""
+    """Reads files of a job with networks of its own, in one thread."""
 
     def __init__(self, job: Job) -> None:
-        loaded = Repository.open(job.models).load(job.model, job.runtime, threads=1)
-        if loaded.model.version != job.version:
-            raise CheckreaderError(
-                f"model {job.model!r} is of version {loaded.model.version} here, the run began with {job.version}: "
-                "start it again"
-            )
         self._folder = job.folder
         self._lines = LineWriter(job)
-        self._recognize = recognizer(loaded.model, loaded.network, job.field_format, job.point, job.crop)
+        self._recognize = _recognizer(job)
 
     def __call__(self, files: Sequence[str]) -> Lines:
         return [self._read(file) for file in files]
@@ -203,6 +232,27 @@ class Worker:
             if isinstance(outcome, CheckreaderError)
             else self._lines.reading(file, page, len(pages), outcome)
             for page, outcome in pages.each(lambda encoded: self._recognize([encoded])[0])
+        )
+
+
+def _recognizer(job: Job) -> Callable[[Sequence[bytes]], Sequence[Prediction | CheckPrediction]]:
+    """Loads what reads a job's pictures; raises CheckreaderError if it cannot be used, or is of another version."""
+    repository = Repository.open(job.models)
+    if isinstance(job.field_format, CheckFormat):
+        assert isinstance(job.point, CheckPoint)
+        models = replace(check_models.choose(repository, job.field_format), point=job.point)
+        _check_version(job, ",".join(entry.model.version for entry in models.all))
+        return check_models.load(repository, models, job.field_format, job.runtime, threads=1)
+    loaded = repository.load(job.model, job.runtime, threads=1)
+    _check_version(job, loaded.model.version)
+    assert isinstance(job.point, OperatingPoint)
+    return recognizer(loaded.model, loaded.network, job.field_format, job.point, job.crop)
+
+
+def _check_version(job: Job, version: str) -> None:
+    if version != job.version:
+        raise CheckreaderError(
+            f"model {job.model!r} is of version {version} here, the run began with {job.version}: start it again"
         )
 
 

@@ -20,6 +20,7 @@ from serving.bulk.folder import one_line
 
 Settings: TypeAlias = Mapping[str, str | int | float | None]
 _SETTINGS: Final = "settings"
+_STRUCTURES: Final = (inspect.StructType, inspect.DataclassType)
 _HEAD: Final = ("file", "page", "pages")
 _ABOUT: Final = ("model", "version", "max_error", "applied_max_error")
 
@@ -60,6 +61,7 @@ class _JsonRow(msgspec.Struct):
     settings: dict[str, str | int | float | None]
     accepted: bool = False
     reason: str | None = None
+    reasons: list[str] = []  # of a check, instead
     error: str | None = None
 
 
@@ -78,7 +80,8 @@ class JsonLines:
     def decode(self, line: bytes) -> Row:
         row = self._decoder.decode(line)  # msgspec's errors are ValueErrors
         settings = texts({**{key: getattr(row, key) for key in _ABOUT}, **row.settings})
-        return Row(row.file, row.page, row.pages, settings, row.accepted, row.reason, row.error)
+        reason = row.reasons[0] if row.reasons else row.reason
+        return Row(row.file, row.page, row.pages, settings, row.accepted, reason, row.error)
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,9 @@ class CsvLines:
             if key.startswith(prefix) or key in _ABOUT
         }
         page, pages = (int(row[key]) if row[key] else None for key in ("page", "pages"))
-        accepted, reason = row["accepted"] == "true", row["reason"] or None
+        accepted, reason = row["accepted"] == "true", row.get("reason") or None
+        if row.get("reasons"):
+            reason = next(iter(msgspec.json.decode(row["reasons"], type=list[str])), None)
         return Row(row["file"], page, pages, settings, accepted, reason, row["error"] or None)
 
 
@@ -128,16 +133,16 @@ def csv_columns(settings: Sequence[str], prediction: type[msgspec.Struct]) -> li
     return list(dict.fromkeys([*_HEAD, *_ABOUT, *inner, *_fields(prediction), "error"]))
 
 
-def _fields(structure: type[msgspec.Struct]) -> Iterator[str]:
-    """Yields a structure's keys; those of a structure in it, or None, behind its own and a point.
+def _fields(structure: type) -> Iterator[str]:
+    """Yields the keys of a structure or data class; those of one in it, or None, behind its own and a point.
 
     Of a mapping with known keys to structures it yields these keys, each with the structure's.
     """
     described = inspect.type_info(structure)
-    assert isinstance(described, inspect.StructType)
+    assert isinstance(described, _STRUCTURES)
     for field in described.fields:
         kinds = field.type.types if isinstance(field.type, inspect.UnionType) else (field.type,)
-        inner = [kind.cls for kind in kinds if isinstance(kind, inspect.StructType)]
+        inner = [kind.cls for kind in kinds if isinstance(kind, _STRUCTURES)]
         if inner:
             yield from (f"{field.encode_name}.{key}" for key in _fields(inner[0]))
         elif isinstance(field.type, inspect.DictType):

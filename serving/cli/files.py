@@ -7,9 +7,9 @@ import csv
 import io
 import itertools
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -27,6 +27,7 @@ from serving.recognition.recognizer import Format, Prediction, point_of, recogni
 from serving.repository.store import Repository
 from serving.table import format_table
 
+P = TypeVar("P", bound=msgspec.Struct)
 Predictions: TypeAlias = Sequence[tuple[str, Prediction]]
 _DIGIT_COLUMNS: Final = ("digit", "confidence", "accepted", "reason")
 _FIELD_COLUMNS: Final = ("text", "raw", "amount", "date", "confidence", "accepted", "reason")
@@ -63,24 +64,15 @@ def read(options: argparse.Namespace, model: str, expected: Format | None, crop:
     predictions: list[tuple[str, Prediction]] = []
     failures = 0
     drawn: set[Path] = set()
-    for file in options.files:
-        try:
-            pages = split(sys.stdin.buffer.read() if file == "-" else read_file(Path(file)))
-        except (CheckreaderError, OSError) as error:
+    for file, encoded, prediction in each_page(options.files, recognize):
+        if prediction is None:
             failures += 1
-            print(f"error: {file}: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
             continue
-        for number, outcome in pages.each(lambda page: recognize([page])[0]):
-            if isinstance(outcome, CheckreaderError):
-                failures += 1
-                print(f"error: {file}: {outcome}", file=sys.stderr)
-                continue
-            prediction = msgspec.structs.replace(outcome, page=number)
-            predictions.append((file, prediction))
-            if options.draw is not None and not isinstance(prediction, DigitPrediction):
-                target = _target(Path(options.draw), file, number, drawn)
-                annotate.draw(decode(pages.page(number)), prediction, crop).save(target)
-                drawn.add(target)
+        predictions.append((file, prediction))
+        if options.draw is not None and not isinstance(prediction, DigitPrediction):
+            target = _target(Path(options.draw), file, prediction.page, drawn)
+            annotate.draw(decode(encoded), prediction, crop).save(target)
+            drawn.add(target)
     key, columns = _form(expected)
     if options.json:
         about = {"model": {"name": model, "version": loaded.model.version}, **point.bounds}
@@ -91,6 +83,33 @@ def read(options: argparse.Namespace, model: str, expected: Format | None, crop:
         print(_table(predictions, "date" if expected is not None and expected.kind == "date" else "amount"))
         print(point)
     return 1 if failures else 0
+
+
+def each_page(
+    names: Sequence[str], recognize: Callable[[Sequence[bytes]], Sequence[P]]
+) -> Iterator[tuple[str, bytes, P | None]]:
+    """Reads the pages of files, one after the other; says on standard error what cannot be read.
+
+    Args:
+        names: of the files; "-" is standard input.
+        recognize: makes a prediction of an encoded picture of one page.
+
+    Yields:
+        A file's name, a page, and its prediction; no page and None for a file or a page that cannot be read.
+    """
+    for file in names:
+        try:
+            pages = split(sys.stdin.buffer.read() if file == "-" else read_file(Path(file)))
+        except (CheckreaderError, OSError) as error:
+            print(f"error: {file}: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
+            yield file, b"", None
+            continue
+        for number, outcome in pages.each(lambda page: recognize([page])[0]):
+            if isinstance(outcome, CheckreaderError):
+                print(f"error: {file}: {outcome}", file=sys.stderr)
+                yield file, b"", None
+            else:
+                yield file, pages.page(number), msgspec.structs.replace(outcome, page=number)
 
 
 def _form(expected: Format | None) -> tuple[str, Sequence[str]]:

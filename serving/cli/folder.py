@@ -20,7 +20,9 @@ from serving.bulk.folder import walk
 from serving.errors import CheckreaderError
 from serving.extras import install_command, require_packages
 from serving.images.crop import Crop
+from serving.recognition.check_format import CheckFormat
 from serving.recognition.recognizer import Format, point_of
+from serving.repository import check_models
 from serving.repository.store import Repository
 
 INTERVAL: Final = 8.0  # s between two lines of progress
@@ -44,6 +46,39 @@ def read(options: argparse.Namespace, model: str, expected: Format | None, crop:
         CheckreaderError: the options do not go together, or a model, a cluster or the file cannot be used.
         OSError: the folder or the file cannot be used.
     """
+    out, folder = _checked(options)
+    repository = Repository.open(options.models)
+    entry = repository.model(model)
+    job = bulk.Job(
+        folder=folder,
+        models=str(repository.folder.resolve()),
+        model=model,
+        version=entry.version,
+        field_format=expected,
+        point=point_of(model, entry, expected, options.max_error),
+        crop=crop,
+        csv=out.suffix.lower() == ".csv",
+        runtime=options.runtime,
+    )
+    return _run(options, job, out)
+
+
+def read_checks(options: argparse.Namespace, expected: CheckFormat) -> int:
+    """Reads a folder of whole checks into the file named by --out; result and errors as `read`.
+
+    Args:
+        options: of `checkreader read`.
+        expected: what is known of the checks.
+    """
+    out, folder = _checked(options)
+    repository = Repository.open(options.models)
+    models = check_models.choose(repository, expected, options.max_error)
+    csv = out.suffix.lower() == ".csv"
+    return _run(options, bulk.check_job(folder, repository, models, expected, csv, options.runtime), out)
+
+
+def _checked(options: argparse.Namespace) -> tuple[Path, str]:
+    """Returns the file of results and the folder to read; raises CheckreaderError if the options do not go together."""
     out = Path(options.out)
     if options.csv and out.suffix.lower() != ".csv":
         raise CheckreaderError("--csv does not go with --out: name a file that ends in .csv")
@@ -53,24 +88,15 @@ def read(options: argparse.Namespace, model: str, expected: Format | None, crop:
         raise CheckreaderError(f"{options.files[0]}: no such folder")
     if len(options.files) != 1 or not Path(options.files[0]).is_dir():
         raise CheckreaderError("--out reads one folder: name that, and nothing else")
-    repository = Repository.open(options.models)
-    entry = repository.model(model)
-    point = point_of(model, entry, expected, options.max_error)
+    return out, str(Path(options.files[0]).resolve())
+
+
+def _run(options: argparse.Namespace, job: bulk.Job, out: Path) -> int:
+    """Runs a job and sums up; returns the exit status."""
     engine: bulk.Engine = local.read
     if options.ray is not None:
         with require_packages(_CLUSTER):
             engine = importlib.import_module("serving.bulk.ray").engine(options.ray)
-    job = bulk.Job(
-        folder=str(Path(options.files[0]).resolve()),
-        models=str(repository.folder.resolve()),
-        model=model,
-        version=entry.version,
-        field_format=expected,
-        point=point,
-        crop=crop,
-        csv=out.suffix.lower() == ".csv",
-        runtime=options.runtime,
-    )
     start = time.perf_counter()
     summary = bulk.run(job, out, engine, lambda lines, before: show_progress(lines, before, job.folder))
     seconds = time.perf_counter() - start

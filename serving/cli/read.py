@@ -1,4 +1,4 @@
-"""`checkreader read`: reads digits, amounts, numbers, dates and MICR lines, from a few pictures or from a folder of any number."""
+"""`checkreader read`: reads digits, amounts, numbers, dates, MICR lines and checks, from a few pictures or a folder of any number."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from serving.arguments import error_bound, number
-from serving.cli import files, folder
+from serving.cli import checks, files, folder
 from serving.decoding.amount_grammar import LOCALES
 from serving.decoding.check_digits import MAX_LENGTH, SCHEMES
 from serving.decoding.dates import FIRST, LAST, ORDERS
@@ -16,11 +16,14 @@ from serving.decoding.micr import AUTO, COUNTRIES, MicrFormat
 from serving.decoding.thresholds import MAX_ERROR
 from serving.errors import CheckreaderError
 from serving.images.crop import Crop, parse_crop
+from serving.recognition import check_layout
+from serving.recognition.check_format import CheckFormat
 from serving.recognition.recognizer import Format
 from serving.repository.store import Repository
 
 DIGIT = "digit"
 MICR = "micr"
+CHECK = "check"
 _LENGTH = number(int, lambda length: 1 <= length <= MAX_LENGTH, f"a whole number from 1 to {MAX_LENGTH}")
 _FIELD_MODEL = "lenet5-field"
 FORMAT = ("scheme", "length", "locale", "order", "after", "before")  # options of fields, as in `field_format`
@@ -31,7 +34,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--as",
         dest="kind",
-        choices=(DIGIT, *KINDS, MICR),
+        choices=(DIGIT, *KINDS, MICR, CHECK),
         help="what is written (number with a scheme, else amount)",
     )
     command.add_argument("--scheme", choices=list(SCHEMES), help="check digit that the number satisfies")
@@ -48,6 +51,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--before", metavar="DATE", help=f"last day that the date may be (default: {LAST})")
     command.add_argument(
         "--country", choices=list(COUNTRIES), help=f"whose layout the MICR line has (default: {AUTO})"
+    )
+    command.add_argument(
+        "--layout",
+        type=Path,
+        metavar="FILE",
+        help="where the fields lie on checks that are all alike, JSON of shares of width and height (default: found)",
     )
     command.add_argument(
         "--draw",
@@ -108,28 +117,49 @@ def run(options: argparse.Namespace) -> int:
         OSError: a file cannot be written.
     """
     options.runtime = "onnxruntime" if options.runtime == "onnx" else options.runtime
+    if options.kind == CHECK:
+        return _run_checks(options)
     model, expected = _model_and_format(options)
     if options.out is not None:
         return folder.read(options, model, expected, options.crop)
+    _refuse_folders(options)
+    return files.read(options, model, expected, options.crop)
+
+
+def _run_checks(options: argparse.Namespace) -> int:
+    """Reads whole checks; raises CheckreaderError as `run`."""
+    _refuse(options, ("scheme", "length", "draw", "crop", "model"))
+    layout = None if options.layout is None else check_layout.to_text(check_layout.load(options.layout))
+    known = {name: getattr(options, name) for name in ("locale", "order", "after", "before")}
+    expected = CheckFormat(**known, country=options.country or AUTO, layout=layout)
+    if options.out is not None:
+        return folder.read_checks(options, expected)
+    _refuse_folders(options)
+    return checks.read(options, expected)
+
+
+def _refuse_folders(options: argparse.Namespace) -> None:
+    """Raises CheckreaderError if the options are for a folder, or name one, and there is no file for its results."""
     if options.ray is not None:
         raise CheckreaderError("--ray reads a folder: name the file for its results by --out")
     for file in options.files:
         if Path(file).is_dir():
             raise CheckreaderError(f"{file} is a folder: name the file for its results by --out")
-    return files.read(options, model, expected, options.crop)
 
 
 def _model_and_format(options: argparse.Namespace) -> tuple[str, Format | None]:
     """Returns the model that reads and the format that is expected; raises CheckreaderError if an option does not fit."""
     if options.kind == DIGIT:
-        _refuse(options, (*FORMAT, "country", "draw"))
+        _refuse(options, (*FORMAT, "country", "draw", "layout"))
         return options.model or Repository.open(options.models).manifest.default, None
     if options.kind == MICR:
-        _refuse(options, FORMAT)
+        _refuse(options, (*FORMAT, "layout"))
         model = options.model or Repository.open(options.models).first("micr", "MICR lines")
         return model, MicrFormat(options.country or AUTO)
     if options.country is not None:
-        raise CheckreaderError("--country is for MICR lines: add --as micr")
+        raise CheckreaderError("--country is for MICR lines: add --as micr, or --as check")
+    if options.layout is not None:
+        raise CheckreaderError("--layout is for whole checks: add --as check")
     expected = field_format(options.kind, **{name: getattr(options, name) for name in FORMAT})
     return options.model or _FIELD_MODEL, expected
 

@@ -81,6 +81,11 @@ class OperatingPoint:
         """The wanted and the applied bound under the names that every answer gives them."""
         return {"max_error": self.max_error, "applied_max_error": self.applied_max_error}
 
+    @property
+    def least_confidence(self) -> float | None:
+        """The lowest confidence that is accepted; None: nothing is accepted."""
+        return None if self.threshold is None else self.threshold.threshold
+
     def __str__(self) -> str:
         applied = "none is applied" if self.threshold is None else f"{self.threshold.max_error} is applied"
         return f"max_error {self.max_error} is wanted, {applied}"

@@ -296,6 +296,35 @@ class DataPlane:
         begin = partial(start_lines, served, pictures, reading, self.page_limit)
         return served, *await self._read_counted(served, max_error, begin)
 
+    async def finish(
+        self, served: ServedModel, so_far: Reading[P], start: int, timeout: float | None = None
+    ) -> tuple[list[P], int]:
+        """Reads pictures to the end that are decoded and normalized.
+
+        Args:
+            served: the model.
+            so_far: the pictures.
+            start, timeout: as for `infer`.
+
+        Returns:
+            The predictions, and when the network had computed them.
+        """
+        computed = time.perf_counter_ns()
+        while so_far.images:
+            outputs = await asyncio.gather(
+                *(
+                    self._run(served, image, timeout, start, continued=so_far.continued)
+                    for image in so_far.images
+                )
+            )
+            start = computed = time.perf_counter_ns()
+            decode = partial(so_far.proceed, [output[0] for output in outputs])
+            so_far = await self.offload(decode, begun=True)
+        predictions = list(so_far.predictions)
+        for prediction in predictions:
+            served.statistics.record_reading(prediction.reason)
+        return predictions, computed
+
     async def _read_counted(
         self, served: ServedModel, max_error: float | None, begin: Callable[[], Reading[P]]
     ) -> tuple[OperatingPoint, list[P]]:
@@ -324,22 +353,7 @@ class DataPlane:
             begin: decodes and normalizes the pictures.
             start, timeout: as for `infer`.
         """
-        so_far = await self.offload(begin)
-        computed = time.perf_counter_ns()
-        while so_far.images:
-            outputs = await asyncio.gather(
-                *(
-                    self._run(served, image, timeout, start, continued=so_far.continued)
-                    for image in so_far.images
-                )
-            )
-            start = computed = time.perf_counter_ns()
-            decode = partial(so_far.proceed, [output[0] for output in outputs])
-            so_far = await self.offload(decode, begun=True)
-        predictions = list(so_far.predictions)
-        for prediction in predictions:
-            served.statistics.record_reading(prediction.reason)
-        return predictions, computed
+        return await self.finish(served, await self.offload(begin), start, timeout)
 
     def _first(self, task: str, objects: str) -> str:
         """Returns the name of the first model of a task; `objects` are what it reads."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
+from serving.engine.check_pictures import read_checks
 from serving.engine.dataplane import SMALL, DataPlane
 from serving.engine.field_pictures import ReadingOptions, answer_parameters, are_field_pictures
 from serving.engine.hot_reload import ModelReloader
@@ -16,7 +17,7 @@ from serving.engine.worker_state import total_counts
 from serving.errors import Forbidden
 from serving.http import metrics
 from serving.http.asgi import HttpRequest, HttpResponse, json_response
-from serving.protocol import metadata, oip, pictures, tensorflow_serving
+from serving.protocol import checks, metadata, oip, pictures, tensorflow_serving
 from serving.protocol.reading_parameters import reading_options
 
 _OCTETS = b"application/octet-stream"
@@ -72,6 +73,12 @@ class Endpoints:
         posted = await self._pictures(request)
         reading = self.plane.read_lines(posted, query.model, query.max_error, query.crop, query.country)
         return HttpResponse(pictures.render_micr(*await request.cancel_on_disconnect(reading)), reading=True)
+
+    async def checks(self, request: HttpRequest) -> HttpResponse:
+        query = checks.parse_query(request.query_parameters())
+        posted = await self._pictures(request)
+        reading = read_checks(self.plane, posted, query.max_error, query.expected)
+        return HttpResponse(checks.render(*await request.cancel_on_disconnect(reading)), reading=True)
 
     async def server(self, request: HttpRequest) -> HttpResponse:
         return json_response(metadata.server_metadata())

@@ -2,82 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
-from serving.decoding.amount_grammar import LOCALES
-from serving.decoding.check_digits import MAX_LENGTH, SCHEMES
-from serving.decoding.dates import ORDERS
-from serving.decoding.field_string import KINDS
-from serving.decoding.micr import COUNTRIES
-from serving.errors import (
-    Busy,
-    CheckreaderError,
-    Expired,
-    Forbidden,
-    TimedOut,
-    TooLarge,
-    Unauthorized,
-    Unknown,
-    Unsupported,
-)
+from serving.errors import CheckreaderError, Forbidden, Unknown
 from serving.http.endpoints import Endpoints
 from serving.http.openapi import Body, Operation, Parameter
-from serving.images.codec import FORMATS
-from serving.protocol import metadata, oip, pictures, reading_parameters, tensorflow_serving
+from serving.http.picture_routes import BODY_ERRORS, JSON, picture_operations
+from serving.protocol import metadata, oip, reading_parameters, tensorflow_serving
 
-_PICTURE: dict[str, Any] = {"type": "string", "contentMediaType": "image/*"}
-_PICTURES: dict[str, Body] = {
-    **{f"image/{kind.lower()}": _PICTURE for kind in FORMATS},
-    "multipart/form-data": {"type": "object", "additionalProperties": _PICTURE},
-}
 _BINARY: dict[str, Body] = {"application/octet-stream": {"type": "string", "format": "binary"}}
-_JSON: Final = "application/json"
-# What can go wrong with any body.
-_BODY_ERRORS: Final = (
-    CheckreaderError,
-    Unauthorized,
-    Unknown,
-    TimedOut,
-    TooLarge,
-    Unsupported,
-    Busy,
-    Expired,
-)
-
-_ABOUT_PAGES = (
-    "Every page of a TIFF is read: the answer has a reading for each page, picture by picture, and page says which it "
-    "is; a new picture starts again with page 1. "
-)
-_ABOUT_ACCEPTING = (
-    "A model certifies some bounds on the share of errors among the accepted, each with a threshold. max_error is the "
-    "wanted bound, and applied_max_error, the largest certified one that is not above it, the bound that is applied: a "
-    "reading is accepted when its confidence reaches that threshold; otherwise reason says why a human should look. "
-    "Without max_error it is 0.01, else the smallest certified bound above that, up to 0.05. With a max_error below "
-    "all that are certified everything is read and nothing accepted: applied_max_error is null, and reason names the "
-    "bounds there are."
-)
-_ABOUT_DIGITS = (
-    f"One picture of one digit, or several as files of a form. {_ABOUT_PAGES}Dark ink on light paper or the reverse, "
-    f"color and shadow do not matter. {_ABOUT_ACCEPTING}"
-)
-_ABOUT_FIELDS = (
-    "One picture of an amount, a number or a date, or several as files of a form; crop takes the field out of a whole "
-    f"scan. {_ABOUT_PAGES}text is the digits alone, raw what is written, with a point for a point or a comma, amount a decimal "
-    "where the separators leave no doubt. With a scheme the likeliest number that satisfies its check digit "
-    "is read, and of a date, with kind=date, the likeliest that exists and lies between after and before; date is that "
-    f"date where the order leaves no doubt. confidence is the probability that the whole string is right. {_ABOUT_ACCEPTING} "
-    "Doubt about the decimal point or the date is a reason not to accept. A box is x, y, width, height in the "
-    "page of the picture that was posted."
-)
-_ABOUT_MICR = (
-    "One picture of a MICR line in E-13B, or several as files of a form: a strip, the lower part of a check or, with crop, a "
-    f"part of a scan, upright or upside down. {_ABOUT_PAGES}text is the line in digits, A (transit), B (amount), C (on-us) and D "
-    "(dash), with a blank at each gap, symbols the same with ⑆ ⑇ ⑈ ⑉. Fields are told by the symbols around them; with "
-    "country=auto the layouts of all known countries are tried. check_digit.valid judges what was read without the rule: where it "
-    "is false and a less likely reading that satisfies the rule is shown, corrected_from is what was read, and the line is not "
-    f"accepted. {_ABOUT_ACCEPTING} A line of no known layout, two lines, and a line of another font are reasons not to accept. A box is "
-    "x, y, width, height in the page of the picture that was posted, one for each symbol."
-)
 _ABOUT_INFER = (
     "FP32 from 0 (paper) to 1 (ink) or UINT8 0–255, normalized as MNIST's pictures are, nested or flat; or "
     "BYTES of shape [N] or [N,1]: whole pictures of one page, in base64 or in the binary section, which are normalized here. "
@@ -112,100 +45,11 @@ def route_table(endpoints: Endpoints) -> list[Operation]:
         response_bodies={"text/plain": {"type": "string"}},
     )
     return [
-        *_picture_operations(endpoints),
+        *picture_operations(endpoints),
         *_inference_protocol_operations(endpoints),
         *_tensorflow_serving_operations(endpoints),
         metrics,
     ]
-
-
-def _picture_operations(endpoints: Endpoints) -> list[Operation]:
-    def common_parameters(default: str) -> tuple[Parameter, ...]:
-        return (
-            Parameter(
-                "max_error",
-                "largest tolerated share of wrong readings among the accepted; 0.01, else the smallest certified up to 0.05",
-                {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
-            ),
-            Parameter("model", f"which model reads; {default}", {"enum": list(endpoints.plane.models)}),
-            Parameter(
-                "crop",
-                "x,y,width,height in pixels: read this part of each page alone",
-                {"type": "string", "pattern": r"^\d+,\d+,\d+,\d+$"},
-            ),
-        )
-
-    digits = Operation(
-        "POST",
-        "/digits",
-        endpoints.digits,
-        "Pictures",
-        "Read digits from pictures.",
-        _ABOUT_DIGITS,
-        common_parameters(endpoints.plane.default),
-        request_bodies=_PICTURES,
-        response_bodies={_JSON: pictures.DigitsResponse},
-        errors=_BODY_ERRORS,
-        curl="curl --data-binary @seven.png 'localhost:8000/digits?max_error=0.01'\n"
-        "curl -F a=@one.png -F b=@two.jpg localhost:8000/digits",
-        reply='{"model":{"name":"lenet5","version":"1"},"max_error":0.01,"applied_max_error":0.002,"digits":[{"page":1,"digit":7,"confidence":0.998,"accepted":true,'
-        '"reason":null,"top":[{"digit":7,"probability":0.998},{"digit":1,"probability":0.001}]}]}',
-    )
-    fields = Operation(
-        "POST",
-        "/fields",
-        endpoints.fields,
-        "Pictures",
-        "Read amounts, numbers and dates from pictures.",
-        _ABOUT_FIELDS,
-        (
-            Parameter("kind", "what is written; number with a scheme, else amount", {"enum": list(KINDS)}),
-            Parameter("scheme", "check digit that the number satisfies", {"enum": list(SCHEMES)}),
-            Parameter(
-                "length", "how many digits it has", {"type": "integer", "minimum": 1, "maximum": MAX_LENGTH}
-            ),
-            Parameter("locale", "how the amount is written; any", {"enum": list(LOCALES)}),
-            Parameter("order", "which of day, month and year is first; any", {"enum": list(ORDERS)}),
-            *(
-                Parameter(name, f"the {end} day that the date may be", {"type": "string", "format": "date"})
-                for name, end in (("after", "first"), ("before", "last"))
-            ),
-            *common_parameters("the first that reads fields"),
-        ),
-        request_bodies=_PICTURES,
-        response_bodies={_JSON: pictures.FieldsResponse},
-        errors=_BODY_ERRORS,
-        curl="curl --data-binary @amount.png 'localhost:8000/fields?crop=410,120,180,40'\n"
-        "curl --data-binary @account.png 'localhost:8000/fields?scheme=aba'\n"
-        "curl --data-binary @date.png 'localhost:8000/fields?kind=date&order=dmy&after=2000-01-01'",
-        reply='{"model":{"name":"lenet5-field","version":"1"},"max_error":0.03,"applied_max_error":0.03,"fields":[{"page":1,"text":"1250","raw":"12.50",'
-        '"amount":"12.50","date":null,"confidence":0.994,"accepted":true,"reason":null,"digits":[{"digit":1,'
-        '"probability":0.999,"box":[412,124,9,28]}],"check_digit":null,'
-        '"alternatives":[{"raw":"72.50","probability":0.003}]}]}',
-    )
-    micr = Operation(
-        "POST",
-        "/micr",
-        endpoints.micr,
-        "Pictures",
-        "Read the MICR lines of checks.",
-        _ABOUT_MICR,
-        (
-            Parameter("country", "whose layout the line has; auto", {"enum": list(COUNTRIES)}),
-            *common_parameters("the first that reads MICR lines"),
-        ),
-        request_bodies=_PICTURES,
-        response_bodies={_JSON: pictures.MicrResponse},
-        errors=_BODY_ERRORS,
-        curl="curl --data-binary @line.png 'localhost:8000/micr?country=us'\n"
-        "curl --data-binary @check.png 'localhost:8000/micr?crop=0,560,1400,90'",
-        reply='{"model":{"name":"lenet5-micr","version":"1"},"max_error":0.02,"applied_max_error":0.02,"lines":[{"page":1,'
-        '"text":"A021000021A 123456789C 0101","symbols":"⑆021000021⑆ 123456789⑈ 0101","country":"us","fields":{"routing":'
-        '{"text":"021000021","confidence":0.999},"account":{"text":"123456789","confidence":0.998},"serial":{"text":"0101",'
-        '"confidence":0.999}},"check_digit":{"scheme":"aba","valid":true},"confidence":0.997,"accepted":true,"reason":null,'
-        '"boxes":[[31,12,15,20]]}]}',
-    )
-    return [digits, fields, micr]
 
 
 def _inference_protocol_operations(endpoints: Endpoints) -> list[Operation]:
@@ -215,7 +59,7 @@ def _inference_protocol_operations(endpoints: Endpoints) -> list[Operation]:
         path: str, handler: Any, summary: str, response: Body, errors: tuple[type[CheckreaderError], ...] = ()
     ) -> Operation:
         return Operation(
-            "GET", path, handler, group, summary, response_bodies={_JSON: response}, errors=errors
+            "GET", path, handler, group, summary, response_bodies={JSON: response}, errors=errors
         )
 
     table = [
@@ -229,10 +73,10 @@ def _inference_protocol_operations(endpoints: Endpoints) -> list[Operation]:
             group,
             "All models and their state.",
             "One entry for each version, and the reason why it is not served or why a newer one was refused.",
-            request_bodies={_JSON: metadata.IndexRequest},
+            request_bodies={JSON: metadata.IndexRequest},
             body_optional=True,
-            response_bodies={_JSON: (list[metadata.IndexEntry],)},
-            errors=_BODY_ERRORS,
+            response_bodies={JSON: (list[metadata.IndexEntry],)},
+            errors=BODY_ERRORS,
         ),
         *(
             Operation(
@@ -242,10 +86,10 @@ def _inference_protocol_operations(endpoints: Endpoints) -> list[Operation]:
                 group,
                 summary,
                 about,
-                request_bodies={_JSON: metadata.ControlRequest},
+                request_bodies={JSON: metadata.ControlRequest},
                 body_optional=True,
-                response_bodies={_JSON: {"type": "object"}},
-                errors=(*_BODY_ERRORS, Forbidden),
+                response_bodies={JSON: {"type": "object"}},
+                errors=(*BODY_ERRORS, Forbidden),
                 curl=f"curl -X POST localhost:8000/v2/repository/models/lenet5/{verb}",
             )
             for verb, handler, summary, about in (
@@ -289,9 +133,9 @@ def _inference_protocol_operations(endpoints: Endpoints) -> list[Operation]:
                         "header",
                     ),
                 ),
-                request_bodies={_JSON: oip.InferRequest} | _BINARY,
-                response_bodies={_JSON: oip.InferResponse} | _BINARY,
-                errors=_BODY_ERRORS,
+                request_bodies={JSON: oip.InferRequest} | _BINARY,
+                response_bodies={JSON: oip.InferResponse} | _BINARY,
+                errors=BODY_ERRORS,
                 curl='curl localhost:8000/v2/models/lenet5/infer -d \'{"inputs":[{"name":"image",'
                 '"datatype":"FP32","shape":[1,28,28,1],"data":[…]}]}\'',
                 reply='{"model_name":"lenet5","model_version":"1","outputs":[{"name":"probabilities",'
@@ -318,9 +162,9 @@ def _tensorflow_serving_operations(endpoints: Endpoints) -> list[Operation]:
                 group,
                 "Run a model.",
                 _ABOUT_PREDICT,
-                request_bodies={_JSON: tensorflow_serving.PredictRequest},
-                response_bodies={_JSON: (tensorflow_serving.RowReply, tensorflow_serving.ColumnReply)},
-                errors=_BODY_ERRORS,
+                request_bodies={JSON: tensorflow_serving.PredictRequest},
+                response_bodies={JSON: (tensorflow_serving.RowReply, tensorflow_serving.ColumnReply)},
+                errors=BODY_ERRORS,
                 curl="curl localhost:8000/v1/models/lenet5:predict -d "
                 '"{\\"instances\\":[{\\"b64\\":\\"$(base64 -w0 seven.png)\\"}]}"',
                 reply='{"predictions":[[0.001,0.0,0.0,0.0,0.0,0.0,0.0,0.998,0.0,0.001]]}',
@@ -331,7 +175,7 @@ def _tensorflow_serving_operations(endpoints: Endpoints) -> list[Operation]:
                 endpoints.status,
                 group,
                 "Is it served?",
-                response_bodies={_JSON: tensorflow_serving.StatusReply},
+                response_bodies={JSON: tensorflow_serving.StatusReply},
                 errors=(CheckreaderError, Unknown),
             ),
             Operation(
@@ -340,7 +184,7 @@ def _tensorflow_serving_operations(endpoints: Endpoints) -> list[Operation]:
                 endpoints.signature,
                 group,
                 "Its signature.",
-                response_bodies={_JSON: tensorflow_serving.SignatureReply},
+                response_bodies={JSON: tensorflow_serving.SignatureReply},
                 errors=(CheckreaderError, Unknown),
             ),
         ]

@@ -37,7 +37,7 @@ def find_paper(pixels: Gray) -> Paper:
     small = np.asarray(Image.fromarray(pixels).reduce(block)) if block > 1 else pixels
     points = EdgePoints.of(small)
     lines = find_lines(points, float(np.hypot(*small.shape)) / 2)
-    quads = find_quadrangles(points, lines, small.shape)
+    quads = find_quadrangles(small, points, lines)
     if not len(quads.score) or quads.score[0] <= 0:
         return Paper(picture_corners(pixels.shape), None)
     corners = quads.corners[0] * block

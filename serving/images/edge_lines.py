@@ -20,11 +20,13 @@ _Levels = npt.NDArray[np.float32]
 
 _LEAST_STEP: Final = 3.0  # levels from pixel to pixel in an edge
 _NOISE: Final = 2.0  # times the middle step, in an edge
+_STRONG: Final = 0.4  # of the 95th percentile of steps, in print
 _DIRECTIONS: Final = 240  # of the normals that are tried
 _SPREAD: Final = 5  # directions to each side that a point votes for
-_BIN: Final = 1.5  # pixels of offset
-_PEAK: Final = 3  # directions and bins to each side, in which a peak is the only one
-_MOST_LINES: Final = 48
+_BIN: Final = 1.0  # pixels of offset
+_PEAK: Final = 2  # directions and bins to each side, in which a peak is the only one
+_MOST_POINTS: Final = 6_000  # the strongest are taken
+_MOST_LINES: Final = 60
 _NEAR: Final = 1.8  # pixels from a line to the points on it
 _ALIGNED: Final = 0.92  # cosine between a line's normal and its points' gradients
 _SAME: Final = 1.5, 0.02  # pixels and radians between lines that are one
@@ -35,29 +37,38 @@ class EdgePoints:
     """Points at which a picture's levels change most.
 
     Attributes:
-        x, y: float64 [n], from the picture's middle.
-        angle: float64 [n], of the gradient, toward the brighter side.
+        place: float32 [2, n], x and y from the picture's middle.
+        gradient: float32 [2, n], of length 1, toward the brighter side.
+        step: float32 [n], levels from pixel to pixel.
     """
 
-    x: _Floats
-    y: _Floats
-    angle: _Floats
+    place: _Levels
+    gradient: _Levels
+    step: _Levels
 
     @staticmethod
     def of(pixels: Gray) -> EdgePoints:
-        """Finds the edge points of a picture, uint8 [h, w], of at least 5×5 pixels."""
-        smooth = _smooth(pixels)
+        """Finds the edge points of a picture, uint8 [h, w]."""
+        smooth = _smooth(np.pad(pixels, 2, mode="edge"))
         across = smooth[1:-1, 2:] - smooth[1:-1, :-2]
         down = smooth[2:, 1:-1] - smooth[:-2, 1:-1]
         steps = np.hypot(across, down)
         threshold = max(_LEAST_STEP, _NOISE * float(np.median(steps[::2, ::2])))
         rows, columns = _ridges(steps, np.abs(across) > np.abs(down), threshold)
+        if len(rows) > _MOST_POINTS:
+            strongest = np.argpartition(-steps[rows, columns], _MOST_POINTS)[:_MOST_POINTS]
+            strongest.sort()
+            rows, columns = rows[strongest], columns[strongest]
         height, width = pixels.shape
-        angle = np.arctan2(down[rows, columns], across[rows, columns])
-        # Two pixels were lost at each side, and a pixel's place is its middle.
-        return EdgePoints(
-            columns + (2.5 - width / 2), rows + (2.5 - height / 2), np.asarray(angle, np.float64)
-        )
+        gradient = np.array([across[rows, columns], down[rows, columns]])
+        place = np.array([columns + (0.5 - width / 2), rows + (0.5 - height / 2)], np.float32)
+        return EdgePoints(place, gradient / steps[rows, columns], steps[rows, columns])
+
+    def strong(self) -> _Levels:
+        """Returns the places of points as distinct as print, float32 [2, n]."""
+        if not len(self.step):
+            return self.place
+        return self.place[:, self.step > _STRONG * np.percentile(self.step, 95)]
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,10 @@ class Lines:
     angle: _Floats
     offset: _Floats
 
+    def normal(self) -> _Levels:
+        """Returns the lines' normals, float32 [n, 2]."""
+        return np.column_stack([np.cos(self.angle), np.sin(self.angle)]).astype(np.float32)
+
 
 def find_lines(points: EdgePoints, reach: float) -> Lines:
     """Finds the lines with the most points.
@@ -80,7 +95,7 @@ def find_lines(points: EdgePoints, reach: float) -> Lines:
         points: edge points.
         reach: pixels from the picture's middle to its corners.
     """
-    if not len(points.x):
+    if not points.place.size:
         return Lines(np.zeros(0), np.zeros(0))
     votes = _votes(points, reach)
     angle, offset = _peaks(votes, reach)
@@ -89,10 +104,9 @@ def find_lines(points: EdgePoints, reach: float) -> Lines:
 
 def on_lines(points: EdgePoints, lines: Lines, near: float = _NEAR) -> npt.NDArray[np.bool_]:
     """Returns which points belong to which line: are near, and brighter toward the same side; bool [lines, points]."""
-    cos, sin = np.cos(lines.angle)[:, None], np.sin(lines.angle)[:, None]
-    distance = np.abs(cos * points.x + sin * points.y - lines.offset[:, None])
-    aligned = cos * np.cos(points.angle) + sin * np.sin(points.angle)
-    return np.asarray((distance <= near) & (aligned >= _ALIGNED))
+    normal = lines.normal()
+    is_near = np.abs(normal @ points.place - lines.offset.astype(np.float32)[:, None]) <= near
+    return np.asarray(is_near & (normal @ points.gradient >= _ALIGNED))
 
 
 def _smooth(pixels: Gray) -> _Levels:
@@ -116,13 +130,14 @@ def _ridges(
 
 def _votes(points: EdgePoints, reach: float) -> _Levels:
     """Counts the points' votes, float32 [directions, offsets]."""
+    x, y = points.place
+    angle = np.arctan2(points.gradient[1], points.gradient[0])
+    nearest = np.rint(angle * np.float32(_DIRECTIONS / (2 * np.pi))).astype(np.int32)
+    direction = (nearest + np.arange(-_SPREAD, _SPREAD + 1, dtype=np.int32)[:, None]) % _DIRECTIONS
     cos, sin = _directions()
-    spread = np.arange(-_SPREAD, _SPREAD + 1)
-    nearest = np.rint(points.angle * (_DIRECTIONS / (2 * np.pi))).astype(np.int64)
-    direction = (nearest + spread[:, None]) % _DIRECTIONS
-    offset = points.x * cos[direction] + points.y * sin[direction]
     bins = 2 * int(reach / _BIN) + 5
-    index = direction * bins + (offset / _BIN + bins / 2).astype(np.int64)
+    offset = (x * cos[direction] + y * sin[direction]) * np.float32(1 / _BIN) + np.float32(bins / 2)
+    index = direction * bins + offset.astype(np.int32)
     counts = np.bincount(index.ravel(), minlength=_DIRECTIONS * bins).reshape(_DIRECTIONS, bins)
     votes = counts.astype(np.float32)
     votes[:, 1:-1] = votes[:, 1:-1] + (votes[:, :-2] + votes[:, 2:]) / 2
@@ -130,9 +145,9 @@ def _votes(points: EdgePoints, reach: float) -> _Levels:
 
 
 @functools.cache
-def _directions() -> tuple[_Floats, _Floats]:
+def _directions() -> tuple[_Levels, _Levels]:
     """Returns cosine and sine of each direction."""
-    angle = np.arange(_DIRECTIONS) * (2 * np.pi / _DIRECTIONS)
+    angle = np.arange(_DIRECTIONS, dtype=np.float32) * np.float32(2 * np.pi / _DIRECTIONS)
     return np.cos(angle), np.sin(angle)
 
 
@@ -152,19 +167,19 @@ def _peaks(votes: _Levels, reach: float) -> tuple[_Floats, _Floats]:
 def _fitted(points: EdgePoints, angle: _Floats, offset: _Floats) -> Lines:
     """Fits lines to their points; leaves out those that another has become."""
     lines = Lines(angle, offset)
-    for near in (2 * _NEAR, _NEAR):
-        member = on_lines(points, lines, near).astype(np.float64)
-        cos, sin = np.cos(lines.angle), np.sin(lines.angle)
-        along = -np.outer(sin, points.x) + np.outer(cos, points.y)
-        error = np.outer(cos, points.x) + np.outer(sin, points.y) - lines.offset[:, None]
-        count = np.maximum(member.sum(1), 1)
-        mean_along, mean_error = (member * along).sum(1) / count, (member * error).sum(1) / count
-        centered = along - mean_along[:, None]
-        slope = (member * centered * error).sum(1) / np.maximum((member * centered**2).sum(1), 1)
+    for near in (_NEAR, _NEAR):
+        line, point = on_lines(points, lines, near).nonzero()
+        normal, (x, y) = lines.normal()[line].T, points.place[:, point]
+        along = normal[0] * y - normal[1] * x
+        error = normal[0] * x + normal[1] * y - lines.offset[line]
+        size = len(lines.angle)
+        count = np.maximum(np.bincount(line, minlength=size), 1)
+        middle, shift = (np.bincount(line, part, size) / count for part in (along, error))
+        centered = along - middle[line]
+        spread = np.maximum(np.bincount(line, centered * centered, size), 1)
+        slope = np.bincount(line, centered * error, size) / spread
         turn = np.arctan(slope)
-        lines = Lines(
-            lines.angle - turn, (lines.offset + mean_error - slope * mean_along) * np.cos(turn)
-        )
+        lines = Lines(lines.angle - turn, (lines.offset + shift - slope * middle) * np.cos(turn))
     turned = np.abs((lines.angle[:, None] - lines.angle + np.pi) % (2 * np.pi) - np.pi)
     same = (turned < _SAME[1]) & (np.abs(lines.offset[:, None] - lines.offset) < _SAME[0])
     is_first = ~np.tril(same, -1).any(1)

@@ -1,6 +1,6 @@
 """Puts quadrangles together from a picture's straight edges and tells how much speaks for each to be a sheet of paper.
 
-A side of the picture may be a side of the sheet, which then reaches beyond it: that is as good as an edge half seen.
+Where no edge is seen, a sheet may reach to the picture's border, or a little beyond the print where the rest is empty.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from serving.images.codec import Gray
 from serving.images.edge_lines import EdgePoints, Lines, on_lines
 
 _Floats = npt.NDArray[np.float64]
@@ -19,14 +20,25 @@ _Ints = npt.NDArray[np.int64]
 # What each pixel of a side says, as logarithms of likelihoods of "a sheet's edge" against "a chance":
 SEEN: Final = 1.4
 _UNSEEN: Final = -1.7
+_THIN: Final = 0.5  # of a thin line, beyond which there is hardly an edge
+_RULED: Final = -0.7  # and one beyond which there is print
 _DARKER: Final = -0.35  # where the sheet would be darker than what is around it
 _BEYOND: Final = -1.0  # for an edge that goes on beyond the sheet's corner
 _REACH: Final = 14  # pixels beyond a corner that are looked at
-_BORDER: Final = 2.5  # pixels at the picture's border, in which no edge is seen
+_BORDER: Final = 1.5  # pixels at the picture's border, in which no edge is seen
+_ASIDE: Final = 3.5  # pixels from a line to the levels on its sides
+_STEP: Final = 6.0  # levels between them, at a sheet's edge
+_FOLD: Final = 8.0  # the same, where there is print beyond: less may be a fold
+_CLEAN: Final = 0.02  # of the strong edge points
+_FEW: Final = 40  # strong edge points, too few for print
+_SPECKS: Final = 0.002  # of the strong edge points, that may lie anywhere
+_MARGIN: Final = 0.045  # of the print's length, from there to the sheet's edge
+_MOST: Final = 24  # lines of a direction
 _LEAST_SIDE: Final = 0.12  # of the picture's diagonal
 _BENT: Final = 0.5  # cosine of the sharpest angle at a corner
 _SHAPES: Final = 1.75, 3.1  # length by height of checks
 _SHAPELESS: Final = -60.0  # for each doubling beyond them
+_CONVERGING: Final = -1500.0  # times the square of the angle between opposite sides
 _LARGEST_COST: Final = -150.0
 
 
@@ -36,8 +48,8 @@ class Quadrangles:
 
     Attributes:
         corners: float64 [n, 4, 2], clockwise from the one that is left and up, in pixels of the picture.
-        score: float64 [n], how much speaks for each; the picture itself has 0.
-        sides: int64 [n, 4], of what is a side: an index of the lines, or -1 for the picture's border. Top, right,
+        score: float64 [n], how much speaks for each; 0 where no edge is seen.
+        sides: int64 [n, 4], of what is a side: an index of the lines, or -1 for a limit, where no edge is seen. Top, right,
             bottom, left.
         seen: float64 [n, 4], share of each side on which an edge is seen.
     """
@@ -50,13 +62,13 @@ class Quadrangles:
 
 @dataclass(frozen=True)
 class _Family:
-    """Lines across one direction, among them two of the picture's borders; in the order of their offset.
+    """Lines across one direction, among them two limits where none is seen; in the order of their offset.
 
     Attributes:
         angle: float64 [n], of normals that point to growing offset.
         offset: float64 [n].
-        polarity: int64 [n], 1 where it is brighter toward growing offset, -1 where darker, 0 of a border.
-        index: int64 [n], of the lines; -1 of a border.
+        polarity: int64 [n], 1 where it is brighter toward growing offset, -1 where darker, 0 of a limit.
+        index: int64 [n], of the lines; -1 of a limit.
         evidence: float64 [n, 2 · reach + 1], sums along the line from its one end, of what its pixels say.
         edges: the same of pixels with an edge.
     """
@@ -69,11 +81,11 @@ class _Family:
     edges: _Floats
 
 
-def find_quadrangles(points: EdgePoints, lines: Lines, shape: tuple[int, int], most: int = 40) -> Quadrangles:
-    """Finds the likeliest quadrangles in a picture of so many rows and columns."""
-    height, width = shape
+def find_quadrangles(small: Gray, points: EdgePoints, lines: Lines, most: int = 40) -> Quadrangles:
+    """Finds the likeliest quadrangles in a picture, uint8 [h, w]."""
+    shape = height, width = small.shape
     main = _main_direction(points, lines)
-    families = [_family(points, lines, main + turn, shape) for turn in (0.0, np.pi / 2)]
+    families = [_family(small, points, lines, main + turn) for turn in (0.0, np.pi / 2)]
     first, second = families
     x, y, t, s = _crossings(first, second)
     reach = _reach(shape)
@@ -97,6 +109,7 @@ def find_quadrangles(points: EdgePoints, lines: Lines, shape: tuple[int, int], m
     ratio = longer / np.maximum(shorter, 1)
     beyond = np.maximum(np.maximum(np.log2(_SHAPES[0] / ratio), np.log2(ratio / _SHAPES[1])), 0)
     score += np.maximum(_SHAPELESS * beyond, _LARGEST_COST)
+    score += _spread(first, pairs[0])[:, None] + _spread(second, pairs[1])
     score[shorter < least] = -np.inf
     for a in (i, j):
         for b in (k, l):
@@ -133,23 +146,25 @@ def _main_direction(points: EdgePoints, lines: Lines) -> float:
     return angle - quarter if angle > quarter / 2 else angle
 
 
-def _family(points: EdgePoints, lines: Lines, direction: float, shape: tuple[int, int]) -> _Family:
+def _family(small: Gray, points: EdgePoints, lines: Lines, direction: float) -> _Family:
     """Gathers the lines whose normal is within 45° of a direction or of its opposite."""
-    height, width = shape
+    height, width = small.shape
     cosine = np.cos(lines.angle - direction)
     chosen = (np.abs(cosine) > np.sqrt(0.5)).nonzero()[0]
     polarity = np.where(cosine[chosen] > 0, 1, -1)
     angle = np.where(polarity > 0, lines.angle[chosen], lines.angle[chosen] + np.pi)
     offset = lines.offset[chosen] * polarity
-    evidence, edges = _profiles(points, lines, chosen, angle, offset, shape)
-    horizontal = abs(np.cos(direction)) > np.sqrt(0.5)
-    border = 0.0 if horizontal else np.pi / 2
-    if np.cos(border - direction) < 0:
-        border += np.pi
-    half = (width if horizontal else height) / 2
-    # Ordered by where they pass the picture's middle; borders are lines on which nothing is seen.
-    angle = np.concatenate([angle, [border, border]])
-    offset = np.concatenate([offset, [-half, half]])
+    evidence, edges = _profiles(small, points, lines, chosen, angle, offset)
+    if len(chosen) > _MOST:
+        rise = evidence - np.minimum.accumulate(evidence, 1)
+        likeliest = np.sort(np.argsort(-rise.max(1), kind="stable")[:_MOST])
+        chosen, angle, offset, polarity = (
+            part[likeliest] for part in (chosen, angle, offset, polarity)
+        )
+        evidence, edges = evidence[likeliest], edges[likeliest]
+    # The limits are lines on which nothing is seen. All are ordered by where they pass the picture's middle.
+    limit_angle, limit_offset = _limits(points, direction, small.shape)
+    angle, offset = np.concatenate([angle, limit_angle]), np.concatenate([offset, limit_offset])
     none = np.zeros((2, evidence.shape[1]))
     evidence, edges = np.concatenate([evidence, none]), np.concatenate([edges, none])
     polarity = np.concatenate([polarity, [0, 0]])
@@ -158,31 +173,65 @@ def _family(points: EdgePoints, lines: Lines, direction: float, shape: tuple[int
     return _Family(angle[order], offset[order], polarity[order], index[order], evidence[order], edges[order])
 
 
+def _limits(points: EdgePoints, direction: float, shape: tuple[int, int]) -> tuple[_Floats, _Floats]:
+    """Returns angles and offsets of two lines beyond which no sheet reaches: a little outside all print, or the border."""
+    height, width = shape
+    horizontal = abs(np.cos(direction)) > np.sqrt(0.5)
+    border = 0.0 if horizontal else np.pi / 2
+    if np.cos(border - direction) < 0:
+        border += np.pi
+    half = (width if horizontal else height) / 2
+    angle, offset = np.full(2, border), np.array([-half, half])
+    strong = points.strong()
+    if strong.shape[1] < _FEW:
+        return angle, offset
+    rest = max(2, int(_SPECKS * strong.shape[1]))
+    low, high = _ends(strong, direction, rest)
+    margin = _MARGIN * max(high - low, *(np.diff(_ends(strong, direction + np.pi / 2, rest))))
+    if low - margin > -half:
+        angle[0], offset[0] = direction, low - margin
+    if high + margin < half:
+        angle[1], offset[1] = direction, high + margin
+    return angle, offset
+
+
+def _ends(place: npt.NDArray[np.float32], direction: float, rest: int) -> tuple[float, float]:
+    """Returns from where to where places reach along a direction, but for some at either end."""
+    along = np.sort(place[0] * np.cos(direction) + place[1] * np.sin(direction))
+    return float(along[rest]), float(along[-rest - 1])
+
+
 def _profiles(
-    points: EdgePoints,
-    lines: Lines,
-    chosen: _Ints,
-    angle: _Floats,
-    offset: _Floats,
-    shape: tuple[int, int],
+    small: Gray, points: EdgePoints, lines: Lines, chosen: _Ints, angle: _Floats, offset: _Floats
 ) -> tuple[_Floats, _Floats]:
     """Sums along each line what its pixels say, and how many have an edge."""
-    reach = _reach(shape)
-    size = 2 * reach + 1
+    height, width = small.shape
+    reach = _reach(small.shape)
     part = Lines(lines.angle[chosen], lines.offset[chosen])
     line, point = on_lines(points, part).nonzero()
-    along = -np.sin(angle[line]) * points.x[point] + np.cos(angle[line]) * points.y[point]
-    seen = np.zeros((len(chosen), size + 2), np.bool_)
-    place = np.rint(along).astype(np.int64) + reach + 1
-    seen[line, place] = True
-    seen = (seen[:, 1:-1] | seen[:, :-2] | seen[:, 2:]).astype(np.float64)
+    x, y = points.place[:, point]
+    along = -np.sin(angle[line]) * x + np.cos(angle[line]) * y
+    seen = np.zeros((len(chosen), 2 * reach + 3), np.bool_)
+    seen[line, np.rint(along).astype(np.int64) + reach + 1] = True
+    seen = seen[:, 1:-1] | seen[:, :-2] | seen[:, 2:]
     t = np.arange(-reach, reach + 1)
-    x = np.cos(angle)[:, None] * offset[:, None] - np.sin(angle)[:, None] * t
-    y = np.sin(angle)[:, None] * offset[:, None] + np.cos(angle)[:, None] * t
-    height, width = shape
+    cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
+    x, y = cos * offset[:, None] - sin * t, sin * offset[:, None] + cos * t
     inside = (np.abs(x) < width / 2 - _BORDER) & (np.abs(y) < height / 2 - _BORDER)
-    evidence = np.where(inside, np.where(seen > 0, SEEN, _UNSEEN), 0.0)
-    return evidence.cumsum(1), (seen * inside).cumsum(1)
+    levels = []
+    for side in (-_ASIDE, _ASIDE):
+        column = np.clip((x + side * cos + width / 2).astype(np.int64), 0, width - 1)
+        row = np.clip((y + side * sin + height / 2).astype(np.int64), 0, height - 1)
+        levels.append(small[row, column].astype(np.float64))
+    polarity = np.where(np.cos(part.angle - angle) > 0, 1, -1)
+    step = (levels[1] - levels[0]) * polarity[:, None]
+    strong = points.strong()
+    beyond = part.normal() @ strong < (part.offset[:, None] - _ASIDE)
+    clean = beyond.sum(1) < _CLEAN * len(strong[0])
+    thin = np.where(clean, _THIN, _RULED)[:, None]
+    least = np.where(clean, _STEP, _FOLD)[:, None]
+    evidence = np.where(seen, np.where(step > least, SEEN, thin), _UNSEEN)
+    return (evidence * inside).cumsum(1), (seen & inside).astype(np.float64).cumsum(1)
 
 
 def _crossings(first: _Family, second: _Family) -> tuple[_Floats, _Floats, _Floats, _Floats]:
@@ -200,6 +249,12 @@ def _pairs(family: _Family, least: float) -> tuple[_Ints, _Ints]:
     i, j = np.triu_indices(len(family.offset), 1)
     far = family.offset[j] - family.offset[i] >= least
     return i[far], j[far]
+
+
+def _spread(family: _Family, pairs: tuple[_Ints, _Ints]) -> _Floats:
+    """Scores how far opposite sides are from parallel, float64 [pairs]."""
+    turn = (family.angle[pairs[0]] - family.angle[pairs[1]] + np.pi) % (2 * np.pi) - np.pi
+    return np.asarray(_CONVERGING * turn**2)
 
 
 def _sides(family: _Family, t: _Floats, pairs: tuple[_Ints, _Ints], reach: int) -> tuple[_Floats, _Floats, _Floats]:

@@ -57,16 +57,10 @@ def parse_query(parameters: Iterable[tuple[str, str]], allowed: Sequence[str] = 
     Raises:
         CheckreaderError: one is unknown, given twice or makes no sense.
     """
-    values: dict[str, str] = {}
-    for name, text in parameters:
-        if name not in allowed:
-            raise CheckreaderError(f"unknown parameter {name!r}, expected {', '.join(allowed)}")
-        if name in values:
-            raise CheckreaderError(f"parameter {name!r} is given twice")
-        values[name] = text
+    values = unique_parameters(parameters, allowed)
     return Query(
         values.get("model"),
-        _parse_max_error(values["max_error"]) if "max_error" in values else None,
+        parse_max_error(values["max_error"]) if "max_error" in values else None,
         parse_crop(values["crop"]) if "crop" in values else None,
         _parse_whole("page", values["page"]) if "page" in values else None,
         field_format(
@@ -80,6 +74,25 @@ def parse_query(parameters: Iterable[tuple[str, str]], allowed: Sequence[str] = 
         ),
         require_country(values.get("country", AUTO)),
     )
+
+
+def unique_parameters(parameters: Iterable[tuple[str, str]], allowed: Sequence[str]) -> dict[str, str]:
+    """Returns parameters by name; raises CheckreaderError if one is not among `allowed`, or is given twice."""
+    values: dict[str, str] = {}
+    for name, text in parameters:
+        if name not in allowed:
+            raise CheckreaderError(f"unknown parameter {name!r}, expected {', '.join(allowed)}")
+        if name in values:
+            raise CheckreaderError(f"parameter {name!r} is given twice")
+        values[name] = text
+    return values
+
+
+def parse_max_error(text: str) -> float:
+    """Parses an error bound; raises CheckreaderError if it is no number."""
+    if not _NUMBER.fullmatch(text):  # Python reads more than a number: " 1", "0_1", "nan"
+        raise CheckreaderError(f"max_error must be a number above 0 and at most 1, got {text[:40]!r}")
+    return float(text)
 
 
 def parse_body(content_type: str | None, body: bytes, limit: int) -> list[bytes]:
@@ -155,12 +168,6 @@ def render_micr(served: ServedModel, point: OperatingPoint, readings: list[MicrP
     """Returns the reply as JSON."""
     model = Model(served.name, served.version)
     return msgspec.json.encode(MicrResponse(model, point.max_error, point.applied_max_error, readings))
-
-
-def _parse_max_error(text: str) -> float:
-    if not _NUMBER.fullmatch(text):  # Python reads more than a number: " 1", "0_1", "nan"
-        raise CheckreaderError(f"max_error must be a number above 0 and at most 1, got {text[:40]!r}")
-    return float(text)
 
 
 def _parse_whole(name: str, text: str) -> int:

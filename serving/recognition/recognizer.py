@@ -1,4 +1,7 @@
-"""Makes the recognizer of a task: of single digits, of fields that have an expected format, or of MICR lines."""
+"""Makes the recognizer of a task: of single digits, of fields that have an expected format, or of MICR lines.
+
+Whole checks are read by several models: `serving.repository.check_models` makes their recognizer.
+"""
 
 from __future__ import annotations
 
