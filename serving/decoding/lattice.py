@@ -100,7 +100,8 @@ class Lattice:
 
     def bounds(self, prefix: Prefix) -> list[float]:
         """Returns for each label the probability of all accepted strings that begin with the prefix and it."""
-        values: list[float] = (np.array(prefix.ends[:-1]) @ self.gains(prefix.state)).tolist()
+        gains = self.gains(prefix.state)
+        values: list[float] = np.fromiter(prefix.ends, np.float64, len(gains)).dot(gains).tolist()
         labels = len(values) // 2
         if prefix.labels:
             last = prefix.labels[-1]
