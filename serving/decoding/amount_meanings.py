@@ -48,7 +48,7 @@ def amount(digits: str, form: Form) -> str:
 
 @dataclass(frozen=True, eq=False)
 class _Joint:
-    """Several automata that run side by side, S states in all; the first is the start, and from the last nothing is accepted.
+    """Several automata that run side by side, S states; the first is the start, and from the last nothing is accepted.
 
     Attributes:
         labels: how many there are, digits and marks.
@@ -92,7 +92,7 @@ def _joint(symbols: str, locale: str | None, forms: tuple[Form, ...]) -> _Joint:
     step[step == DEAD] = len(states)
     reached = np.eye(len(rows), dtype=np.bool_)
     count = 0
-    while count < (count := np.count_nonzero(reached)):
+    while count < (count := int(np.count_nonzero(reached))):
         reached |= reached[step[:, len(DIGITS) :]].any(1)
     marks = [
         [(label, row[label]) for label in range(len(DIGITS), len(symbols)) if row[label] != DEAD]
@@ -103,9 +103,9 @@ def _joint(symbols: str, locale: str | None, forms: tuple[Form, ...]) -> _Joint:
         accepting[index, :-1] = [
             state[index] != DEAD and automaton.accepting[state[index]] for state in states
         ]
-    after = np.ascontiguousarray(step[:, : len(DIGITS)].T)
-    alike = [np.flatnonzero((after == states_after).all(1)).tolist() for states_after in after]
-    return _Joint(len(symbols), after, alike, marks, reached, accepting)
+    successors = np.ascontiguousarray(step[:, : len(DIGITS)].T)
+    alike = [np.flatnonzero((successors == row).all(1)).tolist() for row in successors]
+    return _Joint(len(symbols), successors, alike, marks, reached, accepting)
 
 
 def _pattern(joint: _Joint, digits: tuple[int, ...]) -> tuple[int, ...]:

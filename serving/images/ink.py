@@ -155,7 +155,8 @@ def _shares(height: int, rows: int) -> npt.NDArray[np.float32]:
 
     They are kept: pictures are of a hundred heights, as `field` merges the pixels of higher ones.
     """
-    shares = np.maximum(0, 1 - np.abs(_places(height, rows)[:, None] - np.arange(rows))).astype(np.float32)
+    distances = np.abs(_places(height, rows)[:, None] - np.arange(rows))
+    shares: npt.NDArray[np.float32] = np.maximum(0, 1 - distances).astype(np.float32)
     shares.flags.writeable = False
     return shares
 
