@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -127,13 +126,16 @@ def _darkness(work: Gray) -> Gray:
     height, width = work.shape
     tile = max(4, height // 6)  # of every other pixel
     rows, columns = max(1, round(height / (2 * tile))), max(1, round(width / (2 * tile)))
-    y, x = _samples(height, rows * tile), _samples(width, columns * tile)
+    y, x = (
+        np.arange(count * tile) * length // (count * tile)
+        for count, length in ((rows, height), (columns, width))
+    )
     tiles = work.take(y, 0).take(x, 1).reshape(rows, tile, columns, tile).transpose(0, 2, 1, 3)
     rank = tile * tile * 7 // 10
     # Floats, which NumPy sorts without branching on every pixel, as a partition of bytes does.
     grid = np.sort(tiles.reshape(rows, columns, -1).astype(np.float32), axis=2)[:, :, rank]
     # Few tiles down, perhaps thousands across: a matrix here, pairs of neighbors there.
-    down = _shares(height, rows)
+    down = np.maximum(0, 1 - np.abs(_places(height, rows)[:, None] - np.arange(rows))).astype(np.float32)
     place = _places(width, columns)
     left = place.astype(np.int64)
     share = place - left.astype(np.float32)
@@ -142,23 +144,6 @@ def _darkness(work: Gray) -> Gray:
     darker = (paper - work.astype(np.float32)) * np.float32(255)
     darker /= np.maximum(paper, np.float32(1))
     return np.asarray(np.maximum(darker, np.float32(0)), np.uint8)
-
-
-def _samples(length: int, count: int) -> npt.NDArray[np.int64]:
-    """Returns which of `length` pixels are taken where `count` of them are."""
-    return np.arange(count) * length // count
-
-
-@functools.lru_cache(maxsize=128)
-def _shares(height: int, rows: int) -> npt.NDArray[np.float32]:
-    """Returns by which shares each row of pixels takes its paper from the rows of tiles, float32 [height, rows].
-
-    They are kept: pictures are of a hundred heights, as `field` merges the pixels of higher ones.
-    """
-    distances = np.abs(_places(height, rows)[:, None] - np.arange(rows))
-    shares: npt.NDArray[np.float32] = np.maximum(0, 1 - distances).astype(np.float32)
-    shares.flags.writeable = False
-    return shares
 
 
 def _places(length: int, count: int) -> npt.NDArray[np.float32]:

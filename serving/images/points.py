@@ -61,27 +61,21 @@ def find_points(
     parts = [part for part in specks if len(part)]
     if sum(map(len, parts)) > _MOST_SPECKS:
         return []
-    small: list[tuple[float, bool, PixelBox]] = []
+    points: list[tuple[float, PixelBox]] = []
+    dirt = 0.0
     for left, right, top, bottom in (
         map(int, box) for part in parts for box in BoundingBoxes.of(part, 0.0, 0.0)
     ):
-        if max(right - left, bottom - top) <= _LARGEST * height:
-            darkness = float(smooth[top:bottom, left:right].max()) - base
-            foot = bottom - slope * (left + right) / 2
-            across = (left + right + slant * (top + bottom - slope * (left + right))) / 2
-            placed = _between_feet(across, foot, darkness >= _STROKE * span, digits, height)
-            small.append((darkness, placed, (left, right, top, bottom)))
-    points: list[tuple[float, PixelBox]] = []
-    dirt = 0.0
-    # Where none is in a point's place, as nearly everywhere, it is all the same what the others are.
-    for darkness, placed, (left, right, top, bottom) in (
-        small if any(placed for _, placed, _ in small) else ()
-    ):
+        darkness = float(smooth[top:bottom, left:right].max()) - base
+        if max(right - left, bottom - top) > _LARGEST * height:
+            continue
         if darkness < _ALONE * (_rim(smooth, left, right, top, bottom) - base):
             continue
         if erased is not None and erased[_around(top, bottom, _REST), _around(left, right, _REST)].any():
             continue
-        if placed:
+        foot = bottom - slope * (left + right) / 2
+        across = (left + right + slant * (top + bottom - slope * (left + right))) / 2
+        if _between_feet(across, foot, darkness >= _STROKE * span, digits, height):
             points.append((darkness, (left, right, top, bottom)))
         else:
             dirt = max(dirt, darkness)

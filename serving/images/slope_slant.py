@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import functools
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,12 +55,8 @@ class BoundingBoxes:
 
     def __iter__(self) -> Iterator[tuple[float, float, float, float]]:
         """Yields left, right, top and bottom of each; over a handful, plain numbers are faster than arrays."""
-        return iter(self._numbers)
-
-    @functools.cached_property
-    def _numbers(self) -> list[tuple[float, float, float, float]]:
         sides = (self.left, self.right, self.top, self.bottom)
-        return list(zip(*(side.tolist() for side in sides), strict=True))
+        return zip(*(side.tolist() for side in sides), strict=True)
 
 
 def slope_and_slant(components: Components) -> tuple[float, float]:

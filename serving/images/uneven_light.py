@@ -55,14 +55,11 @@ def _evened(work: Gray, paper: Gray) -> Gray:
 
 def _is_even(paper: Gray) -> bool:
     """Returns whether the paper's darkest level, in `_ROOTS`, is near its brightest."""
-    if _are_near(int(paper.min()), int(paper.max())):
-        return True
     levels = np.sort(paper, axis=None, kind="stable")  # by radix, which is as fast as a histogram
-    return _are_near(*(int(levels[math.ceil(share * len(levels)) - 1]) for share in (_DARKEST, 1 - _DARKEST)))
-
-
-def _are_near(darkest: int, brightest: int) -> bool:
-    return darkest**2 / 255 + _GLOW >= _UNEVEN * (brightest**2 / 255 + _GLOW)
+    darkest, brightest = (
+        int(levels[math.ceil(share * len(levels)) - 1]) ** 2 / 255 for share in (_DARKEST, 1 - _DARKEST)
+    )
+    return darkest + _GLOW >= _UNEVEN * (brightest + _GLOW)
 
 
 def _variations(pictures: Gray) -> npt.NDArray[np.int64]:
