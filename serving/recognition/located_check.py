@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from serving.images.check_paper import find_paper
@@ -114,7 +115,7 @@ def locate_pictures(
             paper.problem,
             perspective,
             (width / columns, height / rows),
-            quality(pixels, perspective),
+            msgspec.convert(quality(pixels, perspective).to_dict(), Quality),  # rounded
             boxes,
             located.scores,
             {name: cut(flat, box, name) for name, box in boxes.items() if name in _MARGINS},
