@@ -7,6 +7,7 @@ needs neither TensorFlow nor any runtime.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from serving.errors import CheckreaderError
@@ -106,14 +107,20 @@ _FIELD_BOUNDS: Final = {
 }
 
 
-def _formats_of(task: Task, name: str) -> tuple[Format, ...]:
+# The same without strings: a part at a field's edge is as likely of the field as not.
+_PART_BOUNDS: Final = {
+    before: dataclasses.replace(bound, strings=None) for before, bound in _FIELD_BOUNDS.items()
+}
+
+
+def _formats_of(task: Task, name: str, bounds: Mapping[Bound, Bound] = _FIELD_BOUNDS) -> tuple[Format, ...]:
     """Returns the formats of a task's network with that name, which has a row of probabilities for each step or part."""
     return tuple(
         dataclasses.replace(
             row,
             model=row.model.replace("lenet5", name),
             file=row.file.replace("lenet5", name),
-            bound=_FIELD_BOUNDS.get(row.bound, row.bound) if row.bound else None,
+            bound=bounds.get(row.bound, row.bound) if row.bound else None,
             task=task,
         )
         for row in FORMATS
@@ -123,7 +130,7 @@ def _formats_of(task: Task, name: str) -> tuple[Format, ...]:
 
 FIELD_FORMATS: Final = _formats_of("field", "lenet5-field")
 MICR_FORMATS: Final = _formats_of("micr", "lenet5-micr")
-CHECK_FORMATS: Final = _formats_of("check", "check-fields")
+CHECK_FORMATS: Final = _formats_of("check", "check-fields", _PART_BOUNDS)
 TABLE: Final[dict[str, tuple[Format, ...]]] = {
     "digit": FORMATS,
     "field": FIELD_FORMATS,

@@ -1,4 +1,4 @@
-"""Batches pictures for a network: digits as they are, fields by their padded width.
+"""Batches pictures for a network: digits and checks as they are, fields by their padded width.
 
 The output for a field is a row for each step that sees it; steps that see nothing but padding are left out.
 """
@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.networks.check_fields import GridNetwork
 from pipeline.networks.spec import Task
 from serving.errors import CheckreaderError
 from serving.images import sliding_window
@@ -29,12 +30,14 @@ class Batch:
     Attributes:
         pixels: uint8 [n, H, W], 0 = paper.
         numbers: int [n], the pictures' indices in the list that was batched.
-        steps: int [n], how many rows of the output belong to each; None: the output has one row per picture.
+        steps: int [n], how many rows of the output belong to each; None: all do.
+        parts: how many rows an output has for each picture, where all belong to it.
     """
 
     pixels: Pixels
     numbers: npt.NDArray[np.intp]
     steps: npt.NDArray[np.intp] | None = None
+    parts: int = 1
 
     def rows(self, outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Drops the steps that see only padding: [n, K] or [n, T, K] → [R, K]."""
@@ -43,9 +46,10 @@ class Batch:
         return np.concatenate([output[:count] for output, count in zip(outputs, self.steps, strict=True)])
 
     def places(self) -> npt.NDArray[np.intp]:
-        """Returns the picture's number and the step of each row of `rows`: int [R, 2]."""
+        """Returns the picture's number and the step or part of each row of `rows`: int [R, 2]."""
         if self.steps is None:
-            return np.stack([self.numbers, np.zeros_like(self.numbers)], axis=1)
+            parts = np.tile(np.arange(self.parts), len(self.numbers))
+            return np.stack([np.repeat(self.numbers, self.parts), parts], axis=1)
         return np.array(
             [
                 (number, step)
@@ -59,9 +63,9 @@ def make_batches(task: Task, pictures: Pixels | Sequence[Pixels], size: int = BA
     """Puts pictures into batches.
 
     Args:
-        task: decides between digits and fields.
-        pictures: digits uint8 [N, 28, 28], or fields uint8 [32, w] of any widths.
-        size: fields in a batch at most; digits are one batch.
+        task: decides between digits, checks and fields.
+        pictures: digits uint8 [N, 28, 28], checks uint8 [N, 128, 288], or fields uint8 [32, w] of any widths.
+        size: fields in a batch at most; digits and checks are one batch.
 
     Raises:
         CheckreaderError: there are no pictures, or some have another size.
@@ -69,8 +73,9 @@ def make_batches(task: Task, pictures: Pixels | Sequence[Pixels], size: int = BA
     if not len(pictures):
         raise CheckreaderError("there are no pictures to compare the formats on")
     if task.width is not None:
-        digits = np.asarray(pictures)
-        return [Batch(digits, np.arange(len(digits)))]
+        same_size = np.asarray(pictures)
+        parts = task.network.steps if isinstance(task.network, GridNetwork) else 1
+        return [Batch(same_size, np.arange(len(same_size)), parts=parts)]
     for field in pictures:
         if field.ndim != 2 or field.shape[0] != task.height or not field.shape[1]:
             raise CheckreaderError(f"a field is [{task.height}, width], got {list(field.shape)}")

@@ -26,7 +26,7 @@ class Predictions:
         name: the format's.
         probabilities: float32 [N, K].
         logits: int8 [N, K] in the 8-bit family, else None.
-        places: of fields, int [N, 2]: each row's field and step.
+        places: of fields and checks, int [N, 2]: each row's picture and its step or part.
         strings: of fields, the best string's symbols of each.
         string_probabilities: float64 [fields], those strings' probabilities.
     """

@@ -202,10 +202,10 @@ def _reference_predictions(integers: integer_reference.Reference, batches: Seque
 def _with_strings(
     name: str, batches: Sequence[Batch], probabilities: Floats, logits: Int8 | None
 ) -> Predictions:
-    """Returns the predictions; those of fields with the string that is read in each."""
-    if batches[0].steps is None:
-        return Predictions(name, probabilities, logits)
+    """Returns the predictions; those of fields with the string that is read in each, those of checks with their places."""
     places = np.concatenate([batch.places() for batch in batches])
+    if batches[0].steps is None:
+        return Predictions(name, probabilities, logits, places if batches[0].parts > 1 else None)
     starts = np.flatnonzero(places[:, 1] == 0)
     best = [ctc.search(rows, count=1).best[0] for rows in np.split(probabilities, starts[1:])]
     strings = tuple(string.labels for string in best)

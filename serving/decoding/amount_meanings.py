@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -28,10 +31,9 @@ def probabilities(
         For each form the total probability of its strings, the mean over the views; without forms in which these
         digits cannot be written.
     """
-    forms = [form for form in Form if not form.denominator or digits.endswith("100")]
-    automata = [amount_grammar.automaton(alphabet.symbols, locale, form) for form in forms]
-    product, accepting = _product(automata, alphabet.labels(digits))
-    masses = accepted_mass(views, product, accepting)
+    forms = tuple(form for form in Form if not form.denominator or digits.endswith("100"))
+    automaton, accepting = _with_digits(_joint(alphabet.symbols, locale, forms), alphabet.labels(digits))
+    masses = accepted_mass(views, automaton, accepting)
     return {
         form: float(mass) for form, mass, ends in zip(forms, masses, accepting, strict=True) if ends.any()
     }
@@ -43,55 +45,94 @@ def amount(digits: str, form: Form) -> str:
     return f"{value[:-2]}.{value[-2:]}" if form.cents else value
 
 
-def _product(automata: list[Automaton], digits: tuple[int, ...]) -> tuple[Automaton, npt.NDArray[np.bool_]]:
-    """Returns an automaton of the strings with these digits that one of the automata may accept, and where each does.
+@dataclass(frozen=True, eq=False)
+class _Joint:
+    """Several automata that run side by side, S states in all; the first is the start, and from the last nothing is accepted.
 
-    Its own `accepting` is where any does.
+    Attributes:
+        labels: how many there are, digits and marks.
+        digits: int64 [10, S], the state after each digit.
+        marks: for each state the marks that may follow, ascending, and the states after them.
+        reached: bool [S, S], from which states which ones are reached by marks alone; each from itself.
+        accepting: bool [F, S], in which states each of the automata accepts.
     """
+
+    labels: int
+    digits: npt.NDArray[np.int64]
+    marks: list[list[tuple[int, int]]]
+    reached: npt.NDArray[np.bool_]
+    accepting: npt.NDArray[np.bool_]
+
+
+@functools.lru_cache(maxsize=128)
+def _joint(symbols: str, locale: str | None, forms: tuple[Form, ...]) -> _Joint:
+    """Makes one automaton of those of some forms."""
+    automata = [amount_grammar.automaton(symbols, locale, form) for form in forms]
     tables = [automaton.rows for automaton in automata]
-    labels = len(tables[0][0])
-    marks = range(len(DIGITS), labels)
-    start = (0, *(automaton.start for automaton in automata))
-    number = {start: 0}
-    states = [start]
+    start = tuple(automaton.start for automaton in automata)
+    number, states = {start: 0}, [start]
     rows = []
-    for position, *nodes in states:  # grows as it goes
-        row = [DEAD] * labels
-        for label in (*digits[position : position + 1], *marks):
-            after = [
+    for nodes in states:  # grows as it goes
+        row = []
+        for label in range(len(symbols)):
+            after = tuple(
                 DEAD if node == DEAD else table[node][label]
                 for table, node in zip(tables, nodes, strict=True)
-            ]
-            if any(node != DEAD for node in after):
-                key = (position + (label < len(DIGITS)), *after)
-                if key not in number:
-                    number[key] = len(states)
-                    states.append(key)
-                row[label] = number[key]
+            )
+            if after not in number and max(after) != DEAD:
+                number[after] = len(states)
+                states.append(after)
+            row.append(number.get(after, DEAD))
         rows.append(row)
-    step = np.array(rows, np.int32)
-    accepting = np.array(
-        [
-            [
-                state[0] == len(digits)
-                and state[1 + index] != DEAD
-                and bool(automaton.accepting[state[1 + index]])
-                for state in states
-            ]
-            for index, automaton in enumerate(automata)
+    rows.append([DEAD] * len(symbols))
+    step = np.array(rows)
+    step[step == DEAD] = len(states)
+    reached = np.eye(len(rows), dtype=np.bool_)
+    count = 0
+    while count < (count := np.count_nonzero(reached)):
+        reached |= reached[step[:, len(DIGITS) :]].any(1)
+    marks = [
+        [(label, row[label]) for label in range(len(DIGITS), len(symbols)) if row[label] != DEAD]
+        for row in rows
+    ]
+    accepting = np.zeros((len(forms), len(rows)), np.bool_)
+    for index, automaton in enumerate(automata):
+        accepting[index, :-1] = [
+            state[index] != DEAD and automaton.accepting[state[index]] for state in states
         ]
-    )
-    ends = np.asarray(accepting.any(0))
-    step[~_leads_to(step, ends)[step]] = DEAD
-    return Automaton(0, step, ends), accepting
+    return _Joint(len(symbols), np.ascontiguousarray(step[:, : len(DIGITS)].T), marks, reached, accepting)
 
 
-def _leads_to(step: npt.NDArray[np.int32], ends: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Returns from which states one of the ends is reached; the entry for `DEAD`, the last, is False."""
-    live = np.append(ends, False)
-    while True:
-        longer = live.copy()
-        longer[:-1] |= live[step].any(1)
-        if (longer == live).all():
-            return live
-        live = longer
+def _with_digits(joint: _Joint, digits: tuple[int, ...]) -> tuple[Automaton, npt.NDArray[np.bool_]]:
+    """Returns an automaton of the strings with these digits that one of the automata accepts, and where each does.
+
+    Its own `accepting` is where any does. All states but the start lead to such a state.
+    """
+    # In which states of the joint automaton the digits that are left, among marks, lead to an end.
+    leading = joint.reached @ joint.accepting.any(0)
+    leads: list[list[bool]] = [leading.tolist()]
+    for digit in reversed(digits):
+        leading = joint.reached @ leading[joint.digits[digit]]
+        leads.append(leading.tolist())
+    leads.reverse()
+    after_digit: list[list[int]] = [joint.digits[digit].tolist() for digit in digits]
+    start = (0, 0)
+    number, states = {start: 0}, [start]
+    arrows: list[tuple[int, int, int]] = []
+    for source, (position, node) in enumerate(states):  # grows as it goes
+        nexts = [(label, (position, after)) for label, after in joint.marks[node]]
+        if position < len(digits):
+            nexts.insert(0, (digits[position], (position + 1, after_digit[position][node])))
+        for label, state in nexts:
+            if leads[state[0]][state[1]]:
+                if state not in number:
+                    number[state] = len(states)
+                    states.append(state)
+                arrows.append((source, label, number[state]))
+    step = np.full((len(states), joint.labels), DEAD, np.int32)
+    if arrows:
+        sources, labels, targets = np.array(arrows).T
+        step[sources, labels] = targets
+    positions, nodes = np.array(states).T
+    accepting = joint.accepting[:, nodes] & (positions == len(digits))
+    return Automaton(0, step, np.asarray(accepting.any(0))), accepting

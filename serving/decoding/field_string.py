@@ -214,10 +214,17 @@ def _decode_date(probabilities: Floats, rules: DateRules, alphabet: Alphabet, co
 def _with_marks(probabilities: Floats, digits: tuple[int, ...], alphabet: Alphabet) -> tuple[int, ...]:
     """Inserts the likeliest marks into the digits."""
     if probabilities[..., len(DIGITS) : -1].max(initial=0.0) >= _MARKED:
+        likeliest = ensemble.search(probabilities, None, 1, _BUDGET)
+        if likeliest.exact and _digits(likeliest.best[0]) == digits:  # as nearly everywhere
+            return likeliest.best[0].labels
         for hypothesis in ensemble.search(probabilities, None, _COUNT, _BUDGET).best:
-            if tuple(label for label in hypothesis.labels if label < len(DIGITS)) == digits:
+            if _digits(hypothesis) == digits:
                 return hypothesis.labels
     return digits
+
+
+def _digits(hypothesis: Hypothesis) -> tuple[int, ...]:
+    return tuple(label for label in hypothesis.labels if label < len(DIGITS))
 
 
 def _a(kind: str) -> str:

@@ -1,4 +1,14 @@
-"""Finds the paper of a check in a picture."""
+"""Finds the paper of a check in a picture: on a table, on a scanner's plate, or cut to the paper.
+
+>>> from serving.images.check_paper import find_paper
+>>> from serving.images.perspective import Perspective
+>>> paper = find_paper(pixels)
+>>> flat = Perspective.of(paper.corners).flatten(pixels)
+
+Straight edges are looked for in a thumbnail (`edge_lines`), and the likeliest quadrangle of them is taken
+(`quadrangles`). Where no edge is seen, the paper is the picture, or a little more than its print where the rest is
+empty: reading works with a margin or without.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +21,25 @@ from PIL import Image
 
 from serving.images.codec import Gray
 from serving.images.edge_lines import EdgePoints, find_lines
-from serving.images.perspective import picture_corners
+from serving.images.micr_line import normalize_micr_line
+from serving.images.perspective import Perspective, Points, picture_corners
 from serving.images.quadrangles import find_quadrangles
 
+BLANK: Final = "blank page: nothing is written on it"
+CUT_OFF: Final = "the check is cut off: take the whole of it into the picture"
+TWO_CHECKS: Final = "two checks in one picture: post them one by one"
+
 _THUMBNAIL: Final = 340  # pixels of the longer side
+_SAMPLES: Final = 4  # pixels of a thumbnail's pixel that are looked at, across and down
+_LEAST_WIDTH: Final = 300  # pixels of a check that can be read
+_INK: Final = 2.5, 4.0  # levels, and times the noise, from pixel to pixel in ink
+_LEAST_INK: Final = 12  # edge points of ink
+_INSIDE: Final = 0.06  # of the paper's sides, where its own edge may be
+_SHAPES: Final = 1.5, 3.7  # length by height, beyond which a paper is no check
+_RIVAL: Final = 0.3  # of the paper's ink, around it, where another check may be
+_ALIKE: Final = 0.8  # length of the shorter of two checks by the longer
+_CLEAR: Final = 0.5  # of the paper's score, in a rival's
+_ENDS: Final = 0.015  # of the width: no MICR line ends so close to a check's side
 
 
 @dataclass(frozen=True)
@@ -22,9 +47,9 @@ class Paper:
     """A check's paper.
 
     Attributes:
-        corners: float64 [4, 2], in the picture's pixels, of the paper that lies landscape: top left, top right, bottom
-            right, bottom left, right or upside down; None where there is none.
-        problem: a sentence for users, or None.
+        corners: float64 [4, 2] in the picture's pixels, of the paper that lies landscape: top left, top right, bottom
+            right, bottom left, where which of the two long sides is the top is not known; None where there is no paper.
+        problem: a sentence for users, why it should not be read; None: nothing speaks against it.
     """
 
     corners: npt.NDArray[np.float64] | None
@@ -32,16 +57,108 @@ class Paper:
 
 
 def find_paper(pixels: Gray) -> Paper:
-    """Finds the paper of a check in a picture, uint8 [h, w]."""
-    block = max(1, round(max(pixels.shape) / _THUMBNAIL))
-    small = np.asarray(Image.fromarray(pixels).reduce(block)) if block > 1 else pixels
+    """Finds the paper of a check in a picture, uint8 [h, w].
+
+    Returns:
+        The paper; its corners are the picture's own where the picture is cut to the check. Its problem is `BLANK`,
+        `CUT_OFF`, `TWO_CHECKS` or "too small: …".
+    """
+    size = np.array(pixels.shape[::-1], np.float64)
+    if size.max() < _LEAST_WIDTH:
+        return Paper(None, _too_small(int(size.max())))
+    small, block = _thumbnail(pixels)
     points = EdgePoints.of(small)
+    corners, score = _likeliest(small, points)
+    if _ink(points, corners, small.shape).sum() < _LEAST_INK:
+        return Paper(None, BLANK)
+    place = _landscape(corners * block)
+    # The last pixel of a thumbnail may reach beyond the picture.
+    place = np.where((place > size) & (place < size + block), size, place)
+    width = float(np.linalg.norm(place[1] - place[0]))
+    if width < _LEAST_WIDTH:
+        return Paper(place, _too_small(round(width)))
+    if _has_rival(pixels, small, points, corners, score, block):
+        return Paper(place, TWO_CHECKS)
+    return Paper(place, _shape_problem(pixels, place))
+
+
+def _too_small(width: int) -> str:
+    return f"too small: the check is {width} pixels wide, at least {_LEAST_WIDTH} are needed"
+
+
+def _thumbnail(pixels: Gray) -> tuple[Gray, int]:
+    """Returns a small picture and how many pixels one of its pixels stands for, across and down; a few of them are seen."""
+    block = max(1, round(max(pixels.shape) / _THUMBNAIL))
+    stride = max(1, block // _SAMPLES)
+    merged = max(1, round(block / stride))
+    return np.asarray(Image.fromarray(pixels[::stride, ::stride]).reduce(merged)), stride * merged
+
+
+def _likeliest(small: Gray, points: EdgePoints) -> tuple[Points, float]:
+    """Returns the corners of the likeliest paper, clockwise, and how much speaks for it."""
     lines = find_lines(points, float(np.hypot(*small.shape)) / 2)
-    quads = find_quadrangles(small, points, lines)
-    if not len(quads.score) or quads.score[0] <= 0:
-        return Paper(picture_corners(pixels.shape), None)
-    corners = quads.corners[0] * block
-    width, height = np.linalg.norm(corners[1]-corners[0]), np.linalg.norm(corners[2]-corners[1])
-    if height > width:
-        corners = np.roll(corners, -1, 0)
-    return Paper(corners, None)
+    quadrangles = find_quadrangles(small, points, lines)
+    if not len(quadrangles.score):
+        return picture_corners(small.shape), 0.0
+    return quadrangles.corners[0], float(quadrangles.score[0])
+
+
+def _landscape(corners: Points) -> Points:
+    """Returns corners so that the first two are those of a long side."""
+    across, down = (np.linalg.norm(corners[end] - corners[1]) for end in (0, 2))
+    return corners if across >= down else np.roll(corners, -1, 0)
+
+
+def _ink(points: EdgePoints, corners: Points, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """Returns which edge points are ink within the paper and not its own edge, bool [n]."""
+    distinct = points.step > max(_INK[0], _INK[1] * points.noise)
+    return np.asarray(distinct & _within(points, corners, shape, -_INSIDE))
+
+
+def _within(
+    points: EdgePoints, corners: Points, shape: tuple[int, ...], margin: float
+) -> npt.NDArray[np.bool_]:
+    """Returns which points are within a paper that is larger by a margin, a share of its sides; bool [n]."""
+    perspective = Perspective(corners, 1, 1)
+    x, y = perspective.to_check(points.place.T + np.array(shape[::-1]) / 2).T
+    return np.asarray((np.abs(x - 0.5) < 0.5 + margin) & (np.abs(y - 0.5) < 0.5 + margin))
+
+
+def _has_rival(
+    pixels: Gray, small: Gray, points: EdgePoints, corners: Points, score: float, block: int
+) -> bool:
+    """Returns whether another check lies beside one: of its size, and with a MICR line as it has one."""
+    around = points.select(~_within(points, corners, small.shape, _INSIDE))
+    strong = around.strong()
+    if strong.shape[1] < _RIVAL * np.count_nonzero(_ink(points, corners, small.shape)):
+        return False
+    others, other_score = _likeliest(small, around)
+    lengths = [np.linalg.norm(np.diff(_landscape(part)[:3], axis=0), axis=1) for part in (corners, others)]
+    if other_score < _CLEAR * score or np.min(lengths, 0).min() < 1:
+        return False
+    if (np.min(lengths, 0) < _ALIKE * np.max(lengths, 0)).any():
+        return False
+    return all(_has_micr_line(pixels, part * block) for part in (corners, others))
+
+
+def _has_micr_line(pixels: Gray, corners: Points) -> bool:
+    line = normalize_micr_line(Perspective.of(_landscape(corners)).flatten(pixels))
+    return line.problem is None and line.doubt is None
+
+
+def _shape_problem(pixels: Gray, corners: Points) -> str | None:
+    """Returns what a paper is that has not the shape of a check: two of them, a part of one, or None: not known."""
+    perspective = Perspective.of(corners)
+    shape = perspective.width / perspective.height
+    if _SHAPES[0] <= shape <= _SHAPES[1]:
+        return None
+    if shape > _SHAPES[1]:
+        return CUT_OFF
+    line = normalize_micr_line(perspective.flatten(pixels))
+    if line.doubt is not None and line.doubt.startswith("two lines"):
+        return TWO_CHECKS
+    if line.problem is not None or line.doubt is not None:
+        return None
+    ends = line.to_picture @ np.array([(0, line.pixels.shape[1]), (0, 0), (1, 1)])
+    reaches = np.abs(ends[0] - perspective.width / 2).max() > (0.5 - _ENDS) * perspective.width
+    return CUT_OFF if reaches else None

@@ -18,7 +18,7 @@ from serving.images.codec import Gray
 _Floats = npt.NDArray[np.float64]
 _Levels = npt.NDArray[np.float32]
 
-_LEAST_STEP: Final = 3.0  # levels from pixel to pixel in an edge
+_LEAST_STEP: Final = 1.5  # levels from pixel to pixel in an edge
 _NOISE: Final = 2.0  # times the middle step, in an edge
 _STRONG: Final = 0.4  # of the 95th percentile of steps, in print
 _DIRECTIONS: Final = 240  # of the normals that are tried
@@ -40,20 +40,23 @@ class EdgePoints:
         place: float32 [2, n], x and y from the picture's middle.
         gradient: float32 [2, n], of length 1, toward the brighter side.
         step: float32 [n], levels from pixel to pixel.
+        noise: the middle step of all pixels.
     """
 
     place: _Levels
     gradient: _Levels
     step: _Levels
+    noise: float
 
     @staticmethod
     def of(pixels: Gray) -> EdgePoints:
         """Finds the edge points of a picture, uint8 [h, w]."""
         smooth = _smooth(np.pad(pixels, 2, mode="edge"))
-        across = smooth[1:-1, 2:] - smooth[1:-1, :-2]
-        down = smooth[2:, 1:-1] - smooth[:-2, 1:-1]
+        across = (smooth[1:-1, 2:] - smooth[1:-1, :-2]) / 2
+        down = (smooth[2:, 1:-1] - smooth[:-2, 1:-1]) / 2
         steps = np.hypot(across, down)
-        threshold = max(_LEAST_STEP, _NOISE * float(np.median(steps[::2, ::2])))
+        noise = float(np.median(steps[::2, ::2]))
+        threshold = max(_LEAST_STEP, _NOISE * noise)
         rows, columns = _ridges(steps, np.abs(across) > np.abs(down), threshold)
         if len(rows) > _MOST_POINTS:
             strongest = np.argpartition(-steps[rows, columns], _MOST_POINTS)[:_MOST_POINTS]
@@ -62,7 +65,11 @@ class EdgePoints:
         height, width = pixels.shape
         gradient = np.array([across[rows, columns], down[rows, columns]])
         place = np.array([columns + (0.5 - width / 2), rows + (0.5 - height / 2)], np.float32)
-        return EdgePoints(place, gradient / steps[rows, columns], steps[rows, columns])
+        return EdgePoints(place, gradient / steps[rows, columns], steps[rows, columns], noise)
+
+    def select(self, keep: npt.NDArray[np.bool_]) -> EdgePoints:
+        """Returns some of the points, those in keep, bool [n]."""
+        return EdgePoints(self.place[:, keep], self.gradient[:, keep], self.step[keep], self.noise)
 
     def strong(self) -> _Levels:
         """Returns the places of points as distinct as print, float32 [2, n]."""

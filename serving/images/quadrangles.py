@@ -23,7 +23,7 @@ _UNSEEN: Final = -1.7
 _THIN: Final = 0.5  # of a thin line, beyond which there is hardly an edge
 _RULED: Final = -0.7  # and one beyond which there is print
 _DARKER: Final = -0.35  # where the sheet would be darker than what is around it
-_BEYOND: Final = -1.0  # for an edge that goes on beyond the sheet's corner
+_BEYOND: Final = -1.5  # for an edge that goes on beyond the sheet's corner
 _REACH: Final = 14  # pixels beyond a corner that are looked at
 _BORDER: Final = 1.5  # pixels at the picture's border, in which no edge is seen
 _ASIDE: Final = 3.5  # pixels from a line to the levels on its sides
@@ -36,10 +36,10 @@ _MARGIN: Final = 0.045  # of the print's length, from there to the sheet's edge
 _MOST: Final = 24  # lines of a direction
 _LEAST_SIDE: Final = 0.12  # of the picture's diagonal
 _BENT: Final = 0.5  # cosine of the sharpest angle at a corner
-_SHAPES: Final = 1.75, 3.1  # length by height of checks
-_SHAPELESS: Final = -60.0  # for each doubling beyond them
+_SHAPES: Final = 1.8, 2.9  # length by height of checks
+_SHAPELESS: Final = -400.0  # for each doubling beyond them
 _CONVERGING: Final = -1500.0  # times the square of the angle between opposite sides
-_LARGEST_COST: Final = -150.0
+_LARGEST_COST: Final = -300.0
 
 
 @dataclass(frozen=True)
