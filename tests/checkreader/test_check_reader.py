@@ -17,7 +17,7 @@ import checkreader
 from checkreader.reader import Reader
 from serving.cli.main import main
 from tests.support.tiny import png, tiff
-from tests.support.whole_checks import AMOUNT, HEIGHT, LINE, NUMBER, WIDTH, check, layout, layout_text
+from tests.support.whole_checks import AMOUNT, HEIGHT, LINE, NUMBER, PLATE, WIDTH, layout, layout_text, scan
 
 
 @pytest.fixture(scope="module")
@@ -26,14 +26,14 @@ def reader(micr_models: Path) -> Reader:
 
 
 def test_check(reader: Reader) -> None:
-    read = reader.check(check(), layout=layout(), country="us", order="dmy")
+    read = reader.check(scan(), layout=layout(), country="us", order="dmy")
     assert isinstance(read, checkreader.Check)
     assert (read.page, read.accepted, read.reasons) == (1, True, ())
     assert read.amount.amount == Decimal(AMOUNT)
     assert read.date.date == datetime.date(2019, 11, 24)
     assert (read.micr.text, read.check_number.text) == (LINE, NUMBER)
     assert read.micr.fields["routing"].text == "021000021"
-    assert read.corners[2] == (WIDTH, HEIGHT)
+    assert read.corners[2] == pytest.approx((WIDTH + PLATE, HEIGHT + PLATE), abs=4)
     assert isinstance(read.quality, checkreader.Quality)
     assert [model.name for model in read.models] == ["lenet5-field", "lenet5-micr"]
     assert (read.max_error, read.applied_max_error) == (0.03, 0.03)
@@ -42,7 +42,7 @@ def test_check(reader: Reader) -> None:
 
 def test_plain_data_are_the_commands(reader: Reader, micr_models: Path, tmp_path: Path, capsys) -> None:
     file, places = tmp_path / "check.png", tmp_path / "layout.json"
-    file.write_bytes(png(check()))
+    file.write_bytes(png(scan()))
     places.write_text(layout_text())
     plain = reader.check(file, layout=places).to_dict()
     assert json.loads(json.dumps(plain)) == plain
@@ -56,24 +56,24 @@ def test_plain_data_are_the_commands(reader: Reader, micr_models: Path, tmp_path
 
 def test_lists_are_read_in_batches(reader: Reader) -> None:
     blank = Image.new("L", (WIDTH, HEIGHT), 255)
-    pictures = [np.asarray(check()), tiff(check(written="1234.50"), blank)]
+    pictures = [np.asarray(scan()), tiff(scan(written="1234.50"), blank)]
     checks = reader.check(pictures, layout=layout())
     assert [read.page for read in checks] == [1, 1, 2]
     assert [read.accepted for read in checks] == [True, True, False]
     assert checks[1].amount.amount == Decimal("1234.50")
     assert reader.check([], layout=layout()) == []
     with pytest.raises(checkreader.Error, match=r"2 pages: pass a list, reader\.check"):
-        reader.check(tiff(check(), check()), layout=layout())
+        reader.check(tiff(scan(), scan()), layout=layout())
 
 
 def test_days_may_be_dates(reader: Reader) -> None:
     options = {"layout": layout(), "order": "dmy"}
-    assert reader.check(check(), after=datetime.date(2019, 11, 1), **options).accepted
-    assert not reader.check(check(), before=datetime.date(2019, 11, 1), **options).accepted
+    assert reader.check(scan(), after=datetime.date(2019, 11, 1), **options).accepted
+    assert not reader.check(scan(), before=datetime.date(2019, 11, 1), **options).accepted
 
 
 def test_results_are_frozen(reader: Reader) -> None:
-    read = reader.check(check(), layout=layout())
+    read = reader.check(scan(), layout=layout())
     with pytest.raises(dataclasses.FrozenInstanceError):
         read.accepted = False
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -97,4 +97,4 @@ def test_results_are_frozen(reader: Reader) -> None:
 )
 def test_mistakes(reader: Reader, options: dict, message: str) -> None:
     with pytest.raises(checkreader.Error, match=message):
-        reader.check(check(), **options)
+        reader.check(scan(), **options)

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from serving.cli.main import main
+from serving.recognition import check_layout
 from tests.support.command_line import failed
 from tests.support.tiny import png, tiff
-from tests.support.whole_checks import AMOUNT, LINE, NUMBER, check, layout_text
+from tests.support.whole_checks import AMOUNT, LINE, NUMBER, layout_text, scan
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +30,7 @@ def layout(tmp_path: Path) -> str:
 @pytest.fixture
 def picture(tmp_path: Path) -> str:
     file = tmp_path / "check.png"
-    file.write_bytes(png(check()))
+    file.write_bytes(png(scan()))
     return str(file)
 
 
@@ -37,8 +38,8 @@ def picture(tmp_path: Path) -> str:
 def folder(tmp_path: Path) -> Path:
     root = tmp_path / "checks"
     root.mkdir()
-    (root / "a.png").write_bytes(png(check()))
-    (root / "b.tif").write_bytes(tiff(check(written="1234.50"), check(line=""), compression="tiff_deflate"))
+    (root / "a.png").write_bytes(png(scan()))
+    (root / "b.tif").write_bytes(tiff(scan(written="1234.50"), scan(line=""), compression="tiff_deflate"))
     (root / "c.png").write_bytes(b"broken")
     return root
 
@@ -101,8 +102,8 @@ def test_a_folder_and_going_on_with_it(folder: Path, layout: str, tmp_path: Path
     assert rows[0]["fields"]["micr"]["text"] == LINE
     assert (rows[0]["model"], rows[0]["version"]) == ("lenet5-field,lenet5-micr", "1,1")
     assert rows[0]["max_error"] == rows[3]["max_error"] == 0.03
-    assert json.loads(rows[0]["settings"]["layout"]) == pytest.approx(json.loads(layout_text()))
-    (folder / "c.png").write_bytes(png(check()))
+    assert rows[0]["settings"]["layout"] == check_layout.to_text(check_layout.parse(layout_text()))
+    (folder / "c.png").write_bytes(png(scan()))
     assert main(arguments) == 0
     assert "read 1 (1 accepted), 0 unreadable, 2 read before" in capsys.readouterr().out
     assert "read with locale not set, now de" in failed(capsys, *arguments, "--locale", "de")
