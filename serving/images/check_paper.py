@@ -129,8 +129,7 @@ def _has_rival(
 ) -> bool:
     """Returns whether another check lies beside one: of its size, and with a MICR line as it has one."""
     around = points.select(~_within(points, corners, small.shape, _INSIDE))
-    strong = around.strong()
-    if strong.shape[1] < _RIVAL * np.count_nonzero(_ink(points, corners, small.shape)):
+    if around.strong.shape[1] < _RIVAL * np.count_nonzero(_ink(points, corners, small.shape)):
         return False
     others, other_score = _likeliest(small, around)
     lengths = [np.linalg.norm(np.diff(_landscape(part)[:3], axis=0), axis=1) for part in (corners, others)]

@@ -20,16 +20,16 @@ _Ints = npt.NDArray[np.int64]
 # What each pixel of a side says, as logarithms of likelihoods of "a sheet's edge" against "a chance":
 SEEN: Final = 1.4
 _UNSEEN: Final = -1.7
-_THIN: Final = 0.5  # of a thin line, beyond which there is hardly an edge
+_THIN: Final = 0.2  # of a thin line, beyond which there is hardly an edge
 _RULED: Final = -0.7  # and one beyond which there is print
-_DARKER: Final = -0.35  # where the sheet would be darker than what is around it
+_DARKER: Final = -0.2  # where the sheet would be darker than what is around it
 _BEYOND: Final = -1.5  # for an edge that goes on beyond the sheet's corner
 _REACH: Final = 14  # pixels beyond a corner that are looked at
 _BORDER: Final = 1.5  # pixels at the picture's border, in which no edge is seen
 _ASIDE: Final = 3.5  # pixels from a line to the levels on its sides
 _STEP: Final = 6.0  # levels between them, at a sheet's edge
 _FOLD: Final = 8.0  # the same, where there is print beyond: less may be a fold
-_CLEAN: Final = 0.02  # of the strong edge points
+_CLEAN: Final = 0.05  # of the strong edge points
 _FEW: Final = 40  # strong edge points, too few for print
 _SPECKS: Final = 0.002  # of the strong edge points, that may lie anywhere
 _MARGIN: Final = 0.045  # of the print's length, from there to the sheet's edge
@@ -84,7 +84,7 @@ class _Family:
 def find_quadrangles(small: Gray, points: EdgePoints, lines: Lines, most: int = 40) -> Quadrangles:
     """Finds the likeliest quadrangles in a picture, uint8 [h, w]."""
     shape = height, width = small.shape
-    main = _main_direction(points, lines)
+    main = _main_direction(lines)
     families = [_family(small, points, lines, main + turn) for turn in (0.0, np.pi / 2)]
     first, second = families
     x, y, t, s = _crossings(first, second)
@@ -133,11 +133,11 @@ def _reach(shape: tuple[int, int]) -> int:
     return int(np.hypot(*shape) * 0.75) + 2
 
 
-def _main_direction(points: EdgePoints, lines: Lines) -> float:
+def _main_direction(lines: Lines) -> float:
     """Returns the direction, modulo 90°, in which most points on lines change, 0 to π / 2."""
     if not len(lines.angle):
         return 0.0
-    weight = on_lines(points, lines).sum(1).astype(np.float64) ** 2
+    weight = lines.count.astype(np.float64) ** 2
     quarter = np.pi / 2
     folded = lines.angle % quarter
     apart = np.abs((folded[:, None] - folded + quarter / 2) % quarter - quarter / 2)
@@ -182,7 +182,7 @@ def _limits(points: EdgePoints, direction: float, shape: tuple[int, int]) -> tup
         border += np.pi
     half = (width if horizontal else height) / 2
     angle, offset = np.full(2, border), np.array([-half, half])
-    strong = points.strong()
+    strong = points.strong
     if strong.shape[1] < _FEW:
         return angle, offset
     rest = max(2, int(_SPECKS * strong.shape[1]))
@@ -207,7 +207,7 @@ def _profiles(
     """Sums along each line what its pixels say, and how many have an edge."""
     height, width = small.shape
     reach = _reach(small.shape)
-    part = Lines(lines.angle[chosen], lines.offset[chosen])
+    part = lines.select(chosen)
     line, point = on_lines(points, part).nonzero()
     x, y = points.place[:, point]
     along = -np.sin(angle[line]) * x + np.cos(angle[line]) * y
@@ -225,7 +225,7 @@ def _profiles(
         levels.append(small[row, column].astype(np.float64))
     polarity = np.where(np.cos(part.angle - angle) > 0, 1, -1)
     step = (levels[1] - levels[0]) * polarity[:, None]
-    strong = points.strong()
+    strong = points.strong
     beyond = part.normal() @ strong < (part.offset[:, None] - _ASIDE)
     clean = beyond.sum(1) < _CLEAN * len(strong[0])
     thin = np.where(clean, _THIN, _RULED)[:, None]
