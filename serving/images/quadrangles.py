@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from serving.images.codec import Gray
 from serving.images.edge_lines import EdgePoints, Lines, on_lines
+from serving.images.perspective import picture_corners
 
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
@@ -26,14 +27,14 @@ _DARKER: Final = -0.2  # where the sheet would be darker than what is around it
 _BEYOND: Final = -1.5  # for an edge that goes on beyond the sheet's corner
 _REACH: Final = 14  # pixels beyond a corner that are looked at
 _BORDER: Final = 1.5  # pixels at the picture's border, in which no edge is seen
-_ASIDE: Final = 3.5  # pixels from a line to the levels on its sides
+_ASIDE: Final = 2.8  # pixels from a line to the levels on its sides
 _STEP: Final = 6.0  # levels between them, at a sheet's edge
 _FOLD: Final = 8.0  # the same, where there is print beyond: less may be a fold
 _CLEAN: Final = 0.05  # of the strong edge points
 _FEW: Final = 40  # strong edge points, too few for print
 _SPECKS: Final = 0.002  # of the strong edge points, that may lie anywhere
 _MARGIN: Final = 0.045  # of the print's length, from there to the sheet's edge
-_MOST: Final = 24  # lines of a direction
+_MOST: Final = 18  # lines of a direction
 _LEAST_SIDE: Final = 0.12  # of the picture's diagonal
 _BENT: Final = 0.5  # cosine of the sharpest angle at a corner
 _SHAPES: Final = 1.8, 2.9  # length by height of checks
@@ -82,7 +83,7 @@ class _Family:
 
 
 def find_quadrangles(small: Gray, points: EdgePoints, lines: Lines, most: int = 40) -> Quadrangles:
-    """Finds the likeliest quadrangles in a picture, uint8 [h, w]."""
+    """Finds the likeliest quadrangles in a picture, uint8 [h, w]; at least one, if need be the picture itself."""
     shape = height, width = small.shape
     main = _main_direction(lines)
     families = [_family(small, points, lines, main + turn) for turn in (0.0, np.pi / 2)]
@@ -118,6 +119,8 @@ def find_quadrangles(small: Gray, points: EdgePoints, lines: Lines, most: int = 
     flat = score.ravel()
     best = np.argsort(-flat, kind="stable")[:most]
     best = best[np.isfinite(flat[best])]
+    if not len(best):
+        return Quadrangles(picture_corners(shape)[None], np.zeros(1), np.full((1, 4), -1), np.zeros((1, 4)))
     p, q = np.unravel_index(best, score.shape)
     i, j, k, l = i[p], j[p], k[q], l[q]
     corners = np.stack(
