@@ -167,8 +167,14 @@ def _shape_problem(pixels: Gray, corners: Points, leaves: bool) -> str | None:
         return CUT_OFF
     for turns in (0, 1):
         first, second, third, fourth = np.roll(corners, turns, 0)
-        parts = (first, second, (second + third) / 2, (first + fourth) / 2), (
-            (first + fourth) / 2, (second + third) / 2, third, fourth,
+        parts = (
+            (first, second, (second + third) / 2, (first + fourth) / 2),
+            (
+                (first + fourth) / 2,
+                (second + third) / 2,
+                third,
+                fourth,
+            ),
         )
         if all(_has_micr_line(pixels, np.array(part)) for part in parts):
             return TWO_CHECKS

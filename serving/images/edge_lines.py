@@ -169,9 +169,13 @@ def _peaks(votes: _Levels, reach: float) -> tuple[_Floats, _Floats]:
     """Returns angle and offset of the strongest peaks."""
     padded = np.pad(votes, ((0, 0), (_PEAK, _PEAK)))
     padded = np.concatenate([padded[-_PEAK:], padded, padded[:_PEAK]])
-    largest = functools.reduce(np.maximum, (padded[shift : shift + len(votes)] for shift in range(2 * _PEAK + 1)))
+    largest = functools.reduce(
+        np.maximum, (padded[shift : shift + len(votes)] for shift in range(2 * _PEAK + 1))
+    )
     bins = votes.shape[1]
-    largest = functools.reduce(np.maximum, (largest[:, shift : shift + bins] for shift in range(2 * _PEAK + 1)))
+    largest = functools.reduce(
+        np.maximum, (largest[:, shift : shift + bins] for shift in range(2 * _PEAK + 1))
+    )
     direction, place = ((votes == largest) & (votes > reach / 12)).nonzero()
     order = np.argsort(-votes[direction, place], kind="stable")[:_MOST_LINES]
     angle = direction[order] * (2 * np.pi / _DIRECTIONS)

@@ -31,6 +31,7 @@ _ASIDE: Final = 2.8  # pixels from a line to the levels on its sides
 _STEP: Final = 6.0  # levels between them, at a sheet's edge
 _FOLD: Final = 8.0  # the same, where there is print beyond: less may be a fold
 _CLEAN: Final = 0.05  # of the strong edge points
+_EMPTY: Final = 0.03  # of the print's length, beyond that margin at least, for the rest to be called empty
 _FEW: Final = 40  # strong edge points, too few for print
 _SPECKS: Final = 0.002  # of the strong edge points, that may lie anywhere
 _MARGIN: Final = 0.045  # of the print's length, from there to the sheet's edge
@@ -123,12 +124,10 @@ def find_quadrangles(small: Gray, points: EdgePoints, lines: Lines, most: int = 
         return Quadrangles(picture_corners(shape)[None], np.zeros(1), np.full((1, 4), -1), np.zeros((1, 4)))
     p, q = np.unravel_index(best, score.shape)
     i, j, k, l = i[p], j[p], k[q], l[q]
-    corners = np.stack(
-        [np.stack([x[a, b], y[a, b]], -1) for a, b in ((i, k), (j, k), (j, l), (i, l))], 1
-    )
+    corners = np.stack([np.stack([x[a, b], y[a, b]], -1) for a, b in ((i, k), (j, k), (j, l), (i, l))], 1)
     sides = np.stack([second.index[k], first.index[j], second.index[l], first.index[i]], 1)
     seen = np.stack([seen_across[k, p], seen_along[j, q], seen_across[l, p], seen_along[i, q]], 1)
-    corners += np.array([width / 2, height / 2])
+    corners = np.round(corners + np.array([width / 2, height / 2]), 6) + 0.0
     return Quadrangles(corners, flat[best], sides, seen)
 
 
@@ -161,9 +160,7 @@ def _family(small: Gray, points: EdgePoints, lines: Lines, direction: float) -> 
     if len(chosen) > _MOST:
         rise = evidence - np.minimum.accumulate(evidence, 1)
         likeliest = np.sort(np.argsort(-rise.max(1), kind="stable")[:_MOST])
-        chosen, angle, offset, polarity = (
-            part[likeliest] for part in (chosen, angle, offset, polarity)
-        )
+        chosen, angle, offset, polarity = (part[likeliest] for part in (chosen, angle, offset, polarity))
         evidence, edges = evidence[likeliest], edges[likeliest]
     # The limits are lines on which nothing is seen. All are ordered by where they pass the picture's middle.
     limit_angle, limit_offset = _limits(points, direction, small.shape)
@@ -191,9 +188,10 @@ def _limits(points: EdgePoints, direction: float, shape: tuple[int, int]) -> tup
     rest = max(2, int(_SPECKS * strong.shape[1]))
     low, high = _ends(strong, direction, rest)
     margin = _MARGIN * max(high - low, *(np.diff(_ends(strong, direction + np.pi / 2, rest))))
-    if low - margin > -half:
+    empty = _EMPTY / _MARGIN * margin
+    if low - margin - empty > -half:
         angle[0], offset[0] = direction, low - margin
-    if high + margin < half:
+    if high + margin + empty < half:
         angle[1], offset[1] = direction, high + margin
     return angle, offset
 
@@ -260,7 +258,9 @@ def _spread(family: _Family, pairs: tuple[_Ints, _Ints]) -> _Floats:
     return np.asarray(_CONVERGING * turn**2)
 
 
-def _sides(family: _Family, t: _Floats, pairs: tuple[_Ints, _Ints], reach: int) -> tuple[_Floats, _Floats, _Floats]:
+def _sides(
+    family: _Family, t: _Floats, pairs: tuple[_Ints, _Ints], reach: int
+) -> tuple[_Floats, _Floats, _Floats]:
     """Scores what lies on each line between two crossing ones.
 
     Args:
