@@ -114,8 +114,8 @@ class ReviewWorker:
             return Unread(file, page, "; ".join(prediction.reasons))
         key = f"{hashlib.blake2b(file.encode(), digest_size=8).hexdigest()}-{page}"
         crops = crop_check(encoded, check)
-        shown = [name for name in (*reasons, "words") if name in crops.fields]
-        paths = {name: f"{CROPS}/{key}-{name}.png" for name in shown}
+        pictured = [name for name in (*reasons, "words") if name in crops.fields]
+        paths = {name: f"{CROPS}/{key}-{name}.png" for name in pictured}
         for name, path in paths.items():
             self._write(path, _png(crops.fields[name]))
         picture = f"{CHECKS}/{key}.jpg"
@@ -126,7 +126,7 @@ class ReviewWorker:
                 name,
                 paths.get(name),
                 _place(check, name, crops.flat),
-                *_reading(getattr(prediction.fields, name), self._expected.locale),
+                *reading_to_correct(getattr(prediction.fields, name), self._expected.locale),
                 reason,
             )
             for name, reason in reasons.items()
@@ -189,7 +189,7 @@ def _unreadable(row: Row) -> Unread:
     return Unread(row.file, row.page, row.error or "")
 
 
-def _reading(
+def reading_to_correct(
     field: CheckAmount | CheckDate | CheckLine | None, locale: str | None
 ) -> tuple[str, str | None, float | None]:
     """Returns what a person is shown to correct, its meaning, and its confidence.

@@ -9,7 +9,7 @@ const NAMES = { amount: "Amount", date: "Date", micr: "MICR line" };
 const HINTS = {
   amount: "As it is written, with its points and commas. Cents behind a point, where they are raised. x is a cross.",
   date: "As it is written, in digits, with its separators.",
-  micr: "A is ⑆ transit, B is ⑇ amount, C is ⑈ on-us, D is ⑉ dash. Blanks do not matter.",
+  micr: "A is transit (a bar and two squares), B amount (a bar between two squares), C on-us (two bars and a square), D dash (three short bars). Blanks do not matter.",
 };
 const SYMBOLS = { amount: /^[0-9.,·/x -]+$/, date: /^[0-9.,·/ -]+$/, micr: /^[0-9A-D ]+$/ };
 const MICR_LETTERS = { "⑆": "A", "⑇": "B", "⑈": "C", "⑉": "D" };
