@@ -15,7 +15,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush, heappushpop
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from serving.decoding.automata import DEAD, Automaton
 from serving.decoding.lattice import Lattice, Matrix, Prefix, normalized_rows
 
 BUDGET = 2000
+_ROUNDING: Final = 1e-12
 
 # First and last step of a label, and the probability that its stretch reads as it.
 Place: TypeAlias = tuple[int, int, float]
@@ -108,6 +109,9 @@ def search_lattice(lattice: Lattice, count: int = 3, budget: int = BUDGET) -> Se
             else:
                 heappushpop(reached, complete)
         least = reached[0] if len(reached) == count else 0.0
+        # The strings that go on from the prefix have together what is left of its probability.
+        if -negative - complete < least - _ROUNDING:
+            continue
         for label, bound in enumerate(lattice.bounds(prefix)):
             if bound > least:
                 serial += 1
@@ -151,12 +155,13 @@ def places(probabilities: npt.NDArray[np.floating[Any]], labels: Sequence[int]) 
     if not labels:
         return []
     spans = _greedy(rows, labels) or _viterbi(rows, labels)
+    *columns, pauses = rows[:, [*labels, -1]].T.tolist()
     stretches = []
     begin = 0
     for index, (first, last) in enumerate(spans):
         # Steps of blank between this label and the next are shared.
         end = (last + 1 + spans[index + 1][0]) // 2 if index + 1 < len(spans) else len(rows)
-        stretches.append((first, last, _alone(rows[begin:end, [labels[index], -1]].tolist())))
+        stretches.append((first, last, _alone(columns[index][begin:end], pauses[begin:end])))
         begin = end
     return stretches
 
@@ -230,10 +235,10 @@ def _viterbi(rows: Matrix, labels: Sequence[int]) -> list[tuple[int, int]]:
     return spans[::-1]
 
 
-def _alone(steps: list[list[float]]) -> float:
-    """Returns the probability that steps of (label, blank) give the label once and nothing else."""
+def _alone(column: list[float], pauses: list[float]) -> float:
+    """Returns the probability that steps give a label once and nothing else, by its and the blank's at each."""
     none, in_label, in_blank = 1.0, 0.0, 0.0
-    for here, pause in steps:
+    for here, pause in zip(column, pauses, strict=True):
         in_blank = pause * (in_blank + in_label)
         in_label = here * (in_label + none)
         none *= pause
