@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 from serving import __version__
 from serving.arguments import Parser
-from serving.cli import classify, explain, info, read, renamed, serve
+from serving.cli import classify, explain, info, labels, read, renamed, serve
 from serving.errors import CheckreaderError
 from serving.extras import install_command, require_packages
 from serving.settings import add_option
@@ -52,7 +52,13 @@ COMMANDS: Final = {
         "  checkreader read date.png --as date --order dmy --after 2000-01-01\n"
         "  checkreader read line.png --as micr --country us\n"
         "  checkreader read check.jpg --as check --locale us\n"
-        "  checkreader read scans/ --crop 410,120,180,40 --out results.jsonl",
+        "  checkreader read scans/ --crop 410,120,180,40 --out results.jsonl\n"
+        "  checkreader read checks/ --as check --out checks.csv --review doubts",
+    ),
+    "labels": Command(
+        labels,
+        "turn the corrections of a review into labeled folders",
+        "checkreader labels corrections.jsonl --review doubts --to labeled",
     ),
     "explain": Command(
         explain,

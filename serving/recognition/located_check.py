@@ -32,6 +32,7 @@ _MARGINS: Final[Mapping[str, tuple[float, float]]] = {
     "check_number": (0.2, 0.2),
     "micr": (2.5, 0.4),
 }
+_MARGIN: Final = (0.2, 0.2)  # around what people alone read
 _SHORTEST: Final = 11 * PITCH  # columns of a MICR line: a routing number and its two symbols at least
 _NO_PAPER: Final = "no check found in the picture"
 _ROUNDING: Final = 1e-6  # of a pixel
@@ -152,14 +153,19 @@ def cut(flat: Gray, box: Box, name: str) -> LocatedField:
         box: of the field.
         name: of the field.
     """
+    part, corner = with_margin(flat, box, name)
+    normalized = _normalize(part, name)
+    return LocatedField(normalized, 1, corner, (part.shape[1], part.shape[0]))
+
+
+def with_margin(flat: Gray, box: Box, name: str) -> tuple[Gray, tuple[int, int]]:
+    """Returns the part of a flat check that is read as a field, uint8 [h, w], and its left and top; arguments as for `cut`."""
     x, y, width, height = box
     rows, columns = flat.shape
-    beside, above = (round(share * height) for share in _MARGINS[name])
+    beside, above = (round(share * height) for share in _MARGINS.get(name, _MARGIN))
     left, top = min(max(0, x - beside), columns - 1), min(max(0, y - above), rows - 1)
     right, bottom = max(left + 1, x + width + beside), max(top + 1, y + height + above)
-    part = np.ascontiguousarray(flat[top:bottom, left:right])
-    normalized = _normalize(part, name)
-    return LocatedField(normalized, 1, (left, top), (part.shape[1], part.shape[0]))
+    return np.ascontiguousarray(flat[top:bottom, left:right]), (left, top)
 
 
 def _normalize(part: Gray, name: str) -> Field:
