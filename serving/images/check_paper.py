@@ -38,6 +38,7 @@ _INSIDE: Final = 0.06  # of the paper's sides, where its own edge may be
 _SHAPES: Final = 1.5, 3.7  # length by height, beyond which a paper is no check
 _RIVAL: Final = 0.3  # of the paper's ink, around it, where another check may be
 _ALIKE: Final = 0.5  # of the longer of two checks' sides, in the shorter
+_OVERLAP: Final = 0.1  # of the other, in one of two checks
 _SEEN: Final = 0.5  # of a side, where it is seen
 _LEAST_SYMBOLS: Final = 18  # of a MICR line
 _OUTER: Final = 0.2  # of the height, from a check's middle to its MICR line at least
@@ -132,6 +133,10 @@ def _has_rival(pixels: Gray, small: Gray, points: EdgePoints, corners: Points, b
     lengths = [np.linalg.norm(np.diff(_landscape(part)[:3], axis=0), axis=1) for part in (corners, others)]
     if (np.min(lengths, 0) < _ALIKE * np.max(lengths, 0)).any():
         return False
+    grid = np.stack(np.meshgrid(*[np.arange(0.05, 1, 0.1)] * 2), -1).reshape(-1, 2)
+    x, y = Perspective(corners, 1, 1).to_check(Perspective(others, 1, 1).to_picture(grid)).T
+    if ((np.abs(x - 0.5) < 0.5) & (np.abs(y - 0.5) < 0.5)).mean() > _OVERLAP:
+        return False
     return all(_has_micr_line(pixels, _landscape(part * block)) for part in (corners, others))
 
 
@@ -143,16 +148,16 @@ def _has_micr_line(pixels: Gray, corners: Points) -> bool:
     if line.problem is not None or line.doubt is not None or length < _LEAST_SYMBOLS * PITCH:
         return False
     _, middle = line.to_picture @ (length / 2, HEIGHT / 2, 1)
-    return abs(middle / perspective.height - 0.5) > _OUTER
+    return bool(abs(middle / perspective.height - 0.5) > _OUTER)
 
 
 def _leaves(quadrangles: Quadrangles, shape: tuple[int, ...]) -> bool:
     """Returns whether the paper leaves the picture between two sides that are seen."""
     size = np.array(shape[::-1])
-    corners, sides, seen = quadrangles.corners[0], quadrangles.sides[0], quadrangles.seen[0]
+    corners, sides, visible = quadrangles.corners[0], quadrangles.sides[0], quadrangles.visible[0]
     is_outer = ((corners < 1) | (corners > size - 1)).any(1)
     is_open = (sides < 0) & is_outer & np.roll(is_outer, -1)
-    return bool((is_open & (np.roll(seen, 1) > _SEEN) & (np.roll(seen, -1) > _SEEN)).any())
+    return bool((is_open & (np.roll(visible, 1) > _SEEN) & (np.roll(visible, -1) > _SEEN)).any())
 
 
 def _shape_problem(pixels: Gray, corners: Points, leaves: bool) -> str | None:

