@@ -1,4 +1,4 @@
-"""Puts quadrangles together from a picture's straight edges and tells how much speaks for each to be a sheet of paper.
+"""Puts quadrangles together of a picture's straight edges and tells how much speaks for each to be a sheet of paper.
 
 Where no edge is seen, a sheet may reach to the picture's border, or a little beyond the print where the rest is empty.
 """
@@ -45,19 +45,19 @@ _LARGEST_COST: Final = -300.0
 
 
 @dataclass(frozen=True)
-class Quadrangles:
-    """Quadrangles, the likeliest first.
+class Quadrangle:
+    """A quadrangle that may be a sheet of paper.
 
     Attributes:
-        corners: float64 [n, 4, 2], clockwise from the one that is left and up, in pixels of the picture.
-        score: float64 [n], how much speaks for each; 0 where no edge is seen.
-        sides: int64 [n, 4], of what is a side: an index of the lines, or -1 for a limit, where no edge is seen. Top, right,
-            bottom, left.
-        visible: float64 [n, 4], share of each side on which an edge is seen.
+        corners: float64 [4, 2], clockwise from the one that is left and up, in pixels of the picture.
+        score: how much speaks for it; 0 where no edge is seen.
+        sides: int64 [4], what is the top, right, bottom and left side: an index of the lines, or -1 for a limit, where no
+            edge is seen.
+        visible: float64 [4], share of each side on which an edge is seen.
     """
 
     corners: _Floats
-    score: _Floats
+    score: float
     sides: _Ints
     visible: _Floats
 
@@ -84,12 +84,11 @@ class _Family:
     edges: _Floats
 
 
-def find_quadrangles(small: Gray, points: EdgePoints, lines: Lines, most: int = 40) -> Quadrangles:
-    """Finds the likeliest quadrangles in a picture, uint8 [h, w]; at least one, if need be the picture itself."""
+def find_quadrangle(small: Gray, points: EdgePoints, lines: Lines) -> Quadrangle:
+    """Finds the likeliest quadrangle in a picture, uint8 [h, w]; the picture itself where there is none."""
     shape = height, width = small.shape
     main = _main_direction(lines)
-    families = [_family(small, points, lines, main + turn) for turn in (0.0, np.pi / 2)]
-    first, second = families
+    first, second = (_family(small, points, lines, main + turn) for turn in (0.0, np.pi / 2))
     x, y, t, s = _crossings(first, second)
     reach = _reach(shape)
     least = _LEAST_SIDE * float(np.hypot(height, width))
@@ -114,31 +113,22 @@ def find_quadrangles(small: Gray, points: EdgePoints, lines: Lines, most: int = 
     score += np.maximum(_SHAPELESS * beyond, _LARGEST_COST)
     score += _spread(first, pairs[0])[:, None] + _spread(second, pairs[1])
     score[shorter < least] = -np.inf
-    for a in (left, right):
-        for b in (top, bottom):
-            bent = np.abs(np.cos(first.angle[a][:, None] - second.angle[b]))
+    for side in (left, right):
+        for other in (top, bottom):
+            bent = np.abs(np.cos(first.angle[side][:, None] - second.angle[other]))
             score[bent > _BENT] = -np.inf
-    flat = score.ravel()
-    best = np.argsort(-flat, kind="stable")[:most]
-    best = best[np.isfinite(flat[best])]
-    if not len(best):
-        return Quadrangles(picture_corners(shape)[None], np.zeros(1), np.full((1, 4), -1), np.zeros((1, 4)))
-    p, q = np.unravel_index(best, score.shape)
-    left, right, top, bottom = left[p], right[p], top[q], bottom[q]
-    corners = np.stack(
-        [
-            np.stack([x[a, b], y[a, b]], -1)
-            for a, b in ((left, top), (right, top), (right, bottom), (left, bottom))
-        ],
-        1,
+    if not np.isfinite(score).any():
+        return Quadrangle(picture_corners(shape), 0.0, np.full(4, -1), np.zeros(4))
+    p, q = np.unravel_index(int(score.argmax()), score.shape)
+    a, b, c, d = left[p], right[p], top[q], bottom[q]
+    lines_of_corners = [a, b, b, a], [c, c, d, d]
+    corners = np.column_stack([x[lines_of_corners] + width / 2, y[lines_of_corners] + height / 2])
+    return Quadrangle(
+        np.round(corners, 6) + 0.0,  # so that a picture's own corners are exact
+        float(score[p, q]),
+        np.array([second.index[c], first.index[b], second.index[d], first.index[a]]),
+        np.array([visible_across[c, p], visible_along[b, q], visible_across[d, p], visible_along[a, q]]),
     )
-    sides = np.stack([second.index[top], first.index[right], second.index[bottom], first.index[left]], 1)
-    visible = np.stack(
-        [visible_across[top, p], visible_along[right, q], visible_across[bottom, p], visible_along[left, q]],
-        1,
-    )
-    corners = np.round(corners + np.array([width / 2, height / 2]), 6) + 0.0
-    return Quadrangles(corners, flat[best], sides, visible)
 
 
 def _reach(shape: tuple[int, int]) -> int:
