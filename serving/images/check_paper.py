@@ -22,8 +22,8 @@ from PIL import Image
 from serving.images.codec import Gray
 from serving.images.edge_lines import EdgePoints, find_lines
 from serving.images.micr_line import HEIGHT, PITCH, normalize_micr_line
-from serving.images.perspective import Perspective, Points
-from serving.images.quadrangles import Quadrangles, find_quadrangles
+from serving.images.perspective import Perspective, Points, picture_corners
+from serving.images.quadrangles import Quadrangle, find_quadrangle
 
 BLANK: Final = "blank page: nothing is written on it"
 CUT_OFF: Final = "the check is cut off: take the whole of it into the picture"
@@ -32,12 +32,18 @@ TWO_CHECKS: Final = "two checks in one picture: post them one by one"
 _THUMBNAIL: Final = 340  # pixels of the longer side
 _SAMPLES: Final = 4  # pixels of a thumbnail's pixel that are looked at, across and down
 _LEAST_WIDTH: Final = 300  # pixels of a check that can be read
-_INK: Final = 2.5, 4.0  # levels, and times the noise, from pixel to pixel in ink
+_INK: Final = (
+    2.5,
+    4.0,
+    10.0,
+)  # from pixel to pixel in ink: levels at least, times the noise, and levels at most
 _LEAST_INK: Final = 60  # edge points of ink; a blurred check has more than 100
 _INSIDE: Final = 0.06  # of the paper's sides, where its own edge may be
 _SHAPES: Final = 1.5, 3.7  # length by height, beyond which a paper is no check
 _RIVAL: Final = 0.3  # of the paper's ink, around it, where another check may be
 _ALIKE: Final = 0.5  # of the longer of two checks' sides, in the shorter
+_OVERLAP: Final = 0.1  # of the other, in one of two checks
+_FILLED: Final = 0.9  # of the picture's width or height, in a paper that fills it
 _SEEN: Final = 0.5  # of a side, where it is seen
 _LEAST_SYMBOLS: Final = 18  # of a MICR line
 _OUTER: Final = 0.2  # of the height, from a check's middle to its MICR line at least
@@ -70,19 +76,21 @@ def find_paper(pixels: Gray) -> Paper:
         return Paper(None, _too_small(int(size.max())))
     small, block = _thumbnail(pixels)
     points = EdgePoints.of(small)
-    quadrangles = _search(small, points)
-    corners = quadrangles.corners[0]
+    quadrangle = _search(small, points)
+    corners = quadrangle.corners
     if _ink(points, corners, small.shape).sum() < _LEAST_INK:
         return Paper(None, BLANK)
     place = _landscape(corners * block)
     # The last pixel of a thumbnail may reach beyond the picture.
     place = np.where((place > size) & (place < size + block), size, place)
+    if _is_folded(place, size):
+        return Paper(_landscape(picture_corners(pixels.shape)), None)
     width = float(np.linalg.norm(place[1] - place[0]))
     if width < _LEAST_WIDTH:
         return Paper(place, _too_small(round(width)))
     if _has_rival(pixels, small, points, corners, block):
         return Paper(place, TWO_CHECKS)
-    return Paper(place, _shape_problem(pixels, place, _leaves(quadrangles, small.shape)))
+    return Paper(place, _shape_problem(pixels, place, _leaves(quadrangle, small.shape)))
 
 
 def _too_small(width: int) -> str:
@@ -97,9 +105,9 @@ def _thumbnail(pixels: Gray) -> tuple[Gray, int]:
     return np.asarray(Image.fromarray(pixels[::stride, ::stride]).reduce(merged)), stride * merged
 
 
-def _search(small: Gray, points: EdgePoints) -> Quadrangles:
-    """Returns the likeliest papers, at least one."""
-    return find_quadrangles(small, points, find_lines(points, float(np.hypot(*small.shape)) / 2))
+def _search(small: Gray, points: EdgePoints) -> Quadrangle:
+    """Returns the likeliest paper."""
+    return find_quadrangle(small, points, find_lines(points, float(np.hypot(*small.shape)) / 2))
 
 
 def _landscape(corners: Points) -> Points:
@@ -110,7 +118,7 @@ def _landscape(corners: Points) -> Points:
 
 def _ink(points: EdgePoints, corners: Points, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
     """Returns which edge points are ink within the paper and not its own edge, bool [n]."""
-    distinct = points.step > max(_INK[0], _INK[1] * points.noise)
+    distinct = points.step > np.clip(_INK[1] * points.noise, _INK[0], _INK[2])
     return np.asarray(distinct & _within(points, corners, shape, -_INSIDE))
 
 
@@ -128,9 +136,13 @@ def _has_rival(pixels: Gray, small: Gray, points: EdgePoints, corners: Points, b
     around = points.select(~_within(points, corners, small.shape, _INSIDE))
     if around.strong.shape[1] < _RIVAL * np.count_nonzero(_ink(points, corners, small.shape)):
         return False
-    others = _search(small, around).corners[0]
+    others = _search(small, around).corners
     lengths = [np.linalg.norm(np.diff(_landscape(part)[:3], axis=0), axis=1) for part in (corners, others)]
     if (np.min(lengths, 0) < _ALIKE * np.max(lengths, 0)).any():
+        return False
+    grid = np.stack(np.meshgrid(*[np.arange(0.05, 1, 0.1)] * 2), -1).reshape(-1, 2)
+    x, y = Perspective(corners, 1, 1).to_check(Perspective(others, 1, 1).to_picture(grid)).T
+    if ((np.abs(x - 0.5) < 0.5) & (np.abs(y - 0.5) < 0.5)).mean() > _OVERLAP:
         return False
     return all(_has_micr_line(pixels, _landscape(part * block)) for part in (corners, others))
 
@@ -143,16 +155,28 @@ def _has_micr_line(pixels: Gray, corners: Points) -> bool:
     if line.problem is not None or line.doubt is not None or length < _LEAST_SYMBOLS * PITCH:
         return False
     _, middle = line.to_picture @ (length / 2, HEIGHT / 2, 1)
-    return abs(middle / perspective.height - 0.5) > _OUTER
+    return bool(abs(middle / perspective.height - 0.5) > _OUTER)
 
 
-def _leaves(quadrangles: Quadrangles, shape: tuple[int, ...]) -> bool:
+def _leaves(quadrangle: Quadrangle, shape: tuple[int, ...]) -> bool:
     """Returns whether the paper leaves the picture between two sides that are seen."""
     size = np.array(shape[::-1])
-    corners, sides, seen = quadrangles.corners[0], quadrangles.sides[0], quadrangles.seen[0]
+    corners, sides, visible = quadrangle.corners, quadrangle.sides, quadrangle.visible
     is_outer = ((corners < 1) | (corners > size - 1)).any(1)
     is_open = (sides < 0) & is_outer & np.roll(is_outer, -1)
-    return bool((is_open & (np.roll(seen, 1) > _SEEN) & (np.roll(seen, -1) > _SEEN)).any())
+    return bool((is_open & (np.roll(visible, 1) > _SEEN) & (np.roll(visible, -1) > _SEEN)).any())
+
+
+def _is_folded(corners: Points, size: Points) -> bool:
+    """Returns whether a paper is a part of a check that fills the picture, up to a fold."""
+    if _is_check_shaped(*np.linalg.norm(np.diff(corners[:3], axis=0), axis=1)) or not _is_check_shaped(*size):
+        return False
+    return bool((np.ptp(corners, axis=0) > _FILLED * size).any())
+
+
+def _is_check_shaped(width: float, height: float) -> bool:
+    shorter, longer = sorted((width, height))
+    return _SHAPES[0] * shorter <= longer <= _SHAPES[1] * shorter
 
 
 def _shape_problem(pixels: Gray, corners: Points, leaves: bool) -> str | None:

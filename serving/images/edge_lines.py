@@ -63,9 +63,10 @@ class EdgePoints:
             strongest.sort()
             rows, columns = rows[strongest], columns[strongest]
         height, width = pixels.shape
-        gradient = np.array([across[rows, columns], down[rows, columns]])
+        gradient = np.array([across[rows, columns], down[rows, columns]], np.float32)
         place = np.array([columns + (0.5 - width / 2), rows + (0.5 - height / 2)], np.float32)
-        return EdgePoints(place, gradient / steps[rows, columns], steps[rows, columns], noise)
+        step = steps[rows, columns]
+        return EdgePoints(place, np.asarray(gradient / step, np.float32), step, noise)
 
     def select(self, keep: npt.NDArray[np.bool_]) -> EdgePoints:
         """Returns some of the points, those in keep, bool [n]."""
@@ -199,5 +200,5 @@ def _fitted(points: EdgePoints, angle: _Floats, offset: _Floats) -> Lines:
     lines = Lines(angle - turn, (offset + shift - slope * middle) * np.cos(turn), count)
     turned = np.abs((lines.angle[:, None] - lines.angle + np.pi) % (2 * np.pi) - np.pi)
     same = (turned < _SAME[1]) & (np.abs(lines.offset[:, None] - lines.offset) < _SAME[0])
-    is_first = ~np.tril(same, -1).any(1)
+    is_first = np.asarray(np.tril(same, -1).sum(1) == 0)
     return lines.select(is_first)

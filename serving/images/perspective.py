@@ -71,7 +71,7 @@ class Perspective:
 
     def to_check(self, points: npt.NDArray[np.floating]) -> Points:
         """Maps places in the picture, [n, 2], to the flat check; float64 [n, 2]."""
-        return _move(np.linalg.inv(self._matrix), points)
+        return _move(np.asarray(np.linalg.inv(self._matrix), np.float64), points)
 
     def flatten(self, pixels: Gray) -> Gray:
         """Returns the flat check of a picture, uint8 [h, w] → uint8 [height, width].

@@ -22,6 +22,7 @@ def sheet(width: int = 900, height: int = 400, paper: int = 225) -> np.ndarray:
     canvas.rectangle([width - 190, 130, width - 40, 175], outline=60, width=2)
     canvas.text((width - 180, 138), "$ 205.00", fill=30, font_size=26)
     canvas.text((width - 120, 30), "0101", fill=30, font_size=26)
+    canvas.line([(width - 330, height - 90), (width - 40, height - 90)], fill=20, width=4)
     ink = strip(MICR, module=2.2, margin=0)
     pixels = np.array(image)
     top = height - 30 - len(ink)

@@ -88,7 +88,7 @@ def test_skew_is_the_angle_of_the_length(degrees: float, problems: tuple[str, ..
     turned = np.asarray(picture.rotate(-degrees, Image.Resampling.BILINEAR, fillcolor=40))
     middle = np.array(picture.size) / 2
     angle = np.radians(degrees)
-    corners = np.array(CORNERS) + (130, 500) - middle
+    corners = np.array(CORNERS) + np.array((130, 500)) - middle
     corners = corners @ np.array([(np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))]) + middle
     measures = quality(turned, Perspective.of(corners))
     assert abs(measures.skew) == pytest.approx(abs(degrees), abs=0.01)
