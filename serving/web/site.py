@@ -34,6 +34,7 @@ _MEDIA: Final = {
     ".css": b"text/css; charset=utf-8",
     ".js": b"text/javascript; charset=utf-8",
     ".png": b"image/png",
+    ".jpg": b"image/jpeg",
     ".wasm": b"application/wasm",
 }
 # The page needs its own files and this service, and nobody may frame it or send its forms away.
@@ -125,7 +126,9 @@ class Site:
             for kind, entries in golden.items()
             for name, file in _golden_files(repository, kind, entries).items()
         }
-        self._module, self._module_files, self._no_module = _wasm_module(repository, _golden_digits(repository))
+        self._module, self._module_files, self._no_module = _wasm_module(
+            repository, _golden_digits(repository)
+        )
 
     def routes(self) -> list[tuple[str, str, Handler]]:
         """Returns method, path and handler of each operation."""

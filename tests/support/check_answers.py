@@ -26,7 +26,9 @@ BOXES = {
 def fields() -> CheckFields:
     """Returns an accepted amount and line, a doubtful date, words, and no check number."""
     bounds = {"max_error": 0.05, "applied_max_error": 0.05}
-    digits = [FieldDigit(digit, 0.99, (410 + 20 * index, 95, 15, 20)) for index, digit in enumerate((1, 2, 5, 0))]
+    digits = [
+        FieldDigit(digit, 0.99, (410 + 20 * index, 95, 15, 20)) for index, digit in enumerate((1, 2, 5, 0))
+    ]
     amount = CheckAmount(
         box=BOXES["amount"],
         score=0.9,
@@ -84,5 +86,5 @@ def answer(*reasons: str, corners: list[tuple[float, float]] | None = CORNERS) -
         reasons=list(reasons),
     )
     models = [Model(name, "1") for name in ("check-fields", "lenet5-field", "lenet5-micr")]
-    content: dict[str, Any] = msgspec.to_builtins(ChecksResponse(models, [check]))
+    content: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(ChecksResponse(models, [check])))
     return content

@@ -1,4 +1,4 @@
-"""Writes the documents' pictures of the page, with pictures of `models/golden/` on it.
+"""Writes the documents' pictures of the page, with its drawn check and pictures of `models/golden/` on it.
 
 `make page-picture` runs this. Each picture holds the hash of the page that it shows, so that a test notices when the
 page has changed since.
@@ -19,7 +19,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from tests.serving.web.conftest import ROOT, with_module
 from tests.support.browser import Tab, chromium
-from tests.support.page_actions import LAYERS, switch, wait_for_reading
+from tests.support.page_actions import IDLE, LAYERS, switch, wait_for_reading
 
 COLORS = 96
 HASH = "page-sha256"  # the pictures' text chunk
@@ -35,13 +35,12 @@ def page_hash() -> str:
     return digest.hexdigest()
 
 
-def show_amount(tab: Tab, golden: Path) -> None:
-    """Reads a whole amount."""
-    switch(tab, "amount")
-    for file, text in (("field-c.png", "863"), ("field-b.png", "55.500")):  # the first warms the service up
-        tab.drop("#stage", golden / file)
-        wait_for_reading(tab, text)
-        tab.until(f"{LAYERS} === 8")
+def show_check(tab: Tab) -> None:
+    """Reads the drawn check."""
+    switch(tab, "check")
+    for _ in range(2):  # the first warms the service up
+        tab.page.click("#samples button")
+        tab.until(f"{IDLE} && document.querySelectorAll('#places button').length")
 
 
 def show_digit(tab: Tab, golden: Path) -> None:
@@ -80,7 +79,7 @@ def main() -> None:
                 address = f"{service.stdout.readline().split()[-1]}/"
                 desktop = Tab.new(browser, 1280, 1390)
                 desktop.open(address)
-                show_amount(desktop, models / "golden")
+                show_check(desktop)
                 photograph(desktop, folder / "page.png")
                 phone = Tab.new(browser, 390, 910, dark=True, mobile=True, scale=1.5)
                 phone.open(address)

@@ -39,9 +39,9 @@ function listed(field) {
     "button",
     { type: "button" },
     createElement("span", { textContent: field.label }),
+    createElement("em", { textContent: `${markOf(field)} ${wordsOf(field)}`.trim() }),
     createElement("b", {}, ...withSymbols(field.title)),
     createElement("small", { textContent: field.confidence === null ? "" : percent(field.confidence) }),
-    createElement("em", { textContent: `${markOf(field)} ${wordsOf(field)}`.trim() }),
   );
   button.dataset.state = stateOf(field);
   return button;

@@ -135,16 +135,15 @@ function thresholdNote() {
 }
 
 function showSamples(onSample, onSampleError) {
-  const { samples: source, isSample, sampleCount } = KINDS[pictureKind()];
-  const all = source === null ? [] : models[source];
-  const fitting = all.filter(({ text }, index) => isSample(text, index));
+  const { drawn, samples: source, isSample, sampleCount } = KINDS[pictureKind()];
+  const all = drawn ? [drawn] : models[source].map(({ file, text }) => ({ path: `/web/golden/${file}`, text }));
+  const fitting = drawn ? all : all.filter(({ text }, index) => isSample(text, index));
   const samples = (fitting.length ? fitting : all).slice(0, sampleCount);
   byId("samples-title").hidden = samples.length === 0;
   byId("samples").replaceChildren(
-    ...samples.map(({ file, text }) => {
-      const path = `/web/golden/${file}`;
+    ...samples.map(({ path, text }) => {
       const button = createElement("button", { type: "button" }, createElement("img", { src: service.address(path), alt: `Sample: ${text}` }));
-      button.addEventListener("click", () => service.fetchBytes(path).then((data) => onSample(new File([data], file)), onSampleError));
+      button.addEventListener("click", () => service.fetchBytes(path).then((data) => onSample(new File([data], path.split("/").at(-1))), onSampleError));
       return button;
     }),
   );

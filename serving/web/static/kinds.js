@@ -1,7 +1,8 @@
 // The kinds of pictures that can be read.
 // `model` is a key of `PageModels` in serving/web/page_models.py; `path` reads the picture; `noun` stands in the title;
 // `paper` is what can be drawn on: width, height and line in pixels, twice what a desktop shows, for dense screens;
-// `parameters` are those of each request; `options` are what may be said of the picture beforehand; `samples` is a key of `PageModels`, `isSample` chooses.
+// `parameters` are those of each request; `options` are what may be said of the picture beforehand; `samples` is a key of
+// `PageModels`, of which `isSample` chooses.
 const FIELD = { model: "field", path: "/fields", parameters: {}, paper: [1280, 512, 18], samples: "fields" };
 export const KINDS = {
   digit: {
@@ -32,7 +33,7 @@ export const KINDS = {
   check: {
     model: "check", path: "/checks", noun: "whole checks", paper: null, parameters: {}, options: ["locale", "order", "country"],
     invitation: "Drop the picture of a check here, a scan or a photograph", nothing: "Nothing is read yet. Choose the picture of a check.",
-    samples: null,
+    drawn: { path: "/web/check.jpg", text: "a check" }, // by pipeline/synthesis/check_drawing.py: part train, seed 7, 1, invented hands
   },
 };
 

@@ -71,7 +71,10 @@ function readFiles(files, place = "actions") {
 }
 
 const queue = createQueue({
-  read: async (file, signal) => readResults(await openPicture(file, models.max_body), signal),
+  async read(file, signal) {
+    const opened = await openPicture(file, models.max_body);
+    return readResults(opened, signal).finally(() => opened.bitmap?.close());
+  },
   // Its picture is opened again, since the pictures of all would not fit into the memory of a phone.
   async onShow({ file, results, error }) {
     clearReading();

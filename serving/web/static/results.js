@@ -53,26 +53,21 @@ export function digitFromBrowser({ digit, accepted, margin, threshold, appliedMa
   };
 }
 
-// The result of an amount, a number or a date that the server has read at `threshold`.
-function fieldFromServer({ reading, answer, ms }, threshold) {
-  return { runtime: "server", model: answer.model, ms, page: reading.page, answer, ...describeField(reading, threshold) };
-}
-
-// The result of a MICR line.
-function lineFromServer({ reading, answer, ms }, threshold) {
-  return { runtime: "server", model: answer.model, ms, page: reading.page, answer, ...describeLine(reading, threshold) };
-}
+// The result of what `describe` describes, which the server has read at `threshold`.
+const fromServer = (describe) => ({ reading, answer, ms }, threshold) => {
+  return { runtime: "server", model: answer.model, ms, page: reading.page, answer, ...describe(reading, threshold) };
+};
 
 // The result of a whole check: of its fields each is a result without a model of its own. `box` is null where a field
 // was not found, `accepted` where it is not read.
 function checkFromServer({ reading, answer, ms }, _, models) {
   const { quality, fields } = reading;
-  const read = (field, description) => field && description(field, boundOf(models.field, field));
+  const result = (field, describe, model) => field && describe(field, boundOf(model, field));
   const results = {
-    amount: read(fields.amount, describeField),
-    date: read(fields.date, describeField),
-    micr: fields.micr && describeLine(fields.micr, boundOf(models.micr, fields.micr)),
-    check_number: read(fields.check_number, describeField),
+    amount: result(fields.amount, describeAmount, models.field),
+    date: result(fields.date, describeDate, models.field),
+    micr: result(fields.micr, describeLine, models.micr),
+    check_number: result(fields.check_number, describeNumber, models.field),
     words: fields.words && { ...NOTHING, accepted: null, explanation: "The amount in words is found, not read." },
   };
   const facts = [];
@@ -108,7 +103,12 @@ function checkFromServer({ reading, answer, ms }, _, models) {
 const FIELD_LABELS = { amount: "Amount", date: "Date", micr: "MICR line", check_number: "Check number", words: "Amount in words" };
 const NOTHING = { title: "–", confidence: null, facts: [], bars: [], barsTitle: "", digits: [] };
 const FROM_SERVER = {
-  digit: digitFromServer, amount: fieldFromServer, number: fieldFromServer, date: fieldFromServer, micr: lineFromServer, check: checkFromServer,
+  digit: digitFromServer,
+  amount: fromServer(describeAmount),
+  number: fromServer(describeNumber),
+  date: fromServer(describeDate),
+  micr: fromServer(describeLine),
+  check: checkFromServer,
 };
 
 // The results of a picture that the server has read, one for each page. `threshold` is the selected one of the model that
@@ -121,11 +121,24 @@ function boundOf(model, { applied_max_error: applied }) {
   return model?.thresholds.find(({ max_error: maxError }) => maxError === applied);
 }
 
-function describeField(reading, threshold) {
+const IN_DOUBT = "in doubt, see above";
+
+function describeAmount(reading, threshold) {
+  return describeField(reading, threshold, [["Amount", reading.amount ?? IN_DOUBT]]);
+}
+
+function describeDate(reading, threshold) {
+  return describeField(reading, threshold, [["Date", reading.date ?? IN_DOUBT]]);
+}
+
+function describeNumber(reading, threshold) {
+  return describeField(reading, threshold, []);
+}
+
+function describeField(reading, threshold, meaning) {
   const facts = [];
   if (reading.raw) {
-    if ("amount" in reading && !reading.date) facts.push(["Amount", reading.amount ?? "in doubt, see above"]);
-    if (reading.date) facts.push(["Date", reading.date]);
+    facts.push(...meaning);
     facts.push(["Digits alone", reading.text], ["Probability of all of it", percent(reading.confidence)]);
     if (reading.check_digit) facts.push(checkDigitFact(reading.check_digit));
   }

@@ -30,12 +30,16 @@ def test_a_part_is_dragged(tab: Tab, sheet: Path, where: str) -> None:
     tab.until(f"{IDLE} && !document.querySelector('#reading').hidden")
     tab.stroke("#view", [(0.51, 0.02), (0.7, 0.5), (0.99, 0.98)])
     wait_for_reading(tab, "8")
-    x, y, width, height = (int(text) for text in tab.evaluate("document.querySelector('#crop').value").split(","))
+    x, y, width, height = (
+        int(text) for text in tab.evaluate("document.querySelector('#crop').value").split(",")
+    )
     assert abs(x - 102) <= 2
     assert abs(width - 96) <= 3
     assert abs(height - 96) <= 3
     if where == "server":
-        assert [url for url in tab.requests if f"crop={x}%2C{y}%2C{width}%2C{height}" in url and "/digits" in url]
+        assert [
+            url for url in tab.requests if f"crop={x}%2C{y}%2C{width}%2C{height}" in url and "/digits" in url
+        ]
         tab.until(f"{LAYERS} === 8")  # which are those of the part
         tab.until("document.querySelector('#bars .best th').textContent === '8'")
     tab.page.click("#whole")

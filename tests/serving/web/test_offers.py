@@ -17,7 +17,7 @@ def switches(tab: Tab) -> list[str]:
 
 def kinds(tab: Tab) -> list[str]:
     """Returns the kinds of pictures to choose from."""
-    return [label for label in tab.page.locator("#kinds label").all_inner_texts() if label]
+    return tab.texts("#kinds label:visible")
 
 
 KINDS = ["One digit", "Amount", "Number", "Date", "MICR line"]

@@ -11,7 +11,9 @@ from serving.repository.store import Repository
 from tests.support.browser import Tab
 from tests.support.page_actions import IDLE, PROBLEM, SEVEN, switch, wait_for_reading
 
-READY = "document.querySelectorAll('#queue button').length && !document.querySelector('#queue button:disabled')"
+READY = (
+    "document.querySelectorAll('#queue button').length && !document.querySelector('#queue button:disabled')"
+)
 
 
 @pytest.fixture
