@@ -46,11 +46,12 @@ COMMANDS: Final = {
     ),
     "read": Command(
         read,
-        "read amounts, numbers, dates, MICR lines, digits and whole checks, from pictures or a whole folder of them",
+        "read amounts, numbers, dates, MICR lines, digits and whole checks, from pictures or a folder of them",
         "checkreader read amount.png --draw seen.png\n"
         "  checkreader read account.png --scheme aba --json\n"
         "  checkreader read date.png --as date --order dmy --after 2000-01-01\n"
         "  checkreader read line.png --as micr --country us\n"
+        "  checkreader read check.jpg --as check --locale us\n"
         "  checkreader read scans/ --crop 410,120,180,40 --out results.jsonl\n"
         "  checkreader read checks/ --as check --out checks.csv --review doubts",
     ),

@@ -15,6 +15,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush, heappushpop
+from operator import mul
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -25,6 +26,8 @@ from serving.decoding.lattice import Lattice, Matrix, Prefix, normalized_rows
 
 BUDGET = 2000
 _ROUNDING: Final = 1e-12
+_MOST: Final = 0.501  # of all strings' probability, in one that is certainly the likeliest
+_LOST: Final = 1e-12  # probability that is not followed up
 
 # First and last step of a label, and the probability that its stretch reads as it.
 Place: TypeAlias = tuple[int, int, float]
@@ -77,6 +80,22 @@ def search(
         ValueError: NaN, a wrong shape, or rows that do not sum to 1 within 1e-3.
     """
     return search_lattice(Lattice(normalized_rows(probabilities), accepts), count, budget)
+
+
+def likeliest(probabilities: npt.NDArray[np.floating[Any]]) -> Search:
+    """Does as `search` for one string and without an automaton, several times as fast where nothing is in doubt.
+
+    The string of the likeliest alignment is the likeliest of all where it has more than half of the probability.
+
+    Args:
+        probabilities: as for `search`; errors too.
+    """
+    rows = normalized_rows(probabilities)
+    labels = tuple(label for label, _, _ in _path(rows))
+    probable = _forward(rows, labels)
+    if probable > _MOST:
+        return Search([Hypothesis(labels, probable)], True, 1.0, 1)
+    return search_lattice(Lattice(rows, None), 1)
 
 
 def search_lattice(lattice: Lattice, count: int = 3, budget: int = BUDGET) -> Search:
@@ -184,15 +203,53 @@ def _descend(lattice: Lattice, prefix: Prefix, label: int) -> dict[tuple[int, ..
 
 def _greedy(rows: Matrix, labels: Sequence[int]) -> list[tuple[int, int]] | None:
     """Does as `_viterbi` where the likeliest alignment of all gives these labels; else returns None."""
-    path = rows.argmax(1)
-    edges = np.flatnonzero(path[1:] != path[:-1]) + 1
-    starts = [0, *edges.tolist()]
-    stops = [*starts[1:], len(path)]
-    blank = rows.shape[1] - 1
-    runs = [run for run in zip(path[starts].tolist(), starts, stops, strict=True) if run[0] != blank]
+    runs = _path(rows)
     if [label for label, _, _ in runs] != list(labels):
         return None
     return [(start, stop - 1) for _, start, stop in runs]
+
+
+def _path(rows: Matrix) -> list[tuple[int, int, int]]:
+    """Returns the labels of the likeliest alignment, each with its first step and the one past its last."""
+    path = rows.argmax(1)
+    edges = np.flatnonzero(path[1:] != path[:-1]) + 1
+    starts = [0, *edges.tolist()] if len(path) else []
+    stops = [*starts[1:], len(path)]
+    blank = rows.shape[1] - 1
+    return [run for run in zip(path[starts].tolist(), starts, stops, strict=False) if run[0] != blank]
+
+
+def _forward(rows: Matrix, labels: Sequence[int]) -> float:
+    """Returns the total probability of a string as `Lattice.extend` does, but for what is less than `_LOST`.
+
+    It is computed at the steps alone at which the string so far is likely to end.
+    """
+    columns: list[list[float]] = rows.T.tolist()
+    pauses, steps = columns[-1], len(rows)
+    start, before, previous = 0, [1.0], -1
+    for pause in pauses:
+        if before[-1] < _LOST:
+            break
+        before.append(before[-1] * pause)
+    for label in labels:
+        if label == previous:
+            # After the same label only a blank makes it a new one.
+            before = list(map(mul, pauses[start:], before))
+            start += 1
+        here, in_label, end, ends = columns[label], 0.0, 0.0, []
+        for probability, pause, entering in zip(here[start:], pauses[start:], before, strict=False):
+            in_label = probability * (in_label + entering)
+            end = pause * end + in_label
+            ends.append(end)
+        for step in range(start + len(before), steps):
+            if end < _LOST:
+                break
+            in_label *= here[step]
+            end = pauses[step] * end + in_label
+            ends.append(end)
+        first = next((place for place, share in enumerate(ends) if share >= _LOST), len(ends))
+        start, before, previous = start + 1 + first, ends[first:], label
+    return before[-1] if before and start + len(before) == steps + 1 else 0.0
 
 
 def _viterbi(rows: Matrix, labels: Sequence[int]) -> list[tuple[int, int]]:

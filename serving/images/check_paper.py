@@ -21,9 +21,9 @@ from PIL import Image
 
 from serving.images.codec import Gray
 from serving.images.edge_lines import EdgePoints, find_lines
-from serving.images.micr_line import normalize_micr_line
-from serving.images.perspective import Perspective, Points, picture_corners
-from serving.images.quadrangles import find_quadrangles
+from serving.images.micr_line import HEIGHT, PITCH, normalize_micr_line
+from serving.images.perspective import Perspective, Points
+from serving.images.quadrangles import Quadrangles, find_quadrangles
 
 BLANK: Final = "blank page: nothing is written on it"
 CUT_OFF: Final = "the check is cut off: take the whole of it into the picture"
@@ -33,12 +33,14 @@ _THUMBNAIL: Final = 340  # pixels of the longer side
 _SAMPLES: Final = 4  # pixels of a thumbnail's pixel that are looked at, across and down
 _LEAST_WIDTH: Final = 300  # pixels of a check that can be read
 _INK: Final = 2.5, 4.0  # levels, and times the noise, from pixel to pixel in ink
-_LEAST_INK: Final = 12  # edge points of ink
+_LEAST_INK: Final = 60  # edge points of ink; a blurred check has more than 100
 _INSIDE: Final = 0.06  # of the paper's sides, where its own edge may be
 _SHAPES: Final = 1.5, 3.7  # length by height, beyond which a paper is no check
 _RIVAL: Final = 0.3  # of the paper's ink, around it, where another check may be
-_ALIKE: Final = 0.8  # length of the shorter of two checks by the longer
-_CLEAR: Final = 0.5  # of the paper's score, in a rival's
+_ALIKE: Final = 0.5  # of the longer of two checks' sides, in the shorter
+_SEEN: Final = 0.5  # of a side, where it is seen
+_LEAST_SYMBOLS: Final = 18  # of a MICR line
+_OUTER: Final = 0.2  # of the height, from a check's middle to its MICR line at least
 _ENDS: Final = 0.015  # of the width: no MICR line ends so close to a check's side
 
 
@@ -68,7 +70,8 @@ def find_paper(pixels: Gray) -> Paper:
         return Paper(None, _too_small(int(size.max())))
     small, block = _thumbnail(pixels)
     points = EdgePoints.of(small)
-    corners, score = _likeliest(small, points)
+    quadrangles = _search(small, points)
+    corners = quadrangles.corners[0]
     if _ink(points, corners, small.shape).sum() < _LEAST_INK:
         return Paper(None, BLANK)
     place = _landscape(corners * block)
@@ -77,9 +80,9 @@ def find_paper(pixels: Gray) -> Paper:
     width = float(np.linalg.norm(place[1] - place[0]))
     if width < _LEAST_WIDTH:
         return Paper(place, _too_small(round(width)))
-    if _has_rival(pixels, small, points, corners, score, block):
+    if _has_rival(pixels, small, points, corners, block):
         return Paper(place, TWO_CHECKS)
-    return Paper(place, _shape_problem(pixels, place))
+    return Paper(place, _shape_problem(pixels, place, _leaves(quadrangles, small.shape)))
 
 
 def _too_small(width: int) -> str:
@@ -94,13 +97,9 @@ def _thumbnail(pixels: Gray) -> tuple[Gray, int]:
     return np.asarray(Image.fromarray(pixels[::stride, ::stride]).reduce(merged)), stride * merged
 
 
-def _likeliest(small: Gray, points: EdgePoints) -> tuple[Points, float]:
-    """Returns the corners of the likeliest paper, clockwise, and how much speaks for it."""
-    lines = find_lines(points, float(np.hypot(*small.shape)) / 2)
-    quadrangles = find_quadrangles(small, points, lines)
-    if not len(quadrangles.score):
-        return picture_corners(small.shape), 0.0
-    return quadrangles.corners[0], float(quadrangles.score[0])
+def _search(small: Gray, points: EdgePoints) -> Quadrangles:
+    """Returns the likeliest papers, at least one."""
+    return find_quadrangles(small, points, find_lines(points, float(np.hypot(*small.shape)) / 2))
 
 
 def _landscape(corners: Points) -> Points:
@@ -124,39 +123,62 @@ def _within(
     return np.asarray((np.abs(x - 0.5) < 0.5 + margin) & (np.abs(y - 0.5) < 0.5 + margin))
 
 
-def _has_rival(
-    pixels: Gray, small: Gray, points: EdgePoints, corners: Points, score: float, block: int
-) -> bool:
-    """Returns whether another check lies beside one: of its size, and with a MICR line as it has one."""
+def _has_rival(pixels: Gray, small: Gray, points: EdgePoints, corners: Points, block: int) -> bool:
+    """Returns whether another check lies beside one: about of its size, and with a MICR line as it has one."""
     around = points.select(~_within(points, corners, small.shape, _INSIDE))
-    strong = around.strong()
-    if strong.shape[1] < _RIVAL * np.count_nonzero(_ink(points, corners, small.shape)):
+    if around.strong.shape[1] < _RIVAL * np.count_nonzero(_ink(points, corners, small.shape)):
         return False
-    others, other_score = _likeliest(small, around)
+    others = _search(small, around).corners[0]
     lengths = [np.linalg.norm(np.diff(_landscape(part)[:3], axis=0), axis=1) for part in (corners, others)]
-    if other_score < _CLEAR * score or np.min(lengths, 0).min() < 1:
-        return False
     if (np.min(lengths, 0) < _ALIKE * np.max(lengths, 0)).any():
         return False
-    return all(_has_micr_line(pixels, part * block) for part in (corners, others))
+    return all(_has_micr_line(pixels, _landscape(part * block)) for part in (corners, others))
 
 
 def _has_micr_line(pixels: Gray, corners: Points) -> bool:
-    line = normalize_micr_line(Perspective.of(_landscape(corners)).flatten(pixels))
-    return line.problem is None and line.doubt is None
+    """Returns whether a paper has a MICR line where a check has it: along its lower side, or its upper one."""
+    perspective = Perspective.of(corners)
+    line = normalize_micr_line(perspective.flatten(pixels))
+    length = line.pixels.shape[1]
+    if line.problem is not None or line.doubt is not None or length < _LEAST_SYMBOLS * PITCH:
+        return False
+    _, middle = line.to_picture @ (length / 2, HEIGHT / 2, 1)
+    return abs(middle / perspective.height - 0.5) > _OUTER
 
 
-def _shape_problem(pixels: Gray, corners: Points) -> str | None:
+def _leaves(quadrangles: Quadrangles, shape: tuple[int, ...]) -> bool:
+    """Returns whether the paper leaves the picture between two sides that are seen."""
+    size = np.array(shape[::-1])
+    corners, sides, seen = quadrangles.corners[0], quadrangles.sides[0], quadrangles.seen[0]
+    is_outer = ((corners < 1) | (corners > size - 1)).any(1)
+    is_open = (sides < 0) & is_outer & np.roll(is_outer, -1)
+    return bool((is_open & (np.roll(seen, 1) > _SEEN) & (np.roll(seen, -1) > _SEEN)).any())
+
+
+def _shape_problem(pixels: Gray, corners: Points, leaves: bool) -> str | None:
     """Returns what a paper is that has not the shape of a check: two of them, a part of one, or None: not known."""
     perspective = Perspective.of(corners)
     shape = perspective.width / perspective.height
-    if _SHAPES[0] <= shape <= _SHAPES[1]:
-        return None
     if shape > _SHAPES[1]:
         return CUT_OFF
+    if shape >= _SHAPES[0]:
+        return None
+    if leaves:
+        return CUT_OFF
+    for turns in (0, 1):
+        first, second, third, fourth = np.roll(corners, turns, 0)
+        parts = (
+            (first, second, (second + third) / 2, (first + fourth) / 2),
+            (
+                (first + fourth) / 2,
+                (second + third) / 2,
+                third,
+                fourth,
+            ),
+        )
+        if all(_has_micr_line(pixels, np.array(part)) for part in parts):
+            return TWO_CHECKS
     line = normalize_micr_line(perspective.flatten(pixels))
-    if line.doubt is not None and line.doubt.startswith("two lines"):
-        return TWO_CHECKS
     if line.problem is not None or line.doubt is not None:
         return None
     ends = line.to_picture @ np.array([(0, line.pixels.shape[1]), (0, 0), (1, 1)])

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from serving.images.codec import Gray
 from serving.images.edge_lines import EdgePoints, Lines, on_lines
+from serving.images.perspective import picture_corners
 
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
@@ -20,20 +21,21 @@ _Ints = npt.NDArray[np.int64]
 # What each pixel of a side says, as logarithms of likelihoods of "a sheet's edge" against "a chance":
 SEEN: Final = 1.4
 _UNSEEN: Final = -1.7
-_THIN: Final = 0.5  # of a thin line, beyond which there is hardly an edge
+_THIN: Final = 0.2  # of a thin line, beyond which there is hardly an edge
 _RULED: Final = -0.7  # and one beyond which there is print
-_DARKER: Final = -0.35  # where the sheet would be darker than what is around it
+_DARKER: Final = -0.2  # where the sheet would be darker than what is around it
 _BEYOND: Final = -1.5  # for an edge that goes on beyond the sheet's corner
 _REACH: Final = 14  # pixels beyond a corner that are looked at
 _BORDER: Final = 1.5  # pixels at the picture's border, in which no edge is seen
-_ASIDE: Final = 3.5  # pixels from a line to the levels on its sides
+_ASIDE: Final = 2.8  # pixels from a line to the levels on its sides
 _STEP: Final = 6.0  # levels between them, at a sheet's edge
 _FOLD: Final = 8.0  # the same, where there is print beyond: less may be a fold
-_CLEAN: Final = 0.02  # of the strong edge points
+_CLEAN: Final = 0.05  # of the strong edge points
+_EMPTY: Final = 0.03  # of the print's length, beyond that margin at least, for the rest to be called empty
 _FEW: Final = 40  # strong edge points, too few for print
 _SPECKS: Final = 0.002  # of the strong edge points, that may lie anywhere
 _MARGIN: Final = 0.045  # of the print's length, from there to the sheet's edge
-_MOST: Final = 24  # lines of a direction
+_MOST: Final = 18  # lines of a direction
 _LEAST_SIDE: Final = 0.12  # of the picture's diagonal
 _BENT: Final = 0.5  # cosine of the sharpest angle at a corner
 _SHAPES: Final = 1.8, 2.9  # length by height of checks
@@ -82,9 +84,9 @@ class _Family:
 
 
 def find_quadrangles(small: Gray, points: EdgePoints, lines: Lines, most: int = 40) -> Quadrangles:
-    """Finds the likeliest quadrangles in a picture, uint8 [h, w]."""
+    """Finds the likeliest quadrangles in a picture, uint8 [h, w]; at least one, if need be the picture itself."""
     shape = height, width = small.shape
-    main = _main_direction(points, lines)
+    main = _main_direction(lines)
     families = [_family(small, points, lines, main + turn) for turn in (0.0, np.pi / 2)]
     first, second = families
     x, y, t, s = _crossings(first, second)
@@ -118,14 +120,14 @@ def find_quadrangles(small: Gray, points: EdgePoints, lines: Lines, most: int = 
     flat = score.ravel()
     best = np.argsort(-flat, kind="stable")[:most]
     best = best[np.isfinite(flat[best])]
+    if not len(best):
+        return Quadrangles(picture_corners(shape)[None], np.zeros(1), np.full((1, 4), -1), np.zeros((1, 4)))
     p, q = np.unravel_index(best, score.shape)
     i, j, k, l = i[p], j[p], k[q], l[q]
-    corners = np.stack(
-        [np.stack([x[a, b], y[a, b]], -1) for a, b in ((i, k), (j, k), (j, l), (i, l))], 1
-    )
+    corners = np.stack([np.stack([x[a, b], y[a, b]], -1) for a, b in ((i, k), (j, k), (j, l), (i, l))], 1)
     sides = np.stack([second.index[k], first.index[j], second.index[l], first.index[i]], 1)
     seen = np.stack([seen_across[k, p], seen_along[j, q], seen_across[l, p], seen_along[i, q]], 1)
-    corners += np.array([width / 2, height / 2])
+    corners = np.round(corners + np.array([width / 2, height / 2]), 6) + 0.0
     return Quadrangles(corners, flat[best], sides, seen)
 
 
@@ -133,11 +135,11 @@ def _reach(shape: tuple[int, int]) -> int:
     return int(np.hypot(*shape) * 0.75) + 2
 
 
-def _main_direction(points: EdgePoints, lines: Lines) -> float:
+def _main_direction(lines: Lines) -> float:
     """Returns the direction, modulo 90°, in which most points on lines change, 0 to π / 2."""
     if not len(lines.angle):
         return 0.0
-    weight = on_lines(points, lines).sum(1).astype(np.float64) ** 2
+    weight = lines.count.astype(np.float64) ** 2
     quarter = np.pi / 2
     folded = lines.angle % quarter
     apart = np.abs((folded[:, None] - folded + quarter / 2) % quarter - quarter / 2)
@@ -158,9 +160,7 @@ def _family(small: Gray, points: EdgePoints, lines: Lines, direction: float) -> 
     if len(chosen) > _MOST:
         rise = evidence - np.minimum.accumulate(evidence, 1)
         likeliest = np.sort(np.argsort(-rise.max(1), kind="stable")[:_MOST])
-        chosen, angle, offset, polarity = (
-            part[likeliest] for part in (chosen, angle, offset, polarity)
-        )
+        chosen, angle, offset, polarity = (part[likeliest] for part in (chosen, angle, offset, polarity))
         evidence, edges = evidence[likeliest], edges[likeliest]
     # The limits are lines on which nothing is seen. All are ordered by where they pass the picture's middle.
     limit_angle, limit_offset = _limits(points, direction, small.shape)
@@ -182,15 +182,16 @@ def _limits(points: EdgePoints, direction: float, shape: tuple[int, int]) -> tup
         border += np.pi
     half = (width if horizontal else height) / 2
     angle, offset = np.full(2, border), np.array([-half, half])
-    strong = points.strong()
+    strong = points.strong
     if strong.shape[1] < _FEW:
         return angle, offset
     rest = max(2, int(_SPECKS * strong.shape[1]))
     low, high = _ends(strong, direction, rest)
     margin = _MARGIN * max(high - low, *(np.diff(_ends(strong, direction + np.pi / 2, rest))))
-    if low - margin > -half:
+    empty = _EMPTY / _MARGIN * margin
+    if low - margin - empty > -half:
         angle[0], offset[0] = direction, low - margin
-    if high + margin < half:
+    if high + margin + empty < half:
         angle[1], offset[1] = direction, high + margin
     return angle, offset
 
@@ -207,7 +208,7 @@ def _profiles(
     """Sums along each line what its pixels say, and how many have an edge."""
     height, width = small.shape
     reach = _reach(small.shape)
-    part = Lines(lines.angle[chosen], lines.offset[chosen])
+    part = lines.select(chosen)
     line, point = on_lines(points, part).nonzero()
     x, y = points.place[:, point]
     along = -np.sin(angle[line]) * x + np.cos(angle[line]) * y
@@ -225,7 +226,7 @@ def _profiles(
         levels.append(small[row, column].astype(np.float64))
     polarity = np.where(np.cos(part.angle - angle) > 0, 1, -1)
     step = (levels[1] - levels[0]) * polarity[:, None]
-    strong = points.strong()
+    strong = points.strong
     beyond = part.normal() @ strong < (part.offset[:, None] - _ASIDE)
     clean = beyond.sum(1) < _CLEAN * len(strong[0])
     thin = np.where(clean, _THIN, _RULED)[:, None]
@@ -257,7 +258,9 @@ def _spread(family: _Family, pairs: tuple[_Ints, _Ints]) -> _Floats:
     return np.asarray(_CONVERGING * turn**2)
 
 
-def _sides(family: _Family, t: _Floats, pairs: tuple[_Ints, _Ints], reach: int) -> tuple[_Floats, _Floats, _Floats]:
+def _sides(
+    family: _Family, t: _Floats, pairs: tuple[_Ints, _Ints], reach: int
+) -> tuple[_Floats, _Floats, _Floats]:
     """Scores what lies on each line between two crossing ones.
 
     Args:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from serving.images.check_paper import find_paper
@@ -23,7 +24,8 @@ from serving.recognition.check_locator import Located
 from serving.recognition.fields import LocatedField
 
 # Paper left around a field, to the sides and above and below, in heights of its box: enough for ink that a box cuts,
-# little of the print around it. Beside a MICR line nothing else is printed. Chosen on drawn checks and photographs.
+# little of the print around it. Chosen on 150 drawn checks and 32 photographs, with the boxes that are found. A MICR line
+# must not lose an end: a part of it may still be a line of some layout.
 _MARGINS: Final[Mapping[str, tuple[float, float]]] = {
     "amount": (0.3, 0.3),
     "date": (0.2, 0.2),
@@ -115,7 +117,7 @@ def locate_pictures(
             paper.problem,
             perspective,
             (width / columns, height / rows),
-            quality(pixels, perspective),
+            msgspec.convert(quality(pixels, perspective).to_dict(), Quality),  # rounded
             boxes,
             located.scores,
             {name: cut(flat, box, name) for name, box in boxes.items() if name in _MARGINS},

@@ -1,4 +1,4 @@
-"""The page for people at `/`: draw a digit or drop a picture, and see what is read and how.
+"""The page for people at `/`: draw a digit or drop pictures, of whole checks too, and see what is read and how.
 
 Its files lie in `static/` and load nothing from elsewhere. They are compressed once; a browser that has a file
 already asks by its ETag whether it is still the same.
@@ -10,25 +10,24 @@ import gzip
 import hashlib
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 import msgspec
 
-from serving import __version__
 from serving.decoding.thresholds import operating_point
 from serving.engine.dataplane import DataPlane
 from serving.errors import CheckreaderError, Unknown
 from serving.http.asgi import JSON, Handler, HttpRequest, HttpResponse, negotiate_encoding
 from serving.images.pages import split
-from serving.manifest import Artifact, GoldenDigit, GoldenField, Model, Threshold
+from serving.manifest import Artifact, GoldenDigit, GoldenField, Model
 from serving.protocol import pictures
 from serving.recognition import digits
 from serving.repository.store import Repository
+from serving.web.page_models import GoldenProbabilities, GoldenSample, PageModels, WasmFile, WasmModule
 
-FEATURES: Final = "lenet5-features"
 _FOLDER: Final = Path(__file__).parent / "static"
 _MEDIA: Final = {
     ".html": b"text/html; charset=utf-8",
@@ -51,78 +50,6 @@ _HEADERS: Final = (
 )
 _RELATIVE: Final = re.compile(rb'((?:href|src)=")(?=web/|docs")')
 _log = logging.getLogger("checkreader")
-
-
-class ModelInfo(msgspec.Struct, frozen=True):
-    """A served model that reads pictures, with its certified thresholds.
-
-    `max_error` is the bound that is applied where a request names none; None: nothing is accepted then.
-    """
-
-    model: str
-    version: str
-    thresholds: list[Threshold]
-    max_error: float | None
-
-
-class GoldenProbabilities(msgspec.Struct, frozen=True):
-    """A golden picture, and the ten probabilities that the WebAssembly must compute for it."""
-
-    file: str
-    probabilities: list[float]
-
-
-class WasmFile(msgspec.Struct, frozen=True):
-    """A file of WebAssembly, and its size."""
-
-    path: str
-    bytes: int
-
-
-class WasmModule(msgspec.Struct, frozen=True):
-    """The digit's model in WebAssembly; `thresholds` and `max_error` are as in `ModelInfo`.
-
-    `plain` runs in any browser, `simd` in one that has vectors; None: the release lacks it.
-    """
-
-    model: str
-    version: str
-    plain: WasmFile
-    simd: WasmFile | None
-    thresholds: list[Threshold]
-    max_error: float | None
-    golden: list[GoldenProbabilities]
-
-
-class GoldenSample(msgspec.Struct, frozen=True):
-    """A golden picture at `/web/golden/FILE`, and the text written there."""
-
-    file: str
-    text: str
-
-
-class PageModels(msgspec.Struct, frozen=True):
-    """`/web/models.json`, which the page asks for first.
-
-    Attributes:
-        version: of the service.
-        max_body: bytes that a request may post.
-        digit, field: the models that read them; None: none is served.
-        features: the model that gives the network's layers; None: it is not served.
-        browser: the model that the page can run itself.
-        no_browser: the reason why there is none.
-        digits, fields: samples to try.
-    """
-
-    version: str
-    max_body: int
-    digit: ModelInfo | None
-    field: ModelInfo | None
-    features: str | None
-    browser: WasmModule | None
-    no_browser: str | None
-    digits: list[GoldenSample]
-    fields: list[GoldenSample]
 
 
 @dataclass(frozen=True)
@@ -187,13 +114,18 @@ class Site:
 
     def show_release(self, repository: Repository) -> None:
         """Serves the samples and the WebAssembly of this release from now on."""
-        golden_digits, golden_fields = _golden_digits(repository), _golden_fields(repository)
-        self._digit_samples = [GoldenSample(golden.file, str(golden.digit)) for golden in golden_digits]
-        self._field_samples = [GoldenSample(golden.file, golden.text) for golden in golden_fields]
-        self._golden_files = _golden_files(repository, "digits", golden_digits) | _golden_files(
-            repository, "fields", golden_fields
-        )
-        self._module, self._module_files, self._no_module = _wasm_module(repository, golden_digits)
+        golden: dict[str, Sequence[GoldenDigit | GoldenField]] = {
+            "digits": _golden_digits(repository),
+            "fields": _golden_fields(repository),
+            "lines": _golden_lines(repository),
+        }
+        self._samples = {kind: [_sample(entry) for entry in entries] for kind, entries in golden.items()}
+        self._golden_files = {
+            name: file
+            for kind, entries in golden.items()
+            for name, file in _golden_files(repository, kind, entries).items()
+        }
+        self._module, self._module_files, self._no_module = _wasm_module(repository, _golden_digits(repository))
 
     def routes(self) -> list[tuple[str, str, Handler]]:
         """Returns method, path and handler of each operation."""
@@ -220,28 +152,8 @@ class Site:
         return _find(self._golden_files, request.path_parameters["name"]).response(request)
 
     async def models(self, request: HttpRequest) -> HttpResponse:
-        default = self._plane.models.get(self._plane.default)
-        digit = field = None
-        for served in self._plane.models.values():
-            thresholds = served.loaded.model.thresholds
-            applied = operating_point(thresholds).applied_max_error
-            info = ModelInfo(served.name, served.version, thresholds, applied)
-            if served.loaded.model.task == "digit" and served is default:
-                digit = info
-            elif served.loaded.model.task == "field" and field is None:
-                field = info
-        models = PageModels(
-            version=__version__,
-            max_body=self._plane.settings.max_body,
-            digit=digit,
-            field=field,
-            features=FEATURES if FEATURES in self._plane.models else None,
-            browser=self._module,
-            no_browser=self._no_module,
-            digits=self._digit_samples,
-            fields=self._field_samples,
-        )
-        return HttpResponse(msgspec.json.encode(models), JSON, headers=((b"cache-control", b"no-store"),))
+        content = PageModels.of(self._plane, self._module, self._no_module, self._samples)
+        return HttpResponse(msgspec.json.encode(content), JSON, headers=((b"cache-control", b"no-store"),))
 
     async def normalized(self, request: HttpRequest) -> HttpResponse:
         """Returns the pages of the posted pictures as the digit networks see them: uint8 [N, 28, 28], 255 = ink."""
@@ -273,6 +185,16 @@ def _golden_fields(repository: Repository) -> list[GoldenField]:
     if "fields" not in repository.manifest.golden:
         return []
     return [golden for golden, _ in repository.golden_fields]
+
+
+def _golden_lines(repository: Repository) -> list[GoldenField]:
+    if "lines" not in repository.manifest.golden:
+        return []
+    return [golden for golden, _ in repository.golden_lines]
+
+
+def _sample(golden: GoldenDigit | GoldenField) -> GoldenSample:
+    return GoldenSample(golden.file, str(golden.digit) if isinstance(golden, GoldenDigit) else golden.text)
 
 
 def _golden_files(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Final
+from typing import Any, Final
 
 from tests.support.browser import Tab
 
@@ -29,3 +29,10 @@ def ring(x: float, y: float, across: float, down: float) -> list[tuple[float, fl
     """Returns points of an ellipse, from the top."""
     turns = [2 * math.pi * step / 24 for step in range(26)]
     return [(x + across * math.sin(turn), y - down * math.cos(turn)) for turn in turns]
+
+
+def serve_only(tab: Tab, address: str, **models: Any) -> None:
+    """Opens the page again as if the service offered other models."""
+    offered = tab.evaluate("fetch('/web/models.json').then((reply) => reply.json())")
+    tab.page.route("**/web/models.json", lambda route: route.fulfill(json=offered | models))
+    tab.open(f"{address}?again")

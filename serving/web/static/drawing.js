@@ -1,7 +1,4 @@
 // Paper to draw on with mouse, pen or finger; strokes are black on transparent, so that the paper is the page's.
-// Width, height and line in pixels, twice what a desktop shows, for dense screens.
-const SIZES = { digit: [640, 640, 44], amount: [1280, 512, 18] };
-
 // `onStart` is called when a stroke begins, `onMove` while it grows, `onEnd` when the pen is lifted.
 export function createDrawing(canvas, { onStart, onMove, onEnd }) {
   const context = canvas.getContext("2d");
@@ -52,9 +49,8 @@ export function createDrawing(canvas, { onStart, onMove, onEnd }) {
   return {
     canvas,
     isEmpty: () => empty,
-    // Makes blank paper for a digit or an amount.
-    clear(kind) {
-      const [width, height, lineWidth] = SIZES[kind];
+    // Makes blank paper of some pixels for a line of some width.
+    clear(width, height, lineWidth) {
       Object.assign(canvas, { width, height }); // which also erases
       Object.assign(context, { lineWidth, lineCap: "round", lineJoin: "round", strokeStyle: "black" });
       lastPoints = null;

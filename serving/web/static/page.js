@@ -1,18 +1,22 @@
-// The page: takes a picture, has it read by the server or the browser, and shows the result and the layers.
+// The page: takes pictures, has them read by the server or the browser, and shows the results and the layers.
+import { startAccess } from "./access.js";
 import { loadReader } from "./browser.js";
-import { models, pictureKind, runtime, selectedMaxError, selectedThreshold, startControls } from "./controls.js";
+import { clearCheck, markField, renderCheck, summarizeCheck, summarizeField } from "./check.js";
+import { models, pictureKind, runtime, selectedMaxError, selectedParameters, selectedThreshold, startControls } from "./controls.js";
+import { offerAnswer, startCopying } from "./copying.js";
+import { clearCrop, offerCrop, selectedCrop, startCrop } from "./crop.js";
 import { createDrawing } from "./drawing.js";
-import { paintLayers, renderLayers } from "./features.js";
-import { percent } from "./format.js";
+import { paintLayers } from "./features.js";
+import { KINDS } from "./kinds.js";
+import { tryLayers } from "./layers.js";
 import { drawScaled, grayLevels, openPicture } from "./picture.js";
+import { showError, showProblem } from "./problem.js";
+import { createQueue } from "./queue.js";
 import * as reading from "./reading.js";
+import { digitFromBrowser, resultsFromServer } from "./results.js";
 import * as service from "./service.js";
 
 const byId = (id) => document.getElementById(id);
-const EMPTY_NOTES = {
-  digit: "Nothing is read yet. Draw a digit, or choose a picture.",
-  amount: "Nothing is read yet. Write an amount, or choose a picture.",
-};
 
 let picture = null; // the one that is read
 let timings = new Map(); // runtime → [runtime, model, ms], of `picture`
@@ -23,6 +27,7 @@ const drawing = createDrawing(byId("paper"), {
   onStart() {
     pendingWork.abort();
     byId("invitation").hidden = true;
+    queue.clear();
     byId("boxes").replaceChildren();
     byId("result").setAttribute("aria-busy", "true"); // until all of it is read
   },
@@ -45,7 +50,7 @@ function readWhileDrawing() {
     const { canvas } = drawing;
     const { width, height } = canvas;
     timings = new Map();
-    const result = reading.digitFromBrowser(read(grayLevels(canvas, width, height), width, height, selectedMaxError()), models.browser);
+    const result = digitFromBrowser(read(grayLevels(canvas, width, height), width, height, selectedMaxError()), models.browser);
     showResult(result);
     reading.renderPages([result], 0, () => {});
   });
@@ -55,6 +60,31 @@ function setPicture(newPicture) {
   picture = newPicture;
   timings = new Map();
 }
+
+// Reads files; where there are several, one after the other.
+function readFiles(files, place = "actions") {
+  clearCrop();
+  queue.clear();
+  if (files.length === 1) return readFile(files[0], place);
+  clearPage();
+  return queue.start(files);
+}
+
+const queue = createQueue({
+  read: async (file, signal) => readResults(await openPicture(file, models.max_body), signal),
+  // Its picture is opened again, since the pictures of all would not fit into the memory of a phone.
+  async onShow({ file, results, error }) {
+    clearReading();
+    const { signal } = (pendingWork = new AbortController());
+    const opened = await openPicture(file, models.max_body).catch(() => null);
+    if (signal.aborted) return;
+    if (opened) showPicture(opened);
+    else clearPage();
+    if (results) return showPage(results, 0, signal);
+    clearResult("This picture is not read.");
+    showProblem(error, "queue-part");
+  },
+});
 
 // Opens a file and reads it; it is shown at once where the browser can, else when the server has read it.
 async function readFile(file, place = "actions") {
@@ -73,7 +103,7 @@ function refuse(error, place) {
 
 function showPicture(newPicture) {
   setPicture(newPicture);
-  drawing.clear(pictureKind());
+  clearPaper();
   const visible = newPicture.bitmap !== null;
   if (visible) drawScaled(newPicture, byId("view"));
   byId("view").hidden = !visible;
@@ -83,6 +113,11 @@ function showPicture(newPicture) {
   byId("invitation").textContent = "This browser cannot show the picture; the server has read it.";
   byId("invitation").hidden = visible;
   byId("boxes").replaceChildren();
+  offerCrop(pictureKind() === "check" ? 0 : newPicture.width, newPicture.height);
+}
+
+function clearPaper() {
+  drawing.clear(...(KINDS[pictureKind()].paper ?? [1280, 512, 0]));
 }
 
 function clearReading() {
@@ -90,22 +125,28 @@ function clearReading() {
   timings = new Map();
   byId("result").removeAttribute("aria-busy");
   showProblem("");
-  reading.clearResult(EMPTY_NOTES[pictureKind()]);
+  clearResult(KINDS[pictureKind()].nothing);
+}
+
+function clearResult(note) {
+  reading.clearResult(note);
+  clearCheck();
+  offerAnswer(null);
 }
 
 function clearPage() {
   clearReading();
   setPicture(null);
-  drawing.clear(pictureKind());
+  clearPaper();
+  offerCrop(0, 0);
   byId("view").hidden = true;
-  byId("paper").hidden = false;
+  byId("paper").hidden = KINDS[pictureKind()].paper === null;
   byId("stage").classList.remove("has-picture");
   byId("stage").style.setProperty("--ratio", byId("paper").width / byId("paper").height);
-  byId("invitation").textContent = pictureKind() === "digit" ? "Draw a digit here" : "Write an amount here";
+  byId("invitation").textContent = KINDS[pictureKind()].invitation;
   byId("invitation").hidden = false;
 }
 
-// An error stands beside what it came from: `place` is the id of the element before it.
 async function readPicture(input, place = "actions") {
   pendingWork.abort();
   pendingWork = new AbortController();
@@ -113,7 +154,7 @@ async function readPicture(input, place = "actions") {
   showProblem("");
   byId("result").setAttribute("aria-busy", "true");
   try {
-    const results = runtime() === "browser" ? [await readInBrowser(input)] : await readOnServer(input, signal);
+    const results = await readResults(input, signal);
     if (signal.aborted) return;
     if (input !== picture) showPicture(input);
     await showPage(results, 0, signal);
@@ -121,48 +162,62 @@ async function readPicture(input, place = "actions") {
     if (signal.aborted) return;
     if (input !== picture) return refuse(error, place);
     timings = new Map();
-    reading.clearResult("This picture is not read.");
+    clearResult("This picture is not read.");
     showError(error, place);
   } finally {
     if (!signal.aborted) byId("result").removeAttribute("aria-busy");
   }
 }
 
+async function readResults(input, signal) {
+  return runtime() === "browser" ? [await readInBrowser(input)] : await readOnServer(input, signal);
+}
+
 // Shows what is read on one of the pages.
 async function showPage(results, index, signal) {
   const result = results[index];
-  showResult(result);
-  reading.renderPages(results, index, (other) => showPage(results, other, signal));
-  byId("spoken").textContent = `${results.length > 1 ? `Page ${result.page} of ${results.length}. ` : ""}${reading.summarize(result)}`;
   const visible = picture.bitmap && index === 0; // a browser shows the first page alone
-  reading.renderBoxes(visible ? result.digits : [], picture.width, picture.height);
-  await tryLayers(result, 0, signal);
+  if (result.fields) {
+    showCheck(result, visible ? picture : null);
+  } else {
+    showResult(result);
+    reading.renderBoxes(visible ? (result.boxes ?? result.digits) : [], picture.width, picture.height);
+  }
+  offerAnswer(result.answer);
+  reading.renderPages(results, index, (other) => showPage(results, other, signal));
+  const summary = result.fields ? summarizeCheck(result) : reading.summarize(result);
+  byId("spoken").textContent = `${results.length > 1 ? `Page ${result.page} of ${results.length}. ` : ""}${summary}`;
+  await tryLayers(result, 0, picture, signal);
 }
 
-// The reading stands where its layers cannot be shown.
-async function tryLayers(result, index, signal, place = "layers-note", requested = false) {
-  showProblem("");
-  try {
-    await showLayers(result, index, signal, requested);
-  } catch (error) {
-    if (signal.aborted) return;
-    byId("layers-note").textContent = "";
-    byId("layers").replaceChildren();
-    showError(error, place);
-  }
+// Shows a check and, to begin with, its amount; `visiblePicture` is null where the browser cannot show the page.
+function showCheck(result, visiblePicture) {
+  noteTime(result);
+  reading.clearResult("");
+  byId("nothing").hidden = true;
+  const select = (index) => {
+    markField(result, index, visiblePicture);
+    reading.renderResult({ ...result.fields[index], model: null }, orderedTimings(), null);
+  };
+  renderCheck(result, visiblePicture, (index) => {
+    select(index);
+    byId("spoken").textContent = summarizeField(result.fields[index]);
+  });
+  if (result.fields.length) select(0);
 }
 
 async function readOnServer({ data }, signal) {
-  const isDigit = pictureKind() === "digit";
-  const answer = await service.read(isDigit ? "/digits" : "/fields", data, selectedMaxError(), signal);
-  const toResult = isDigit ? reading.digitFromServer : reading.amountFromServer;
-  return answer.readings.map((page) => toResult({ ...answer, reading: page }, selectedThreshold()));
+  const kind = pictureKind(), threshold = selectedThreshold();
+  const parameters = { ...selectedParameters(), crop: selectedCrop()?.join(",") ?? null };
+  return resultsFromServer(kind, await service.read(KINDS[kind].path, data, parameters, signal), threshold, models);
 }
 
 async function readInBrowser({ bitmap, width, height }) {
   if (!bitmap) throw new Error("This browser cannot open that file; the server may: read it there.");
+  const [x, y, w, h] = selectedCrop() ?? [0, 0, width, height];
+  if (w < 1 || h < 1 || x + w > width || y + h > height) throw new Error(`That part is not within the picture of ${width} × ${height} pixels.`);
   const read = await loadBrowserReader();
-  return reading.digitFromBrowser(read(grayLevels(bitmap, width, height), width, height, selectedMaxError()), models.browser);
+  return digitFromBrowser(read(grayLevels(bitmap, w, h, x, y), w, h, selectedMaxError()), models.browser);
 }
 
 function loadBrowserReader() {
@@ -173,105 +228,78 @@ function loadBrowserReader() {
   return browserReader;
 }
 
-function showResult(result) {
+function noteTime({ runtime: name, model, ms }) {
   byId("result").removeAttribute("aria-busy");
-  const { name, version } = result.model;
-  timings.set(result.runtime, [result.runtime, `${name}, version ${version}`, result.ms]);
-  const ordered = ["server", "browser"].filter((name) => timings.has(name)).map((name) => timings.get(name));
-  reading.renderResult(result, ordered, (index) => tryLayers(result, index, pendingWork.signal, "symbols"));
+  timings.set(name, [name, `${model.name}, version ${model.version}`, ms]);
 }
 
-// Shows how the layers see a digit; in the browser nothing is sent before somebody has asked for it.
-async function showLayers(result, index, signal, requested) {
-  const crop = result.digits[index]?.box;
-  const empty = result.title === "–" || (pictureKind() === "amount" && !crop);
-  byId("seen").hidden = empty || !models.features;
-  if (byId("seen").hidden) return;
-  reading.markDigit(index);
-  const inputOnly = result.runtime === "browser" && !requested;
-  const pixels = result.pixels ?? (await service.normalize(picture.data, result.page, crop, signal));
-  const layers = inputOnly ? [] : await service.inferLayers(models.features, pixels, signal);
-  if (signal.aborted) return;
-  renderLayers(byId("layers"), [{ name: "input", shape: [28, 28, 1], data: pixels }, ...layers]);
-  byId("layers-note").textContent = layersNote(result, index, inputOnly);
-  byId("ask-layers").hidden = !inputOnly;
-  byId("ask-layers").onclick = () => tryLayers(result, index, signal, "ask-layers", true);
-  // `lenet5-features` is `lenet5` with every layer as an output: its last one has all ten probabilities.
-  const probabilities = layers.find(({ name }) => name === "probabilities")?.data;
-  if (probabilities && `${result.model.name}-features` === models.features) {
-    const bars = [...probabilities].map((probability, digit) => [String(digit), probability, percent(probability)]);
-    reading.renderBars(bars, "Probabilities");
-  }
+function orderedTimings() {
+  return ["server", "browser"].filter((name) => timings.has(name)).map((name) => timings.get(name));
 }
 
-function layersNote(result, index, inputOnly) {
-  const shade = "Each layer is shaded by its own strongest answer.";
-  if (inputOnly) return "What the module made of the picture. The layers between are computed on the server, and nothing is sent unless you ask.";
-  if (result.digits.length) {
-    return `Digit ${index + 1} of ${result.digits.length}, cut out by its box and seen by the network for single digits; the one for amounts slides such layers over the whole picture. ${shade}`;
-  }
-  return `The network’s own numbers, from the ${models.features} model. ${shade}`;
+function showResult(result) {
+  noteTime(result);
+  clearCheck();
+  reading.renderResult(result, orderedTimings(), (index) => tryLayers(result, index, picture, pendingWork.signal, "symbols"));
 }
 
-function showProblem(text, place = "access") {
-  const problem = byId("problem");
-  if (text) byId(place).after(problem);
-  problem.textContent = text;
-  if (text) problem.scrollIntoView({ block: "nearest" });
-}
-
-function showError(error, place) {
-  if (error.name !== "AbortError") showProblem(error.message, place);
-}
-
-let pendingKey = null; // one promise for all requests that wait for a key
-service.onUnauthorized((reason) => {
-  byId("access").hidden = false;
-  if (byId("result").hasAttribute("aria-busy")) reading.clearResult("This picture is not read yet.");
-  showProblem(reason);
-  byId("key").focus();
-  pendingKey ??= new Promise((resolve) => {
-    byId("access").onsubmit = (event) => {
-      event.preventDefault();
-      byId("access").hidden = true;
-      showProblem("");
-      pendingKey = null;
-      resolve(byId("key").value.trim());
-      byId("key").value = "";
-    };
-  });
-  return pendingKey;
+startAccess(() => {
+  if (byId("result").hasAttribute("aria-busy")) clearResult("This picture is not read yet.");
 });
 
-byId("clear").addEventListener("click", clearPage);
+byId("clear").addEventListener("click", () => {
+  queue.clear();
+  clearPage();
+});
 byId("file").addEventListener("change", () => {
-  const [file] = byId("file").files;
-  if (file) readFile(file);
+  const files = [...byId("file").files];
+  if (files.length) readFiles(files);
   byId("file").value = ""; // so that the same file may be chosen again
 });
 // On the whole document: a picture that misses the paper must not replace the page.
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => {
   event.preventDefault();
-  const [file] = event.dataTransfer.files;
-  if (file) readFile(file);
+  const files = [...event.dataTransfer.files];
+  if (files.length) readFiles(files);
   else refuse(new Error("Nothing that can be read was dropped: drop the file of a picture."), "actions");
 });
 document.addEventListener("paste", (event) => {
-  const [file] = event.clipboardData.files;
-  if (file) readFile(file);
+  const files = [...event.clipboardData.files];
+  if (files.length) readFiles(files);
   else if (!(event.target instanceof HTMLInputElement)) refuse(new Error("There is no picture in the clipboard."), "actions");
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => paintLayers(byId("layers")));
 
+// What was drawn was drawn as another kind and goes; the file of a picture stays and is read as this one.
+function changeKind() {
+  const [kept, files] = [drawing.isEmpty() ? picture : null, queue.isActive()];
+  clearPage();
+  if (files) queue.readAll();
+  else if (kept) {
+    showPicture(kept);
+    readPicture(kept);
+  }
+}
+
+// Reads anew what is on the page.
+function readAgain(place) {
+  if (queue.isActive()) queue.readAll();
+  else if (picture) readPicture(picture, place);
+}
+
 clearPage();
+startCrop(() => readAgain("crop-part"));
+startCopying(() => queue.entries().filter(({ results, error }) => results || error).map(({ file, results, error }) => {
+  return error ? { file: file.name, error } : { file: file.name, answer: results[0].answer };
+}));
 await startControls({
   onChange(control) {
-    if (control === "kind") clearPage();
-    else if (picture) readPicture(picture, "controls");
+    if (control === "kind") changeKind();
+    else readAgain(control === "option" ? "options" : "controls");
     if (runtime() === "browser") loadBrowserReader().catch((error) => showError(error, "controls"));
   },
-  onSample: (file) => readFile(file, "samples"),
+  onSample: (file) => readFiles([file], "samples"),
   onSampleError: (error) => refuse(error, "samples"),
   onError: showError,
 });

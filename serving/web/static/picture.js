@@ -25,12 +25,13 @@ export function drawScaled(picture, canvas) {
   canvas.getContext("2d").drawImage(picture.bitmap, 0, 0, canvas.width, canvas.height);
 }
 
-// The gray levels of a canvas or bitmap on white paper, uint8 [height * width]; rounded as Pillow does.
-export function grayLevels(source, width, height) {
+// The gray levels of a canvas or bitmap on white paper, or of its part from x and y on, uint8 [height * width]; rounded as
+// Pillow does.
+export function grayLevels(source, width, height, x = 0, y = 0) {
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   context.fillStyle = "white";
   context.fillRect(0, 0, width, height);
-  context.drawImage(source, 0, 0);
+  context.drawImage(source, -x, -y);
   const { data } = context.getImageData(0, 0, width, height);
   const levels = new Uint8Array(width * height);
   for (let i = 0, j = 0; i < levels.length; i++, j += 4) {

@@ -51,7 +51,7 @@ function parseJson(content) {
   return JSON.parse(new TextDecoder().decode(content));
 }
 
-// `PageModels` of serving/web/site.py.
+// `PageModels` of serving/web/page_models.py.
 export async function fetchModels() {
   return parseJson((await send("/web/models.json")).content);
 }
@@ -60,12 +60,13 @@ export async function fetchBytes(path) {
   return (await send(path)).content;
 }
 
-// A reading of each page of a picture at `path`, "/digits" or "/fields", with the model that read it and the ms it took.
-export async function read(path, picture, maxError, signal) {
-  const query = maxError === null ? "" : `?max_error=${maxError}`;
-  const { content, ms } = await send(`${path}${query}`, picture, signal);
-  const { model, digits, fields } = parseJson(content);
-  return { model, ms, readings: digits ?? fields };
+// A reading of each page of a picture at `path`, "/digits", "/fields", "/micr" or "/checks", with the whole answer and the ms
+// it took. `parameters`: name → value; null: left out.
+export async function read(path, picture, parameters, signal) {
+  const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== null)).toString();
+  const { content, ms } = await send(query ? `${path}?${query}` : path, picture, signal);
+  const answer = parseJson(content);
+  return { answer, ms, readings: answer.digits ?? answer.fields ?? answer.lines ?? answer.checks };
 }
 
 // The 28 × 28 pixels that the digit networks see of a page of the picture, or of its `crop` [x, y, width, height].

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.support.browser import Tab
-from tests.support.page_actions import LAYERS, PROBLEM, SEVEN, wait_for_reading
+from tests.support.page_actions import LAYERS, PROBLEM, SEVEN, serve_only, wait_for_reading
 
 SWITCHES = ("kinds", "runtimes")
-
-
-def serve_only(tab: Tab, address: str, **models: Any) -> None:
-    """Opens the page again as if the service offered other models."""
-    offered = tab.evaluate("fetch('/web/models.json').then((reply) => reply.json())")
-    tab.page.route("**/web/models.json", lambda route: route.fulfill(json=offered | models))
-    tab.open(f"{address}?again")
 
 
 def switches(tab: Tab) -> list[str]:
@@ -24,13 +15,34 @@ def switches(tab: Tab) -> list[str]:
     return [name for name in SWITCHES if tab.page.locator(f"#{name}").is_visible()]
 
 
-def test_everything(tab: Tab) -> None:
+def kinds(tab: Tab) -> list[str]:
+    """Returns the kinds of pictures to choose from."""
+    return [label for label in tab.page.locator("#kinds label").all_inner_texts() if label]
+
+
+KINDS = ["One digit", "Amount", "Number", "Date", "MICR line"]
+CHECK = {"model": "check-fields", "version": "1", "thresholds": [], "max_error": None}
+
+
+def test_everything(tab: Tab, address: str) -> None:
+    serve_only(tab, address, check=CHECK)
     assert switches(tab) == ["kinds", "runtimes"]
-    assert tab.texts("h1") == ["Handwritten digits and amounts, read with a probability."]
+    assert kinds(tab) == [*KINDS, "Whole check"]
+    assert tab.texts("h1") == [
+        "Handwritten digits, amounts, MICR lines and whole checks, read with a probability."
+    ]
+    assert not tab.page.locator("#no-checks").is_visible()
+
+
+def test_whole_checks_that_are_not_offered_are_named(tab: Tab, address: str) -> None:
+    serve_only(tab, address, check=None)
+    assert kinds(tab) == KINDS
+    assert tab.texts("h1") == ["Handwritten digits, amounts and MICR lines, read with a probability."]
+    assert "no model that finds the fields on a check" in tab.page.locator("#no-checks").inner_text()
 
 
 def test_digits_alone(tab: Tab, address: str) -> None:
-    serve_only(tab, address, field=None, fields=[])
+    serve_only(tab, address, field=None, micr=None, fields=[])
     assert switches(tab) == ["runtimes"]
     assert tab.texts("h1") == ["Handwritten digits, read with a probability."]
     tab.stroke("#paper", SEVEN)
@@ -38,8 +50,9 @@ def test_digits_alone(tab: Tab, address: str) -> None:
 
 
 def test_amounts_alone(tab: Tab, address: str) -> None:
-    serve_only(tab, address, digit=None, features=None)
-    assert switches(tab) == []
+    serve_only(tab, address, digit=None, micr=None, features=None)
+    assert switches(tab) == ["kinds"]
+    assert kinds(tab) == ["Amount", "Number", "Date"]
     assert tab.texts("h1") == ["Handwritten amounts, read with a probability."]
     assert tab.texts("#invitation") == ["Write an amount here"]
     assert tab.evaluate("document.querySelector('.desk').dataset.kind") == "amount"
@@ -59,9 +72,9 @@ def test_no_module(tab: Tab, address: str, reason: str) -> None:
 
 
 def test_no_model_that_reads(tab: Tab, address: str) -> None:
-    serve_only(tab, address, digit=None, field=None, digits=[], fields=[])
+    serve_only(tab, address, digit=None, field=None, micr=None, check=None)
     assert not tab.page.locator("#paper").is_visible()
-    assert tab.texts("#lede") == ["This service has no model that reads pictures of digits or amounts."]
+    assert tab.texts("#lede") == ["This service has no model that reads pictures."]
 
 
 def test_no_answer(tab: Tab, address: str) -> None:
