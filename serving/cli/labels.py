@@ -10,6 +10,7 @@ import msgspec
 
 from serving.bulk.labels import FOLDERS, LabelCounts, write_labels
 
+FEWEST: Final = 59  # amounts without an error that certify a bound of 5 % with 95 % confidence
 _NOUNS: Final = {"amount": "amounts", "date": "dates", "micr": "MICR lines"}
 
 
@@ -55,8 +56,14 @@ def _print(counts: LabelCounts, target: Path) -> None:
         )
     if counts.without_crop:
         print(f"left out {counts.without_crop:,} that were not found on their checks, and have no picture")
-    if "amount" in counts.labeled:
-        print(f"next: checkreader calibrate --models mine --data {target / FOLDERS['amount']}")
+    amounts = counts.labeled.get("amount", 0)
+    if 0 < amounts < FEWEST:
+        print(
+            f"calibrate takes {FEWEST} amounts or more, of those that were accepted, too: with fewer nothing is accepted"
+        )
+    if amounts:
+        stage = "evaluate" if amounts < FEWEST else "calibrate"
+        print(f"next: checkreader {stage} --models mine --data {target / FOLDERS['amount']}")
     elif "micr" in counts.labeled:
         print(f"next: checkreader calibrate --run micr --data {target / FOLDERS['micr']}")
     else:

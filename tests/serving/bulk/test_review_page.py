@@ -30,6 +30,7 @@ def test_nothing_of_a_review_becomes_markup() -> None:
     assert "<b>0.5" not in page
     assert page.count("</script>") == 2
     (embedded,) = re.findall('<script type="application/json" id="review">(.*?)</script>', page)
+    assert not set("<>&") & set(embedded)
     assert msgspec.json.decode(embedded, type=Review) == review()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from serving.cli import labels
 from serving.cli.main import main
 from tests.support.command_line import failed
 from tests.support.reviews import review, write_review
@@ -36,7 +37,8 @@ def test_what_was_labeled_and_what_is_next(folder: Path, tmp_path: Path, capsys)
         f"labeled 1 MICR lines in {target / 'micr'}",
         "of 1 amounts the marks leave open what they mean: labeled by their digits alone",
         "left out 1 that were not found on their checks, and have no picture",
-        f"next: checkreader calibrate --models mine --data {target / 'amounts'}",
+        "calibrate takes 59 amounts or more, of those that were accepted, too: with fewer nothing is accepted",
+        f"next: checkreader evaluate --models mine --data {target / 'amounts'}",
     ]
     assert "not empty" in failed(capsys, "labels", path, "--review", str(folder), "--to", str(target))
 
@@ -55,6 +57,15 @@ def test_the_next_command_fits(
         main(["labels", saved(tmp_path, **texts), "--review", str(folder), "--to", str(tmp_path / "to")]) == 0
     )
     assert next_command in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_enough_amounts_calibrate(
+    folder: Path, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labels, "FEWEST", 1)
+    path = saved(tmp_path, amount1="5")
+    assert main(["labels", path, "--review", str(folder), "--to", str(tmp_path / "to")]) == 0
+    assert "next: checkreader calibrate --models mine --data" in capsys.readouterr().out.splitlines()[-1]
 
 
 def test_json(folder: Path, tmp_path: Path, capsys) -> None:
