@@ -24,11 +24,7 @@ CONFIG = dataclasses.replace(
 )
 
 
-@pytest.fixture(autouse=True)
-def frequent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A checkpoint after every other step, statistics from two batches."""
-    monkeypatch.setattr(check, "_EVERY", 2)
-    monkeypatch.setattr(check, "_RECALIBRATION", 2)
+OFTEN = {"recalibration": 2, "every": 2}
 
 
 def test_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,7 +33,7 @@ def test_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = [Run(tmp_path / name) for name in ("whole", "killed")]
     for run in runs:
         run.path.mkdir()
-    record = check.train(runs[0], CONFIG, labeled, "quick")
+    record = check.train(runs[0], CONFIG, labeled, "quick", **OFTEN)
     assert record["metrics"]["validation_overlaps"].keys() == tiny_check.PLACES.keys()
     batches = augmentation.batches
 
@@ -50,9 +46,9 @@ def test_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(augmentation, "batches", killing)
         with pytest.raises(Killed):
-            check.train(runs[1], CONFIG, labeled, "quick")
+            check.train(runs[1], CONFIG, labeled, "quick", **OFTEN)
     assert (runs[1] / "checkpoint-check.npz").exists()
-    check.train(runs[1], CONFIG, labeled, "quick", resume=True)
+    check.train(runs[1], CONFIG, labeled, "quick", resume=True, **OFTEN)
     trained = [run.read(TrainRecord) for run in runs]
     assert trained[0].files == trained[1].files
     assert spec.task_of_record(trained[0]) is spec.CHECK
