@@ -136,7 +136,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _run_checks(options: argparse.Namespace) -> int:
     """Reads whole checks; raises CheckreaderError as `run`."""
-    _refuse(options, ("scheme", "length", "draw", "crop", "model"))
+    _refuse(options, ("scheme", "length", "crop", "model"))
     layout = None if options.layout is None else check_layout.to_text(check_layout.load(options.layout))
     known = {name: getattr(options, name) for name in ("locale", "order", "after", "before")}
     expected = CheckFormat(**known, country=options.country or AUTO, layout=layout)

@@ -65,6 +65,15 @@ def test_json(picture: str, layout: str, capsys) -> None:
     assert "country=ca" in read["fields"]["micr"]["reason"]
 
 
+def test_drawn(folder: Path, layout: str, tmp_path: Path, capsys) -> None:
+    """Every page is drawn into a file of its own."""
+    options = ["--as", "check", "--layout", layout, "--draw", str(tmp_path / "seen")]
+    assert main(["read", str(folder / "a.png"), str(folder / "b.tif"), *options]) == 0
+    assert sorted(path.name for path in (tmp_path / "seen").iterdir()) == [
+        *("a.png.png", "b.tif-page2.png", "b.tif.png"),
+    ]
+
+
 def test_csv_of_every_page(folder: Path, layout: str, capsys) -> None:
     assert main(["read", str(folder / "b.tif"), "--as", "check", "--layout", layout, "--csv"]) == 0
     first, second = csv.DictReader(capsys.readouterr().out.splitlines())
@@ -128,7 +137,7 @@ def test_a_folder_as_comma_separated_values(folder: Path, layout: str, tmp_path:
         (["--length", "4"], "--length does not go with --as check"),
         (["--crop", "0,0,9,9"], "--crop does not go with --as check"),
         (["--model", "lenet5-field"], "--model does not go with --as check"),
-        (["--draw", "seen.png"], "--draw does not go with --as check"),
+        (["--draw", "seen.txt"], "--draw seen.txt: neither a folder nor a picture"),
         (["--order", "myd"], "order must be one of"),
         (["--layout", "none.json"], "none.json: No such file"),
         ([], "no model finds the fields of checks"),
