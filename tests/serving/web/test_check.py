@@ -72,7 +72,9 @@ def test_the_fields_are_outlined_and_listed(tab: Tab, address: str, picture: Pat
         ".map((one) => one.getBoundingClientRect()).map(({ x, y, width, height }) => [x, y, width, height]))"
     )
     x, y, width, _ = frame[0]
-    scaled = (np.array(boxes) - [x - 3, y - 3, 6, 6]) * SIZE[0] / width  # a frame is 3 pixels around its field
+    scaled = (
+        (np.array(boxes) - [x - 3, y - 3, 6, 6]) * SIZE[0] / width
+    )  # a frame is 3 pixels around its field
     np.testing.assert_allclose(scaled, list(check_answers.BOXES.values()), atol=0.5)
 
 
