@@ -39,6 +39,7 @@ def show_check(tab: Tab) -> None:
     """Reads the drawn check."""
     switch(tab, "check")
     for _ in range(2):  # the first warms the service up
+        tab.page.click("#clear")
         tab.page.click("#samples button")
         tab.until(f"{IDLE} && document.querySelectorAll('#places button').length")
 
