@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final
 
+from pipeline.networks.batch_normalization import fold
 from pipeline.networks.lenet5 import LayerRow, format_table
 from serving.recognition.check_locator import CELL, HEIGHT, LABELS, PARTS, WIDTH
 
@@ -76,13 +77,7 @@ class GridNetwork:
     def fold(self, keras: ModuleType, model: Any) -> Any:
         """Folds batch normalization into the convolutions; returns a new model that computes the same function."""
         plain = self.build(keras, model.output_shape[-1], normalized=False)
-        for name, _, _ in self.layers:
-            (kernel,) = model.get_layer(name).get_weights()
-            norm = model.get_layer(f"{name}_norm")
-            gamma, beta, mean, variance = norm.get_weights()
-            scale = gamma / (variance + norm.epsilon) ** 0.5
-            plain.get_layer(name).set_weights([kernel * scale, beta - mean * scale])
-        plain.get_layer("logits").set_weights(model.get_layer("logits").get_weights())
+        fold(model, plain, [name for name, _, _ in self.layers])
         return plain
 
     def deployable(self, keras: ModuleType, model: Any) -> Any:

@@ -154,11 +154,9 @@ def _box(probability: Floats, region: npt.NDArray[np.bool_]) -> tuple[Box, float
     """Returns the box around a region as shares of the picture, and the mean probability within the region."""
     height, width = probability.shape
     rows, columns = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
-    inside = probability[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     top, bottom = _edges(_profile(probability[:, columns[0] : columns[-1] + 1], 1), rows[0], rows[-1])
     left, right = _edges(_profile(probability[rows[0] : rows[-1] + 1], 0), columns[0], columns[-1])
-    score = float(probability[region].mean()) if inside.size else 0.0
-    return (left / width, top / height, right / width, bottom / height), score
+    return (left / width, top / height, right / width, bottom / height), float(probability[region].mean())
 
 
 def _profile(probability: Floats, axis: int) -> Floats:
