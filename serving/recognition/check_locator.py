@@ -15,6 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from serving.images.codec import Gray
+from serving.images.connected_components import Components
 
 Floats = npt.NDArray[np.float32]
 Box = tuple[float, float, float, float]  # left, top, right, bottom
@@ -95,11 +96,22 @@ def find_boxes(parts: Floats) -> tuple[dict[str, Box], dict[str, float]]:
         probability = parts[..., index]
         region = _region(probability, _REACH[field])
         if region is not None:
-            boxes[field], scores[field] = _box(probability, region)
+            boxes[field], scores[field] = _box(probability, region), region.score
     return boxes, scores
 
 
-def _region(probability: Floats, reach: float) -> npt.NDArray[np.bool_] | None:
+@dataclass(frozen=True)
+class _Region:
+    """Parts of a field: rows from `top` to before `bottom`, columns from `left` to before `right`, their mean probability."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    score: float
+
+
+def _region(probability: Floats, reach: float) -> _Region | None:
     """Returns the connected parts with the largest sum of probability, with those of their rows that are near.
 
     Args:
@@ -107,56 +119,46 @@ def _region(probability: Floats, reach: float) -> npt.NDArray[np.bool_] | None:
         reach: how far apart pieces of a field may be, in heights of the largest.
 
     Returns:
-        bool [h, w]; None where no part is probable.
+        The region; None where no part is probable.
     """
-    pieces = _components(probability >= _LIKELY)
-    if not pieces:
+    pieces = Components.of(probability >= _LIKELY)
+    if not len(pieces):
         return None
-    pieces.sort(key=lambda piece: -float(probability[piece].sum()))
-    region = pieces[0]
-    height = np.count_nonzero(region.any(1))
-    for piece in sorted(pieces[1:], key=lambda piece: _gap(region, piece)):
-        shared = np.count_nonzero(piece.any(1) & region.any(1))
-        if shared * 2 >= np.count_nonzero(piece.any(1)) and _gap(region, piece) <= reach * height:
-            region = region | piece
-    return region
+    labels = pieces.labels()
+    sums = np.bincount(labels.ravel(), probability.ravel())[1:]
+    areas = pieces.area()
+    lowest = (pieces.reduce(values, np.minimum).astype(int) for values in (pieces.start, pieces.row))
+    highest = (pieces.reduce(values, np.maximum).astype(int) for values in (pieces.stop, pieces.row + 1))
+    (left, top), (right, bottom) = lowest, highest
+    largest = int(sums.argmax())
+    # Pieces of which at least half stands in the largest one's rows.
+    shared = np.minimum(bottom, bottom[largest]) - np.maximum(top, top[largest])
+    beside = 2 * shared >= bottom - top
+    taken = np.zeros(len(pieces), np.bool_)
+    taken[largest] = True
+    most = reach * (bottom[largest] - top[largest])
+    while True:
+        gap = np.maximum(left - right[taken].max(), left[taken].min() - right)
+        grown = taken | (beside & (gap <= most))
+        if (grown == taken).all():
+            break
+        taken = grown
+    return _Region(
+        int(left[taken].min()),
+        int(top[taken].min()),
+        int(right[taken].max()),
+        int(bottom[taken].max()),
+        float(sums[taken].sum() / areas[taken].sum()),
+    )
 
 
-def _gap(region: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> int:
-    """Counts the columns between two regions."""
-    ours, theirs = np.flatnonzero(region.any(0)), np.flatnonzero(other.any(0))
-    return max(0, int(theirs[0] - ours[-1]) - 1, int(ours[0] - theirs[-1]) - 1)
-
-
-def _components(mask: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.bool_]]:
-    """Lists the 4-connected regions of a mask as masks."""
-    left = mask.copy()
-    regions = []
-    while left.any():
-        region = np.zeros_like(left)
-        region[np.unravel_index(int(left.argmax()), left.shape)] = True
-        while True:
-            grown = region.copy()
-            grown[1:] |= region[:-1]
-            grown[:-1] |= region[1:]
-            grown[:, 1:] |= region[:, :-1]
-            grown[:, :-1] |= region[:, 1:]
-            grown &= left
-            if (grown == region).all():
-                break
-            region = grown
-        regions.append(region)
-        left &= ~region
-    return regions
-
-
-def _box(probability: Floats, region: npt.NDArray[np.bool_]) -> tuple[Box, float]:
-    """Returns the box around a region as shares of the picture, and the mean probability within the region."""
+def _box(probability: Floats, region: _Region) -> Box:
+    """Returns the box around a region as shares of the picture, its edges in parts of a part."""
     height, width = probability.shape
-    rows, columns = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
-    top, bottom = _edges(_profile(probability[:, columns[0] : columns[-1] + 1], 1), rows[0], rows[-1])
-    left, right = _edges(_profile(probability[rows[0] : rows[-1] + 1], 0), columns[0], columns[-1])
-    return (left / width, top / height, right / width, bottom / height), float(probability[region].mean())
+    columns, rows = slice(region.left, region.right), slice(region.top, region.bottom)
+    top, bottom = _edges(_profile(probability[:, columns], 1), region.top, region.bottom - 1)
+    left, right = _edges(_profile(probability[rows], 0), region.left, region.right - 1)
+    return left / width, top / height, right / width, bottom / height
 
 
 def _profile(probability: Floats, axis: int) -> Floats:
