@@ -34,6 +34,7 @@ def test_an_installed_wheel_classifies_from_an_empty_folder(site: Path, tmp_path
         "web/static/docs.html",
         "web/static/index.html",
         "web/static/page.js",
+        "bulk/static/review.html",
         "grpc/inference.protoset",
         "grpc/health.protoset",
     ):  # what is no module travels too

@@ -24,10 +24,8 @@ from pipeline.networks import spec
 from pipeline.records import ExportRecord
 from pipeline.run import Run
 from serving.errors import CheckreaderError
-from serving.images.check_paper import find_paper
-from serving.images.codec import Gray, decode
-from serving.images.perspective import Perspective
 from serving.recognition.check_locator import FIELDS, Floats, locate
+from serving.recognition.located_check import locate_pictures
 
 # The format that is served, by model.
 FAMILIES: Final = {spec.CHECK.model: "onnx_float32", spec.CHECK.int8: "onnx_int8"}
@@ -69,9 +67,9 @@ def evaluate(run: Run, labeled: LabeledChecks) -> dict[str, Any]:
     findings: dict[str, list[_Finding]] = {name: [] for name in networks}
     for number, check in enumerate(labeled.checks, 1):
         progress.note(f"find fields: check {number:,} of {len(labeled):,}")
-        pixels = decode(check.file.read_bytes())
+        encoded = check.file.read_bytes()
         for name, infer in networks.items():
-            findings[name].append(_find(pixels, check, infer))
+            findings[name].append(_find(encoded, check, infer))
     return run.record(
         "evaluate",
         [],
@@ -104,15 +102,16 @@ def is_found(field: str, box: Box | None, label: Box) -> bool:
     return box[0] <= x <= box[2] and box[1] <= y <= box[3] and held >= _WIDTH * (label[2] - label[0])
 
 
-def _find(pixels: Gray, check: LabeledCheck, infer: Callable[[Floats], Floats]) -> _Finding:
-    paper = find_paper(pixels)
-    perspective = Perspective.whole(pixels) if paper.corners is None else Perspective.of(paper.corners)
-    located = locate(perspective.flatten(pixels), infer)
-    if located.upside_down:
-        perspective = perspective.upside_down()
-    boxes = {field: perspective.box_in_picture(box) for field, box in located.boxes.items()}
-    # The right way up, the check's first corner is nearest to the paper's.
-    distances = np.linalg.norm(check.corners - perspective.corners[0], axis=1)
+def _find(encoded: bytes, check: LabeledCheck, infer: Callable[[Floats], Floats]) -> _Finding:
+    (located,) = locate_pictures([encoded], lambda flat: locate(flat, infer))
+    if located.perspective is None:
+        return _Finding({}, False)
+    boxes = {}
+    for field, box in located.boxes.items():
+        x, y, width, height = located.in_picture(box)
+        boxes[field] = (float(x), float(y), float(x + width), float(y + height))
+    # The right way up, the check's first corner is nearest to the label's first.
+    distances = np.linalg.norm(check.corners - np.array(located.corners[0]), axis=1)
     return _Finding(boxes, int(distances.argmin()) == 0)
 
 

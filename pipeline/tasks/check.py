@@ -24,7 +24,7 @@ from serving.errors import CheckreaderError
 from serving.images.codec import Gray
 
 _QUANTIZE: Final = 128  # checks that the activations' ranges are measured on
-_VERIFY: Final = 12  # each has 9,216 parts
+VERIFIED: Final = 12  # each has 9,216 parts
 _BENCHMARK: Final = 16
 
 
@@ -53,7 +53,7 @@ def quantize(run: Run, options: Namespace) -> Answer:
 
 def verify(run: Run, options: Namespace) -> Answer:
     """Compares the formats on drawn checks, or explains where two differ."""
-    return stages.verify_by_drawn(run, options, lambda seed: _draw_thumbnails(seed, _VERIFY, "test"))
+    return stages.verify_by_drawn(run, options, lambda seed: _draw_thumbnails(seed, VERIFIED, "test"))
 
 
 def evaluate(run: Run, options: Namespace) -> Answer:

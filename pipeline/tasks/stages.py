@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from pipeline.export.formats import models
-from pipeline.networks.spec import TASKS
 from pipeline.records import TrainRecord
 from pipeline.run import Run
 from serving.images.codec import Gray
-from serving.manifest import Manifest, Model
+from serving.manifest import READING, Manifest, Model
 from serving.repository.store import uncertified_line
 
 if TYPE_CHECKING:
@@ -129,7 +128,7 @@ def release(run: Run, options: Namespace, task_release: TaskRelease) -> Answer:
     others = [name for name in manifest.models if name not in released]
     listing = ", ".join(f"{name} version {model.version}" for name, model in released.items())
     beside = f"; as before: {', '.join(others)}" if others else ""
-    thresholds = {name: model.thresholds for name, model in released.items() if model.task in TASKS}
+    thresholds = {name: model.thresholds for name, model in released.items() if model.task in READING}
     line = f"{options.models}: released {listing} from {run.path}{beside}"
     return record, lines(line, uncertified(thresholds))
 
@@ -140,7 +139,7 @@ def roll_back(models: Path) -> Answer:
 
     released = roll_back(models).models
     listing = (
-        f"  {name} version {model.version}{_bounds(model) if model.task in TASKS else ''}"
+        f"  {name} version {model.version}{_bounds(model) if model.task in READING else ''}"
         for name, model in released.items()
     )
     record = {

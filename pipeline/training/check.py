@@ -35,13 +35,20 @@ from serving.recognition.check_locator import FIELDS, find_boxes, grid
 
 _VALIDATION: Final = 0.05  # share of the checks, the last ones
 _LEAST: Final = 20  # checks
-_RECALIBRATION: Final = 40  # batches
-_EVERY: Final = 250  # steps between two checkpoints
+RECALIBRATION: Final = 40  # batches that batch normalization's statistics are measured on
+CHECKPOINT_STEPS: Final = 250  # between two checkpoints
 _LINES: Final = 10  # of progress
 
 
 def train(
-    run: Run, config: CheckTrainConfig, labeled: LabeledChecks, preset: str, resume: bool = False
+    run: Run,
+    config: CheckTrainConfig,
+    labeled: LabeledChecks,
+    preset: str,
+    resume: bool = False,
+    *,
+    recalibration: int = RECALIBRATION,
+    every: int = CHECKPOINT_STEPS,
 ) -> dict[str, Any]:
     """Trains from scratch and writes `float.keras` and `train.json`.
 
@@ -51,6 +58,8 @@ def train(
         labeled: the checks; the last twentieth is validated on.
         preset: the config's name, for the record.
         resume: go on from the run's last checkpoint, which must be of the same config and checks.
+        recalibration: batches to measure batch normalization's statistics on at the end.
+        every: steps between two checkpoints.
 
     Returns:
         The run's record: config, data, and the share of each field's boxes on validation that overlap the label's by half.
@@ -76,8 +85,8 @@ def train(
     keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
     keras.mixed_precision.set_global_policy(config.precision)
-    schedule = checkpoint.Schedule(state, repr((config, labeled.record(), NETWORK)), _EVERY, stopwatch.save)
-    model = _fit(config, pool, schedule)
+    schedule = checkpoint.Schedule(state, repr((config, labeled.record(), NETWORK)), every, stopwatch.save)
+    model = _fit(config, pool, schedule, recalibration)
     keras.mixed_precision.set_global_policy("float32")
     plain = NETWORK.build(keras, NETWORK.classes, normalized=False)
     plain.set_weights(model.get_weights())
@@ -125,6 +134,7 @@ def _fit(
     config: CheckTrainConfig,
     pool: Sequence[View],
     schedule: checkpoint.Schedule,
+    recalibration: int,
 ) -> Any:
     """Trains; returns the averaged weights' model with batch normalization folded in."""
     model = NETWORK.build(keras, NETWORK.classes)
@@ -164,7 +174,7 @@ def _fit(
     bar.close()
     optimizer.finalize_variable_values(model.trainable_variables)
     first = augmentation.batches(pool, config.batch, config.seed)
-    ctc.recalibrate(model, (image for image, _ in itertools.islice(first, _RECALIBRATION)))
+    ctc.recalibrate(model, (image for image, _ in itertools.islice(first, recalibration)))
     return NETWORK.fold(keras, model)
 
 

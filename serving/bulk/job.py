@@ -1,4 +1,4 @@
-"""Reads a folder of any number of pictures and writes a line for each of their pages.
+"""Reads a folder of any number of pictures, or files that are named, and writes a line for each of their pages.
 
 The folder is walked while it is read, in a fixed order, and a bounded number of pictures is in work at any time. The
 lines are the same whether processes of this machine (`serving.bulk.local`) or a cluster (`serving.bulk.ray`) read:
@@ -13,15 +13,16 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
-from serving.bulk.folder import display_name, read_file, walk
-from serving.bulk.lines import CsvLines, Form, JsonLines, Row, Settings, csv_columns
+from serving.bulk.folder import Entry, display_name, read_file, walk
+from serving.bulk.lines import CsvLines, Form, JsonLines, Settings, csv_columns
 from serving.bulk.results import Results
+from serving.bulk.summary import JobSummary
 from serving.decoding.micr import MicrFormat
 from serving.decoding.thresholds import DigitPrediction, OperatingPoint
 from serving.errors import CheckreaderError
@@ -29,6 +30,7 @@ from serving.images.crop import Crop
 from serving.images.pages import split
 from serving.recognition.check import CheckPrediction
 from serving.recognition.check_format import CheckFormat, CheckModels, CheckPoint
+from serving.recognition.check_recognizer import CheckRecognizer
 from serving.recognition.fields import FieldPrediction
 from serving.recognition.micr import MicrPrediction
 from serving.recognition.recognizer import Format, Prediction, recognizer
@@ -36,18 +38,25 @@ from serving.repository import check_models
 from serving.repository.store import Repository
 
 CHUNK: Final = 16  # pictures that go to a process at a time
-_NAMED: Final = 10  # unreadable files that a summary names
-_PASSED_OVER: Final = 5  # and files that are no pictures
-_REASONS: Final = 100  # kinds of reasons that it tells apart
 
 Lines: TypeAlias = list[bytes]  # for each file its lines, one for each page, with a line feed between them
 # Reads chunks of files; gives their lines in the same order.
 Engine: TypeAlias = Callable[["Job", Iterator[list[str]]], Iterator[Lines]]
 
 
+class Work(Protocol):
+    """What is done with files in processes that it is sent to."""
+
+    def worker(self) -> Callable[[Sequence[str]], Lines]:
+        """Makes what does it, in one thread; raises CheckreaderError if a model cannot be used."""
+
+    def failure(self, file: str, reason: str) -> bytes:
+        """Returns the line of a file that it failed on."""
+
+
 @dataclass(frozen=True)
 class Job:
-    """A folder with the model and the options to read it by; it is sent to other processes and machines.
+    """Pictures with the model and the options to read them by; it is sent to other processes and machines.
 
     Attributes:
         folder: of the pictures.
@@ -59,6 +68,7 @@ class Job:
         crop: the part to read, in every page alike.
         csv: whether the results are comma-separated values.
         runtime: as for `Repository.load`.
+        files: which files of the folder to read, or of elsewhere where their names say so; None = all pictures.
     """
 
     folder: str
@@ -70,6 +80,19 @@ class Job:
     crop: Crop | None = None
     csv: bool = False
     runtime: str = "auto"
+    files: tuple[str, ...] | None = None
+
+    def entries(self) -> Iterator[Entry]:
+        """Yields the files that are read, and others of the folder; raises OSError as `walk`."""
+        return walk(self.folder) if self.files is None else (Entry(file, True) for file in self.files)
+
+    def worker(self) -> Worker:
+        """Makes what reads; raises CheckreaderError if a model cannot be used."""
+        return Worker(self)
+
+    def failure(self, file: str, reason: str) -> bytes:
+        """Returns the line of a file that a process failed on."""
+        return LineWriter(self).error(file, reason)
 
     @property
     def about(self) -> Settings:
@@ -104,11 +127,12 @@ def check_job(
     expected: CheckFormat,
     csv: bool = False,
     runtime: str = "auto",
+    files: tuple[str, ...] | None = None,
 ) -> Job:
     """Makes the job of reading whole checks.
 
     Args:
-        folder, csv, runtime: as for `Job`.
+        folder, csv, runtime, files: as for `Job`.
         repository: the models.
         models: those of it that read.
         expected: what is known of the checks.
@@ -123,6 +147,7 @@ def check_job(
         models.point,
         csv=csv,
         runtime=runtime,
+        files=files,
     )
 
 
@@ -133,60 +158,6 @@ def _prediction(expected: Format | CheckFormat | None) -> type[Prediction | Chec
     if isinstance(expected, CheckFormat):
         return CheckPrediction
     return MicrPrediction if isinstance(expected, MicrFormat) else FieldPrediction
-
-
-@dataclass
-class JobSummary:
-    """The counts of one run.
-
-    Attributes:
-        skipped: files that were read before.
-        read: pages that were read.
-        accepted: of these.
-        unreadable: pages, or files, that could not be read.
-        errors: the first of them, each file with its error.
-        passed_over: files that are no pictures.
-        no_pictures: the names of the first of them.
-        reasons: for each kind of reason not to accept, how many pages have it, and the reason where it is the same
-            for all.
-    """
-
-    skipped: int = 0
-    read: int = 0
-    accepted: int = 0
-    unreadable: int = 0
-    errors: list[tuple[str, str]] = field(default_factory=list)
-    passed_over: int = 0
-    no_pictures: list[str] = field(default_factory=list)
-    reasons: dict[str, tuple[int, str]] = field(default_factory=dict)
-
-    def count(self, row: Row) -> None:
-        """Counts a line of this run."""
-        if row.error is not None:
-            self.unreadable += 1
-            if len(self.errors) < _NAMED:
-                self.errors.append((row.file, row.error))
-            return
-        self.read += 1
-        self.accepted += row.accepted
-        kind = (row.reason or "").partition(":")[0]
-        if row.reason and (kind in self.reasons or len(self.reasons) < _REASONS):
-            count, reason = self.reasons.get(kind, (0, row.reason))
-            self.reasons[kind] = count + 1, reason if reason == row.reason else kind
-
-    def pass_over(self, file: str) -> None:
-        """Counts a file that is no picture."""
-        self.passed_over += 1
-        if len(self.no_pictures) < _PASSED_OVER:
-            self.no_pictures.append(display_name(file))
-
-    @property
-    def reason(self) -> str | None:
-        """Why nothing was accepted, by most of the pages; None if something was, or nothing read."""
-        if self.accepted or not self.reasons:
-            return None
-        count, reason = max(self.reasons.values(), key=lambda entry: entry[0])
-        return reason if count == self.read else f"{reason} ({count:,} of {self.read:,})"
 
 
 class LineWriter:
@@ -237,16 +208,22 @@ class Worker:
 
 def _recognizer(job: Job) -> Callable[[Sequence[bytes]], Sequence[Prediction | CheckPrediction]]:
     """Loads what reads a job's pictures; raises CheckreaderError if it cannot be used, or is of another version."""
-    repository = Repository.open(job.models)
     if isinstance(job.field_format, CheckFormat):
-        assert isinstance(job.point, CheckPoint)
-        models = replace(check_models.choose(repository, job.field_format), point=job.point)
-        _check_version(job, ",".join(entry.model.version for entry in models.all))
-        return check_models.load(repository, models, job.field_format, job.runtime, threads=1)
+        return load_check_recognizer(job, job.field_format)
+    repository = Repository.open(job.models)
     loaded = repository.load(job.model, job.runtime, threads=1)
     _check_version(job, loaded.model.version)
     assert isinstance(job.point, OperatingPoint)
     return recognizer(loaded.model, loaded.network, job.field_format, job.point, job.crop)
+
+
+def load_check_recognizer(job: Job, expected: CheckFormat) -> CheckRecognizer:
+    """Loads what reads a job's checks, of which `expected` is known; raises CheckreaderError as `Work.worker`."""
+    repository = Repository.open(job.models)
+    assert isinstance(job.point, CheckPoint)
+    models = replace(check_models.choose(repository, expected), point=job.point)
+    _check_version(job, ",".join(entry.model.version for entry in models.all))
+    return check_models.load(repository, models, expected, job.runtime, threads=1)
 
 
 def _check_version(job: Job, version: str) -> None:
@@ -274,7 +251,7 @@ def run(
     summary = JobSummary()
     with Results(out, job.form, {**job.about, **job.settings}) as results:
         summary.skipped = len(results.finished)
-        for lines in progress(engine(job, _chunks(_unread(job, out, results, summary))), summary.skipped):
+        for lines in progress(engine(job, chunks(_unread(job, out, results, summary))), summary.skipped):
             for row in results.append(lines):
                 summary.count(row)
         results.append([])
@@ -282,8 +259,8 @@ def run(
 
 
 def _unread(job: Job, out: Path, results: Results, summary: JobSummary) -> Iterator[str]:
-    """Yields the pictures of the folder that are to be read, and counts what is none."""
-    for file, is_picture in walk(job.folder):
+    """Yields the pictures that are to be read, and counts what is none."""
+    for file, is_picture in job.entries():
         if _is_output(job.folder, file, out):
             continue
         if not is_picture:
@@ -292,7 +269,8 @@ def _unread(job: Job, out: Path, results: Results, summary: JobSummary) -> Itera
             yield file
 
 
-def _chunks(files: Iterator[str]) -> Iterator[list[str]]:
+def chunks(files: Iterator[str]) -> Iterator[list[str]]:
+    """Yields files in lists of `CHUNK`."""
     while chunk := list(itertools.islice(files, CHUNK)):
         yield chunk
 

@@ -9,25 +9,25 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Final
 
-from serving.bulk.job import Job, Lines, LineWriter, Worker
+from serving.bulk.job import Lines, Work
 from serving.errors import CheckreaderError
 from serving.runtime.cpu import cpus
 
 _AHEAD: Final = 4  # chunks in work or waiting, for each process
 
 
-def read(job: Job, chunks: Iterator[list[str]], processes: int | None = None) -> Iterator[Lines]:
+def read(job: Work, chunks: Iterator[list[str]], processes: int | None = None) -> Iterator[Lines]:
     """Yields the lines of chunks of files, in their order.
 
     A file that brings down the process that reads it becomes a line with an error.
 
     Args:
-        job: the folder and how to read it.
+        job: how to read them.
         chunks: names of files; no more are taken than keep the processes busy.
         processes: None = one for each CPU that this process may use.
 
@@ -58,7 +58,7 @@ def read(job: Job, chunks: Iterator[list[str]], processes: int | None = None) ->
 class _Pool:
     """Processes that read; they end when this one does, even if it is killed."""
 
-    def __init__(self, job: Job, processes: int) -> None:
+    def __init__(self, job: Work, processes: int) -> None:
         # Spawned: a forked process would inherit locks that threads of this one hold.
         context = multiprocessing.get_context("spawn")
         self._pool = ProcessPoolExecutor(processes, context, _start, (job,))
@@ -75,17 +75,17 @@ class _Pool:
         self._pool.shutdown(cancel_futures=True)
 
 
-_worker: Worker | CheckreaderError | None = None
+_worker: Callable[[Sequence[str]], Lines] | CheckreaderError | None = None
 
 
-def _start(job: Job) -> None:
+def _start(job: Work) -> None:
     global _worker
     parent = multiprocessing.parent_process()
     assert parent is not None
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     threading.Thread(target=_exit_with, args=(parent.sentinel,), daemon=True).start()
     try:
-        _worker = Worker(job)
+        _worker = job.worker()
     except CheckreaderError as error:  # raised by the first `_run`: an initializer can only break the pool
         _worker = error
 
@@ -103,12 +103,12 @@ def _exit_with(parent: Any) -> None:
     os._exit(1)
 
 
-def _read_alone(job: Job, file: str) -> Lines:
+def _read_alone(job: Work, file: str) -> Lines:
     """Reads a file in a process that it may bring down."""
     pool = _Pool(job, 1)
     try:
         return pool.submit([file]).result()
     except BrokenProcessPool:
-        return [LineWriter(job).error(file, "the process that read it died")]
+        return [job.failure(file, "the process that read it died")]
     finally:
         pool.close()

@@ -6,11 +6,15 @@ import argparse
 import csv
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final, TypeAlias
 
 import msgspec
 
+from serving.cli import drawings
 from serving.cli.files import each_page
+from serving.images.codec import decode
+from serving.recognition.annotate_check import draw_check
 from serving.recognition.check import CheckPrediction
 from serving.recognition.check_format import CheckFormat, CheckModels
 from serving.repository import check_models
@@ -35,18 +39,26 @@ def read(options: argparse.Namespace, expected: CheckFormat) -> int:
         1 if a file or a page could not be read, else 0.
 
     Raises:
-        CheckreaderError: the models or the bound cannot be used.
+        CheckreaderError: the models, the bound or the name of the drawing cannot be used.
+        OSError: a drawing cannot be written.
     """
+    if options.draw is not None:
+        drawings.require_name(Path(options.draw), len(options.files))
     repository = Repository.open(options.models)
     models = check_models.choose(repository, expected, options.max_error)
     recognize = check_models.load(repository, models, expected, options.runtime)
     predictions = []
     failures = 0
-    for file, _, prediction in each_page(options.files, recognize):
+    drawn: set[Path] = set()
+    for file, encoded, prediction in each_page(options.files, recognize):
         if prediction is None:
             failures += 1
-        else:
-            predictions.append((file, prediction))
+            continue
+        predictions.append((file, prediction))
+        if options.draw is not None:
+            target = drawings.target(Path(options.draw), file, prediction.page, drawn)
+            draw_check(decode(encoded), prediction).save(target)
+            drawn.add(target)
     if options.json:
         print(_json(models, predictions))
     elif options.csv:

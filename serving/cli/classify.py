@@ -10,7 +10,9 @@ from serving.cli import read
 def add_options(command: argparse.ArgumentParser) -> None:
     """Adds the arguments and options."""
     read.add_common_options(command)
-    command.set_defaults(kind=read.DIGIT, draw=None, country=None, layout=None, **dict.fromkeys(read.FORMAT))
+    command.set_defaults(
+        kind=read.DIGIT, draw=None, review=None, country=None, layout=None, **dict.fromkeys(read.FORMAT)
+    )
 
 
 def run(options: argparse.Namespace) -> int:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import itertools
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
 from serving.bulk.folder import read_file
+from serving.cli import drawings
 from serving.decoding.micr import MicrFormat
 from serving.decoding.thresholds import DigitPrediction, OperatingPoint
 from serving.errors import CheckreaderError
@@ -35,7 +35,6 @@ _MICR_COLUMNS: Final = (
     *("text", "country", "routing", "account", "serial", "amount", "transaction_code"),
     *("confidence", "accepted", "reason"),
 )
-_PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def read(options: argparse.Namespace, model: str, expected: Format | None, crop: Crop | None) -> int:
@@ -57,7 +56,7 @@ def read(options: argparse.Namespace, model: str, expected: Format | None, crop:
     repository = Repository.open(options.models)
     # Refused before the model is loaded, and once, not for every file.
     if options.draw is not None:
-        _check_draw(Path(options.draw), len(options.files))
+        drawings.require_name(Path(options.draw), len(options.files))
     point = point_of(model, repository.model(model), expected, options.max_error)
     loaded = repository.load(model, options.runtime)
     recognize = recognizer(loaded.model, loaded.network, expected, point, crop)
@@ -70,7 +69,7 @@ def read(options: argparse.Namespace, model: str, expected: Format | None, crop:
             continue
         predictions.append((file, prediction))
         if options.draw is not None and not isinstance(prediction, DigitPrediction):
-            target = _target(Path(options.draw), file, prediction.page, drawn)
+            target = drawings.target(Path(options.draw), file, prediction.page, drawn)
             annotate.draw(decode(encoded), prediction, crop).save(target)
             drawn.add(target)
     key, columns = _form(expected)
@@ -117,32 +116,6 @@ def _form(expected: Format | None) -> tuple[str, Sequence[str]]:
     if expected is None:
         return "digits", _DIGIT_COLUMNS
     return ("lines", _MICR_COLUMNS) if isinstance(expected, MicrFormat) else ("fields", _FIELD_COLUMNS)
-
-
-def _target(draw: Path, file: str, page: int, drawn: Collection[Path]) -> Path:
-    """Returns the file that a page is drawn into.
-
-    Pages after the first have their number in its name, and so have pictures of one name from several folders.
-    """
-    suffix = f"-page{page}" if page > 1 else ""
-    if _is_picture(draw):
-        return draw.with_stem(f"{draw.stem}{suffix}")
-    draw.mkdir(parents=True, exist_ok=True)
-    stem = f"{'stdin' if file == '-' else Path(file).name}{suffix}"
-    numbers = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
-    return next(target for number in numbers if (target := draw / f"{stem}{number}.png") not in drawn)
-
-
-def _check_draw(draw: Path, count: int) -> None:
-    """Refuses a name that is neither a picture's, for one file, nor a folder's."""
-    if count > 1 and _is_picture(draw):
-        raise CheckreaderError(f"--draw {draw}: {count} files are drawn into a folder, not into a picture")
-    if draw.suffix and not _is_picture(draw) and not draw.is_dir():
-        raise CheckreaderError(f"--draw {draw}: neither a folder nor a picture ({', '.join(_PICTURES)})")
-
-
-def _is_picture(draw: Path) -> bool:
-    return draw.suffix.lower() in _PICTURES and not draw.is_dir()
 
 
 def _json(about: dict[str, Any], task: str, predictions: Predictions) -> str:

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 from serving import __version__
 from serving.arguments import Parser
-from serving.cli import classify, explain, info, read, renamed, serve
+from serving.cli import classify, explain, info, labels, read, renamed, serve
 from serving.errors import CheckreaderError
 from serving.extras import install_command, require_packages
 from serving.settings import add_option
@@ -46,12 +46,19 @@ COMMANDS: Final = {
     ),
     "read": Command(
         read,
-        "read amounts, numbers, dates, MICR lines and digits, from pictures or a whole folder of them",
+        "read amounts, numbers, dates, MICR lines, digits and whole checks, from pictures or a folder of them",
         "checkreader read amount.png --draw seen.png\n"
         "  checkreader read account.png --scheme aba --json\n"
         "  checkreader read date.png --as date --order dmy --after 2000-01-01\n"
         "  checkreader read line.png --as micr --country us\n"
-        "  checkreader read scans/ --crop 410,120,180,40 --out results.jsonl",
+        "  checkreader read check.jpg --as check --locale us\n"
+        "  checkreader read scans/ --crop 410,120,180,40 --out results.jsonl\n"
+        "  checkreader read checks/ --as check --out checks.csv --review doubts",
+    ),
+    "labels": Command(
+        labels,
+        "turn the corrections of a review into labeled folders",
+        "checkreader labels corrections.jsonl --review doubts --to labeled",
     ),
     "explain": Command(
         explain,

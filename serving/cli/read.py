@@ -59,6 +59,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
         help="where the fields lie on checks that are all alike, JSON of shares of width and height (default: found)",
     )
     command.add_argument(
+        "--review",
+        type=Path,
+        metavar="FOLDER",
+        help="write a page there, with pictures, on which a person corrects what was not accepted of checks; new or empty",
+    )
+    command.add_argument(
         "--draw",
         metavar="FILE|DIR",
         help="write each page with boxes and reading: a file for one picture, a folder for several",
@@ -72,7 +78,7 @@ def add_common_options(command: argparse.ArgumentParser) -> None:
         "files",
         nargs="+",
         metavar="FILE",
-        help="pictures (PNG, JPEG, TIFF, BMP, WebP; - = standard input), or with --out one folder of them",
+        help="pictures (PNG, JPEG, TIFF, BMP, WebP; - = standard input), or with --out or --review one folder of them",
     )
     form = command.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON")
@@ -98,8 +104,8 @@ def add_common_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--out",
         metavar="FILE",
-        help="read a folder: append a line for each page, of JSON, or of comma-separated values if FILE ends in "
-        ".csv; go on where an earlier run ended",
+        help="append a line for each page, of JSON, or of comma-separated values if FILE ends in .csv; go on where an "
+        "earlier run ended",
     )
     command.add_argument(
         "--ray", metavar="ADDRESS", help="with --out: on a Ray cluster, local = one started on this machine"
@@ -119,6 +125,8 @@ def run(options: argparse.Namespace) -> int:
     options.runtime = "onnxruntime" if options.runtime == "onnx" else options.runtime
     if options.kind == CHECK:
         return _run_checks(options)
+    if options.review is not None:
+        raise CheckreaderError("--review is for whole checks: add --as check")
     model, expected = _model_and_format(options)
     if options.out is not None:
         return folder.read(options, model, expected, options.crop)
@@ -128,11 +136,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _run_checks(options: argparse.Namespace) -> int:
     """Reads whole checks; raises CheckreaderError as `run`."""
-    _refuse(options, ("scheme", "length", "draw", "crop", "model"))
+    _refuse(options, ("scheme", "length", "crop", "model"))
     layout = None if options.layout is None else check_layout.to_text(check_layout.load(options.layout))
     known = {name: getattr(options, name) for name in ("locale", "order", "after", "before")}
     expected = CheckFormat(**known, country=options.country or AUTO, layout=layout)
-    if options.out is not None:
+    if options.out is not None or options.review is not None:
         return folder.read_checks(options, expected)
     _refuse_folders(options)
     return checks.read(options, expected)

@@ -40,7 +40,7 @@ class Alphabet:
 
     def text(self, labels: Sequence[int]) -> str:
         """Writes labels as characters."""
-        return "".join(self.symbols[label] for label in labels)
+        return "".join(map(self.symbols.__getitem__, labels))
 
     def labels(self, text: str) -> tuple[int, ...]:
         """Returns the labels of a text; raises ValueError where a character is no symbol."""
@@ -93,7 +93,12 @@ def without_marks(probabilities: Floats, alphabet: Alphabet, kept: str = "") -> 
         A changed copy.
     """
     merged = probabilities.copy()
-    dropped = [label for label, symbol in enumerate(alphabet.symbols) if symbol not in DIGITS + kept]
+    dropped = _dropped(alphabet, kept)
     merged[..., -1] += merged[..., dropped].sum(-1)
     merged[..., dropped] = 0
     return np.asarray(merged)
+
+
+@functools.lru_cache(maxsize=128)
+def _dropped(alphabet: Alphabet, kept: str) -> list[int]:
+    return [label for label, symbol in enumerate(alphabet.symbols) if symbol not in DIGITS + kept]

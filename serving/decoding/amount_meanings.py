@@ -12,7 +12,7 @@ from serving.decoding import amount_grammar
 from serving.decoding.alphabet import DIGITS, Alphabet
 from serving.decoding.amount_grammar import Form
 from serving.decoding.automata import DEAD, Automaton
-from serving.decoding.lattice import accepted_mass
+from serving.decoding.lattice import Flow
 from serving.runtime.network import Floats
 
 
@@ -32,10 +32,11 @@ def probabilities(
         digits cannot be written.
     """
     forms = tuple(form for form in Form if not form.denominator or digits.endswith("100"))
-    automaton, accepting = _with_digits(_joint(alphabet.symbols, locale, forms), alphabet.labels(digits))
-    masses = accepted_mass(views, automaton, accepting)
+    joint, written = _joint(alphabet.symbols, locale, forms), alphabet.labels(digits)
+    flow, places = _flow(joint, _pattern(joint, written))
+    masses = flow.accepted_mass(views, np.where(places < 0, flow.labels, np.array(written)[places]))
     return {
-        form: float(mass) for form, mass, ends in zip(forms, masses, accepting, strict=True) if ends.any()
+        form: float(mass) for form, mass, ends in zip(forms, masses, flow.ends, strict=True) if ends.any()
     }
 
 
@@ -47,11 +48,12 @@ def amount(digits: str, form: Form) -> str:
 
 @dataclass(frozen=True, eq=False)
 class _Joint:
-    """Several automata that run side by side, S states in all; the first is the start, and from the last nothing is accepted.
+    """Several automata that run side by side, S states; the first is the start, and from the last nothing is accepted.
 
     Attributes:
         labels: how many there are, digits and marks.
         digits: int64 [10, S], the state after each digit.
+        alike: for each digit, all that lead from every state to the same one.
         marks: for each state the marks that may follow, ascending, and the states after them.
         reached: bool [S, S], from which states which ones are reached by marks alone; each from itself.
         accepting: bool [F, S], in which states each of the automata accepts.
@@ -59,6 +61,7 @@ class _Joint:
 
     labels: int
     digits: npt.NDArray[np.int64]
+    alike: list[list[int]]
     marks: list[list[tuple[int, int]]]
     reached: npt.NDArray[np.bool_]
     accepting: npt.NDArray[np.bool_]
@@ -89,7 +92,7 @@ def _joint(symbols: str, locale: str | None, forms: tuple[Form, ...]) -> _Joint:
     step[step == DEAD] = len(states)
     reached = np.eye(len(rows), dtype=np.bool_)
     count = 0
-    while count < (count := np.count_nonzero(reached)):
+    while count < (count := int(np.count_nonzero(reached))):
         reached |= reached[step[:, len(DIGITS) :]].any(1)
     marks = [
         [(label, row[label]) for label in range(len(DIGITS), len(symbols)) if row[label] != DEAD]
@@ -100,13 +103,43 @@ def _joint(symbols: str, locale: str | None, forms: tuple[Form, ...]) -> _Joint:
         accepting[index, :-1] = [
             state[index] != DEAD and automaton.accepting[state[index]] for state in states
         ]
-    return _Joint(len(symbols), np.ascontiguousarray(step[:, : len(DIGITS)].T), marks, reached, accepting)
+    successors = np.ascontiguousarray(step[:, : len(DIGITS)].T)
+    alike = [np.flatnonzero((successors == row).all(1)).tolist() for row in successors]
+    return _Joint(len(symbols), successors, alike, marks, reached, accepting)
 
 
-def _with_digits(joint: _Joint, digits: tuple[int, ...]) -> tuple[Automaton, npt.NDArray[np.bool_]]:
-    """Returns an automaton of the strings with these digits that one of the automata accepts, and where each does.
+def _pattern(joint: _Joint, digits: tuple[int, ...]) -> tuple[int, ...]:
+    """Returns the first digits that the automata treat like these, equal neighbors where these have some."""
+    pattern: list[int] = []
+    for place, digit in enumerate(digits):
+        if place and digits[place - 1] == digit:
+            pattern.append(pattern[-1])
+        else:
+            pattern.append(next(other for other in joint.alike[digit] if pattern[-1:] != [other]))
+    return tuple(pattern)
 
-    Its own `accepting` is where any does. All states but the start lead to such a state.
+
+@functools.lru_cache(maxsize=128)
+def _flow(joint: _Joint, digits: tuple[int, ...]) -> tuple[Flow, npt.NDArray[np.int64]]:
+    """Returns the flow through strings with these digits, and which of them each variable emits; -1 for none."""
+    automaton, accepting, positions = _with_digits(joint, digits)
+    flow = Flow.of(automaton, accepting)
+    arrows = np.count_nonzero(flow.labels >= 0)
+    places = np.full(len(flow.labels), -1)
+    places[:arrows] = positions[np.nonzero(automaton.step != DEAD)[0]]
+    places[flow.labels >= len(DIGITS)] = -1
+    return flow, places
+
+
+def _with_digits(
+    joint: _Joint, digits: tuple[int, ...]
+) -> tuple[Automaton, npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    """Returns an automaton of the strings with these digits that one of the automata accepts.
+
+    All of its S states but the start lead to one in which it accepts.
+
+    Returns:
+        The automaton; where each of the F automata accepts, bool [F, S]; how many digits each state is past, int64 [S].
     """
     # In which states of the joint automaton the digits that are left, among marks, lead to an end.
     leading = joint.reached @ joint.accepting.any(0)
@@ -135,4 +168,4 @@ def _with_digits(joint: _Joint, digits: tuple[int, ...]) -> tuple[Automaton, npt
         step[sources, labels] = targets
     positions, nodes = np.array(states).T
     accepting = joint.accepting[:, nodes] & (positions == len(digits))
-    return Automaton(0, step, np.asarray(accepting.any(0))), accepting
+    return Automaton(0, step, np.asarray(accepting.any(0))), accepting, positions

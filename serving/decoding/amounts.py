@@ -78,13 +78,10 @@ def interpret(raw: str, locale: str | None = None) -> Amount:
         CheckreaderError: an unknown locale.
         ValueError: other characters in `raw`.
     """
-    labels = _labels(raw)
-    places = digit_places(raw)
-    if not _accepted(labels, locale) or len(places) > MAX_DIGITS:
-        return Amount(None, f"unclear amount: {_fault(raw, locale)}", places)
-    form = _form(raw, places[-1])
-    value = places[: -len(_DENOMINATOR)] if form.denominator else places
-    return Amount(amount_meanings.amount(digits_of(raw), form), None, value)
+    amount = _clear(raw, locale)
+    if amount is None:
+        return Amount(None, f"unclear amount: {_fault(raw, locale)}", digit_places(raw))
+    return amount
 
 
 def raised_cents(raw: str, locale: str | None = None) -> Amount | None:
@@ -100,15 +97,26 @@ def raised_cents(raw: str, locale: str | None = None) -> Amount | None:
     if len(places) <= _CENTS:
         return None
     first = places[-_CENTS]
-    amount = interpret(raw[:first] + EITHER + raw[first:], locale)
-    if amount.amount is None:
+    amount = _clear(raw[:first] + EITHER + raw[first:], locale)
+    if amount is None:
         return None
     return replace(amount, digits=tuple(place - (place > first) for place in amount.digits))
 
 
+def _clear(raw: str, locale: str | None) -> Amount | None:
+    """Interprets a string; returns None where there is a doubt."""
+    labels = _labels(raw)
+    places = digit_places(raw)
+    if not _accepted(labels, locale) or len(places) > MAX_DIGITS:
+        return None
+    form = _form(raw, places[-1])
+    value = places[: -len(_DENOMINATOR)] if form.denominator else places
+    return Amount(amount_meanings.amount(digits_of(raw), form), None, value)
+
+
 def digits_of(raw: str) -> str:
     """Returns the digits of a string alone."""
-    return "".join(character for character in raw if character in DIGITS)
+    return "".join(filter(DIGITS.__contains__, raw))
 
 
 def digit_places(raw: str) -> tuple[int, ...]:

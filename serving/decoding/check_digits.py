@@ -102,4 +102,12 @@ def parse(scheme: str | None = None, length: int | None = None) -> Automaton | N
     return automaton
 
 
+@lru_cache(maxsize=128)
+def allows(scheme: str | None, length: int) -> bool:
+    """Returns whether there are numbers of `length` digits that satisfy a scheme that is known; None = no scheme."""
+    if not 1 <= length <= MAX_LENGTH:
+        return False
+    return scheme is None or not intersection(SCHEMES[scheme](), _length(length)).empty
+
+
 _length = length  # `parse` has an argument of that name

@@ -15,7 +15,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush, heappushpop
-from typing import Any, TypeAlias
+from operator import mul
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,9 @@ from serving.decoding.automata import DEAD, Automaton
 from serving.decoding.lattice import Lattice, Matrix, Prefix, normalized_rows
 
 BUDGET = 2000
+_ROUNDING: Final = 1e-12
+_MOST: Final = 0.501  # of all strings' probability, in one that is certainly the likeliest
+_LOST: Final = 1e-12  # probability that is not followed up
 
 # First and last step of a label, and the probability that its stretch reads as it.
 Place: TypeAlias = tuple[int, int, float]
@@ -78,6 +82,22 @@ def search(
     return search_lattice(Lattice(normalized_rows(probabilities), accepts), count, budget)
 
 
+def likeliest(probabilities: npt.NDArray[np.floating[Any]]) -> Search:
+    """Does as `search` for one string and without an automaton, several times as fast where nothing is in doubt.
+
+    The string of the likeliest alignment is the likeliest of all where it has more than half of the probability.
+
+    Args:
+        probabilities: as for `search`; errors too.
+    """
+    rows = normalized_rows(probabilities)
+    labels = tuple(label for label, _, _ in _path(rows))
+    probable = _forward(rows, labels)
+    if probable > _MOST:
+        return Search([Hypothesis(labels, probable)], True, 1.0, 1)
+    return search_lattice(Lattice(rows, None), 1)
+
+
 def search_lattice(lattice: Lattice, count: int = 3, budget: int = BUDGET) -> Search:
     """Finds the likeliest strings of a lattice that is made already; arguments and errors as `search`."""
     if count < 1:
@@ -108,6 +128,9 @@ def search_lattice(lattice: Lattice, count: int = 3, budget: int = BUDGET) -> Se
             else:
                 heappushpop(reached, complete)
         least = reached[0] if len(reached) == count else 0.0
+        # The strings that go on from the prefix have together what is left of its probability.
+        if -negative - complete < least - _ROUNDING:
+            continue
         for label, bound in enumerate(lattice.bounds(prefix)):
             if bound > least:
                 serial += 1
@@ -151,12 +174,13 @@ def places(probabilities: npt.NDArray[np.floating[Any]], labels: Sequence[int]) 
     if not labels:
         return []
     spans = _greedy(rows, labels) or _viterbi(rows, labels)
+    *columns, pauses = rows[:, [*labels, -1]].T.tolist()
     stretches = []
     begin = 0
     for index, (first, last) in enumerate(spans):
         # Steps of blank between this label and the next are shared.
         end = (last + 1 + spans[index + 1][0]) // 2 if index + 1 < len(spans) else len(rows)
-        stretches.append((first, last, _alone(rows[begin:end, [labels[index], -1]].tolist())))
+        stretches.append((first, last, _alone(columns[index][begin:end], pauses[begin:end])))
         begin = end
     return stretches
 
@@ -179,15 +203,53 @@ def _descend(lattice: Lattice, prefix: Prefix, label: int) -> dict[tuple[int, ..
 
 def _greedy(rows: Matrix, labels: Sequence[int]) -> list[tuple[int, int]] | None:
     """Does as `_viterbi` where the likeliest alignment of all gives these labels; else returns None."""
-    path = rows.argmax(1)
-    edges = np.flatnonzero(path[1:] != path[:-1]) + 1
-    starts = [0, *edges.tolist()]
-    stops = [*starts[1:], len(path)]
-    blank = rows.shape[1] - 1
-    runs = [run for run in zip(path[starts].tolist(), starts, stops, strict=True) if run[0] != blank]
+    runs = _path(rows)
     if [label for label, _, _ in runs] != list(labels):
         return None
     return [(start, stop - 1) for _, start, stop in runs]
+
+
+def _path(rows: Matrix) -> list[tuple[int, int, int]]:
+    """Returns the labels of the likeliest alignment, each with its first step and the one past its last."""
+    path = rows.argmax(1)
+    edges = np.flatnonzero(path[1:] != path[:-1]) + 1
+    starts = [0, *edges.tolist()] if len(path) else []
+    stops = [*starts[1:], len(path)]
+    blank = rows.shape[1] - 1
+    return [run for run in zip(path[starts].tolist(), starts, stops, strict=False) if run[0] != blank]
+
+
+def _forward(rows: Matrix, labels: Sequence[int]) -> float:
+    """Returns the total probability of a string as `Lattice.extend` does, but for what is less than `_LOST`.
+
+    It is computed at the steps alone at which the string so far is likely to end.
+    """
+    columns: list[list[float]] = rows.T.tolist()
+    pauses, steps = columns[-1], len(rows)
+    start, before, previous = 0, [1.0], -1
+    for pause in pauses:
+        if before[-1] < _LOST:
+            break
+        before.append(before[-1] * pause)
+    for label in labels:
+        if label == previous:
+            # After the same label only a blank makes it a new one.
+            before = list(map(mul, pauses[start:], before))
+            start += 1
+        here, in_label, end, ends = columns[label], 0.0, 0.0, []
+        for probability, pause, entering in zip(here[start:], pauses[start:], before, strict=False):
+            in_label = probability * (in_label + entering)
+            end = pause * end + in_label
+            ends.append(end)
+        for step in range(start + len(before), steps):
+            if end < _LOST:
+                break
+            in_label *= here[step]
+            end = pauses[step] * end + in_label
+            ends.append(end)
+        first = next((place for place, share in enumerate(ends) if share >= _LOST), len(ends))
+        start, before, previous = start + 1 + first, ends[first:], label
+    return before[-1] if before and start + len(before) == steps + 1 else 0.0
 
 
 def _viterbi(rows: Matrix, labels: Sequence[int]) -> list[tuple[int, int]]:
@@ -230,10 +292,10 @@ def _viterbi(rows: Matrix, labels: Sequence[int]) -> list[tuple[int, int]]:
     return spans[::-1]
 
 
-def _alone(steps: list[list[float]]) -> float:
-    """Returns the probability that steps of (label, blank) give the label once and nothing else."""
+def _alone(column: list[float], pauses: list[float]) -> float:
+    """Returns the probability that steps give a label once and nothing else, by its and the blank's at each."""
     none, in_label, in_blank = 1.0, 0.0, 0.0
-    for here, pause in steps:
+    for here, pause in zip(column, pauses, strict=True):
         in_blank = pause * (in_blank + in_label)
         in_label = here * (in_label + none)
         none *= pause

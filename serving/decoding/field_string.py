@@ -28,6 +28,9 @@ _SURE: Final = 1e-12  # probabilities are kept this far from 0 and 1
 # Prefixes that a search may expand: readable fields take some tens, and a millisecond; noise would take seconds
 # and is rejected anyway.
 _BUDGET: Final = 300
+_SMALL_BUDGET: Final = (
+    60  # for a first string that is likely to be the one; noise is not searched twice as long
+)
 # An amount that is less likely than this, relative to the likeliest string, is not taken to be what is written. Chosen
 # on 767 Chilean amounts and 48 Indian ones: from 0.07 down it takes right strings for wrong amounts.
 _LIKELY: Final = 0.25
@@ -214,7 +217,7 @@ def _decode_date(probabilities: Floats, rules: DateRules, alphabet: Alphabet, co
 def _with_marks(probabilities: Floats, digits: tuple[int, ...], alphabet: Alphabet) -> tuple[int, ...]:
     """Inserts the likeliest marks into the digits."""
     if probabilities[..., len(DIGITS) : -1].max(initial=0.0) >= _MARKED:
-        likeliest = ensemble.search(probabilities, None, 1, _BUDGET)
+        likeliest = ensemble.search(probabilities, None, 1, _SMALL_BUDGET)
         if likeliest.exact and _digits(likeliest.best[0]) == digits:  # as nearly everywhere
             return likeliest.best[0].labels
         for hypothesis in ensemble.search(probabilities, None, _COUNT, _BUDGET).best:

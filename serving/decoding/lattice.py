@@ -7,6 +7,7 @@ searches here.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from operator import mul
 from typing import Any, NamedTuple
 
@@ -58,9 +59,10 @@ class Lattice:
         gains = self._gains.get(state)
         if gains is None:
             here = self._all[:, state]
-            later = np.zeros_like(here)
-            later[:-1] = self._pauses * here[1:]
-            gains = self._gains[state] = np.hstack([here, later])
+            steps, labels = here.shape
+            gains = self._gains[state] = np.zeros((steps, 2 * labels))
+            gains[:, :labels] = here
+            np.multiply(self._pauses, here[1:], out=gains[:-1, labels:])
         return gains
 
     def step(self, state: int, label: int) -> int:
@@ -98,7 +100,8 @@ class Lattice:
 
     def bounds(self, prefix: Prefix) -> list[float]:
         """Returns for each label the probability of all accepted strings that begin with the prefix and it."""
-        values: list[float] = (np.array(prefix.ends[:-1]) @ self.gains(prefix.state)).tolist()
+        gains = self.gains(prefix.state)
+        values: list[float] = np.fromiter(prefix.ends, np.float64, len(gains)).dot(gains).tolist()
         labels = len(values) // 2
         if prefix.labels:
             last = prefix.labels[-1]
@@ -106,42 +109,68 @@ class Lattice:
         return values[:labels]
 
 
-def accepted_mass(
-    views: npt.NDArray[np.floating[Any]], automaton: Automaton, accepting: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.float64]:
-    """Computes how likely the strings are that end in some of an automaton's states, without listing any.
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """How the probability of strings flows through an automaton, from step to step.
 
-    The forward variables run over the automaton's arrows, and its states with a blank since: few of each, as in an
-    automaton of strings with the same digits, make one product of matrices for each step.
+    The forward variables are the automaton's arrows, and after them its states with a blank since: few of each, as in
+    an automaton of strings with the same digits, make one product of matrices for each step.
 
-    Args:
-        views: float [V, T, K], rows that sum to 1; the last of K is the blank.
-        automaton: over K − 1 labels.
-        accepting: bool [F, S]; for each of F, the states in which a string may end.
-
-    Returns:
-        float64 [F]: the mean over the views.
+    Attributes:
+        labels: int64 [N], the label that a step emits where the mass is at the variable; -1 for the blank.
+        start: the variable that holds all mass before the first step.
+        matrix: bool [N, N], from which variable the mass flows to which.
+        ends: bool [F, N], for each of F sets of states, where a string may end.
     """
-    source, label = np.nonzero(automaton.step != DEAD)
-    used, renumbered = np.unique(
-        np.concatenate([[automaton.start], source, automaton.step[source, label]]), return_inverse=True
-    )
-    start, source, target = int(renumbered[0]), *np.split(renumbered[1:], 2)
-    accepting = accepting[:, used]
-    arrows, states = len(source), len(used)
-    # Where the mass of each variable flows to; a blank has to stand between equal labels.
-    flow = np.eye(arrows + states)
-    flow[:arrows, :arrows] += (target[:, None] == source) & (label[:, None] != label)
-    flow[np.arange(arrows), arrows + target] = 1
-    flow[arrows + source, np.arange(arrows)] = 1
-    emitted = views[:, :, np.append(label, np.full(states, -1))].swapaxes(0, 1).astype(np.float64)
-    mass = np.zeros((len(views), arrows + states))
-    mass[:, arrows + start] = 1
-    for emission in emitted:
-        mass = mass @ flow
-        mass *= emission
-    ended: Matrix = mass @ accepting[:, np.append(target, np.arange(states))].T
-    return np.asarray(ended.mean(0))
+
+    labels: npt.NDArray[np.int64]
+    start: int
+    matrix: npt.NDArray[np.bool_]
+    ends: npt.NDArray[np.bool_]
+
+    @staticmethod
+    def of(automaton: Automaton, accepting: npt.NDArray[np.bool_]) -> Flow:
+        """Prepares an automaton.
+
+        Args:
+            automaton: over K − 1 labels.
+            accepting: bool [F, S]; for each of F, the states in which a string may end.
+        """
+        source, label = np.nonzero(automaton.step != DEAD)
+        used, renumbered = np.unique(
+            np.concatenate([[automaton.start], source, automaton.step[source, label]]), return_inverse=True
+        )
+        start, source, target = int(renumbered[0]), *np.split(renumbered[1:], 2)
+        arrows, states = len(source), len(used)
+        # A blank has to stand between equal labels.
+        matrix = np.eye(arrows + states, dtype=np.bool_)
+        matrix[:arrows, :arrows] |= (target[:, None] == source) & (label[:, None] != label)
+        matrix[np.arange(arrows), arrows + target] = True
+        matrix[arrows + source, np.arange(arrows)] = True
+        ends = accepting[:, used][:, np.append(target, np.arange(states))]
+        return Flow(np.append(label, np.full(states, -1)), arrows + start, matrix, ends)
+
+    def accepted_mass(
+        self, views: npt.NDArray[np.floating[Any]], labels: npt.NDArray[np.int64] | None = None
+    ) -> Matrix:
+        """Computes how likely the strings are that end in each of the sets of states, without listing any.
+
+        Args:
+            views: float [V, T, K], rows that sum to 1; the last of K is the blank.
+            labels: int64 [N], others than the automaton's; of neighbors, equal ones have to be where they are there.
+
+        Returns:
+            float64 [F]: the mean over the views.
+        """
+        flow = self.matrix.astype(np.float64)
+        emitted = views[:, :, self.labels if labels is None else labels].swapaxes(0, 1).astype(np.float64)
+        mass = np.zeros((len(views), len(flow)))
+        mass[:, self.start] = 1
+        for emission in emitted:
+            mass = mass @ flow
+            mass *= emission
+        ended: Matrix = mass @ self.ends.T
+        return np.asarray(ended.mean(0))
 
 
 def normalized_rows(probabilities: npt.NDArray[np.floating[Any]]) -> Matrix:

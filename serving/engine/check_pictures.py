@@ -14,7 +14,6 @@ from serving.errors import Unknown
 from serving.recognition import check_recognizer
 from serving.recognition.check import CheckPrediction
 from serving.recognition.check_format import (
-    NO_LOCATOR,
     TASK,
     CheckFormat,
     CheckModels,
@@ -57,13 +56,17 @@ def choose_models(models: Mapping[str, ServedModel], expected: CheckFormat) -> S
         Unknown: one that is needed is not served.
     """
 
-    def first(task: str, serves: str) -> ServedModel:
+    def first(task: str, does: str, advice: str = "") -> ServedModel:
         for served in models.values():
             if served.loaded.model.task == task:
                 return served
-        raise Unknown(f"no served model {serves}, or start checkreader serve with one, by --models")
+        raise Unknown(
+            f"no model that {does} is served: {advice}start checkreader serve with one, by --models"
+        )
 
-    locator = first(TASK, NO_LOCATOR) if expected.layout is None else None
+    locator = None
+    if expected.layout is None:
+        locator = first(TASK, "finds the fields of checks", "name their places by layout, or ")
     return ServedCheckModels(first("field", "reads fields"), first("micr", "reads MICR lines"), locator)
 
 

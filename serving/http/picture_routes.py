@@ -206,7 +206,7 @@ def _check_operation(endpoints: Endpoints) -> Operation:
         "curl --data-binary @check.png --url-query layout@layout.json localhost:8000/checks",
         reply='{"models":[{"name":"check-fields","version":"1"},{"name":"lenet5-field","version":"1"},{"name":"lenet5-micr",'
         '"version":"1"}],"checks":[{"page":1,"corners":[[36.0,34.0],[1366.0,42.0],[1353.0,622.0],[41.0,613.0]],"quality":{'
-        '"problems":[]},"fields":{"amount":{"box":[1111,253,158,37],"score":0.98,"text":"20000","raw":"200.00","amount":"200.00",'
+        '"width":1330,"sharpness":0.41,"light":201,"glare":0.0,"skew":0.3,"cut_off":0.0,"problems":[]},"fields":{"amount":{"box":[1111,253,158,37],"score":0.98,"text":"20000","raw":"200.00","amount":"200.00",'
         '"confidence":0.996,"accepted":true,"reason":null,"max_error":0.02,"applied_max_error":0.02,"digits":[{"digit":2,'
         '"probability":0.999,"box":[1112,255,22,30]}],"alternatives":[]},"date":null,"micr":{"box":[94,547,849,36],"score":0.99,'
         '"text":"A021000021A 123456789C 0101","symbols":"⑆021000021⑆ 123456789⑈ 0101","country":"us","fields":{"routing":{'

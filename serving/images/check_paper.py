@@ -21,9 +21,9 @@ from PIL import Image
 
 from serving.images.codec import Gray
 from serving.images.edge_lines import EdgePoints, find_lines
-from serving.images.micr_line import normalize_micr_line
+from serving.images.micr_line import HEIGHT, PITCH, normalize_micr_line
 from serving.images.perspective import Perspective, Points, picture_corners
-from serving.images.quadrangles import find_quadrangles
+from serving.images.quadrangles import Quadrangle, find_quadrangle
 
 BLANK: Final = "blank page: nothing is written on it"
 CUT_OFF: Final = "the check is cut off: take the whole of it into the picture"
@@ -32,13 +32,21 @@ TWO_CHECKS: Final = "two checks in one picture: post them one by one"
 _THUMBNAIL: Final = 340  # pixels of the longer side
 _SAMPLES: Final = 4  # pixels of a thumbnail's pixel that are looked at, across and down
 _LEAST_WIDTH: Final = 300  # pixels of a check that can be read
-_INK: Final = 2.5, 4.0  # levels, and times the noise, from pixel to pixel in ink
-_LEAST_INK: Final = 12  # edge points of ink
+_INK: Final = (
+    2.5,
+    4.0,
+    10.0,
+)  # from pixel to pixel in ink: levels at least, times the noise, and levels at most
+_LEAST_INK: Final = 60  # edge points of ink; a blurred check has more than 100
 _INSIDE: Final = 0.06  # of the paper's sides, where its own edge may be
 _SHAPES: Final = 1.5, 3.7  # length by height, beyond which a paper is no check
 _RIVAL: Final = 0.3  # of the paper's ink, around it, where another check may be
-_ALIKE: Final = 0.8  # length of the shorter of two checks by the longer
-_CLEAR: Final = 0.5  # of the paper's score, in a rival's
+_ALIKE: Final = 0.5  # of the longer of two checks' sides, in the shorter
+_OVERLAP: Final = 0.1  # of the other, in one of two checks
+_FILLED: Final = 0.9  # of the picture's width or height, in a paper that fills it
+_SEEN: Final = 0.5  # of a side, where it is seen
+_LEAST_SYMBOLS: Final = 18  # of a MICR line
+_OUTER: Final = 0.2  # of the height, from a check's middle to its MICR line at least
 _ENDS: Final = 0.015  # of the width: no MICR line ends so close to a check's side
 
 
@@ -68,18 +76,21 @@ def find_paper(pixels: Gray) -> Paper:
         return Paper(None, _too_small(int(size.max())))
     small, block = _thumbnail(pixels)
     points = EdgePoints.of(small)
-    corners, score = _likeliest(small, points)
+    quadrangle = _search(small, points)
+    corners = quadrangle.corners
     if _ink(points, corners, small.shape).sum() < _LEAST_INK:
         return Paper(None, BLANK)
     place = _landscape(corners * block)
     # The last pixel of a thumbnail may reach beyond the picture.
     place = np.where((place > size) & (place < size + block), size, place)
+    if _is_folded(place, size):
+        return Paper(_landscape(picture_corners(pixels.shape)), None)
     width = float(np.linalg.norm(place[1] - place[0]))
     if width < _LEAST_WIDTH:
         return Paper(place, _too_small(round(width)))
-    if _has_rival(pixels, small, points, corners, score, block):
+    if _has_rival(pixels, small, points, corners, block):
         return Paper(place, TWO_CHECKS)
-    return Paper(place, _shape_problem(pixels, place))
+    return Paper(place, _shape_problem(pixels, place, _leaves(quadrangle, small.shape)))
 
 
 def _too_small(width: int) -> str:
@@ -94,13 +105,9 @@ def _thumbnail(pixels: Gray) -> tuple[Gray, int]:
     return np.asarray(Image.fromarray(pixels[::stride, ::stride]).reduce(merged)), stride * merged
 
 
-def _likeliest(small: Gray, points: EdgePoints) -> tuple[Points, float]:
-    """Returns the corners of the likeliest paper, clockwise, and how much speaks for it."""
-    lines = find_lines(points, float(np.hypot(*small.shape)) / 2)
-    quadrangles = find_quadrangles(small, points, lines)
-    if not len(quadrangles.score):
-        return picture_corners(small.shape), 0.0
-    return quadrangles.corners[0], float(quadrangles.score[0])
+def _search(small: Gray, points: EdgePoints) -> Quadrangle:
+    """Returns the likeliest paper."""
+    return find_quadrangle(small, points, find_lines(points, float(np.hypot(*small.shape)) / 2))
 
 
 def _landscape(corners: Points) -> Points:
@@ -111,7 +118,7 @@ def _landscape(corners: Points) -> Points:
 
 def _ink(points: EdgePoints, corners: Points, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
     """Returns which edge points are ink within the paper and not its own edge, bool [n]."""
-    distinct = points.step > max(_INK[0], _INK[1] * points.noise)
+    distinct = points.step > np.clip(_INK[1] * points.noise, _INK[0], _INK[2])
     return np.asarray(distinct & _within(points, corners, shape, -_INSIDE))
 
 
@@ -124,39 +131,78 @@ def _within(
     return np.asarray((np.abs(x - 0.5) < 0.5 + margin) & (np.abs(y - 0.5) < 0.5 + margin))
 
 
-def _has_rival(
-    pixels: Gray, small: Gray, points: EdgePoints, corners: Points, score: float, block: int
-) -> bool:
-    """Returns whether another check lies beside one: of its size, and with a MICR line as it has one."""
+def _has_rival(pixels: Gray, small: Gray, points: EdgePoints, corners: Points, block: int) -> bool:
+    """Returns whether another check lies beside one: about of its size, and with a MICR line as it has one."""
     around = points.select(~_within(points, corners, small.shape, _INSIDE))
-    strong = around.strong()
-    if strong.shape[1] < _RIVAL * np.count_nonzero(_ink(points, corners, small.shape)):
+    if around.strong.shape[1] < _RIVAL * np.count_nonzero(_ink(points, corners, small.shape)):
         return False
-    others, other_score = _likeliest(small, around)
+    others = _search(small, around).corners
     lengths = [np.linalg.norm(np.diff(_landscape(part)[:3], axis=0), axis=1) for part in (corners, others)]
-    if other_score < _CLEAR * score or np.min(lengths, 0).min() < 1:
-        return False
     if (np.min(lengths, 0) < _ALIKE * np.max(lengths, 0)).any():
         return False
-    return all(_has_micr_line(pixels, part * block) for part in (corners, others))
+    grid = np.stack(np.meshgrid(*[np.arange(0.05, 1, 0.1)] * 2), -1).reshape(-1, 2)
+    x, y = Perspective(corners, 1, 1).to_check(Perspective(others, 1, 1).to_picture(grid)).T
+    if ((np.abs(x - 0.5) < 0.5) & (np.abs(y - 0.5) < 0.5)).mean() > _OVERLAP:
+        return False
+    return all(_has_micr_line(pixels, _landscape(part * block)) for part in (corners, others))
 
 
 def _has_micr_line(pixels: Gray, corners: Points) -> bool:
-    line = normalize_micr_line(Perspective.of(_landscape(corners)).flatten(pixels))
-    return line.problem is None and line.doubt is None
+    """Returns whether a paper has a MICR line where a check has it: along its lower side, or its upper one."""
+    perspective = Perspective.of(corners)
+    line = normalize_micr_line(perspective.flatten(pixels))
+    length = line.pixels.shape[1]
+    if line.problem is not None or line.doubt is not None or length < _LEAST_SYMBOLS * PITCH:
+        return False
+    _, middle = line.to_picture @ (length / 2, HEIGHT / 2, 1)
+    return bool(abs(middle / perspective.height - 0.5) > _OUTER)
 
 
-def _shape_problem(pixels: Gray, corners: Points) -> str | None:
+def _leaves(quadrangle: Quadrangle, shape: tuple[int, ...]) -> bool:
+    """Returns whether the paper leaves the picture between two sides that are seen."""
+    size = np.array(shape[::-1])
+    corners, sides, visible = quadrangle.corners, quadrangle.sides, quadrangle.visible
+    is_outer = ((corners < 1) | (corners > size - 1)).any(1)
+    is_open = (sides < 0) & is_outer & np.roll(is_outer, -1)
+    return bool((is_open & (np.roll(visible, 1) > _SEEN) & (np.roll(visible, -1) > _SEEN)).any())
+
+
+def _is_folded(corners: Points, size: Points) -> bool:
+    """Returns whether a paper is a part of a check that fills the picture, up to a fold."""
+    if _is_check_shaped(*np.linalg.norm(np.diff(corners[:3], axis=0), axis=1)) or not _is_check_shaped(*size):
+        return False
+    return bool((np.ptp(corners, axis=0) > _FILLED * size).any())
+
+
+def _is_check_shaped(width: float, height: float) -> bool:
+    shorter, longer = sorted((width, height))
+    return _SHAPES[0] * shorter <= longer <= _SHAPES[1] * shorter
+
+
+def _shape_problem(pixels: Gray, corners: Points, leaves: bool) -> str | None:
     """Returns what a paper is that has not the shape of a check: two of them, a part of one, or None: not known."""
     perspective = Perspective.of(corners)
     shape = perspective.width / perspective.height
-    if _SHAPES[0] <= shape <= _SHAPES[1]:
-        return None
     if shape > _SHAPES[1]:
         return CUT_OFF
+    if shape >= _SHAPES[0]:
+        return None
+    if leaves:
+        return CUT_OFF
+    for turns in (0, 1):
+        first, second, third, fourth = np.roll(corners, turns, 0)
+        parts = (
+            (first, second, (second + third) / 2, (first + fourth) / 2),
+            (
+                (first + fourth) / 2,
+                (second + third) / 2,
+                third,
+                fourth,
+            ),
+        )
+        if all(_has_micr_line(pixels, np.array(part)) for part in parts):
+            return TWO_CHECKS
     line = normalize_micr_line(perspective.flatten(pixels))
-    if line.doubt is not None and line.doubt.startswith("two lines"):
-        return TWO_CHECKS
     if line.problem is not None or line.doubt is not None:
         return None
     ends = line.to_picture @ np.array([(0, line.pixels.shape[1]), (0, 0), (1, 1)])

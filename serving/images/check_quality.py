@@ -72,7 +72,7 @@ class Quality:
 
 def quality(pixels: Gray, perspective: Perspective) -> Quality:
     """Measures how a check is seen in a picture, uint8 [h, w], at a place in it."""
-    top, right, bottom, left = np.roll(perspective.corners, -1, 0) - perspective.corners
+    top, _, bottom, _ = np.roll(perspective.corners, -1, 0) - perspective.corners
     width = max(float(np.hypot(*top)), float(np.hypot(*bottom)))
     along = top - bottom
     skew = float(np.degrees(np.arctan2(along[1], along[0])))

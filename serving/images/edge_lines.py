@@ -63,16 +63,18 @@ class EdgePoints:
             strongest.sort()
             rows, columns = rows[strongest], columns[strongest]
         height, width = pixels.shape
-        gradient = np.array([across[rows, columns], down[rows, columns]])
+        gradient = np.array([across[rows, columns], down[rows, columns]], np.float32)
         place = np.array([columns + (0.5 - width / 2), rows + (0.5 - height / 2)], np.float32)
-        return EdgePoints(place, gradient / steps[rows, columns], steps[rows, columns], noise)
+        step = steps[rows, columns]
+        return EdgePoints(place, np.asarray(gradient / step, np.float32), step, noise)
 
     def select(self, keep: npt.NDArray[np.bool_]) -> EdgePoints:
         """Returns some of the points, those in keep, bool [n]."""
         return EdgePoints(self.place[:, keep], self.gradient[:, keep], self.step[keep], self.noise)
 
+    @functools.cached_property
     def strong(self) -> _Levels:
-        """Returns the places of points as distinct as print, float32 [2, n]."""
+        """The places of points as distinct as print, float32 [2, n]."""
         if not len(self.step):
             return self.place
         return self.place[:, self.step > _STRONG * np.percentile(self.step, 95)]
@@ -85,10 +87,16 @@ class Lines:
     Attributes:
         angle: float64 [n].
         offset: float64 [n], from the picture's middle.
+        count: int64 [n], of the points on each.
     """
 
     angle: _Floats
     offset: _Floats
+    count: npt.NDArray[np.int64]
+
+    def select(self, keep: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Lines:
+        """Returns some of the lines, by a mask or by their indices."""
+        return Lines(self.angle[keep], self.offset[keep], self.count[keep])
 
     def normal(self) -> _Levels:
         """Returns the lines' normals, float32 [n, 2]."""
@@ -103,7 +111,7 @@ def find_lines(points: EdgePoints, reach: float) -> Lines:
         reach: pixels from the picture's middle to its corners.
     """
     if not points.place.size:
-        return Lines(np.zeros(0), np.zeros(0))
+        return Lines(np.zeros(0), np.zeros(0), np.zeros(0, np.int64))
     votes = _votes(points, reach)
     angle, offset = _peaks(votes, reach)
     return _fitted(points, angle, offset)
@@ -162,9 +170,13 @@ def _peaks(votes: _Levels, reach: float) -> tuple[_Floats, _Floats]:
     """Returns angle and offset of the strongest peaks."""
     padded = np.pad(votes, ((0, 0), (_PEAK, _PEAK)))
     padded = np.concatenate([padded[-_PEAK:], padded, padded[:_PEAK]])
-    largest = functools.reduce(np.maximum, (padded[shift : shift + len(votes)] for shift in range(2 * _PEAK + 1)))
+    largest = functools.reduce(
+        np.maximum, (padded[shift : shift + len(votes)] for shift in range(2 * _PEAK + 1))
+    )
     bins = votes.shape[1]
-    largest = functools.reduce(np.maximum, (largest[:, shift : shift + bins] for shift in range(2 * _PEAK + 1)))
+    largest = functools.reduce(
+        np.maximum, (largest[:, shift : shift + bins] for shift in range(2 * _PEAK + 1))
+    )
     direction, place = ((votes == largest) & (votes > reach / 12)).nonzero()
     order = np.argsort(-votes[direction, place], kind="stable")[:_MOST_LINES]
     angle = direction[order] * (2 * np.pi / _DIRECTIONS)
@@ -173,21 +185,20 @@ def _peaks(votes: _Levels, reach: float) -> tuple[_Floats, _Floats]:
 
 def _fitted(points: EdgePoints, angle: _Floats, offset: _Floats) -> Lines:
     """Fits lines to their points; leaves out those that another has become."""
-    lines = Lines(angle, offset)
-    for near in (_NEAR, _NEAR):
-        line, point = on_lines(points, lines, near).nonzero()
-        normal, (x, y) = lines.normal()[line].T, points.place[:, point]
-        along = normal[0] * y - normal[1] * x
-        error = normal[0] * x + normal[1] * y - lines.offset[line]
-        size = len(lines.angle)
-        count = np.maximum(np.bincount(line, minlength=size), 1)
-        middle, shift = (np.bincount(line, part, size) / count for part in (along, error))
-        centered = along - middle[line]
-        spread = np.maximum(np.bincount(line, centered * centered, size), 1)
-        slope = np.bincount(line, centered * error, size) / spread
-        turn = np.arctan(slope)
-        lines = Lines(lines.angle - turn, (lines.offset + shift - slope * middle) * np.cos(turn))
+    size = len(angle)
+    lines = Lines(angle, offset, np.zeros(size, np.int64))
+    line, point = on_lines(points, lines).nonzero()
+    normal, (x, y) = lines.normal()[line].T, points.place[:, point]
+    along = normal[0] * y - normal[1] * x
+    error = normal[0] * x + normal[1] * y - offset[line]
+    count = np.bincount(line, minlength=size)
+    middle, shift = (np.bincount(line, part, size) / np.maximum(count, 1) for part in (along, error))
+    centered = along - middle[line]
+    spread = np.maximum(np.bincount(line, centered * centered, size), 1)
+    slope = np.bincount(line, centered * error, size) / spread
+    turn = np.arctan(slope)
+    lines = Lines(angle - turn, (offset + shift - slope * middle) * np.cos(turn), count)
     turned = np.abs((lines.angle[:, None] - lines.angle + np.pi) % (2 * np.pi) - np.pi)
     same = (turned < _SAME[1]) & (np.abs(lines.offset[:, None] - lines.offset) < _SAME[0])
-    is_first = ~np.tril(same, -1).any(1)
-    return Lines(lines.angle[is_first], lines.offset[is_first])
+    is_first = np.asarray(np.tril(same, -1).sum(1) == 0)
+    return lines.select(is_first)

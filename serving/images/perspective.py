@@ -71,19 +71,7 @@ class Perspective:
 
     def to_check(self, points: npt.NDArray[np.floating]) -> Points:
         """Maps places in the picture, [n, 2], to the flat check; float64 [n, 2]."""
-        return _move(np.linalg.inv(self._matrix), points)
-
-    def box_in_picture(self, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-        """Returns the upright box in the picture around a box of the flat check.
-
-        Args:
-            box: left, top, right and bottom, as shares of the flat check's width and height.
-        """
-        left, top, right, bottom = box
-        outline = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
-        places = self.to_picture(outline * (self.width, self.height))
-        (x0, y0), (x1, y1) = places.min(0).tolist(), places.max(0).tolist()
-        return x0, y0, x1, y1
+        return _move(np.asarray(np.linalg.inv(self._matrix), np.float64), points)
 
     def flatten(self, pixels: Gray) -> Gray:
         """Returns the flat check of a picture, uint8 [h, w] → uint8 [height, width].

@@ -1,4 +1,4 @@
-"""Puts quadrangles together from a picture's straight edges and tells how much speaks for each to be a sheet of paper.
+"""Puts quadrangles together of a picture's straight edges and tells how much speaks for each to be a sheet of paper.
 
 Where no edge is seen, a sheet may reach to the picture's border, or a little beyond the print where the rest is empty.
 """
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from serving.images.codec import Gray
 from serving.images.edge_lines import EdgePoints, Lines, on_lines
+from serving.images.perspective import picture_corners
 
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
@@ -20,20 +21,21 @@ _Ints = npt.NDArray[np.int64]
 # What each pixel of a side says, as logarithms of likelihoods of "a sheet's edge" against "a chance":
 SEEN: Final = 1.4
 _UNSEEN: Final = -1.7
-_THIN: Final = 0.5  # of a thin line, beyond which there is hardly an edge
+_THIN: Final = 0.2  # of a thin line, beyond which there is hardly an edge
 _RULED: Final = -0.7  # and one beyond which there is print
-_DARKER: Final = -0.35  # where the sheet would be darker than what is around it
+_DARKER: Final = -0.2  # where the sheet would be darker than what is around it
 _BEYOND: Final = -1.5  # for an edge that goes on beyond the sheet's corner
 _REACH: Final = 14  # pixels beyond a corner that are looked at
 _BORDER: Final = 1.5  # pixels at the picture's border, in which no edge is seen
-_ASIDE: Final = 3.5  # pixels from a line to the levels on its sides
+_ASIDE: Final = 2.8  # pixels from a line to the levels on its sides
 _STEP: Final = 6.0  # levels between them, at a sheet's edge
 _FOLD: Final = 8.0  # the same, where there is print beyond: less may be a fold
-_CLEAN: Final = 0.02  # of the strong edge points
+_CLEAN: Final = 0.05  # of the strong edge points
+_EMPTY: Final = 0.03  # of the print's length, beyond that margin at least, for the rest to be called empty
 _FEW: Final = 40  # strong edge points, too few for print
 _SPECKS: Final = 0.002  # of the strong edge points, that may lie anywhere
 _MARGIN: Final = 0.045  # of the print's length, from there to the sheet's edge
-_MOST: Final = 24  # lines of a direction
+_MOST: Final = 18  # lines of a direction
 _LEAST_SIDE: Final = 0.12  # of the picture's diagonal
 _BENT: Final = 0.5  # cosine of the sharpest angle at a corner
 _SHAPES: Final = 1.8, 2.9  # length by height of checks
@@ -43,21 +45,21 @@ _LARGEST_COST: Final = -300.0
 
 
 @dataclass(frozen=True)
-class Quadrangles:
-    """Quadrangles, the likeliest first.
+class Quadrangle:
+    """A quadrangle that may be a sheet of paper.
 
     Attributes:
-        corners: float64 [n, 4, 2], clockwise from the one that is left and up, in pixels of the picture.
-        score: float64 [n], how much speaks for each; 0 where no edge is seen.
-        sides: int64 [n, 4], of what is a side: an index of the lines, or -1 for a limit, where no edge is seen. Top, right,
-            bottom, left.
-        seen: float64 [n, 4], share of each side on which an edge is seen.
+        corners: float64 [4, 2], clockwise from the one that is left and up, in pixels of the picture.
+        score: how much speaks for it; 0 where no edge is seen.
+        sides: int64 [4], what is the top, right, bottom and left side: an index of the lines, or -1 for a limit, where no
+            edge is seen.
+        visible: float64 [4], share of each side on which an edge is seen.
     """
 
     corners: _Floats
-    score: _Floats
+    score: float
     sides: _Ints
-    seen: _Floats
+    visible: _Floats
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,9 @@ class _Family:
         offset: float64 [n].
         polarity: int64 [n], 1 where it is brighter toward growing offset, -1 where darker, 0 of a limit.
         index: int64 [n], of the lines; -1 of a limit.
-        evidence: float64 [n, 2 · reach + 1], sums along the line from its one end, of what its pixels say.
-        edges: the same of pixels with an edge.
+        evidence: float64 [2, n, 2 · reach + 1], sums along the line from its one end, of what its pixels say: between
+            sides that are seen, and beside a limit, where a fold of a sheet that fills the picture looks like its edge.
+        edges: float64 [n, 2 · reach + 1], the same of pixels with an edge.
     """
 
     angle: _Floats
@@ -81,63 +84,62 @@ class _Family:
     edges: _Floats
 
 
-def find_quadrangles(small: Gray, points: EdgePoints, lines: Lines, most: int = 40) -> Quadrangles:
-    """Finds the likeliest quadrangles in a picture, uint8 [h, w]."""
+def find_quadrangle(small: Gray, points: EdgePoints, lines: Lines) -> Quadrangle:
+    """Finds the likeliest quadrangle in a picture, uint8 [h, w]; the picture itself where there is none."""
     shape = height, width = small.shape
-    main = _main_direction(points, lines)
-    families = [_family(small, points, lines, main + turn) for turn in (0.0, np.pi / 2)]
-    first, second = families
+    main = _main_direction(lines)
+    first, second = (_family(small, points, lines, main + turn) for turn in (0.0, np.pi / 2))
     x, y, t, s = _crossings(first, second)
     reach = _reach(shape)
     least = _LEAST_SIDE * float(np.hypot(height, width))
     pairs = _pairs(first, least), _pairs(second, least)
     # Sides on the first family's lines, [lines, pairs of the second], and the other way round.
-    along, length_along, seen_along = _sides(first, t, pairs[1], reach)
-    across, length_across, seen_across = _sides(second, s.T, pairs[0], reach)
-    (i, j), (k, l) = pairs
-    turn_along, turn_across = t[:, k] < t[:, l], s.T[:, i] < s.T[:, j]
+    along, length_along, visible_along = _sides(first, t, second, pairs[1], reach)
+    across, length_across, visible_across = _sides(second, s.T, first, pairs[0], reach)
+    (left, right), (top, bottom) = pairs
+    turn_along, turn_across = t[:, top] < t[:, bottom], s.T[:, left] < s.T[:, right]
     darker = _DARKER * length_along, _DARKER * length_across
-    score = (along + darker[0] * (first.polarity < 0)[:, None])[i]
-    score += (along + darker[0] * (first.polarity > 0)[:, None])[j]
-    score += (across + darker[1] * (second.polarity < 0)[:, None])[k].T
-    score += (across + darker[1] * (second.polarity > 0)[:, None])[l].T
-    score[turn_along[i] != turn_along[j]] = -np.inf  # sides that cross
-    score[(turn_across[k] != turn_across[l]).T] = -np.inf
-    mean_along = (length_along[i] + length_along[j]) / 2
-    mean_across = ((length_across[k] + length_across[l]) / 2).T
+    score = (along + darker[0] * (first.polarity < 0)[:, None])[left]
+    score += (along + darker[0] * (first.polarity > 0)[:, None])[right]
+    score += (across + darker[1] * (second.polarity < 0)[:, None])[top].T
+    score += (across + darker[1] * (second.polarity > 0)[:, None])[bottom].T
+    score[turn_along[left] != turn_along[right]] = -np.inf  # sides that cross
+    score[(turn_across[top] != turn_across[bottom]).T] = -np.inf
+    mean_along = (length_along[left] + length_along[right]) / 2
+    mean_across = ((length_across[top] + length_across[bottom]) / 2).T
     longer, shorter = np.maximum(mean_along, mean_across), np.minimum(mean_along, mean_across)
     ratio = longer / np.maximum(shorter, 1)
     beyond = np.maximum(np.maximum(np.log2(_SHAPES[0] / ratio), np.log2(ratio / _SHAPES[1])), 0)
     score += np.maximum(_SHAPELESS * beyond, _LARGEST_COST)
     score += _spread(first, pairs[0])[:, None] + _spread(second, pairs[1])
     score[shorter < least] = -np.inf
-    for a in (i, j):
-        for b in (k, l):
-            bent = np.abs(np.cos(first.angle[a][:, None] - second.angle[b]))
+    for side in (left, right):
+        for other in (top, bottom):
+            bent = np.abs(np.cos(first.angle[side][:, None] - second.angle[other]))
             score[bent > _BENT] = -np.inf
-    flat = score.ravel()
-    best = np.argsort(-flat, kind="stable")[:most]
-    best = best[np.isfinite(flat[best])]
-    p, q = np.unravel_index(best, score.shape)
-    i, j, k, l = i[p], j[p], k[q], l[q]
-    corners = np.stack(
-        [np.stack([x[a, b], y[a, b]], -1) for a, b in ((i, k), (j, k), (j, l), (i, l))], 1
+    if not np.isfinite(score).any():
+        return Quadrangle(picture_corners(shape), 0.0, np.full(4, -1), np.zeros(4))
+    p, q = np.unravel_index(int(score.argmax()), score.shape)
+    a, b, c, d = left[p], right[p], top[q], bottom[q]
+    lines_of_corners = [a, b, b, a], [c, c, d, d]
+    corners = np.column_stack([x[lines_of_corners] + width / 2, y[lines_of_corners] + height / 2])
+    return Quadrangle(
+        np.round(corners, 6) + 0.0,  # so that a picture's own corners are exact
+        float(score[p, q]),
+        np.array([second.index[c], first.index[b], second.index[d], first.index[a]]),
+        np.array([visible_across[c, p], visible_along[b, q], visible_across[d, p], visible_along[a, q]]),
     )
-    sides = np.stack([second.index[k], first.index[j], second.index[l], first.index[i]], 1)
-    seen = np.stack([seen_across[k, p], seen_along[j, q], seen_across[l, p], seen_along[i, q]], 1)
-    corners += np.array([width / 2, height / 2])
-    return Quadrangles(corners, flat[best], sides, seen)
 
 
 def _reach(shape: tuple[int, int]) -> int:
     return int(np.hypot(*shape) * 0.75) + 2
 
 
-def _main_direction(points: EdgePoints, lines: Lines) -> float:
+def _main_direction(lines: Lines) -> float:
     """Returns the direction, modulo 90°, in which most points on lines change, 0 to π / 2."""
     if not len(lines.angle):
         return 0.0
-    weight = on_lines(points, lines).sum(1).astype(np.float64) ** 2
+    weight = lines.count.astype(np.float64) ** 2
     quarter = np.pi / 2
     folded = lines.angle % quarter
     apart = np.abs((folded[:, None] - folded + quarter / 2) % quarter - quarter / 2)
@@ -148,29 +150,28 @@ def _main_direction(points: EdgePoints, lines: Lines) -> float:
 
 def _family(small: Gray, points: EdgePoints, lines: Lines, direction: float) -> _Family:
     """Gathers the lines whose normal is within 45° of a direction or of its opposite."""
-    height, width = small.shape
     cosine = np.cos(lines.angle - direction)
-    chosen = (np.abs(cosine) > np.sqrt(0.5)).nonzero()[0]
-    polarity = np.where(cosine[chosen] > 0, 1, -1)
-    angle = np.where(polarity > 0, lines.angle[chosen], lines.angle[chosen] + np.pi)
-    offset = lines.offset[chosen] * polarity
-    evidence, edges = _profiles(small, points, lines, chosen, angle, offset)
-    if len(chosen) > _MOST:
-        rise = evidence - np.minimum.accumulate(evidence, 1)
+    members = (np.abs(cosine) > np.sqrt(0.5)).nonzero()[0]
+    polarity = np.where(cosine[members] > 0, 1, -1)
+    angle = np.where(polarity > 0, lines.angle[members], lines.angle[members] + np.pi)
+    offset = lines.offset[members] * polarity
+    evidence, edges = _profiles(small, points, lines, members, angle, offset)
+    if len(members) > _MOST:
+        rise = evidence[0] - np.minimum.accumulate(evidence[0], 1)
         likeliest = np.sort(np.argsort(-rise.max(1), kind="stable")[:_MOST])
-        chosen, angle, offset, polarity = (
-            part[likeliest] for part in (chosen, angle, offset, polarity)
-        )
-        evidence, edges = evidence[likeliest], edges[likeliest]
+        members, angle, offset, polarity = (part[likeliest] for part in (members, angle, offset, polarity))
+        evidence, edges = evidence[:, likeliest], edges[likeliest]
     # The limits are lines on which nothing is seen. All are ordered by where they pass the picture's middle.
     limit_angle, limit_offset = _limits(points, direction, small.shape)
     angle, offset = np.concatenate([angle, limit_angle]), np.concatenate([offset, limit_offset])
-    none = np.zeros((2, evidence.shape[1]))
-    evidence, edges = np.concatenate([evidence, none]), np.concatenate([edges, none])
+    none = np.zeros((2, 2, edges.shape[1]))
+    evidence, edges = np.concatenate([evidence, none], 1), np.concatenate([edges, none[0]])
     polarity = np.concatenate([polarity, [0, 0]])
-    index = np.concatenate([chosen, [-1, -1]])
+    index = np.concatenate([members, [-1, -1]])
     order = np.argsort(offset, kind="stable")
-    return _Family(angle[order], offset[order], polarity[order], index[order], evidence[order], edges[order])
+    return _Family(
+        angle[order], offset[order], polarity[order], index[order], evidence[:, order], edges[order]
+    )
 
 
 def _limits(points: EdgePoints, direction: float, shape: tuple[int, int]) -> tuple[_Floats, _Floats]:
@@ -182,15 +183,17 @@ def _limits(points: EdgePoints, direction: float, shape: tuple[int, int]) -> tup
         border += np.pi
     half = (width if horizontal else height) / 2
     angle, offset = np.full(2, border), np.array([-half, half])
-    strong = points.strong()
+    strong = points.strong
     if strong.shape[1] < _FEW:
         return angle, offset
     rest = max(2, int(_SPECKS * strong.shape[1]))
     low, high = _ends(strong, direction, rest)
-    margin = _MARGIN * max(high - low, *(np.diff(_ends(strong, direction + np.pi / 2, rest))))
-    if low - margin > -half:
+    first, last = _ends(strong, direction + np.pi / 2, rest)
+    length = max(high - low, last - first)
+    margin, empty = _MARGIN * length, _EMPTY * length
+    if low - margin - empty > -half:
         angle[0], offset[0] = direction, low - margin
-    if high + margin < half:
+    if high + margin + empty < half:
         angle[1], offset[1] = direction, high + margin
     return angle, offset
 
@@ -202,18 +205,18 @@ def _ends(place: npt.NDArray[np.float32], direction: float, rest: int) -> tuple[
 
 
 def _profiles(
-    small: Gray, points: EdgePoints, lines: Lines, chosen: _Ints, angle: _Floats, offset: _Floats
+    small: Gray, points: EdgePoints, lines: Lines, members: _Ints, angle: _Floats, offset: _Floats
 ) -> tuple[_Floats, _Floats]:
     """Sums along each line what its pixels say, and how many have an edge."""
     height, width = small.shape
     reach = _reach(small.shape)
-    part = Lines(lines.angle[chosen], lines.offset[chosen])
+    part = lines.select(members)
     line, point = on_lines(points, part).nonzero()
     x, y = points.place[:, point]
     along = -np.sin(angle[line]) * x + np.cos(angle[line]) * y
-    seen = np.zeros((len(chosen), 2 * reach + 3), np.bool_)
-    seen[line, np.rint(along).astype(np.int64) + reach + 1] = True
-    seen = seen[:, 1:-1] | seen[:, :-2] | seen[:, 2:]
+    has_edge = np.zeros((len(members), 2 * reach + 3), np.bool_)
+    has_edge[line, np.rint(along).astype(np.int64) + reach + 1] = True
+    has_edge = has_edge[:, 1:-1] | has_edge[:, :-2] | has_edge[:, 2:]
     t = np.arange(-reach, reach + 1)
     cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
     x, y = cos * offset[:, None] - sin * t, sin * offset[:, None] + cos * t
@@ -225,13 +228,14 @@ def _profiles(
         levels.append(small[row, column].astype(np.float64))
     polarity = np.where(np.cos(part.angle - angle) > 0, 1, -1)
     step = (levels[1] - levels[0]) * polarity[:, None]
-    strong = points.strong()
+    strong = points.strong
     beyond = part.normal() @ strong < (part.offset[:, None] - _ASIDE)
     clean = beyond.sum(1) < _CLEAN * len(strong[0])
     thin = np.where(clean, _THIN, _RULED)[:, None]
     least = np.where(clean, _STEP, _FOLD)[:, None]
-    evidence = np.where(seen, np.where(step > least, SEEN, thin), _UNSEEN)
-    return (evidence * inside).cumsum(1), (seen & inside).astype(np.float64).cumsum(1)
+    is_step = np.stack([step > least, (step > least) & clean[:, None]])
+    evidence = np.where(has_edge, np.where(is_step, SEEN, thin), _UNSEEN)
+    return (evidence * inside).cumsum(2), (has_edge & inside).astype(np.float64).cumsum(1)
 
 
 def _crossings(first: _Family, second: _Family) -> tuple[_Floats, _Floats, _Floats, _Floats]:
@@ -257,12 +261,15 @@ def _spread(family: _Family, pairs: tuple[_Ints, _Ints]) -> _Floats:
     return np.asarray(_CONVERGING * turn**2)
 
 
-def _sides(family: _Family, t: _Floats, pairs: tuple[_Ints, _Ints], reach: int) -> tuple[_Floats, _Floats, _Floats]:
+def _sides(
+    family: _Family, t: _Floats, others: _Family, pairs: tuple[_Ints, _Ints], reach: int
+) -> tuple[_Floats, _Floats, _Floats]:
     """Scores what lies on each line between two crossing ones.
 
     Args:
         family: the lines.
         t: float64 [lines, others], where the others cross them.
+        others: the crossing lines.
         pairs: of the others.
         reach: index of t = 0 in the sums.
 
@@ -272,15 +279,16 @@ def _sides(family: _Family, t: _Floats, pairs: tuple[_Ints, _Ints], reach: int) 
     ends = t[:, pairs[0]], t[:, pairs[1]]
     start, stop = np.minimum(*ends), np.maximum(*ends)
     length = stop - start
-    last = family.evidence.shape[1] - 1
+    rows, last = np.arange(len(t))[:, None], family.edges.shape[1] - 1
+    is_beside = ((others.index[pairs[0]] < 0) | (others.index[pairs[1]] < 0)).astype(np.int64)
 
-    def sums(table: _Floats, low: _Floats, high: _Floats) -> _Floats:
-        rows = np.arange(len(table))[:, None]
-        a, b = (np.clip(np.rint(end) + reach, 0, last).astype(np.int64) for end in (low, high))
-        return table[rows, b] - table[rows, a]
+    def index(place: _Floats) -> _Ints:
+        return np.asarray(np.clip(np.rint(place) + reach, 0, last), np.int64)
 
-    score = sums(family.evidence, start, stop)
-    score += _BEYOND * sums(family.edges, start - _REACH, start - 2)
-    score += _BEYOND * sums(family.edges, stop + 2, stop + _REACH)
-    seen = sums(family.edges, start, stop) / np.maximum(length, 1)
-    return score, length, seen
+    def edges(low: _Floats, high: _Floats) -> _Floats:
+        return np.asarray(family.edges[rows, index(high)] - family.edges[rows, index(low)])
+
+    first, end = index(start), index(stop)
+    score = family.evidence[is_beside, rows, end] - family.evidence[is_beside, rows, first]
+    score += _BEYOND * (edges(start - _REACH, start - 2) + edges(stop + 2, stop + _REACH))
+    return score, length, edges(start, stop) / np.maximum(length, 1)

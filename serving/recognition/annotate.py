@@ -37,7 +37,7 @@ def draw(gray: Gray, prediction: FieldPrediction | MicrPrediction, crop: Crop | 
     picture = Image.fromarray(part).resize(size, Image.Resampling.BICUBIC)
     color = _GOOD if prediction.accepted else _BAD
     font = ImageFont.load_default(_TEXT)
-    lines = _fold(_caption(prediction), font, max(size[0], _WIDTH) - 16)
+    lines = fold(_caption(prediction), font, max(size[0], _WIDTH) - 16)
     margin, line = _TEXT + 10, _TEXT + 8
     sheet = Image.new("RGB", (max(size[0], _WIDTH), margin + size[1] + line * len(lines) + 8), _PAPER)
     left = (sheet.width - size[0]) // 2
@@ -73,7 +73,7 @@ def _caption(prediction: FieldPrediction | MicrPrediction) -> str:
     return f"{text}   {prediction.confidence:.3f}   {verdict}"
 
 
-def _fold(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float) -> list[str]:
+def fold(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float) -> list[str]:
     """Breaks text between words into lines of at most `width` pixels."""
     lines = [""]
     for word in text.split(" "):

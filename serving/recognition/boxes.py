@@ -97,7 +97,9 @@ def cut_column(ink: Sequence[int], left: float, right: float) -> int:
     quarter = (right - left) / 4
     start = min(max(math.ceil(middle - quarter), 0), len(ink) - 1)
     stop = max(min(math.floor(middle + quarter) + 1, len(ink)), start + 1)
-    return min(range(start, stop), key=lambda column: (ink[column], abs(column + 0.5 - middle)))
+    least = min(ink[start:stop])
+    columns = [column for column in range(start, stop) if ink[column] == least]
+    return columns[0] if len(columns) == 1 else min(columns, key=lambda column: abs(column + 0.5 - middle))
 
 
 def _box(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -17,8 +17,12 @@ from serving.recognition.micr import MicrCheckDigit, MicrField
 
 # x and y in pixels of the picture.
 Corner: TypeAlias = tuple[float, float]
+# A field that decides on a check, or may.
+Decisive: TypeAlias = Literal["amount", "date", "micr"]
 
 NO_LINE: Final = "no MICR line found, as on the back of a check"
+_AMOUNT, _DATE, _LINE = "amount: ", "date: ", "MICR line: "  # before what is said of one field
+_PICTURE: Final = "picture: "
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -147,14 +151,14 @@ def predict(
     """
     doubts = (
         problem,
-        _doubt("amount", fields.amount),
+        _doubt(_AMOUNT, fields.amount),
         _line_doubt(fields.micr),
         *_contradictions(fields),
         _date_doubt(fields.date, expected, point),
     )
     reasons = [doubt for doubt in doubts if doubt is not None]
     if reasons and quality.problems:
-        reasons.append(f"picture: {', '.join(quality.problems)}")
+        reasons.append(f"{_PICTURE}{', '.join(quality.problems)}")
     return CheckPrediction(
         page=page,
         corners=corners,
@@ -173,16 +177,35 @@ def without_paper(page: int, problem: str, point: CheckPoint) -> CheckPrediction
     return CheckPrediction(page, None, None, CheckFields(), *bounds, False, [problem])
 
 
-def _doubt(name: str, field: CheckAmount | CheckDate | None) -> str | None:
+def doubts(check: CheckPrediction) -> dict[Decisive, str]:
+    """Returns which fields of a check that is not accepted a person has to look at, and why.
+
+    These are amount, date and MICR line where they are not accepted themselves, or, of amount and MICR line, not found.
+    What is said of the check as a whole, as that the two contradict each other, is a doubt about both.
+    """
+    if check.accepted or check.quality is None:
+        return {}
+    fields = check.fields
+    own = (_AMOUNT, _DATE, _LINE, _PICTURE, NO_LINE)
+    shared = "; ".join(reason for reason in check.reasons if not reason.startswith(own)) or None
+    reasons: dict[Decisive, str | None] = {
+        "amount": _doubt("", fields.amount) or shared,
+        "date": None if fields.date is None else _doubt("", fields.date),
+        "micr": _line_doubt(fields.micr) or shared,
+    }
+    return {name: reason.removeprefix(_LINE) for name, reason in reasons.items() if reason is not None}
+
+
+def _doubt(prefix: str, field: CheckAmount | CheckDate | None) -> str | None:
     if field is None:
-        return f"{name}: not found"
-    return None if field.accepted else f"{name}: {field.reason}"
+        return f"{prefix}not found"
+    return None if field.accepted else f"{prefix}{field.reason}"
 
 
 def _line_doubt(line: CheckLine | None) -> str | None:
     if line is None or (not line.text and not line.accepted):
         return NO_LINE if line is None or line.reason is None else f"{NO_LINE}: {line.reason}"
-    return None if line.accepted else f"MICR line: {line.reason}"
+    return None if line.accepted else f"{_LINE}{line.reason}"
 
 
 def _contradictions(fields: CheckFields) -> Iterator[str | None]:
@@ -203,8 +226,8 @@ def _contradictions(fields: CheckFields) -> Iterator[str | None]:
 def _date_doubt(date: CheckDate | None, expected: CheckFormat, point: CheckPoint) -> str | None:
     """Returns what the date has against the check: it is surely no day, or not surely within the days that were named."""
     if expected.is_window:
-        return _doubt("date", date)
+        return _doubt(_DATE, date)
     threshold = point.field.threshold
     if date is None or threshold is None or date.confidence < threshold.threshold:
         return None
-    return f"date: {date.reason}" if cross_checks.is_no_day(date.raw, date.date) else None
+    return f"{_DATE}{date.reason}" if cross_checks.is_no_day(date.raw, date.date) else None

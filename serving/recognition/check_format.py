@@ -18,8 +18,6 @@ from serving.recognition.fields import require_sliding
 from serving.recognition.micr import require_micr
 
 TASK: Final = "check"  # of the model that finds the fields
-# Said of a release without such a model.
-NO_LOCATOR: Final = "finds the fields of checks: name their places by layout"
 
 
 @dataclass(frozen=True)

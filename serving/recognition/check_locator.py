@@ -29,8 +29,7 @@ LABELS: Final = (*FIELDS, "none")  # of the network's output
 _PAPER: Final = 90  # percentile of a thumbnail's levels
 _INK: Final = 1
 _LEAST_RANGE: Final = 24  # levels between them
-_SEED: Final = 0.5  # a field is found where a part of it is at least as probable
-_LIKELY: Final = 0.35  # and goes on where its neighbors are
+_LIKELY: Final = 0.3  # probability from which a part belongs to a field
 _EDGE: Final = 0.5
 # How far apart the pieces of a field may be, in its height: between parts of a MICR line there are gaps, and between words.
 _REACH: Final = {"amount": 1.0, "date": 1.0, "micr": 40.0, "check_number": 1.0, "words": 6.0}
@@ -111,7 +110,6 @@ def _region(probability: Floats, reach: float) -> npt.NDArray[np.bool_] | None:
         bool [h, w]; None where no part is probable.
     """
     pieces = _components(probability >= _LIKELY)
-    pieces = [piece for piece in pieces if probability[piece].max() >= _SEED]
     if not pieces:
         return None
     pieces.sort(key=lambda piece: -float(probability[piece].sum()))

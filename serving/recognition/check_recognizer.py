@@ -134,7 +134,10 @@ class CheckRecognizer:
 
     def __call__(self, pictures: Sequence[bytes]) -> list[CheckPrediction]:
         """Recognizes every page of encoded pictures; raises CheckreaderError as `locate_pictures` does."""
-        checks = locate_pictures(pictures, self.locate)
+        return self.read(locate_pictures(pictures, self.locate))
+
+    def read(self, checks: Sequence[LocatedCheck]) -> list[CheckPrediction]:
+        """Reads checks that `locate_pictures` found."""
         readings = start(checks, self.models, self.expected)
         predictions = FieldPredictions(
             finish(readings.amounts, self.read_fields).predictions,

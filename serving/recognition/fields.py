@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from serving.decoding import alphabet as alphabets
-from serving.decoding import ctc, ensemble
+from serving.decoding import check_digits, ctc, ensemble
 from serving.decoding.alphabet import Alphabet, without_marks
 from serving.decoding.amounts import Amount, digit_places
 from serving.decoding.field_string import DecodedField, FieldFormat, confidence, decode, raw_text
@@ -139,7 +139,7 @@ def decode_field(source: LocatedField, steps: Floats, model: Model, expected: Fi
     inked = functools.partial(tall_ink, source.field.pixels, steps.shape[1], model.sliding)
     decoded = decode(steps, expected, alphabet, inked=inked)
     counted = cells and expected.kind == "number" and expected.length is None
-    if not counted or len(decoded.best[0].labels) == cells:
+    if not counted or not check_digits.allows(expected.scheme, cells) or len(decoded.best[0].labels) == cells:
         return decoded
     of_length = decode(steps, replace(expected, length=cells), alphabet)
     return of_length if of_length.valid and of_length.total >= _LEAST_MASS else decoded

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from serving.images.check_paper import find_paper
@@ -23,13 +24,15 @@ from serving.recognition.check_locator import Located
 from serving.recognition.fields import LocatedField
 
 # Paper left around a field, to the sides and above and below, in heights of its box: enough for ink that a box cuts,
-# little of the print around it. Chosen on drawn checks and photographs with the fields' own boxes.
+# little of the print around it. Chosen on 150 drawn checks and 32 photographs, with the boxes that are found. A MICR line
+# must not lose an end: a part of it may still be a line of some layout.
 _MARGINS: Final[Mapping[str, tuple[float, float]]] = {
-    "amount": (0.2, 0.2),
+    "amount": (0.3, 0.3),
     "date": (0.2, 0.2),
     "check_number": (0.2, 0.2),
-    "micr": (0.5, 0.3),
+    "micr": (2.5, 0.4),
 }
+_MARGIN: Final = (0.2, 0.2)  # around what people alone read
 _SHORTEST: Final = 11 * PITCH  # columns of a MICR line: a routing number and its two symbols at least
 _NO_PAPER: Final = "no check found in the picture"
 _ROUNDING: Final = 1e-6  # of a pixel
@@ -114,7 +117,7 @@ def locate_pictures(
             paper.problem,
             perspective,
             (width / columns, height / rows),
-            quality(pixels, perspective),
+            msgspec.convert(quality(pixels, perspective).to_dict(), Quality),  # rounded
             boxes,
             located.scores,
             {name: cut(flat, box, name) for name, box in boxes.items() if name in _MARGINS},
@@ -150,14 +153,19 @@ def cut(flat: Gray, box: Box, name: str) -> LocatedField:
         box: of the field.
         name: of the field.
     """
+    part, corner = with_margin(flat, box, name)
+    normalized = _normalize(part, name)
+    return LocatedField(normalized, 1, corner, (part.shape[1], part.shape[0]))
+
+
+def with_margin(flat: Gray, box: Box, name: str) -> tuple[Gray, tuple[int, int]]:
+    """Returns the part of a flat check that is read as a field, uint8 [h, w], and its left and top; arguments as for `cut`."""
     x, y, width, height = box
     rows, columns = flat.shape
-    beside, above = (round(share * height) for share in _MARGINS[name])
+    beside, above = (round(share * height) for share in _MARGINS.get(name, _MARGIN))
     left, top = min(max(0, x - beside), columns - 1), min(max(0, y - above), rows - 1)
     right, bottom = max(left + 1, x + width + beside), max(top + 1, y + height + above)
-    part = np.ascontiguousarray(flat[top:bottom, left:right])
-    normalized = _normalize(part, name)
-    return LocatedField(normalized, 1, (left, top), (part.shape[1], part.shape[0]))
+    return np.ascontiguousarray(flat[top:bottom, left:right]), (left, top)
 
 
 def _normalize(part: Gray, name: str) -> Field:

@@ -122,7 +122,7 @@ def decode_line(field: Field, steps: Floats, model: Model) -> DecodedLine:
         model: the network's entry in the manifest.
     """
     assert model.sliding is not None
-    search = ctc.search(steps, count=1)
+    search = ctc.likeliest(steps)
     best = search.best[0]
     places = ctc.places(steps, best.labels)
     worn = _worn_symbols(field, places, steps, model.sliding)
@@ -130,7 +130,7 @@ def decode_line(field: Field, steps: Floats, model: Model) -> DecodedLine:
         inked = steps.copy()
         inked[worn, -1] = 0
         inked /= inked.sum(1, keepdims=True)
-        labels = ctc.search(inked, count=1).best[0].labels
+        labels = ctc.likeliest(inked).best[0].labels
         best, places = Hypothesis(labels, ctc.probability(steps, labels)), ctc.places(steps, labels)
     return DecodedLine((best,), _text(best.labels, places, model), tuple(places), search.exact)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from serving.errors import CheckreaderError
 from serving.recognition.check_format import (
-    NO_LOCATOR,
     TASK,
     CheckFormat,
     CheckModels,
@@ -35,7 +34,9 @@ def choose(repository: Repository, expected: CheckFormat, max_error: float | Non
     if expected.layout is None:
         if all(model.task != TASK for model in repository.manifest.models.values()):
             raise CheckreaderError(
-                f"no model in {repository.folder} {NO_LOCATOR}, or --models with one that does"
+                f"no model finds the fields of checks: {repository.folder} has {', '.join(repository.manifest.models)}; "
+                "name their places by a layout, or the folder of a release that has one by --models or "
+                "$CHECKREADER_MODELS"
             )
         locator = first(TASK, "checks")
     return check_models(first("field", "fields"), first("micr", "MICR lines"), locator, max_error)

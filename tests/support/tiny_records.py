@@ -184,6 +184,21 @@ def micr_records() -> dict[str, Any]:
     })  # fmt: skip
 
 
+def check_records() -> dict[str, Any]:
+    """Those of a run that finds fields: one format measured."""
+    data = {"name": "drawn", "n": 780, "sha256": "0"}
+    found = {"amount": share(0.91), "micr": share(0.98)}
+    family = {"fields": found, "by_kind": {"scan": {"amount": share(0.95, 200)}}, "right_way_up": share(0.97)}
+    return _complete({
+        "train": {"task": "check", "preset": "release", "config": {"seed": 3}, "data": data},
+        "quantize": {"config": {"seed": 3}, "fields": 128},
+        "export": {"files": {"export/check-fields.onnx": {"sha256": "0", "bytes": 497_300}}, "refused": {}, "data": {}},
+        "verify": {"passed": True, "broken": [], "pictures": 12},
+        "evaluate": {"data": data, "families": {"check-fields": family, "check-fields-int8": family}},
+        "benchmark": {**field_records()["benchmark"], "width": 288},
+    })  # fmt: skip
+
+
 # Benchmarks with a file for each processor.
 OF_TIMES: Final = ("network", "service", "peers", "operations", "fields", "edge")
 

@@ -11,6 +11,7 @@ from tests.support import micr_lines
 from tests.support.tiny import amount
 
 WIDTH, HEIGHT = 1400, 620
+PLATE = 60
 LINE = micr_lines.TEXT  # its serial is 1234
 ENCODED = "C001234C A021000021A 1234567C 89 B0000425075B"  # with the amount
 NUMBER, DATE, AMOUNT = "1234", "24112019", "4250.75"
@@ -32,6 +33,13 @@ def check(
     for name, part in _parts(written, date, number, line).items():
         sheet.paste(part, _CORNERS[name])
     return sheet.point(lambda level: level * paper // 255)
+
+
+def scan(**texts: str) -> Image.Image:
+    """Scans a check, printed as by `check`, on a dark plate that is `PLATE` larger to each side."""
+    sheet = Image.new("L", (WIDTH + 2 * PLATE, HEIGHT + 2 * PLATE), 60)
+    sheet.paste(check(**texts), (PLATE, PLATE))
+    return sheet
 
 
 def layout(*names: str, written: str = AMOUNT, line: str = LINE) -> dict[str, tuple[float, ...]]:

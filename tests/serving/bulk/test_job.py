@@ -19,8 +19,7 @@ import pytest
 from serving.bulk import folder as folder_module
 from serving.bulk import job as bulk
 from serving.bulk.folder import walk
-from serving.bulk.job import Job, JobSummary, LineWriter, Worker
-from serving.bulk.lines import Row
+from serving.bulk.job import Job, LineWriter, Worker
 from serving.decoding.field_string import FieldFormat
 from serving.decoding.micr import MicrFormat
 from serving.decoding.thresholds import OperatingPoint, operating_point
@@ -340,19 +339,3 @@ def test_clutter_is_passed_over(job: Job, tmp_path: Path) -> None:
     assert (summary.read, summary.unreadable, summary.passed_over) == (20, 1, 7)
     assert summary.no_pictures == [".DS_Store", "._00.png", "README.txt", "Thumbs.db", "labels.csv"]
     assert {row["file"] for row in rows(tmp_path / "out")} == set(pictures(job))
-
-
-def test_why_nothing_was_accepted() -> None:
-    def reason(*reasons: str | None) -> str | None:
-        summary = JobSummary()
-        for text in reasons:
-            summary.count(Row("a.png", 1, 1, {}, text is None, text, None))
-        return summary.reason
-
-    assert reason() is None
-    assert reason("blank: no ink found", None) is None
-    assert reason("no bound", "no bound") == "no bound"
-    assert reason("unsure: 0.9 is below 0.99", "unsure: 0.8 is below 0.99") == "unsure"
-    assert reason("unsure: 0.9 is", "blank: no ink found", "unsure: 0.8 is") == "unsure (2 of 3)"
-    many = [f"{number}" for number in range(200)]
-    assert reason(*many, "0", "0") == "0 (3 of 202)"

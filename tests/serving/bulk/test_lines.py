@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from serving.bulk.lines import CsvLines, JsonLines, csv_columns, texts
 from serving.decoding.thresholds import DigitPrediction
+from serving.recognition.check import CheckPrediction
 from serving.recognition.fields import FieldPrediction
 
 ABOUT = {"model": "lenet5-field", "version": "1", "max_error": 0.01, "applied_max_error": 0.002}
@@ -105,3 +106,20 @@ def test_json_keeps_its_order() -> None:
 def test_anything_else_is_refused(form, line: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         form.decode(line)
+
+
+@pytest.mark.parametrize("csv_form", [False, True])
+def test_the_first_of_a_checks_reasons_is_its_reason(csv_form: bool) -> None:
+    form = CsvLines(csv_columns(tuple(SETTINGS), CheckPrediction)) if csv_form else JsonLines()
+    about = {"file": "a", "page": 1, "pages": 1, **ABOUT, "settings": SETTINGS}
+    for reasons, reason in (["amount: unsure", "MICR line: unsure"], "amount: unsure"), ([], None):
+        line = form.encode(about | {"accepted": not reasons, "reasons": reasons, "quality": None})
+        decoded = form.decode(line + b"\n")
+        assert (decoded.accepted, decoded.reason, decoded.error) == (not reasons, reason, None)
+
+
+def test_columns_of_a_check() -> None:
+    columns = csv_columns((), CheckPrediction)
+    assert {"quality.width", "quality.problems", "fields.amount.amount", "fields.words.box"} <= set(columns)
+    assert "fields.micr.fields.routing.text" in columns
+    assert not any(column.endswith((".fields", ".quality")) for column in columns)

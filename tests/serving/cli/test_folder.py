@@ -15,9 +15,29 @@ from serving.cli.folder import show_progress
 from serving.cli.main import main
 from serving.extras import install_command
 from tests.support.command_line import failed
-from tests.support.tiny import amount, png, seven
+from tests.support.tiny import amount, png, seven, tiff
 
 pytestmark = pytest.mark.usefixtures("released")
+
+
+def test_files_that_are_named(folder: Path, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scans of several pages, say; the same file twice is read once."""
+    monkeypatch.chdir(folder)
+    (folder / "scan.tif").write_bytes(tiff(amount("12.50"), amount("1.250"), amount("0.99")))
+    out = tmp_path / "out"
+    files = ["0.png", "scan.tif", str(folder / "1.png"), "scan.tif"]
+    assert main(["read", *files, "--out", str(out)]) == 0
+    assert capsys.readouterr().out.startswith("read 5 (4 accepted), 0 unreadable; ")
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [(row["file"], row["page"]) for row in rows] == [
+        ("0.png", 1),
+        *(("scan.tif", page) for page in (1, 2, 3)),
+        (str(folder / "1.png"), 1),
+    ]
+    assert main(["read", "scan.tif", "2.png", "--out", str(out)]) == 3
+    assert "  2.png: No such file or directory\nread 0 (0 accepted), 1 unreadable, 3 read before" in (
+        capsys.readouterr().out
+    )
 
 
 @pytest.fixture
@@ -149,7 +169,7 @@ class Screen:
 
 
 @pytest.mark.parametrize("before", [0, 1])
-def test_progress_elsewhere(folder: Path, monkeypatch: pytest.MonkeyPatch, before: int) -> None:
+def test_progress_elsewhere(monkeypatch: pytest.MonkeyPatch, before: int) -> None:
     """A line comes also while a picture is being read that takes long."""
     screens = [
         Screen(lambda text, done=done: text.startswith(f"{done} of 3 pictures, "))
@@ -163,7 +183,7 @@ def test_progress_elsewhere(folder: Path, monkeypatch: pytest.MonkeyPatch, befor
         monkeypatch.setattr(sys, "stderr", screens[1])
         assert screens[1].shown.wait(60)
 
-    assert list(show_progress(lines(), before, str(folder), 0.01)) == [[b"", b""]]
+    assert list(show_progress(lines(), before, lambda: 3, 0.01)) == [[b"", b""]]
 
 
 def test_a_folder_that_is_gone_costs_no_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,9 +194,12 @@ def test_a_folder_that_is_gone_costs_no_progress(tmp_path: Path, monkeypatch: py
         assert screen.shown.wait(60)
         yield [b""]
 
-    assert list(show_progress(lines(), 0, str(tmp_path / "gone"), 0.01)) == [[b""]]
+    def count() -> int:
+        raise FileNotFoundError(tmp_path / "gone")
+
+    assert list(show_progress(lines(), 0, count, 0.01)) == [[b""]]
 
 
-def test_short_work_shows_no_progress(folder: Path, capsys) -> None:
-    assert list(show_progress(iter([[b""]]), 0, str(folder))) == [[b""]]
+def test_short_work_shows_no_progress(capsys) -> None:
+    assert list(show_progress(iter([[b""]]), 0, lambda: 1)) == [[b""]]
     assert capsys.readouterr().err == ""

@@ -63,3 +63,18 @@ def test_a_denominator_is_no_part_of_the_value() -> None:
 @pytest.mark.parametrize("raw", ["12550/100", "125xx/100", "1250", "12.50", "1,250.50"])
 def test_amount_is_what_interpret_gives(raw: str) -> None:
     assert interpret(raw).amount in {amount_meanings.amount(digits_of(raw), form) for form in Form}
+
+
+@pytest.mark.parametrize(
+    ("digits", "others"), [("1250", "9730"), ("2250", "8870"), ("3505", "9205"), ("12100", "87100")]
+)
+def test_digits_of_one_pattern_share_their_strings(digits: str, others: str) -> None:
+    """Nothing depends on which digits were weighed before."""
+    views = np.random.default_rng(7).random((1, 12, 16)) ** 2
+    views /= views.sum(-1, keepdims=True)
+    renamed = views.copy()
+    labels = NEXT.labels(digits), NEXT.labels(others)
+    renamed[:, :, labels[1]] = views[:, :, labels[0]]
+    assert amount_meanings.probabilities(renamed, others, NEXT) == pytest.approx(
+        amount_meanings.probabilities(views, digits, NEXT), rel=1e-12
+    )

@@ -72,6 +72,34 @@ def check(outcome: ctc.Search, expected: Strings, count: int) -> None:
         assert hypothesis.probability == pytest.approx(expected[hypothesis.labels], rel=1e-9, abs=0)
 
 
+@settings(deadline=None)
+@given(shares((0, 5), (2, 4)))
+def test_likeliest_is_the_first_that_a_search_finds(rows: np.ndarray) -> None:
+    check(ctc.likeliest(rows), every_string(rows), 1)
+
+
+def test_likeliest_of_sure_steps_takes_no_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Labels far apart, equal ones and ones side by side; a step in between is in doubt."""
+    sure = [3, 0, 0, 3, 0, 1, 1, 2, 3, 3, 3, 3, 2] + [3] * 30 + [1]
+    rows = np.full((len(sure), 4), 0.002)
+    rows[np.arange(len(sure)), sure] = 0.994
+    rows[6] = [0.1, 0.6, 0.1, 0.2]
+    expected = ctc.search(rows, count=1).best[0]
+    monkeypatch.delattr(ctc, "search_lattice")
+    outcome = ctc.likeliest(rows)
+    assert outcome.exact
+    assert outcome.best[0].labels == expected.labels == (0, 0, 1, 2, 2, 1)
+    assert outcome.best[0].probability == pytest.approx(expected.probability, rel=1e-9)
+
+
+def test_likeliest_in_doubt_is_searched() -> None:
+    """The likeliest alignment is all blank, the likeliest string is not empty."""
+    rows = np.array([[0.4, 0.6], [0.4, 0.6]])
+    outcome = ctc.likeliest(rows)
+    assert outcome.best[0].labels == (0,)
+    assert outcome.best[0].probability == pytest.approx(0.64)
+
+
 TABLES = st.lists(st.lists(st.integers(-1, 2), min_size=10, max_size=10), min_size=3, max_size=3)
 
 

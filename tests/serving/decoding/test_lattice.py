@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from serving.decoding.automata import Automaton
 from serving.decoding.check_digits import length, luhn
-from serving.decoding.lattice import Lattice, accepted_mass, lattices, normalized_rows
+from serving.decoding.lattice import Flow, Lattice, lattices, normalized_rows
 from tests.serving.decoding.test_ctc import accepted, every_string, shares
 
 
@@ -56,9 +56,8 @@ def test_accepted_mass(data: st.DataObject, automaton: Automaton) -> None:
     """Of all strings that end in each state; together they have what the search calls the total."""
     first = data.draw(shares((1, 5), (11, 11)))
     views = np.stack([first, np.roll(first, 1, 1)])
-    masses = accepted_mass(
-        views, automaton, np.vstack([automaton.accepting, np.eye(len(automaton.step), dtype=bool)])
-    )
+    ends = np.vstack([automaton.accepting, np.eye(len(automaton.step), dtype=bool)])
+    masses = Flow.of(automaton, ends).accepted_mass(views)
     totals = [Lattice(view, automaton).total for view in views]
     assert masses[0] == pytest.approx(np.mean(totals), rel=1e-9, abs=1e-300)
     assert masses[0] == pytest.approx(masses[1:][automaton.accepting].sum(), rel=1e-9, abs=1e-300)

@@ -15,6 +15,7 @@ from serving.recognition.check import (
     CheckLine,
     CheckNumber,
     CheckPrediction,
+    doubts,
     predict,
     without_paper,
 )
@@ -163,3 +164,40 @@ def test_without_paper_there_are_no_fields() -> None:
     assert (check.page, check.corners, check.quality, check.fields) == (3, None, None, CheckFields())
     assert (check.accepted, check.reasons) == (False, ["two checks in one picture"])
     assert check.applied_max_error == 0.04
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, {}),
+        ({"amount": amount(accepted=False)}, {"amount": UNSURE}),
+        ({"amount": None, "date": date()}, {"amount": "not found"}),
+        (
+            {"amount": amount(accepted=False), "date": date(accepted=False)},
+            {"amount": UNSURE, "date": UNSURE},
+        ),
+        ({"date": date(accepted=False)}, {}),  # the check is accepted
+        ({"micr": line(accepted=False)}, {"micr": UNSURE}),
+        ({"micr": None}, {"micr": "no MICR line found, as on the back of a check"}),
+        (
+            {"micr": line(amount="0000125000")},
+            dict.fromkeys(
+                ("amount", "micr"), "amounts differ: 12.50 is written, and the MICR line says 1250.00"
+            ),
+        ),
+    ],
+)
+def test_what_a_person_has_to_look_at(fields: dict, expected: dict[str, str]) -> None:
+    assert doubts(decided(**fields)) == expected
+
+
+def test_a_doubt_about_the_paper_is_one_about_amount_and_line() -> None:
+    blurred = SimpleNamespace(problems=("blurred",))
+    reason = "the check is cut off"
+    assert doubts(decided(problem=reason, quality=blurred)) == {"amount": reason, "micr": reason}
+    check = decided(problem=reason, quality=blurred, amount=amount(accepted=False))
+    assert doubts(check) == {"amount": UNSURE, "micr": reason}
+
+
+def test_without_paper_there_is_nothing_to_look_at() -> None:
+    assert doubts(without_paper(1, "blank page", POINT)) == {}

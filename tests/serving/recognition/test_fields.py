@@ -221,6 +221,10 @@ def test_a_number_has_as_many_digits_as_its_comb_has_cells() -> None:
     assert predicted(steps, field_format("number", length=3), cells=2).text == "471"
     assert predicted(steps, field_format("amount"), cells=2).text == "471"
     assert predicted(steps, field_format("number"), cells=30).text == "471"  # no string is as long
+    assert predicted(steps, field_format("number"), cells=400).text == "471"  # no number is
+    assert (
+        predicted(steps, field_format("number", scheme="aba"), cells=2).text != "41"
+    )  # a routing number has nine digits
 
 
 def test_only_separators_are_nothing() -> None:

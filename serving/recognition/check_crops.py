@@ -1,0 +1,37 @@
+"""Cuts the pictures of a check out that a person needs to see who reads what the networks left in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from serving.images.codec import Gray, decode_frame
+from serving.recognition.located_check import LocatedCheck, with_margin
+
+
+@dataclass(frozen=True, eq=False)
+class CheckCrops:
+    """A check and its fields as pictures.
+
+    Attributes:
+        flat: uint8 [h, w], the check the right way up.
+        fields: uint8 [h, w] of each field that was found, as it is read: with the same margin.
+    """
+
+    flat: Gray
+    fields: Mapping[str, Gray]
+
+
+def crop_check(encoded: bytes, check: LocatedCheck) -> CheckCrops:
+    """Cuts out the pictures of a check.
+
+    Args:
+        encoded: the page that it is on, as an encoded picture.
+        check: what was found there, with a paper.
+
+    Raises:
+        CheckreaderError: the picture cannot be decoded.
+    """
+    assert check.perspective is not None
+    flat = check.perspective.flatten(decode_frame(encoded).square())
+    return CheckCrops(flat, {name: with_margin(flat, box, name)[0] for name, box in check.boxes.items()})
