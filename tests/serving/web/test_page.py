@@ -163,6 +163,18 @@ def test_a_dropped_amount(tab: Tab, golden: Repository) -> None:
     assert tab.evaluate("document.querySelector('#symbols button:nth-child(2)').ariaPressed") == "true"
 
 
+def test_a_dropped_micr_line(tab: Tab, golden: Repository) -> None:
+    line, _ = golden.golden_lines[2]
+    switch(tab, "micr")
+    assert not tab.page.locator("#paper").is_visible()  # nobody draws one by hand
+    tab.drop("#stage", golden.folder / "golden" / line.file)
+    symbols = line.text.translate(str.maketrans("ABCD", "⑆⑇⑈⑉"))
+    tab.until(f"{IDLE} && document.querySelector('#read').textContent.replaceAll(' ', '') === '{symbols}'")
+    assert "".join(tab.texts("#boxes b")) == symbols
+    assert tab.texts("#facts dt")[:3] == ["Routing", "Serial", "Account"]
+    assert not tab.page.locator("#seen").is_visible()
+
+
 def test_a_drawn_amount(tab: Tab) -> None:
     switch(tab, "amount")
     for x in (0.2, 0.4, 0.6):
