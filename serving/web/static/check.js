@@ -56,6 +56,7 @@ function boxes(fields, { width, height }, onSelect) {
       createElement("span", { textContent: `${field.label} ${markOf(field)}`.trim() }),
     );
     button.dataset.state = stateOf(field);
+    button.dataset.side = field.box[0] + field.box[2] / 2 > width / 2 ? "right" : "left"; // its label has room towards the middle
     place(button, field.box, width, height);
     return [selectable(button, index, onSelect)];
   });

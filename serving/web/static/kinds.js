@@ -33,7 +33,7 @@ export const KINDS = {
   check: {
     model: "check", path: "/checks", noun: "whole checks", paper: null, parameters: {}, options: ["locale", "order", "country"],
     invitation: "Drop the picture of a check here, a scan or a photograph", nothing: "Nothing is read yet. Choose the picture of a check.",
-    drawn: { path: "/web/check.jpg", text: "a check" }, // by pipeline/synthesis/check_drawing.py: part train, seed 7, 1, invented hands
+    drawn: { path: "/web/check.jpg", text: "a check" }, // by pipeline/synthesis/check_drawing.py: part train, seed 7, 11, invented hands
   },
 };
 

@@ -42,7 +42,7 @@ def test_whole_checks_that_are_not_offered_are_named(tab: Tab, address: str) -> 
 
 
 def test_digits_alone(tab: Tab, address: str) -> None:
-    serve_only(tab, address, field=None, micr=None, fields=[])
+    serve_only(tab, address, field=None, micr=None, check=None, fields=[])
     assert switches(tab) == ["runtimes"]
     assert tab.texts("h1") == ["Handwritten digits, read with a probability."]
     tab.stroke("#paper", SEVEN)
@@ -50,7 +50,7 @@ def test_digits_alone(tab: Tab, address: str) -> None:
 
 
 def test_amounts_alone(tab: Tab, address: str) -> None:
-    serve_only(tab, address, digit=None, micr=None, features=None)
+    serve_only(tab, address, digit=None, micr=None, check=None, features=None)
     assert switches(tab) == ["kinds"]
     assert kinds(tab) == ["Amount", "Number", "Date"]
     assert tab.texts("h1") == ["Handwritten amounts, read with a probability."]
