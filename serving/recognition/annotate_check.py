@@ -56,7 +56,9 @@ def draw_check(gray: Gray, prediction: CheckPrediction) -> Image.Image:
     for field in fields:
         x, y, width, height = (side * scale for side in field.box)
         pen.rectangle((x, y, x + width, y + height), outline=field.color, width=3)
-        pen.text((x + width, max(y - 4, _TEXT)), field.name, field.color, font, anchor="rs")
+        place = x + width, max(y - 4, _TEXT)
+        pen.rectangle(pen.textbbox(place, field.name, font, anchor="rs"), _PAPER)
+        pen.text(place, field.name, field.color, font, anchor="rs")
     for number, (words, color) in enumerate(lines):
         pen.text((8, size[1] + 6 + (_TEXT + 8) * number), words, color, font)
     return sheet

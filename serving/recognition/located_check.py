@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
@@ -169,7 +169,9 @@ def with_margin(flat: Gray, box: Box, name: str) -> tuple[Gray, tuple[int, int]]
 
 
 def _normalize(part: Gray, name: str) -> Field:
-    return normalize_micr_line(part) if name == "micr" else normalize_field(part)
+    if name == "micr":
+        return normalize_micr_line(part)
+    return replace(normalize_field(part), whole_page=False)  # however much else is in the part, it was cut out
 
 
 def _has_line(flat: Gray, box: Box) -> bool:
