@@ -33,6 +33,7 @@ class _Picture(msgspec.Struct):
 class _GoldenSet(msgspec.Struct):
     digits: list[_Picture] = []
     fields: list[_Picture] = []
+    checks: list[_Picture] = []
 
 
 def require_room(folder: Path) -> None:
@@ -103,7 +104,7 @@ def _golden_pictures(path: Path) -> list[str]:
         golden = msgspec.json.decode(path.read_bytes(), type=_GoldenSet)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return []
-    return [picture.file for picture in (*golden.digits, *golden.fields)]
+    return [picture.file for picture in (*golden.digits, *golden.fields, *golden.checks)]
 
 
 @contextlib.contextmanager
