@@ -171,7 +171,8 @@ def with_margin(flat: Gray, box: Box, name: str) -> tuple[Gray, tuple[int, int]]
 def _normalize(part: Gray, name: str) -> Field:
     if name == "micr":
         return normalize_micr_line(part)
-    return replace(normalize_field(part), whole_page=False)  # however much else is in the part, it was cut out
+    # However much else is in the part, it was cut out.
+    return replace(normalize_field(part), whole_page=False)
 
 
 def _has_line(flat: Gray, box: Box) -> bool:
