@@ -115,6 +115,20 @@ def test_the_second_command_on_a_run_is_refused_at_once(stage: str, capsys, here
     )
 
 
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ("--task micr --start released", "--start released: goes with --task field alone"),
+        ("--start scratch", "--start scratch: goes with --task field alone"),
+        ("--task field --data own --start scratch", "--start scratch: own fields are too few for it"),
+    ],
+)
+def test_what_a_training_starts_from(options: str, line: str, capsys, here: Path) -> None:
+    assert main(["train", *options.split()]) == 1
+    assert line in capsys.readouterr().err
+    assert not (here / "runs").exists()
+
+
 def test_a_training_that_is_refused_leaves_nothing(capsys, here: Path) -> None:
     assert main(["train", "--data", "nowhere"]) == 1
     assert capsys.readouterr().err.startswith("error: --data: 'nowhere' is neither a folder or CSV file")

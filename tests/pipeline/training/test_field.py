@@ -58,6 +58,22 @@ def test_from_scratch(tmp_path: Path) -> None:
     assert keras.mixed_precision.global_policy().name == "float32"
 
 
+def test_further(tmp_path: Path) -> None:
+    """Begins with earlier weights, without an opening, and records their checksum."""
+    start = field.Start.of(
+        dataclasses.replace(CONFIG, start=str(tiny_field.untrained(tmp_path) / "float.keras"))
+    )
+    config = dataclasses.replace(CONFIG, fields=64, opening=0.0, learning_rate=1e-9)
+    run = Run(tmp_path / "run")
+    run.path.mkdir()
+    options = {"validation": 4, "processes": 1, "recalibration": 2}
+    record = field.train(run, config, SAMPLER, SAMPLER.record(), "mine", start=start, **options)
+    assert record["config"] == dataclasses.asdict(dataclasses.replace(config, start=start.sha256))
+    weights = keras.models.load_model(run / "float.keras", compile=False).get_weights()
+    for after, before in zip(weights, start.network().get_weights(), strict=True):
+        np.testing.assert_allclose(after, before, atol=1e-6)
+
+
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Draws in this process, 40 fields at a time."""
