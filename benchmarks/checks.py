@@ -3,8 +3,8 @@
     .venv/bin/python -m benchmarks.checks FOLDER [FOLDER …]     # some minutes; writes results/checks.json
 
 `sets` are labeled folders as `checkreader draw-checks` writes them. `found` compares boxes with labels as `checkreader evaluate`
-does; `read` counts exact readings of all checks: the amount's digits, its value, the date, the MICR line without blanks, the check number. Each is read with its country's locale and order of dates, without a
-country in the label as American.
+does; `read` counts exact readings of all checks: the amount's digits, its value, the date, the MICR line without blanks, the check number. Each check is read with the locale and the order of
+dates of the country that its label names, or else as an American one.
 `accepted` counts amounts and lines that are accepted, and those of them that are wrong. `nonchecks` are drawn pages that are no checks.
 `milliseconds` are those of a drawn check of 1,300 × 600 pixels, encoded bytes → prediction, in one thread. The results hold counts alone.
 """

@@ -95,13 +95,16 @@ def _check(folder: Path, line: bytes, where: str) -> LabeledCheck:
         corners = np.array(label["corners"], np.float64).reshape(4, 2)
         boxes = {field: _box(box) for field, box in label["boxes"].items()}
         places = {field: _box(box) for field, box in label.get("places", {}).items()}
-    except (ValueError, TypeError, KeyError, AttributeError):
+        if not np.isfinite(corners).all():
+            raise ValueError
+        places = places or _places(corners, boxes)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, np.linalg.LinAlgError):
         raise CheckreaderError(
             f"{where}: expected an object with file, corners (four of x, y) and boxes (left, top, right, bottom)"
         ) from None
     if not file.is_file():
         raise CheckreaderError(f"{where}: {folder / label['file']} is missing")
-    return LabeledCheck(file, corners, places or _places(corners, boxes), boxes, label)
+    return LabeledCheck(file, corners, places, boxes, label)
 
 
 def _box(edges: Any) -> Box:

@@ -43,7 +43,7 @@ def read(options: argparse.Namespace, expected: CheckFormat) -> int:
         OSError: a drawing cannot be written.
     """
     if options.draw is not None:
-        drawings.require_name(Path(options.draw), len(options.files))
+        drawings.require_name(Path(options.draw), options.files)
     repository = Repository.open(options.models)
     models = check_models.choose(repository, expected, options.max_error)
     recognize = check_models.load(repository, models, expected, options.runtime)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -27,8 +27,17 @@ def target(draw: Path, file: str, page: int, drawn: Collection[Path]) -> Path:
     return next(path for path in paths if path not in drawn)
 
 
-def require_name(draw: Path, count: int) -> None:
-    """Refuses a name that is neither a picture's, for one file, nor a folder's."""
+def require_name(draw: Path, files: Sequence[str]) -> None:
+    """Refuses a name that is neither a picture's, for one file, nor a folder's, or that is one of the files.
+
+    Raises:
+        CheckreaderError: it is such a name, or the folder above the picture is missing.
+    """
+    count = len(files)
+    if any(draw.is_file() and Path(file).is_file() and draw.samefile(file) for file in files):
+        raise CheckreaderError(f"--draw {draw}: is the picture that is read: name another file")
+    if _is_picture(draw) and not draw.parent.is_dir():
+        raise CheckreaderError(f"--draw {draw}: there is no folder {draw.parent}")
     if count > 1 and _is_picture(draw):
         raise CheckreaderError(f"--draw {draw}: {count} files are drawn into a folder, not into a picture")
     if draw.suffix and not _is_picture(draw) and not draw.is_dir():

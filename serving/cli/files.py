@@ -56,7 +56,7 @@ def read(options: argparse.Namespace, model: str, expected: Format | None, crop:
     repository = Repository.open(options.models)
     # Refused before the model is loaded, and once, not for every file.
     if options.draw is not None:
-        drawings.require_name(Path(options.draw), len(options.files))
+        drawings.require_name(Path(options.draw), options.files)
     point = point_of(model, repository.model(model), expected, options.max_error)
     loaded = repository.load(model, options.runtime)
     recognize = recognizer(loaded.model, loaded.network, expected, point, crop)

@@ -96,6 +96,9 @@ def read_checks(options: argparse.Namespace, expected: CheckFormat) -> int:
         raise CheckreaderError(
             f"--review {review_folder}: inside the folder that is read: name one elsewhere"
         )
+    inside = review_folder is not None and out.resolve().is_relative_to(review_folder.resolve())
+    if inside and options.out is not None:
+        raise CheckreaderError(f"--out {out}: inside the review, which is written whole: name one elsewhere")
     repository = Repository.open(options.models)
     models = check_models.choose(repository, expected, options.max_error)
     csv = out.suffix.lower() == ".csv"
@@ -125,7 +128,7 @@ def _checked(options: argparse.Namespace) -> tuple[Path, Sources]:
     if options.csv and out.suffix.lower() != ".csv":
         raise CheckreaderError(f"--csv does not go with {target}: name a file that ends in .csv by --out")
     if options.draw is not None:
-        raise CheckreaderError("--draw does not go with --out, which writes a line for each page")
+        raise CheckreaderError(f"--draw does not go with {target}, which writes a line for each page")
     paths = [Path(file) for file in options.files]
     if len(paths) == 1 and not paths[0].exists():
         raise CheckreaderError(f"{paths[0]}: no such file or folder")

@@ -31,7 +31,7 @@ class CheckQuery:
 
 
 def parse_query(parameters: Iterable[tuple[str, str]]) -> CheckQuery:
-    """Reads the URL's parameters, names and values; one that is misspelt is refused, not ignored.
+    """Reads the URL's parameters, names and values; one that is misspelled is refused, not ignored.
 
     Raises:
         CheckreaderError: one is unknown, given twice or makes no sense.

@@ -13,6 +13,7 @@ from serving.recognition.boxes import Box
 from serving.recognition.check import CheckPrediction
 
 _WIDTH: Final = 1_200  # larger pictures are reduced to this, small ones are enlarged
+_HEIGHT: Final = 2_400  # at most
 _TEXT: Final = 20
 _GOOD: Final = (18, 120, 60)
 _BAD: Final = (190, 40, 40)
@@ -38,8 +39,8 @@ def draw_check(gray: Gray, prediction: CheckPrediction) -> Image.Image:
         gray: the whole picture, uint8 [height, width].
         prediction: of the check in it.
     """
-    scale = _WIDTH / gray.shape[1]
-    size = _WIDTH, max(1, round(gray.shape[0] * scale))
+    scale = min(_WIDTH / gray.shape[1], _HEIGHT / gray.shape[0])
+    size = max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale))
     picture = Image.fromarray(gray).resize(size, Image.Resampling.LANCZOS).convert("RGB")
     font = ImageFont.load_default(_TEXT)
     fields = list(_fields(prediction))

@@ -46,9 +46,7 @@ class CheckFormat:
 
     def __post_init__(self) -> None:
         require_country(self.country)
-        assert self.amount
-        assert self.date
-        assert self.layout is None or self.places
+        _ = self.amount, self.date, self.places  # each raises where it makes no sense
 
     @functools.cached_property
     def amount(self) -> FieldFormat:

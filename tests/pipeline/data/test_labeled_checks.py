@@ -46,6 +46,14 @@ def test_places_go_before_boxes_and_pictures_may_lie_in_images(tmp_path: Path) -
             '{"file": "0.png", "corners": [[0,0],[9,0],[9,9],[0,9]], "boxes": {"amount": [3, 0, 1, 2]}}',
             "line 2: expected an object",
         ),
+        (
+            '{"file": "0.png", "corners": [[0,0],[0,0],[0,0],[0,0]], "boxes": {"amount": [1, 1, 2, 2]}}',
+            "line 2: expected",
+        ),
+        (
+            '{"file": "0.png", "corners": [[0,0],[NaN,0],[9,9],[0,9]], "boxes": {}}',
+            "line 2: expected an object",
+        ),
         ('{"file": "no.png", "corners": [[0,0],[9,0],[9,9],[0,9]], "boxes": {}}', "no.png is missing"),
     ],
 )

@@ -17,9 +17,14 @@ def test_pages_and_equal_names_get_files_of_their_own(tmp_path: Path) -> None:
 
 
 def test_names_that_are_refused(tmp_path: Path) -> None:
-    drawings.require_name(tmp_path / "seen.png", 1)
-    drawings.require_name(tmp_path / "seen", 5)
+    drawings.require_name(tmp_path / "seen.png", ["a.png"])
+    drawings.require_name(tmp_path / "seen", ["a.png"] * 5)
     with pytest.raises(CheckreaderError, match="5 files are drawn into a folder, not into a picture"):
-        drawings.require_name(tmp_path / "seen.png", 5)
+        drawings.require_name(tmp_path / "seen.png", ["a.png"] * 5)
     with pytest.raises(CheckreaderError, match="neither a folder nor a picture"):
-        drawings.require_name(tmp_path / "seen.txt", 1)
+        drawings.require_name(tmp_path / "seen.txt", ["a.png"])
+    with pytest.raises(CheckreaderError, match="there is no folder"):
+        drawings.require_name(tmp_path / "none" / "seen.png", ["a.png"])
+    (tmp_path / "a.png").write_bytes(b"scan")
+    with pytest.raises(CheckreaderError, match="is the picture that is read: name another file"):
+        drawings.require_name(tmp_path / "a.png", [str(tmp_path / "a.png")])

@@ -84,6 +84,10 @@ def test_a_failure_leaves_no_half_review(
 def test_mistakes(checks: Path, tmp_path: Path, options: list[str], capsys) -> None:
     inside = failed(capsys, "read", str(checks), *options, "--review", str(checks / "doubts"))
     assert inside.endswith("inside the folder that is read: name one elsewhere")
+    doubts = tmp_path / "doubts"
+    out = ["--review", str(doubts), "--out", str(doubts / "results.jsonl")]
+    assert "inside the review, which is written whole" in failed(capsys, "read", str(checks), *options, *out)
+    assert not doubts.exists()
     csv = failed(capsys, "read", str(checks), *options, "--review", str(tmp_path / "doubts"), "--csv")
     assert "--csv does not go with --review: name a file that ends in .csv by --out" in csv
     nothing = failed(capsys, "read", str(tmp_path / "no"), *options, "--review", str(tmp_path / "doubts"))

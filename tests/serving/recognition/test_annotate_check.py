@@ -46,3 +46,8 @@ def test_a_page_without_a_check() -> None:
     nothing = CheckPrediction(1, None, None, CheckFields(), 0.02, 0.02, False, ["no check found"])
     pixels = np.asarray(draw_check(np.full((40, 30), 200, np.uint8), nothing))
     assert NEUTRAL not in colors(pixels)
+
+
+def test_a_strip_is_not_enlarged_without_end() -> None:
+    nothing = CheckPrediction(1, None, None, CheckFields(), 0.02, 0.02, False, ["too small"])
+    assert draw_check(np.full((3_000, 1), 200, np.uint8), nothing).height < 3_000
