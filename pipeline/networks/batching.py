@@ -42,7 +42,7 @@ class Batch:
     def rows(self, outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Drops the steps that see only padding: [n, K] or [n, T, K] → [R, K]."""
         if self.steps is None:
-            return outputs.reshape(-1, outputs.shape[-1])
+            return outputs if self.parts == 1 else outputs.reshape(-1, outputs.shape[-1])
         return np.concatenate([output[:count] for output, count in zip(outputs, self.steps, strict=True)])
 
     def places(self) -> npt.NDArray[np.intp]:

@@ -108,6 +108,8 @@ def test_messages_name_the_option_and_show_its_value(command: str, option: str, 
 @pytest.mark.parametrize("command", [*COMMANDS, *dict(PIPELINE)])
 def test_every_command_has_this_parser(command: str, capsys) -> None:
     required = ["x.png"] if command in ("classify", "read", "explain") else []
+    if command == "labels":
+        required = ["corrections.jsonl", "--review", "doubts", "--to", "labeled"]
     option = "--models" if command in (*COMMANDS, "release", "evaluate", "calibrate") else "--run"
     with pytest.raises(SystemExit, match="2"):
         main([command, *required, f"{option}x", "y"])

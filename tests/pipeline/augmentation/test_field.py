@@ -150,7 +150,7 @@ def test_distorting_keeps_form_and_paper(width: int, seed: int) -> None:
     out = field.distort(pixels, np.random.default_rng(seed))
     assert out.shape[0] == 32
     assert out.dtype == np.uint8
-    assert 0.5 * width - 2 <= out.shape[1] <= 1.8 * width + 2
+    assert 0.5 * width - 2 <= out.shape[1] <= 1.8 * width + 3  # rounded twice
     assert not field.distort(np.zeros_like(pixels), np.random.default_rng(seed)).any()
 
 

@@ -194,7 +194,7 @@ def test_a_drawn_amount(tab: Tab) -> None:
 
 def test_the_bound_decides(tab: Tab, golden: Repository, tmp_path: Path) -> None:
     switch(tab, "amount")
-    assert tab.texts("#bound option") == [f"at most {bound}\u202f%" for bound in (2, 3, 5)]
+    assert tab.texts("#bound option") == [f"at most {bound}\u202f%" for bound in (3, 5)]
     tab.drop("#stage", between(golden, tmp_path))
     choose_bound(tab, "0.05")
     tab.until("document.querySelector('#verdict').dataset.accepted === 'true'")
