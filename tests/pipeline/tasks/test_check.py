@@ -41,6 +41,7 @@ def test_evaluated(tmp_path: Path) -> None:
     assert text.startswith("check-fields, found of 2 checks of checks: amount")
 
 
+@pytest.mark.slow
 def test_verified_on_drawn_checks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The formats agree about drawn checks; each part is compared."""
     monkeypatch.setattr(check, "VERIFIED", 2)
