@@ -47,7 +47,7 @@ def load(path: Path) -> dict[str, Place]:
         return parse(content.decode("utf-8-sig"))
     except OSError as error:
         raise CheckreaderError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
+    except ValueError:  # no UTF-8, or no name of a file
         raise CheckreaderError(f"{path}: layout: expected JSON as {_EXAMPLE}") from None
     except CheckreaderError as error:
         raise CheckreaderError(f"{path}: {error}") from None

@@ -32,6 +32,7 @@ _INK: Final = 1
 _LEAST_RANGE: Final = 24  # levels between them
 _LIKELY: Final = 0.3  # probability from which a part belongs to a field
 _EDGE: Final = 0.5
+_PLACES: Final = 4  # decimals of a score
 # How far apart the pieces of a field may be, in its height: between parts of a MICR line there are gaps, and between words.
 _REACH: Final = {"amount": 1.0, "date": 1.0, "micr": 40.0, "check_number": 1.0, "words": 6.0}
 
@@ -148,7 +149,7 @@ def _region(probability: Floats, reach: float) -> _Region | None:
         int(top[taken].min()),
         int(right[taken].max()),
         int(bottom[taken].max()),
-        float(sums[taken].sum() / areas[taken].sum()),
+        round(float(sums[taken].sum() / areas[taken].sum()), _PLACES),
     )
 
 

@@ -2,7 +2,7 @@
 
 checks = locate_pictures(pictures, locate)
 readings = start(checks, models, expected)
-predictions = combine(checks, [finish(reading, infer).predictions for …], models, expected)
+predictions = combine(checks, FieldPredictions(finish(readings.amounts, infer).predictions, …), models, expected)
 """
 
 from __future__ import annotations
