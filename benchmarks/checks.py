@@ -30,6 +30,7 @@ from pipeline.data import labeled_checks
 from pipeline.data.labeled_checks import LabeledCheck
 from pipeline.evaluation.check import is_found
 from pipeline.evaluation.field import share
+from pipeline.metrics.boxes import edges
 from pipeline.run import environment, write_json
 from pipeline.synthesis import nonchecks
 from pipeline.synthesis.check_drawing import draw
@@ -93,7 +94,7 @@ def outcomes(check: LabeledCheck, prediction: CheckPrediction) -> dict[str, bool
     for name, place in check.boxes.items():
         field = getattr(fields, name, None)
         if name in fields.__struct_fields__:
-            table[f"found {name}"] = is_found(name, field and _edges(field.box), place)
+            table[f"found {name}"] = is_found(name, field and edges(field.box), place)
     amount, line = fields.amount, fields.micr
     value = Decimal(label["amount"])
     right = amount is not None and amount.amount is not None and Decimal(amount.amount) == value
@@ -168,11 +169,6 @@ def _milliseconds(read: Read, count: int) -> dict[str, Any]:
         "p50": round(median(times), 2),
         "p90": round(quantiles(times, n=10)[-1], 2),
     }
-
-
-def _edges(box: tuple[int, int, int, int]) -> tuple[float, float, float, float]:
-    x, y, width, height = box
-    return float(x), float(y), float(x + width), float(y + height)
 
 
 def _digits(text: str) -> str:

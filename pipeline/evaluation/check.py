@@ -19,7 +19,7 @@ from pipeline.data.labeled_checks import Box, LabeledCheck, LabeledChecks
 from pipeline.evaluation.field import share
 from pipeline.export.formats import FOLDER, get
 from pipeline.export.predictor import predictor
-from pipeline.metrics.boxes import share_of_overlap
+from pipeline.metrics.boxes import edges, share_of_overlap
 from pipeline.networks import spec
 from pipeline.records import ExportRecord
 from pipeline.run import Run
@@ -106,10 +106,7 @@ def _find(encoded: bytes, check: LabeledCheck, infer: Callable[[Floats], Floats]
     (located,) = locate_pictures([encoded], lambda flat: locate(flat, infer))
     if located.perspective is None:
         return _Finding({}, False)
-    boxes = {}
-    for field, box in located.boxes.items():
-        x, y, width, height = located.in_picture(box)
-        boxes[field] = (float(x), float(y), float(x + width), float(y + height))
+    boxes = {field: edges(located.in_picture(box)) for field, box in located.boxes.items()}
     # The right way up, the check's first corner is nearest to the label's first.
     distances = np.linalg.norm(check.corners - np.array(located.corners[0]), axis=1)
     return _Finding(boxes, int(distances.argmin()) == 0)

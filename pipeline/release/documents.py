@@ -25,7 +25,7 @@ from pipeline.config import Lenet5Options
 from pipeline.export.formats import FOLDER, TABLE, Format
 from pipeline.networks import check_fields, folded, lenet5, lenet5_micr, spec
 from pipeline.networks.lenet5 import LayerRow
-from pipeline.records import CheckRecords, FieldRecords, MicrRecords, Records, convert
+from pipeline.records import CheckRecords, FieldRecords, MicrRecords, Pair, Records, convert
 from pipeline.release.artifacts import records_folder
 from pipeline.run import STAGES, write_bytes
 from serving import __version__
@@ -237,9 +237,21 @@ def exported_bytes(records: AnyRecords, row: Format) -> int:
 
 def same_strings(records: FieldRecords | MicrRecords, row: Format) -> float | None:
     """Returns the share of fields or lines that a format reads as its reference does; None: it is a reference itself."""
+    pair = _with_reference(records, row)
+    return pair.strings if pair else None
+
+
+def top1(records: CheckRecords, row: Format) -> float | None:
+    """Returns the share of parts that a format gives to the same field as its reference; None: it is a reference."""
+    pair = _with_reference(records, row)
+    return pair.top1 if pair else None
+
+
+def _with_reference(records: AnyRecords, row: Format) -> Pair | None:
+    """Returns the comparison of a format with its reference; None: it is one."""
     for pair in records.verify.pairs:
         if row.bound is not None and (pair.left, pair.right) == (row.bound.against, row.name):
-            return pair.strings
+            return pair
     return None
 
 
@@ -270,14 +282,6 @@ def micr_layers(width: int) -> list[LayerRow]:
 def check_layers() -> list[LayerRow]:
     """Returns the table of the layers that find the fields of a check."""
     return check_fields.NETWORK.table()
-
-
-def top1(records: CheckRecords, row: Format) -> float | None:
-    """Returns the share of parts that a format gives to the same field as its reference; None: it is a reference."""
-    for pair in records.verify.pairs:
-        if row.bound is not None and (pair.left, pair.right) == (row.bound.against, row.name):
-            return pair.top1
-    return None
 
 
 def refusals(records: FieldRecords | MicrRecords) -> list[str]:

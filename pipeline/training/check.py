@@ -29,6 +29,7 @@ from pipeline.networks.check_fields import NETWORK
 from pipeline.run import WEIGHTS, Run, replacing
 from pipeline.training import checkpoint, ctc
 from pipeline.training.digit import remove_timestamps
+from pipeline.training.optimizer import averaged_adamw
 from serving.errors import CheckreaderError
 from serving.images.codec import decode
 from serving.recognition.check_locator import FIELDS, find_boxes, grid
@@ -138,23 +139,7 @@ def _fit(
 ) -> Any:
     """Trains; returns the averaged weights' model with batch normalization folded in."""
     model = NETWORK.build(keras, NETWORK.classes)
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0,
-        config.steps,
-        warmup_target=config.learning_rate,
-        warmup_steps=max(1, int(config.warmup * config.steps)),
-    )
-    optimizer = keras.optimizers.AdamW(
-        rate,
-        weight_decay=config.weight_decay,
-        clipnorm=5.0,
-        use_ema=True,
-        ema_momentum=config.averaging,
-        ema_overwrite_frequency=None,
-    )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    optimizer.build(model.trainable_variables)
-    model.compile(optimizer)  # whose state checkpoints hold
+    optimizer = averaged_adamw(model, config, config.steps)
     start = checkpoint.restore(schedule.path, model, schedule.settings)
     step = _train_step(model, optimizer)
     stream = augmentation.batches(pool, config.batch, config.seed, start)

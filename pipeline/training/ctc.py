@@ -21,6 +21,7 @@ from pipeline.networks import lenet5_field
 from pipeline.networks.sliding_network import SlidingNetwork
 from pipeline.synthesis.sampler import Item
 from pipeline.training import checkpoint
+from pipeline.training.optimizer import averaged_adamw
 from serving.manifest import Sliding
 
 _LINES: Final = 20  # of progress in a training
@@ -57,20 +58,7 @@ def fit(
         CheckreaderError: as for `checkpoint.restore`.
     """
     total = max(1, config.fields * config.views // config.batch)
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0, total, warmup_target=config.learning_rate, warmup_steps=max(1, int(config.warmup * total))
-    )
-    optimizer = keras.optimizers.AdamW(
-        rate,
-        weight_decay=config.weight_decay,
-        clipnorm=5.0,
-        use_ema=True,
-        ema_momentum=config.averaging,
-        ema_overwrite_frequency=None,
-    )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    optimizer.build(model.trainable_variables)
-    model.compile(optimizer)  # whose state checkpoints hold
+    optimizer = averaged_adamw(model, config, total)
     start = 0
     if schedule and (counts := checkpoint.restore_counts(schedule.path, model, schedule.settings)):
         start, finished, *place = counts

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.metrics.boxes import share_of_overlap
+from pipeline.metrics.boxes import edges, share_of_overlap
 
 EDGE = st.floats(0, 10)
 BOX = st.tuples(EDGE, EDGE, st.floats(0.1, 5), st.floats(0.1, 5)).map(
@@ -16,6 +16,10 @@ def test_examples() -> None:
     assert share_of_overlap((0, 0, 2, 2), (1, 0, 3, 2)) == pytest.approx(1 / 3)
     assert share_of_overlap((0, 0, 1, 1), (1, 0, 2, 1)) == 0
     assert share_of_overlap((0, 0, 1, 1), (0, 2, 1, 3)) == 0
+
+
+def test_edges() -> None:
+    assert edges((3, 4, 10, 20)) == (3, 4, 13, 24)
 
 
 @given(BOX, BOX)
