@@ -8,6 +8,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Final, Literal, get_args, get_type_hints
 
+from pipeline.precision import fastest
+
 
 @dataclasses.dataclass(frozen=True)
 class Lenet5Options:
@@ -124,7 +126,7 @@ class FieldTrainConfig:
     warmup: float = 0.02  # share of the steps
     weight_decay: float = 1e-2
     averaging: float = 0.999  # momentum of the moving average of the weights
-    precision: str = "mixed_bfloat16"  # of activations; weights stay float32
+    precision: str = dataclasses.field(default_factory=fastest)  # of activations; weights stay float32
     real: float = 0.0  # share of the batches that hold labeled real fields, for fine-tuning
     recombined: float = 0.0  # share of the real fields that are parts of two, side by side
     # Path of the weights to fine-tune, None = the released ones; of a training on drawn fields the checksum of the
@@ -177,7 +179,7 @@ class CheckTrainConfig:
     warmup: float = 0.04  # share of the steps
     weight_decay: float = 1e-2
     averaging: float = 0.995  # momentum of the moving average of the weights
-    precision: str = "mixed_bfloat16"  # of activations; weights stay float32
+    precision: str = dataclasses.field(default_factory=fastest)  # of activations; weights stay float32
 
 
 def check_preset(preset: str, seed: int) -> CheckTrainConfig:

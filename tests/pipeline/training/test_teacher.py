@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 
+from pipeline import precision
 from pipeline.config import TrainConfig
 from pipeline.data import digits as data
 from pipeline.data.mixture import Mixture, alone
@@ -25,11 +26,13 @@ def mixture() -> Mixture:
     return alone(dataclasses.replace(whole, train=whole.train.take(np.arange(200))))
 
 
-def test_network() -> None:
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "float32"])
+def test_network(policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "fastest", lambda: policy)
     model = teacher.build()
     assert model.input_shape == (None, 28, 28, 1)
     assert model.output_shape == (None, 10)
-    assert {layer.compute_dtype for layer in model.layers[1:-1]} == {"bfloat16"}
+    assert {layer.compute_dtype for layer in model.layers[1:-1]} == {policy.removeprefix("mixed_")}
     assert {weight.dtype for weight in model.weights} - {"uint32"} == {"float32"}
     assert 38e6 < len(teacher.SEEDS) * teacher.multiply_accumulates(model) < 40e6
 
