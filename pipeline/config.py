@@ -173,7 +173,7 @@ class CheckTrainConfig:
 
     seed: int = 0
     views: int = 6  # of each check, made once
-    steps: int = 3_000
+    steps: int = 8_000
     batch: int = 32
     learning_rate: float = 3e-3  # AdamW's peak, cosine to 0 after a warm-up
     warmup: float = 0.04  # share of the steps

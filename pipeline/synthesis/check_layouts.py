@@ -18,7 +18,7 @@ from pipeline.synthesis.check_forms import FORMS, Place
 Part = Literal["train", "test"]
 _Option = TypeVar("_Option")
 
-COUNT: Final = 200
+COUNT: Final = 2_000
 TEST: Final = range(41, 61)
 PARTS: Final[tuple[Part, ...]] = ("train", "test")
 FIELDS: Final = ("amount", "date", "payee", "words", "check_number", "micr", "signature", "memo")

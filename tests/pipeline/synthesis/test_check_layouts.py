@@ -57,7 +57,7 @@ def test_the_payee_ends_before_the_amount_in_the_same_row() -> None:
 
 @pytest.mark.parametrize("number", [0, -1, COUNT + 1])
 def test_other_numbers_are_refused(number: int) -> None:
-    with pytest.raises(ValueError, match="1 to 200"):
+    with pytest.raises(ValueError, match="1 to 2000"):
         layout(number)
 
 
