@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -64,12 +64,50 @@ def _print_numbers(sheet: Sheet, form: Layout, text: CheckText, rng: np.random.G
         sheet.ink("check_number", number, right - number.shape[1], top, rng.uniform(0.6, 0.92))
 
 
-def _fill_in_by_machine(sheet: Sheet, form: Layout, text: CheckText, rng: np.random.Generator) -> None:
+@dataclass(frozen=True)
+class Machine:
+    """What fills a check in: its font, the font's size in pixels, and the darkness of its ink, 0 to 1."""
+
+    face: str
+    size: float
+    darkness: float
+
+
+def machine(sheet: Sheet, rng: np.random.Generator) -> Machine:
+    """Draws a machine."""
     options = check_sheet.MACHINE_FACES
-    machine_face = options[int(rng.random() * len(options))]
-    size = sheet.pixels(rng.uniform(0.12, 0.16))
-    darkness = rng.uniform(0.6, 0.92)
+    face = options[int(rng.random() * len(options))]
+    return Machine(face, sheet.pixels(rng.uniform(0.12, 0.16)), rng.uniform(0.6, 0.92))
+
+
+def print_amount(
+    sheet: Sheet, form: Layout, text: CheckText, printer: Machine, rng: np.random.Generator
+) -> None:
+    """Prints the amount into its box."""
     assert text.amount_printed is not None
+    box = writing_box(sheet, form)
+    cover = check_sheet.printed(text.amount_printed, printer.face, printer.size)
+    cover = _fitted(cover, (box[2] - box[0]) * 0.97)
+    x, y = _middle(box, cover)
+    x += rng.uniform(-0.4, 0.4) * max(0.0, box[2] - box[0] - cover.shape[1])
+    sheet.ink("amount", cover, x, y, printer.darkness)
+
+
+def write_amount(
+    sheet: Sheet, form: Layout, text: CheckText, writer: Hand, darkness: float, rng: np.random.Generator
+) -> None:
+    """Writes the amount into its box, at times a little over its edges."""
+    assert text.amount_text is not None
+    box = writing_box(sheet, form)
+    body = min(max((box[3] - box[1]) * rng.uniform(0.4, 0.62), sheet.pixels(0.1)), sheet.pixels(0.21))
+    cover = writer.write(text.amount_text, body, (box[2] - box[0]) * rng.uniform(0.85, 1.06), rng)
+    x = box[0] + rng.beta(1.1, 2.5) * max(0.0, box[2] - box[0] - cover.shape[1])
+    y = _middle(box, cover)[1] + rng.normal(0, 0.06) * (box[3] - box[1])
+    sheet.ink("amount", cover, x, y, darkness)
+
+
+def _fill_in_by_machine(sheet: Sheet, form: Layout, text: CheckText, rng: np.random.Generator) -> None:
+    printer = machine(sheet, rng)
     words = text.words.upper() if rng.random() < 0.6 else text.words
     lines = {
         "payee": text.payee.upper() if rng.random() < 0.5 else text.payee,
@@ -83,17 +121,13 @@ def _fill_in_by_machine(sheet: Sheet, form: Layout, text: CheckText, rng: np.ran
         left, _, right, bottom = sheet.box(form.places[field])
         if field == "date" and form.date_cells:
             for digit, cell in zip(line, date_cells(sheet, form), strict=True):
-                cover = check_sheet.printed(digit, machine_face, size)
-                sheet.ink("date", cover, *_middle(cell, cover), darkness)
+                cover = check_sheet.printed(digit, printer.face, printer.size)
+                sheet.ink("date", cover, *_middle(cell, cover), printer.darkness)
             continue
-        cover = _fitted(check_sheet.printed(line, machine_face, size), right - left)
+        cover = _fitted(check_sheet.printed(line, printer.face, printer.size), right - left)
         y = bottom - cover.shape[0] - sheet.pixels(rng.uniform(0.02, 0.05))
-        sheet.ink(field, cover, left + sheet.pixels(0.05), y, darkness)
-    box = writing_box(sheet, form)
-    cover = _fitted(check_sheet.printed(text.amount_printed, machine_face, size), (box[2] - box[0]) * 0.97)
-    x, y = _middle(box, cover)
-    x += rng.uniform(-0.4, 0.4) * max(0.0, box[2] - box[0] - cover.shape[1])
-    sheet.ink("amount", cover, x, y, darkness)
+        sheet.ink(field, cover, left + sheet.pixels(0.05), y, printer.darkness)
+    print_amount(sheet, form, text, printer, rng)
 
 
 def _fill_in_by_hand(
@@ -105,15 +139,8 @@ def _fill_in_by_hand(
     darkness: float,
     rng: np.random.Generator,
 ) -> None:
-    box = writing_box(sheet, form)
-    assert text.amount_text is not None
-    body = min(max((box[3] - box[1]) * rng.uniform(0.4, 0.62), sheet.pixels(0.1)), sheet.pixels(0.21))
-    cover = writer.write(text.amount_text, body, (box[2] - box[0]) * rng.uniform(0.85, 1.06), rng)
-    x = box[0] + rng.beta(1.1, 2.5) * max(0.0, box[2] - box[0] - cover.shape[1])
-    y = _middle(box, cover)[1] + rng.normal(0, 0.06) * (box[3] - box[1])
-    sheet.ink("amount", cover, x, y, darkness)
-
-    _write_date(sheet, form, text, writer, letters, darkness, rng)
+    write_amount(sheet, form, text, writer, darkness, rng)
+    write_date(sheet, form, text, writer, letters, darkness, rng)
 
     size = sheet.pixels(rng.uniform(0.13, 0.2))
     for field, line in {"payee": text.payee, "memo": text.memo if rng.random() < 0.7 else ""}.items():
@@ -127,7 +154,7 @@ def _fill_in_by_hand(
         _write_line(sheet, "words", form.places[place], line, letters, size, darkness, rng)
 
 
-def _write_date(
+def write_date(
     sheet: Sheet,
     form: Layout,
     text: CheckText,
@@ -136,6 +163,7 @@ def _write_date(
     darkness: float,
     rng: np.random.Generator,
 ) -> None:
+    """Writes the date on its rule or into its cells."""
     left, top, right, bottom = box = sheet.box(form.places["date"])
     body = sheet.pixels(rng.uniform(0.1, 0.15))
     if form.date_cells:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -86,13 +87,17 @@ def _invented(part: Part, count: int) -> GlyphSource:
 
 
 def _hands(sources: list[GlyphSource], note: str | None) -> Hands:
-    bank, everybody = join(sources)
+    return replace(hands_of(*join(sources)), note=note)
+
+
+def hands_of(bank: GlyphBank, writers: Iterable[Writer]) -> Hands:
+    """Returns those of the writers of a bank's glyphs who write all digits, since a field has a single writer."""
     digits = set("0123456789")
     by_source: dict[str, list[Writer]] = {}
-    for writer in everybody:
-        if set(writer.glyphs) >= digits:  # a field has a single writer
+    for writer in writers:
+        if set(writer.glyphs) >= digits:
             by_source.setdefault(writer.source, []).append(writer)
-    return Hands(bank, by_source, note)
+    return Hands(bank, by_source)
 
 
 @dataclass(frozen=True)

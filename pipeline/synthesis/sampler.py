@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -11,7 +12,8 @@ import numpy as np
 
 from pipeline.data import digits, unipen
 from pipeline.run import sha256
-from pipeline.synthesis import generator, nonfields
+from pipeline.synthesis import check_parts, generator, nonfields
+from pipeline.synthesis.check_hands import Hands, hands_of
 from pipeline.synthesis.combs import CombDrawing
 from pipeline.synthesis.drawn_digits import checksum
 from pipeline.synthesis.glyph_bank import GlyphSource
@@ -24,6 +26,7 @@ Item = tuple[Gray, str]
 
 _NONFIELDS: Final = 0.06  # share of items that show no field and have no text
 _COMBS: Final = 0.06  # share of items that are numbers in printed combs and boxes
+_CHECKS: Final = 0.25  # share of items that are cut out of checks
 _COMB_PAPERS: Final = 24
 
 
@@ -61,8 +64,10 @@ class HandwritingSampler:
 
     def __call__(self, rng: np.random.Generator, count: int) -> list[Item]:
         source, combs, cohort = _training_fields(self), _combs(self), draw_cohort(rng, count)
-        empty, boxed = rng.multinomial(count, (_NONFIELDS, _COMBS, 1 - _NONFIELDS - _COMBS))[:2].tolist()
-        items = [source.item(rng, cohort) for _ in range(count - empty - boxed)]
+        shares = (_NONFIELDS, _COMBS, _CHECKS)
+        empty, boxed, cut_out, rest = rng.multinomial(count, (*shares, 1 - sum(shares))).tolist()
+        items = [source.item(rng, cohort) for _ in range(rest)]
+        items += [check_parts.item(_hands(self), rng) for _ in range(cut_out)]
         for _ in range(boxed):
             drawn = combs.field(rng, 0)
             items.append((normalize_field(drawn.picture).pixels, drawn.text))
@@ -112,6 +117,13 @@ def _combs(sampler: HandwritingSampler) -> CombDrawing:
     source = _generator(sampler)
     writers = tuple(writer for name in sorted(source.writers) for writer in source.writers[name])
     return CombDrawing([GlyphSource(source.bank, writers)], papers=_COMB_PAPERS)
+
+
+@functools.cache
+def _hands(sampler: HandwritingSampler) -> Hands:
+    """Makes the writers of checks; they share the generator's glyphs."""
+    source = _generator(sampler)
+    return hands_of(source.bank, itertools.chain.from_iterable(source.writers.values()))
 
 
 @functools.cache

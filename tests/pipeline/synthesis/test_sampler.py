@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pipeline.synthesis import check_parts
 from pipeline.synthesis.combs import CombDrawing, CombField
 from pipeline.synthesis.generator import Generator, sources
 from pipeline.synthesis.sampler import HandwritingSampler
@@ -64,3 +65,11 @@ def test_record_names_what_the_hands_are_made_of(tmp_path) -> None:
     assert record["unipen"] is None
     assert list(record["fonts"]) == ["a-font"]
     assert len(record["fonts"]["a-font"]) == 64
+
+
+def test_some_are_cut_out_of_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    field = np.full((32, 50), 7, np.uint8)
+    monkeypatch.setattr(check_parts, "item", lambda hands, rng: (field, "12.50"))
+    items = HandwritingSampler(invented=2)(np.random.default_rng(6), 200)
+    assert len(items) == 200
+    assert 30 < sum(pixels is field for pixels, _ in items) < 70
