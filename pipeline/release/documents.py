@@ -44,6 +44,7 @@ BLOCKS: Final = (
     "operations",
     "stops",
     "fields",
+    "checks",
 )
 
 AnyRecords: TypeAlias = Records | FieldRecords | MicrRecords | CheckRecords
