@@ -11,9 +11,10 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from types import ModuleType
-from typing import Final, NamedTuple
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType, ModuleType
+from typing import Final, NamedTuple, NoReturn
 
 from serving import __version__
 from serving.arguments import Parser
@@ -93,11 +94,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         Ctrl-C.
 
     Raises:
-        SystemExit: 2 for a usage mistake, 0 after --help.
+        SystemExit: 2 for a usage mistake, 0 after --help, 143 after SIGTERM.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        code = _run(arguments)
+        with _cleaning_up():
+            code = _run(arguments)
         sys.stdout.flush()
         return code
     except CheckreaderError as error:
@@ -111,6 +113,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         _drop_output()
         message = error.strerror or str(error)
         return _fail(f"{error.filename}: {message}" if error.filename else message)
+
+
+@contextlib.contextmanager
+def _cleaning_up() -> Iterator[None]:
+    """Lets SIGTERM, and a terminal that is closed, end a command as Ctrl-C does: what is half-written goes."""
+    endings = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    handlers = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in endings:
+            if signal.getsignal(number) is signal.SIG_DFL:  # `nohup` ignores SIGHUP
+                handlers[number] = signal.signal(number, _end)
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, _: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 def _run(arguments: list[str]) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from serving import __version__
+from serving.bulk.new_folder import writing
 from serving.cli.main import main
 from serving.extras import install_command
 from serving.repository.store import Repository
@@ -100,6 +101,26 @@ def test_interrupted(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Repository, "open", interrupt)
     assert main(["info"]) == 130
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP])
+def test_ended(capsys, monkeypatch: pytest.MonkeyPatch, ending: signal.Signals, tmp_path: Path) -> None:
+    """A folder that is being written goes, as after Ctrl-C."""
+
+    def end(folder: object) -> Repository:
+        with writing(tmp_path / "review") as hidden:
+            (hidden / "check.jpg").write_bytes(b"picture")
+            signal.raise_signal(ending)
+        raise AssertionError
+
+    monkeypatch.setattr(Repository, "open", end)
+    before = signal.getsignal(ending)
+    with pytest.raises(SystemExit) as raised:
+        main(["info"])
+    assert raised.value.code == 128 + ending
+    assert list(tmp_path.iterdir()) == []
+    assert capsys.readouterr() == ("", "")
+    assert signal.getsignal(ending) is before
 
 
 def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
