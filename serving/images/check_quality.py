@@ -36,7 +36,7 @@ _MOST_CUT_OFF: Final = 0.03
 
 @dataclass(frozen=True)
 class Quality:
-    """How a check is seen.
+    """How a check is seen, rounded.
 
     Attributes:
         width: pixels of the picture along the check's longer side; a check is 6 to 8.5 inches wide.
@@ -49,25 +49,13 @@ class Quality:
         problems: what is wrong, of "too small", "blurred", "dark", "glare", "cut off" and "skewed".
     """
 
-    width: float
+    width: int
     sharpness: float
-    light: float
+    light: int
     glare: float
     skew: float
     cut_off: float
     problems: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, object]:
-        """Returns the measures, rounded, and the problems."""
-        return {
-            "width": round(self.width),
-            "sharpness": round(self.sharpness, 3),
-            "light": round(self.light),
-            "glare": round(self.glare, 3),
-            "skew": round(self.skew, 1),
-            "cut_off": round(self.cut_off, 3),
-            "problems": list(self.problems),
-        }
 
 
 def quality(pixels: Gray, perspective: Perspective) -> Quality:
@@ -93,7 +81,15 @@ def quality(pixels: Gray, perspective: Perspective) -> Quality:
         "skewed": abs((skew + 45) % 90 - 45) > _MOST_SKEW,
     }
     words = tuple(word for word, is_wrong in problems.items() if is_wrong)
-    return Quality(width, sharpness, light, glare, skew, cut_off, words)
+    return Quality(
+        round(width),
+        round(sharpness, 3),
+        round(light),
+        round(glare, 3),
+        round(skew, 1),
+        round(cut_off, 3),
+        words,
+    )
 
 
 def _places(perspective: Perspective) -> Points:

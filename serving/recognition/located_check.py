@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-import msgspec
 import numpy as np
 
 from serving.images.check_paper import find_paper
@@ -117,7 +116,7 @@ def locate_pictures(
             paper.problem,
             perspective,
             (width / columns, height / rows),
-            msgspec.convert(quality(pixels, perspective).to_dict(), Quality),  # rounded
+            quality(pixels, perspective),
             boxes,
             located.scores,
             {name: cut(flat, box, name) for name, box in boxes.items() if name in _MARGINS},

@@ -74,7 +74,7 @@ def fields() -> CheckFields:
 
 def answer(*reasons: str, corners: list[tuple[float, float]] | None = CORNERS) -> dict[str, Any]:
     """Returns the answer for one check, which is not accepted for these reasons; without corners it has no fields."""
-    quality = Quality(580.0, 0.1, 200.0, 0.0, 0.0, 0.0, ("blurred",))
+    quality = Quality(580, 0.1, 200, 0.0, 0.0, 0.0, ("blurred",))
     check = CheckPrediction(
         page=1,
         corners=corners,
