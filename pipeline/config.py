@@ -172,8 +172,8 @@ class CheckTrainConfig:
     """Settings of one training of `check-fields`; the defaults are the `release` preset's."""
 
     seed: int = 0
-    views: int = 6  # of each check, made once
-    steps: int = 8_000
+    views: int = 4  # of each check, made once
+    steps: int = 5_000
     batch: int = 32
     learning_rate: float = 3e-3  # AdamW's peak, cosine to 0 after a warm-up
     warmup: float = 0.04  # share of the steps

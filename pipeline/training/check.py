@@ -1,6 +1,6 @@
 """Trains `check-fields`, which finds the fields of a check, on labeled checks.
 
-    checkreader draw-checks 8000 checks --seed 11
+    checkreader draw-checks 5000 checks --seed 11
     checkreader train --task check --data checks --preset release
 
 Cross-entropy with the share of each part that a field covers, so that a probability of a half is a field's edge.

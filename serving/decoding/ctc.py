@@ -82,20 +82,20 @@ def search(
     return search_lattice(Lattice(normalized_rows(probabilities), accepts), count, budget)
 
 
-def likeliest(probabilities: npt.NDArray[np.floating[Any]]) -> Search:
+def likeliest(probabilities: npt.NDArray[np.floating[Any]], budget: int = BUDGET) -> Search:
     """Does as `search` for one string and without an automaton, several times as fast where nothing is in doubt.
 
     The string of the likeliest alignment is the likeliest of all where it has more than half of the probability.
 
     Args:
-        probabilities: as for `search`; errors too.
+        probabilities, budget: as for `search`; errors too.
     """
     rows = normalized_rows(probabilities)
     labels = tuple(label for label, _, _ in _path(rows))
     probable = _forward(rows, labels)
     if probable > _MOST:
         return Search([Hypothesis(labels, probable)], True, 1.0, 1)
-    return search_lattice(Lattice(rows, None), 1)
+    return search_lattice(Lattice(rows, None), 1, budget)
 
 
 def search_lattice(lattice: Lattice, count: int = 3, budget: int = BUDGET) -> Search:

@@ -36,6 +36,7 @@ from serving.runtime.network import Floats
 _APART: Final = 3  # steps between a symbol and one that was left out, three quarters of a pitch
 _SEEN: Final = 0.05  # probability of a symbol at its clearest step
 _TALL: Final = 15  # rows of ink in a symbol that is no dash
+_BUDGET: Final = 300  # of a search; real lines need less than 200, what is no line as many as there are
 _COUNT: Final = 5  # strings that are searched for where the likeliest fails its check digit
 _RIVAL: Final = 0.05  # of the likeliest string's probability, in one that a check digit may prefer
 
@@ -122,7 +123,7 @@ def decode_line(field: Field, steps: Floats, model: Model) -> DecodedLine:
         model: the network's entry in the manifest.
     """
     assert model.sliding is not None
-    search = ctc.likeliest(steps)
+    search = ctc.likeliest(steps, _BUDGET)
     best = search.best[0]
     places = ctc.places(steps, best.labels)
     worn = _worn_symbols(field, places, steps, model.sliding)
@@ -130,7 +131,7 @@ def decode_line(field: Field, steps: Floats, model: Model) -> DecodedLine:
         inked = steps.copy()
         inked[worn, -1] = 0
         inked /= inked.sum(1, keepdims=True)
-        labels = ctc.likeliest(inked).best[0].labels
+        labels = ctc.likeliest(inked, _BUDGET).best[0].labels
         best, places = Hypothesis(labels, ctc.probability(steps, labels)), ctc.places(steps, labels)
     return DecodedLine((best,), _text(best.labels, places, model), tuple(places), search.exact)
 
@@ -213,7 +214,7 @@ def _corrected(
     steps: Floats, decoded: DecodedLine, line: MicrFields, model: Model, country: str
 ) -> tuple[DecodedLine, MicrFields] | None:
     """Finds the likeliest other string of the same layout that satisfies the check digit; None where none is near."""
-    best = ctc.search(steps, count=_COUNT).best
+    best = ctc.search(steps, count=_COUNT, budget=_BUDGET).best
     for index, hypothesis in enumerate(best[1:], 1):
         if hypothesis.probability < _RIVAL * decoded.best[0].probability:
             break

@@ -100,6 +100,13 @@ def test_likeliest_in_doubt_is_searched() -> None:
     assert outcome.best[0].probability == pytest.approx(0.64)
 
 
+def test_likeliest_of_noise_ends_with_its_budget() -> None:
+    rows = np.random.default_rng(4).dirichlet(np.full(15, 0.5), 120)
+    outcome = ctc.likeliest(rows, budget=20)
+    assert not outcome.exact
+    assert len(outcome.best) == 1
+
+
 TABLES = st.lists(st.lists(st.integers(-1, 2), min_size=10, max_size=10), min_size=3, max_size=3)
 
 
