@@ -64,9 +64,8 @@ def draw(field: PartField, hands: Hands, rng: np.random.Generator) -> tuple[Gray
     form = layout(options[int(rng.random() * len(options))])
     by_machine = field == "amount" and rng.random() < _PRINTED
     text = check_text(form, by_machine, rng)
-    while field == "date" and any(
-        map(str.isalpha, text.date_written)
-    ):  # a month by its name is nothing to read
+    # A month by its name is nothing to read.
+    while field == "date" and any(map(str.isalpha, text.date_written)):
         text = check_text(form, by_machine, rng)
     whole_view = check_capture.view(form.size, rng)
     part = around(form, field)
