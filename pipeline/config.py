@@ -155,10 +155,8 @@ def field_preset(preset: str, seed: int) -> FieldTrainConfig:
 
 def further_preset(preset: str, seed: int) -> FieldTrainConfig:
     """Returns the config of a preset for training released weights further on drawn fields, without an opening."""
-    fields, averaging = (8_000, 0.995) if preset == "quick" else (40_000, 0.998)
-    return FieldTrainConfig(
-        seed, fields=fields, views=4, opening=0.0, learning_rate=6e-4, averaging=averaging
-    )
+    fields, averaging = (8_000, 0.995) if preset == "quick" else (400_000, 0.999)
+    return FieldTrainConfig(seed, fields=fields, views=4, opening=0.0, averaging=averaging)
 
 
 def micr_preset(preset: str, seed: int) -> FieldTrainConfig:
