@@ -149,3 +149,12 @@ def test_blank_paper_is_no_line() -> None:
     places = layout()
     blank = np.asarray(Image.new("L", (WIDTH, HEIGHT), 255))
     assert not by_layout(places)(blank).upside_down
+
+
+def test_an_amount_is_cut_out_close_to_its_left() -> None:
+    """A printed sign and the side of its box stand there, ink that a box cuts on any side."""
+    flat = np.arange(120 * 300, dtype=np.uint32).astype(np.uint8).reshape(120, 300)
+    part, corner = located_check.with_margin(flat, (100, 50, 80, 20), "amount")
+    assert corner == (98, 44)
+    np.testing.assert_array_equal(part, flat[44:76, 98:186])
+    assert located_check.with_margin(flat, (0, 0, 300, 120), "amount")[0].shape == flat.shape
