@@ -20,7 +20,8 @@ from pipeline.synthesis import check_capture
 from pipeline.synthesis.check_filling import fill_in
 from pipeline.synthesis.check_grounds import ground
 from pipeline.synthesis.check_hands import Hands, invented_hands, open_hands
-from pipeline.synthesis.check_layouts import FIELDS, PARTS, Part, layout, numbers
+from pipeline.synthesis.check_layouts import FIELDS, PARTS, Layout, Part, layout, numbers
+from pipeline.synthesis.check_sheet import Sheet
 from pipeline.synthesis.check_text import CheckText, check_text
 from serving.errors import CheckreaderError
 from serving.images.codec import Gray
@@ -100,10 +101,7 @@ def draw(part: Part, seed: tuple[int, int], hands: Hands, number: int | None = N
     machine = bool(rng.random() < form.machine)
     text = check_text(form, machine, rng)
     sheet = fill_in(form, text, seen.dpi, hands, rng)
-    strength = form.strength * (0.4 if seen.kind == "bitonal" else 1.0)
-    light = ground(form.ground, strength, (sheet.width, sheet.height), sheet.dpi, rng)
-    light *= np.asarray(sheet.form, np.float32) / np.float32(255)
-    light *= sheet.light
+    light = paper(sheet, form, seen.kind, rng)
     if rng.random() < _FOLDED:
         _fold(light, rng)
     picture = check_capture.take(light, seen, rng)
@@ -118,6 +116,15 @@ def draw(part: Part, seed: tuple[int, int], hands: Hands, number: int | None = N
     return DrawnCheck(
         picture, seen.kind, form.number, form.country, seen.corners, boxes, places, text, machine
     )
+
+
+def paper(sheet: Sheet, form: Layout, kind: str, rng: np.random.Generator) -> Floats:
+    """Returns what a sheet's ground, print and ink leave of the light, float32 [h, w]; grounds of 1 bit are pale."""
+    strength = form.strength * (0.4 if kind == "bitonal" else 1.0)
+    light = ground(form.ground, strength, (sheet.width, sheet.height), sheet.dpi, rng)
+    light *= np.asarray(sheet.form, np.float32) / np.float32(255)
+    light *= sheet.light
+    return light
 
 
 def _fold(light: Floats, rng: np.random.Generator) -> None:

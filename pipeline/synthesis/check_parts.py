@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.synthesis import check_capture, check_filling, check_letters
 from pipeline.synthesis.amount_text import label
-from pipeline.synthesis.check_grounds import ground
+from pipeline.synthesis.check_drawing import paper
 from pipeline.synthesis.check_hands import Hands, hand
 from pipeline.synthesis.check_layouts import Layout, layout, numbers
 from pipeline.synthesis.check_print import print_form
@@ -72,10 +72,7 @@ def draw(field: PartField, hands: Hands, rng: np.random.Generator) -> tuple[Gray
     sheet = Sheet(part.size, whole_view.dpi)
     print_form(sheet, part, text, rng)
     _fill_in(sheet, part, field, text, hands, rng)
-    strength = form.strength * (0.4 if whole_view.kind == "bitonal" else 1.0)
-    light = ground(form.ground, strength, (sheet.width, sheet.height), sheet.dpi, rng)
-    light *= np.asarray(sheet.form, np.float32) / np.float32(255)
-    light *= sheet.light
+    light = paper(sheet, form, whole_view.kind, rng)
     part_view = _view(whole_view, sheet, rng)
     picture = check_capture.take(light, part_view, rng)
     if whole_view.kind != "bitonal":

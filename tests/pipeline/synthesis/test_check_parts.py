@@ -49,7 +49,7 @@ def test_the_box_holds_the_ink(field: PartField, hands: Hands) -> None:
         assert part.min() < part.mean() - 10  # some ink
 
 
-def test_boxes_move_as_found_ones_do(hands: Hands) -> None:
+def test_boxes_move_as_found_ones_do() -> None:
     rng = np.random.default_rng(11)
     moved = np.array([check_parts.missed((200, 100, 150, 40), rng) for _ in range(500)])
     edges = np.stack(
