@@ -63,17 +63,23 @@ def test_probabilities_are_the_softmax_of_the_int8_logits(
 
 
 @INSIDE
-def test_activations(run: Run, row: Format, pixels: np.ndarray) -> None:
+def test_activations(
+    run: Run, row: Format, pixels: np.ndarray, integers: integer_reference.Reference
+) -> None:
     path = run / FOLDER / row.file
     found = predictor.layer_predictor(row, path)(pixels)
     table = lenet5.table() if row.name in UNFOLDED else folded.table()
     assert {name: values.shape[1:] for name, values in found.items()} == {
         layer.name: layer.shape for layer in table
     }
-    # Nothing of what runs was changed by looking inside: the logits give the file's own probabilities.
-    answers = predictor.predictor(row, path)(tensor(pixels))
-    tolerance = 2e-3 if row.type == "float16" else 1e-5
-    np.testing.assert_allclose(softmax(found["logits"]), answers, atol=tolerance)
+    if row.type == "int8":
+        # Where a tensor is asked for, ONNX Runtime fuses less, and on some processors rounds a tie the other way.
+        logits = scaled(predictor.logit_predictor(row, path, integers.output)(pixels), integers.output)
+        np.testing.assert_allclose(found["logits"], logits, atol=1.01 * integers.output.scale)
+    else:  # nothing of what runs was changed by looking inside: the logits give the file's own probabilities
+        answers = predictor.predictor(row, path)(tensor(pixels))
+        tolerance = 2e-3 if row.type == "float16" else 1e-5
+        np.testing.assert_allclose(softmax(found["logits"]), answers, atol=tolerance)
 
 
 @pytest.mark.parametrize("name", ["keras_int8", "tflite_int8", "onnx_float32", "onnx_int8"])
