@@ -125,7 +125,7 @@ def completed(comb: Comb, dark: _Mask, upright: _Mask, cell: float, others: Sequ
     comb = replace(comb, rules=np.array(rules))
     for left, right in ((rules[0] - cell, rules[0]), (rules[-1], rules[-1] + cell)):
         first_column, last_column = max(0, round(left)), min(width, round(right))
-        if last_column - first_column < 0.5 * cell or boxes:
+        if last_column - first_column < 0.5 * cell or (boxes and any(comb.closed)):
             continue
         inset = round(comb.thick) + 1
         inner = (

@@ -23,6 +23,7 @@ _GAP: Final = 3  # rows of a rule that may be missing
 _WIDEST: Final = 0.25  # a rule, of its height
 _NARROWEST: Final = 0.45  # a cell, of the rules' height
 _BROADEST: Final = 2.0
+_BETWEEN: Final = 0.4  # of a cell, two groups of cells are apart at most
 
 
 def upright_slope(dark: _Mask) -> float | None:
@@ -128,7 +129,7 @@ def line_through(columns: _Doubles, rows: _Doubles, slope: float) -> tuple[float
 
 
 def is_regular(rules: _Doubles, cell: float) -> bool:
-    """Returns whether rules stand a cell apart, or many do and the others farther."""
+    """Returns whether rules stand a cell apart, or many do and the others farther, or all as far as groups of cells are."""
     slots = np.rint((rules - rules[0]) / cell)
     pitch = float(np.polyfit(slots, rules, 1)[0]) if slots[-1] >= 2 else cell
     offsets = np.abs(rules - rules[0] - slots * pitch)
@@ -136,6 +137,9 @@ def is_regular(rules: _Doubles, cell: float) -> bool:
         return True
     gaps = np.diff(np.sort(rules))
     usual = np.abs(gaps - cell) <= 1.5 + 0.03 * cell
-    return bool(
-        len(rules) >= 7 and gaps.min() >= 0.9 * cell and usual.mean() >= 0.6 and gaps.max() <= 2.2 * cell
-    )
+    if len(rules) < 7 or usual.mean() < 0.6:
+        return False
+    between = gaps[gaps < _BETWEEN * cell]
+    if len(between):  # groups of cells, each with rules on both sides
+        return bool(np.ptp(between) <= 2 and (usual | (gaps < _BETWEEN * cell)).all())
+    return bool(gaps.min() >= 0.9 * cell and gaps.max() <= 2.2 * cell)

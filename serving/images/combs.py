@@ -30,9 +30,14 @@ from serving.images.runs import runs
 _Ints = npt.NDArray[np.int64]
 _Mask = npt.NDArray[np.bool_]
 
-_LEAST_TALL: Final = 0.45  # of the picture's height
+_LEAST_TALL: Final = (
+    0.85,
+    0.45,
+)  # of the picture's height; taller rules first, as digits' sides may end alike, too
 _SQUARE: Final = 0.02  # rows per column
 _OVERSHOT: Final = 0.3  # of the columns
+# Of a cell's columns, how many a border covers at least, one border beside a fainter one, and ink where no border is.
+_BORDER, _CLEAR_BORDER, _FAINT_BORDER, _NO_BORDER = 0.86, 0.95, 0.8, 0.5
 
 
 def find_comb(dark: _Mask, lines: Sequence[_Ints] = ()) -> Comb | None:
@@ -70,9 +75,18 @@ def find_comb(dark: _Mask, lines: Sequence[_Ints] = ()) -> Comb | None:
 
 def _tall_comb(dark: _Mask, slope: float) -> Comb | None:
     """Finds a comb whose rules are as high as its cells, or nearly."""
-    height, _ = dark.shape
     upright = sheared(dark, slope)
-    columns, tops, bottoms, thick = uprights(upright, int(_LEAST_TALL * height))
+    for share in _LEAST_TALL:
+        comb = _comb_of(dark, upright, slope, int(share * len(dark)))
+        if comb is not None:
+            return comb
+    return None
+
+
+def _comb_of(dark: _Mask, upright: _Mask, slope: float, least: int) -> Comb | None:
+    """Finds a comb whose rules take so many rows at least."""
+    height = len(dark)
+    columns, tops, bottoms, thick = uprights(upright, least)
     if len(columns) < LEAST_RULES:
         return None
     group = of_equal_ends(columns, tops, bottoms, slope, max(2.0, 0.05 * height))
@@ -93,7 +107,7 @@ def _tall_comb(dark: _Mask, slope: float) -> Comb | None:
         return None
     if _is_overshot(dark, comb):
         return None
-    return comb if holds_writing(upright, comb) else None
+    return comb if holds_writing(upright, comb) and _has_clear_ends(dark, comb) else None
 
 
 def _open_comb(dark: _Mask, line: _Ints) -> Comb | None:
@@ -158,3 +172,23 @@ def _is_overshot(dark: _Mask, comb: Comb) -> bool:
             if _OVERSHOT < share < 0.85:  # more is a printed rule
                 return True
     return False
+
+
+def _has_clear_ends(dark: _Mask, comb: Comb) -> bool:
+    """Returns whether along its rules' ends borders run from rule to rule, or nothing does.
+
+    The sides of printed digits stand as regularly as rules, but their curves cover the most part of both ends.
+    """
+    inside = np.zeros(dark.shape[1], np.bool_)
+    for left, right in comb.cells:
+        inside[max(0, int(left)) : int(right) + 1] = True
+    columns = np.flatnonzero(inside)
+    shares = []
+    for end in (comb.top, comb.bottom):
+        rows = border(dark, comb, end)[0][columns] + np.array([[-1], [0], [1]])
+        within = (rows >= 0) & (rows < len(dark))
+        shares.append(float((dark[np.clip(rows, 0, len(dark) - 1), columns] & within).any(0).mean()))
+    least, most = min(shares), max(shares)
+    if most <= _NO_BORDER or least >= _BORDER:
+        return True
+    return most >= _CLEAR_BORDER and not _NO_BORDER < least < _FAINT_BORDER

@@ -56,7 +56,13 @@ def test_a_line_through_ends_passes_over_one_that_differs() -> None:
 
 @pytest.mark.parametrize(
     ("gaps", "regular"),
-    [([30] * 6, True), ([30, 30, 45, 30, 45, 30, 30, 30], True), ([30, 17, 44, 30, 12, 30], False)],
+    [
+        ([30] * 6, True),
+        ([30, 30, 45, 30, 45, 30, 30, 30], True),
+        ([30, 17, 44, 30, 12, 30], False),
+        ([30, 7, 30, 31, 7, 30, 30, 30], True),
+        ([30, 7, 30, 44, 7, 30, 30, 30], False),
+    ],
 )
 def test_regular_rules(gaps: list[float], regular: bool) -> None:
     assert comb_rules.is_regular(np.cumsum([0.0, *gaps]), 30) is regular

@@ -1,7 +1,10 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from serving.images.combs import find_comb
 from tests.support.comb_pictures import CELL, HEIGHT, LEFT, THICK, TOP, boxes, in_cells, rings, strip, ticks
@@ -74,6 +77,44 @@ def test_rows_of_digits_are_none(radius: float) -> None:
     assert find_comb(ones) is None  # nothing is written between them
     assert find_comb(np.zeros_like(ones)) is None
     assert find_comb(np.ones_like(ones)) is None
+
+
+def test_rules_between_groups_of_cells_alone() -> None:
+    """As on Canadian checks' dates: |0|3||0|2||2|0|2|1| without frame, and digits whose sides end alike, too."""
+    pairs, pitch, apart = (2, 2, 4), 30, 8
+    picture, places = np.zeros((40, 8 * pitch + 2 * apart), np.bool_), []
+    left = 0
+    for count in pairs:
+        for number in range(count):
+            places.append(left + pitch * (number + 0.5))
+            if left + pitch * number > 0:  # the picture ends at the outer rules
+                picture[:, left + pitch * number - 1 : left + pitch * number + 1] = True
+            if left + pitch * (number + 1) < picture.shape[1]:
+                picture[:, left + pitch * (number + 1) - 1 : left + pitch * (number + 1) + 1] = True
+        left += pitch * count + apart
+    for place in places:
+        picture[10:30, round(place) - 6 : round(place) + 6] = True
+        picture[13:27, round(place) - 3 : round(place) + 3] = False
+    comb = find_comb(picture)
+    assert comb is not None
+    np.testing.assert_allclose([(first + last) / 2 for first, last in comb.cells], places, atol=2)
+
+
+@pytest.mark.parametrize("size", [24, 28, 32, 40])
+@pytest.mark.parametrize("blur", [0.0, 0.7, 1.0])
+def test_a_machines_print_is_none(size: int, blur: float) -> None:
+    """Its digits' sides stand as regularly as rules, and end alike."""
+    font = ImageFont.load_default(size)
+    for text in ("04/10/2007", "10/13/2028", "**1,625.36", "25/12/2009", "88,808.80"):
+        for spacing in (0, 1, 2):
+            width = sum(font.getlength(sign) + spacing for sign in text)
+            paper = Image.new("L", (math.ceil(width) + 6, math.ceil(0.9 * size) + 6), 0)
+            place = 3.0
+            for sign in text:
+                ImageDraw.Draw(paper).text((place, 0), sign, fill=255, font=font)
+                place += font.getlength(sign) + spacing
+            picture = np.asarray(paper.filter(ImageFilter.GaussianBlur(blur)))
+            assert find_comb(picture > 64) is None, (text, spacing)
 
 
 @given(
