@@ -16,6 +16,7 @@ _Floats = npt.NDArray[np.float32]
 _SLOPES: Final = np.arange(-8, 9) / 80
 _LEAST_SPAN: Final = 0.5  # of the picture's width
 _LEAST_FREE: Final = 0.75  # of the columns without a stroke
+_LEAST_CLEAR: Final = 0.8  # of its columns above a line, and below
 _GAP: Final = 3
 
 
@@ -83,7 +84,11 @@ def horizontal_rules(levels: npt.NDArray[np.uint8], least: float, faint: float, 
     for path, first, last in candidates:
         # Linked loops of zeros make a line too, but none between and next to the digits.
         count = int(np.count_nonzero(free))
-        if count < 3 or int(np.count_nonzero(_is_dark(thick, path, faint) & free)) >= _LEAST_FREE * count:
+        if (
+            _is_clear(levels, path, first, last, reach, faint)
+            or count < 3
+            or int(np.count_nonzero(_is_dark(thick, path, faint) & free)) >= _LEAST_FREE * count
+        ):
             path[:first] = path[last:] = -1
             lines.append(path)
     return lines
@@ -93,6 +98,19 @@ def _is_dark(thick: npt.NDArray[np.uint8], path: _Ints, least: float) -> _Mask:
     """Returns in which columns, bool [W], the path is in the picture and at least that dark."""
     inside = (path >= 0) & (path < len(thick))
     return np.asarray((thick[np.where(inside, path, 0), np.arange(len(path))] >= least) & inside)
+
+
+def _is_clear(
+    levels: npt.NDArray[np.uint8], path: _Ints, first: int, last: int, reach: int, faint: float
+) -> bool:
+    """Returns whether little is dark `reach` rows above and below a line's columns from `first` to `last`."""
+    columns = np.arange(first, last)
+    for rows in (path[first:last] - reach, path[first:last] + reach):
+        inside = (rows >= 0) & (rows < len(levels))
+        dark = levels[np.where(inside, rows, 0), columns] >= faint
+        if np.count_nonzero(dark & inside) > (1 - _LEAST_CLEAR) * len(columns):
+            return False
+    return True
 
 
 def _longest_stretch(dark: _Mask) -> tuple[int, int]:

@@ -51,6 +51,17 @@ def test_no_rule(levels: np.ndarray) -> None:
     assert rules(levels) == []
 
 
+def test_a_rule_under_writing_that_leaves_no_column_free() -> None:
+    levels = np.zeros((HEIGHT, WIDTH), np.uint8)
+    for left in range(2, WIDTH - 8, 12):  # slanted strokes next to each other
+        for row in range(12, 44):
+            levels[row, left + (44 - row) // 3 : left + (44 - row) // 3 + 4] = 200
+    assert rules(levels) == []
+    levels[52:54, 8 : WIDTH - 20] = 150
+    (line,) = rules(levels)
+    assert np.median(line[line >= 0]) == pytest.approx(52.5, abs=1)
+
+
 def test_a_short_stroke_is_no_rule() -> None:
     levels = picture()
     levels[30:32, 60:120] = 150
