@@ -129,6 +129,10 @@ class FieldTrainConfig:
     precision: str = dataclasses.field(default_factory=fastest)  # of activations; weights stay float32
     real: float = 0.0  # share of the batches that hold labeled real fields, for fine-tuning
     recombined: float = 0.0  # share of the real fields that are parts of two, side by side
+    # Share of the weights that a training on drawn fields began with in those that it ends with: what lies between two
+    # trainings of one network often reads what either does (Wortsman and others, Robust Fine-Tuning of Zero-Shot Models,
+    # CVPR 2022).
+    kept: float = 0.0
     # Path of the weights to fine-tune, None = the released ones; of a training on drawn fields the checksum of the
     # weights that it began with, None = from scratch.
     start: str | None = None

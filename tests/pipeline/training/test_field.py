@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -41,39 +42,6 @@ CONFIG = FieldTrainConfig(fields=256, views=1, batch=64, precision="float32", av
 TUNING = dataclasses.replace(CONFIG, fields=40, batch=8, real=0.5)  # five steps
 
 
-def test_from_scratch(tmp_path: Path) -> None:
-    run = Run(tmp_path / "run")
-    record = field.train(
-        run, CONFIG, SAMPLER, SAMPLER.record(), "mine", validation=4, processes=1, recalibration=2
-    )
-    assert run.require("train") == record
-    assert (record["task"], record["preset"], record["calibration"]) == ("field", "mine", None)
-    assert FieldTrainConfig.from_json(record["config"]) == CONFIG
-    model = keras.models.load_model(run / "float.keras", compile=False)
-    assert model(np.zeros((1, 32, 64, 1), np.float32)).shape == (1, 13, lenet5_field.CLASSES)
-    assert record["alphabet"] == ALPHABET.symbols
-    assert [
-        path.name for path in run.path.iterdir() if "seconds" in path.name or "checkpoint" in path.name
-    ] == []
-    assert keras.mixed_precision.global_policy().name == "float32"
-
-
-def test_further(tmp_path: Path) -> None:
-    """Begins with earlier weights, without an opening, and records their checksum."""
-    start = field.Start.of(
-        dataclasses.replace(CONFIG, start=str(tiny_field.untrained(tmp_path) / "float.keras"))
-    )
-    config = dataclasses.replace(CONFIG, fields=64, opening=0.0, learning_rate=1e-9)
-    run = Run(tmp_path / "run")
-    run.path.mkdir()
-    options = {"validation": 4, "processes": 1, "recalibration": 2}
-    record = field.train(run, config, SAMPLER, SAMPLER.record(), "mine", start=start, **options)
-    assert record["config"] == dataclasses.asdict(dataclasses.replace(config, start=start.sha256))
-    weights = keras.models.load_model(run / "float.keras", compile=False).get_weights()
-    for after, before in zip(weights, start.network().get_weights(), strict=True):
-        np.testing.assert_allclose(after, before, atol=1e-6)
-
-
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Draws in this process, 40 fields at a time."""
@@ -88,12 +56,40 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("small")
+def test_further(tmp_path: Path) -> None:
+    """Begins with earlier weights, without an opening, records their checksum, and keeps a share of them."""
+    start = field.Start.of(
+        dataclasses.replace(CONFIG, start=str(tiny_field.untrained(tmp_path) / "float.keras"))
+    )
+    before = start.network().get_weights()
+    weights = {}
+    for kept in (0.0, 0.75):
+        changes = {"fields": 16, "opening": 0.0, "kept": kept}
+        record = _trained(tmp_path / f"run-{kept}", start=start, **changes)
+        assert record["config"]["start"] == start.sha256
+        model = keras.models.load_model(tmp_path / f"run-{kept}" / "float.keras", compile=False)
+        weights[kept] = model.get_weights()
+    assert not np.allclose(weights[0.0][0], before[0], atol=1e-4)
+    for mixed, after, old in zip(weights[0.75], weights[0.0], before, strict=True):
+        np.testing.assert_allclose(mixed, 0.75 * old + 0.25 * after, atol=1e-6)
+
+
+@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize(
     "batch", [pytest.param(3, marks=pytest.mark.slow), 6, pytest.param(8, marks=pytest.mark.slow)]
 )
 def test_resumed_from_scratch(tmp_path: Path, batch: int) -> None:
     """Killed in the opening, just after it, and later: with the same weights in the end, bit for bit."""
     whole = _trained(tmp_path / "whole")
+    run = Run(tmp_path / "whole")
+    assert run.require("train") == whole
+    assert (whole["task"], whole["preset"], whole["calibration"]) == ("field", "mine", None)
+    assert FieldTrainConfig.from_json(whole["config"]).fields == 48
+    assert whole["alphabet"] == ALPHABET.symbols
+    model = keras.models.load_model(run / "float.keras", compile=False)
+    assert model(np.zeros((1, 32, 64, 1), np.float32)).shape == (1, 13, lenet5_field.CLASSES)
+    assert not [path for path in run.path.iterdir() if "seconds" in path.name or "checkpoint" in path.name]
+    assert keras.mixed_precision.global_policy().name == "float32"
     with killed_at(batch):
         _trained(tmp_path / "run")
     assert not (tmp_path / "run" / "train.json").exists()
@@ -134,12 +130,16 @@ def test_resumed_fine_tuning(tmp_path: Path, batch: int) -> None:
 
 
 def _trained(
-    folder: Path, resume: bool = False, sampler: Repeating = SAMPLER, **changes: object
-) -> dict[str, object]:
+    folder: Path,
+    resume: bool = False,
+    sampler: Repeating = SAMPLER,
+    start: field.Start | None = None,
+    **changes: object,
+) -> dict[str, Any]:
     """Trains on three batches, measures statistics on two, and trains on three; every other one has a checkpoint."""
     folder.mkdir(exist_ok=True)
-    config = dataclasses.replace(CONFIG, fields=48, batch=8, opening=0.5, **changes)
-    options = {"validation": 4, "processes": 1, "recalibration": 2, "every": 2}
+    config = dataclasses.replace(CONFIG, **{"fields": 48, "batch": 8, "opening": 0.5} | changes)
+    options = {"validation": 4, "processes": 1, "recalibration": 2, "every": 2, "start": start}
     return field.train(Run(folder), config, sampler, sampler.record(), "mine", resume, **options)
 
 
