@@ -13,6 +13,7 @@ from statistics import median
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from serving.decoding.amounts import Amount, raised_cents
 from serving.images.digit import INK_LEVEL
@@ -22,6 +23,10 @@ from serving.recognition import boxes
 
 _SMALL: Final = 0.85  # of the others' height, and of the nearest's; less tall are both digits of raised cents
 _UNDERLINE: Final = 4  # rows; ink below a digit, apart from it and no taller, is not the digit's
+_THIN: Final = 6  # rows of an underline in a column
+_STRAIGHT: Final = 2  # rows that it is from a straight line
+_UNDERLINED: Final = 0.8  # of the columns of the last two digits at least
+_GOES_ON: Final = 0.9  # of those from the digit before to them at most; more is a line below the whole amount
 
 
 class Place(Enum):
@@ -68,15 +73,22 @@ def place(field: Field, columns: Sequence[tuple[int, int]]) -> Place:
 
     Their place is judged twice, for the tilt of a picture and that of raised cents look alike: in the picture against
     all others, and in the normalized field, which is laid level, against the nearest one. They are raised where both
-    say so, and on the line where neither does. One digit alone may be large by itself and proves nothing.
+    say so, and on the line where neither does. One digit alone may be large by itself and proves nothing. A line below
+    the last two alone is drawn below cents: then it is enough that they may be raised.
 
     Args:
         field: the normalized field.
         columns: for three or more digits from left to right, their first column and one past the last.
     """
-    extents = _extents(field, columns)
+    inked = field.pixels >= INK_LEVEL
+    underline = _underline(inked, columns)
+    if underline is not None:
+        first, rows = underline
+        inked[:, first : first + len(rows)] &= np.arange(len(inked))[:, None] < rows
+    extents = _extents(inked, columns)
     heights = [bottom - top for top, bottom in extents]
-    if max(heights[-2:]) > _SMALL * min(median(heights[:-2]), heights[-3]):
+    usual = median(heights[:-2])
+    if max(heights[-2:]) > _SMALL * (usual if underline is not None else min(usual, heights[-3])):
         return Place.LINE
     by_neighbor = _lifted(extents, [extents[-3]])
     tilt, scale, _ = field.to_picture[1]
@@ -88,7 +100,8 @@ def place(field: Field, columns: Sequence[tuple[int, int]]) -> Place:
     in_picture = _lifted(upright, upright[:-2])
     if Place.LINE is in_picture is by_neighbor:
         return Place.LINE
-    clear = in_picture is Place.RAISED and by_neighbor is not Place.LINE and len(columns) > 3
+    clear = underline is not None or (in_picture is Place.RAISED and by_neighbor is not Place.LINE)
+    clear &= len(columns) > 3
     return Place.RAISED if clear else Place.UNCLEAR
 
 
@@ -105,9 +118,45 @@ def _lifted(extents: Sequence[tuple[float, float]], others: Sequence[tuple[float
     return Place.LINE
 
 
-def _extents(field: Field, columns: Sequence[tuple[int, int]]) -> list[tuple[float, float]]:
+def _underline(
+    inked: npt.NDArray[np.bool_], columns: Sequence[tuple[int, int]]
+) -> tuple[int, npt.NDArray[np.int64]] | None:
+    """Finds a line below the last two digits that is not below the one before.
+
+    Returns:
+        Its first column, and its first row there and in each column after; None where there is none.
+    """
+    first, last = columns[-2][0], columns[-1][1]
+    low, high = _lowest_runs(inked[:, first:last])
+    thin = (high > len(inked) // 2) & (high - low <= _THIN)
+    if thin.sum() < 3:
+        return None
+    places = np.flatnonzero(thin)
+    slope, start = np.polyfit(places, low[thin], 1)
+    across = np.arange(first, last)
+    path = start + slope * (across - first)
+    if np.mean(thin & (np.abs(low - path) <= _STRAIGHT)) < _UNDERLINED:
+        return None
+    before = np.arange(columns[-3][0], first)
+    rows = np.rint(start + slope * (before - first)).astype(np.int64) + np.array([[0], [1], [2]])
+    if inked[np.clip(rows, 0, len(inked) - 1), before].any(0).mean() > _GOES_ON:
+        return None
+    return first, np.rint(path).astype(np.int64)
+
+
+def _lowest_runs(inked: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Returns the first row and one past the last of each column's lowest ink, int64 [w]; equal where there is none."""
+    upward = inked[::-1]
+    bottom = np.where(upward.any(0), len(inked) - upward.argmax(0), 0)
+    # Without ink above: the first row from the bottom, after the ink's last, that has none.
+    gaps = ~upward & (np.arange(len(inked))[:, None] > (len(inked) - bottom)[None, :])
+    top = np.where(gaps.any(0), len(inked) - gaps.argmax(0), 0)
+    return np.minimum(top, bottom), bottom
+
+
+def _extents(inked: npt.NDArray[np.bool_], columns: Sequence[tuple[int, int]]) -> list[tuple[float, float]]:
     """Returns each digit's first row and one past its last, without an underline; of one without ink, the middle."""
-    inked = np.vstack([field.pixels.T >= INK_LEVEL, np.zeros((1, field.pixels.shape[0]), np.bool_)])
+    inked = np.vstack([inked.T, np.zeros((1, len(inked)), np.bool_)])
     extents: list[tuple[float, float]] = []
     for rows in np.logical_or.reduceat(inked, np.ravel(columns))[::2].tolist():
         edges = [row for row, ink in enumerate((*rows, False)) if ink is not (row > 0 and rows[row - 1])]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,35 @@ def test_place(rows: tuple[tuple[int, int], ...], expected: Place) -> None:
 
 def test_an_underline_is_no_part_of_a_digit() -> None:
     assert place(*field_of(*UNITS, (6, 17), (6, 17), underlined=True)) is Place.RAISED
+
+
+def underlined(field: Field, first: int, last: int, row: int, slope: float = 0.1) -> Field:
+    """Adds a straight line, three rows thick."""
+    pixels = field.pixels.copy()
+    for column in range(first, last):
+        start = row + round(slope * (column - first))
+        pixels[start : start + 3, column] = 255
+    return replace(field, pixels=pixels)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ((*UNITS, (6, 20), (6, 20)), Place.RAISED),  # not high enough without the line
+        ((*UNITS, (9, 20), (8, 20)), Place.RAISED),
+        ((*UNITS, (6, 26), (6, 20)), Place.LINE),
+    ],
+)
+def test_a_line_below_cents(rows: tuple[tuple[int, int], ...], expected: Place) -> None:
+    """It tells them where their height alone leaves a doubt."""
+    field, columns = field_of(*rows)
+    assert place(underlined(field, columns[-2][0], columns[-1][1], 22), columns) is expected
+
+
+def test_a_line_below_other_digits_too_tells_nothing() -> None:
+    field, columns = field_of(*UNITS, (6, 20), (6, 20))
+    assert place(field, columns) is Place.UNCLEAR
+    assert place(underlined(field, 0, columns[-1][1], 28, 0.0), columns) is Place.UNCLEAR
 
 
 @pytest.mark.parametrize("tilt", [-0.05, 0.05])
