@@ -129,10 +129,6 @@ class FieldTrainConfig:
     precision: str = dataclasses.field(default_factory=fastest)  # of activations; weights stay float32
     real: float = 0.0  # share of the batches that hold labeled real fields, for fine-tuning
     recombined: float = 0.0  # share of the real fields that are parts of two, side by side
-    # Share of the weights that a training on drawn fields began with in those that it ends with: what lies between two
-    # trainings of one network often reads what either does (Wortsman and others, Robust Fine-Tuning of Zero-Shot Models,
-    # CVPR 2022).
-    kept: float = 0.0
     # Path of the weights to fine-tune, None = the released ones; of a training on drawn fields the checksum of the
     # weights that it began with, None = from scratch.
     start: str | None = None
@@ -159,8 +155,10 @@ def field_preset(preset: str, seed: int) -> FieldTrainConfig:
 
 def further_preset(preset: str, seed: int) -> FieldTrainConfig:
     """Returns the config of a preset for training released weights further on drawn fields, without an opening."""
-    fields, averaging = (8_000, 0.995) if preset == "quick" else (400_000, 0.999)
-    return FieldTrainConfig(seed, fields=fields, views=4, opening=0.0, averaging=averaging)
+    fields, averaging = (8_000, 0.995) if preset == "quick" else (32_000, 0.998)
+    return FieldTrainConfig(
+        seed, fields=fields, views=4, opening=0.0, learning_rate=6e-4, averaging=averaging
+    )
 
 
 def micr_preset(preset: str, seed: int) -> FieldTrainConfig:

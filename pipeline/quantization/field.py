@@ -37,7 +37,7 @@ Infer = Callable[[Floats], Floats]  # float32 [N, 32, W, 1] → probabilities fl
 class FieldQuantizeConfig:
     """Settings of one quantization run."""
 
-    share: float = 0.99999  # share of the activations within the ranges; the largest saturate
+    share: float = 0.9999  # share of the activations within the ranges; the largest saturate
     logits: float = 0.9997  # the same of the logits, at either end, where they decide nothing
     seed: int = 0  # of the fields that the ranges are measured on
 

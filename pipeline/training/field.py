@@ -17,7 +17,6 @@ from typing import Any, Final
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 from scipy.special import softmax
 
@@ -105,8 +104,6 @@ def train(
         ctc.fit(model, rest, stream, held_out, recalibration, schedule("rest"), "train, rest", network)
     finally:
         stream.close()
-    if start is not None and config.kept:
-        model.set_weights(mixed(start.network().get_weights(), model.get_weights(), config.kept))
     plain = _in_float(model, network)
     metrics = {"validation_exact": ctc.accuracy(plain, held_out, network)}
     return write_record(
@@ -186,13 +183,6 @@ class Start:
             line = str(error).splitlines()[0]
             raise CheckreaderError(f"{self.path}: not the weights of a field network: {line}") from None
         return model
-
-
-def mixed(
-    before: Sequence[npt.NDArray[np.float32]], after: Sequence[npt.NDArray[np.float32]], kept: float
-) -> list[npt.NDArray[np.float32]]:
-    """Returns the weights that lie between those before and after a training, at `kept` before it."""
-    return [kept * old + (1 - kept) * new for old, new in zip(before, after, strict=True)]
 
 
 def fine_tune(
