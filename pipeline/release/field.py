@@ -29,6 +29,7 @@ from pipeline.run import Run, replacing, write_bytes
 from pipeline.synthesis import generator as fields
 from serving import __version__
 from serving.decoding.alphabet import Alphabet, manifest_labels
+from serving.decoding.amounts import interpret
 from serving.decoding.field_string import field_format
 from serving.decoding.thresholds import operating_point
 from serving.images.codec import Gray, decode
@@ -157,13 +158,16 @@ def _draw_amount(models: Path, model: Model, predict: Predictor) -> None:
 
 
 def golden_source(alphabet: Alphabet) -> GoldenSource:
-    """Draws fields in the handwriting of invented writers, every other one with a mark."""
+    """Draws fields in the handwriting of invented writers, every other one an amount with a mark."""
     generator = fields.Generator(fields.sources(mnist=False, writers=_WRITERS))
 
     def draw(number: int, rng: np.random.Generator) -> tuple[Gray, str] | None:
         sample = generator.sample(rng)
         text = translate(sample.text, alphabet)
-        return (sample.picture, text) if text.isdigit() == (number % 2 == 0) else None
+        if number % 2 == 0:
+            return (sample.picture, text) if text.isdigit() and len(text) > 1 else None
+        is_amount = not text.isdigit() and any(map(str.isdigit, text)) and interpret(text).amount is not None
+        return (sample.picture, text) if is_amount else None
 
     return GoldenSource(spec.FIELD, GOLDEN[spec.FIELD.name], "field", normalize_field, draw)
 

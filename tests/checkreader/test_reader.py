@@ -75,12 +75,12 @@ def test_it_says_what_the_command_says(reader: Reader, capsys: pytest.CaptureFix
 
 
 def test_the_default_is_the_smallest_certified_bound(reader: Reader) -> None:
-    """The released field models certify 3 and 5 %: without max_error nothing was accepted."""
+    """The released field models certify 2, 3 and 5 %: without max_error nothing was accepted."""
     digit, field = reader.digit(GOLDEN / "7a.png"), reader.amount(GOLDEN / "field-b.png")
     assert (digit.max_error, digit.applied_max_error, digit.accepted) == (0.01, 0.005, True)
-    assert (field.max_error, field.applied_max_error, field.accepted) == (0.03, 0.03, True)
+    assert (field.max_error, field.applied_max_error, field.accepted) == (0.02, 0.02, True)
     assert reader.digit(GOLDEN / "7a.png", max_error=0.01) == digit
-    assert reader.amount(GOLDEN / "field-b.png", max_error=0.03) == field
+    assert reader.amount(GOLDEN / "field-b.png", max_error=0.02) == field
 
 
 def test_below_what_is_certified_all_is_read_and_nothing_accepted(reader: Reader) -> None:
@@ -91,10 +91,10 @@ def test_below_what_is_certified_all_is_read_and_nothing_accepted(reader: Reader
         == "nothing is accepted: this model certifies max_error 0.001, 0.002 and 0.005, none as low as 0.0005"
     )
     amount = reader.amount(GOLDEN / "field-b.png", max_error=0.01)
-    assert (amount.text, amount.accepted, amount.applied_max_error) == ("736000", False, None)
+    assert (amount.text, amount.accepted, amount.applied_max_error) == ("28600", False, None)
     assert (
         amount.reason
-        == "nothing is accepted: this model certifies max_error 0.03 and 0.05, none as low as 0.01"
+        == "nothing is accepted: this model certifies max_error 0.02, 0.03 and 0.05, none as low as 0.01"
     )
 
 

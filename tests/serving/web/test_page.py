@@ -194,13 +194,13 @@ def test_a_drawn_amount(tab: Tab) -> None:
 
 def test_the_bound_decides(tab: Tab, golden: Repository, tmp_path: Path) -> None:
     switch(tab, "amount")
-    assert tab.texts("#bound option") == [f"at most {bound}\u202f%" for bound in (3, 5)]
-    tab.drop("#stage", between(golden, tmp_path))
+    assert tab.texts("#bound option") == [f"at most {bound}\u202f%" for bound in (2, 3, 5)]
+    tab.drop("#stage", between(golden, tmp_path, 0.02, 0.05))
     choose_bound(tab, "0.05")
     tab.until("document.querySelector('#verdict').dataset.accepted === 'true'")
-    choose_bound(tab, "0.03")
+    choose_bound(tab, "0.02")
     tab.until("document.querySelector('#verdict').dataset.accepted === 'false'")
-    assert "max_error 0.03" in tab.texts("#why")[0]
+    assert "max_error 0.02" in tab.texts("#why")[0]
     switch(tab, "digit")
     assert tab.evaluate("document.querySelector('#bound').value") == "0.005"
     tab.page.click("#clear")  # the amount is read as a digit meanwhile
@@ -235,12 +235,12 @@ def choose_bound(tab: Tab, bound: str) -> None:
     )
 
 
-def between(golden: Repository, folder: Path) -> Path:
-    """A golden amount so blurred that it is accepted at 5 %, not at 3 %."""
+def between(golden: Repository, folder: Path, low: float, high: float) -> Path:
+    """A golden amount so blurred that it is accepted at the higher bound alone."""
     loaded = golden.load("lenet5-field")
     strict, lax = (
         field_recognizer("lenet5-field", loaded.model, loaded.network, FieldFormat(), error)
-        for error in (0.03, 0.05)
+        for error in (low, high)
     )
     path = folder / "blurred.png"
     for field, blur in itertools.product(golden.golden_fields, range(2, 24)):
