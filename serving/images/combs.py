@@ -30,10 +30,8 @@ from serving.images.runs import runs
 _Ints = npt.NDArray[np.int64]
 _Mask = npt.NDArray[np.bool_]
 
-_LEAST_TALL: Final = (
-    0.85,
-    0.45,
-)  # of the picture's height; taller rules first, as digits' sides may end alike, too
+# Of the picture's height; taller rules are sought first, as digits' sides may end alike, too.
+_LEAST_TALL: Final = 0.85, 0.45
 _SQUARE: Final = 0.02  # rows per column
 _OVERSHOT: Final = 0.3  # of the columns
 # Of a cell's columns, how many a border covers at least, one border beside a fainter one, and ink where no border is.

@@ -137,7 +137,7 @@ def _underline(
     path = start + slope * (across - first)
     if np.mean(thin & (np.abs(low - path) <= _STRAIGHT)) < _UNDERLINED:
         return None
-    before = np.arange(columns[-3][0], first)
+    before = np.arange(min(columns[-3][0], first - 1), first)
     rows = np.rint(start + slope * (before - first)).astype(np.int64) + np.array([[0], [1], [2]])
     if inked[np.clip(rows, 0, len(inked) - 1), before].any(0).mean() > _GOES_ON:
         return None
