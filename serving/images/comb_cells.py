@@ -70,6 +70,13 @@ def border(dark: _Mask, comb: Comb, end: tuple[float, float]) -> tuple[_Ints, in
     return np.asarray(middle), int((level >= 0.6 * share).sum()), share
 
 
+def border_share(dark: _Mask, comb: Comb, end: tuple[float, float], columns: _Ints) -> float:
+    """Returns the share of some columns in which the darkest line along an end is dark, or a row above or below it."""
+    rows = np.clip(border(dark, comb, end)[0], 0, len(dark) - 1)[columns]
+    near = [dark[np.clip(rows + nudge, 0, len(dark) - 1), columns] for nudge in (-1, 0, 1)]
+    return float(np.any(near, axis=0).mean())
+
+
 def completed(comb: Comb, dark: _Mask, upright: _Mask, cell: float, others: Sequence[float] = ()) -> Comb:
     """Adds the rules that strokes hid, and the cells between the rules and, where there is writing, beside them."""
     height, width = upright.shape
@@ -142,13 +149,11 @@ def completed(comb: Comb, dark: _Mask, upright: _Mask, cell: float, others: Sequ
 def _goes_on(dark: _Mask, comb: Comb, inner: slice) -> bool:
     """Returns whether all borders that a comb has go on in some columns beside it."""
     columns = np.arange(inner.start, inner.stop)
-    for end, closed in zip((comb.top, comb.bottom), comb.closed, strict=True):
-        if closed:
-            rows = np.clip(border(dark, comb, end)[0], 0, len(dark) - 1)[columns]
-            near = [dark[np.clip(rows + nudge, 0, len(dark) - 1), columns] for nudge in (-1, 0, 1)]
-            if np.any(near, axis=0).mean() < 0.7:
-                return False
-    return True
+    return all(
+        border_share(dark, comb, end, columns) >= 0.7
+        for end, closed in zip((comb.top, comb.bottom), comb.closed, strict=True)
+        if closed
+    )
 
 
 def _dark_column(cover: _Doubles, column: float, reach: float, least: float) -> float | None:

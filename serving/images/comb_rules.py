@@ -139,7 +139,7 @@ def is_regular(rules: _Doubles, cell: float) -> bool:
     usual = np.abs(gaps - cell) <= 1.5 + 0.03 * cell
     if len(rules) < 7 or usual.mean() < 0.6:
         return False
-    between = gaps[gaps < _BETWEEN * cell]
-    if len(between):  # groups of cells, each with rules on both sides
-        return bool(np.ptp(between) <= 2 and (usual | (gaps < _BETWEEN * cell)).all())
+    between = gaps < _BETWEEN * cell
+    if between.any():  # groups of cells, each with rules on both sides
+        return bool(np.ptp(gaps[between]) <= 2 and (usual | between).all())
     return bool(gaps.min() >= 0.9 * cell and gaps.max() <= 2.2 * cell)

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from serving.images.comb_cells import Comb, border, completed, holds_writing
+from serving.images.comb_cells import Comb, border, border_share, completed, holds_writing
 from serving.images.comb_rules import (
     LEAST_RULES,
     cell_width,
@@ -181,11 +181,7 @@ def _has_clear_ends(dark: _Mask, comb: Comb) -> bool:
     for left, right in comb.cells:
         inside[max(0, int(left)) : int(right) + 1] = True
     columns = np.flatnonzero(inside)
-    shares = []
-    for end in (comb.top, comb.bottom):
-        rows = border(dark, comb, end)[0][columns] + np.array([[-1], [0], [1]])
-        within = (rows >= 0) & (rows < len(dark))
-        shares.append(float((dark[np.clip(rows, 0, len(dark) - 1), columns] & within).any(0).mean()))
+    shares = [border_share(dark, comb, end, columns) for end in (comb.top, comb.bottom)]
     least, most = min(shares), max(shares)
     if most <= _NO_BORDER or least >= _BORDER:
         return True

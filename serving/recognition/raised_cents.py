@@ -18,6 +18,7 @@ import numpy.typing as npt
 from serving.decoding.amounts import Amount, raised_cents
 from serving.images.digit import INK_LEVEL
 from serving.images.field import Field
+from serving.images.runs import runs
 from serving.manifest import Sliding
 from serving.recognition import boxes
 
@@ -127,7 +128,8 @@ def _underline(
         Its first column, and its first row there and in each column after; None where there is none.
     """
     first, last = columns[-2][0], columns[-1][1]
-    low, high = _lowest_runs(inked[:, first:last])
+    lowest = [runs(column)[-1] if column.any() else (0, 0) for column in inked[:, first:last].T]
+    low, high = np.array(lowest).T
     thin = (high > len(inked) // 2) & (high - low <= _THIN)
     if thin.sum() < 3:
         return None
@@ -144,26 +146,13 @@ def _underline(
     return first, np.rint(path).astype(np.int64)
 
 
-def _lowest_runs(inked: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Returns the first row and one past the last of each column's lowest ink, int64 [w]; equal where there is none."""
-    upward = inked[::-1]
-    bottom = np.where(upward.any(0), len(inked) - upward.argmax(0), 0)
-    # Without ink above: the first row from the bottom, after the ink's last, that has none.
-    gaps = ~upward & (np.arange(len(inked))[:, None] > (len(inked) - bottom)[None, :])
-    top = np.where(gaps.any(0), len(inked) - gaps.argmax(0), 0)
-    return np.minimum(top, bottom), bottom
-
-
 def _extents(inked: npt.NDArray[np.bool_], columns: Sequence[tuple[int, int]]) -> list[tuple[float, float]]:
     """Returns each digit's first row and one past its last, without an underline; of one without ink, the middle."""
     inked = np.vstack([inked.T, np.zeros((1, len(inked)), np.bool_)])
     extents: list[tuple[float, float]] = []
-    for rows in np.logical_or.reduceat(inked, np.ravel(columns))[::2].tolist():
-        edges = [row for row, ink in enumerate((*rows, False)) if ink is not (row > 0 and rows[row - 1])]
-        runs = list(zip(edges[::2], edges[1::2], strict=True))
-        if not runs:
-            runs = [(len(rows) // 4, 3 * len(rows) // 4)]
-        tallest = max(runs, key=lambda run: run[1] - run[0])
-        bottom = max(end for first, end in runs if first <= tallest[0] or end - first > _UNDERLINE)
-        extents.append((runs[0][0], bottom))
+    for rows in np.logical_or.reduceat(inked, np.ravel(columns))[::2]:
+        strokes = runs(rows) or [(len(rows) // 4, 3 * len(rows) // 4)]
+        tallest = max(strokes, key=lambda run: run[1] - run[0])
+        bottom = max(end for first, end in strokes if first <= tallest[0] or end - first > _UNDERLINE)
+        extents.append((strokes[0][0], bottom))
     return extents
