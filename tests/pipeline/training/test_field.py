@@ -62,8 +62,10 @@ def test_further(tmp_path: Path) -> None:
         dataclasses.replace(CONFIG, start=str(tiny_field.untrained(tmp_path) / "float.keras"))
     )
     run = tmp_path / "run"
-    record = _trained(run, start=start, fields=16, opening=0.0, learning_rate=1e-9)
-    assert record["config"]["start"] == start.sha256
+    changes = {"fields": 16, "opening": 0.0, "learning_rate": 1e-9}
+    record = _trained(run, start=start, **changes)
+    config = dataclasses.replace(CONFIG, **{"batch": 8} | changes, start=start.sha256)
+    assert record["config"] == dataclasses.asdict(config)
     weights = keras.models.load_model(run / "float.keras", compile=False).get_weights()
     for after, before in zip(weights, start.network().get_weights(), strict=True):
         np.testing.assert_allclose(after, before, atol=1e-6)
@@ -79,7 +81,9 @@ def test_resumed_from_scratch(tmp_path: Path, batch: int) -> None:
     run = Run(tmp_path / "whole")
     assert run.require("train") == whole
     assert (whole["task"], whole["preset"], whole["calibration"]) == ("field", "mine", None)
-    assert FieldTrainConfig.from_json(whole["config"]).fields == 48
+    assert FieldTrainConfig.from_json(whole["config"]) == dataclasses.replace(
+        CONFIG, fields=48, batch=8, opening=0.5
+    )
     assert whole["alphabet"] == ALPHABET.symbols
     model = keras.models.load_model(run / "float.keras", compile=False)
     assert model(np.zeros((1, 32, 64, 1), np.float32)).shape == (1, 13, lenet5_field.CLASSES)
