@@ -1,4 +1,4 @@
-"""Locates a field's symbols: maps the network's steps to boxes in the original picture."""
+"""Locates a field's ink and symbols: maps the network's pixels and steps to boxes in the original picture."""
 
 from __future__ import annotations
 
@@ -22,6 +22,12 @@ Box: TypeAlias = tuple[int, int, int, int]
 _Places: TypeAlias = npt.NDArray[np.float64]
 
 
+def ink_box(field: Field, corner: tuple[int, int], size: tuple[int, int]) -> Box:
+    """Computes the box around all ink of a normalized field that has some; arguments as for `boxes`."""
+    _, places = _ink(field)
+    return _box(places.min(1).tolist(), places.max(1).tolist(), _reach(field), corner, size)
+
+
 def boxes(
     field: Field,
     spans: Sequence[tuple[int, int]],
@@ -43,12 +49,9 @@ def boxes(
     """
     if not spans:
         return []
-    column, row = np.nonzero(field.pixels.T >= INK_LEVEL)  # column by column
-    if field.drops is not None:
-        row = row + field.drops[column]
-    mapped = np.zeros((2, len(row) + 1))  # and one more, which belongs to no symbol
-    a, b, c = field.to_picture.T[:, :, None]
-    mapped[:, :-1] = a * (column + 0.5) + b * (row + 0.5) + c
+    column, places = _ink(field)
+    mapped = np.zeros((2, len(column) + 1))  # and one more, which belongs to no symbol
+    mapped[:, :-1] = places
     ends = columns(field.pixels, spans, sliding)
     edges = column.searchsorted(np.array(ends).ravel())
     low = np.minimum.reduceat(mapped, edges, 1)[:, ::2].T.tolist()
@@ -57,9 +60,22 @@ def boxes(
         if first == last:
             places = _middle(field, *ends[index])
             low[index], high[index] = places.min(1).tolist(), places.max(1).tolist()
-    # The extent of the field's pixel in the picture, to each side of its center.
-    reach = (np.abs(field.to_picture[:, :2]).sum(1) / 2).tolist()
+    reach = _reach(field)
     return [_box(*places, reach, corner, size) for places in zip(low, high, strict=True)]
+
+
+def _ink(field: Field) -> tuple[npt.NDArray[np.int64], _Places]:
+    """Returns the column of each pixel of ink, in ascending order, and where its center lies in the picture."""
+    column, row = np.nonzero(field.pixels.T >= INK_LEVEL)  # column by column
+    if field.drops is not None:
+        row = row + field.drops[column]
+    a, b, c = field.to_picture.T[:, :, None]
+    return column, np.asarray(a * (column + 0.5) + b * (row + 0.5) + c)
+
+
+def _reach(field: Field) -> list[float]:
+    """Returns how far the field's pixel extends in the picture, to each side of its center, across and down."""
+    return [float(extent) / 2 for extent in np.abs(field.to_picture[:, :2]).sum(1)]
 
 
 def _middle(field: Field, start: int, stop: int) -> _Places:

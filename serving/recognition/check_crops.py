@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from serving.images.codec import Gray, decode_frame
+from serving.recognition.fields import LocatedField
 from serving.recognition.located_check import LocatedCheck, with_margin
 
 
@@ -34,4 +37,12 @@ def crop_check(encoded: bytes, check: LocatedCheck) -> CheckCrops:
     """
     assert check.perspective is not None
     flat = check.perspective.flatten(decode_frame(encoded).square())
-    return CheckCrops(flat, {name: with_margin(flat, box, name)[0] for name, box in check.boxes.items()})
+    fields = {name: _part(flat, source) for name, source in check.fields.items()}
+    rest = {name: with_margin(flat, box, name)[0] for name, box in check.boxes.items() if name not in fields}
+    return CheckCrops(flat, fields | rest)
+
+
+def _part(flat: Gray, source: LocatedField) -> Gray:
+    """Returns the part of a flat check that a field was normalized from."""
+    (left, top), (width, height) = source.corner, source.size
+    return np.ascontiguousarray(flat[top : top + height, left : left + width])

@@ -16,7 +16,7 @@ from serving.images.field import Field, normalize_field
 from serving.images.micr_line import PITCH, normalize_micr_line
 from serving.images.perspective import Perspective
 from serving.recognition import check_layout
-from serving.recognition.boxes import Box
+from serving.recognition.boxes import Box, ink_box
 from serving.recognition.check import Corner
 from serving.recognition.check_layout import Place
 from serving.recognition.check_locator import Located
@@ -51,7 +51,7 @@ class LocatedCheck:
         perspective: from the page in square pixels to the flat check the right way up; None: there is no check.
         scale: columns and rows of the page by those in square pixels.
         quality: the picture's; None where there is no check.
-        boxes: of the fields that were found, on the flat check.
+        boxes: of the fields that were found, on the flat check; around the ink of amount, date and check number.
         scores: of the fields, by the finder; none by a layout.
         fields: those that are read, normalized.
     """
@@ -111,6 +111,7 @@ def locate_pictures(
         if located.upside_down:
             perspective, flat = perspective.upside_down(), turned(flat)
         boxes = check_layout.boxes(located.boxes, perspective.width, perspective.height)
+        fields = {name: cut(flat, box, name) for name, box in boxes.items() if name in _MARGINS}
         return LocatedCheck(
             page,
             (width, height),
@@ -118,12 +119,21 @@ def locate_pictures(
             perspective,
             (width / columns, height / rows),
             quality(pixels, perspective),
-            boxes,
+            boxes | _around_ink(fields),
             located.scores,
-            {name: cut(flat, box, name) for name, box in boxes.items() if name in _MARGINS},
+            fields,
         )
 
     return normalize_each(pictures, None, locate_page, limit)
+
+
+def _around_ink(fields: Mapping[str, LocatedField]) -> dict[str, Box]:
+    """Returns the boxes around the ink of the fields that have some, but for the MICR line, whose print may run on beyond it."""
+    return {
+        name: ink_box(source.field, source.corner, source.size)
+        for name, source in fields.items()
+        if name != "micr" and source.field.problem is None
+    }
 
 
 def by_layout(places: Mapping[str, Place]) -> Locate:

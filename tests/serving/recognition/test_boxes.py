@@ -43,6 +43,20 @@ def test_touching_digits_are_cut_where_they_are_thin() -> None:
     assert placed == [(0, 6, 14, 20), (14, 8, 17, 16)]
 
 
+def test_the_ink_of_a_field_that_is_turned_and_lies_lower_in_part() -> None:
+    pixels = np.zeros((HEIGHT, 40), np.uint8)
+    pixels[10:20, 5:8] = pixels[12:22, 30:36] = 255
+    turned = Field(pixels, np.array([[0.0, -2, 100], [2, 0, 0]]), None)  # a quarter, twice as large
+    assert boxes.ink_box(turned, (7, 9), (100, 80)) == (56 + 7, 10 + 9, 24, 62)
+    drops = np.where(np.arange(40) < 20, 0, 3)
+    assert boxes.ink_box(Field(pixels, np.eye(2, 3), None, drops=drops), (0, 0), (40, HEIGHT)) == (
+        5,
+        10,
+        31,
+        15,
+    )
+
+
 def test_no_symbols() -> None:
     field = Field(np.full((HEIGHT, 9), 255, np.uint8), np.eye(2, 3), None)
     assert boxes.boxes(field, [], SLIDING, (0, 0), (9, HEIGHT)) == []

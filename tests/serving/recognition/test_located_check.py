@@ -37,15 +37,34 @@ def test_fields_are_cut_out_with_a_margin(paper) -> None:
     assert (located.page, located.size, located.problem) == (1, (WIDTH, HEIGHT), None)
     assert located.corners == [(0.0, 0.0), (WIDTH, 0.0), (WIDTH, HEIGHT), (0.0, HEIGHT)]
     assert set(located.fields) == {"amount", "date", "micr", "check_number"}
-    assert located.boxes == check_layout.boxes(layout(), WIDTH, HEIGHT)
+    places = check_layout.boxes(layout(), WIDTH, HEIGHT)
     for name, field in located.fields.items():
-        x, y, width, height = located.boxes[name]
+        x, y, width, height = places[name]
         assert field.corner[0] < x, name
         assert field.corner[1] < y, name
         assert field.size[0] > width, name
         assert field.size[1] > height, name
         assert field.field.problem is None, name
     assert located.scores == {}
+
+
+def test_boxes_lie_around_the_ink(paper) -> None:
+    (located,) = locate_pictures([png(check())], by_layout(layout()))
+    places = check_layout.boxes(layout(), WIDTH, HEIGHT)
+    assert located.boxes["micr"] == places["micr"]
+    for name in ("amount", "date", "check_number"):
+        left, top, width, height = places[name]
+        rows, columns = np.nonzero(FLAT[top : top + height, left : left + width] < 128)
+        x, y, across, down = located.boxes[name]
+        edges = x, y, x + across, y + down
+        ink = left + columns.min(), top + rows.min(), left + columns.max() + 1, top + rows.max() + 1
+        np.testing.assert_allclose(edges, ink, atol=2, err_msg=name)
+
+
+def test_a_place_without_ink_is_where_it_was_looked_for(paper) -> None:
+    (located,) = locate_pictures([png(check(date=""))], by_layout(layout()))
+    assert located.fields["date"].field.problem is not None
+    assert located.boxes["date"] == check_layout.boxes(layout(), WIDTH, HEIGHT)["date"]
 
 
 def test_words_are_a_place_alone(paper) -> None:
@@ -85,9 +104,9 @@ def test_the_finder_says_which_side_is_up(paper) -> None:
     (located,) = locate_pictures([png(check().rotate(180))], locate)
     np.testing.assert_array_equal(seen[0], turned(FLAT))
     assert located.scores == {"amount": 0.75}
-    np.testing.assert_array_equal(
-        located.fields["amount"].field.pixels, cut(FLAT, located.boxes["amount"], "amount").field.pixels
-    )
+    place = check_layout.boxes(layout("amount"), WIDTH, HEIGHT)["amount"]
+    expected = cut(FLAT, place, "amount").field.pixels
+    np.testing.assert_array_equal(located.fields["amount"].field.pixels, expected)
 
 
 def test_a_problem_without_corners_ends_it(paper) -> None:
@@ -110,8 +129,8 @@ def test_pixels_that_are_not_square(paper) -> None:
     (located,) = locate_pictures([png(fax, dpi=(200, 100))], by_layout(layout()))
     assert located.size == (WIDTH, HEIGHT // 2)
     assert located.corners[2] == (WIDTH, HEIGHT // 2)
-    x, y, width, height = check_layout.boxes(layout(), WIDTH, HEIGHT)["amount"]
-    assert located.in_picture(located.boxes["amount"]) == (x, y // 2, width, height // 2)
+    x, y, width, height = check_layout.boxes(layout(), WIDTH, HEIGHT)["micr"]
+    assert located.in_picture(located.boxes["micr"]) == (x, y // 2, width, height // 2)
 
 
 def test_every_page(paper) -> None:
