@@ -34,6 +34,9 @@ _LETTER: Final = 0.2  # of the picture's height; what is less tall is a letter o
 _LETTERS: Final = 12
 _LITTLE: Final = 0.25  # of the picture's height; strokes that are mostly taller are no page's
 _LINES: Final = 3  # letters' heights between the first lines of a page and its last
+_REST: Final = (
+    0.3  # of the tallest stroke; what is less tall may be the rest of a rule above or below the digits
+)
 _SMALLEST: Final = 0.75  # of the usual scale, to let tall digits in
 
 
@@ -90,12 +93,13 @@ def _normalize(gray: Gray, block: int) -> Field:
         return _unreadable("blank: no ink found")
     slope, slant = slope_and_slant(ink.components)
     boxes = BoundingBoxes.of(ink.components, slope, slant)
-    size = writing_size(boxes, np.ones(len(ink.components), np.bool_))
+    tall = _heights(ink, boxes)
+    size = writing_size(boxes, tall >= _REST * tall.max())
     finer = int(block * size.height / _FINE)
     if 0 < finer < block and size.height < _COARSE:
         field = _zoomed(gray, ink, block, size.height, finer)
     else:
-        field = _fitted(ink, boxes, size, block, slope, slant)
+        field = _fitted(ink, boxes, tall, size, block, slope, slant)
     whole_page = _is_whole_page(ink)
     if not whole_page and block > 1 and np.median(boxes.bottom - boxes.top) < _LITTLE * len(ink.smooth):
         # Letters may have run together in blocks this large.
@@ -108,11 +112,23 @@ def _merged(gray: Gray, block: int) -> Gray:
     return gray if block == 1 else np.asarray(Image.fromarray(gray).reduce(block))
 
 
+def _heights(ink: Ink, boxes: BoundingBoxes) -> npt.NDArray[np.float64]:
+    """Returns how tall each component is, as it stands or as it is laid level: of a rule the one, of a dash the other."""
+    standing = BoundingBoxes.of(ink.components, 0.0, 0.0)
+    return np.minimum(boxes.bottom - boxes.top, standing.bottom - standing.top)
+
+
 def _fitted(
-    ink: Ink, boxes: BoundingBoxes, size: WritingSize, block: int, slope: float, slant: float
+    ink: Ink,
+    boxes: BoundingBoxes,
+    tall: npt.NDArray[np.float64],
+    size: WritingSize,
+    block: int,
+    slope: float,
+    slant: float,
 ) -> Field:
     """Sets the writing upright and scales it to the field's height."""
-    keep = _writing(ink, boxes, size.height, size.middle)
+    keep = _writing(ink, boxes, tall, size.height, size.middle)
     if not keep.all():
         size = writing_size(boxes, keep)
     scale = BODY / max(size.height, 3.0)
@@ -163,14 +179,16 @@ def _is_whole_page(ink: Ink) -> bool:
     return bool(rows[-1 - count // 10] - rows[count // 10] > _LINES * np.median(tall[small]))
 
 
-def _writing(ink: Ink, boxes: BoundingBoxes, height: float, middle: float) -> npt.NDArray[np.bool_]:
+def _writing(
+    ink: Ink, boxes: BoundingBoxes, tall: npt.NDArray[np.float64], height: float, middle: float
+) -> npt.NDArray[np.bool_]:
     """Returns which components, bool [components], are the field's: no specks, rests of rules, or neighbors' ink."""
     areas = ink.components.area().tolist()
     keep = [
         area >= 0.005 * height * height
-        and not _is_rule(right - left, bottom - top, abs((top + bottom) / 2 - middle) / height, height)
+        and not _is_rule(right - left, rows, abs((top + bottom) / 2 - middle) / height, height)
         and max(top - middle, middle - bottom) < 0.65 * height
-        for area, (left, right, top, bottom) in zip(areas, boxes, strict=True)
+        for area, rows, (left, right, top, bottom) in zip(areas, tall.tolist(), boxes, strict=True)
     ]
     return np.array(keep if any(keep) else [True] * len(keep))
 

@@ -27,8 +27,8 @@ _Mask = npt.NDArray[np.bool_]
 
 _LEAST_CONTRAST: Final = 12
 # Where levels lie between the paper's and the ink's:
-_WEAK: Final = 0.35  # a component's pixels
-_STRONG: Final = 0.5  # at least one of them
+_WEAK: Final = 0.28  # a component's pixels
+_STRONG: Final = 0.45  # at least one of them
 _RULE: Final = 0.2  # a rule above what is next to it
 _DARK: Final = 0.25  # print
 _SOFT: Final = 0.2, 0.8  # 0 and 255 of the result

@@ -148,7 +148,7 @@ def writing_size(boxes: BoundingBoxes, keep: npt.NDArray[np.bool_]) -> WritingSi
     round_ones = [
         height
         for (left, right, _, _), height in zip(groups, heights, strict=True)
-        if right - left >= 0.35 * height
+        if right - left >= 0.36 * height
     ]
     least = 0.4 * max(round_ones or heights)
     tall = [group for group, height in zip(groups, heights, strict=True) if height >= least]

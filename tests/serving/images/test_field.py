@@ -81,8 +81,8 @@ PICTURES = {
     "scan": written(size=320, shape=(700, 2000), left=150),
     "scan of little writing": written(size=100, shape=(700, 2000), left=700),
     "slanted": sheared(0.5),
-    "turned left": turned(7),
-    "turned right": turned(-7),
+    "turned left": turned(5),
+    "turned right": turned(-5),
 }
 EXPECTED = normalize_field(np.asarray(written())).pixels
 
@@ -178,6 +178,17 @@ def test_a_stroke_that_links_zeros_is_no_rule() -> None:
     pixels = normalize_field(np.asarray(picture)).pixels
     assert np.ptp(rows(pixels)) == pytest.approx(20, abs=2)
     assert len(strokes(pixels)) == 1
+
+
+@pytest.mark.parametrize("part", [(0, 5, 105, 5), (0, 86, 105, 86)], ids=["above", "below"])
+def test_a_part_of_a_rule_does_not_make_digits_smaller(part: tuple[int, int, int, int]) -> None:
+    """It is too short for a rule, and stands over digits as a 5's bar does."""
+    picture = written()
+    plain = normalize_field(np.asarray(picture))
+    ImageDraw.Draw(picture).line(part, INK, 3)
+    field = normalize_field(np.asarray(picture))
+    assert rows(field.pixels) == pytest.approx(rows(plain.pixels), abs=1)
+    assert len(strokes(field.pixels)) == len(strokes(plain.pixels))
 
 
 def test_small_zeros_behind_a_tall_one() -> None:

@@ -48,10 +48,10 @@ def test_strokes_are_found(gray: np.ndarray) -> None:
 
 def test_a_rule_is_no_ink() -> None:
     gray = page()
-    gray[50:52] = PEN
+    gray[52:54] = PEN
     ink = found(gray)
     assert strokes(ink) == pytest.approx([32, 72, 112], abs=1)
-    assert not ink.components.mask()[49:53].any()
+    assert not ink.components.mask()[51:55].any()
 
 
 def test_the_edges_of_a_box_are_no_ink() -> None:
@@ -59,6 +59,12 @@ def test_the_edges_of_a_box_are_no_ink() -> None:
     gray[4:6, 6:154] = gray[54:56, 6:154] = PEN
     gray[4:56, 6:8] = gray[4:56, 152:154] = PEN
     assert strokes(found(gray)) == pytest.approx([32, 72, 112], abs=1)
+
+
+def test_a_pale_stroke_beside_dark_ones_is_ink() -> None:
+    gray = page()
+    gray[18:42, 50:54] = PAPER - (PAPER - PEN) * 6 // 10  # less after smoothing
+    assert strokes(found(gray)) == pytest.approx([32, 52, 72, 112], abs=1)
 
 
 def test_specks_are_no_ink() -> None:
