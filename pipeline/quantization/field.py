@@ -38,7 +38,7 @@ class FieldQuantizeConfig:
     """Settings of one quantization run."""
 
     share: float = 0.9999  # share of the activations within the ranges; the largest saturate
-    logits: float = 0.9997  # the same of the logits, at either end, where they decide nothing
+    logits: float = 0.99997  # the same of the logits, at either end, where they decide nothing
     seed: int = 0  # of the fields that the ranges are measured on
 
 

@@ -25,7 +25,7 @@ from serving.images.field import normalize_field
 Item = tuple[Gray, str]
 
 _NONFIELDS: Final = 0.06  # share of items that show no field and have no text
-_COMBS: Final = 0.06  # share of items that are numbers in printed combs and boxes
+_COMBS: Final = 0.08  # share of items that are numbers in printed combs and boxes
 _CHECKS: Final = 0.25  # share of items that are cut out of checks
 _COMB_PAPERS: Final = 24
 

@@ -37,8 +37,8 @@ class Scene:
 
 _PENS: Final = ((BALLPOINT, 0.9), (FELT_PEN, 0.1))
 SCENES: Final[dict[str, Scene]] = {
-    "check": Scene(0.47, random_text, _PENS, None),
-    "fraction": Scene(0.05, fraction_text, _PENS, None),
+    "check": Scene(0.43, random_text, _PENS, None),
+    "fraction": Scene(0.09, fraction_text, _PENS, None),
     "archive": Scene(0.12, random_text, _PENS, capture.archive, 0.25),
     "fax": Scene(0.04, random_text, _PENS, capture.fax, 0.1),
     "phone": Scene(0.12, random_text, ((BALLPOINT, 0.75), (FELT_PEN, 0.1), (PENCIL, 0.15)), capture.phone, 0.6),

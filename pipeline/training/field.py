@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 from scipy.special import softmax
 
@@ -35,6 +36,8 @@ from serving.decoding import alphabet as alphabets
 from serving.decoding.alphabet import Alphabet
 from serving.errors import CheckreaderError
 from serving.repository.store import Repository
+
+Floats = npt.NDArray[np.float32]
 
 START: Final = "lenet5-field"  # the released model that fine-tuning starts from
 CHECKPOINT_STEPS: Final = 500  # between two checkpoints; a minute or so
@@ -64,7 +67,8 @@ def train(
         data: names and checksums of the sampler's sources, for the record.
         preset: the config's name, for the record.
         resume: go on from the run's last checkpoint, which must be of the same config and sampler.
-        start: the weights to begin with, which need no opening; None = from scratch.
+        start: the weights to begin with, which need no opening, and of which the config may retain a share; None = from
+            scratch.
         task: of the network.
         validation: number of fields to validate on, by other writers than those of the training.
         processes: that draw while the network trains.
@@ -105,6 +109,8 @@ def train(
     finally:
         stream.close()
     plain = _in_float(model, network)
+    if start is not None:
+        plain.set_weights(mixed(plain.get_weights(), start.network().get_weights(), config.retained))
     metrics = {"validation_exact": ctc.accuracy(plain, held_out, network)}
     return write_record(
         run, plain, config, network.alphabet, data, preset, metrics, checkpoints, task=task.name
@@ -183,6 +189,14 @@ class Start:
             line = str(error).splitlines()[0]
             raise CheckreaderError(f"{self.path}: not the weights of a field network: {line}") from None
         return model
+
+
+def mixed(weights: Sequence[Floats], others: Sequence[Floats], share: float) -> list[Floats]:
+    """Returns the weighted mean of a network's weights and another's, of which it takes a share."""
+    return [
+        np.asarray((1 - share) * own + share * other, np.float32)
+        for own, other in zip(weights, others, strict=True)
+    ]
 
 
 def fine_tune(

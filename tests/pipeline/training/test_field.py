@@ -62,13 +62,21 @@ def test_further(tmp_path: Path) -> None:
         dataclasses.replace(CONFIG, start=str(tiny_field.untrained(tmp_path) / "float.keras"))
     )
     run = tmp_path / "run"
-    changes = {"fields": 16, "opening": 0.0, "learning_rate": 1e-9}
+    changes = {"fields": 16, "opening": 0.0, "learning_rate": 1e-9, "retained": 0.5}
     record = _trained(run, start=start, **changes)
     config = dataclasses.replace(CONFIG, **{"batch": 8} | changes, start=start.sha256)
     assert record["config"] == dataclasses.asdict(config)
     weights = keras.models.load_model(run / "float.keras", compile=False).get_weights()
     for after, before in zip(weights, start.network().get_weights(), strict=True):
         np.testing.assert_allclose(after, before, atol=1e-6)
+
+
+def test_the_mean_of_weights() -> None:
+    own, other = [np.full((2, 3), 4, np.float32), np.zeros(1, np.float32)], [np.zeros((2, 3)), np.ones(1)]
+    weights = field.mixed(own, other, 0.25)
+    assert [array.dtype for array in weights] == [np.float32, np.float32]
+    np.testing.assert_array_equal(weights[0], np.full((2, 3), 3))
+    np.testing.assert_array_equal(weights[1], [0.25])
 
 
 @pytest.mark.usefixtures("small")
