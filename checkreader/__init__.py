@@ -6,7 +6,7 @@
 7 (confidence 0.999, accepted)
 >>> amount = reader.amount("models/golden/field-b.png", max_error=0.05)
 >>> amount.amount, amount.accepted
-(Decimal('286.00'), True)
+(Decimal('650.00'), True)
 
 A picture is a path, encoded bytes, a NumPy array of gray levels or colors, or a PIL image; a list of pictures is read
 in one batch and gives a list of results, one for each page. Nothing leaves the machine.

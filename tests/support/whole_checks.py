@@ -15,7 +15,7 @@ PLATE = 60
 LINE = micr_lines.TEXT  # its serial is 1234
 ENCODED = "C001234C A021000021A 1234567C 89 B0000425075B"  # with the amount
 NUMBER, DATE, AMOUNT = "1234", "24112019", "4250.75"
-_HEIGHT = 66  # of a print that the tiny field model reads whatever paper is around it
+_HEIGHT = 72  # of a print that the tiny field model reads whatever paper is around it
 _CORNERS = {"check_number": (1150, 20), "date": (900, 130), "amount": (980, 230), "micr": (20, 540)}
 
 

@@ -46,8 +46,8 @@ def leaning(text: str, slant: float) -> bytes:
     return png(picture.transform(picture.size, Image.Transform.AFFINE, turned, fillcolor=240))
 
 
-# By what the tiny network makes of the first view: probabilities 0.94, 1, 0.99, 0.98, and nothing to read.
-PICTURES = [leaning("1250", 0.05), leaning("47", 0.0), leaning("903.6", 0.0), leaning("8", 0.0)]
+# By what the tiny network makes of the first view: probabilities 0.92, 1, 1, 0.98, and nothing to read.
+PICTURES = [leaning("6089", -0.05), leaning("47", 0.0), leaning("903.6", 0.0), leaning("8", 0.0)]
 PICTURES.append(png(seven(ink=255, paper=255)))
 EXPECTED_VIEWS = [2, 1, 1, 2, 0]
 
