@@ -11,7 +11,8 @@ from PIL import Image
 from serving.errors import CheckreaderError
 from serving.images.check_paper import Paper
 from serving.images.perspective import Perspective, picture_corners
-from serving.recognition import check_layout, located_check
+from serving.images.runs import runs
+from serving.recognition import boxes, check_layout, located_check
 from serving.recognition.check_locator import Located
 from serving.recognition.located_check import LocatedCheck, by_layout, cut, locate_pictures, turned
 from tests.support.tiny import png, tiff
@@ -65,6 +66,24 @@ def test_a_place_without_ink_is_where_it_was_looked_for(paper) -> None:
     (located,) = locate_pictures([png(check(date=""))], by_layout(layout()))
     assert located.fields["date"].field.problem is not None
     assert located.boxes["date"] == check_layout.boxes(layout(), WIDTH, HEIGHT)["date"]
+
+
+@pytest.mark.parametrize(("name", "farther"), [("check_number", True), ("date", True), ("amount", False)])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_ink_that_goes_on_beyond_a_part_is_taken_in(name: str, farther: bool, side: str) -> None:
+    """A finder's box may end within a digit; but left of an amount there is a sign."""
+    x, y, width, height = check_layout.boxes(layout(), WIDTH, HEIGHT)[name]
+    inked = (FLAT[y : y + height, x : x + width] < 128).any(0)
+    digits = [(x + first, x + last) for first, last in runs(inked)]
+    first, last = digits[0][0], digits[-1][1]
+    margin = 6  # of a box of 30 rows
+    start = sum(digits[0]) // 2 + margin if side == "left" else first
+    stop = sum(digits[-1]) // 2 - margin if side == "right" else last
+    box = (start, y + 18, stop - start, 30)
+    source = cut(FLAT, box, name)
+    left, _, across, _ = boxes.ink_box(source.field, source.corner, source.size)
+    end = (left, first) if side == "left" else (left + across, last)
+    assert (abs(end[0] - end[1]) <= 2) == farther
 
 
 def test_words_are_a_place_alone(paper) -> None:
