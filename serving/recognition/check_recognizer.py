@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
+from serving.decoding.amounts import raised_cents
 from serving.recognition import field_recognizer, micr_recognizer
 from serving.recognition.check import (
     CheckAmount,
@@ -35,6 +36,8 @@ from serving.recognition.micr_recognizer import MicrReading
 from serving.recognition.reading import finish
 from serving.runtime.network import Floats, Network
 
+_AMERICAN: Final = ("us", "en")  # locales
+_NO_CENTS: Final = "unclear amount: no sign tells its cents, it may be "
 _CROP: Final = ": pass crop="  # before advice that a whole check has no use for
 
 F = TypeVar("F", CheckAmount, CheckDate, CheckNumber, CheckLine)
@@ -101,8 +104,8 @@ def combine(
         checks, models, expected: as for `start`.
         readings: what was read of the fields.
     """
-    amounts, dates, numbers = iter(readings.amounts), iter(readings.dates), iter(readings.numbers)
-    lines = iter(readings.lines)
+    amounts = (_unless_without_cents(amount, expected.locale) for amount in readings.amounts)
+    dates, numbers, lines = iter(readings.dates), iter(readings.numbers), iter(readings.lines)
     point = models.point
     predictions = []
     for check in checks:
@@ -161,6 +164,20 @@ def check_recognizer(
     *first, field, line = networks
     infer = first[0].infer if first else None
     return CheckRecognizer(models, expected, locator(expected, infer), field.infer, line.infer)
+
+
+def _unless_without_cents(amount: FieldPrediction, locale: str | None) -> FieldPrediction:
+    """Returns the reading of a check's amount, not accepted where an American one has no cents and no sign behind it.
+
+    Such amounts end in cents: they may be raised, underlined, or behind a point that is too pale to be seen.
+    """
+    whole = amount.accepted and amount.amount is not None and "." not in amount.amount
+    if not whole or not amount.raw[-1].isdigit() or locale not in _AMERICAN:
+        return amount
+    cents = raised_cents(amount.raw, locale)
+    if cents is None:
+        return amount
+    return msgspec.structs.replace(amount, accepted=False, reason=f"{_NO_CENTS}{cents.amount}")
 
 
 def _place(check: LocatedCheck, name: str) -> dict[str, Any]:

@@ -106,6 +106,28 @@ def test_contradictions_are_reasons(micr_models: Path) -> None:
     assert other.reasons == ["check numbers differ: 1284 is printed, and the MICR line says 001234"]
 
 
+@pytest.mark.parametrize(
+    ("locale", "written", "accepted"),
+    [
+        ("us", "4250", False),
+        ("en", "4250", False),
+        ("in", "4250", True),
+        (None, "4250", True),
+        ("us", "4250.75", True),
+    ],
+)
+def test_an_american_amount_has_cents(
+    micr_models: Path, locale: str | None, written: str, accepted: bool
+) -> None:
+    """They may be raised or underlined, and taken for hundreds."""
+    (read,) = loaded(micr_models, layout=layout_text(), locale=locale)([png(check(written=written))])
+    amount = read.fields.amount
+    assert (amount.amount, amount.accepted, read.accepted) == (written, accepted, accepted)
+    if not accepted:
+        assert amount.reason == "unclear amount: no sign tells its cents, it may be 42.50"
+        assert read.reasons == [f"amount: {amount.reason}"]
+
+
 def test_a_window_for_the_date(micr_models: Path) -> None:
     (read,) = loaded(micr_models, layout=layout_text(), after="2019-11-24", order="dmy")([png(check())])
     assert read.accepted
