@@ -191,11 +191,11 @@ class Start:
         return model
 
 
-def mixed(weights: Sequence[Floats], others: Sequence[Floats], share: float) -> list[Floats]:
-    """Returns the weighted mean of a network's weights and another's, of which it takes a share."""
+def mixed(trained: Sequence[Floats], start: Sequence[Floats], share: float) -> list[Floats]:
+    """Returns the weighted mean of trained weights and of those at the start, of which it takes a share."""
     return [
-        np.asarray((1 - share) * own + share * other, np.float32)
-        for own, other in zip(weights, others, strict=True)
+        np.asarray((1 - share) * after + share * before, np.float32)
+        for after, before in zip(trained, start, strict=True)
     ]
 
 

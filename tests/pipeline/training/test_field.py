@@ -72,8 +72,8 @@ def test_further(tmp_path: Path) -> None:
 
 
 def test_the_mean_of_weights() -> None:
-    own, other = [np.full((2, 3), 4, np.float32), np.zeros(1, np.float32)], [np.zeros((2, 3)), np.ones(1)]
-    weights = field.mixed(own, other, 0.25)
+    trained, start = [np.full((2, 3), 4, np.float32), np.zeros(1, np.float32)], [np.zeros((2, 3)), np.ones(1)]
+    weights = field.mixed(trained, start, 0.25)
     assert [array.dtype for array in weights] == [np.float32, np.float32]
     np.testing.assert_array_equal(weights[0], np.full((2, 3), 3))
     np.testing.assert_array_equal(weights[1], [0.25])
