@@ -129,9 +129,7 @@ class FieldTrainConfig:
     precision: str = dataclasses.field(default_factory=fastest)  # of activations; weights stay float32
     real: float = 0.0  # share of the batches that hold labeled real fields, for fine-tuning
     recombined: float = 0.0  # share of the real fields that are parts of two, side by side
-    retained: float = (
-        0.0  # share of the weights that a training on drawn fields began with in those it ends with
-    )
+    retained: float = 0.0  # share of the weights at the start in those at the end, on drawn fields
     # Path of the weights to fine-tune, None = the released ones; of a training on drawn fields the checksum of the
     # weights that it began with, None = from scratch.
     start: str | None = None

@@ -34,9 +34,7 @@ _LETTER: Final = 0.2  # of the picture's height; what is less tall is a letter o
 _LETTERS: Final = 12
 _LITTLE: Final = 0.25  # of the picture's height; strokes that are mostly taller are no page's
 _LINES: Final = 3  # letters' heights between the first lines of a page and its last
-_REST: Final = (
-    0.3  # of the tallest stroke; what is less tall may be the rest of a rule above or below the digits
-)
+_REST: Final = 0.3  # of the tallest stroke; what is less tall may be the rest of a rule above or below digits
 _SMALLEST: Final = 0.75  # of the usual scale, to let tall digits in
 
 

@@ -104,7 +104,7 @@ def combine(
         checks, models, expected: as for `start`.
         readings: what was read of the fields.
     """
-    amounts = (_unless_without_cents(amount, expected.locale) for amount in readings.amounts)
+    amounts = (_doubt_missing_cents(amount, expected.locale) for amount in readings.amounts)
     dates, numbers, lines = iter(readings.dates), iter(readings.numbers), iter(readings.lines)
     point = models.point
     predictions = []
@@ -166,7 +166,7 @@ def check_recognizer(
     return CheckRecognizer(models, expected, locator(expected, infer), field.infer, line.infer)
 
 
-def _unless_without_cents(amount: FieldPrediction, locale: str | None) -> FieldPrediction:
+def _doubt_missing_cents(amount: FieldPrediction, locale: str | None) -> FieldPrediction:
     """Returns the reading of a check's amount, not accepted where an American one has no cents and no sign behind it.
 
     Such amounts end in cents: they may be raised, underlined, or behind a point that is too pale to be seen.
