@@ -46,7 +46,7 @@ def marks(gray: np.ndarray) -> list[tuple[float, float]]:
 
 PALE = (GAP, FOOT - 3, 3, 130)
 LITTLE = (GAP, FOOT - 2, 2, INK)
-DARKER = (GAP, FOOT - 3, 3, 115)
+DARKER = (GAP, FOOT - 3, 3, 125)
 BELOW = (GAP, FOOT + 8, 4, INK)
 
 
@@ -87,11 +87,11 @@ def test_a_rest_of_a_rule_is_no_point() -> None:
 
 
 def test_a_point_that_is_darker_than_dirt_is_kept() -> None:
-    assert len(marks(field([DARKER, (GAP, 10, 3, 140)]))) == 1
+    assert len(marks(field([DARKER, (GAP, 10, 3, 144)]))) == 1
 
 
 def test_many_specks_are_a_pattern() -> None:
-    pattern = [(column, 6 + column % 5, 3, 140) for column in range(10, 232, 9)]
+    pattern = [(column, 6 + column % 5, 3, 144) for column in range(10, 232, 9)]
     ink = find_ink(field(pattern))
     assert ink is not None
     assert len(ink.specks) == len(pattern)
