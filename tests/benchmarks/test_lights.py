@@ -9,6 +9,9 @@ from benchmarks import lights
 from pipeline.evaluation.lights import KINDS
 from pipeline.synthesis import digit_drawing
 
+# A written dollar sign is read as a 5 where dark corners, taken for ink, leave the digits small.
+KNOWN = {"corners at 0.7": 1}
+
 
 @pytest.fixture(scope="module")
 def measured() -> dict[str, Any]:
@@ -25,7 +28,8 @@ def test_golden_pictures_are_read_under_every_light(
     counts = measured[task][model]
     assert counts["pictures"] == pictures * len(KINDS)
     assert counts["right"] >= {"digits": 0.97, "fields": 0.9}[task] * counts["pictures"]
-    assert counts["accepted_wrong"] <= measured[task]["max_error"] * counts["right"]
+    wrong = {kind: lit["accepted_wrong"] for kind, lit in counts["lights"].items() if lit["accepted_wrong"]}
+    assert wrong == {"digits": {}, "fields": KNOWN}[task]
 
 
 def test_counts() -> None:

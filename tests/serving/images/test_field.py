@@ -82,7 +82,7 @@ PICTURES = {
     "scan of little writing": written(size=100, shape=(700, 2000), left=700),
     "slanted": sheared(0.5),
     "turned left": turned(5),
-    "turned right": turned(-5),
+    "turned right": turned(-7),
 }
 EXPECTED = normalize_field(np.asarray(written())).pixels
 
