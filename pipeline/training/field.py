@@ -90,6 +90,7 @@ def train(
     _seed(config)
     opening, rest = config.parts()
     model = start.network() if start else network.build(keras, network.classes)
+    weights = model.get_weights()
     stream = drawn_batches(sampler, config, network.alphabet, processes, network)
     try:
         schedule = checkpoints.schedule
@@ -110,7 +111,7 @@ def train(
         stream.close()
     plain = _in_float(model, network)
     if start is not None:
-        plain.set_weights(mixed(plain.get_weights(), start.network().get_weights(), config.retained))
+        plain.set_weights(mixed(plain.get_weights(), weights, config.retained))
     metrics = {"validation_exact": ctc.accuracy(plain, held_out, network)}
     return write_record(
         run, plain, config, network.alphabet, data, preset, metrics, checkpoints, task=task.name
