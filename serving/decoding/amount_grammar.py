@@ -82,10 +82,15 @@ def automaton(alphabet: str, locale: str | None = None, form: Form | None = None
     return functools.reduce(operator.or_, amounts).automaton(len(alphabet))
 
 
-def _signs(locale: str | None) -> frozenset[_Signs]:
+def canonical(locale: str | None) -> str:
+    """Returns the name of a locale that has several, and `AUTO` for None; raises CheckreaderError for an unknown one."""
     if locale is not None and locale not in LOCALES:
         raise CheckreaderError(f"unknown locale {locale!r}: the known ones are {', '.join(LOCALES)}")
-    name = _ALIASES.get(locale or AUTO, locale or AUTO)
+    return _ALIASES.get(locale or AUTO, locale or AUTO)
+
+
+def _signs(locale: str | None) -> frozenset[_Signs]:
+    name = canonical(locale)
     styles = STYLES.values() if name == AUTO else [STYLES[name]]
     return frozenset(map(_appearance, styles))
 

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
+from serving.decoding.amount_grammar import canonical
 from serving.decoding.amounts import raised_cents
 from serving.recognition import field_recognizer, micr_recognizer
 from serving.recognition.check import (
@@ -36,7 +37,6 @@ from serving.recognition.micr_recognizer import MicrReading
 from serving.recognition.reading import finish
 from serving.runtime.network import Floats, Network
 
-_AMERICAN: Final = ("us", "en")  # locales
 _NO_CENTS: Final = "unclear amount: no sign tells its cents, it may be "
 _CROP: Final = ": pass crop="  # before advice that a whole check has no use for
 
@@ -172,7 +172,7 @@ def _doubt_missing_cents(amount: FieldPrediction, locale: str | None) -> FieldPr
     Such amounts end in cents: they may be raised, underlined, or behind a point that is too pale to be seen.
     """
     whole = amount.accepted and amount.amount is not None and "." not in amount.amount
-    if not whole or not amount.raw[-1].isdigit() or locale not in _AMERICAN:
+    if not whole or not amount.raw[-1].isdigit() or canonical(locale) != "us":
         return amount
     cents = raised_cents(amount.raw, locale)
     if cents is None:

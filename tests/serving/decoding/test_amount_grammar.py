@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.decoding.alphabet import DIGITS, EITHER, Alphabet
-from serving.decoding.amount_grammar import LOCALES, Form, automaton
+from serving.decoding.amount_grammar import LOCALES, Form, automaton, canonical
 from serving.decoding.amounts import interpret
 from serving.decoding.automata import DEAD, Automaton, accepts
 from serving.errors import CheckreaderError
@@ -132,6 +132,11 @@ def test_forms_are_the_parts_of_the_whole(locale: str) -> None:
     for letters in itertools.product("15.,", "0,.", "0-", "05x/", "/0x-", "1-", "0", "0"):
         labels = NEXT.labels("".join(letters))
         assert sum(accepts(part, labels) for part in parts) == accepts(every, labels)
+
+
+def test_names_of_one_locale() -> None:
+    names = [canonical(locale) for locale in ("us", "en", "cl", "es", "auto", None)]
+    assert names == ["us", "us", "cl", "cl", "auto", "auto"]
 
 
 def test_an_unknown_locale() -> None:
